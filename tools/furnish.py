@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import re
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -20,9 +19,11 @@ import pyotp
 import websockets
 from playwright.async_api import Browser, BrowserContext
 
+from tools.demo_api import WAIT_S, State, get, letter, post, put
+from tools.furnish_driver import driver_state
+
 #: Cars charging before pictures are taken: the demo lets them come within seconds.
 BUSY = 15
-WAIT_S = 120.0
 #: The site that the demo charges smartly, and how many cars have to be gone before it is told what that saves.
 SMART, GONE = "/sites/riverside-offices", 2
 SAVED_WAIT_S = 2_400.0
@@ -40,19 +41,6 @@ DEVICE = {
 }
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
-    """A way of being signed in. `routes` limits which pages are looked at so; None: all that its kind may open."""
-
-    storage: Any
-    start: str
-    routes: tuple[str, ...] | None = None
-    more: tuple[str, ...] = ()
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        return {cookie["name"]: cookie["value"] for cookie in self.storage["cookies"]}
-
-
 async def furnish(browser: Browser, base: str, folder: Path) -> dict[str, State]:
     """Furnish the demo that runs in a folder; the states by name, the more special before the more general."""
     kept = msgspec.json.decode((folder / "demo.json").read_bytes())
@@ -62,10 +50,11 @@ async def furnish(browser: Browser, base: str, folder: Path) -> dict[str, State]
         await _until_busy(api)
         more = await _by_api(api, address, kept["email"])
         await _knock(api, (folder / "up.output").read_text())
-    tina = await _letter(folder, TECHNICIAN)
+        driver = await driver_state(browser, base, folder, api)
+    tina = await letter(folder, TECHNICIAN)
     halfway = await _halfway(browser, base, tina)
     invited = await browser.new_context()
-    await (await invited.new_page()).goto(await _letter(folder, NEWCOMER))
+    await (await invited.new_page()).goto(await letter(folder, NEWCOMER))
     owner = await _owner(browser, base, kept["email"], kept["password"])
     more = [*await _by_forms(owner, base, more[0], address), *more]
     stranger = await browser.new_context()
@@ -75,13 +64,14 @@ async def furnish(browser: Browser, base: str, folder: Path) -> dict[str, State]
             storage=await halfway.storage_state(), start="/sign-in/second-factor", routes=("/sign-in/second-factor",)
         ),
         "invited": State(storage=await invited.storage_state(), start="/invitation", routes=("/invitation",)),
+        "driver": driver,
         "stranger": State(storage=await stranger.storage_state(), start="/sign-in"),
     }
 
 
 async def _until_busy(api: httpx.AsyncClient) -> None:
     async with asyncio.timeout(WAIT_S):
-        while len((await _get(api, "/sessions?status=active&limit=50"))["items"]) < BUSY:
+        while len((await get(api, "/sessions?status=active&limit=50"))["items"]) < BUSY:
             await asyncio.sleep(1)
 
 
@@ -93,38 +83,38 @@ async def _knock(api: httpx.AsyncClient, output: str) -> None:
         async with websockets.connect(f"{found[0]}/{STRANGER}", subprotocols=[websockets.Subprotocol("ocpp1.6")]):
             pass
     async with asyncio.timeout(WAIT_S):
-        while not (await _get(api, "/inbox"))["items"]:
+        while not (await get(api, "/inbox"))["items"]:
             await asyncio.sleep(0.5)
 
 
 async def _by_api(api: httpx.AsyncClient, receiver: str, owner: str) -> list[str]:
     """What the API can make; pages of it that no link leads to."""
     for name, role in (("Grid app", "viewer"), ("Parking gate", "operator")):
-        await _post(api, "/keys", {"name": name, "role": role})
+        await post(api, "/keys", {"name": name, "role": role})
     for address, role in ((TECHNICIAN, "technician"), (NEWCOMER, "support")):
-        await _post(api, "/invitations", {"email": address, "role": role})
-    await _post(api, "/alert-rules", {"name": "Night shift", "recipients": [owner]})
+        await post(api, "/invitations", {"email": address, "role": role})
+    await post(api, "/alert-rules", {"name": "Night shift", "recipients": [owner]})
     events = ["session.started", "session.ended", "incident.opened"]
-    made = await _post(api, "/webhooks", {"url": receiver, "events": events, "description": "Accounting"})
+    made = await post(api, "/webhooks", {"url": receiver, "events": events, "description": "Accounting"})
     webhook = made["webhook"]["id"]
-    await _post(api, f"/webhooks/{webhook}/test", None)
+    await post(api, f"/webhooks/{webhook}/test", None)
     await _wire(api, "/sites/stadium-park")
     planned = await _planned_session(api)
     station = await _busy_station(api)
-    running = (await _get(api, "/sessions?status=active&limit=50"))["items"]
+    running = (await get(api, "/sessions?status=active&limit=50"))["items"]
     session = next(each for each in running if each["id"] != planned)
-    await _post(api, f"/sessions/{session['id']}/stop", None)
+    await post(api, f"/sessions/{session['id']}/stop", None)
     async with asyncio.timeout(WAIT_S):
-        while not (deliveries := (await _get(api, f"/webhooks/{webhook}/deliveries"))["items"]):
+        while not (deliveries := (await get(api, f"/webhooks/{webhook}/deliveries"))["items"]):
             await asyncio.sleep(0.5)
-        while not (await _get(api, "/incidents"))["items"]:
+        while not (await get(api, "/incidents"))["items"]:
             await asyncio.sleep(0.5)
     return [station, f"/webhooks/{webhook}/deliveries/{deliveries[0]['id']}", f"/sessions/{planned}"]
 
 
 async def _wire(api: httpx.AsyncClient, site: str) -> None:
     """Two panels below a grid connection, on which the EVSEs of a site hang by turns, and a building beside them."""
-    evses = (await _get(api, f"{site}/electrics"))["unhung"]
+    evses = (await get(api, f"{site}/electrics"))["unhung"]
     panels = ("north", "south")
     tree = {
         "nodes": [
@@ -135,11 +125,11 @@ async def _wire(api: httpx.AsyncClient, site: str) -> None:
         "loads": [{"id": "hall", "name": "Hall", "node": "grid", "most_w": 20_000}],
     }
     rates = {"hours": [0, 6, 22], "prices": ["0.19", "0.2871", "0.19"]}
-    await _put(api, f"{site}/electrics", tree)
-    await _put(api, f"{site}/utility-tariff", {"currency": "EUR", "seasons": [{"weekdays": rates}]})
-    await _put(api, f"{site}/smart-charging", {"mode": "cheapest", "enabled": True})
-    await _post(api, f"{site}/load", {"readings": [{"power_w": 12_400}]})
-    await _post(api, f"{site}/limits", {"source": "grid operator", "id": "1", "limit_w": 90_000})
+    await put(api, f"{site}/electrics", tree)
+    await put(api, f"{site}/utility-tariff", {"currency": "EUR", "seasons": [{"weekdays": rates}]})
+    await put(api, f"{site}/smart-charging", {"mode": "cheapest", "enabled": True})
+    await post(api, f"{site}/load", {"readings": [{"power_w": 12_400}]})
+    await post(api, f"{site}/limits", {"source": "grid operator", "id": "1", "limit_w": 90_000})
 
 
 async def _planned_session(api: httpx.AsyncClient) -> str:
@@ -149,11 +139,11 @@ async def _planned_session(api: httpx.AsyncClient) -> str:
     until = evening + timedelta(hours=3)
     times = {"from": evening.isoformat(), "to": until.isoformat()}
     async with asyncio.timeout(WAIT_S):
-        while not (await _get(api, f"{SMART}/electrics"))["version"]:
+        while not (await get(api, f"{SMART}/electrics"))["version"]:
             await asyncio.sleep(1)
-        await _post(api, f"{SMART}/limits", {"source": "grid operator", "id": "2", "limit_w": 35_000, **times})
+        await post(api, f"{SMART}/limits", {"source": "grid operator", "id": "2", "limit_w": 35_000, **times})
         while True:
-            for session in (await _get(api, f"/sessions?status=active&site={SMART.rpartition('/')[2]}"))["items"]:
+            for session in (await get(api, f"/sessions?status=active&site={SMART.rpartition('/')[2]}"))["items"]:
                 told = await api.get(f"/sessions/{session['id']}/charging")
                 car = None if told.is_error else told.json()["car"]
                 if car and car["limit_ma"] and car["stay"]["leaves_by"]:
@@ -169,46 +159,17 @@ async def saved(base: str, folder: Path) -> None:
         httpx.AsyncClient(base_url=f"{base}/api/v1", headers=headers, timeout=30) as api,
         asyncio.timeout(SAVED_WAIT_S),
     ):
-        while (await _get(api, f"{SMART}/savings"))["sessions"] < GONE:
+        while (await get(api, f"{SMART}/savings"))["sessions"] < GONE:
             await asyncio.sleep(5)
 
 
 async def _busy_station(api: httpx.AsyncClient) -> str:
     """The page of a station of OCPP 1.6 that charges: it answers with all of its configuration at once."""
-    for session in (await _get(api, "/sessions?status=active&limit=50"))["items"]:
-        station = await _get(api, f"/stations/{session['station']}")
+    for session in (await get(api, "/sessions?status=active&limit=50"))["items"]:
+        station = await get(api, f"/stations/{session['station']}")
         if station["connected"] and station["protocol"] == "ocpp1.6":
             return f"/stations/{session['station']}"
     raise RuntimeError("No station of OCPP 1.6 charges.")
-
-
-async def _get(api: httpx.AsyncClient, path: str) -> Any:
-    return (await api.get(path)).raise_for_status().json()
-
-
-async def _put(api: httpx.AsyncClient, path: str, body: Any) -> None:
-    answer = await api.put(path, json=body)
-    if answer.is_error:
-        raise RuntimeError(f"PUT {path}: {answer.status_code} {answer.text}")
-
-
-async def _post(api: httpx.AsyncClient, path: str, body: Any) -> Any:
-    answer = await api.post(path, json=body)
-    if answer.is_error:
-        raise RuntimeError(f"POST {path}: {answer.status_code} {answer.text}")
-    return answer.json()
-
-
-async def _letter(folder: Path, address: str) -> str:
-    """The link in the letter to an address, once the worker has sent it."""
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            for path in sorted((folder / "mail").glob("*.eml")):
-                letter = message_from_bytes(path.read_bytes(), policy=policy.default)
-                link = re.search(r"http://\S+", letter.get_content())
-                if address in str(letter["To"]) and link is not None:
-                    return link[0]
-            await asyncio.sleep(0.5)
 
 
 async def _halfway(browser: Browser, base: str, link: str) -> BrowserContext:

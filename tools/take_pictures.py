@@ -31,7 +31,8 @@ from rich.console import Console
 from rich.progress import track
 
 from tools.console_pages import CHAPTERS, NO_PAGES, PURPOSES
-from tools.furnish import State, furnish, saved
+from tools.demo_api import State
+from tools.furnish import furnish, saved
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "reference" / "access.md"

@@ -56,6 +56,7 @@ from forecourt.simulator.adyen.command import app as second_sandbox
 from forecourt.simulator.command import app as simulator
 from forecourt.simulator.provider.command import app as sandbox
 from tools.console_pages import NO_PAGES, PARTS, PURPOSES
+from tools.furnish_driver import ROUTES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -343,6 +344,11 @@ def test_every_page_of_the_console_is_pictured_and_says_what_it_is_for() -> None
     assert routes == (PURPOSES.keys() - nowhere) | NO_PAGES.keys() | PARTS
     told = (DOCS / "reference" / "pages.md").read_text(encoding="utf-8")
     assert {path for path in PURPOSES.keys() - nowhere if f"`{path}`" not in told} == set()
+
+
+def test_a_whole_run_pictures_drivers_own_pages_as_one_of_them() -> None:
+    signed_out = {"/my/sign-in/{slug}", "/my/enter"}
+    assert {path for path in PURPOSES if path.startswith("/my")} == {*ROUTES, *signed_out}
 
 
 @each(PAGES)
