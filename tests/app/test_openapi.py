@@ -36,6 +36,13 @@ from tests.stations.pki import Holder
 from tests.support import WAIT_S
 from tests.ui.conftest import served
 
+#: What lists something and is no list, and why.
+NO_LISTS = {
+    "GET /stations/{station}/plugs": "what was said of plugs, beside what the station told itself",
+    "GET /stations/{station}/charging-limits": "limits, what differs, and when both were looked at",
+    "GET /energy/series": "zones with prices, and others with CO2",
+    "GET /ledger/profit": "an account of a span: its connectors, and costs that are none's",
+}
 KEY = "fc_a key of the tests of the document"
 DRIVER_TOKEN = f"{TOKEN_PREFIX}of the tests of the document"
 #: Made-up requests of each operation, in each way of making them up.
@@ -80,6 +87,25 @@ async def test_a_wrong_example_would_be_found(house: House) -> None:
     body = judges.content["paths"]["/api/v1/sites"]["post"]["requestBody"]["content"]["application/json"]
     assert judges.judge(body["schema"]).is_valid(body["example"])
     assert not judges.judge(body["schema"]).is_valid({**body["example"], "name": 5})
+
+
+async def test_every_list_is_answered_in_one_shape(house: House) -> None:
+    judges = await house.document()
+    others = set()
+    for path, operations in judges.content["paths"].items():
+        for method, operation in operations.items():
+            for status, answer in operation["responses"].items():
+                for kind, content in answer.get("content", {}).items():
+                    if status.startswith("2") and kind == "application/json":
+                        schema = content["schema"]
+                        if "$ref" in schema:
+                            schema = judges.content["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+                        listed = method == "get" and operation["operationId"].startswith("list_")
+                        if schema.get("type") == "array" or "items" in schema.get("properties", {}):
+                            listed = True
+                        if listed and set(schema.get("properties", {})) != {"items", "next"}:
+                            others.add(f"{method.upper()} {path.removeprefix('/api/v1')}")
+    assert others == NO_LISTS.keys()
 
 
 class Running(Struct, frozen=True, kw_only=True):

@@ -1,17 +1,19 @@
 """What every answer has in common, and what machines ask."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import jsonschema_rs
 import msgspec
 import pytest
 import structlog
 from litestar import get, post
+from msgspec import Meta
 
 from forecourt.access import Access, Role, Verb
 from forecourt.app.web import create_app
 from forecourt.app.wording import ANYTHING_ELSE, in_words
+from forecourt.drivers.outside.api import Trial
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
@@ -79,6 +81,20 @@ async def test_a_parameter_that_was_left_out_is_named(tenant: Tenant) -> None:
 @pytest.mark.parametrize("path", ["/", "/api/v1/nothing", "/api/v2", "/api/v1/stations/a/b/c", "/%00", "/sign-in/x"])
 async def test_an_address_that_is_none_is_a_problem_that_says_where_to_look(house: House, path: str) -> None:
     assert "/api/v1/openapi.json" in problem(await house.client().get(path), 404, "not-found")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "words"),
+    [
+        ("tariffs/abc", "tariff_id", "'abc' in the address is not a UUID, such as"),
+        ("sessions/1/cdr", "session_id", "'1' in the address is not a UUID, such as"),
+        ("plans/gold", "plan_id", "'gold' in the address is not a whole number"),
+    ],
+)
+async def test_an_id_that_can_not_be_one_is_named(house: House, path: str, name: str, words: str) -> None:
+    told = problem(await house.client().get(f"/api/v1/{path}"), 404, "not-found")
+    assert told["errors"][0]["pointer"] == name
+    assert words in told["detail"]
 
 
 async def test_a_method_that_is_none_names_those_that_are(house: House, tenant: Tenant) -> None:
@@ -462,6 +478,26 @@ async def test_every_pattern_of_the_api_is_told_in_words(house: House) -> None:
     assert patterns
     told = {each: in_words(f"Expected `str` matching regex {msgspec.json.decode(each)!r}") for each in patterns}
     assert [each for each, words in told.items() if words == ANYTHING_ELSE] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "words"),
+    [
+        (Annotated[int, Meta(ge=1)], 0, "This must be 1 or more"),
+        (Annotated[int, Meta(le=200)] | None, 201, "This must be 200 or less"),
+        (Annotated[float, Meta(gt=0.5)], 0.5, "This must be more than 0.5"),
+        (Annotated[list[int], Meta(min_length=1)], [], "This must have at least 1 entry"),
+        (Annotated[list[int], Meta(max_length=2)], [1, 2, 3], "This must have at most 2 entries"),
+        (int, "1", "This must be a whole number, and is text"),
+        (bool | None, 1, "This must be true or false or null, and is a whole number"),
+        (list[str], {}, "This must be a list, and is an object"),
+        (Trial, {"uid": "1", "kind": "x"}, "There is no field `kind` here"),
+    ],
+)
+def test_what_a_field_must_be_is_told_in_words_and_no_types(kind: Any, given: Any, words: str) -> None:
+    with pytest.raises(msgspec.ValidationError) as told:
+        msgspec.convert(given, kind)
+    assert in_words(str(told.value).partition(" - at ")[0]) == words
 
 
 async def test_a_position_is_whole_or_none(tenant: Tenant) -> None:

@@ -341,6 +341,27 @@ async def test_an_operator_keeps_drivers_and_others_only_read(house: House, tena
     assert (await operator.get(path)).json()["driver"]["email"] is None
 
 
+async def test_a_plan_by_whose_name_no_tariff_is_assigned_says_so(house: House, tenant: Tenant) -> None:
+    operator, viewer = await tenant.client(), await tenant.client(Role.VIEWER)
+    plan = {"name": "gold", "title": "Gold", "currency": "EUR", "month_fee": 500, "offered": True}
+    made = (await operator.post("/api/v1/plans", json=plan)).json()
+    path = f"/api/v1/plans/{made['plan_id']}"
+    assert "No tariff is assigned by this plan's name" in made["warning"]
+    shown = await viewer.get(path)
+    assert (shown.json(), (await viewer.get("/api/v1/plans")).json()["items"]) == (made, [made])
+    tariff = {"currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": "0.29"}]}]}
+    of = (await operator.post("/api/v1/tariffs", json={"name": "Gold", "tariff": tariff})).json()["id"]
+    assigned = await operator.post("/api/v1/tariff-assignments", json={"tariff_id": of, "subscription": "gold"})
+    assert assigned.status_code == 201, assigned.text
+    changed = await operator.patch(path, json={"title": "Gold!"}, headers={"if-match": shown.headers["etag"]})
+    assert (changed.status_code, changed.json()["title"], changed.json()["warning"]) == (200, "Gold!", None)
+    house.clock.advance(1)
+    assert (await operator.post(f"/api/v1/tariffs/{of}/end")).is_success
+    house.clock.advance(1)
+    assert (await viewer.get(path)).json()["warning"] is not None
+    problem(await viewer.get("/api/v1/plans/999999"), 404, "plan-unknown")
+
+
 async def test_a_subscription_is_begun_changed_and_ended(house: House, tenant: Tenant) -> None:
     operator, driver = await tenant.client(), await signed_in(house, tenant, "ada@example.com")
     number = (await driver.get(ME)).json()["id"]

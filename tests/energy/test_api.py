@@ -242,7 +242,7 @@ async def test_a_load_is_foretold_from_days_like_today_and_from_what_it_draws_no
     assert late["power_w"]["stand_in"] == [True] * 4
     assert min(late["power_w"]["values"]) >= 50_000
     problem(await owner.post(f"{site}/load", json={"of": "attic", "readings": past}), 422, "readings-refused")
-    [meter] = (await owner.get(f"{site}/load")).json()
+    [meter] = (await owner.get(f"{site}/load")).json()["items"]
     assert (meter["of"], meter["latest"]["power_w"], meter["latest"]["source"]) == ("hall", 14_000, "meter")
 
 

@@ -89,7 +89,7 @@ async def test_a_feed_is_set_up_on_its_page_and_tells_how_it_fares(house: House,
     assert "ENTSO-E asks for a token" in refused.text
     assert 'value="de_lu"' in refused.text
     assert (await send(browser, path, with_values(form, "token", SECRETS[0]))).status_code == 303
-    [feed] = (await owner.get(f"{site}/feeds")).json()["feeds"]
+    [feed] = (await owner.get(f"{site}/feeds")).json()["items"]
     assert (feed["name"], feed["source"]["area"], feed["active"]) == ("Day <ahead>", "DE_LU", True)
     with house.admin() as connection:
         connection.execute(
@@ -102,16 +102,16 @@ async def test_a_feed_is_set_up_on_its_page_and_tells_how_it_fares(house: House,
         connection.execute("UPDATE energy_feeds SET failure = 'unreachable', failure_detail = ''")
     # It has no address that could be checked.
     assert "be reached from this server. It is tried again" in (await browser.get(path)).text
-    assert "exchange" in (await owner.get(f"{site}/feeds")).json()["feeds"][0]["detail"]
+    assert "exchange" in (await owner.get(f"{site}/feeds")).json()["items"][0]["detail"]
     assert SECRETS[0] not in shown.text
     # Saved again without the token it keeps it, and switched off it isn't fetched.
     change = [each for each in fields(shown, f"{path}/{feed['feed_id']}") if each[0] != "active"]
     assert (await send(browser, f"{path}/{feed['feed_id']}", change)).status_code == 303
-    [feed] = (await owner.get(f"{site}/feeds")).json()["feeds"]
+    [feed] = (await owner.get(f"{site}/feeds")).json()["items"]
     assert (feed["active"], feed["secrets"], feed["failure"]) == (False, ["token"], None)
     stale = await send(browser, f"{path}/{feed['feed_id']}", change)
     assert stale.status_code == 422
     assert re.search(r"Somebody else changed it meanwhile", stale.text)
     assert (await browser.post(f"{path}/{feed['feed_id']}/fetch")).status_code == 303
     assert (await browser.post(f"{path}/{feed['feed_id']}/remove")).status_code == 303
-    assert (await owner.get(f"{site}/feeds")).json()["feeds"] == []
+    assert (await owner.get(f"{site}/feeds")).json()["items"] == []

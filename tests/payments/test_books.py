@@ -127,7 +127,7 @@ async def test_entries_accounts_and_statements_say_the_same(yard: Yard, tenant: 
     assert await walk(client, "/api/v1/ledger/journal", **only) == told[1:]
     assert (await client.get(f"/api/v1/ledger/journal/{told[0]['id']}")).json() == told[0]
     problem(await client.get("/api/v1/ledger/journal/999999999"), 404, "entry-unknown")
-    accounts = (await client.get("/api/v1/ledger/accounts")).json()["accounts"]
+    accounts = (await client.get("/api/v1/ledger/accounts")).json()["items"]
     balances = {each["account"]: each["balance"]["amount"] for each in accounts}
     assert sum(balances.values()) == 0
     assert balances["driver_receivable"] == 190

@@ -72,6 +72,6 @@ async def test_a_statement_is_read_and_says_what_belongs_to_nothing(yard: Consol
     await form.locator("[name=report_key]").fill("AQEreportKey")
     await form.get_by_role("button").click()
     await expect(page.get_by_role("heading", name="Abrechnungen von adyen-main")).to_have_count(0)
-    [made] = (await api.get("/api/v1/payment-accounts")).json()["accounts"]
+    [made] = (await api.get("/api/v1/payment-accounts")).json()["items"]
     assert (made["settles"], "AQEreportKey" in json.dumps(made)) == (True, False)
     assert yard.complaints == []

@@ -186,7 +186,7 @@ async def test_wrong_keys_are_said_when_an_account_is_tried(shops: list[Shop]) -
     # The page takes one without a secret for webhooks, and asks the provider to send them.
     form = {"provider": "stripe", "name": "page", "secret_key": volt.box.key, "webhook_secret": ""}
     assert (await volt.owner.post("/payments/accounts", data=form)).status_code == 303
-    rows = (await volt.owner.get("/api/v1/payment-accounts")).json()["accounts"]
+    rows = (await volt.owner.get("/api/v1/payment-accounts")).json()["items"]
     [added] = [row["id"] for row in rows if row["name"] == "page"]
     volt.house.clock.advance(1)
     assert (await volt.owner.post(f"/payments/accounts/{added}/connect")).status_code == 303

@@ -62,7 +62,7 @@ async def test_an_owner_adds_accounts_of_either_provider_and_switches_them_and_k
     house.clock.advance(1)
     stripe = {"provider": "stripe", "name": "other", "secret_key": "sk_test_12345678", "webhook_secret": "whsec_12345"}
     assert (await owner.post("/payments/accounts", data=stripe)).status_code == 303
-    rows = (await owner.get("/api/v1/payment-accounts")).json()["accounts"]
+    rows = (await owner.get("/api/v1/payment-accounts")).json()["items"]
     assert [(row["name"], row["provider"], row["active"]) for row in rows] == [
         ("other", "stripe", True), ("shop", "adyen", True),
     ]  # fmt: skip
@@ -72,7 +72,7 @@ async def test_an_owner_adds_accounts_of_either_provider_and_switches_them_and_k
     assert "secret" not in page.replace("webhook_secret", "").replace("secret_key", "").lower().split("<form")[0]
     off = await owner.post(f"/payments/accounts/{rows[0]['id']}/switch", data={"active": "no"})
     assert off.status_code == 303
-    now = {row["name"]: row["active"] for row in (await owner.get("/api/v1/payment-accounts")).json()["accounts"]}
+    now = {row["name"]: row["active"] for row in (await owner.get("/api/v1/payment-accounts")).json()["items"]}
     assert now == {"other": False, "shop": True}
     operator = await tenant.client(Role.OPERATOR)
     assert (await operator.get("/payments/accounts", headers={"accept": "text/html"})).status_code == 403

@@ -112,7 +112,7 @@ async def test_the_example_of_the_documentation_prices_energy_and_parking(house:
     assert Fraction(told["excl_vat"]) > Fraction(asked_for["tariff"]["min_price"]["before_taxes"])
     assert example("/api/v1/tariffs/import")["tariff"] == asked_for["tariff"]
     stored = await client.post("/api/v1/tariffs/import", json=example("/api/v1/tariffs/import"))
-    assert stored.status_code == 200, stored.text
+    assert stored.status_code == 201, stored.text
 
 
 async def test_numbers_are_taken_as_they_are_written(tenant: Tenant) -> None:

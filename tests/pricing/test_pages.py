@@ -144,6 +144,12 @@ async def test_a_place_says_which_tariff_counts_there_and_why(house: House, tena
     tried = words(await browser.get("/prices", params={"station": identity}))
     assert "Day and night , version 1 · everywhere No other assignment fits." in tried
     assert "no such station" in words(await browser.get("/prices", params={"station": "NOBODY"}))
+    plan = {"name": "gold", "title": "Gold", "currency": "EUR", "month_fee": 500, "offered": True}
+    await api.post("/api/v1/plans", json=plan)
+    assert "the membership “Gold”, and no tariff is assigned by it" in words(await browser.get("/prices"))
+    answer = await browser.post(f"{near}/assign", data={"site": "", "station": "", "evse": "", "subscription": "gold"})
+    assert answer.status_code == 303, words(answer)
+    assert "no tariff is assigned by it" not in words(await browser.get("/prices"))
 
 
 async def test_versions_say_what_changed_and_only_the_latest_is_changed(house: House, tenant: Tenant) -> None:

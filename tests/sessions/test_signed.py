@@ -248,7 +248,7 @@ async def test_a_key_said_later_verifies_what_could_not_be_verified(at: Signed) 
     answer = await client.post(f"{doors}/meter-keys", json=body)
     assert (answer.status_code, answer.json()["source"]) == (201, "operator")
     assert (await client.post(f"{doors}/meter-keys", json=body)).json()["code"] == "meter-key-known"
-    assert (await client.get(f"{doors}/meter-keys")).json() == [answer.json()]
+    assert (await client.get(f"{doors}/meter-keys")).json()["items"] == [answer.json()]
     with at.house.admin() as connection:
         asked = connection.execute("SELECT event FROM outbox WHERE subject = %s", (session_id,)).fetchall()
     assert ("session.signed",) in asked

@@ -15,6 +15,7 @@ from litestar.typing import FieldDefinition
 from msgspec import Meta, Struct
 
 from forecourt.access import SecondFactorNeeded, Unauthenticated
+from forecourt.app.astray import malformed_part
 from forecourt.app.wording import allowed_values, in_words
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.shell import to_sign_in
@@ -91,7 +92,11 @@ def of_framework(request: AnyRequest, fault: HTTPException) -> Response[Any]:
         return of_ours(request, RequestInvalid(fault.detail))
     if fault.status_code >= 500:
         return of_stranger(request, fault)
-    return _response(request, of_status(fault.status_code), dict(fault.headers or {}))
+    problem = of_status(fault.status_code)
+    if fault.status_code == 404 and (part := malformed_part(request.app, request.url.path)) is not None:
+        problem["detail"] = f"There is nothing at this address: {part.detail} ({part.name})."
+        problem["errors"] = [InvalidMember(detail=part.detail, pointer=part.name)]
+    return _response(request, problem, dict(fault.headers or {}))
 
 
 def of_status(status: int) -> dict[str, Any]:

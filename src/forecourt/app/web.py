@@ -71,7 +71,8 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import Settings
-from forecourt.stations.certificates.service import ContractRules
+from forecourt.pricing.store import list_subscriptions
+from forecourt.stations.certificates.service import ContractChecks, ContractRules
 from forecourt.stations.commands import Commander
 from forecourt.stations.payment_codes.service import CodeVault
 from forecourt.stations.service import site_names
@@ -131,6 +132,8 @@ def create_app(
         "console_url": given(settings.console_url),
         "hooks": given(AuthorizationHooks(secret, clock, private=settings.webhooks_private)),
         "contract_rules": given(ContractRules(secret, private=settings.webhooks_private)),
+        "contract_checks": given(ContractChecks(clock, private=settings.responders_private)),
+        "tariffs_naming": given(list_subscriptions),
         "streams": given(Streams(hub or Live(db, bus, clock).hub)),
         "feeds": given(Feeds(secret, private=settings.webhooks_private)),
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),

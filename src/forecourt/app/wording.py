@@ -133,6 +133,20 @@ _STEP: Final = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
 _BYTE: Final = re.compile(r"\(byte (\d+)\)$")
 _REGEX: Final = re.compile(r"Expected `str` matching regex (.*)", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`")
+_BOUND: Final = re.compile(r"Expected `(?:int|float|decimal)(?: \| null)?` (>=|<=|>|<) (\S+)$")
+_COUNT: Final = re.compile(r"Expected `(array|object)(?: \| null)?` of length (>=|<=) (\d+)$")
+_KIND: Final = re.compile(r"Expected `([^`]*)`, got `([^`]*)`$")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`$", re.DOTALL)
+#: The decoder's types as a person calls them.
+_KINDS: Final[Mapping[str, str]] = {
+    "int": "a whole number", "float": "a number", "decimal": "a decimal number", "str": "text", "bool": "true or false",
+    "array": "a list", "object": "an object", "null": "null", "uuid": "a UUID", "bytes": "text in base64",
+    "datetime": "a time such as 2026-03-01T12:00:00Z", "date": "a day such as 2026-03-01",
+}  # fmt: skip
+_BOUNDS: Final[Mapping[str, str]] = {
+    ">=": "This must be {} or more", "<=": "This must be {} or less", ">": "This must be more than {}",
+    "<": "This must be less than {}",
+}  # fmt: skip
 _SHORT: Final = re.compile(r"Expected `str` of length >= (\d+)")
 _LONG: Final = re.compile(r"Expected `str` of length <= (\d+)")
 
@@ -143,7 +157,7 @@ def in_words(message: str, allowed: Sequence[str] = ()) -> str:
     `allowed` are the values that could stand there, where only some can.
     """
     if (found := _ENUM.match(message)) is not None and allowed:
-        return f"{_cut(found[1])} is none of the values that can stand here: {', '.join(allowed)}"
+        return f"{cut(found[1])} is none of the values that can stand here: {', '.join(allowed)}"
     if _MOMENT.match(message) is not None:
         return MOMENT
     if (found := _REGEX.match(message)) is not None:
@@ -154,7 +168,26 @@ def in_words(message: str, allowed: Sequence[str] = ()) -> str:
         return "This must not be empty" if found[1] == "1" else f"This must have at least {found[1]} characters"
     if (found := _LONG.match(message)) is not None:
         return f"This may have {found[1]} characters at most"
-    return _SAID.get(message, message)
+    return _SAID.get(message) or _of_numbers_and_kinds(message) or message
+
+
+def _of_numbers_and_kinds(message: str) -> str | None:
+    """In words what the decoder says of bounds, lengths and types; None where it is about something else."""
+    if (found := _BOUND.match(message)) is not None:
+        return _BOUNDS[found[1]].format(found[2])
+    if (found := _COUNT.match(message)) is not None:
+        what = (
+            ("entry" if found[1] == "array" else "field")
+            if found[3] == "1"
+            else ("entries" if found[1] == "array" else "fields")
+        )
+        return f"This must have {'at least' if found[2] == '>=' else 'at most'} {found[3]} {what}"
+    if (found := _KIND.match(message)) is not None:
+        wanted = [_KINDS.get(each, each) for each in found[1].split(" | ")]
+        return f"This must be {' or '.join(wanted)}, and is {_KINDS.get(found[2], found[2])}"
+    if (found := _UNKNOWN.match(message)) is not None:
+        return f"There is no field `{cut(found[1])}` here"
+    return None
 
 
 def no_json_in_words(body: bytes, message: str) -> str:
@@ -213,5 +246,6 @@ def _is_whole(body: bytes) -> bool:
     return True
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A refused value as it is told back: MAX_QUOTED characters of it at the most."""
     return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"

@@ -237,6 +237,17 @@ WHERE a.tenant_id = %(tenant_id)s
 """
 
 
+async def list_subscriptions(conn: Connection, tenant_id: int, now: datetime) -> frozenset[str]:
+    """The subscriptions by which a tariff that goes on is assigned, now or later."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT a.subscription FROM tariff_assignments a JOIN tariffs t ON t.tenant_id = a.tenant_id"
+        " AND t.tariff_id = a.tariff_id WHERE a.tenant_id = %(tenant)s AND a.subscription IS NOT NULL"
+        " AND (a.ends_at IS NULL OR a.ends_at > %(now)s) AND (t.ended_at IS NULL OR t.ended_at > %(now)s)",
+        {"tenant": tenant_id, "now": now},
+    )
+    return frozenset(str(name) for (name,) in await cursor.fetchall())
+
+
 async def insert_assignment(
     conn: Connection, tenant_id: int, tariff_id: UUID, scope: Scope, starts_at: datetime, ends_at: datetime | None,
     by: str, now: datetime,

@@ -21,7 +21,7 @@ async def test_a_station_is_wanted_out_of_service_while_it_is_away_asked_when_it
 ) -> None:
     await rig.register("CP1")
     at = "/api/v1/stations/CP1/desired"
-    assert (await owner.get(at)).json() == []
+    assert (await owner.get(at)).json()["items"] == []
     problem(await owner.get("/api/v1/stations/NO/desired"), 404, "station-unknown")
     problem(
         await owner.put("/api/v1/stations/NO/desired/availability", json={"operative": True}), 404, "station-unknown"
@@ -33,7 +33,7 @@ async def test_a_station_is_wanted_out_of_service_while_it_is_away_asked_when_it
         await owner.post("/api/v1/stations/CP1/availability", json={"operative": False}), 409, "station-offline"
     )
     assert told["wanted"] is True
-    assert [each["key"] for each in (await owner.get(at)).json()] == ["0", "1"]
+    assert [each["key"] for each in (await owner.get(at)).json()["items"]] == ["0", "1"]
 
     async with rig.station("CP1") as station:
         await station.call("Heartbeat", {})
@@ -48,11 +48,11 @@ async def test_a_station_is_wanted_out_of_service_while_it_is_away_asked_when_it
             {"status": "Scheduled"},
         )
         assert (answer.json()["accepted"], answer.json()["status"]) == (True, "Scheduled")
-        assert [each["state"] for each in (await owner.get(at)).json()] == ["scheduled", "reached"]
+        assert [each["state"] for each in (await owner.get(at)).json()["items"]] == ["scheduled", "reached"]
 
     assert (await owner.delete(f"{at}/availability", params={"evse": 1})).status_code == 204
     problem(await owner.delete(f"{at}/availability", params={"evse": 1}), 404, "not-wanted")
-    assert [each["key"] for each in (await owner.get(at)).json()] == ["0"]
+    assert [each["key"] for each in (await owner.get(at)).json()["items"]] == ["0"]
     assert rig.rows("SELECT DISTINCT action FROM audit ORDER BY 1") == [
         ("change availability",), ("forget availability",),
     ]  # fmt: skip

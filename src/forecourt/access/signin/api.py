@@ -13,6 +13,7 @@ from forecourt.access.model import Actor, PeopleOnly, ProofTooOld
 from forecourt.access.signin.device import device
 from forecourt.access.signin.doors import Doors
 from forecourt.access.signin.model import BySomebodyElse, PasskeyUnknown, SessionUnknown
+from forecourt.platform.paging import Page, entire
 
 #: What routes ask for: the verbs of signing in.
 WaysIn = NamedDependency[Doors]
@@ -31,12 +32,6 @@ class OwnSession(Struct, frozen=True, kw_only=True):
     created_at: datetime
     last_seen_at: Annotated[datetime, Meta(description="To the minute.")]
     expires_at: datetime
-
-
-class OwnSessions(Struct, frozen=True, kw_only=True):
-    """All of a person's sessions, used last first."""
-
-    items: list[OwnSession]
 
 
 class SessionsEnded(Struct, frozen=True, kw_only=True):
@@ -64,10 +59,10 @@ class OwnFactors(Struct, frozen=True, kw_only=True):
 
 
 @get("/me/sessions", opt={"own": True, "problems": [PeopleOnly]}, summary="List one's own sessions", tags=["me"])
-async def list_own_sessions(actor: Asker, doors: WaysIn) -> OwnSessions:
+async def list_own_sessions(actor: Asker, doors: WaysIn) -> Page[OwnSession]:
     rows = await doors.sessions.list(actor)
-    return OwnSessions(
-        items=[
+    return entire(
+        [
             OwnSession(
                 id=row.session_id,
                 current=actor.session is not None and row.session_id == actor.session.id,

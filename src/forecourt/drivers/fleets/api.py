@@ -1,7 +1,9 @@
 """Routes of fleets and of plans that drivers subscribe to."""
 
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from litestar import Response, Router, delete, get, patch, post, put
 from litestar.di import NamedDependency
@@ -25,13 +27,14 @@ from forecourt.drivers.fleets.model import (
     FleetSession,
     FleetUnknown,
     Member,
+    NamedByTariffs,
     Plan,
     PlanNameTaken,
     PlanUnknown,
     Subscription,
 )
 from forecourt.platform.clock import Clock
-from forecourt.platform.paging import NEWEST
+from forecourt.platform.paging import NEWEST, Page, entire
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, check_match, etag, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
@@ -42,7 +45,12 @@ VAT_PATTERN = r"^[0-9]{1,2}(\.[0-9]{1,2})?$"
 TERMS_PATTERN = r"^https://[^\s]+$"
 MONTH_PATTERN = "^2[0-9]{3}-(0[1-9]|1[0-2])$"
 
+#: What is wrong with a plan by whose name no tariff is assigned.
+NAMELESS: Final = "No tariff is assigned by this plan's name, so who has it pays what everybody pays."
+
 Ticking = NamedDependency[Clock]
+#: By which plans tariffs are assigned, wired in app.
+Naming = NamedDependency[NamedByTariffs]
 FleetInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The fleet's number.")]
 PlanInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The plan's number.")]
 Ceiling = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
@@ -85,23 +93,11 @@ class MemberSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     month_limit: MonthLimit = None
 
 
-class Fleets(Struct, frozen=True, kw_only=True):
-    """Fleets by name."""
-
-    fleets: list[Fleet]
-
-
 class FleetWhole(Struct, frozen=True, kw_only=True):
     """A fleet with its members."""
 
     fleet: Fleet
     members: list[Member]
-
-
-class FleetMonth(Struct, frozen=True, kw_only=True):
-    """What an invoice of one month is made of, by cost centre."""
-
-    sessions: list[FleetSession]
 
 
 Gives = Annotated[
@@ -150,6 +146,25 @@ class NewPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     terms_url: Terms | None = None
 
 
+class PlanOut(Struct, frozen=True, kw_only=True):
+    """A plan, with what is wrong with it."""
+
+    plan_id: int
+    name: str
+    title: str
+    currency: str
+    month_fee: int
+    vat: Decimal | None
+    open: bool
+    offered: Annotated[bool, Meta(description="Drivers may begin it by themselves.", examples=[True])]
+    gives: Annotated[str, Meta(description="What drivers are told that it gives.", examples=["0.29 a kWh everywhere"])]
+    terms_url: Annotated[str | None, Meta(examples=["https://example.com/gold"])]
+    created_at: datetime
+    warning: Annotated[
+        str | None, Meta(description="What is wrong with it, in words; null: nothing.", examples=[NAMELESS])
+    ]
+
+
 class PlanChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What shall change of a plan; what is absent stays. The fee can't: make another plan."""
 
@@ -157,12 +172,6 @@ class PlanChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     offered: bool | UnsetType = UNSET
     gives: Gives | UnsetType = UNSET
     terms_url: Terms | UnsetType | None = UNSET
-
-
-class Plans(Struct, frozen=True, kw_only=True):
-    """Plans by name."""
-
-    plans: list[Plan]
 
 
 class SubscriptionSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -182,10 +191,10 @@ async def create_fleet(data: JSONBody[NewFleet], actor: Asker, db: Database, clo
         return await service.create_fleet(conn, actor, structs.asdict(data), clock.now())
 
 
-@get("/fleets", summary="List fleets", tags=TAGS)
-async def list_fleets(actor: Asker, db: Database, clock: Ticking) -> Fleets:
+@get("/fleets", summary="List fleets by name", tags=TAGS)
+async def list_fleets(actor: Asker, db: Database, clock: Ticking) -> Page[Fleet]:
     async with db.tenant(actor.tenant_id) as conn:
-        return Fleets(fleets=await store.list_fleets(conn, actor.tenant_id, clock.now()))
+        return entire(await store.list_fleets(conn, actor.tenant_id, clock.now()))
 
 
 @get(
@@ -255,7 +264,7 @@ async def remove_member(
 @get(
     "/fleets/{fleet_id:int}/sessions",
     opt={"problems": [FleetUnknown]},
-    summary="List what a fleet's sessions of a month came to",
+    summary="List what a fleet's sessions of a month came to, by cost centre",
     tags=TAGS,
 )
 async def list_fleet_sessions(
@@ -264,23 +273,36 @@ async def list_fleet_sessions(
     db: Database,
     clock: Ticking,
     month: Annotated[str, QueryParameter(pattern=MONTH_PATTERN, description="Year and month, such as 2026-03.")],
-) -> FleetMonth:
+) -> Page[FleetSession]:
     async with db.tenant(actor.tenant_id) as conn:
         await service.find_fleet(conn, actor.tenant_id, fleet_id, clock.now())
-        return FleetMonth(sessions=await store.list_sessions(conn, actor.tenant_id, fleet_id, month, MAX_SESSIONS))
+        return entire(await store.list_sessions(conn, actor.tenant_id, fleet_id, month, MAX_SESSIONS))
 
 
 @post("/plans", opt={"verb": Verb.CHANGE_TOKENS, "problems": [PlanNameTaken]}, summary="Make a plan", tags=TAGS)
-async def create_plan(data: JSONBody[NewPlan], actor: Asker, db: Database, clock: Ticking) -> Plan:
+async def create_plan(
+    data: JSONBody[NewPlan], actor: Asker, db: Database, clock: Ticking, tariffs_naming: Naming
+) -> PlanOut:
     async with db.tenant(actor.tenant_id) as conn:
         values = structs.asdict(data) | {"vat": None if data.vat is None else Decimal(data.vat)}
-        return await service.create_plan(conn, actor, values, clock.now())
+        made = await service.create_plan(conn, actor, values, clock.now())
+        return _plan(made, await tariffs_naming(conn, actor.tenant_id, clock.now()))
 
 
-@get("/plans", summary="List plans that drivers subscribe to", tags=TAGS)
-async def list_plans(actor: Asker, db: Database) -> Plans:
+@get("/plans", summary="List plans that drivers subscribe to, by name", tags=TAGS)
+async def list_plans(actor: Asker, db: Database, clock: Ticking, tariffs_naming: Naming) -> Page[PlanOut]:
     async with db.tenant(actor.tenant_id) as conn:
-        return Plans(plans=await store.list_plans(conn, actor.tenant_id))
+        named = await tariffs_naming(conn, actor.tenant_id, clock.now())
+        return entire([_plan(each, named) for each in await store.list_plans(conn, actor.tenant_id)])
+
+
+@get("/plans/{plan_id:int}", opt={"etag": True, "problems": [PlanUnknown]}, summary="Show a plan", tags=TAGS)
+async def find_plan(
+    plan_id: PlanInPath, actor: Asker, db: Database, clock: Ticking, tariffs_naming: Naming
+) -> Response[PlanOut]:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await service.find_plan(conn, actor.tenant_id, plan_id)
+        return tagged(_plan(row, await tariffs_naming(conn, actor.tenant_id, clock.now())), plan_tag(row))
 
 
 @patch(
@@ -290,13 +312,14 @@ async def list_plans(actor: Asker, db: Database) -> Plans:
     tags=TAGS,
 )
 async def change_plan(
-    plan_id: PlanInPath, data: JSONBody[PlanChange], actor: Asker, db: Database, if_match: IfMatch = None
-) -> Response[Plan]:
+    plan_id: PlanInPath, data: JSONBody[PlanChange], actor: Asker, db: Database, clock: Ticking,
+    tariffs_naming: Naming, if_match: IfMatch = None,
+) -> Response[PlanOut]:  # fmt: skip
     changes = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
     async with db.tenant(actor.tenant_id) as conn:
-        check_match(if_match, plan_tag(await service.change_plan(conn, actor, plan_id, {})))
+        check_match(if_match, plan_tag(await service.find_plan(conn, actor.tenant_id, plan_id)))
         row = await service.change_plan(conn, actor, plan_id, changes)
-    return tagged(row, plan_tag(row))
+        return tagged(_plan(row, await tariffs_naming(conn, actor.tenant_id, clock.now())), plan_tag(row))
 
 
 @delete(
@@ -334,6 +357,11 @@ async def unsubscribe(driver_id: DriverInPath, actor: Asker, db: Database, clock
         await service.unsubscribe(conn, actor, driver_id, clock.now())
 
 
+def _plan(plan: Plan, named: AbstractSet[str]) -> PlanOut:
+    """A plan beside the plans by which tariffs are assigned."""
+    return PlanOut(**structs.asdict(plan), warning=NAMELESS if plan.open and plan.name not in named else None)
+
+
 def fleet_tag(fleet: Fleet) -> str:
     """The ETag of a fleet, of what a change can change."""
     return etag(
@@ -350,6 +378,6 @@ routes = Router(
     "/",
     route_handlers=[
         create_fleet, list_fleets, find_fleet, change_fleet, put_member, remove_member, list_fleet_sessions,
-        create_plan, list_plans, change_plan, close_plan, subscribe, unsubscribe,
+        create_plan, list_plans, find_plan, change_plan, close_plan, subscribe, unsubscribe,
     ],
 )  # fmt: skip

@@ -1,8 +1,9 @@
 """What a fleet, its members and a subscription are. Pure."""
 
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Protocol, runtime_checkable
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -83,6 +84,13 @@ class Plan(Struct, frozen=True, kw_only=True):
     gives: Annotated[str, Meta(description="What drivers are told that it gives.", examples=["0.29 a kWh everywhere"])]
     terms_url: Annotated[str | None, Meta(examples=["https://example.com/gold"])]
     created_at: datetime
+
+
+@runtime_checkable
+class NamedByTariffs(Protocol):
+    """The plans, by their names, by which some tariff is assigned now or later."""
+
+    async def __call__(self, conn: Any, tenant_id: int, now: datetime, /) -> AbstractSet[str]: ...
 
 
 class Subscription(Struct, frozen=True, kw_only=True):

@@ -93,14 +93,20 @@ async def create_plan(conn: Connection, actor: Actor, values: Mapping[str, Any],
     return made
 
 
+async def find_plan(conn: Connection, tenant_id: int, plan_id: int) -> Plan:
+    """A plan, held so that it doesn't change until the transaction ends. Raises PlanUnknown."""
+    found = await store.find_plan(conn, tenant_id, plan_id)
+    if found is None:
+        raise PlanUnknown
+    return found
+
+
 async def change_plan(conn: Connection, actor: Actor, plan_id: int, changes: Mapping[str, Any]) -> Plan:
     """What drivers are told of a plan, and whether it is offered to them. Its fee stays: who has it agreed to that.
     Raises PlanUnknown."""
     if changes and not await store.update_plan(conn, actor.tenant_id, plan_id, changes):
         raise PlanUnknown
-    found = await store.find_plan(conn, actor.tenant_id, plan_id)
-    if found is None:
-        raise PlanUnknown
+    found = await find_plan(conn, actor.tenant_id, plan_id)
     if changes:
         await audit(conn, actor, "change plan", f"plan:{plan_id}", dict(changes))
     return found

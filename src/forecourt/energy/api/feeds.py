@@ -18,6 +18,7 @@ from forecourt.energy.service.feeds import Feeds, feed_tag
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.store import feeds as store
 from forecourt.platform.outward import AddressRefused
+from forecourt.platform.paging import Page, entire
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
 from forecourt.stations.errors import SiteUnknown
@@ -66,12 +67,6 @@ class FeedShown(Struct, frozen=True, kw_only=True):
     changed_by: Annotated[str, Meta(examples=["person:3 Ada"])]
 
 
-class FeedsShown(Struct, frozen=True, kw_only=True):
-    """The feeds of a site."""
-
-    feeds: list[FeedShown]
-
-
 def _shown(feed: Feed) -> FeedShown:
     words = None if feed.failure is None else failure_words(feed.source, feed.failure)
     return FeedShown(
@@ -116,11 +111,11 @@ _SECRETS: Final = (
     summary="List the feeds of a site",
     tags=["smart charging"],
 )
-async def list_feeds(site: SiteInPath, actor: Asker, db: Database) -> FeedsShown:
+async def list_feeds(site: SiteInPath, actor: Asker, db: Database) -> Page[FeedShown]:
     async with db.tenant(actor.tenant_id) as conn:
         record = await find_record(conn, actor.tenant_id, site)
         found = await store.list_feeds(conn, actor.tenant_id, record.site_id)
-    return FeedsShown(feeds=[_shown(feed) for feed in found])
+    return entire([_shown(feed) for feed in found])
 
 
 @post(

@@ -19,7 +19,7 @@ from forecourt.energy.service.sites import find_record
 from forecourt.energy.signals.building import LEARN
 from forecourt.energy.signals.model import NodeLimit, Reading
 from forecourt.energy.site import Amperes, Watts
-from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
+from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age, entire
 from forecourt.platform.text import NAME_LINE
 from forecourt.stations.errors import SiteUnknown
 
@@ -196,7 +196,7 @@ async def withdraw_limit(
 )
 async def list_load(
     site: SiteInPath, actor: Asker, db: Database, clock: Ticking, since: From = None, until: To = None
-) -> list[MeterShown]:
+) -> Page[MeterShown]:
     now = clock.now()
     begin = max(now - LEARN, since) if since is not None else now - LEARN / 28
     async with db.tenant(actor.tenant_id) as conn:
@@ -205,14 +205,16 @@ async def list_load(
         found = await store.readings_between(
             conn, actor.tenant_id, record.site_id, begin, now if until is None else until
         )
-    return [
-        MeterShown(
-            of=name,
-            latest=_reading(latest[name]) if name in latest else None,
-            readings=[_reading(each) for each in found.get(name, ())],
-        )
-        for name in sorted(latest.keys() | found.keys())
-    ]
+    return entire(
+        [
+            MeterShown(
+                of=name,
+                latest=_reading(latest[name]) if name in latest else None,
+                readings=[_reading(each) for each in found.get(name, ())],
+            )
+            for name in sorted(latest.keys() | found.keys())
+        ]
+    )
 
 
 @post(

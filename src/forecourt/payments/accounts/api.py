@@ -28,6 +28,7 @@ from forecourt.payments.accounts.service import (
 from forecourt.payments.accounts.store import AccountRow
 from forecourt.payments.intents.model import AccountMissing
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
+from forecourt.platform.paging import Page, entire
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 
 MIN_KEY: Final = 8
@@ -130,17 +131,17 @@ class Account(Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class Accounts(Struct, frozen=True, kw_only=True):
-    """Accounts at providers; the first that is active gets new payments."""
-
-    accounts: list[Account]
-
-
-@get("/payment-accounts", opt={"verb": Verb.PAYMENT_ACCOUNTS}, summary="List payment accounts", tags=["payments"])
-async def list_payment_accounts(actor: Asker, db: Database, providers: Opened) -> Accounts:
+@get(
+    "/payment-accounts",
+    opt={"verb": Verb.PAYMENT_ACCOUNTS},
+    summary="List payment accounts",
+    description="The first that is active gets new payments.",
+    tags=["payments"],
+)
+async def list_payment_accounts(actor: Asker, db: Database, providers: Opened) -> Page[Account]:
     async with db.tenant(actor.tenant_id) as conn:
         rows = await accounts.list_accounts(conn, actor.tenant_id)
-    return Accounts(accounts=[account(row, providers) for row in rows])
+    return entire([account(row, providers) for row in rows])
 
 
 @post(

@@ -20,7 +20,7 @@ from forecourt.payments.ledger.model import AccountKind, AccountUnknown, EntryUn
 from forecourt.payments.ledger.store import BalanceRow, EntryRow, PostingRow, StatementRow
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money
-from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
+from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age, entire
 
 CURSORS = cursors_by_age("journal")
 STATEMENT_CURSORS = cursors_by_age("account statement")
@@ -68,12 +68,6 @@ class AccountShown(Struct, frozen=True, kw_only=True):
     balance: Annotated[Money, Meta(description="Debit less credit.")]
 
 
-class TrialBalance(Struct, frozen=True, kw_only=True):
-    """Every account. All balances of one currency sum to nothing."""
-
-    accounts: list[AccountShown]
-
-
 class MovementShown(Struct, frozen=True, kw_only=True):
     """One movement of an account, and what it came to after it."""
 
@@ -97,12 +91,6 @@ class ReceivableShown(Struct, frozen=True, kw_only=True):
     up_to_90_days: Annotated[int, Meta(examples=[0])]
     older: Annotated[int, Meta(examples=[0])]
     oldest_at: datetime
-
-
-class Receivables(Struct, frozen=True, kw_only=True):
-    """Everybody who owes something, the oldest debt first."""
-
-    items: list[ReceivableShown]
 
 
 class ProfitShown(Struct, frozen=True, kw_only=True):
@@ -184,12 +172,13 @@ async def find_entry(entry_id: EntryId, actor: Asker, db: Database) -> EntryShow
     "/ledger/accounts",
     opt={"verb": Verb.READ_MONEY},
     summary="Show what every account comes to",
+    description="All balances of one currency sum to nothing.",
     tags=["ledger"],
 )
-async def list_accounts(actor: Asker, db: Database, until: To = None) -> TrialBalance:
+async def list_accounts(actor: Asker, db: Database, until: To = None) -> Page[AccountShown]:
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_balances(conn, actor.tenant_id, until=until)
-    return TrialBalance(accounts=[_account(row) for row in rows])
+    return entire([_account(row) for row in rows])
 
 
 @get(
@@ -218,13 +207,13 @@ async def list_statement(
     "/ledger/receivables",
     opt={"verb": Verb.READ_MONEY},
     summary="Show who owes what since when",
-    description="What was paid settles the oldest first.",
+    description="The oldest debt first. What was paid settles the oldest first.",
     tags=["ledger"],
 )
-async def list_receivables(actor: Asker, db: Database, clock: Clocked) -> Receivables:
+async def list_receivables(actor: Asker, db: Database, clock: Clocked) -> Page[ReceivableShown]:
     async with db.tenant(actor.tenant_id) as conn:
         rows = await reports.read_receivables(conn, actor.tenant_id, clock.now())
-    return Receivables(items=[_receivable(row) for row in rows])
+    return entire([_receivable(row) for row in rows])
 
 
 @get(

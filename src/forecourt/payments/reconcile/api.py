@@ -24,7 +24,7 @@ from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import BankLineRow, DifferenceRow
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money
-from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
+from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age, entire
 from forecourt.platform.text import NAME_LINE
 
 CURSORS = cursors_by_age("reconciliation differences")
@@ -75,12 +75,6 @@ class Reconciled(Struct, frozen=True, kw_only=True):
     made_at: datetime
 
 
-class Reconciliations(Struct, frozen=True, kw_only=True):
-    """The last comparison of every account."""
-
-    items: list[Reconciled]
-
-
 class BankStatement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A bank's statement."""
 
@@ -125,12 +119,10 @@ class Assigned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     summary="Show when each account was last compared with the journal",
     tags=["reconciliation"],
 )
-async def list_reconciliations(actor: Asker, db: Database) -> Reconciliations:
+async def list_reconciliations(actor: Asker, db: Database) -> Page[Reconciled]:
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_reconciliations(conn, actor.tenant_id)
-    return Reconciliations(
-        items=[Reconciled(**{name: getattr(row, name) for name in Reconciled.__struct_fields__}) for row in rows]
-    )
+    return entire([Reconciled(**{name: getattr(row, name) for name in Reconciled.__struct_fields__}) for row in rows])
 
 
 @get(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from litestar import Response, get, post, put
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
@@ -14,7 +15,7 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.clock import Clock
 from forecourt.platform.ordering import Age
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, cursors_by_age
+from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, cursors_by_age, entire
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.search_parameter import Search
 from forecourt.platform.text import NAME_LINE
@@ -140,7 +141,7 @@ async def create_tariff(
 ) -> Response[TariffShown]:  # fmt: skip
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.create_tariff(conn, actor, data.name, data.tariff, clock.now(), data.valid_from)
-    return _tagged(row)
+    return _made(row)
 
 
 @post(
@@ -151,7 +152,7 @@ async def create_tariff(
         "problems": [TariffUnreadable, PastRefused, TariffUnknown, TariffEnded],
         "example": {"tariff": OCPI_EXAMPLE, "name": "Energy and parking"},
     },
-    status_code=200,
+    responses={200: ResponseSpec(TariffShown, description="A version of the tariff.", generate_examples=False)},
     summary="Make a tariff of an OCPI Tariff object, or a version of one",
     description="Fields of it that make no price are left alone. The same once more as a version changes nothing.",
     tags=["tariffs"],
@@ -165,10 +166,10 @@ async def import_tariff(
             row = await service.revise_tariff(
                 conn, actor, data.revises, tariff, now, name=data.name, valid_from=data.valid_from
             )
-        else:
-            name = data.name or data.tariff.id or "OCPI"
-            row = await service.create_tariff(conn, actor, name[:200], tariff, now, data.valid_from)
-    return _tagged(row)
+            return Response(shown(row), status_code=200, headers={"etag": service.tariff_tag(row)})
+        name = data.name or data.tariff.id or "OCPI"
+        row = await service.create_tariff(conn, actor, name[:200], tariff, now, data.valid_from)
+    return _made(row)
 
 
 @get(
@@ -236,11 +237,11 @@ async def end_tariff(tariff_id: TariffId, actor: Asker, db: Database, clock: Tic
     description=f"The latest first, {store.MAX_SHOWN} at the most.",
     tags=["tariffs"],
 )
-async def list_versions(tariff_id: TariffId, actor: Asker, db: Database) -> list[TariffVersion]:
+async def list_versions(tariff_id: TariffId, actor: Asker, db: Database) -> Page[TariffVersion]:
     async with db.tenant(actor.tenant_id) as conn:
         await service.find_tariff(conn, actor.tenant_id, tariff_id)
         rows = await store.list_versions(conn, actor.tenant_id, tariff_id)
-    return [_version(row) for row in rows]
+    return entire([_version(row) for row in rows])
 
 
 @get(
@@ -290,6 +291,12 @@ def _version(row: VersionRow) -> TariffVersion:
     return TariffVersion(
         version=row.version, tariff=row.tariff, valid_from=row.valid_from, made_at=row.made_at, made_by=row.made_by
     )
+
+
+def _made(row: TariffRow) -> Response[TariffShown]:
+    """The answer of a route that made a tariff: where it is from now on."""
+    where = f"/api/v1/tariffs/{row.tariff_id}"
+    return Response(shown(row), headers={"etag": service.tariff_tag(row), "location": where})
 
 
 def _tagged(row: TariffRow) -> Response[TariffShown]:

@@ -10,6 +10,7 @@ from litestar import Response
 from msgspec import Struct
 
 from forecourt.access import Actor
+from forecourt.drivers.fleets.store import list_plans
 from forecourt.platform.paging import cursors_by_age
 from forecourt.pricing import service, store
 from forecourt.pricing.pages.shared import PricePages, WebRequest, moment_in
@@ -49,6 +50,8 @@ async def show_list(pages: PricePages, request: WebRequest, actor: Actor, search
             conn, actor.tenant_id, search=search or None, place=cursors.decode(cursor), limit=PAGE_SIZE + 1
         )
         assigned = await store.list_assignments(conn, actor.tenant_id, at=pages.clock.now(), limit=MAX_TOLD)
+        named = await store.list_subscriptions(conn, actor.tenant_id, pages.clock.now())
+        plans = await list_plans(conn, actor.tenant_id)
         tried = await _try(conn, actor, asked, pages.clock.now()) if asked["station"] else None
     more = cursors.encode(rows[PAGE_SIZE - 1].number) if len(rows) > PAGE_SIZE else None
     response: Response[str] = pages.page(
@@ -60,6 +63,7 @@ async def show_list(pages: PricePages, request: WebRequest, actor: Actor, search
         search=search,
         asked=asked,
         tried=tried,
+        nameless=[each for each in plans if each.open and each.offered and each.name not in named],
         more=None if more is None else f"/prices?{urlencode({'q': search, 'cursor': more})}",
     )
     return response

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.clock import Clock
+from forecourt.platform.paging import Page, entire
 from forecourt.platform.text import NAME_LINE
 from forecourt.sessions.remote.service import SessionUnknown
 from forecourt.sessions.signed import service, store
@@ -158,12 +159,12 @@ async def release_session(
     description="The latest first. Each counts from its moment until the next of the same EVSE.",
     tags=["stations"],
 )
-async def list_meter_keys(station: IdentityInPath, actor: Asker, db: Database) -> list[MeterKey]:
+async def list_meter_keys(station: IdentityInPath, actor: Asker, db: Database) -> Page[MeterKey]:
     async with db.tenant(actor.tenant_id) as conn:
         row = await find_station(conn, actor.tenant_id, station)
         if row is None:
             raise StationUnknown
-        return [_key(key) for key in await store.list_keys(conn, actor.tenant_id, row.station_id)]
+        return entire([_key(key) for key in await store.list_keys(conn, actor.tenant_id, row.station_id)])
 
 
 @post(

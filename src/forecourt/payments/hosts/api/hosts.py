@@ -35,7 +35,7 @@ from forecourt.payments.hosts.store.hosts import HostRow, RuleRow
 from forecourt.payments.hosts.store.lines import LineRow, Owed
 from forecourt.payments.ledger.model import EntryDiffers
 from forecourt.platform.money import Currency, Money
-from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
+from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age, entire
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
@@ -156,12 +156,6 @@ class Rule(Struct, frozen=True, kw_only=True):
     rule: ShareRule
     made_at: datetime
     made_by: Annotated[str, Meta(examples=["person:3 Ada"])]
-
-
-class Rules(Struct, frozen=True, kw_only=True):
-    """Versions, the latest first."""
-
-    items: list[Rule]
 
 
 class HostLine(Struct, frozen=True, kw_only=True):
@@ -298,15 +292,15 @@ async def create_rule(data: JSONBody[NewRule], actor: Asker, db: Database, clock
     return next(_rule(row) for row in rows if row.rule_id == made)
 
 
-@get("/host-rules", opt={"verb": Verb.READ_HOSTS}, summary="List share rules", tags=["hosts"])
+@get("/host-rules", opt={"verb": Verb.READ_HOSTS}, summary="List share rules, the latest first", tags=["hosts"])
 async def list_rules(
     actor: Asker,
     db: Database,
     host: Annotated[int | None, QueryParameter(ge=1, le=2**31 - 1, description="Only those of this host.")] = None,
-) -> Rules:
+) -> Page[Rule]:
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_rules(conn, actor.tenant_id, host_id=host, limit=MAX_SHOWN_RULES)
-    return Rules(items=[_rule(row) for row in rows])
+    return entire([_rule(row) for row in rows])
 
 
 @get(
