@@ -322,7 +322,8 @@ async def test_a_code_that_is_not_good_any_more_leads_back_to_the_display(court:
     forged = old[:-1] + ("a" if old[-1] != "a" else "b")
     assert (await court.scan(forged)).status_code == 410
     assert (await court.scan(old.replace("/v1/", "/v2/"))).status_code == 410
-    assert (await court.scan(court.shown().replace(court.till.station, "NOBODY"))).status_code == 404
+    nobody = await court.browser.get(court.shown().replace(court.till.station, "NOBODY"))
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "place-unknown")
 
 
 async def test_a_code_is_good_once_and_its_page_for_ten_minutes(court: Court) -> None:

@@ -37,7 +37,7 @@ def letters(house: House, tenant: Tenant) -> list[dict[str, str]]:
 
 
 def code_in(letter: dict[str, str]) -> str:
-    found = re.search(r"/my/enter#([A-Z2-7]{16})", letter["body"])
+    found = re.search(r"/my/enter\S*#([A-Z2-7]{16})", letter["body"])
     assert found is not None, letter
     return found[1]
 

@@ -22,6 +22,7 @@ from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     MAX_REASON,
+    CallKind,
     Intent,
     NothingCaptured,
     NothingOwed,
@@ -55,6 +56,28 @@ STATES: Final[Mapping[str, str]] = {
     "expired": mark("Expired"),
     "abandoned": mark("Abandoned"),
 }
+#: The colour of each, that of a state of stations.
+TONES: Final[Mapping[str, str]] = {
+    "hold_requested": "Preparing",
+    "authorised": "Charging",
+    "capturing": "Charging",
+    "captured": "Available",
+    "settled": "Available",
+    "disputed": "Faulted",
+    "releasing": "Finishing",
+    "failed": "Faulted",
+    "expired": "SuspendedEV",
+}
+#: What was asked of a provider, and what came of it.
+CALLS: Final[Mapping[CallKind, str]] = {
+    CallKind.HOLD: mark("To hold"),
+    CallKind.INCREMENT: mark("To hold more"),
+    CallKind.CAPTURE: mark("To take what was held"),
+    CallKind.CANCEL: mark("To give the hold back"),
+    CallKind.REFUND: mark("To refund"),
+    CallKind.CHARGE: mark("To charge the saved card"),
+}
+OUTCOMES: Final[Mapping[str, str]] = {"open": mark("not answered yet"), "done": mark("done"), "failed": mark("refused")}
 #: What is paid for that is no session.
 PURPOSES: Final = {
     "top_up": mark("Wallet topped up"),
@@ -133,7 +156,7 @@ class PaymentPages:
             more = "/payments?" + urlencode({**asked, "cursor": CURSORS["newest"].encode(rows[PAGE_SIZE - 1].number)})
         return self._page(
             "list", request, rows=rows[:PAGE_SIZE], more=more, first=cursor is None, state=state, search=search,
-            states=STATES, purposes=PURPOSES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
+            states=STATES, tones=TONES, purposes=PURPOSES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
             may_trust=actor.may(Verb.WEBHOOKS),
         )  # fmt: skip
 
@@ -148,7 +171,8 @@ class PaymentPages:
             disputes = await list_disputes(conn, actor.tenant_id, payment_id)
         return self._page(
             "payment", request, status=status, row=intent, calls=list(reversed(calls)), steps=steps, hooks=hooks,
-            states=STATES, words=STEPS, amount=amount, fault=fault, may_change=actor.may(Verb.CHANGE_PAYMENTS),
+            states=STATES, tones=TONES, asked=CALLS, outcomes=OUTCOMES, words=STEPS, amount=amount,
+            fault=fault, may_change=actor.may(Verb.CHANGE_PAYMENTS),
             disputes=disputes,
             dispute_words=STATUSES_OF_DISPUTES, reasons=REASONS,
             written=written,
