@@ -349,7 +349,7 @@ async def test_a_plan_by_whose_name_no_tariff_is_assigned_says_so(house: House, 
     assert "No tariff is assigned by this plan's name" in made["warning"]
     shown = await viewer.get(path)
     assert (shown.json(), (await viewer.get("/api/v1/plans")).json()["items"]) == (made, [made])
-    tariff = {"currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": "0.29"}]}]}
+    tariff = {"id": "", "currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": "0.29"}]}]}
     of = (await operator.post("/api/v1/tariffs", json={"name": "Gold", "tariff": tariff})).json()["id"]
     assigned = await operator.post("/api/v1/tariff-assignments", json={"tariff_id": of, "subscription": "gold"})
     assert assigned.status_code == 201, assigned.text
