@@ -12,6 +12,17 @@ from tests.looks import breaks_no_rule_in_any_view
 
 pytestmark = NEEDS_BROWSER
 
+#: The words of the labels that take more than one line.
+WRAPPED = """labels => {
+    document.querySelectorAll(".price-editor details").forEach(each => { each.open = true; });
+    return labels.filter(label => {
+        const words = document.createRange();
+        words.setStart(label, 0);
+        words.setEndBefore(label.querySelector("input, select"));
+        return new Set([...words.getClientRects()].map(part => Math.round(part.bottom))).size > 1;
+    }).map(label => label.innerText);
+}"""
+
 
 @pytest_asyncio.fixture
 async def yard(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
@@ -34,6 +45,8 @@ async def test_a_tariff_is_written_looked_at_saved_and_assigned(yard: Console) -
     await page.get_by_role("button", name="Look at it").click()
     await expect(page.locator(".price-strip")).to_have_count(1)
     await expect(page.locator(".price-lines").first).to_contain_text("€0.595 per kWh")
+    # At a desk each field is named on one line.
+    assert await page.locator(".price-editor .pairs > label").evaluate_all(WRAPPED) == []
     await breaks_no_rule_in_any_view(page)
     await page.get_by_role("button", name="Make the tariff").click()
     await expect(page.get_by_role("heading", name="Yard by day")).to_be_visible()

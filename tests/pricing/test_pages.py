@@ -109,7 +109,7 @@ async def test_what_is_wrong_stands_with_its_field_and_nothing_is_lost(house: Ho
     told = words(answer)
     assert "Name: a name is missing" in told
     assert "Element 1, price 1, Price: this is no number" in told
-    assert "Counts for sessions from: this is no time" in told
+    assert "For sessions from: this is no time" in told
     assert 'value="dear"' in answer.text
     taxed = await browser.post("/prices/new", data=draft(act="save", **{"e1.p1.vat": "-1"}))
     assert "Element 2, price 2, VAT in percent: a tax can't be below 0" in words(taxed)
