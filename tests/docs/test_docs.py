@@ -217,7 +217,7 @@ def routes() -> dict[tuple[str, str], str]:
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
         "providers", "members", "leaving", "driver", "ways", "speech", "home", "lists", "driver_providers", "vault",
-        "readers", "connect", "contract_rules",
+        "readers", "connect", "contract_rules", "contract_checks", "tariffs_naming",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
