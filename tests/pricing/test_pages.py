@@ -112,7 +112,7 @@ async def test_what_is_wrong_stands_with_its_field_and_nothing_is_lost(house: Ho
     assert "For sessions from: this is no time" in told
     assert 'value="dear"' in answer.text
     taxed = await browser.post("/prices/new", data=draft(act="save", **{"e1.p1.vat": "-1"}))
-    assert "Element 2, price 2, VAT in percent: a tax can't be below 0" in words(taxed)
+    assert "Element 2, price 2, VAT, percent: a tax can't be below 0" in words(taxed)
     more = await browser.post("/prices/new", data=draft(act="add-price:0"))
     assert 'name="e0.p1.price"' in more.text
     fewer = await browser.post("/prices/new", data=draft(act="remove-element:0"))
