@@ -39,7 +39,7 @@ async def post(api: httpx.AsyncClient, path: str, body: Any) -> Any:
     answer = await api.post(path, json=body)
     if answer.is_error:
         raise RuntimeError(f"POST {path}: {answer.status_code} {answer.text}")
-    return answer.json()
+    return answer.json() if answer.content else None
 
 
 async def letter(folder: Path, address: str) -> str:

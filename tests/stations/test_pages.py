@@ -1,4 +1,5 @@
 import itertools
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -255,6 +256,13 @@ async def test_a_filter_by_state_finds_the_stations_that_are_shown_in_it(house: 
     async with house.db.tenant(tenant.tenant_id) as conn:
         counts = await store.count_states(conn, tenant.tenant_id)
     assert counts == {state: list(shown.values()).count(state) for state in set(shown.values())}
+
+
+async def test_codes_to_print_stand_where_their_station_does(house: House, tenant: Tenant) -> None:
+    identity = add_station(house, tenant, ["Available"])
+    page = (await (await signed_in(house, tenant)).get(f"/codes/stations/{identity}")).text
+    assert (page.count('class="qr"'), "data-print" in page) == (1, True)
+    assert re.search(r'<a href="/stations"[^>]*aria-current="page"', page)
 
 
 async def test_authorities_are_trusted_and_contracts_registered_on_the_page_of_plug_and_charge(

@@ -123,7 +123,7 @@ class DriverConsole:
         brand, sheets = await self._sheets(actor, station=identity)
         return self._page(
             "codes", request, actor, sheets=sheets, brand=brand, title=identity, back=f"/stations/{identity}",
-            status=200 if sheets else 404,
+            current="stations", status=200 if sheets else 404,
         )  # fmt: skip
 
     async def of_site(self, request: WebRequest, actor: Actor, slug: str) -> Response[str]:
@@ -132,8 +132,9 @@ class DriverConsole:
             site = await find_site(conn, actor.tenant_id, slug)
         brand, sheets = await self._sheets(actor, site=site.site_id)
         return self._page(
-            "codes", request, actor, sheets=sheets, brand=brand, title=site.name, back=f"/sites/{site.slug}"
-        )
+            "codes", request, actor, sheets=sheets, brand=brand, title=site.name, back=f"/sites/{site.slug}",
+            current="sites",
+        )  # fmt: skip
 
     async def _sheets(self, actor: Actor, **of: Any) -> tuple[Brand, list[Sheet]]:
         async with self._db.tenant(actor.tenant_id) as conn:
@@ -147,11 +148,10 @@ class DriverConsole:
         ]
 
     def _page(
-        self, name: str, request: WebRequest, actor: Actor, *, status: int = 200, **context: Any
-    ) -> Response[str]:
-        return self._shell.page(
-            f"driver/{name}.html", request, viewer=actor, current="settings", status=status, **context
-        )
+        self, name: str, request: WebRequest, actor: Actor, *, status: int = 200, current: str = "settings",
+        **context: Any,
+    ) -> Response[str]:  # fmt: skip
+        return self._shell.page(f"driver/{name}.html", request, viewer=actor, current=current, status=status, **context)
 
 
 def read_look(form: LookForm) -> tuple[DriverPagesWanted | None, dict[str, str]]:
