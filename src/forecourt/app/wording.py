@@ -143,6 +143,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "array": "a list", "object": "an object", "null": "null", "uuid": "a UUID", "bytes": "text in base64",
     "datetime": "a time such as 2026-03-01T12:00:00Z", "date": "a day such as 2026-03-01",
 }  # fmt: skip
+_PARTS: Final = {"array": ("entry", "entries"), "object": ("field", "fields")}
 _BOUNDS: Final[Mapping[str, str]] = {
     ">=": "This must be {} or more", "<=": "This must be {} or less", ">": "This must be more than {}",
     "<": "This must be less than {}",
@@ -176,12 +177,9 @@ def _of_numbers_and_kinds(message: str) -> str | None:
     if (found := _BOUND.match(message)) is not None:
         return _BOUNDS[found[1]].format(found[2])
     if (found := _COUNT.match(message)) is not None:
-        what = (
-            ("entry" if found[1] == "array" else "field")
-            if found[3] == "1"
-            else ("entries" if found[1] == "array" else "fields")
-        )
-        return f"This must have {'at least' if found[2] == '>=' else 'at most'} {found[3]} {what}"
+        one, several = _PARTS[found[1]]
+        parts = f"{found[3]} {one if found[3] == '1' else several}"
+        return f"This must have {'at least' if found[2] == '>=' else 'at most'} {parts}"
     if (found := _KIND.match(message)) is not None:
         wanted = [_KINDS.get(each, each) for each in found[1].split(" | ")]
         return f"This must be {' or '.join(wanted)}, and is {_KINDS.get(found[2], found[2])}"
