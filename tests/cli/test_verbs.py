@@ -80,11 +80,16 @@ async def shell(rig: Rig, tmp_path: Path, forker: Forker) -> AsyncIterator[Shell
 
 
 async def test_authorities_are_trusted_by_a_file_and_taken_away_again(shell: Shell, tmp_path: Path) -> None:
-    file = tmp_path / "root.pem"
-    file.write_text(Holder("MO root").pem)
+    file, chain, root = tmp_path / "root.pem", tmp_path / "contract.pem", Holder("MO root")
+    file.write_text(root.pem)
     [made] = (await shell.run("contracts", "trust", str(file), "--json")).json()
     [listed] = (await shell.run("contracts", "list", "--json")).json()
     assert (listed, made["subject"]) == (made, "CN=MO root")
+    chain.write_text(Holder("DE8AACA2B3C4D51", root, ca=False).pem)
+    looked = (await shell.run("contracts", "check", str(chain))).out
+    assert all(word in looked for word in ("Accepted", "not registered", "CN=DE8AACA2B3C4D51"))
+    [other] = (await shell.run("contracts", "check", str(chain), "--emaid", "DE8AACA2B3C4D5X", "--json")).json()
+    assert other["status"] == "CertChainError"
     assert "no more" in (await shell.run("contracts", "distrust", made["fingerprint"])).out
     assert (await shell.run("contracts", "list", "--json")).json() == []
     [rules] = (await shell.run("contracts", "rules", "--json")).json()

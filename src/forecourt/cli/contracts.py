@@ -69,7 +69,7 @@ def check(
     url: Url = None,
 ) -> None:
     """Look at the certificates of a contract, to see what they are worth."""
-    look = Api(url).post("contract-rules/test", body={"pem": _pem(file), "emaid": emaid})
+    look = Api(url).post("contract-rules", "test", body={"pem": _pem(file), "emaid": emaid})
     if as_json:
         shown.facts(look, as_json=True)
         return
