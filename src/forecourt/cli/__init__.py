@@ -21,6 +21,7 @@ from forecourt.cli import (
     contracts,
     energy,
     feeds,
+    forecasts,
     inbox,
     incidents,
     insight,
@@ -64,6 +65,7 @@ energy.app.add_typer(charging.limits)
 energy.app.add_typer(charging.needs)
 energy.app.command()(charging.plan)
 energy.app.command()(charging.why)
+insight.app.command()(forecasts.backtest)
 
 
 @app.callback()
