@@ -19,7 +19,7 @@ from forecourt.insight.forecast.plan import Plan
 from forecourt.insight.forecast.series import WEEK_H, Floats, Panel
 
 #: Changed whenever a method changes: what was kept of another is made anew.
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 #: Examples of a series below which trees are not tried: weeks of training.
 LEAST_WEEKS_LEARNED: Final = 3
 POINTS: Final = (*SIMPLE, *WEIGHED)
@@ -186,29 +186,30 @@ def _forecast(
     panel: Panel, plan: Plan, part: str, methods: Sequence[str], key: str, kept: Kept, progress: Progress
 ) -> Part:
     origins = plan.origins(part)
-    actual = np.stack([panel.values[:, origin : origin + plan.horizon_h] for origin in origins], axis=1)
+    until = np.pad(panel.values[:, : plan.end(part)], ((0, 0), (0, plan.horizon_h)), constant_values=np.nan)
+    actual = np.stack([until[:, origin : origin + plan.horizon_h] for origin in origins], axis=1)
+    # What learns has seen nothing of the part itself.
+    learner = learned.Learner(panel, plan.begin(part), plan.horizon_h)
     made = []
     for number, name in enumerate(methods):
         progress(f"{part}: {name.replace('_', ' ')}", number, len(methods))
         found = kept.find(f"{key}-{part}-{name}")
         if found is None or found.shape != actual.shape:
-            found = _made(panel, plan, part, name, origins)
+            found = _made(panel, learner, name, origins, plan.horizon_h)
             kept.keep(f"{key}-{part}-{name}", found)
         made.append(found)
     return Part(origins=origins, forecasts=np.stack(made), actual=actual)
 
 
-def _made(panel: Panel, plan: Plan, part: str, name: str, origins: Sequence[int]) -> Floats:
-    """Forecasts of one method from each origin. What learns has seen nothing of the part itself."""
+def _made(panel: Panel, learner: learned.Learner, name: str, origins: Sequence[int], horizon: int) -> Floats:
+    """Forecasts of one method from each origin."""
     method = SIMPLE.get(name) or WEIGHED.get(name)
-    if method is not None:
-        return np.stack([method(panel.values[:, :origin], plan.horizon_h) for origin in origins], axis=1)
-    until = plan.validation_h if part == "validation" else plan.test_h
-    model = learned.fit(panel, until, plan.horizon_h, name)
+    model = learner.fit(name) if method is None else None
     if model is None:
-        return np.stack([WEIGHED["weighed_week"](panel.values[:, :each], plan.horizon_h) for each in origins], axis=1)
-    scale = learned.scales(panel.values, until)
-    return np.stack([learned.forecast(model, panel, scale, each, plan.horizon_h) for each in origins], axis=1)
+        by = method or WEIGHED["weighed_week"]
+        return np.stack([by(panel.values[:, :origin], horizon) for origin in origins], axis=1)
+    rows = [learned.forecast(model, panel, learner.scale, origin, horizon) for origin in origins]
+    return np.stack(rows, axis=1)
 
 
 def _intervals(

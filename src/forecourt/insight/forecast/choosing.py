@@ -20,7 +20,7 @@ BANDS: Final[tuple[Band, ...]] = ((0, 6, "1 to 6 h"), (6, 24, "7 to 24 h"), (24,
 #: Hours of each series that weights are found on.
 MAX_HOURS: Final = 2_000
 #: Steps towards the best weights: for all series together, and from there for each by itself.
-STEPS_TOGETHER: Final = 200
+STEPS_TOGETHER: Final = 120
 STEPS_ALONE: Final = 40
 RATE: Final = 1.0
 LEAST_SLOPE: Final = 0.2
@@ -33,6 +33,8 @@ GUARDS_H: Final = (5 * 24, 14 * 24)
 QUANTILE_GUARDS_H: Final = (14 * 24,)
 #: By how many standard errors another method must win on validation before the best simple one is left.
 MARGIN: Final = 1.0
+#: Series judged alike from which on they speak for one another.
+LEAST_ALIKE: Final = 5
 #: Origins of the validation below which nothing but a simple method is taken.
 LEAST_ORIGINS: Final = 4
 
@@ -117,18 +119,31 @@ def _prefer(
             crossed[kind][:, judge] = _by_origin(mixed, actual[:, judge], squared)
     final = _weights(forecasts, actual, squared)
     independent = max(2.0, origins * min(1.0, spacing_h / hours))
+    against = np.stack([losses[best[row], row] for row in range(len(best))])
+    scores = _scores(crossed, against, squared)
     for row in range(len(best)):
-        against = crossed[names[best[row]]][row]
-        kind = min(crossed, key=lambda each: float(crossed[each][row].sum()))
-        gain = against - crossed[kind][row]
-        error = gain.std() * origins / np.sqrt(independent)
-        if kind in names[:simple] or gain.sum() <= MARGIN * error:
+        kind = min(scores, key=lambda each: float(scores[each][row]))
+        error = (against[row] - crossed[kind][row]).std() * origins / np.sqrt(independent)
+        if kind in names[:simple] or (1 - scores[kind][row]) * against[row].sum() <= MARGIN * error:
             continue
         validation[row] = crossed[kind][row].sum()
         if kind in final:
             weights[row], kinds[row] = final[kind][row], "blend"
         else:
             weights[row], kinds[row] = np.eye(len(names))[names.index(kind)], "one"
+
+
+def _scores(crossed: dict[str, Doubles], against: Doubles, squared: npt.NDArray[np.bool_]) -> dict[str, Doubles]:
+    """What each candidate loses of each series against the best simple method (1 is as much): of the series itself,
+    and, where others are judged alike, as much of what it loses of all of them, for one series alone tells little."""
+    scores = {}
+    for kind, loss in crossed.items():
+        own = loss.sum(1) / np.maximum(against.sum(1), 1e-12)
+        scores[kind] = own.copy()
+        for group in (squared, ~squared):
+            if group.sum() >= LEAST_ALIKE:
+                scores[kind][group] = (own[group] + float(np.median(own[group]))) / 2
+    return scores
 
 
 def blended(weights: Floats, forecasts: Floats) -> Floats:
@@ -154,8 +169,8 @@ def guarded(
     guards_h: Sequence[int] = GUARDS_H,
 ) -> npt.NDArray[np.bool_]:
     """Whether a choice is kept, (series, origins from number `begin` on): not where it lost against the simple one over
-    one of `guards_h` hours before the origin. `ahead` (series, origins, hours) is by how much it won in an hour, 0 where
-    nobody knows; `hour` (origins, hours) which hour that is."""
+    one of `guards_h` hours before the origin. `ahead` (series, origins, hours) is by how much it won in an hour, 0
+    where nobody knows; `hour` (origins, hours) which hour that is."""
     rows = []
     for now in origins[begin:]:
         recent = [(hour >= now - back) & (hour < now) & (origins < now)[:, None] for back in guards_h]

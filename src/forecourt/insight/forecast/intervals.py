@@ -23,7 +23,7 @@ MAX_CLASSES: Final = 16
 MAX_LOOK_BACK: Final = 80
 #: By how much of what was missed the level moves, and how far at the most.
 GAIN: Final = 0.08
-LEAST_MISS, MOST_MISS = 0.04, 0.5
+LEAST_MISS, MOST_MISS = 0.04, 0.8
 
 
 def at_levels(ordered: Floats, known: npt.NDArray[np.int64], levels: npt.NDArray[np.float64]) -> Floats:

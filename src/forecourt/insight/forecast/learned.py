@@ -5,6 +5,7 @@ forecast is made. Values are divided by the series' own level, so that large and
 """
 
 import importlib.util
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 #: Examples that a model learns from, and hours that they are forecast in.
 MAX_EXAMPLES: Final = 120_000
 MAX_ORIGINS: Final = 1_000
+#: Examples below which nothing is learned.
+LEAST_EXAMPLES: Final = 2_000
 #: Hours ahead that one origin gives of each series to learn from.
 STEPS_OF_ORIGIN: Final = 24
 #: Hours of history before the first origin that is learned from.
@@ -133,17 +136,28 @@ def _drawn(random: np.random.Generator, horizon: int, number: int) -> npt.NDArra
     return np.unique(np.concatenate([near, far]))
 
 
-def fit(panel: Panel, until: int, horizon: int, name: str) -> "lightgbm.Booster | None":
-    """A model of what was before `until`; None where that is too little."""
-    import lightgbm
+class Learner:
+    """Learns from what was before `until`; the examples are made once for all of its models."""
 
-    scale = scales(panel.values, until)
-    found = _examples(panel, scale, until, horizon)
-    if found is None or len(found[1]) < 20 * _COMMON["min_data_in_leaf"]:
-        return None
-    x, y, weight = found
-    data = lightgbm.Dataset(x, y, weight=weight, params={"max_bin": _COMMON["max_bin"], "verbosity": -1})
-    return lightgbm.train(_COMMON | OBJECTIVES[name], data, num_boost_round=ROUNDS)
+    def __init__(self, panel: Panel, until: int, horizon: int) -> None:
+        self._panel = panel
+        self._until = until
+        self._horizon = horizon
+        self.scale = scales(panel.values, until)
+
+    @cached_property
+    def _learned_from(self) -> tuple[Floats, Floats, Floats] | None:
+        return _examples(self._panel, self.scale, self._until, self._horizon)
+
+    def fit(self, name: str) -> "lightgbm.Booster | None":
+        """A model by its name; None where there is too little to learn from."""
+        import lightgbm
+
+        if self._learned_from is None or len(self._learned_from[1]) < LEAST_EXAMPLES:
+            return None
+        x, y, weight = self._learned_from
+        data = lightgbm.Dataset(x, y, weight=weight, params={"max_bin": _COMMON["max_bin"], "verbosity": -1})
+        return lightgbm.train(_COMMON | OBJECTIVES[name], data, num_boost_round=ROUNDS)
 
 
 def forecast(model: "lightgbm.Booster", panel: Panel, scale: Floats, origin: int, horizon: int) -> Floats:

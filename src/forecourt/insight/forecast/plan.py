@@ -34,10 +34,17 @@ class Plan(Struct, frozen=True, kw_only=True):
     test_h: int
     end_h: int
 
-    def origins(self, part: str) -> "list[int]":
-        """Of `validation` or `test`; no forecast reaches beyond its part."""
-        first, end = (self.validation_h, self.test_h) if part == "validation" else (self.test_h, self.end_h)
-        return list(range(first, end - self.horizon_h + 1, self.spacing_h))
+    def origins(self, part: str) -> list[int]:
+        """Of `validation` or `test`, to a day before its end: hours after that are judged in neither."""
+        return list(range(self.begin(part), self.end(part) - DAY_H + 1, self.spacing_h))
+
+    def begin(self, part: str) -> int:
+        """The first hour of a part."""
+        return self.validation_h if part == "validation" else self.test_h
+
+    def end(self, part: str) -> int:
+        """The hour after its last."""
+        return self.test_h if part == "validation" else self.end_h
 
 
 def planned(hours: int, series: int) -> Plan | None:
@@ -47,7 +54,7 @@ def planned(hours: int, series: int) -> Plan | None:
         return None
     part = min(max(days // 4, LEAST_PART_DAYS), MOST_PART_DAYS)
     horizon = WEEK_H if days >= LEAST_DAYS_OF_WEEK else DAY_H
-    span = part * DAY_H - horizon
+    span = (part - 1) * DAY_H
     room = min(MAX_ORIGINS, max(1, MAX_STEPS // (series * horizon)))
     spacing = next((each for each in SPACINGS_H if span // each + 1 <= room), SPACINGS_H[-1])
     return Plan(

@@ -341,6 +341,9 @@ def _words(found: OfDataSet) -> list[str]:
         words.append(f"{still} series mostly stand still and are judged by the squared error")
     if found.coverage is not None:
         words.append(f"intervals that are to cover {intervals.COVER:.0%} cover {found.coverage:.1%}")
+    idle = [each.zero_share for each in found.series if not each.network]
+    if found.coverage is not None and found.coverage > MOST_COVER and np.mean(idle) > MOST_COVER:
+        words.append(f"nothing comes in {np.mean(idle):.1%} of hours: no interval that holds zero covers less")
     if found.pinball_skill is not None:
         words.append(f"pinball loss {found.pinball_skill:+.1%} against seasonal quantiles")
     return words
