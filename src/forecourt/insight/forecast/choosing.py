@@ -31,6 +31,8 @@ MEAN: Final = -1.0
 GUARDS_H: Final = (5 * 24, 14 * 24)
 #: The same of quantiles, whose losses tell less.
 QUANTILE_GUARDS_H: Final = (14 * 24,)
+#: What may be chance: so many times the root of the sum of squares of what was won or lost from each origin.
+GUARD_SLACK: Final = 0.5
 #: By how many standard errors another method must win on validation before the best simple one is left.
 MARGIN: Final = 1.0
 #: Series judged alike from which on they speak for one another.
@@ -173,8 +175,12 @@ def guarded(
     where nobody knows; `hour` (origins, hours) which hour that is."""
     rows = []
     for now in origins[begin:]:
-        recent = [(hour >= now - back) & (hour < now) & (origins < now)[:, None] for back in guards_h]
-        rows.append(np.min([np.where(each[None], ahead, 0).sum((1, 2)) for each in recent], axis=0) >= 0)
+        held = []
+        for back in guards_h:
+            recent = (hour >= now - back) & (hour < now) & (origins < now)[:, None]
+            of_origin = np.where(recent[None], ahead, 0).sum(2, dtype=np.float64)
+            held.append(of_origin.sum(1) >= -GUARD_SLACK * np.sqrt((of_origin**2).sum(1)))
+        rows.append(np.all(held, axis=0))
     return np.stack(rows, axis=1)
 
 

@@ -120,6 +120,8 @@ def _rows(file: str, made: Run, number: int) -> "pa.Table":
     for name, quantiles in (("q", made.intervals.quantiles), ("seasonal_q", made.intervals.seasonal)):
         values |= {f"{name}{level}": row for level, row in zip((10, 50, 90), quantiles, strict=True)}
     values |= dict(zip(made.methods, made.test.forecasts, strict=True))
+    # A short history has nothing that learned; one file has all columns.
+    columns |= {name: pa.nulls(series * horizon, pa.float32()) for name in learned.POINTS}
     columns |= {name: value[:, number].reshape(-1) for name, value in values.items()}
     return pa.table(columns)
 
