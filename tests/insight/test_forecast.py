@@ -240,6 +240,9 @@ def test_what_is_wrong_with_hours_is_counted_by_reason(tmp_path: Path) -> None:
     [made] = found.panels
     assert made.values[0, [0, 23]].tolist() == [1.5, 3]
     assert np.isnan(made.values[0, 1:23]).all()
+    path.write_text("series,time,value\na,2025-07-01T00:00Z,1\na,2025-07-01T00:00,2\n")
+    [made] = read(path, Options(time_zone="Europe/Oslo"), EPOCH).panels
+    assert made.values[0, [0, 2]].tolist() == [2, 1]
     path.write_text("series,time,value\na,2025-03-01T00:30,1\n")
     with pytest.raises(ForecastRefused, match="no whole hour"):
         read(path, Options(), EPOCH)

@@ -19,7 +19,7 @@ from forecourt.insight.forecast.plan import Plan
 from forecourt.insight.forecast.series import WEEK_H, Floats, Panel
 
 #: Changed whenever a method changes: what was kept of another is made anew.
-FORMAT: Final = "2"
+FORMAT: Final = "3"
 #: Examples of a series below which trees are not tried: weeks of training.
 LEAST_WEEKS_LEARNED: Final = 3
 POINTS: Final = (*SIMPLE, *WEIGHED)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecourt.insight.forecast.methods import _back, _tiled
+from forecourt.insight.forecast.methods import back, tiled
 from forecourt.insight.forecast.series import DAY_H, WEEK_H, Floats
 
 #: The share of outcomes that an interval is to cover, and its two ends and the middle as quantiles.
@@ -41,9 +41,9 @@ def seasonal_quantiles(past: Floats, horizon: int) -> dict[str, Floats]:
     the day; (levels, series, horizon) each."""
     found = {}
     for name, cycle, number in (("hour_of_week", WEEK_H, 8), ("hour_of_day", DAY_H, 28)):
-        held = np.sort(_back(past, cycle * number).reshape(len(past), number, cycle).transpose(0, 2, 1), axis=2)
+        held = np.sort(back(past, cycle * number).reshape(len(past), number, cycle).transpose(0, 2, 1), axis=2)
         known = np.isfinite(held).sum(2)
-        rows = [_tiled(np.nan_to_num(at_levels(held, known, np.full(known.shape, level))), horizon) for level in LEVELS]
+        rows = [tiled(np.nan_to_num(at_levels(held, known, np.full(known.shape, level))), horizon) for level in LEVELS]
         found[name] = np.stack(rows)
     return found
 
@@ -89,9 +89,9 @@ class Tuner:
         Each is to be asked once, in order. Looks at nothing from that origin on."""
         now, before = self._origins[number], self._origins[number - 1]
         self._learn(int(before), int(now), number)
-        back = slice(max(0, number - MAX_LOOK_BACK), number)
-        known = np.where(self._hour[back][None] < now, self._actual[:, back], np.nan).reshape(len(self._actual), -1)
-        index = self._index[:, back].reshape(len(known), -1)
+        seen = slice(max(0, number - MAX_LOOK_BACK), number)
+        known = np.where(self._hour[seen][None] < now, self._actual[:, seen], np.nan).reshape(len(self._actual), -1)
+        index = self._index[:, seen].reshape(len(known), -1)
         middles, ordered, held = classes(index, known)
         asked = self._index[:, number]
         half = self._missed / 2

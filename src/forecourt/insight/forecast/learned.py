@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from forecourt.insight.forecast.methods import _back, _mean, _profile, mean_day
+from forecourt.insight.forecast.methods import WEEKS, back, mean, mean_day, profile
 from forecourt.insight.forecast.series import DAY_H, WEEK_H, Floats, Panel
 
 if TYPE_CHECKING:
@@ -64,33 +64,31 @@ def available() -> bool:
 
 def scales(values: Floats, until: int) -> Floats:
     """The level of each series before an hour: the mean of what is known, at least a little."""
-    mean = np.nan_to_num(_mean(values[:, :until], 1))
-    return np.maximum(mean, 1e-6).astype(np.float32)
+    level = np.nan_to_num(mean(values[:, :until], 1))
+    return np.maximum(level, 1e-6).astype(np.float32)
 
 
 def features(panel: Panel, scale: Floats, origin: int, steps: npt.NDArray[np.int64]) -> Floats:
     """What is known at `origin` of the hours so many steps after it (0 is the hour that begins then): (series, steps,
     features). Looks at nothing from the origin on."""
-    past = panel.values[:, :origin] / scale[:, None]
+    past = panel.values[:, max(0, origin - WEEKS * WEEK_H) : origin] / scale[:, None]
     count, number = len(past), len(steps)
     of_week, of_year = panel.calendar(origin + steps)
-    weeks = _back(past, 4 * WEEK_H).reshape(count, 4, WEEK_H)[:, :, steps]
-    day = _back(past, DAY_H)[:, steps % DAY_H]
-    day_before = _back(past, 2 * DAY_H)[:, steps % DAY_H]
-    profile = _profile(past)
-    week, before, after = (profile[:, (steps + shift) % WEEK_H] for shift in (0, -1, 1))
+    weeks = back(past, 4 * WEEK_H).reshape(count, 4, WEEK_H)[:, :, steps]
+    day = back(past, DAY_H)[:, steps % DAY_H]
+    day_before = back(past, 2 * DAY_H)[:, steps % DAY_H]
+    usual_week = profile(past)
+    week, before, after = (usual_week[:, (steps + shift) % WEEK_H] for shift in (0, -1, 1))
     usual = mean_day(past, int(steps.max()) + 1)[:, steps]
-    last = _back(past, 6)
-    hours = [last[:, -1], _mean(last[:, -3:], 1), _mean(last, 1)]
-    means = [_mean(_back(past, length), 1) for length in (DAY_H, 3 * DAY_H, WEEK_H, 4 * WEEK_H)]
-    off = hours[1] - np.nan_to_num(_mean(profile[:, WEEK_H - 3 :], 1))
-    today = means[0] - _mean(profile[:, WEEK_H - DAY_H :], 1)
-    zero = _mean((_back(past, 4 * WEEK_H) == 0).astype(np.float32), 1)
+    last = back(past, 6)
+    hours = [last[:, -1], mean(last[:, -3:], 1), mean(last, 1)]
+    means = [mean(back(past, length), 1) for length in (DAY_H, 3 * DAY_H, WEEK_H, 4 * WEEK_H)]
+    off = hours[1] - np.nan_to_num(mean(usual_week[:, WEEK_H - 3 :], 1))
+    today = means[0] - mean(usual_week[:, WEEK_H - DAY_H :], 1)
+    zero = mean((back(past, 4 * WEEK_H) == 0).astype(np.float32), 1)
     of_series = np.stack([*hours, *means, off, today, zero, np.log(scale)], axis=1)
     shared = np.stack([steps, of_week % DAY_H, of_week // DAY_H, of_year, steps // DAY_H], axis=1)
-    of_step = np.stack(
-        [*weeks.transpose(1, 0, 2), day, day_before, week, before, after, usual, _mean(weeks, 1)], axis=2
-    )
+    of_step = np.stack([*weeks.transpose(1, 0, 2), day, day_before, week, before, after, usual, mean(weeks, 1)], axis=2)
     parts = [
         of_step,
         np.broadcast_to(of_series[:, None, :], (count, number, of_series.shape[1])),

@@ -23,7 +23,7 @@ LEAST_LEVEL, MOST_LEVEL = 0.5, 2.0
 Method = Callable[[Floats, int], Floats]
 
 
-def _mean(values: Floats, axis: int | tuple[int, ...]) -> Floats:
+def mean(values: Floats, axis: int | tuple[int, ...]) -> Floats:
     """Of what is known; NaN where nothing is."""
     known = np.isfinite(values)
     number = known.sum(axis=axis)
@@ -31,7 +31,7 @@ def _mean(values: Floats, axis: int | tuple[int, ...]) -> Floats:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan).astype(np.float32)
 
 
-def _back(past: Floats, hours: int) -> Floats:
+def back(past: Floats, hours: int) -> Floats:
     """The last so many hours; unknown before the first."""
     have = past.shape[1]
     if have >= hours:
@@ -39,7 +39,7 @@ def _back(past: Floats, hours: int) -> Floats:
     return np.pad(past, ((0, 0), (hours - have, 0)), constant_values=np.nan)
 
 
-def _tiled(cycle: Floats, horizon: int) -> Floats:
+def tiled(cycle: Floats, horizon: int) -> Floats:
     """A cycle of hours, again and again."""
     return np.tile(cycle, (1, -(-horizon // cycle.shape[1])))[:, :horizon]
 
@@ -48,8 +48,8 @@ def _filled(first: Floats, past: Floats, horizon: int) -> Floats:
     """Where a method knows nothing: the mean day of four weeks, else the mean of all, else nothing flows."""
     if np.isfinite(first).all():
         return np.maximum(first, 0)
-    day = _tiled(_mean(_back(past, 4 * WEEK_H).reshape(len(past), -1, DAY_H), 1), horizon)
-    every = _mean(past, 1)[:, None]
+    day = tiled(mean(back(past, 4 * WEEK_H).reshape(len(past), -1, DAY_H), 1), horizon)
+    every = mean(past, 1)[:, None]
     for other in (day, every, np.zeros_like(every)):
         first = np.where(np.isfinite(first), first, other)
     return np.maximum(first, 0).astype(np.float32)
@@ -57,35 +57,35 @@ def _filled(first: Floats, past: Floats, horizon: int) -> Floats:
 
 def same_hour_yesterday(past: Floats, horizon: int) -> Floats:
     """The last known day, hour by hour."""
-    return _filled(_tiled(_back(past, DAY_H), horizon), past, horizon)
+    return _filled(tiled(back(past, DAY_H), horizon), past, horizon)
 
 
 def same_hour_last_week(past: Floats, horizon: int) -> Floats:
     """The last known week, hour by hour."""
-    return _filled(_tiled(_back(past, WEEK_H), horizon), past, horizon)
+    return _filled(tiled(back(past, WEEK_H), horizon), past, horizon)
 
 
 def mean_of_four_weeks(past: Floats, horizon: int) -> Floats:
     """The mean of the last four same hours of the week."""
-    return _filled(_tiled(_mean(_back(past, 4 * WEEK_H).reshape(len(past), 4, WEEK_H), 1), horizon), past, horizon)
+    return _filled(tiled(mean(back(past, 4 * WEEK_H).reshape(len(past), 4, WEEK_H), 1), horizon), past, horizon)
 
 
 def mean_day(past: Floats, horizon: int) -> Floats:
     """The mean of the last 28 same hours of the day."""
-    return _filled(_tiled(_mean(_back(past, 4 * WEEK_H).reshape(len(past), 28, DAY_H), 1), horizon), past, horizon)
+    return _filled(tiled(mean(back(past, 4 * WEEK_H).reshape(len(past), 28, DAY_H), 1), horizon), past, horizon)
 
 
 def mean_of_28_days(past: Floats, horizon: int) -> Floats:
     """The mean of all hours of the last 28 days."""
-    return _filled(_tiled(_mean(_back(past, 4 * WEEK_H), 1)[:, None], horizon), past, horizon)
+    return _filled(tiled(mean(back(past, 4 * WEEK_H), 1)[:, None], horizon), past, horizon)
 
 
-def _profile(past: Floats) -> Floats:
+def profile(past: Floats) -> Floats:
     """The week as it lately was: newer weeks count more, the hours beside an hour and the same hour of like days help.
 
     (series, 168), by hours from the origin on; NaN where nothing is known.
     """
-    weeks = _back(past, WEEKS * WEEK_H).reshape(len(past), WEEKS, WEEK_H)
+    weeks = back(past, WEEKS * WEEK_H).reshape(len(past), WEEKS, WEEK_H)
     known = np.isfinite(weeks)
     weight = known * (FADE ** np.arange(WEEKS)[::-1, None]).astype(np.float32)
     total, number = (np.where(known, weeks, 0) * weight).sum(1), weight.sum(1)
@@ -97,24 +97,24 @@ def _profile(past: Floats) -> Floats:
 
 def weighed_week(past: Floats, horizon: int) -> Floats:
     """The mean week of eight, newer ones and the hours beside an hour counted in."""
-    return _filled(_tiled(_profile(past), horizon), past, horizon)
+    return _filled(tiled(profile(past), horizon), past, horizon)
 
 
 def middle_of_eight_weeks(past: Floats, horizon: int) -> Floats:
     """The median of the last eight same hours of the week and those beside them."""
-    weeks = _back(past, WEEKS * WEEK_H).reshape(len(past), WEEKS, WEEK_H)
+    weeks = back(past, WEEKS * WEEK_H).reshape(len(past), WEEKS, WEEK_H)
     near = np.concatenate([np.roll(weeks, -1, 2), weeks, weeks, np.roll(weeks, 1, 2)], axis=1)
     near = np.sort(near, axis=1)
     known = np.isfinite(near).sum(1)
     low, high = np.maximum(known - 1, 0) // 2, known // 2
     high = np.minimum(high, np.maximum(known - 1, 0))
     middle = (np.take_along_axis(near, low[:, None], 1) + np.take_along_axis(near, high[:, None], 1))[:, 0] / 2
-    return _filled(_tiled(middle.astype(np.float32), horizon), past, horizon)
+    return _filled(tiled(middle.astype(np.float32), horizon), past, horizon)
 
 
 def week_at_todays_level(past: Floats, horizon: int) -> Floats:
     """The weighed week, raised or lowered as the last seven days were against four weeks."""
-    seven, month = _mean(_back(past, WEEK_H), 1), _mean(_back(past, 4 * WEEK_H), 1)
+    seven, month = mean(back(past, WEEK_H), 1), mean(back(past, 4 * WEEK_H), 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         level = np.nan_to_num(np.sqrt(seven / month), nan=1.0, posinf=1.0)
     level = np.clip(level, LEAST_LEVEL, MOST_LEVEL)[:, None].astype(np.float32)
@@ -124,7 +124,7 @@ def week_at_todays_level(past: Floats, horizon: int) -> Floats:
 def week_from_now(past: Floats, horizon: int) -> Floats:
     """The weighed week, begun at what the last hours were: what they differ by fades from hour to hour."""
     week = weighed_week(past, max(horizon, WEEK_H))
-    recent = _back(past, 3) - np.concatenate([week[:, WEEK_H - 3 : WEEK_H]], axis=1)
+    recent = back(past, 3) - week[:, WEEK_H - 3 : WEEK_H]
     weight = np.float32([0.15, 0.25, 0.6])
     known = np.isfinite(recent)
     off = (np.where(known, recent, 0) * weight).sum(1) / np.maximum((known * weight).sum(1), 1e-6)

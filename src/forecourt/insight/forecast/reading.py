@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import available_timezones
 
 import numpy as np
 from msgspec import Struct, field
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 #: Sessions of one file.
 MAX_SESSIONS: Final = 5_000_000
 #: Rows of a CSV of hours.
-MAX_POINTS: Final = 40_000_000
+MAX_POINTS: Final = 20_000_000
 #: Rows of such a CSV that are read at a time.
 CHUNK_ROWS: Final = 500_000
 COLUMNS: Final = ("series", "time", "value")
@@ -60,7 +61,7 @@ def read(path: Path, options: Options, now: datetime) -> Read:
     file = opened(path, options.encoding)
     head = _head(file)
     if head is not None:
-        return _hourly(file, *head)
+        return _hourly(file, *head, options.time_zone)
     return _sessions(path, options, now)
 
 
@@ -81,9 +82,11 @@ def _head(file: Opened) -> tuple[str, list[str]] | None:
     return (delimiter, small) if all(small.count(name) == 1 for name in COLUMNS) else None
 
 
-def _hourly(file: Opened, delimiter: str, head: list[str]) -> Read:
+def _hourly(file: Opened, delimiter: str, head: list[str], zone: str | None) -> Read:
     import pandas as pd
 
+    if zone is not None and zone not in available_timezones():
+        raise ForecastRefused(f"There is no time zone {zone}. Name it as the IANA does: Europe/Oslo.")
     refused: dict[str, int] = {}
     numbers: dict[str, int] = {}
     parts, rows = [], 0
@@ -105,7 +108,7 @@ def _hourly(file: Opened, delimiter: str, head: list[str]) -> Read:
                 rows += len(chunk)
                 if rows > MAX_POINTS:
                     raise ForecastRefused(f"{file.path.name} has more than {MAX_POINTS} rows. Cut it in parts.")
-                parts.append(_points(chunk, numbers, refused))
+                parts.append(_points(chunk, zone, numbers, refused))
         except (pd.errors.ParserError, UnicodeDecodeError) as fault:
             raise ForecastRefused(f"{file.path.name} can't be read as CSV: {fault}.") from fault
     taken = pd.concat(parts) if parts else None
@@ -129,20 +132,17 @@ def _hourly(file: Opened, delimiter: str, head: list[str]) -> Read:
     return Read(panels=[with_network(panel)], form="hours", rows=rows, refused=refused, notes=notes)
 
 
-def _points(chunk: Any, numbers: dict[str, int], refused: dict[str, int]) -> Any:
+def _points(chunk: Any, zone: str | None, numbers: dict[str, int], refused: dict[str, int]) -> Any:
     """Rows that can be taken, as series by number, hour and value."""
     import pandas as pd
 
-    at = pd.to_datetime(chunk["time"].str.strip(), format="ISO8601", errors="coerce", utc=True)
-    # An offset would make two clocks of one file: only what the clock showed counts.
-    bare = chunk["time"].str.strip().str.replace(r"(?:Z|[+-]\d\d:?\d\d)$", "", regex=True)
-    shown = pd.to_datetime(bare, format="ISO8601", errors="coerce")
+    shown = _shown(chunk["time"].str.strip(), zone)
     written = chunk["value"].str.strip()
     value = pd.to_numeric(written, errors="coerce")
     empty = written.str.lower().isin(["", "nan", "null", "none", "na"])
     checks = (
         ("no-series", chunk["series"].str.strip() == ""),
-        ("bad-time", at.isna() | shown.isna()),
+        ("bad-time", shown.isna()),
         ("no-whole-hour", (shown.dt.minute != 0) | (shown.dt.second != 0) | (shown.dt.microsecond != 0)),
         ("no-value", empty),
         ("bad-number", ~np.isfinite(value)),
@@ -153,10 +153,23 @@ def _points(chunk: Any, numbers: dict[str, int], refused: dict[str, int]) -> Any
         if (hit := wrong & good).any():
             count(refused, reason, int(hit.sum()))
             good &= ~wrong
-    names = chunk["series"].str.strip()[good]
-    rows = np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
+    codes, names = pd.factorize(chunk["series"].str.strip()[good])
+    known = np.array([numbers.setdefault(str(name), len(numbers)) for name in names], dtype=np.int64)
+    rows = known[codes] if len(codes) else np.zeros(0, np.int64)
     hours = shown[good].to_numpy().astype("datetime64[h]").astype(np.int64)
     return pd.DataFrame({"row": rows, "hour": hours, "value": value[good].to_numpy(dtype=np.float64)})
+
+
+def _shown(times: Any, zone: str | None) -> Any:
+    """What the site's clock showed: times as they are written, but in a zone those with an offset as they are there."""
+    import pandas as pd
+
+    bare = times.str.replace(r"(?:Z|[+-]\d\d:?\d\d)$", "", regex=True)
+    shown = pd.to_datetime(bare, format="ISO8601", errors="coerce")
+    if zone is None:
+        return shown
+    there = pd.to_datetime(times, format="ISO8601", errors="coerce", utc=True).dt.tz_convert(zone).dt.tz_localize(None)
+    return shown.where(bare == times, there)
 
 
 def _sessions(path: Path, options: Options, now: datetime) -> Read:
@@ -201,8 +214,7 @@ def panels_of(name: str, sessions: Iterable[Session]) -> list[Panel]:
         if first is None or last is None:
             raise ForecastRefused(f"{name} holds no session that can be taken.")
         counted = _hours(places.values(), files, Path(folder), first, last)
-    since = datetime.combine(last.date() - timedelta(days=800), time(), UTC)
-    return [with_network(_panel(name, target, counted, max(first, since), last)) for target in ("energy", "occupancy")]
+    return [with_network(_panel(name, target, counted, first, last)) for target in ("energy", "occupancy")]
 
 
 def _groups(sessions: Iterable[Session]) -> Iterator[list[Session]]:

@@ -1,7 +1,8 @@
 """Hourly series as forecasts see them: a row a series, a column an hour of one clock, NaN where nobody knows.
 
-Hours are those of the sites' own clock. When clocks are set forward an hour is missing, and is NaN; when they are set
-back the two hours of one name count as their mean. So the same hour of the week is always a multiple of 168 away.
+Hours are those of the sites' own clock. When clocks are set forward an hour is missing: it is NaN, or of sessions 0;
+when they are set back the two hours of one name count as their mean. So the same hour of the week is always a multiple
+of 168 away.
 """
 
 from collections.abc import Sequence
