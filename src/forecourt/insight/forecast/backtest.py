@@ -292,4 +292,5 @@ def pinball(quantiles: Floats, actual: Floats) -> npt.NDArray[np.float64]:
     total = np.zeros(len(actual))
     for level, row in zip(intervals.LEVELS, quantiles, strict=True):
         total += quantile_loss(row, actual, level).sum((1, 2), dtype=np.float64)
-    return total / np.maximum(np.isfinite(actual).sum((1, 2)), 1) / len(intervals.LEVELS)
+    loss: npt.NDArray[np.float64] = total / np.maximum(np.isfinite(actual).sum((1, 2)), 1) / len(intervals.LEVELS)
+    return loss

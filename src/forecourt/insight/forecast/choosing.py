@@ -150,7 +150,8 @@ def _scores(crossed: dict[str, Doubles], against: Doubles, squared: npt.NDArray[
 
 def blended(weights: Floats, forecasts: Floats) -> Floats:
     """(series, origins, hours) of weights (series, methods) and forecasts (methods, series, origins, hours)."""
-    return np.einsum("sm,msoh->soh", weights, forecasts).astype(np.float32)
+    mixed: Floats = np.einsum("sm,msoh->soh", weights, forecasts).astype(np.float32)
+    return mixed
 
 
 def mean_weights(forecasts: Floats, actual: Floats) -> Floats:
@@ -194,7 +195,8 @@ def hourly_loss(forecast: Floats, actual: Floats, metrics: Sequence[Metric]) -> 
 def _loss(forecast: Floats, actual: Floats, *, squared: bool) -> Doubles:
     """(series, origins): of hours that are known."""
     error = np.where(np.isfinite(actual), forecast - actual, 0).astype(np.float64)
-    return (error**2 if squared else np.abs(error)).sum(2)
+    loss: Doubles = (error**2 if squared else np.abs(error)).sum(2)
+    return loss
 
 
 def _by_origin(forecast: Floats, actual: Floats, squared: npt.NDArray[np.bool_]) -> Doubles:

@@ -162,5 +162,5 @@ def forecast(model: "lightgbm.Booster", panel: Panel, scale: Floats, origin: int
     """(series, horizon) from an origin on, never negative."""
     x = features(panel, scale, origin, np.arange(horizon))
     flat = model.predict(x.reshape(-1, x.shape[2]), num_threads=THREADS)
-    values = np.asarray(flat, np.float32).reshape(x.shape[:2]) * scale[:, None]
-    return np.maximum(values, 0).astype(np.float32)
+    values: Floats = np.asarray(flat, np.float32).reshape(x.shape[:2]) * scale[:, None]
+    return np.maximum(values, 0)

@@ -81,7 +81,7 @@ def mean_of_28_days(past: Floats, horizon: int) -> Floats:
 
 
 def profile(past: Floats) -> Floats:
-    """The week as it lately was: newer weeks count more, the hours beside an hour and the same hour of like days help.
+    """The week as it lately was: newer weeks count more, and the hours beside an hour count in.
 
     (series, 168), by hours from the origin on; NaN where nothing is known.
     """
@@ -89,9 +89,7 @@ def profile(past: Floats) -> Floats:
     known = np.isfinite(weeks)
     weight = known * (FADE ** np.arange(WEEKS)[::-1, None]).astype(np.float32)
     total, number = (np.where(known, weeks, 0) * weight).sum(1), weight.sum(1)
-    near = np.float32([0.25, 0.5, 0.25])
-    total = sum(np.roll(total, shift, 1) * part for shift, part in zip((-1, 0, 1), near, strict=True))
-    number = sum(np.roll(number, shift, 1) * part for shift, part in zip((-1, 0, 1), near, strict=True))
+    total, number = (each / 2 + (np.roll(each, 1, 1) + np.roll(each, -1, 1)) / 4 for each in (total, number))
     return np.where(number > 0, total / np.maximum(number, 1e-6), np.nan).astype(np.float32)
 
 
@@ -118,18 +116,20 @@ def week_at_todays_level(past: Floats, horizon: int) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         level = np.nan_to_num(np.sqrt(seven / month), nan=1.0, posinf=1.0)
     level = np.clip(level, LEAST_LEVEL, MOST_LEVEL)[:, None].astype(np.float32)
-    return (weighed_week(past, horizon) * level).astype(np.float32)
+    today: Floats = np.multiply(weighed_week(past, horizon), level, dtype=np.float32)
+    return today
 
 
 def week_from_now(past: Floats, horizon: int) -> Floats:
     """The weighed week, begun at what the last hours were: what they differ by fades from hour to hour."""
     week = weighed_week(past, max(horizon, WEEK_H))
     recent = back(past, 3) - week[:, WEEK_H - 3 : WEEK_H]
-    weight = np.float32([0.15, 0.25, 0.6])
+    weight = np.array([0.15, 0.25, 0.6], np.float32)
     known = np.isfinite(recent)
     off = (np.where(known, recent, 0) * weight).sum(1) / np.maximum((known * weight).sum(1), 1e-6)
     fading = (HOLD ** np.arange(1, horizon + 1)).astype(np.float32)
-    return np.maximum(week[:, :horizon] + off[:, None] * fading, 0).astype(np.float32)
+    from_now: Floats = np.maximum(week[:, :horizon] + off[:, None] * fading, 0).astype(np.float32)
+    return from_now
 
 
 #: The methods that every other has to beat.

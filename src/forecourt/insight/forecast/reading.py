@@ -2,6 +2,7 @@
 
 import csv
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -83,53 +84,45 @@ def _head(file: Opened) -> tuple[str, list[str]] | None:
 
 
 def _hourly(file: Opened, delimiter: str, head: list[str], zone: str | None) -> Read:
-    import pandas as pd
-
     if zone is not None and zone not in available_timezones():
         raise ForecastRefused(f"There is no time zone {zone}. Name it as the IANA does: Europe/Oslo.")
     refused: dict[str, int] = {}
     numbers: dict[str, int] = {}
-    parts, rows = [], 0
+    points, rows = _all_points(file, delimiter, head, zone, numbers, refused)
+    if not len(points):
+        told = "; ".join(f"{number} rows: {refusal(reason)}" for reason, number in refused.items())
+        raise ForecastRefused(f"{file.path.name} holds no hour that can be taken. {told or 'It has no rows'}.")
+    same = points.duplicated(["row", "hour", "value"])
+    again = points.duplicated(["row", "hour"]) & ~same
+    if again.any():
+        count(refused, "repeated", int(again.sum()))
+    points = points[~same & ~again]
+    columns = [points[name].to_numpy() for name in ("row", "hour", "value")]
+    panel = gridded(file.path.name, "value", list(numbers), *columns)
+    notes = ["hours without a row are unknown, not zero"] if np.isnan(panel.values).any() else []
+    if same.any():
+        notes.append(f"{int(same.sum())} rows came twice, the very same: each counts once")
+    return Read(panels=[with_network(panel)], form="hours", rows=rows, refused=refused, notes=notes)
+
+
+def _all_points(
+    file: Opened, delimiter: str, head: list[str], zone: str | None, numbers: dict[str, int], refused: dict[str, int]
+) -> tuple[Any, int]:
+    """Those of a whole file, and how many rows it has."""
+    import pandas as pd
+
+    parts, rows = [pd.DataFrame({"row": [], "hour": [], "value": []}).astype({"row": np.int64, "hour": np.int64})], 0
+    form = {"sep": delimiter, "names": head, "header": 0, "usecols": [*COLUMNS], "chunksize": CHUNK_ROWS}
     with file.text() as text:
-        chunks = pd.read_csv(
-            text,
-            sep=delimiter,
-            names=head,
-            header=0,
-            usecols=[*COLUMNS],
-            dtype=str,
-            keep_default_na=False,
-            chunksize=CHUNK_ROWS,
-            skipinitialspace=True,
-            on_bad_lines="error",
-        )
         try:
-            for chunk in chunks:
+            for chunk in pd.read_csv(text, dtype=str, keep_default_na=False, skipinitialspace=True, **form):
                 rows += len(chunk)
                 if rows > MAX_POINTS:
                     raise ForecastRefused(f"{file.path.name} has more than {MAX_POINTS} rows. Cut it in parts.")
                 parts.append(_points(chunk, zone, numbers, refused))
-        except (pd.errors.ParserError, UnicodeDecodeError) as fault:
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, zlib.error) as fault:
             raise ForecastRefused(f"{file.path.name} can't be read as CSV: {fault}.") from fault
-    taken = pd.concat(parts) if parts else None
-    if taken is None or not len(taken):
-        told = "; ".join(f"{number} rows: {refusal(reason)}" for reason, number in refused.items())
-        raise ForecastRefused(f"{file.path.name} holds no hour that can be taken. {told or 'It has no rows'}.")
-    same = taken.duplicated(["row", "hour", "value"])
-    again = taken.duplicated(["row", "hour"]) & ~same
-    if again.any():
-        count(refused, "repeated", int(again.sum()))
-    taken = taken[~same & ~again]
-    panel = gridded(
-        file.path.name,
-        "value",
-        list(numbers),
-        taken["row"].to_numpy(),
-        taken["hour"].to_numpy(),
-        taken["value"].to_numpy(),
-    )
-    notes = ["hours without a row are unknown, not zero"] if np.isnan(panel.values).any() else []
-    return Read(panels=[with_network(panel)], form="hours", rows=rows, refused=refused, notes=notes)
+    return pd.concat(parts), rows
 
 
 def _points(chunk: Any, zone: str | None, numbers: dict[str, int], refused: dict[str, int]) -> Any:
@@ -204,15 +197,16 @@ def panels_of(name: str, sessions: Iterable[Session]) -> list[Panel]:
     """
     places: dict[str, Place] = {}
     with tempfile.TemporaryDirectory() as folder:
-        files, first, last = [], None, None
+        files: list[Path] = []
+        starts: list[datetime] = []
         for group in _groups(sessions):
-            first = min([*([first] if first else []), *(each.started_at for each in group)])
-            last = max([*([last] if last else []), *(each.started_at for each in group)])
-            path = Path(folder) / f"{len(files)}.parquet"
-            tables.from_table("sessions", _table(group, places), path)
-            files.append(path)
-        if first is None or last is None:
+            each = [session.started_at for session in group]
+            starts = [min([*starts, *each]), max([*starts, *each])]
+            files.append(Path(folder) / f"{len(files)}.parquet")
+            tables.from_table("sessions", _table(group, places), files[-1])
+        if not starts:
             raise ForecastRefused(f"{name} holds no session that can be taken.")
+        first, last = starts
         counted = _hours(places.values(), files, Path(folder), first, last)
     return [with_network(_panel(name, target, counted, first, last)) for target in ("energy", "occupancy")]
 

@@ -7,7 +7,7 @@ of 168 away.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from forecourt.platform.errors import ForecourtError
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
 
 #: Series of one data set; each costs memory and time.
 MAX_SERIES: Final = 2_000
