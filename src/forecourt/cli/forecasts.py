@@ -118,7 +118,7 @@ def _table(found: "OfDataSet") -> None:
             _percent(each.skill), f"{each.coverage:.1%}", _percent(each.pinball_skill),
         )  # fmt: skip
     table.add_section()
-    if found.judged:
+    if found.series:
         coverage = "" if found.coverage is None else f"{found.coverage:.1%}"
         table.add_row(
             f"{found.judged} sites", "", "", "", "", _percent(found.skill), coverage, _percent(found.pinball_skill)

@@ -99,7 +99,8 @@ class Split(Struct, frozen=True, kw_only=True):
 
 
 class OfDataSet(Struct, kw_only=True):
-    """One target of one file. Skills and coverage are of all sites that were judged; the network stands in `series`.
+    """One target of one file. Skills and coverage are of all sites that were judged, or, where none can be, of their
+    sum; the network stands in `series`.
 
     `skill` is against the best simple method of each series, `skill_over_one` against the one simple method that is
     best for all of them; both chosen on validation.
@@ -154,6 +155,7 @@ class Report(Struct, kw_only=True):
 def gathered(found: OfDataSet, runs: Sequence[Run]) -> None:
     """Puts what runs found into a data set: its series, its sums, and what they come to in words."""
     sites: list[tuple[Run, int]] = []
+    sums: list[tuple[Run, int]] = []
     for run in runs:
         found.splits.append(_split(run))
         for row, name in enumerate(run.panel.names):
@@ -162,11 +164,10 @@ def gathered(found: OfDataSet, runs: Sequence[Run]) -> None:
                 found.not_judged.append(NotJudged(series=name, reason=reason))
                 continue
             found.series.append(_series(run, row))
-            if not run.panel.totals[row]:
-                sites.append((run, row))
+            (sums if run.panel.totals[row] else sites).append((run, row))
     found.judged = len(sites)
-    if sites:
-        _sum_up(found, sites)
+    if sites or sums:
+        _sum_up(found, sites or sums)
     found.words = [*found.words, *_words(found)]
 
 
@@ -300,7 +301,7 @@ def _method(run: Run, row: int) -> str:
 
 
 def _sum_up(found: OfDataSet, sites: Sequence[tuple[Run, int]]) -> None:
-    judged = [each for each in found.series if not each.network]
+    judged = [each for each in found.series if not each.network] or found.series
     found.skill = _skill(sum(each.error for each in judged), sum(each.simple_error for each in judged))
     one = sum(_error(run.one_simple[row], run.test.actual[row], run.metrics[row]) for run, row in sites)
     found.skill_over_one = _skill(sum(each.error for each in judged), one)
@@ -322,9 +323,9 @@ def _sum_up(found: OfDataSet, sites: Sequence[tuple[Run, int]]) -> None:
 
 
 def _words(found: OfDataSet) -> list[str]:
-    if not found.judged:
+    if not found.series:
         return ["nothing can be judged"]
-    words = []
+    words = [] if found.judged else ["no site can be judged by itself: what is told is of their sum"]
     if found.skill is not None and found.skill_over_one is not None:
         words.append(f"{found.skill:+.1%} against the best simple method of each series")
         words.append(f"{found.skill_over_one:+.1%} against the best one for all of them")
@@ -341,7 +342,7 @@ def _words(found: OfDataSet) -> list[str]:
         words.append(f"{still} series mostly stand still and are judged by the squared error")
     if found.coverage is not None:
         words.append(f"intervals that are to cover {intervals.COVER:.0%} cover {found.coverage:.1%}")
-    idle = [each.zero_share for each in found.series if not each.network]
+    idle = [each.zero_share for each in found.series]
     if found.coverage is not None and found.coverage > MOST_COVER and np.mean(idle) > MOST_COVER:
         words.append(f"nothing comes in {np.mean(idle):.1%} of hours: no interval that holds zero covers less")
     if found.pinball_skill is not None:
