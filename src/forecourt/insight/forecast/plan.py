@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from forecourt.insight.forecast.series import DAY_H, WEEK_H, Panel, with_network
+from forecourt.insight.forecast.series import DAY_H, NETWORK, WEEK_H, Panel, with_network
 
 #: Days of history below which nothing can be judged, and below which a week ahead can't.
 LEAST_DAYS: Final = 14
@@ -100,5 +100,6 @@ def _cut(panel: Panel, rows: list[int], end: int) -> Panel:
             names=tuple(panel.names[row] for row in rows),
             start=panel.at(first),
             values=values[:, first:],
-        )
+        ),
+        NETWORK if end > panel.hours - QUIET_DAYS * DAY_H else f"{NETWORK[:-1]} until {panel.at(end).date()})",
     )

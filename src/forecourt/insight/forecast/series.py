@@ -83,8 +83,8 @@ def trimmed(panel: Panel) -> Panel:
     )
 
 
-def with_network(panel: Panel) -> Panel:
-    """With the sum of all series, where there is more than one. An hour is known where any site is: one that had not
+def with_network(panel: Panel, name: str = NETWORK) -> Panel:
+    """With the sum of all series by this name, where there is more than one. An hour is known where any site is: one that had not
     opened gave nothing."""
     if len(panel.names) < 2:
         return Panel(
@@ -103,7 +103,7 @@ def with_network(panel: Panel) -> Panel:
     return Panel(
         name=panel.name,
         target=panel.target,
-        names=(*panel.names, NETWORK),
+        names=(*panel.names, name),
         start=panel.start,
         values=np.vstack([panel.values, total[None].astype(np.float32)]),
         totals=(*(False,) * len(panel.names), True),
