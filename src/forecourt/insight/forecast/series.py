@@ -84,8 +84,8 @@ def trimmed(panel: Panel) -> Panel:
 
 
 def with_network(panel: Panel, name: str = NETWORK) -> Panel:
-    """With the sum of all series by this name, where there is more than one. An hour is known where any site is: one that had not
-    opened gave nothing."""
+    """With the sum of all series by this name, where there is more than one. An hour is known where any
+    site is: one that had not opened gave nothing."""
     if len(panel.names) < 2:
         return Panel(
             name=panel.name,
