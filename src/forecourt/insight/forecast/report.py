@@ -318,7 +318,7 @@ def _sum_up(found: OfDataSet, sites: Sequence[tuple[Run, int]]) -> None:
     hours = np.array([each.hours for each in judged], dtype=np.float64)
     found.coverage = float(np.average([each.coverage for each in judged], weights=hours))
     found.pinball_skill = _skill(sum(each.pinball for each in judged), sum(each.seasonal_pinball for each in judged))
-    found.never_worse = found.skill is None or found.skill >= -MOST_LOSS
+    found.never_worse = all(each is None or each >= -MOST_LOSS for each in (found.skill, found.skill_over_one))
     found.covered = LEAST_COVER <= found.coverage <= MOST_COVER
 
 
