@@ -94,10 +94,11 @@ async def offers_at(
     found: list[Offered] = []
     for use in kept:
         campaign = await campaigns.find_campaign(conn, tenant_id, use.campaign_id)
-        if campaign is not None and (use.token_uid is not None or fits(campaign, occasion)):
+        if campaign is not None and (not use.kept or fits(campaign, occasion)):
             found.append(Offered(campaign=campaign, use=use))
-    if any(each.use is not None and each.use.token_uid is not None for each in found):
-        return [each for each in found if each.use is not None and each.use.token_uid is not None]
+    promised = [each for each in found if _promised(each, occasion)]
+    if promised:
+        return promised
     if code:
         found.append(await _by_code(conn, tenant_id, occasion, code, found))
     if occasion.driver_id is not None:
@@ -129,11 +130,12 @@ async def promise(
     assert occasion.token_uid is not None, "promised to a token"
     given = []
     for offered in await offers_at(conn, tenant_id, occasion, code, lock=True):
+        until, who = now + PROMISED_FOR, occasion.driver_id
         if offered.use is not None:
+            if not _promised(offered, occasion):
+                await uses.claim(conn, tenant_id, offered.use.use_id, occasion.token_uid, until)
             given.append(offered.campaign)
             continue
-        until = now + PROMISED_FOR
-        who = occasion.driver_id
         if await _keep(conn, tenant_id, offered, who, occasion.token_uid, None, now, until):
             given.append(offered.campaign)
         elif offered.code is not None:
@@ -142,9 +144,12 @@ async def promise(
 
 
 async def take_back(conn: Connection, tenant_id: int, token_uid: str, now: datetime) -> None:
-    """Nothing begins by this token after all: what was promised to it is free again."""
-    for use in await uses.list_open(conn, tenant_id, token_uid=token_uid, driver_id=None, at=now):
-        await uses.settle(conn, tenant_id, use, None, now)
+    """Nothing begins by this token after all: what was promised to it is free again, what its driver keeps is kept."""
+    for use in await uses.list_open(conn, tenant_id, token_uid=token_uid, driver_id=None, at=now, lock=True):
+        if use.kept:
+            await uses.claim(conn, tenant_id, use.use_id, None, None)
+        else:
+            await uses.settle(conn, tenant_id, use, None, now)
 
 
 async def decide(conn: Connection, tenant_id: int, session_id: UUID, now: datetime) -> None:
@@ -172,6 +177,11 @@ async def settle(conn: Connection, tenant_id: int, use: Use, now: datetime) -> N
     )
     taken = min(rounded(exact, campaign.terms.currency), use.reserved) if use.reserved else 0
     await uses.settle(conn, tenant_id, use, taken, now)
+
+
+def _promised(offered: Offered, occasion: Occasion) -> bool:
+    """Whether it is kept for the token of this session."""
+    return offered.use is not None and occasion.token_uid is not None and offered.use.token_uid == occasion.token_uid
 
 
 async def _of_code(conn: Connection, tenant_id: int, code: str, now: datetime) -> tuple[Code, Campaign]:

@@ -167,13 +167,18 @@ class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stacks: Annotated[
         bool, Meta(description="It may be given together with others that say so too.", examples=[False])
     ] = False
-    by_code: Annotated[bool, Meta(description="A voucher: only by a code, which anybody may enter.")] = False
+    by_code: Annotated[
+        bool, Meta(description="A voucher: only by a code, which anybody may enter.", examples=[False])
+    ] = False
     announce: Annotated[
         bool,
-        Meta(description="Its drivers are told by a letter when it starts, those of them who agreed to marketing."),
+        Meta(
+            description="Its drivers are told by a letter when it starts, those of them who agreed to marketing.",
+            examples=[False],
+        ),
     ] = False
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
+    starts_at: Annotated[datetime | None, Meta(description="Null: when it is started.", examples=[None])] = None
+    ends_at: Annotated[datetime | None, Meta(description="Null: until it is ended.", examples=[None])] = None
     holdout_percent: Annotated[
         Decimal,
         Meta(description="The share of its drivers who don't have it, so that its effect can be told.",
@@ -232,7 +237,8 @@ class Code(Struct, frozen=True, kw_only=True):
 
 
 class Use(Struct, frozen=True, kw_only=True):
-    """Something given, or kept for somebody. `taken`: what it came to, in minor units with taxes; None: not yet."""
+    """Something given, or kept for somebody; `kept`: a driver entered its code ahead. `taken`: what it came to, in
+    minor units with taxes; None: not yet."""
 
     use_id: UUID
     campaign_id: int
@@ -240,6 +246,7 @@ class Use(Struct, frozen=True, kw_only=True):
     driver_id: int | None
     token_uid: str | None
     session_id: UUID | None
+    kept: bool
     state: UseState
     reserved: int
     taken: int | None

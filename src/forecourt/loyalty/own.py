@@ -50,9 +50,7 @@ async def own_of(conn: Connection, tenant_id: int, driver_id: int, now: datetime
         amount = Money(amount=use.taken or 0, currency=terms.currency)
         given.append(Given(label=terms.label, amount=amount, at=use.made_at))
     open_ = [
-        use
-        for use in mine
-        if use.state is UseState.OPEN and use.token_uid is None and (use.until_at is None or use.until_at > now)
+        use for use in mine if use.state is UseState.OPEN and use.kept and (use.until_at is None or use.until_at > now)
     ]
     running = await campaigns.list_running(conn, tenant_id)
     return Own(

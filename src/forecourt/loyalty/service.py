@@ -51,7 +51,7 @@ async def create_campaign(conn: Connection, actor: Actor, terms: Terms, now: dat
 
 async def find_campaign(conn: Connection, tenant_id: int, campaign_id: int) -> Campaign:
     """The campaign of this number. Raises CampaignUnknown."""
-    found = await store.find_campaign(conn, tenant_id, campaign_id)
+    found = await store.find_campaign(conn, tenant_id, campaign_id, counted=True)
     if found is None:
         raise CampaignUnknown
     return found

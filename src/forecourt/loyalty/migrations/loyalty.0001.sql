@@ -60,6 +60,8 @@ CREATE TABLE loyalty_uses (
     driver_id bigint,
     token_uid text COLLATE "C",
     session_id uuid,
+    kept bool NOT NULL,
+    claimed_until timestamptz,
     state text COLLATE "C" NOT NULL CHECK (state IN ('open', 'bound', 'settled', 'released')),
     reserved bigint NOT NULL CHECK (reserved >= 0),
     taken bigint CHECK (taken BETWEEN 0 AND reserved),
@@ -72,12 +74,14 @@ CREATE TABLE loyalty_uses (
 );
 CREATE UNIQUE INDEX loyalty_uses_of_session ON loyalty_uses (session_id, campaign_id) WHERE session_id IS NOT NULL;
 CREATE UNIQUE INDEX loyalty_uses_kept ON loyalty_uses (tenant_id, campaign_id, driver_id)
-    WHERE state = 'open' AND token_uid IS NULL;
+    WHERE state = 'open' AND kept;
 CREATE INDEX loyalty_uses_of_token ON loyalty_uses (tenant_id, token_uid) WHERE state = 'open';
 CREATE INDEX loyalty_uses_of_driver ON loyalty_uses (tenant_id, driver_id, campaign_id);
 CREATE INDEX loyalty_uses_of_campaign ON loyalty_uses (tenant_id, campaign_id, made_at);
 CREATE INDEX loyalty_uses_due ON loyalty_uses (state, until_at) WHERE state IN ('open', 'bound');
 COMMENT ON COLUMN loyalty_uses.token_uid IS 'kept for the session that this token begins';
+COMMENT ON COLUMN loyalty_uses.kept IS 'a driver entered its code ahead';
+COMMENT ON COLUMN loyalty_uses.claimed_until IS 'until then it is for the session of that token and no other';
 COMMENT ON COLUMN loyalty_uses.until_at IS 'kept so long while no session begins';
 
 -- That it was decided what counts for a session: it is decided once.

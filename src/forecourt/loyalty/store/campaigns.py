@@ -63,10 +63,10 @@ async def update_terms(conn: Connection, tenant_id: int, campaign_id: int, terms
 
 
 async def find_campaign(
-    conn: Connection, tenant_id: int, campaign_id: int, *, lock: bool = False
-) -> Campaign | None:  # fmt: skip
-    """The campaign of this number."""
-    query = f"{_CAMPAIGN if lock else _COUNTED} AND c.campaign_id = %(campaign)s{' FOR UPDATE' if lock else ''}"
+    conn: Connection, tenant_id: int, campaign_id: int, *, lock: bool = False, counted: bool = False
+) -> Campaign | None:
+    """The campaign of this number. `counted`: with how many drivers and uses it has; else these are 0."""
+    query = f"{_COUNTED if counted else _CAMPAIGN} AND c.campaign_id = %(campaign)s{' FOR UPDATE' if lock else ''}"
     found = await _campaigns(conn, query, {"tenant": tenant_id, "campaign": campaign_id})
     return found[0] if found else None
 

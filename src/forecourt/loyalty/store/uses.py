@@ -12,8 +12,8 @@ from forecourt.loyalty.model import SETTLED_AFTER, Occasion, Use
 from forecourt.loyalty.store.campaigns import Connection
 
 _USE: Final = (
-    "SELECT use_id, campaign_id, code_id, driver_id, token_uid, session_id, state, reserved, taken, made_at, until_at"
-    " FROM loyalty_uses u WHERE tenant_id = %(tenant)s"
+    "SELECT use_id, campaign_id, code_id, driver_id, token_uid, session_id, kept, state, reserved, taken, made_at,"
+    " until_at FROM loyalty_uses u WHERE tenant_id = %(tenant)s"
 )
 _DUE: Final = (
     "((u.state = 'open' AND u.until_at <= %(now)s) OR (u.state = 'bound' AND EXISTS (SELECT FROM session_costs c"
@@ -119,11 +119,12 @@ async def insert_use(
     conn: Connection, tenant_id: int, campaign_id: int, *, code_id: int | None, driver_id: int | None,
     token_uid: str | None, session_id: UUID | None, reserved: int, at: datetime, until_at: datetime | None,
 ) -> UUID:  # fmt: skip
-    """Something kept, for a session already where one is named."""
+    """Something kept: for a session, for a token, or where neither is named for a driver."""
     row = await (
         await conn.execute(
-            "INSERT INTO loyalty_uses (tenant_id, campaign_id, code_id, driver_id, token_uid, session_id, state,"
-            " reserved, made_at, until_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING use_id",
+            "INSERT INTO loyalty_uses (tenant_id, campaign_id, code_id, driver_id, token_uid, session_id,"
+            " kept, state, reserved, made_at, until_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " RETURNING use_id",
             (
                 tenant_id, campaign_id, code_id, driver_id, token_uid, session_id,
                 "open" if session_id is None else "bound", reserved, at, until_at,
@@ -137,14 +138,24 @@ async def insert_use(
 async def list_open(
     conn: Connection, tenant_id: int, *, token_uid: str | None, driver_id: int | None, at: datetime, lock: bool = False
 ) -> list[Use]:
-    """What is kept for a token, or for a driver by a code, and still good; the first first."""
+    """What is kept for a token, or for a driver who entered a code ahead, and still good; the first first."""
     query = (
-        f"{_USE} AND state = 'open' AND (until_at IS NULL OR until_at > %(at)s) AND (token_uid = %(token)s"
-        " OR (token_uid IS NULL AND driver_id = %(driver)s)) ORDER BY made_at, use_id LIMIT %(limit)s"
-        f"{' FOR UPDATE' if lock else ''}"
+        f"{_USE} AND state = 'open' AND (until_at IS NULL OR until_at > %(at)s) AND (token_uid = %(token)s OR (kept"
+        " AND driver_id = %(driver)s AND (claimed_until IS NULL OR claimed_until <= %(at)s)))"
+        f" ORDER BY made_at, use_id LIMIT %(limit)s{' FOR UPDATE' if lock else ''}"
     )
     values = {"tenant": tenant_id, "token": token_uid, "driver": driver_id, "at": at, "limit": MAX_LISTED}
     return await _uses(conn, query, values)
+
+
+async def claim(
+    conn: Connection, tenant_id: int, use_id: UUID, token_uid: str | None, until_at: datetime | None
+) -> None:
+    """What a driver keeps is for the session of a token until then, or with None for any again."""
+    await conn.execute(
+        "UPDATE loyalty_uses SET token_uid = %s, claimed_until = %s WHERE tenant_id = %s AND use_id = %s",
+        (token_uid, until_at, tenant_id, use_id),
+    )
 
 
 async def of_session(conn: Connection, tenant_id: int, session_id: UUID) -> list[Use]:
