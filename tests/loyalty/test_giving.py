@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from forecourt.loyalty import api, giving, service
-from forecourt.loyalty.model import AccountNeeded, Audience, Places, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.model import Audience, Places
 from forecourt.loyalty.store import uses as uses_store
 from forecourt.payments.hosts.shares import follow
 from forecourt.payments.intents.model import ConnectorTaken
 from forecourt.payments.intents.service import Begin
 from forecourt.platform.money import Money
+from forecourt.pricing.shown import Quote
 from tests.loyalty.club import Club
 from tests.payments.hosts import a_host, a_rule, rules
 from tests.payments.till import RETURN
@@ -24,12 +26,13 @@ def euro(cents: int) -> Money:
     return Money(amount=cents, currency="EUR")
 
 
-async def quoted(club: Club, **asked: Any) -> api.Quote:
+async def quoted(club: Club, **asked: Any) -> Quote:
     handler: Any = api.quote.fn
     data = api.QuoteAsked(station=club.till.station, **asked)
-    return await handler(
+    found: Quote = await handler(
         data=data, actor=club.till.actor, db=club.till.tenants, payments=club.till.payments, clock=club.till.clock
     )
+    return found
 
 
 async def paid_with(club: Club, code: str | None, *, wh: int, driver_id: int | None = None) -> tuple[UUID, str]:

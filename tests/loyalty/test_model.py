@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from forecourt.loyalty.errors import CampaignRefused
 from forecourt.loyalty.model import (
     Audience,
     Campaign,
-    CampaignRefused,
     Occasion,
     Places,
     Segment,

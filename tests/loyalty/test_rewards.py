@@ -71,8 +71,10 @@ def test_parts_of_points_are_worth_together_what_the_whole_is(points: int, minor
     ],
 )  # fmt: skip
 def test_a_program_that_can_not_be_meant_is_refused(wrong: dict[str, Any]) -> None:
+    said: dict[str, Any] = {"currency": "EUR", "points_per_kwh": 1, "value_of_100": 1}
+    check_program(Program(**said))
     with pytest.raises(ProgramRefused):
-        check_program(Program(**({"currency": "EUR", "points_per_kwh": 1, "value_of_100": 1} | wrong)))
+        check_program(Program(**(said | wrong)))
 
 
 async def test_a_paid_session_earns_once_and_points_are_used_or_lapse_in_the_books(club: Club) -> None:

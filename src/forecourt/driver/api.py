@@ -18,7 +18,8 @@ from forecourt.driver.model import NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.speech import Speech
 from forecourt.energy.errors import NeedsRefused
-from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE, AccountNeeded, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE
 from forecourt.payments.intents.model import (
     AccountMissing,
     ConnectorInUse,

@@ -38,7 +38,8 @@ from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Joining, WaitingLists
 from forecourt.driver.words import STAGES, named_spot
 from forecourt.energy.errors import NeedsRefused
-from forecourt.loyalty.model import MAX_CODE, AccountNeeded, Campaign, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.model import MAX_CODE, Campaign
 from forecourt.payments.intents.model import (
     AccountMissing,
     ConnectorInUse,

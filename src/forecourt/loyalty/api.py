@@ -12,24 +12,18 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.loyalty import giving, service
 from forecourt.loyalty.effect.service import Effect, measure_effect
-from forecourt.loyalty.model import (
-    CODE_PATTERN,
-    MAX_CAMPAIGNS,
-    MAX_CODE,
-    MAX_CODES_AT_ONCE,
+from forecourt.loyalty.errors import (
     AccountNeeded,
-    Campaign,
     CampaignBegun,
     CampaignOver,
     CampaignRefused,
     CampaignUnknown,
-    Code,
     CodesRefused,
     CodeTaken,
-    Terms,
     VoucherUnknown,
     VoucherUsed,
 )
+from forecourt.loyalty.model import CODE_PATTERN, MAX_CAMPAIGNS, MAX_CODE, MAX_CODES_AT_ONCE, Campaign, Code, Terms
 from forecourt.loyalty.rewards import api as rewards
 from forecourt.loyalty.store import campaigns as store
 from forecourt.loyalty.store import uses

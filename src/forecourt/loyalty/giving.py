@@ -14,17 +14,15 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
+from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import (
     KEPT_FOR,
     PROMISED_FOR,
-    AccountNeeded,
     Campaign,
     Code,
     Occasion,
     Use,
     UseState,
-    VoucherUnknown,
-    VoucherUsed,
     chosen,
     discount_id,
     discount_of,

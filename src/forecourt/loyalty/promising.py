@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from forecourt.loyalty import giving
-from forecourt.loyalty.model import Campaign, VoucherUnknown
+from forecourt.loyalty.errors import VoucherUnknown
+from forecourt.loyalty.model import Campaign
 from forecourt.loyalty.store import uses
 from forecourt.payments.intents.service import new_token
 from forecourt.platform.clock import Clock

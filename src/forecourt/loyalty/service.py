@@ -7,17 +7,19 @@ from typing import Final
 
 from forecourt.access import Actor, audit
 from forecourt.loyalty.announcing import STARTED
-from forecourt.loyalty.model import (
-    MAX_CAMPAIGNS,
-    MAX_CODES,
-    MAX_RUNNING,
-    Campaign,
+from forecourt.loyalty.errors import (
     CampaignBegun,
     CampaignOver,
     CampaignRefused,
     CampaignUnknown,
     CodesRefused,
     CodeTaken,
+)
+from forecourt.loyalty.model import (
+    MAX_CAMPAIGNS,
+    MAX_CODES,
+    MAX_RUNNING,
+    Campaign,
     Places,
     State,
     Terms,

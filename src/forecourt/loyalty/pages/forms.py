@@ -15,7 +15,8 @@ from forecourt.access import Actor
 from forecourt.access.guard import Asker
 from forecourt.access.store import find_organisation
 from forecourt.loyalty import service
-from forecourt.loyalty.model import HOURS, MAX_WINDOW_D, Audience, CampaignRefused, Places, Segment, Terms
+from forecourt.loyalty.errors import CampaignRefused
+from forecourt.loyalty.model import HOURS, MAX_WINDOW_D, Audience, Places, Segment, Terms
 from forecourt.loyalty.pages.words import CHANGING, DASH, SEGMENTS, TIERS_BY, WebRequest
 from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards import store as programs
@@ -54,9 +55,11 @@ from forecourt.ui.shell import Shell
 
 PERCENT_WRONG: Final = mark("must be from 0 to 100, with two decimals at the most")
 HOURS_WRONG: Final = mark("must be like 22-6 or 8-12, 18-20")
-TIERS_WRONG: Final = mark("must be like Silver 10, Gold 30 150 % 3 % - a name, from when on, the points, the cashback")
+TIERS_WRONG: Final = mark(
+    "must be like Silver 10, Gold 30 150 3 - a name, from when on, percent of points, percent of cashback"
+)
 SENSE_WRONG: Final = mark("Either a percentage with the most of a session, or an amount; the budget is enough for one.")
-PROGRAM_WRONG: Final = mark("Points need a worth, cashback is 50 % at the most, and each tier begins elsewhere.")
+PROGRAM_WRONG: Final = mark("Points need a worth, cashback is half at the most, and each tier begins elsewhere.")
 _TIER_PARTS: Final = (2, 3, 4)
 
 
@@ -132,7 +135,7 @@ def campaign_fields(currency: str) -> list[Field]:
               hint=mark("With other campaigns that may be given together")),
         Field(name="ends_on", label=mark("Last day"), read=maybe(day), wrong=DAY_WRONG, most=10,
               hint=mark("By your organisation's clock; empty: until you end it.")),
-        Field(name="holdout_percent", label=mark("Held out, %"), read=percent, wrong=PERCENT_WRONG, mode="decimal",
+        Field(name="holdout_percent", label=mark("Percent held out"), read=percent, wrong=PERCENT_WRONG, mode="decimal",
               most=5, hint=mark("Drivers whom chance keeps from it, so that you see what it changes.")),
         Field(name="segment", label=mark("Drivers"), read=str, choices=SEGMENTS),
         number("window_days", mark("By their last days"), MAX_WINDOW_D),
@@ -167,12 +170,14 @@ def program_fields() -> list[Field]:
         number("points_per_unit", mark("Points for money"), 0, MAX_RATE, mark("For each whole unit paid.")),
         number("value_of_100", mark("Worth of 100 points"), 0, MAX_VALUE, mark("In cents.")),
         number("expires_days", mark("Good for days"), 1, MAX_EXPIRY_D),
-        Field(name="cashback_percent", label=mark("Cashback, %"), read=percent, wrong=PERCENT_WRONG, mode="decimal",
-              most=5, hint=mark("Of what was paid, into the wallet.")),
+        Field(name="cashback_percent", label=mark("Cashback in percent"), read=percent, wrong=PERCENT_WRONG,
+              mode="decimal", most=5, hint=mark("Of what was paid, into the wallet.")),
         Field(name="tier_by", label=mark("Tiers by"), read=TierBy, choices=TIERS_BY),
         number("tier_window_days", mark("Within days"), 1, MAX_EXPIRY_D),
         Field(name="tiers", label=mark("Tiers"), read=tiers, wrong=TIERS_WRONG, most=400,
-              hint=mark("Such as Silver 10, Gold 30 150 % 3 %: name, from when on, share of points, cashback.")),
+              hint=mark(
+                  "Such as Silver 10, Gold 30 150 3: name, from when on, percent of points, percent of cashback."
+              )),
     ]  # fmt: skip
 
 
@@ -200,8 +205,8 @@ def terms_of(values: Mapping[str, Any], zone: ZoneInfo) -> Terms:
 def tiers_shown(program: Program) -> str:
     """Tiers as their field holds them."""
     return ", ".join(
-        f"{each.name} {each.least} {each.points_percent} %"
-        + ("" if each.cashback_percent is None else f" {shown(each.cashback_percent)} %")
+        f"{each.name} {each.least} {each.points_percent}"
+        + ("" if each.cashback_percent is None else f" {shown(each.cashback_percent)}")
         for each in program.tiers
     )
 

@@ -10,15 +10,8 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.loyalty import service
 from forecourt.loyalty.effect.service import measure_effect
-from forecourt.loyalty.model import (
-    MAX_CODES_AT_ONCE,
-    MIN_CODE,
-    CampaignOver,
-    CampaignRefused,
-    CodesRefused,
-    CodeTaken,
-    plain,
-)
+from forecourt.loyalty.errors import CampaignOver, CampaignRefused, CodesRefused, CodeTaken
+from forecourt.loyalty.model import MAX_CODES_AT_ONCE, MIN_CODE, plain
 from forecourt.loyalty.pages.words import (
     CHANGING,
     DONE,

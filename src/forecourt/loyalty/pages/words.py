@@ -50,7 +50,7 @@ MEASURES: Final = {
     Measure.ENERGY: mark("Energy in kWh"),
     Measure.VISITS: mark("Visits"),
     Measure.REVENUE: mark("Revenue before VAT"),
-    Measure.SHARE_IN_HOURS: mark("Energy in its hours, in %"),
+    Measure.SHARE_IN_HOURS: mark("Percent of energy in its hours"),
 }
 #: What was just done, told once above the page.
 DONE: Final = {

@@ -127,7 +127,8 @@ async def insert_use(
             " RETURNING use_id",
             (
                 tenant_id, campaign_id, code_id, driver_id, token_uid, session_id,
-                "open" if session_id is None else "bound", reserved, at, until_at,
+                token_uid is None and session_id is None, "open" if session_id is None else "bound", reserved, at,
+                until_at,
             ),
         )
     ).fetchone()  # fmt: skip

@@ -9,7 +9,8 @@ from msgspec import Meta, Struct
 
 from forecourt.driver.account.api.fields import TAGS, own
 from forecourt.driver.account.door import DriverAsker, Membership
-from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE, Campaign, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.errors import VoucherUnknown, VoucherUsed
+from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE, Campaign
 from forecourt.loyalty.own import Given, Own
 from forecourt.loyalty.rewards.model import PointsMissing, ProgramMissing
 from forecourt.platform.money import Money
