@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from psycopg.rows import class_row
+import msgspec
+from psycopg.rows import dict_row
 
 from forecourt.loyalty.model import SETTLED_AFTER, Occasion, Use
 from forecourt.loyalty.store.campaigns import Connection
@@ -243,6 +244,6 @@ async def forget_driver(conn: Connection, tenant_id: int, driver_id: int) -> Non
 
 
 async def _uses(conn: Connection, query: str, values: dict[str, Any]) -> list[Use]:
-    cursor = conn.cursor(row_factory=class_row(Use))
+    cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(query.encode(), values)
-    return await cursor.fetchall()
+    return [msgspec.convert(row, Use, strict=False) for row in await cursor.fetchall()]
