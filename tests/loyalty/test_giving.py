@@ -5,12 +5,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from forecourt.loyalty import api, giving, service
-from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
-from forecourt.loyalty.model import Audience, Places
+from forecourt.loyalty.errors import AccountNeeded, CampaignRefused, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.model import Audience, Places, QuietBy
 from forecourt.loyalty.store import uses as uses_store
 from forecourt.payments.hosts.shares import follow
 from forecourt.payments.intents.model import ConnectorTaken
@@ -218,6 +219,17 @@ async def test_quiet_hours_are_those_with_the_least_energy_when_it_starts(club: 
     }
     least = sorted(range(24), key=lambda hour: (by_hour.get(hour, 0), hour))[:3]
     assert campaign.hours == set(least)
+    with pytest.raises(CampaignRefused, match="prices"):
+        await club.campaign(amount=100, places=Places(quiet_hours=2, quiet_by=QuietBy.PRICE))
+    midnight = club.till.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    for hour in range(24):
+        club.till.rows(
+            "INSERT INTO signal_series VALUES (%s, 'price', 'DE-LU', %s, 60, %s, 'EUR', 'test', now())",
+            club.tenant_id, midnight + timedelta(hours=hour), abs(hour - 13) + 1,
+        )  # fmt: skip
+    cheap = await club.campaign(amount=100, places=Places(quiet_hours=3, quiet_by=QuietBy.PRICE))
+    zone = club.till.rows("SELECT time_zone FROM organisations WHERE tenant_id = %s", club.tenant_id)[0]["time_zone"]
+    assert cheap.hours == {(midnight + timedelta(hours=each)).astimezone(ZoneInfo(zone)).hour for each in (12, 13, 14)}
     async with club.till.tenants.tenant(club.tenant_id) as conn:
         ended = await service.end_campaign(conn, club.till.actor, campaign.campaign_id, club.till.clock.now())
     assert ended.ended_at is not None

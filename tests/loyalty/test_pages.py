@@ -17,7 +17,7 @@ FORM = {
     "name": "Night charging", "label": "Night discount", "currency": "EUR", "percent": "15", "most": "3.00",
     "amount": "", "minimum": "", "budget": "2000", "per_driver": "", "ends_on": "", "holdout_percent": "30",
     "segment": "loyal", "window_days": "60", "min_sessions": "", "unseen_days": "", "sites": "", "connector_types": "",
-    "hours": "22-6", "quiet_hours": "", "marketing": "yes",
+    "hours": "22-6", "quiet_hours": "", "quiet_by": "energy", "marketing": "yes",
 }  # fmt: skip
 
 

@@ -93,6 +93,15 @@ class Segment(StrEnum):
     COOLING = "cooling"
 
 
+class QuietBy(StrEnum):
+    """By what quiet hours are found."""
+
+    #: The least energy was charged in them.
+    ENERGY = "energy"
+    #: Energy is cheapest in them, by the prices of the day ahead that sites are planned by.
+    PRICE = "price"
+
+
 class Audience(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whom a campaign is for: drivers with an account of which all that is said holds when it starts, by their use in
     the `window_days` before."""
@@ -121,11 +130,14 @@ class Places(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     quiet_hours: Annotated[
         Annotated[int, Meta(ge=1, le=HOURS - 1)] | None,
         Meta(
-            description="Instead of `hours`: so many hours of the day in which the least energy was charged in the four"
-            " weeks before the campaign started. They are fixed then.",
+            description="Instead of `hours`: so many hours of the day that were quietest in the four weeks before the"
+            " campaign started. They are fixed then.",
             examples=[None],
         ),
     ] = None
+    quiet_by: Annotated[
+        QuietBy, Meta(description="By the energy that was charged at its sites, or by the prices of energy.")
+    ] = QuietBy.ENERGY
 
 
 class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

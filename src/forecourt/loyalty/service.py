@@ -2,7 +2,9 @@
 
 import base64
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from forecourt.access import Actor, audit
@@ -16,11 +18,13 @@ from forecourt.loyalty.errors import (
     CodeTaken,
 )
 from forecourt.loyalty.model import (
+    HOURS,
     MAX_CAMPAIGNS,
     MAX_CODES,
     MAX_RUNNING,
     Campaign,
     Places,
+    QuietBy,
     State,
     Terms,
     belongs,
@@ -157,11 +161,19 @@ async def _choose(conn: Connection, tenant_id: int, campaign: Campaign, now: dat
 
 
 async def _quiet_hours(conn: Connection, tenant_id: int, places: Places, now: datetime) -> list[int]:
-    """The hours of the day with the least energy so far, where that is asked for; of equal ones the earlier."""
+    """The hours of the day with the least energy, or the lowest price, so far, where that is asked for; of equal ones
+    the earlier. Raises CampaignRefused where no price is known."""
     if places.quiet_hours is None:
         return []
-    by_hour = await store.energy_by_hour(conn, tenant_id, sorted(places.sites), now - QUIET_WINDOW, now)
-    ordered = sorted(range(24), key=lambda hour: (by_hour.get(hour, 0), hour))
+    since = now - QUIET_WINDOW
+    by_hour: Mapping[int, Decimal | int]
+    if places.quiet_by is QuietBy.PRICE:
+        by_hour = await store.price_by_hour(conn, tenant_id, since)
+        if len(by_hour) < HOURS:
+            raise CampaignRefused("The prices of the day ahead are not known for every hour. Fetch or load them first.")
+    else:
+        by_hour = await store.energy_by_hour(conn, tenant_id, sorted(places.sites), since, now)
+    ordered = sorted(range(HOURS), key=lambda hour: (by_hour.get(hour, 0), hour))
     return sorted(ordered[: places.quiet_hours])
 
 

@@ -1,5 +1,5 @@
 -- Campaigns, the codes of those that are given by code, their drivers, and what was kept for and given to sessions.
--- depends: payments.0046 drivers.0021 sessions.0070 stations.0070 pricing.0070
+-- depends: payments.0046 drivers.0021 sessions.0070 stations.0070 pricing.0070 energy.0090
 
 CREATE TABLE loyalty_campaigns (
     campaign_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

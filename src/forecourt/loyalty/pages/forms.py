@@ -16,8 +16,8 @@ from forecourt.access.guard import Asker
 from forecourt.access.store import find_organisation
 from forecourt.loyalty import service
 from forecourt.loyalty.errors import CampaignRefused
-from forecourt.loyalty.model import HOURS, MAX_WINDOW_D, Audience, Places, Segment, Terms
-from forecourt.loyalty.pages.words import CHANGING, DASH, SEGMENTS, TIERS_BY, WebRequest
+from forecourt.loyalty.model import HOURS, MAX_WINDOW_D, Audience, Places, QuietBy, Segment, Terms
+from forecourt.loyalty.pages.words import CHANGING, DASH, QUIET_BY, SEGMENTS, TIERS_BY, WebRequest
 from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards import store as programs
 from forecourt.loyalty.rewards.model import (
@@ -150,7 +150,8 @@ def campaign_fields(currency: str) -> list[Field]:
         Field(name="hours", label=mark("Hours"), read=hours, wrong=HOURS_WRONG, most=60,
               hint=mark("Such as 22-6, by the site's clock; empty: all.")),
         number("quiet_hours", mark("Quiet hours"), HOURS - 1,
-               mark("Instead: so many hours with the least energy in the last four weeks.")),
+               mark("Instead: so many that were quietest in the last four weeks.")),
+        Field(name="quiet_by", label=mark("Quiet by"), read=QuietBy, choices=QUIET_BY),
     ]  # fmt: skip
 
 
@@ -197,7 +198,7 @@ def terms_of(values: Mapping[str, Any], zone: ZoneInfo) -> Terms:
         ),
         places=Places(
             sites=values["sites"], connector_types=values["connector_types"], hours=values["hours"],
-            quiet_hours=values["quiet_hours"],
+            quiet_hours=values["quiet_hours"], quiet_by=values["quiet_by"],
         ),
     )  # fmt: skip
 
@@ -232,6 +233,7 @@ class CampaignForms:
     async def new(self, request: WebRequest, actor: Actor) -> Response[str]:
         fields = campaign_fields("EUR")
         typed = {field.name: "" for field in fields} | {"window_days": "90", "currency": "EUR", "holdout_percent": "20"}
+        typed["quiet_by"] = QuietBy.ENERGY.value
         return self.page(request, actor, fields, typed, title=NEW, word=MAKE)
 
     async def make(self, request: WebRequest, actor: Actor) -> Response[Any]:

@@ -8,7 +8,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from forecourt.access import Verb
 from forecourt.loyalty.effect.service import Compared, Measure
-from forecourt.loyalty.model import HOURS, Campaign, Segment, State, Terms
+from forecourt.loyalty.model import HOURS, Campaign, QuietBy, Segment, State, Terms
 from forecourt.loyalty.rewards.model import TierBy
 from forecourt.payments.ledger.words import money
 from forecourt.platform.paging import NEWEST
@@ -40,6 +40,10 @@ SEGMENTS: Final = (
     (Segment.COOLING.value, mark("Rare, not here lately")),
     (Segment.LEAVING.value, mark("Not here for weeks")),
     (Segment.GONE.value, mark("Not here in the window")),
+)
+QUIET_BY: Final = (
+    (QuietBy.ENERGY.value, mark("Energy charged")),
+    (QuietBy.PRICE.value, mark("Price of energy")),
 )
 TIERS_BY: Final = (
     (TierBy.SESSIONS.value, mark("Sessions")),

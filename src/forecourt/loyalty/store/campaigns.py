@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -238,6 +239,17 @@ async def energy_by_hour(
         {"tenant": tenant_id, "sites": list(sites), "since": since, "until": until},
     )
     return {int(hour): int(wh or 0) for hour, wh in await cursor.fetchall()}
+
+
+async def price_by_hour(conn: Connection, tenant_id: int, since: datetime) -> dict[int, Decimal]:
+    """The mean price of a kWh by the hour of the organisation's day, over all zones whose prices it has."""
+    cursor = await conn.execute(
+        "SELECT extract(hour FROM v.start_at AT TIME ZONE o.time_zone)::int, avg(v.value) FROM signal_values v"
+        " JOIN organisations o ON o.tenant_id = v.tenant_id WHERE v.tenant_id = %s AND v.kind = 'price'"
+        " AND v.start_at >= %s GROUP BY 1",
+        (tenant_id, since),
+    )
+    return {int(hour): Decimal(value) for hour, value in await cursor.fetchall()}
 
 
 async def _campaigns(conn: Connection, query: str, values: dict[str, Any]) -> list[Campaign]:
