@@ -236,7 +236,7 @@ async def test_quiet_hours_are_those_with_the_least_energy_when_it_starts(club: 
 
 
 async def test_only_who_has_it_and_agreed_to_letters_is_told_and_once(club: Club) -> None:
-    agreed, others = club.drivers(12, marketing=True), club.drivers(3)
+    agreed, others = club.drivers(16, marketing=True), club.drivers(16)
     backed_out = agreed[0][0]
     club.till.rows(
         "INSERT INTO driver_consents (tenant_id, driver_id, kind, given, text_version, said_at)"
