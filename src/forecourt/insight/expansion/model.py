@@ -1,0 +1,93 @@
+"""What a site needs and earns: plugs, kW and pay-back for its offered load."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from forecourt.insight.expansion.erlang import blocking, busy_at_most, plugs_for, waiting
+
+#: The share of the time for which a managed connection has full power for every car.
+MANAGED_SHARE: Final = 0.99
+DAYS_PER_YEAR: Final = 365
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """At most the share `share`, above 0 and below 1, is turned away; with `wait_minutes`, waits longer than that."""
+
+    share: float
+    wait_minutes: float | None = None
+
+
+class Costs(Struct, frozen=True, kw_only=True):
+    """Whole minor units: of one plug more, of one kW of connection more, and earned by one session more, in one
+    currency."""
+
+    per_plug_minor: int = 0
+    per_kw_minor: int = 0
+    margin_minor: int = 0
+
+
+class Load(Struct, frozen=True, kw_only=True):
+    """What would come to a site if nobody was turned away. `arrivals`: an hour's, for each hour of the day."""
+
+    site: str
+    arrivals: tuple[float, ...]
+    stay_minutes: float
+    plugs: int = 0
+    seen: int = 0
+    full_share: float = 0.0
+
+    @property
+    def peak(self) -> float:
+        """Erlang in the busiest hour of the day."""
+        return max(self.arrivals) * self.stay_minutes / 60
+
+
+class Size(Struct, frozen=True, kw_only=True):
+    """What a site needs. Power in W: `connection_w` for all plugs at once, `managed_w` for MANAGED_SHARE of the busiest
+    hour. `more_a_year`: sessions beyond those that the plugs of today serve. `payback_years` is None where nothing is
+    earned or nothing is known of costs."""
+
+    site: str
+    load: float
+    plugs_now: int
+    plugs: int
+    missed_now: float
+    missed: float
+    connection_w: int
+    managed_w: int
+    more_a_year: float
+    cost_minor: int
+    payback_years: float | None
+
+
+def size(load: Load, target: Target, plug_w: int, costs: Costs) -> Size:
+    """Sizes a site for its busiest hour. Never fewer plugs than there are. Raises SizingRefused."""
+    waited = None if target.wait_minutes is None else target.wait_minutes / load.stay_minutes
+    plugs = max(load.plugs, plugs_for(load.peak, target=target.share, waited=waited))
+
+    def missed(count: int) -> float:
+        return blocking(load.peak, count) if waited is None else waiting(load.peak, count, waited)
+
+    more = DAYS_PER_YEAR * sum(
+        rate * (blocking(rate * load.stay_minutes / 60, load.plugs) - blocking(rate * load.stay_minutes / 60, plugs))
+        for rate in load.arrivals
+    )
+    added = plugs - load.plugs
+    # Each kW that is begun is paid.
+    cost = added * costs.per_plug_minor + -(-added * plug_w // 1000) * costs.per_kw_minor
+    # A ratio for a person to look at: nothing is booked from it.
+    earned = more * costs.margin_minor
+    return Size(
+        site=load.site,
+        load=load.peak,
+        plugs_now=load.plugs,
+        plugs=plugs,
+        missed_now=missed(load.plugs),
+        missed=missed(plugs),
+        connection_w=plugs * plug_w,
+        managed_w=busy_at_most(load.peak, plugs, MANAGED_SHARE) * plug_w,
+        more_a_year=more,
+        cost_minor=cost,
+        payback_years=cost / earned if cost and earned > 0 else None,
+    )
