@@ -1,6 +1,7 @@
 """Plugs for a load: against a simulation that knows no formula, and sites that are reckoned by hand."""
 
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,13 +9,13 @@ from typer.testing import CliRunner
 
 from forecourt.cli import app
 from forecourt.insight.expansion.erlang import SizingRefused, blocking, busy_at_most, plugs_for, waiting
-from forecourt.insight.expansion.model import Costs, Load, Target, size
+from forecourt.insight.expansion.model import Costs, Target, size, steady
 from forecourt.insight.expansion.offered import loads
 from forecourt.insight.model import Session
 from tests.support import EPOCH
 
 
-def played(load: float, plugs: int, *, patient: bool, cars: int = 150_000) -> tuple[float, "np.ndarray"]:
+def played(load: float, plugs: int, *, patient: bool, cars: int = 150_000) -> tuple[float, np.ndarray[Any, Any]]:
     """Cars one after the other: the share that left, and how long the others waited, in mean stays."""
     random = np.random.default_rng(7)
     comes = random.exponential(1 / load, cars).cumsum()
@@ -56,7 +57,7 @@ def test_the_fewest_plugs_are_found() -> None:
 
 
 def test_pay_back_is_reckoned_from_what_more_is_served() -> None:
-    load = Load(site="A", arrivals=(1.0,) * 24, stay_minutes=60, plugs=1)
+    load = steady("A", 1.0, 60, 1)
     found = size(load, Target(share=0.2), 22_000, Costs(per_plug_minor=500_000, per_kw_minor=10_000, margin_minor=200))
     # One erlang: one plug loses a half, two lose a fifth; 8,760 come in a year.
     assert found.plugs == 2
@@ -82,6 +83,21 @@ def test_what_a_full_site_turned_away_is_counted_in() -> None:
     assert load.full_share == pytest.approx(2 / 3, abs=0.02)
     assert np.mean(load.arrivals) == pytest.approx(4.0, rel=0.05)
     assert np.mean(load.arrivals) * load.stay_minutes / 60 == pytest.approx(2.0, rel=0.05)
+
+
+def test_a_rush_of_long_stays_is_no_more_than_came() -> None:
+    """Ten at eight each day, for four and a half hours each: ten plugs are busy from eight on, then five, then none."""
+    sessions = [
+        Session(id=None, station=f"A{car}", site="A", started_at=begun, ended_at=begun + timedelta(hours=4.5))
+        for begun in (EPOCH.replace(hour=8, minute=0) + timedelta(days=day) for day in range(50))
+        for car in range(10)
+    ]
+    [load] = loads(sessions, plugs=20)
+    # The first day begins with its first session, so hours differ in how often they were seen by one in fifty.
+    expected = [0.0] * 8 + [10.0] * 4 + [5.0] + [0.0] * 11
+    assert load.erlang == pytest.approx(expected, rel=0.03)
+    assert load.arrivals[8] == pytest.approx(10, rel=0.03)
+    assert load.full_share == 0
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def size(
     report: Annotated[Path | None, typer.Option("--json", help="Write it here; - is standard output.")] = None,
 ) -> None:
     """Plugs that a site needs, the connection for them, and when they are paid back."""
-    from forecourt.insight.expansion.model import Costs, Load, Target
+    from forecourt.insight.expansion.model import Costs, Target, steady
     from forecourt.insight.expansion.model import size as sized
 
     if plugs is not None and plugs < (1 if history else 0):
@@ -47,7 +47,7 @@ def size(
     elif not history and arrivals_per_hour is not None and stay_minutes is not None:
         if not (0 < arrivals_per_hour < 1e5 and 0 < stay_minutes < 1e5):
             raise typer.BadParameter("arrivals and stay are above 0 and below 100,000")
-        found = [Load(site="", arrivals=(arrivals_per_hour,) * 24, stay_minutes=stay_minutes, plugs=plugs or 0)]
+        found = [steady("", arrivals_per_hour, stay_minutes, plugs or 0)]
     else:
         raise typer.BadParameter("give files of past sessions, or --arrivals-per-hour and --stay-minutes")
     costs = Costs(per_plug_minor=plug_cost, per_kw_minor=kw_cost, margin_minor=margin)
@@ -78,8 +78,10 @@ def _read(files: list[Path], plugs: int | None) -> "list[Load]":
 
 def _tell(found: "list[Load]", sizes: "list[Size]", report: Path | None) -> None:
     made: list[dict[str, Any]] = [
-        {**msgspec.to_builtins(size), "arrivals": load.arrivals, "stay_minutes": load.stay_minutes,
-         "seen": load.seen, "full_share": load.full_share}
+        {
+            **msgspec.to_builtins(size), "arrivals": load.arrivals, "erlang": load.erlang,
+            "stay_minutes": load.stay_minutes, "seen": load.seen, "full_share": load.full_share,
+        }
         for load, size in zip(found, sizes, strict=True)
     ]  # fmt: skip
     if report == Path("-"):

@@ -28,10 +28,12 @@ class Costs(Struct, frozen=True, kw_only=True):
 
 
 class Load(Struct, frozen=True, kw_only=True):
-    """What would come to a site if nobody was turned away. `arrivals`: an hour's, for each hour of the day."""
+    """What would come to a site if nobody was turned away, for each hour of the day: `arrivals` in it, and the
+    `erlang` that these and those before them would keep busy. `full_share`: of the time, 0 to 1, all plugs were."""
 
     site: str
     arrivals: tuple[float, ...]
+    erlang: tuple[float, ...]
     stay_minutes: float
     plugs: int = 0
     seen: int = 0
@@ -40,16 +42,22 @@ class Load(Struct, frozen=True, kw_only=True):
     @property
     def peak(self) -> float:
         """Erlang in the busiest hour of the day."""
-        return max(self.arrivals) * self.stay_minutes / 60
+        return max(self.erlang)
+
+
+def steady(site: str, arrivals: float, stay_minutes: float, plugs: int) -> Load:
+    """The same `arrivals` each hour of the day; all of them above 0, `plugs` 0 or more."""
+    erlang = arrivals * stay_minutes / 60
+    return Load(site=site, arrivals=(arrivals,) * 24, erlang=(erlang,) * 24, stay_minutes=stay_minutes, plugs=plugs)
 
 
 class Size(Struct, frozen=True, kw_only=True):
-    """What a site needs. Power in W: `connection_w` for all plugs at once, `managed_w` for MANAGED_SHARE of the busiest
+    """What a site needs. `peak` in erlang; `missed` is the share, 0 to 1, of the busiest hour. Power in W: `connection_w` for all plugs at once, `managed_w` for MANAGED_SHARE of the busiest
     hour. `more_a_year`: sessions beyond those that the plugs of today serve. `payback_years` is None where nothing is
     earned or nothing is known of costs."""
 
     site: str
-    load: float
+    peak: float
     plugs_now: int
     plugs: int
     missed_now: float
@@ -70,8 +78,8 @@ def size(load: Load, target: Target, plug_w: int, costs: Costs) -> Size:
         return blocking(load.peak, count) if waited is None else waiting(load.peak, count, waited)
 
     more = DAYS_PER_YEAR * sum(
-        rate * (blocking(rate * load.stay_minutes / 60, load.plugs) - blocking(rate * load.stay_minutes / 60, plugs))
-        for rate in load.arrivals
+        rate * (blocking(busy, load.plugs) - blocking(busy, plugs))
+        for rate, busy in zip(load.arrivals, load.erlang, strict=True)
     )
     added = plugs - load.plugs
     # Each kW that is begun is paid.
@@ -80,7 +88,7 @@ def size(load: Load, target: Target, plug_w: int, costs: Costs) -> Size:
     earned = more * costs.margin_minor
     return Size(
         site=load.site,
-        load=load.peak,
+        peak=load.peak,
         plugs_now=load.plugs,
         plugs=plugs,
         missed_now=missed(load.plugs),
