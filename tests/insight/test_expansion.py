@@ -1,8 +1,10 @@
 """Plugs for a load: against a simulation that knows no formula, and sites that are reckoned by hand."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -115,8 +117,21 @@ def test_what_makes_no_sense_is_refused_in_words(words: list[str], told: str) ->
 
 
 def test_the_command_prints_what_is_needed() -> None:
-    outcome = CliRunner().invoke(
-        app, ["insight", "size", "--arrivals-per-hour", "4.005", "--stay-minutes", "40", "--json", "-"]
-    )
-    assert outcome.exit_code == 0
-    assert '"plugs":6' in outcome.output
+    words = ["insight", "size", "--arrivals-per-hour", "4.005", "--stay-minutes", "40"]
+    table = CliRunner().invoke(app, words)
+    assert table.exit_code == 0, table.output
+    assert "2.67" in table.output
+    assert "0 -> 6" in table.output
+    [site] = msgspec.json.decode(CliRunner().invoke(app, [*words, "--json", "-"]).stdout)
+    assert site["plugs"] == 6
+
+
+def test_past_sessions_are_read_as_imports_read_them(tmp_path: Path) -> None:
+    path = tmp_path / "past.csv"
+    rows = (f"A;2025-01-{day:02} 10:00;2025-01-{day:02} 11:00;7" for day in range(1, 11))
+    path.write_text("\n".join(["pole;start;end;energy_kwh", *rows, "A;never;never;1"]))
+    outcome = CliRunner().invoke(app, ["insight", "size", str(path), "--map", "station=pole", "--json", "-"])
+    assert outcome.exit_code == 0, outcome.output
+    [site] = msgspec.json.decode(outcome.stdout)
+    assert (site["plugs_now"], site["seen"], site["stay_minutes"]) == (1, 10, 60)
+    assert "1 rows were left out" in outcome.stderr

@@ -1,15 +1,19 @@
 """`forecourt insight size`: plugs, connection and pay-back. Speaks to no database."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
+from forecourt.cli import history as past
 from forecourt.cli import shown
 
 if TYPE_CHECKING:
     from forecourt.insight.expansion.model import Load, Size
+    from forecourt.insight.importing.tables import Options
+    from forecourt.insight.model import Session
 
 
 def size(
@@ -27,6 +31,17 @@ def size(
     plug_cost: Annotated[int, typer.Option(help="Cost of a plug, in minor units.")] = 0,
     kw_cost: Annotated[int, typer.Option(help="Cost of a kW of connection, in minor units.")] = 0,
     margin: Annotated[int, typer.Option(help="What a session earns, in minor units.")] = 0,
+    mapped: past.Mapped = None,
+    time_zone: past.TimeZone = None,
+    dates: past.Dates = None,
+    time_format: past.TimeFormat = None,
+    century: past.Century = None,
+    decimal: past.Decimal = None,
+    delimiter: past.Delimiter = None,
+    encoding: past.Encoding = None,
+    station: past.Station = None,
+    site: past.Site = None,
+    sheet: past.Sheet = None,
     report: Annotated[Path | None, typer.Option("--json", help="Write it here; - is standard output.")] = None,
 ) -> None:
     """Plugs that a site needs, the connection for them, and when they are paid back."""
@@ -43,7 +58,11 @@ def size(
         raise typer.BadParameter("0 or more", param_hint="--wait-minutes")
     target = Target(share=_share(blocking), wait_minutes=wait_minutes)
     if history and arrivals_per_hour is None and stay_minutes is None:
-        found = _read(history, plugs)
+        options = past.options(
+            mapped, delimiter, time_zone=time_zone, dates=dates, time_format=time_format, century=century,
+            decimal=decimal, encoding=encoding, station=station, site=site, sheet=sheet,
+        )  # fmt: skip
+        found = _read(history, options, plugs)
     elif not history and arrivals_per_hour is not None and stay_minutes is not None:
         if not (0 < arrivals_per_hour < 1e5 and 0 < stay_minutes < 1e5):
             raise typer.BadParameter("arrivals and stay are above 0 and below 100,000")
@@ -65,15 +84,25 @@ def _share(text: str) -> float:
     return share
 
 
-def _read(files: list[Path], plugs: int | None) -> "list[Load]":
+def _read(files: list[Path], options: "Options", plugs: int | None) -> "list[Load]":
     from forecourt.insight.expansion.offered import loads
     from forecourt.insight.importing.files import understood
-    from forecourt.insight.importing.tables import Options
     from forecourt.platform.clock import SystemClock
 
-    now = SystemClock().now()
-    rows = (row for path in files for row in understood(path, Options(), now).rows())
-    return loads((row.session for row in rows if row.session is not None), plugs)
+    now, refused = SystemClock().now(), 0
+
+    def sessions() -> "Iterator[Session]":
+        nonlocal refused
+        for path in files:
+            for row in understood(path, options, now).rows():
+                refused += row.session is None
+                if row.session is not None:
+                    yield row.session
+
+    found = loads(sessions(), plugs)
+    if refused:
+        typer.echo(f"{refused} rows were left out; `forecourt insight import --look` tells why.", err=True)
+    return found
 
 
 def _tell(found: "list[Load]", sizes: "list[Size]", report: Path | None) -> None:
@@ -93,7 +122,7 @@ def _tell(found: "list[Load]", sizes: "list[Size]", report: Path | None) -> None
         made,
         (
             ("site", lambda each: each["site"]),
-            ("erlang", lambda each: f"{each['load']:.2f}"),
+            ("erlang", lambda each: f"{each['peak']:.2f}"),
             ("plugs", lambda each: f"{each['plugs_now']} -> {each['plugs']}"),
             ("missed %", lambda each: f"{100 * each['missed_now']:.1f} -> {100 * each['missed']:.1f}"),
             ("all at once kW", lambda each: shown.kw(each["connection_w"])),

@@ -52,9 +52,10 @@ def steady(site: str, arrivals: float, stay_minutes: float, plugs: int) -> Load:
 
 
 class Size(Struct, frozen=True, kw_only=True):
-    """What a site needs. `peak` in erlang; `missed` is the share, 0 to 1, of the busiest hour. Power in W: `connection_w` for all plugs at once, `managed_w` for MANAGED_SHARE of the busiest
-    hour. `more_a_year`: sessions beyond those that the plugs of today serve. `payback_years` is None where nothing is
-    earned or nothing is known of costs."""
+    """What a site needs. `peak` is in erlang; `missed` the share, 0 to 1, that is turned away or waits too long in the
+    busiest hour. Power in W: `connection_w` for all plugs at once, `managed_w` for MANAGED_SHARE of the busiest hour.
+    `more_a_year`: sessions beyond those that the plugs of today serve. `payback_years` is None where nothing is earned
+    or nothing is known of costs."""
 
     site: str
     peak: float

@@ -29,7 +29,8 @@ MAX_HOURS: Final = 175_320
 def loads(sessions: Iterable[Session], plugs: int | None = None) -> list[Load]:
     """The load of each site, by name. `plugs` of each site, else as many as ever had a session.
 
-    A session without a site counts for its station. Raises SizingRefused for no session, or more than MAX_HOURS.
+    A session without a site counts for its station, one that ended at once for nothing. Raises SizingRefused
+    for no session, or more than MAX_HOURS.
     """
     sites: defaultdict[str, list[Session]] = defaultdict(list)
     for session in sessions:
