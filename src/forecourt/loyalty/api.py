@@ -198,7 +198,9 @@ async def list_codes(
     description="Nothing is stored and nothing is kept of a budget.",
     tags=TAGS,
 )
-async def quote(data: JSONBody[QuoteAsked], actor: Asker, db: Database, payments: Payer, clock: Ticking) -> Quote:
+async def quote_with_campaigns(
+    data: JSONBody[QuoteAsked], actor: Asker, db: Database, payments: Payer, clock: Ticking
+) -> Quote:
     now = clock.now()
     priced = await payments.quote(actor.tenant_id, data.station, data.evse, driver_id=data.driver)
     async with db.tenant(actor.tenant_id) as conn:
@@ -233,6 +235,6 @@ routes = Router(
     "",
     route_handlers=[
         create_campaign, list_campaigns, find_campaign, change_campaign, start_campaign, pause_campaign, end_campaign,
-        make_codes, list_codes, find_effect, quote, *rewards.handlers,
+        make_codes, list_codes, find_effect, quote_with_campaigns, *rewards.handlers,
     ],
 )  # fmt: skip
