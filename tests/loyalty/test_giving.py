@@ -28,7 +28,7 @@ def euro(cents: int) -> Money:
 
 
 async def quoted(club: Club, **asked: Any) -> Quote:
-    handler: Any = api.quote.fn
+    handler: Any = api.quote_with_campaigns.fn
     data = api.QuoteAsked(station=club.till.station, **asked)
     found: Quote = await handler(
         data=data, actor=club.till.actor, db=club.till.tenants, payments=club.till.payments, clock=club.till.clock
