@@ -419,6 +419,22 @@ async def test_two_who_follow_payments_of_one_debt_wait_for_each_other_and_never
     await asyncio.gather(first, second)
 
 
+async def test_a_debt_that_is_paid_in_part_and_then_given_up_gives_the_share_of_that_part(estate: Estate) -> None:
+    till = estate.till
+    debts = await two_debts(estate)
+    owes = "UPDATE payment_intents SET owed_amount = %s WHERE tenant_id = %s AND intent_id = %s"
+    # 50 of 119 are paid.
+    till.rows(owes, 50, till.tenant_id, debts[1].intent_id)
+    await debt_paid(estate)
+    till.rows(owes, 69, till.tenant_id, debts[1].intent_id)
+    await settled(estate)
+    assert estate.owed() == SHARE
+    await till.payments.write_off(till.actor, debts[1].intent_id, "too little to chase")
+    for _ in range(2):
+        await settled(estate)
+        assert estate.owed() == SHARE + 29
+
+
 @pytest.mark.parametrize("given_up", [0, 119])
 async def test_a_host_gets_their_share_of_what_was_owed_once_it_is_paid(estate: Estate, given_up: int) -> None:
     till = estate.till

@@ -31,7 +31,7 @@ from tests.care.yard import Yard
 from tests.conftest import Database
 from tests.http import an_actor
 from tests.payments.bills import START
-from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, balance, owed, rules
+from tests.payments.hosts import SECRET, Paid, a_bank, a_host, a_rule, a_session, balance, owed, rules
 
 NOW = START + timedelta(days=40)
 DAY = timedelta(days=1)
@@ -286,6 +286,29 @@ async def test_a_movement_that_the_journal_cant_take_is_a_difference_and_the_res
     async with yard.tenants.tenant(yard.tenant_id) as conn:
         listed = await store.list_differences(conn, yard.tenant_id, kind="unposted", order="oldest", limit=9)
     assert [each.reference for each in listed] == ["txn_1", "txn_2"]
+
+
+async def test_a_charge_whose_capture_is_booked_after_it_was_available_still_gives_the_host_their_share(
+    yard: Yard,
+) -> None:
+    site = yard.site()
+    station = yard.station(site_id=site)
+    host = await a_host(yard)
+    await rules(yard, host, site, a_rule(), yard.clock.now() - timedelta(days=9))
+    other = await a_session(yard, station)
+    # The answer to this one's capture was lost: the provider knows of it, the journal does not.
+    paid = Paid(
+        yard, yard.session(station, timedelta(hours=2), timedelta(hours=1), 20_000), "pi-lost", other.bill, 1190
+    )
+    provider = Provider([a_movement(1, 1190, yard.clock.now(), intent=paid.intent)])
+    nights = Reconciler(yard.tenants, yard.clock)
+    yard.clock.advance(86_400 * 3)
+    await nights.reconcile(yard.tenant_id, {"acme": provider})
+    assert await owed(yard, host) == 0
+    await paid.capture()
+    for _ in range(2):
+        await nights.reconcile(yard.tenant_id, {"acme": provider})
+        assert await owed(yard, host) == 700
 
 
 async def by_hand(yard: Yard, entry: Entry) -> None:

@@ -19,6 +19,7 @@ from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.hosts import time_zone
+from forecourt.payments.hosts.store.lines import list_given_up
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_intent
 from forecourt.payments.ledger import entries
@@ -54,6 +55,8 @@ LOOK_BACK: Final = timedelta(days=14)
 #: Pages of movements that one night reads.
 MAX_PAGES: Final = 2_000
 AT_ONCE: Final = 500
+#: How long ago a debt may have been written off whose host's share is still looked for.
+GIVEN_UP_WITHIN: Final = timedelta(days=40)
 #: Between the provider's word and the bank's line.
 BANK_DAYS: Final = timedelta(days=5)
 #: The "account" of what the bank differs in.
@@ -96,6 +99,8 @@ class Reconciler:
                 continue
             with apart("an account was not compared", tenant=tenant_id, account=account):
                 await self.compare(tenant_id, account, provider.told_within)
+        with apart("what was given up was not looked at", tenant=tenant_id):
+            await self.follow_given_up(tenant_id)
         with apart("the bank was not compared", tenant=tenant_id):
             await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:
@@ -173,6 +178,15 @@ class Reconciler:
         async with self._pool.tenant(tenant_id) as conn:
             await follow(conn, tenant_id, row.intent, self._clock.now(), settled=True)
             await store.set_settled(conn, tenant_id, account, row.reference, self._clock.now())
+
+    async def follow_given_up(self, tenant_id: int) -> None:
+        """Hosts are owed their share of what was paid of a debt whose rest was written off since."""
+        async with self._pool.tenant(tenant_id) as conn:
+            found = await list_given_up(conn, tenant_id, self._clock.now() - GIVEN_UP_WITHIN, AT_ONCE)
+        for intent in found:
+            with apart("a host got no share of what was given up in part", tenant=tenant_id, intent=intent):
+                async with self._pool.tenant(tenant_id) as conn:
+                    await follow(conn, tenant_id, intent, self._clock.now(), settled=False)
 
     async def compare(self, tenant_id: int, account: str, told_within: timedelta) -> list[Difference]:
         """Holds what was read of an account against the journal; what was found."""

@@ -160,11 +160,14 @@ async def list_to_settle(
     conn: Connection, tenant_id: int, account: str, now: datetime, kinds: Sequence[str], limit: int, *,
     but: Sequence[str] = (),
 ) -> list[MovementRow]:  # fmt: skip
-    """Charges whose money is ours to use now, and of which hosts are not owed their share yet; but these."""
+    """Charges whose money is ours to use now, and of which hosts are not owed their share yet; but these. One that the
+    journal knows nothing of yet, as its capture's answer was lost, waits until it does."""
     cursor = conn.cursor(row_factory=class_row(MovementRow))
     await cursor.execute(
-        f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND settled_at IS NULL"
+        f"SELECT {_MOVEMENT} FROM provider_movements m WHERE tenant_id = %s AND account = %s AND settled_at IS NULL"
         " AND available_at <= %s AND kind = ANY(%s) AND intent IS NOT NULL AND reference <> ALL(%s)"
+        " AND EXISTS (SELECT FROM journal j WHERE j.tenant_id = m.tenant_id AND j.intent = m.intent"
+        "  AND j.kind IN ('capture', 'top_up', 'debt_paid'))"
         " ORDER BY available_at, reference LIMIT %s",
         (tenant_id, account, now, list(kinds), list(but), limit),
     )

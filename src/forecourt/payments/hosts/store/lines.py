@@ -209,6 +209,35 @@ async def list_debts_paid(conn: Connection, tenant_id: int, payment: str) -> lis
     return [(str(intent), int(amount)) for intent, amount in await cursor.fetchall()]
 
 
+async def paid_and_over(conn: Connection, tenant_id: int, intent: str) -> int:
+    """What was paid of a debt of which nothing is owed any more, if all of that money is ours; else 0."""
+    payers = await list_payers(conn, tenant_id, intent)
+    if not payers or not all(ours for _, _, ours in payers):
+        return 0
+    row = await (
+        await conn.execute(
+            "SELECT owed_amount FROM payment_intents WHERE tenant_id = %s AND intent_id = %s", (tenant_id, UUID(intent))
+        )
+    ).fetchone()
+    return 0 if row is None or row[0] else sum(amount for _, amount, _ in payers)
+
+
+async def list_given_up(conn: Connection, tenant_id: int, since: datetime, limit: int) -> list[str]:
+    """Debts whose rest was written off since then, of which something was paid, and whose session has no share."""
+    cursor = await conn.execute(
+        """
+        SELECT DISTINCT s.intent_id::text FROM payment_steps s JOIN payment_intents i USING (tenant_id, intent_id)
+        WHERE s.tenant_id = %(tenant)s AND s.kind = 'written_off' AND s.at >= %(since)s AND i.owed_amount = 0
+        AND i.session_id IS NOT NULL
+        AND EXISTS (SELECT FROM payment_steps d WHERE d.intent_id = s.intent_id AND d.kind = 'debt_paid')
+        AND NOT EXISTS (SELECT FROM host_lines l WHERE l.tenant_id = s.tenant_id AND l.session_id = i.session_id)
+        ORDER BY 1 LIMIT %(limit)s
+        """,
+        {"tenant": tenant_id, "since": since, "limit": limit},
+    )
+    return [str(intent) for (intent,) in await cursor.fetchall()]
+
+
 async def list_paid_by(conn: Connection, tenant_id: int, payment: str) -> list[tuple[str, int]]:
     """The payments that were owed and that a payment paid, with how much of each, in its order."""
     cursor = await conn.execute(
