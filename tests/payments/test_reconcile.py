@@ -417,6 +417,43 @@ async def test_a_banks_statement_books_payouts_bounces_what_came_back_and_lists_
     assert [each.kind for each in await nights.compare_bank(yard.tenant_id)] == ["bank_amount", "bank_missing"]
 
 
+async def test_a_payout_that_the_bank_carries_out_or_sends_back_once_more_is_a_difference_until_it_is_even(
+    yard: Yard,
+) -> None:
+    yard.clock.set(datetime(2026, 3, 2, 5, 0, tzinfo=UTC))
+    await a_bank(yard)
+    site = yard.site()
+    host = await a_host(yard)
+    await rules(yard, host, site, a_rule(), yard.clock.now() - timedelta(days=9))
+    await (await a_session(yard, yard.station(site_id=site))).follow(settled=True)
+    assert await Payouts(yard.tenants, yard.clock, Bank(SECRET)).pay(yard.tenant_id, {}) == 1
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        [made] = await kept.list_payouts(conn, yard.tenant_id, limit=9)
+        [file] = await kept.list_files(conn, yard.tenant_id, limit=9)
+    end, nights = f"PAYOUT-{made.payout_id}", Reconciler(yard.tenants, yard.clock)
+
+    async def says(way: str, name: str, **about: str) -> list[tuple[Any, ...]]:
+        statement = CAMT.format(a_line("7.00", way, name=name, back="AC04" if way == "CRDT" else "", **about))
+        await nights.read_statement(yard.tenant_id, statement.encode())
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            listed = await store.list_differences(conn, yard.tenant_id, order="oldest", limit=9)
+        return [(each.kind, each.reference, each.said, each.booked) for each in listed]
+
+    assert await says("DBIT", "a", end=end) == []
+    # The same file was given to the bank again.
+    second = ("bank_twice", "b", -700, -700)
+    assert await says("DBIT", "b", end=end) == [second]
+    assert await says("CRDT", "c", end=end) == []
+    assert await owed(yard, host) == 0, "the first one is still there"
+    assert await says("CRDT", "d", end=end) == []
+    assert await owed(yard, host) == 700
+    assert await says("CRDT", "e", end=end) == [("bank_twice", "e", 700, 700)]
+    assert await owed(yard, host) == 700
+    # As one sum, by the name of the file.
+    listed = await says("DBIT", "f", text=f"SEPA {file.message}")
+    assert listed[1:] == [("bank_twice", "f", -700, -700)]
+
+
 @pytest.mark.parametrize(
     "content",
     [

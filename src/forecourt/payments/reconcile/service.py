@@ -20,6 +20,7 @@ from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.hosts import time_zone
 from forecourt.payments.hosts.store.lines import list_given_up
+from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_intent
 from forecourt.payments.ledger import entries
@@ -242,15 +243,8 @@ class Reconciler:
         """Says what a line is, if that can be told for certain."""
         number = payout_of(row.end_to_end or "")
         payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
-        if payout is not None and payout.way == "sepa" and abs(row.amount) == payout.amount:
-            if row.amount < 0:
-                await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on)
-                await store.match_line(conn, tenant_id, row.line_id, "payout", str(number))
-            else:
-                if payout.state == "paid":
-                    reason = row.return_reason or row.text or "the bank sent it back"
-                    await bounce(conn, tenant_id, payout.payout_id, reason[:300], self._clock.now())
-                await store.match_line(conn, tenant_id, row.line_id, "return", str(number))
+        if payout is not None and _is_of(row, payout):
+            await self._match_payout(conn, tenant_id, row, payout)
             return
         if row.amount < 0 and number is None:
             file_id = await store.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
@@ -269,6 +263,24 @@ class Reconciler:
         if key is not None:
             await store.match_line(conn, tenant_id, row.line_id, "settlement", key)
 
+    async def _match_payout(self, conn: Connection, tenant_id: int, row: BankLineRow, payout: PayoutRow) -> None:
+        """A payout goes once, and comes back once; of one that went twice the first that comes back is the second.
+        A line that says more than that stays without a match, and is a difference."""
+        about = str(payout.payout_id)
+        if row.amount < 0:
+            if await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on):
+                await store.match_line(conn, tenant_id, row.line_id, "payout", about)
+            return
+        second = await store.find_second(conn, tenant_id, row)
+        if second is not None:
+            await store.match_line(conn, tenant_id, second, "return", about)
+        elif payout.state == "paid":
+            reason = row.return_reason or row.text or "the bank sent it back"
+            await bounce(conn, tenant_id, payout.payout_id, reason[:300], self._clock.now())
+        elif await store.came_back(conn, tenant_id, about):
+            return
+        await store.match_line(conn, tenant_id, row.line_id, "return", about)
+
     async def compare_bank(self, tenant_id: int) -> list[Difference]:
         """What the bank booked and belongs to nothing, and payouts that it did not book; what was found."""
         now = self._clock.now()
@@ -276,7 +288,7 @@ class Reconciler:
             if not await store.read_any(conn, tenant_id):
                 return []
             rows = await store.list_lines(conn, tenant_id, matched=False, limit=MAX_COMPARED)
-            found = [_of_line(row, await self._payout_of(conn, tenant_id, row)) for row in rows]
+            found = [await self._of_line(conn, tenant_id, row) for row in rows]
             late = now.date() - BANK_DAYS
             for number, amount, currency, made_at in await store.list_unbooked(conn, tenant_id, late):
                 found.append(
@@ -288,15 +300,27 @@ class Reconciler:
             kinds = [
                 Differs.BANK_UNKNOWN.value,
                 Differs.BANK_AMOUNT.value,
+                Differs.BANK_TWICE.value,
                 Differs.BANK_MISSING.value,
             ]
             await store.put_differences(conn, tenant_id, BANK, found, now, BEGINNING, kinds)
         return found
 
-    async def _payout_of(self, conn: Connection, tenant_id: int, row: BankLineRow) -> int | None:
+    async def _of_line(self, conn: Connection, tenant_id: int, row: BankLineRow) -> Difference:
+        """How a line that belongs to nothing differs from what it names, if it names something."""
         number = payout_of(row.end_to_end or "")
         payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
-        return None if payout is None else -payout.amount
+        kind, booked = Differs.BANK_UNKNOWN, None
+        if payout is not None:
+            again = _is_of(row, payout)
+            kind, booked = (Differs.BANK_TWICE, row.amount) if again else (Differs.BANK_AMOUNT, -payout.amount)
+        elif row.amount < 0 and await store.names_file(conn, tenant_id, -row.amount, row.currency, row.text):
+            kind, booked = Differs.BANK_TWICE, row.amount
+        return Difference(
+            kind=kind, about=_about(row), at=datetime.combine(row.booked_on, time(), UTC), reference=row.reference,
+            said=row.amount, said_currency=row.currency, booked=booked,
+            booked_currency=None if booked is None else row.currency,
+        )  # fmt: skip
 
     async def assign(self, conn: Connection, actor: Actor, line_id: int, fleet: str) -> BankLineRow:
         """Says that a fleet paid what the bank booked. Raises BankLineUnknown, BankLineMatched."""
@@ -381,9 +405,6 @@ def _about(row: BankLineRow) -> str:
     return f"bank:{row.reference}"
 
 
-def _of_line(row: BankLineRow, of_payout: int | None) -> Difference:
-    return Difference(
-        kind=Differs.BANK_UNKNOWN if of_payout is None else Differs.BANK_AMOUNT, about=_about(row),
-        at=datetime.combine(row.booked_on, time(), UTC), reference=row.reference, said=row.amount,
-        said_currency=row.currency, booked=of_payout, booked_currency=None if of_payout is None else row.currency,
-    )  # fmt: skip
+def _is_of(row: BankLineRow, payout: PayoutRow) -> bool:
+    """Whether a line of the bank that names a payout is of its amount, there or back."""
+    return payout.way == "sepa" and (abs(row.amount), row.currency) == (payout.amount, payout.currency)

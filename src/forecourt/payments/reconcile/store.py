@@ -446,6 +446,41 @@ async def find_file_of(conn: Connection, tenant_id: int, total: int, currency: s
     return None if row is None else int(row[0])
 
 
+async def names_file(conn: Connection, tenant_id: int, total: int, currency: str, text: str) -> bool:
+    """Whether a line names a file for the bank, and is of its sum."""
+    cursor = await conn.execute(
+        "SELECT FROM payout_files WHERE tenant_id = %s AND total = %s AND currency = %s"
+        " AND position(message IN %s) > 0 LIMIT 1",
+        (tenant_id, total, currency, text),
+    )
+    return await cursor.fetchone() is not None
+
+
+async def find_second(conn: Connection, tenant_id: int, back: BankLineRow) -> int | None:
+    """The line by which the bank carried a payout out once more, with no match yet, of which this came back."""
+    row = await (
+        await conn.execute(
+            "SELECT line_id FROM bank_lines WHERE tenant_id = %s AND matched_by IS NULL AND end_to_end = %s"
+            " AND amount = %s AND currency = %s ORDER BY line_id LIMIT 1",
+            (tenant_id, back.end_to_end, -back.amount, back.currency),
+        )
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+async def came_back(conn: Connection, tenant_id: int, payout: str) -> bool:
+    """Whether a line of the bank said already that a payout came back; one that came back of its second is not it."""
+    row = await (
+        await conn.execute(
+            "SELECT coalesce(sum(sign(amount)), 0) > 0 FROM bank_lines"
+            " WHERE tenant_id = %s AND matched_by = 'return' AND matched = %s",
+            (tenant_id, payout),
+        )
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
 async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, str, datetime]]:
     """Payouts by a file that the bank should have booked before that day: number, amount, currency, made when."""
     rows = await conn.execute(

@@ -138,12 +138,13 @@ async def add_taken_back(
     )
 
 
-async def set_booked(conn: Connection, tenant_id: int, payout_id: int, on: date) -> None:
-    """Notes when the bank booked a payout."""
-    await conn.execute(
+async def set_booked(conn: Connection, tenant_id: int, payout_id: int, on: date) -> bool:
+    """Notes when the bank booked a payout; whether it had not yet."""
+    cursor = await conn.execute(
         "UPDATE payouts SET booked_on = %s WHERE tenant_id = %s AND payout_id = %s AND booked_on IS NULL",
         (on, tenant_id, payout_id),
     )
+    return cursor.rowcount == 1
 
 
 async def put_in_file(conn: Connection, tenant_id: int, payout_ids: list[int], file_id: int) -> None:
