@@ -135,9 +135,13 @@ class Payouts:
     async def _still_owed(
         self, conn: Connection, tenant_id: int, host_id: int, currency: str
     ) -> tuple[HostRow, Owed] | None:
-        """The host, held, and what they are owed now; None if they are not to be paid."""
+        """The host, held, and what they are owed now; None if they are not to be paid: while it isn't known what came
+        of a payout of theirs, what they are owed may be on its way."""
         host = await store.find_host(conn, tenant_id, host_id, lock=True)
         assert host is not None
+        asked = [each for each in await kept.list_asked(conn, tenant_id) if each.host_id == host_id]
+        if any(each.currency == currency for each in asked):
+            return None
         for each in await lines.owed(conn, tenant_id, host_ids=[host_id]):
             if each.currency == currency and each.amount > 0 and host.held_at is None:
                 return (host, each) if each.amount >= host.payout_minimum else None
@@ -155,10 +159,7 @@ class Payouts:
         """Commits a payout by the provider, then asks for it."""
         async with self._pool.tenant(tenant_id) as conn:
             found = await self._still_owed(conn, tenant_id, owed.host_id, owed.currency)
-            if found is None or any(
-                each.host_id == owed.host_id and each.currency == owed.currency
-                for each in await kept.list_asked(conn, tenant_id)
-            ):
+            if found is None:
                 return 0
             host, still = found
             number = await kept.insert_payout(
@@ -186,6 +187,7 @@ class Payouts:
         assert host is not None
         provider = providers.get(row.source.removeprefix(psp("")))
         if provider is None:
+            log.warning("what came of a payout can't be asked: its account is gone", payout=row.payout_id)
             return 0
         key = f"payout:{tenant_id}:{row.payout_id}"
         amount, ours = Money(amount=row.amount, currency=row.currency), f"{tenant_id}-{row.payout_id}"
