@@ -116,6 +116,16 @@ async def end_payout(
     return cursor.rowcount == 1
 
 
+async def last_paid(conn: Connection, tenant_id: int, since: date) -> dict[tuple[int, str], date]:
+    """The day of the last payout that went, or may have gone, of each host in each currency, of those since a day."""
+    rows = await conn.execute(
+        "SELECT host_id, currency, max(execution_on) FROM payouts WHERE tenant_id = %s AND execution_on >= %s"
+        " AND state IN ('asked', 'paid') GROUP BY host_id, currency",
+        (tenant_id, since),
+    )
+    return {(int(host), str(currency)): on for host, currency, on in await rows.fetchall()}
+
+
 async def find_by_reference(conn: Connection, tenant_id: int, reference: str) -> PayoutRow | None:
     """The payout that a provider calls so, held until the transaction ends."""
     cursor = conn.cursor(row_factory=class_row(PayoutRow))
