@@ -1,5 +1,6 @@
 """What a provider and a bank say, held against the journal: every difference is found, and none is invented."""
 
+import asyncio
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -32,6 +33,7 @@ from tests.conftest import Database
 from tests.http import an_actor
 from tests.payments.bills import START
 from tests.payments.hosts import SECRET, Paid, a_bank, a_host, a_rule, a_session, balance, owed, rules
+from tests.support import WAIT_S
 
 NOW = START + timedelta(days=40)
 DAY = timedelta(days=1)
@@ -452,6 +454,40 @@ async def test_a_payout_that_the_bank_carries_out_or_sends_back_once_more_is_a_d
     # As one sum, by the name of the file.
     listed = await says("DBIT", "f", text=f"SEPA {file.message}")
     assert listed[1:] == [("bank_twice", "f", -700, -700)]
+
+
+async def test_hosts_whose_payouts_come_back_are_held_in_one_order_whatever_the_order_of_the_lines(
+    yard: Yard,
+) -> None:
+    yard.clock.set(datetime(2026, 3, 2, 5, 0, tzinfo=UTC))
+    await a_bank(yard)
+    hosts = []
+    for name in ("Ada", "Bo"):
+        site = yard.site()
+        hosts.append(await a_host(yard, name))
+        await rules(yard, hosts[-1], site, a_rule(), yard.clock.now() - timedelta(days=9))
+        await (await a_session(yard, yard.station(site_id=site))).follow(settled=True)
+    assert await Payouts(yard.tenants, yard.clock, Bank(SECRET)).pay(yard.tenant_id, {}) == 2
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        made = await kept.list_payouts(conn, yard.tenant_id, order="newest", limit=9)
+    back = [
+        a_line("7.00", "CRDT", name=str(each.host_id), end=f"PAYOUT-{each.payout_id}", back="AC04") for each in made
+    ]
+    hold = "SELECT host_id FROM hosts WHERE host_id = %s FOR UPDATE"
+    with yard.admin.transaction():
+        yard.admin.execute(hold, (hosts[0].host_id,))
+        nights = Reconciler(yard.tenants, yard.clock)
+        reading = asyncio.create_task(nights.read_statement(yard.tenant_id, CAMT.format("".join(back)).encode()))
+        async with asyncio.timeout(WAIT_S):
+            while not yard.rows(
+                "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))",
+                yard.admin.info.backend_pid,
+            ):
+                await asyncio.sleep(0.01)
+        # Whoever waits for the first of them holds the second not yet.
+        yard.admin.execute(f"{hold} NOWAIT", (hosts[1].host_id,))
+    await reading
+    assert [await owed(yard, host) for host in hosts] == [700, 700]
 
 
 @pytest.mark.parametrize(

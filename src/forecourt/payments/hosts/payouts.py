@@ -244,15 +244,24 @@ class Payouts:
                 )
 
 
+async def _held(conn: Connection, tenant_id: int, payout_id: int) -> PayoutRow | None:
+    """A payout, held, and before it its host, as everybody does who holds both."""
+    row = await kept.find_payout(conn, tenant_id, payout_id)
+    if row is None:
+        return None
+    await store.find_host(conn, tenant_id, row.host_id, lock=True)
+    return await kept.find_payout(conn, tenant_id, payout_id, lock=True)
+
+
 async def take_back(
     conn: Connection, tenant_id: int, transfer: str, amount: int, movement: str, now: datetime
 ) -> PayoutRow | None:
     """The provider took a transfer back, or a part of it: the host is owed so much again, and paid no more until
     somebody looked why. Once for each movement. None where it is none of ours, or more than is left of it."""
-    row = await kept.find_by_reference(conn, tenant_id, transfer)
+    found = await kept.find_by_reference(conn, tenant_id, transfer)
+    row = None if found is None else await _held(conn, tenant_id, found.payout_id)
     if row is None or amount > row.amount - row.taken_back:
         return None
-    await store.find_host(conn, tenant_id, row.host_id, lock=True)
     entry = payout_taken_back(
         payout=str(row.payout_id), movement=movement, host=row.host_id, at=now, currency=row.currency, amount=amount,
         source=row.source, memo=TAKEN_BACK,
@@ -269,10 +278,9 @@ async def bounce(conn: Connection, tenant_id: int, payout_id: int, reason: str, 
 
     Raises PayoutUnknown, PayoutStands.
     """
-    row = await kept.find_payout(conn, tenant_id, payout_id, lock=True)
+    row = await _held(conn, tenant_id, payout_id)
     if row is None:
         raise PayoutUnknown
-    await store.find_host(conn, tenant_id, row.host_id, lock=True)
     if not await kept.end_payout(conn, tenant_id, payout_id, was="paid", state="bounced", at=now, reason=reason):
         raise PayoutStands
     # A part of it may have come back at the provider before.

@@ -73,6 +73,8 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     back of that.
     """
     held = await hold(conn, tenant_id, [intent])
+    if len(held) > 1:
+        await store.hold_hosts(conn, tenant_id, await lines.hosts_of_shares(conn, tenant_id, held))
     told = await _told(conn, tenant_id, intent)
     if any(each.entry.kind == Kind.DEBT_PAID for each in told):
         if settled:

@@ -1,7 +1,7 @@
 """The verbs of reconciliation: take what a provider says, settle, compare; read what a bank says."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
@@ -18,8 +18,8 @@ from forecourt.payments.hosts.payouts import bounce, take_back
 from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts
-from forecourt.payments.hosts.store.hosts import time_zone
-from forecourt.payments.hosts.store.lines import list_given_up
+from forecourt.payments.hosts.store.hosts import hold_hosts, time_zone
+from forecourt.payments.hosts.store.lines import hosts_of_shares, list_given_up
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_intent
@@ -133,8 +133,11 @@ class Reconciler:
         """Whether there may be more. What can't be posted joins what failed, is listed as a difference, and is tried
         again the next night."""
         async with self._pool.tenant(tenant_id) as conn:
-            rows = await store.list_to_post(conn, tenant_id, account, AT_ONCE, but=failed)
-            await hold(conn, tenant_id, [followed for row in rows if (followed := _followed(row)) is not None])
+            seen = await store.list_to_post(conn, tenant_id, account, AT_ONCE, but=failed)
+            # Payments, then their hosts, then movements: in the order in which all others hold them.
+            held = await hold(conn, tenant_id, [followed for row in seen if (followed := _followed(row)) is not None])
+            await hold_hosts(conn, tenant_id, await _hosts_of(conn, tenant_id, seen, held))
+            rows = await store.hold_to_post(conn, tenant_id, account, [row.reference for row in seen])
             posted: list[str] = []
             for row in rows:
                 with apart("a movement was not posted", tenant=tenant_id, account=account, movement=row.reference):
@@ -143,7 +146,7 @@ class Reconciler:
                     posted.append(row.reference)
             await store.set_posted(conn, tenant_id, account, posted, self._clock.now())
         failed += [row.reference for row in rows if row.reference not in set(posted)]
-        return len(rows) == AT_ONCE
+        return len(seen) == AT_ONCE
 
     async def _post(self, conn: Connection, tenant_id: int, account: str, row: MovementRow) -> None:
         for entry in told_by(account, row):
@@ -223,6 +226,8 @@ class Reconciler:
             new = sum([await store.insert_line(conn, tenant_id, line, self._clock.now()) for line in lines])
             # Payouts before what came back of them.
             rows = await store.list_lines(conn, tenant_id, matched=False, order="oldest", limit=camt.MAX_LINES)
+            named = [number for row in rows if (number := payout_of(row.end_to_end or "")) is not None]
+            await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, named, []))
             for row in sorted(rows, key=lambda row: (row.booked_on, row.returned)):
                 await self._match(conn, tenant_id, row)
             matched = await store.count_matched(conn, tenant_id, {line.reference for line in lines})
@@ -358,6 +363,13 @@ class Reconciler:
 def _followed(row: MovementRow) -> str | None:
     """The payment whose share goes with a movement, if one does."""
     return row.intent if row.kind in DISPUTES | DISPUTES_WON else None
+
+
+async def _hosts_of(conn: Connection, tenant_id: int, rows: list[MovementRow], intents: Collection[str]) -> list[int]:
+    """The hosts of whom something may go back with movements: with a transfer, or with these payments."""
+    sent = [row.source for row in rows if row.kind in TRANSFERS and row.source is not None]
+    of_shares = await hosts_of_shares(conn, tenant_id, intents)
+    return [*of_shares, *await payouts.hosts_of(conn, tenant_id, [], sent)]
 
 
 async def _is_ours(conn: Connection, tenant_id: int, intent: str) -> bool:

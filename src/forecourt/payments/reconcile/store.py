@@ -138,12 +138,24 @@ async def name_intents(conn: Connection, tenant_id: int, account: str) -> None:
 async def list_to_post(
     conn: Connection, tenant_id: int, account: str, limit: int, *, but: Sequence[str] = ()
 ) -> list[MovementRow]:
-    """Movements that the journal has not taken yet, but these, the oldest first; held until the transaction ends."""
+    """Movements that the journal has not taken yet, but these, the oldest first."""
     cursor = conn.cursor(row_factory=class_row(MovementRow))
     await cursor.execute(
         f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND posted_at IS NULL"
-        " AND reference <> ALL(%s) ORDER BY at, reference LIMIT %s FOR UPDATE",
+        " AND reference <> ALL(%s) ORDER BY at, reference LIMIT %s",
         (tenant_id, account, list(but), limit),
+    )
+    return await cursor.fetchall()
+
+
+async def hold_to_post(conn: Connection, tenant_id: int, account: str, references: Sequence[str]) -> list[MovementRow]:
+    """Those of these movements that the journal has not taken yet, the oldest first; held until the transaction
+    ends."""
+    cursor = conn.cursor(row_factory=class_row(MovementRow))
+    await cursor.execute(
+        f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND posted_at IS NULL"
+        " AND reference = ANY(%s) ORDER BY at, reference FOR UPDATE",
+        (tenant_id, account, list(references)),
     )
     return await cursor.fetchall()
 

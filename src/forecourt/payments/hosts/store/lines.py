@@ -1,6 +1,6 @@
 """What hosts are owed, line by line, and the sessions that it comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -117,6 +117,16 @@ async def find_share(conn: Connection, tenant_id: int, session_id: UUID) -> tupl
     row = await (await conn.execute("SELECT host_id FROM host_lines WHERE line_id = %s", (line.line_id,))).fetchone()
     assert row is not None
     return int(row[0]), line
+
+
+async def hosts_of_shares(conn: Connection, tenant_id: int, intents: Collection[str]) -> list[int]:
+    """The hosts who have a share of what these payments paid for."""
+    rows = await conn.execute(
+        "SELECT DISTINCT l.host_id FROM journal j JOIN host_lines l USING (tenant_id, session_id)"
+        " WHERE j.tenant_id = %s AND j.intent = ANY(%s) AND l.kind = 'host_share'",
+        (tenant_id, list(intents)),
+    )
+    return [int(host) for (host,) in await rows.fetchall()]
 
 
 async def list_lines(

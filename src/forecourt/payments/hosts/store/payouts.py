@@ -1,5 +1,6 @@
 """Payouts to hosts, and the files by which banks are asked for them."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -116,6 +117,15 @@ async def end_payout(
     return cursor.rowcount == 1
 
 
+async def hosts_of(conn: Connection, tenant_id: int, payouts: Sequence[int], references: Sequence[str]) -> list[int]:
+    """The hosts of payouts of these numbers, and of those that a provider calls so."""
+    rows = await conn.execute(
+        "SELECT DISTINCT host_id FROM payouts WHERE tenant_id = %s AND (payout_id = ANY(%s) OR reference = ANY(%s))",
+        (tenant_id, list(payouts), list(references)),
+    )
+    return [int(host) for (host,) in await rows.fetchall()]
+
+
 async def last_paid(conn: Connection, tenant_id: int, since: date) -> dict[tuple[int, str], date]:
     """The day of the last payout that went, or may have gone, of each host in each currency, of those since a day."""
     rows = await conn.execute(
@@ -127,10 +137,10 @@ async def last_paid(conn: Connection, tenant_id: int, since: date) -> dict[tuple
 
 
 async def find_by_reference(conn: Connection, tenant_id: int, reference: str) -> PayoutRow | None:
-    """The payout that a provider calls so, held until the transaction ends."""
+    """The payout that a provider calls so."""
     cursor = conn.cursor(row_factory=class_row(PayoutRow))
     await cursor.execute(
-        f"SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %s AND p.reference = %s LIMIT 1 FOR UPDATE OF p",
+        f"SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %s AND p.reference = %s LIMIT 1",
         (tenant_id, reference),
     )
     return await cursor.fetchone()
