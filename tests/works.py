@@ -13,12 +13,14 @@ from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.jobs import DriverJobs
+from forecourt.driver.offer_letters import OfferLetters
 from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.insight.jobs import InsightJobs
+from forecourt.loyalty.jobs import LoyaltyJobs
 from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.fees.service import Fees
 from forecourt.payments.fleets.jobs import FleetJobs
@@ -107,5 +109,6 @@ class Jobs:
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
         self.fleets = FleetJobs(pool, tenants, clock, secret)
         self.insight = InsightJobs(pool, tenants, clock, lake)
+        self.loyalty = LoyaltyJobs(pool, tenants, clock, OfferLetters("https://drive.test"))
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)

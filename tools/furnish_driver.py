@@ -14,7 +14,7 @@ PLAN = "night-owl"
 #: What a driver's own pages are; where a letter is asked for and leads to is seen signed out.
 ROUTES = (
     "/my", "/my/sessions", "/my/money", "/my/membership", "/my/membership/plans/{plan_id}", "/my/things",
-    "/my/account", "/my/charge/{station}/{evse}",
+    "/my/offers", "/my/account", "/my/charge/{station}/{evse}",
 )  # fmt: skip
 
 
@@ -69,11 +69,12 @@ async def _owns(context: BrowserContext, base: str, api: httpx.AsyncClient) -> N
 
 
 async def _pays(page: Page) -> None:
-    """A saved card, and money in the wallet; both on the provider's page, where the first button is yes."""
+    """A saved card, by the provider's page, where the first button is yes; and money in the wallet from it."""
     home = page.url.removesuffix("/my")
-    for form in ("/my/cards", "/my/money/top-up"):
-        await page.goto("/my/money")
-        await page.locator(f"form[action='{form}'] button").first.click()
-        if not page.url.startswith(home):
-            await page.get_by_role("button").first.click()
-        await page.wait_for_url(f"{home}/my/money*")
+    await page.goto("/my/money")
+    await page.locator("form[action='/my/cards'] button").click()
+    await page.wait_for_url(lambda url: not url.startswith(home))
+    await page.get_by_role("button").first.click()
+    await page.wait_for_url(f"{home}/my/money*")
+    await page.locator("form[action='/my/money/top-up'] button").first.click()
+    await page.locator("p.sum").first.wait_for()

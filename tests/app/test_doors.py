@@ -50,6 +50,20 @@ NEEDS = {
     ("PUT", "/api/v1/driver-rules"): Verb.CHANGE_TOKENS,
     ("POST", "/api/v1/drivers/{driver_id}/autocharge"): Verb.CHANGE_TOKENS,
     ("DELETE", "/api/v1/drivers/{driver_id}/autocharge/{address}"): Verb.CHANGE_TOKENS,
+    ("POST", "/api/v1/loyalty/campaigns"): Verb.CHANGE_PRICES,
+    ("GET", "/api/v1/loyalty/campaigns"): Verb.READ,
+    ("GET", "/api/v1/loyalty/campaigns/{campaign_id}"): Verb.READ,
+    ("PUT", "/api/v1/loyalty/campaigns/{campaign_id}"): Verb.CHANGE_PRICES,
+    ("POST", "/api/v1/loyalty/campaigns/{campaign_id}/start"): Verb.CHANGE_PRICES,
+    ("POST", "/api/v1/loyalty/campaigns/{campaign_id}/pause"): Verb.CHANGE_PRICES,
+    ("POST", "/api/v1/loyalty/campaigns/{campaign_id}/end"): Verb.CHANGE_PRICES,
+    ("POST", "/api/v1/loyalty/campaigns/{campaign_id}/codes"): Verb.CHANGE_PRICES,
+    ("GET", "/api/v1/loyalty/campaigns/{campaign_id}/codes"): Verb.CHANGE_PRICES,
+    ("GET", "/api/v1/loyalty/campaigns/{campaign_id}/effect"): Verb.READ,
+    ("POST", "/api/v1/loyalty/quote"): Verb.READ,
+    ("GET", "/api/v1/loyalty/program"): Verb.READ,
+    ("PUT", "/api/v1/loyalty/program"): Verb.CHANGE_PRICES,
+    ("GET", "/api/v1/loyalty/drivers/{driver_id}/points"): Verb.READ,
     ("POST", "/api/v1/fleets"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/fleets"): Verb.READ,
     ("GET", "/api/v1/fleets/{fleet_id}"): Verb.READ,
@@ -315,6 +329,14 @@ TENANT_TABLES = (
     "subscription_plans",
     "subscriptions",
     "driver_rules",
+    "loyalty_campaigns",
+    "loyalty_codes",
+    "loyalty_members",
+    "loyalty_uses",
+    "loyalty_decisions",
+    "loyalty_programs",
+    "loyalty_points",
+    "loyalty_moves",
     "cars_seen",
     "driver_starts",
     "webhooks",
@@ -402,6 +424,10 @@ DRIVERS = {
     ),
     *(("GET", f"/api/v1/driver/me/{name}") for name in ("sessions", "money", "things", "preferences", "export")),
     ("GET", "/api/v1/driver/me/plans"),
+    ("GET", "/api/v1/driver/me/offers"),
+    ("POST", "/api/v1/driver/me/vouchers"),
+    ("GET", "/api/v1/driver/me/points"),
+    ("POST", "/api/v1/driver/me/points/redeem"),
     *((method, "/api/v1/driver/me/membership") for method in ("GET", "POST", "DELETE")),
     ("PUT", "/api/v1/driver/me/membership/pays-by"),
     ("POST", "/api/v1/driver/me/membership/keep"),
@@ -437,6 +463,7 @@ def filled(path: str) -> str:
     values["fee_id"] = some_id
     values |= {"address": "001122AABBCC", "fingerprint": "0" * 64}
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
+    values["campaign_id"] = str(2**31 - 1)
     return path.format(**values, rule_id="1", evse="1") + query
 
 

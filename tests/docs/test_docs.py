@@ -34,6 +34,7 @@ import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.loyalty.api
 import forecourt.payments.api
 import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
@@ -203,6 +204,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.payments.api,
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
+        forecourt.loyalty.api,
         forecourt.payments.fleets.api,
         forecourt.payments.reconcile.api,
         forecourt.drivers.accounts.api,
@@ -217,7 +219,7 @@ def routes() -> dict[tuple[str, str], str]:
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
         "providers", "members", "leaving", "driver", "ways", "speech", "home", "lists", "driver_providers", "vault",
-        "readers", "connect", "contract_rules", "contract_checks", "tariffs_naming",
+        "readers", "connect", "contract_rules", "contract_checks", "tariffs_naming", "discounts",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}

@@ -3,10 +3,12 @@
 import asyncio
 import sys
 from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -14,10 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecourt.payments.ledger import entries, host_entries, service, store
-from forecourt.payments.ledger.billed import Billed, Line, billed
+from forecourt.payments.ledger.billed import Billed, Line, billed, of_quote
 from forecourt.payments.ledger.model import Entry, EntryDiffers, Kind, Leg, Unbalanced, check, sums
 from forecourt.platform.money import minor_digits
 from forecourt.pricing.bill import Bill
+from forecourt.pricing.engine import Pricer
+from forecourt.pricing.model import Dimension, Discount, Segment, SegmentKind
+from forecourt.pricing.shown import shown
 from tests.care.yard import Yard
 from tests.conftest import Database
 from tests.payments.bills import START, a_bill, a_tariff
@@ -300,3 +305,38 @@ def test_a_capture_below_the_bill_leaves_the_rest_to_the_driver() -> None:
     assert {leg.account: leg.amount for leg in back.legs} == {
         "revenue:energy": 500, "vat_payable:DE:19": 95, "psp_receivable:acme": -595,
     }  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.builds(
+            Discount, id=st.just("d"), label=st.just("D"), percent=st.integers(0, 60).map(Decimal),
+            after_taxes=st.integers(0, 700).map(lambda cents: Decimal(cents) / 100),
+            dimensions=st.sampled_from([frozenset(), frozenset({Dimension.PARKING_TIME})]), host_bears=st.booleans(),
+        ),
+        max_size=3,
+    ),
+    st.integers(1, 60_000),
+)  # fmt: skip
+def test_what_was_given_off_stands_beside_whole_revenue_and_all_of_it_is_what_is_paid(
+    given_off: list[Discount], energy_wh: int
+) -> None:
+    pricer = Pricer(a_tariff(("ENERGY", "0.49", "19"), ("PARKING_TIME", "6", "7")), ZoneInfo("Europe/Berlin"))
+    segments = [
+        Segment(seconds=3600, kind=SegmentKind.CHARGING, energy_wh=energy_wh),
+        Segment(seconds=1200, kind=SegmentKind.PARKING),
+    ]
+    pieces = pricer.pieces(START, segments)
+    plain, quote = pricer.bill(pieces), shown(pricer.bill(pieces, given_off), pieces)
+    found = of_quote(quote, "DE")
+    assert found.total == quote.rounded.incl_vat.amount
+    by_account = {line.account: line.amount for line in found.lines}
+    whole = sum(amount for name, amount in by_account.items() if name.startswith("revenue:"))
+    off = -sum(amount for name, amount in by_account.items() if name.startswith("discounts:"))
+    assert whole - off == quote.rounded.excl_vat.amount
+    # Whole but for what rounding moves: a cent for each rate and each discount.
+    exact = plain.total.excl_vat * 100
+    assert abs(whole - exact) <= 2 + len(given_off)
+    assert all(amount < 0 for name, amount in by_account.items() if name.startswith("discounts:"))
+    bearers = {"host" if each.host_bears else "operator" for each in given_off}
+    assert {name.split(":")[1] for name in by_account if name.startswith("discounts:")} <= bearers

@@ -16,6 +16,9 @@ from psycopg.rows import dict_row
 
 from forecourt.access import Actor
 from forecourt.app.slowing import SlowedByPlan
+from forecourt.driver.offer_letters import OfferLetters
+from forecourt.loyalty.giving import Giving
+from forecourt.loyalty.jobs import LoyaltyJobs
 from forecourt.ocpp.neutral import CommandAnswer, Measurand, StartCharging, StopCharging
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.contracts.service import Contracts
@@ -89,7 +92,7 @@ class Till:
         self.admin = psycopg.connect(database.admin_url, autocommit=True, row_factory=dict_row)
         self.worker, self.tenants, self.clock, self.box, self.adyen = worker, tenants, clock, box, adyen
         self.stations = Stations()
-        self.prices = Prices(clock)
+        self.prices = Prices(clock, Giving(clock))
         keys = StripeKeys(secret_key=box.key, hook_secret=hook_secret)
         self.providers = Providers(
             tenants, clock, SECRET, deployment=keys, address=box.address, adyen=None if adyen is None else adyen.address
@@ -102,7 +105,8 @@ class Till:
         self.jobs = PaymentJobs(worker, clock, self.payments.saga, self.charging, self.cards)
         self.contracts = Contracts(tenants, clock, self.payments, self.charging, self.prices)
         self.sweeper = Sweeper(worker, clock, self.payments.saga, self.charging)
-        self.costing = CostingJobs(tenants, clock)
+        self.costing = CostingJobs(tenants, clock, Giving(clock))
+        self.loyalty = LoyaltyJobs(worker, tenants, clock, OfferLetters("https://drive.test"))
         self.starts = RemoteStartJobs(worker, tenants, clock)
         self.sessions = SessionJobs(worker, tenants, clock)
         self.actor: Actor = an_actor(0)
@@ -225,7 +229,8 @@ class Till:
         return {
             events.AUTHORISED: [self.jobs.authorised],
             events.DUE: [self.jobs.hinted],
-            "session.started": [self.starts.link_session, self.contracts.begun],
+            "session.started": [self.starts.link_session, self.loyalty.begun, self.contracts.begun],
+            "campaign.started": [self.loyalty.started],
             events.FAILED: [self.contracts.unpaid],
             events.RELEASED: [self.contracts.unpaid],
             "session.ended": [self.sessions.review],

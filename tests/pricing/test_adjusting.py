@@ -100,6 +100,19 @@ def test_discounts_come_after_caps_and_limits_one_after_the_other_and_never_belo
     assert total(of, discounts=[Discount(id="v", label="V", percent=Decimal(500))]) == euros("0", "0")
 
 
+def test_an_amount_after_taxes_and_the_most_are_exact_whatever_the_rates() -> None:
+    plain = Pricer(tariff(), ZONE).price(START, [CHARGING, PARKING]).total
+    voucher = Discount(id="v", label="V", after_taxes=Decimal(5))
+    tenth = Discount(id="t", label="T", percent=Decimal(10), most=Decimal("0.99"))
+    bill = Pricer(tariff(), ZONE).price(START, [CHARGING, PARKING], discounts=[voucher, tenth])
+    assert bill.adjusted is not None
+    assert [each.incl_vat for each in bill.adjusted.taken] == [5, Fraction("0.99")]
+    assert bill.total.incl_vat == plain.incl_vat - 5 - Fraction("0.99")
+    # In proportion of both rates.
+    assert bill.total.excl_vat / plain.excl_vat == bill.total.incl_vat / plain.incl_vat
+    assert total(tariff(), discounts=[Discount(id="v", label="V", after_taxes=Decimal(999))]) == euros("0", "0")
+
+
 def test_a_discount_of_one_dimension_takes_from_it_alone_and_from_its_tax() -> None:
     half = Discount(id="v", label="V", percent=Decimal(50), dimensions=frozenset({Dimension.PARKING_TIME}))
     bill = Pricer(tariff(), ZONE).price(START, [CHARGING, PARKING], discounts=[half])

@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from forecourt.access.model import Service
+from forecourt.app.paying import prices_of
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.account.service import Members
 from forecourt.driver.gates import Gates
@@ -18,9 +19,9 @@ from forecourt.drivers.accounts.providers import DriverProviders
 from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.service.explained import session_told
 from forecourt.energy.service.needs import say_needs
+from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.intents.charging import Charging
-from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.saved.service import SavedCards
 from forecourt.platform.clock import Clock
@@ -76,7 +77,7 @@ def members_of(settings: Settings, tenants: Pool, clock: Clock, providers: Provi
     """Drivers' accounts. `tenants` is a pool of role forecourt_app."""
     secret = settings.secret()
     entry = Entry(tenants, secret, clock, DriverLetters(settings.console_url))
-    payments, lists = Payments(tenants, providers, clock, Prices(clock)), lists_of(settings, tenants, clock)
+    payments, lists = Payments(tenants, providers, clock, prices_of(clock)), lists_of(settings, tenants, clock)
     cards = SavedCards(tenants, providers, clock)
     return Members(tenants, clock, secret, entry, payments, ways, cards, lists)
 
@@ -90,9 +91,19 @@ def driver_providers_of(settings: Settings, tenants: Pool, clock: Clock) -> Driv
 
 def ways_of(settings: Settings, tenants: Pool, clock: Clock, commander: Commander, providers: Providers) -> Ways:
     """The driver's way. `tenants` is a pool of role forecourt_app."""
-    prices = Prices(clock)
+    prices = prices_of(clock)
     payments = Payments(tenants, providers, clock, prices)
     charging = Charging(tenants, commander, clock, payments.saga, prices)
     gates = Gates(tenants, payments, clock, settings.secret())
     lists, scans = lists_of(settings, tenants, clock), Scans(tenants, clock, settings.secret())
-    return Ways(tenants, payments, charging, clock, gates, Departures(tenants, clock), lists, scans=scans)
+    return Ways(
+        tenants,
+        payments,
+        charging,
+        clock,
+        gates,
+        Departures(tenants, clock),
+        lists,
+        scans=scans,
+        discounts=Giving(clock),
+    )

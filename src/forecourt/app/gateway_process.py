@@ -15,6 +15,7 @@ from forecourt.drivers.outside.authorizer import Decision, Failure, OutsideAutho
 from forecourt.drivers.outside.lanes import LANES as DRIVER_LANES
 from forecourt.drivers.outside.lanes import write_of
 from forecourt.energy.lanes import LANES as ENERGY_LANES
+from forecourt.loyalty.giving import Giving
 from forecourt.payments.companies.said import Companies, Vies
 from forecourt.payments.terminals.lanes import LANES as TERMINAL_LANES
 from forecourt.payments.terminals.said import Terminals
@@ -123,7 +124,7 @@ def build(
     def keep(kept: Decision | Failure) -> None:
         gateway.commit.submit_patiently(write_of(kept))
 
-    costs = None if tenants is None else Totals(tenants, clock)
+    costs = None if tenants is None else Totals(tenants, clock, Giving(clock))
     responders = Responders(to_responders, clock)
     authorizer = OutsideAuthorizer(outward, settings.secret(), clock, keep)
     sessions = Sessions(live, reports, authorizer, costs, Judge(responders, clock))

@@ -1,6 +1,8 @@
-"""Payments of this deployment: the account that its settings name, and where its provider is."""
+"""Payments of this deployment: the account that its settings name, where its provider is, and who makes prices less."""
 
+from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.service import Providers
+from forecourt.payments.intents.prices import Prices
 from forecourt.payments.providers.stripe import StripeKeys
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -14,3 +16,8 @@ def providers_of(settings: Settings, tenants: Pool, clock: Clock) -> Providers:
         keys = StripeKeys(secret_key=settings.stripe_key, hook_secret=settings.stripe_hook_secret)
     secret, stripe, adyen = settings.secret(), settings.stripe_url, settings.adyen_url
     return Providers(tenants, clock, secret, deployment=keys, address=stripe, adyen=adyen)
+
+
+def prices_of(clock: Clock) -> Prices:
+    """What payments ask of prices, with what campaigns take off them."""
+    return Prices(clock, Giving(clock))

@@ -11,6 +11,7 @@ import forecourt.care.pages
 import forecourt.drivers.accounts.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
+import forecourt.loyalty.pages
 import forecourt.payments.fleets.pages
 import forecourt.payments.ledger.pages
 import forecourt.payments.pages
@@ -25,7 +26,7 @@ from forecourt.access.search import KeySearch, PersonSearch
 from forecourt.app.driving import driver_providers_of, lists_of, members_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
-from forecourt.app.paying import providers_of
+from forecourt.app.paying import prices_of, providers_of
 from forecourt.care.live import RecentLoad
 from forecourt.care.pages import CarePages
 from forecourt.driver.account.leaving import Leaving
@@ -44,11 +45,11 @@ from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
+from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.pages import payment_account_pages
 from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.hosts.form_pages import host_form_pages
 from forecourt.payments.hosts.pages import host_pages
-from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.ledger.report_pages import report_pages
 from forecourt.payments.readers.service import Readers
@@ -99,6 +100,7 @@ NAVIGATION = (
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
     NavItem(key="prices", label=mark("Prices"), href="/prices"),
+    NavItem(key="campaigns", label=mark("Campaigns"), href="/campaigns"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
     NavItem(key="drivers", label=mark("Drivers"), href="/drivers"),
     NavItem(key="fleets", label=mark("Fleets"), href="/fleets", shown_to=may(Verb.READ_MONEY)),
@@ -120,6 +122,7 @@ COMMANDS = (
     Command(label=mark("Import stations from CSV"), href="/stations/import", shown_to=may(Verb.CHANGE_STATIONS)),
     Command(label=mark("New site"), href="/sites/new", shown_to=may(Verb.CHANGE_SITES)),
     Command(label=mark("New tariff"), href="/prices/new", shown_to=may(Verb.CHANGE_PRICES)),
+    Command(label=mark("New campaign or voucher"), href="/campaigns/new", shown_to=may(Verb.CHANGE_PRICES)),
     Command(label=mark("New token"), href="/tokens/new", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Import tokens from CSV"), href="/tokens/import", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Invite a person"), href="/people/invite", shown_to=may(Verb.PEOPLE)),
@@ -165,6 +168,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "payments": forecourt.payments.pages.TEMPLATES_DIR,
         "money": forecourt.payments.ledger.pages.TEMPLATES_DIR,
         "fleets": forecourt.payments.fleets.pages.TEMPLATES_DIR,
+        "loyalty": forecourt.loyalty.pages.TEMPLATES_DIR,
         "pricing": forecourt.pricing.pages.TEMPLATES_DIR,
         "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
@@ -186,7 +190,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     commander = Commander(db, bus, clock, secret_key=settings.secret())
     charging = SessionsAtStation(db, commander, clock)
     providers = providers_of(settings, db, clock)
-    payments = Payments(db, providers, clock, Prices(clock))
+    payments = Payments(db, providers, clock, prices_of(clock))
     ways = ways_of(settings, db, clock, commander, providers)
     members, lists = members_of(settings, db, clock, providers, ways), lists_of(settings, db, clock)
     addresses = OcppAddresses(
@@ -249,6 +253,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *report_pages(shell, db, clock),
         *forecourt.payments.fleets.pages.fleet_pages(shell, db, clock, settings.secret()),
         *reconcile_pages(shell, db, clock),
+        *forecourt.loyalty.pages.campaign_pages(shell, db, clock),
         *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),
         *import_pages(shell),
         *inbox_pages(shell, addresses),
@@ -266,7 +271,9 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             last_use=live.sessions.last_use,
         ),
         *outside_pages(shell, db, AuthorizationHooks(settings.secret(), clock, private=settings.webhooks_private)),
-        *forecourt.sessions.pages.session_pages(shell=shell, authenticate=of_guard, db=db, clock=clock),
+        *forecourt.sessions.pages.session_pages(
+            shell=shell, authenticate=of_guard, db=db, clock=clock, discounts=Giving(clock)
+        ),
         *search_routes(
             shell=shell,
             authenticate=of_guard,

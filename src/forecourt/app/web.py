@@ -26,6 +26,7 @@ import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.loyalty.api
 import forecourt.payments.api
 import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
@@ -51,7 +52,7 @@ from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.openapi import document_route
 from forecourt.app.parameters import known_parameters_only
-from forecourt.app.paying import providers_of
+from forecourt.app.paying import prices_of, providers_of
 from forecourt.app.problem_pages import ProblemPages
 from forecourt.app.slashes import Slashes
 from forecourt.driver.account.door import asking_driver
@@ -61,9 +62,9 @@ from forecourt.driver.speech import Speech
 from forecourt.driver.strays import Strays
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
+from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.hooks import payment_hook
 from forecourt.payments.hosts.connect import Connect
-from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.readers.service import Readers
 from forecourt.platform.bus import Bus
@@ -111,7 +112,7 @@ def create_app(
     providers = providers_of(settings, db, clock)
     ways = ways_of(settings, db, clock, commander, providers)
     members = members_of(settings, db, clock, providers, ways)
-    payments = Payments(db, providers, clock, Prices(clock))
+    payments = Payments(db, providers, clock, prices_of(clock))
 
     async def refresher() -> None:
         try:
@@ -126,6 +127,7 @@ def create_app(
         "access": given(access),
         "doors": given(doors),
         "clock": given(clock),
+        "discounts": given(Giving(clock)),
         "commander": given(commander),
         "refresher": given(refresher),
         "secret_key": given(secret),
@@ -171,6 +173,7 @@ def create_app(
             forecourt.care.api.routes,
             forecourt.energy.api.routes,
             forecourt.pricing.api.routes,
+            forecourt.loyalty.api.routes,
             forecourt.payments.api.routes,
             forecourt.payments.terminals.api.routes,
             forecourt.driver.api.routes,

@@ -25,6 +25,7 @@ from forecourt.drivers.autocharge.model import MAC_PATTERN
 from forecourt.drivers.fleets.api import MONTH_PATTERN, TERMS_PATTERN, VAT_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
+from forecourt.loyalty.model import CODE_PATTERN as VOUCHER_PATTERN
 from forecourt.payments.accounts.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
 from forecourt.payments.fleets.model import CREDITOR_PATTERN, MANDATE_PATTERN, NUMBERS_PATTERN, VAT_ID_PATTERN
 from forecourt.payments.hosts.api.fields import BIC_PATTERN
@@ -53,6 +54,9 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(NAME_LINE): (
         "This must hold something that can be seen, and no control characters, such as a new line or marks that turn"
         " text around"
+    ),
+    repr(VOUCHER_PATTERN): (
+        "The code of a voucher is of 3 to 32 letters and digits; blanks, hyphens and underscores may stand between them"
     ),
     repr(r"^[0-9a-f]{64}$"): "A fingerprint is of 64 hex digits, in lower case",
     repr(r"^https?://[^\x00-\x20\x7f]+$"): "An address begins with http:// or https:// and has no blanks",

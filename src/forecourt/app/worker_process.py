@@ -14,7 +14,7 @@ from forecourt.access.jobs import AccessJobs
 from forecourt.app.driving import serving_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.lines import LINES, Lines
-from forecourt.app.paying import providers_of
+from forecourt.app.paying import prices_of, providers_of
 from forecourt.app.signals import stop_event
 from forecourt.app.slowing import SlowedByPlan
 from forecourt.app.telling import DESCRIBE
@@ -23,6 +23,7 @@ from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.jobs import DriverJobs
+from forecourt.driver.offer_letters import OfferLetters
 from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
@@ -31,13 +32,14 @@ from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.insight.jobs import InsightJobs
 from forecourt.insight.lake.export import Keep as KeepLake
+from forecourt.loyalty.giving import Giving
+from forecourt.loyalty.jobs import LoyaltyJobs
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.fees.service import Fees
 from forecourt.payments.fleets.jobs import Enclosures, FleetJobs
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
-from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.payments.reconcile.jobs import MoneyJobs
@@ -104,7 +106,7 @@ async def serve(settings: Settings) -> None:
         commander = Commander(tenants, bus, SystemClock(), secret_key=settings.secret())
         providers = providers_of(settings, tenants, SystemClock())
         stack.push_async_callback(providers.close)
-        prices = Prices(SystemClock())
+        prices = prices_of(SystemClock())
         paying = Payments(tenants, providers, SystemClock(), prices)
         saga = paying.saga
         slower = SlowedByPlan(tenants, SystemClock())
@@ -146,13 +148,14 @@ def _works(
 ) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
+    giving = Giving(clock)
     decisions = OutsideDecisions(pool, tenants, OutsideAuthorizer(outward, secret, clock), clock)
     return Works(
         sessions=SessionJobs(pool, tenants, clock, bus),
-        costing=CostingJobs(tenants, clock),
-        told=ToldJobs(pool, tenants, clock, commander),
-        said=SaidJobs(tenants, clock),
-        terminals=TerminalJobs(tenants, clock, Prices(clock)),
+        costing=CostingJobs(tenants, clock, giving),
+        told=ToldJobs(pool, tenants, clock, commander, giving),
+        said=SaidJobs(tenants, clock, giving),
+        terminals=TerminalJobs(tenants, clock, prices_of(clock)),
         default_tariffs=TariffJobs(pool, tenants, clock),
         payments=payments,
         drivers=drivers,
@@ -186,9 +189,10 @@ def _works(
         desired=DesireJobs(tenants, Bringer(tenants, commander.batch), clock),
         access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
         energy=EnergyJobs(pool, tenants, clock),
-        targets=SessionTargets(pool, tenants, clock, commander),
+        targets=SessionTargets(pool, tenants, clock, commander, giving),
         money=MoneyJobs(pool, tenants, clock, secret, providers.by_name),
         fleets=FleetJobs(pool, tenants, clock, secret),
+        loyalty=LoyaltyJobs(pool, tenants, clock, OfferLetters(settings.console_url)),
         insight=InsightJobs(
             pool,
             tenants,

@@ -28,6 +28,8 @@ from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
 from forecourt.insight.jobs import WANTED, InsightJobs
 from forecourt.insight.lake.erasing import ERASED
+from forecourt.loyalty.announcing import STARTED as CAMPAIGN_STARTED
+from forecourt.loyalty.jobs import LoyaltyJobs
 from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.fees.service import FEE_FAILED, Fees
 from forecourt.payments.fleets.jobs import FleetJobs
@@ -115,6 +117,7 @@ class Works(Struct, frozen=True, kw_only=True):
     money: MoneyJobs
     fleets: FleetJobs
     insight: InsightJobs
+    loyalty: LoyaltyJobs
 
 
 def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
@@ -192,6 +195,8 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("webhooks.tidy", "43 * * * *", _at_any_time(works.webhooks.tidy)),
         ("drivers.tidy_decisions", "53 * * * *", _at_any_time(works.decisions.tidy)),
         ("sessions.tidy_cars", "37 * * * *", _at_any_time(works.cars.tidy)),
+        ("loyalty.settle_due", "*/5 * * * *", _at_any_time(works.loyalty.settle_due)),
+        ("loyalty.lapse_points", "51 3 * * *", _at_any_time(works.loyalty.lapse_points)),
         ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),
         ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
         ("payments.tend_cards", "*/5 * * * *", _at_any_time(works.payments.tend_cards)),
@@ -234,6 +239,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
             follow("sessions.check_held", works.reservations.started, queue=OUTWARD),
             review,
             plan,
+            follow("loyalty.begun", works.loyalty.begun, AT_ONCE),
             follow("payments.begun", works.contracts.begun, queue=OUTWARD),
             follow("sessions.tell_price", works.told.tell_price, queue=OUTWARD),
         ),
@@ -272,6 +278,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
             follow("driver.captured", works.drivers.captured),
             share,
             fee_heard,
+            follow("loyalty.paid", works.loyalty.paid, AT_ONCE),
             follow("driver.fee_paid", works.accounts.fee_paid, AT_ONCE),
         ),
         FEE_BEGUN: (follow("payments.fee_begun", works.fees.begun, queue=OUTWARD),),
@@ -280,6 +287,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         paid.RELEASED: unpaid,
         paid.FAILED: unpaid,
         paid.DISPUTED: (share,),
+        CAMPAIGN_STARTED: (follow("loyalty.announce", works.loyalty.started, queue=LONG),),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
         UNLINKED: (plan_station,),
         STATION_LINKED: (

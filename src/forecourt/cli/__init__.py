@@ -21,10 +21,12 @@ from forecourt.cli import (
     contracts,
     energy,
     feeds,
+    forecasts,
     inbox,
     incidents,
     insight,
     ledger,
+    loyalty,
     prices,
     sessions,
     sites,
@@ -56,7 +58,7 @@ app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None
 )
 _DAILY = (stations, variables, bulk, sessions, tokens, contracts, tariffs, sites, incidents, inbox)
-for room in (*_DAILY, energy, insight, ledger):
+for room in (*_DAILY, energy, insight, ledger, loyalty):
     app.add_typer(room.app)
 energy.app.add_typer(prices.app)
 energy.app.add_typer(feeds.app)
@@ -64,6 +66,7 @@ energy.app.add_typer(charging.limits)
 energy.app.add_typer(charging.needs)
 energy.app.command()(charging.plan)
 energy.app.command()(charging.why)
+insight.app.command()(forecasts.backtest)
 
 
 @app.callback()

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from forecourt.cli import shown
+from forecourt.cli import history, shown, sizing
 from forecourt.platform.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ Organisation = Annotated[
 ]
 
 
+app.command()(sizing.size)
+
+
 @app.callback()
 def insight() -> None:
     """History, the lake, and what they tell."""
@@ -48,52 +51,32 @@ def bring(
     source: Annotated[
         str | None, typer.Option(help="Whose records they are; else the data set or the file's name.")
     ] = None,
-    mapped: Annotated[
-        list[str] | None,
-        typer.Option("--map", help="A column that says something: start=plugin_time. Can be repeated."),
-    ] = None,
-    time_zone: Annotated[str | None, typer.Option(help="Zone of times without an offset, as Europe/Oslo.")] = None,
-    dates: Annotated[str | None, typer.Option(help="The order in dates, where it can't be told: dmy, mdy.")] = None,
-    time_format: Annotated[str | None, typer.Option(help="strptime format of times.")] = None,
-    century: Annotated[int | None, typer.Option(help="Added to years below 100, as 2000.")] = None,
-    decimal: Annotated[str | None, typer.Option(help="What stands before decimals, . or ,.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="What parts the columns of a CSV.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of a text that is not UTF-8.")] = None,
-    currency: Annotated[str | None, typer.Option(help="Of prices, as EUR.")] = None,
-    station: Annotated[str | None, typer.Option(help="The station, where no column says it.")] = None,
-    site: Annotated[str | None, typer.Option(help="The site, where no column says it.")] = None,
-    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook; else the first.")] = None,
+    mapped: history.Mapped = None,
+    time_zone: history.TimeZone = None,
+    dates: history.Dates = None,
+    time_format: history.TimeFormat = None,
+    century: history.Century = None,
+    decimal: history.Decimal = None,
+    delimiter: history.Delimiter = None,
+    encoding: history.Encoding = None,
+    currency: history.Currency = None,
+    station: history.Station = None,
+    site: history.Site = None,
+    sheet: history.Sheet = None,
     look: Annotated[bool, typer.Option("--look", help="Only tell how the file would be read, and what of it.")] = False,
     report: Annotated[Path | None, typer.Option("--json", help="Write the report here; - is standard output.")] = None,
 ) -> None:
     """Bring past sessions in. The same again brings nothing twice; one that was stopped goes on."""
-    from forecourt.insight.importing.tables import Options
-
-    given = {
-        "map": _mapping(mapped or []), "time_zone": time_zone, "dates": dates, "time_format": time_format,
-        "century": century, "decimal": decimal, "delimiter": "\t" if delimiter == "\\t" else delimiter,
-        "encoding": encoding, "currency": currency, "station": station, "site": site, "sheet": sheet,
-    }  # fmt: skip
-    try:
-        options = msgspec.convert(given, Options)
-    except msgspec.ValidationError as fault:
-        raise typer.BadParameter(str(fault)) from None
+    options = history.options(
+        mapped, delimiter, time_zone=time_zone, dates=dates, time_format=time_format, century=century,
+        decimal=decimal, encoding=encoding, currency=currency, station=station, site=site, sheet=sheet,
+    )  # fmt: skip
     if look:
         for path in files:
             _look(path, options)
         return
     reports = asyncio.run(_bring(load(os.environ), organisation, files, options, source))
     _write(reports, report)
-
-
-def _mapping(pairs: list[str]) -> dict[str, str]:
-    mapping = {}
-    for pair in pairs:
-        field, _, column = pair.partition("=")
-        if not column:
-            raise typer.BadParameter(f"{pair} maps nothing; write it as start=plugin_time", param_hint="--map")
-        mapping[field.strip()] = column.strip()
-    return mapping
 
 
 def _understood(path: Path, options: "Options") -> "Source":

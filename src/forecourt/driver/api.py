@@ -18,6 +18,8 @@ from forecourt.driver.model import NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.speech import Speech
 from forecourt.energy.errors import NeedsRefused
+from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE
 from forecourt.payments.intents.model import (
     AccountMissing,
     ConnectorInUse,
@@ -51,6 +53,9 @@ StationInPath = Annotated[
 ]
 EvseInPath = Annotated[int, PathParameter(ge=1, le=1_000, description="The EVSE's number.")]
 PaymentId = FromPath[UUID]
+
+
+Voucher = Annotated[str, Meta(min_length=3, max_length=MAX_CODE, pattern=CODE_PATTERN)]
 
 
 class DriverPrice(Struct, frozen=True, kw_only=True):
@@ -120,6 +125,7 @@ class DriverStart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     waiting: Annotated[
         UUID | None, Meta(description="The place in a waiting list that the connector is held for.", examples=[None])
     ] = None
+    voucher: Annotated[Voucher | None, Meta(description="The code of a voucher.", examples=[None])] = None
 
 
 class DriverLeave(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -201,7 +207,17 @@ async def list_places(
     "/payments",
     opt={
         "public": True,
-        "problems": [PlaceUnknown, PriceMissing, AccountMissing, ConnectorInUse, ConnectorTaken, HeldForAnother],
+        "problems": [
+            PlaceUnknown,
+            PriceMissing,
+            AccountMissing,
+            ConnectorInUse,
+            ConnectorTaken,
+            HeldForAnother,
+            VoucherUnknown,
+            VoucherUsed,
+            AccountNeeded,
+        ],
     },
     summary="Begin to pay for a session",
     description="The driver pays at `page_url`, on the provider's own page; then the station is asked to start.",
@@ -213,6 +229,7 @@ async def begin_payment(
     intent = await ways.begin(
         data.station, data.evse, return_to=lambda _: data.return_url, language=data.language,
         description=f"{data.station}, EVSE {data.evse}", address=origin_of(request).address, place_id=data.waiting,
+        voucher=data.voucher,
     )  # fmt: skip
     with speech.speaking(request, data.language):
         return _payment(await ways.find(intent.intent_id))

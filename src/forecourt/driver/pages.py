@@ -38,6 +38,8 @@ from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Joining, WaitingLists
 from forecourt.driver.words import STAGES, named_spot
 from forecourt.energy.errors import NeedsRefused
+from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.model import MAX_CODE, Campaign
 from forecourt.payments.intents.model import (
     AccountMissing,
     ConnectorInUse,
@@ -77,6 +79,12 @@ SAID: Final = {
     EMAIL_UNREAD: mark("This e-mail address can't be read. It must be like name@example.com."),
     NeedsRefused.code: mark("That time can't be planned for. Choose another."),
 }
+#: What is said of a voucher that doesn't count, by the fault's code.
+VOUCHER_SAID: Final = {
+    VoucherUnknown.code: mark("There is no such voucher, or it doesn't count here and now."),
+    VoucherUsed.code: mark("This voucher was used already, or nothing is left of it."),
+    AccountNeeded.code: mark("This voucher is for drivers with an account. Sign in and enter it there."),
+}
 UNREACHED: Final = mark("The station could not be reached. Try again, or stop at the station.")
 
 StationInPath = Annotated[str, PathParameter(min_length=1, max_length=255, pattern=IDENTITY_PATTERN)]
@@ -89,6 +97,8 @@ Lang = Annotated[str | None, QueryParameter(name="lang", pattern="^[a-z]{2}$")]
 Said = Annotated[str, QueryParameter(name="said", max_length=60)]
 Flag = Annotated[str, QueryParameter(max_length=1)]
 #: The place in a waiting list that the connector is held for.
+#: The code of a voucher, as it was typed.
+Voucher = Annotated[str, QueryParameter(name="voucher", max_length=2 * MAX_CODE, pattern=r"^[^\x00]*$")]
 Place = Annotated[UUID | None, QueryParameter(name="place")]
 IntentId = FromPath[UUID]
 
@@ -126,16 +136,29 @@ class DriverPages:
 
     async def price(
         self, request: Any, station: str, evse: int, lang: str | None, said: str = "", place: UUID | None = None,
-        ticket: str = "",
+        ticket: str = "", voucher: str = "",
     ) -> Response[str]:  # fmt: skip
-        """The price, before anything else. `ticket`: of a code that was scanned. Raises PlaceUnknown."""
+        """The price, before anything else. `ticket`: of a code that was scanned; `voucher`: the code of one that was
+        typed. Raises PlaceUnknown."""
         shown = await self._ways.look(station, evse, place_id=place)
         status = 200 if not said else 409
+        offers, wrong = await self._offered(shown, voucher)
         return self._shell.page(
-            "price.html", request, lang=lang, status=status, shown=shown, brand=shown.brand, said=SAID.get(said),
+            "price.html", request, lang=lang, status=status, shown=shown, brand=shown.brand,
+            said=SAID.get(said) or VOUCHER_SAID.get(said) or wrong, offers=offers,
             zone=shown.spot.zone, joining=await self._joining(shown),
             ticket=ticket, pay_at=pay_address(station, evse) if ticket else "",
         )  # fmt: skip
+
+    async def _offered(self, shown: Shown, voucher: str) -> tuple[list[Campaign], str | None]:
+        """What a voucher gives here, or why it gives nothing."""
+        if not voucher.strip() or not shown.open:
+            return [], None
+        spot = shown.spot
+        try:
+            return await self._ways.promises.offered(shown.tenant_id, spot.station, spot.evse, code=voucher), None
+        except (VoucherUnknown, VoucherUsed, AccountNeeded) as fault:
+            return [], VOUCHER_SAID[fault.code]
 
     async def _joining(self, shown: Shown) -> Joining | None:
         """What there is to wait for, where nobody can start."""
@@ -167,7 +190,7 @@ class DriverPages:
         return self._shell.page("stale.html", request, lang=lang, status=fault.status, brand=brand, spot=spot)
 
     async def pay(
-        self, request: Any, station: str, evse: int, place: UUID | None, ticket: str | None = None
+        self, request: Any, station: str, evse: int, place: UUID | None, ticket: str | None = None, voucher: str = ""
     ) -> Response[Any]:
         """Begins to pay, and leads on."""
         with self._shell.speech.speaking(request) as language:
@@ -176,10 +199,13 @@ class DriverPages:
             intent = await self._ways.begin(
                 station, evse, return_to=self._back, language=language,
                 description=description, address=origin_of(request).address, place_id=place, ticket=ticket,
+                voucher=voucher.strip() or None,
             )  # fmt: skip
         except CodeStale as fault:
             return await self.stale(request, station, evse, None, fault)
-        except (PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother) as fault:
+        except (
+            PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother, VoucherUnknown, VoucherUsed, AccountNeeded,
+        ) as fault:  # fmt: skip
             return await self.price(request, station, evse, None, fault.code, place)
         return Redirect(f"/charging/{intent.intent_id}", status_code=303, headers=HEADERS)
 
@@ -312,15 +338,16 @@ def driver_pages(
     @get("/charge/{station:str}/{evse:int}", **quiet)
     async def price(
         request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, lang: Lang = None,
-        place: Place = None,
+        place: Place = None, voucher: Voucher = "",
     ) -> Response[str]:  # fmt: skip
-        return await pages.price(request, station, evse, lang, "", place)
+        return await pages.price(request, station, evse, lang, "", place, voucher=voucher)
 
     @post("/charge/{station:str}/{evse:int}", status_code=303, **quiet)
     async def pay(
-        request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, place: Place = None
-    ) -> Response[Any]:
-        return await pages.pay(request, station, evse, place)
+        request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, place: Place = None,
+        voucher: Voucher = "",
+    ) -> Response[Any]:  # fmt: skip
+        return await pages.pay(request, station, evse, place, voucher=voucher)
 
     @get(SCAN + "/{version:str}/{password:str}", **quiet)
     async def scanned(

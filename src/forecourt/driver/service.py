@@ -21,6 +21,7 @@ from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.store import site_of_station
 from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.fleets.store import priced_for
+from forecourt.loyalty.promising import Promises
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
@@ -30,6 +31,7 @@ from forecourt.payments.intents.sizing import Sized
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.pricing.discounts import Discounts, no_discounts
 from forecourt.pricing.display import Line, PriceLaw, display, law_of
 from forecourt.pricing.model import Tariff
 from forecourt.sessions.costing.model import SessionCost
@@ -143,6 +145,7 @@ class Ways:
         waiting: WaitingLists | None = None,
         *,
         scans: Scans,
+        discounts: Discounts = no_discounts,
     ) -> None:
         self._tenants = tenants
         self._payments = payments
@@ -152,6 +155,8 @@ class Ways:
         self._departure = departure
         self._waiting = waiting
         self.scans = scans
+        self._discounts = discounts
+        self.promises = Promises(tenants, clock)
 
     async def look(
         self, station: str, evse: int, *, place_id: UUID | None = None, driver: Driver | None = None
@@ -230,21 +235,24 @@ class Ways:
         address: str,
         place_id: UUID | None = None,
         ticket: str | None = None,
+        voucher: str | None = None,
     ) -> Intent:
         """Begins to pay at an EVSE; the driver is led to the provider's page. `address`: of the client, `place_id`: in
-        a waiting list, if the connector is held for it; `ticket`: of a code that he scanned, which is used by this.
-        Raises CodeStale, and as `Payments.begin` does."""
+        a waiting list, if the connector is held for it; `ticket`: of a code that he scanned, which is used by this;
+        `voucher`: a code that he entered. Raises CodeStale, and as `Payments.begin` and `Promises.kept` do."""
         shown = await self.look(station, evse, place_id=place_id)
         scanned = None if ticket is None else await self.scans.use(ticket, evse)
         if scanned is not None and scanned.station_id != shown.spot.station_id:
             raise CodeStale
         await self._gates.make_way(shown.tenant_id, station, evse, address)
-        asked = Begin(
-            station=station, evse=evse, return_url=return_to(shown.brand), language=language, description=description,
-            reservation_id=await self.reservation_of(shown.tenant_id, place_id, None),
-            max_energy_wh=None if scanned is None else scanned.max_energy_wh,
-        )  # fmt: skip
-        intent = await self._payments.begin(shown.tenant_id, asked)
+        reservation_id = await self.reservation_of(shown.tenant_id, place_id, None)
+        async with self.promises.kept(shown.tenant_id, station, evse, code=voucher) as token:
+            asked = Begin(
+                station=station, evse=evse, return_url=return_to(shown.brand), language=language,
+                description=description, reservation_id=reservation_id, token_uid=token,
+                max_energy_wh=None if scanned is None else scanned.max_energy_wh,
+            )  # fmt: skip
+            intent = await self._payments.begin(shown.tenant_id, asked)
         await self._gates.note(shown.tenant_id, intent.intent_id, station, evse, address)
         if scanned is not None:
             # He stands before it: nobody else could have scanned, so nobody far away can block its display.
@@ -315,7 +323,7 @@ class Ways:
                 spot = await store.find_spot(conn, tenant_id, intent.station, intent.evse)
             if intent.session_id is not None:
                 running = await store.find_running(conn, tenant_id, intent.session_id)
-                cost = await cost_of(conn, tenant_id, intent.session_id, self._clock.now())
+                cost = await cost_of(conn, tenant_id, intent.session_id, self._clock.now(), self._discounts)
                 signed = await find_signature(conn, tenant_id, intent.session_id)
             account = None
             if intent.account_id is not None and intent.captured_amount:

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_skeleton, format_time
 
 from forecourt.driver.model import Stage
+from forecourt.loyalty.model import Terms
+from forecourt.loyalty.rewards.model import Program, Tier, TierBy
 from forecourt.payments.psp.words import Card
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.words import line_words, price, when_words
@@ -17,8 +19,8 @@ from forecourt.ui.i18n import current, day, mark, number
 from forecourt.ui.i18n import gettext as _
 
 __all__ = [
-    "STAGES", "car_words", "card_name", "day", "device", "hour", "line_words", "money", "month", "named_spot", "price",
-    "rated_kwh", "stage_words", "when_words",
+    "STAGES", "car_words", "card_name", "day", "device", "hour", "line_words", "money", "month", "named_spot",
+    "offer_words", "price", "rated_kwh", "stage_words", "tier_words", "when_words",
 ]  # fmt: skip
 
 #: What a driver does or waits for at each stage: a heading and a sentence.
@@ -103,6 +105,31 @@ def car_words(known: Sequence[int | None]) -> str:
     said = [rated_kwh(battery_wh)] if battery_wh else []
     said += [f"{name} {rated_kw(power_w)}" for name, power_w in (("AC", max_ac_w), ("DC", max_dc_w)) if power_w]
     return " · ".join(said)
+
+
+def offer_words(terms: Terms) -> str:
+    """What a campaign gives: `10 % off, at most 3,00 €`."""
+    if terms.percent is not None:
+        said = _("%(percent)s %% off") % {"percent": number(float(terms.percent), 0 if terms.percent % 1 == 0 else 2)}
+    else:
+        said = _("%(amount)s off") % {"amount": money(minor(terms.amount or 0, terms.currency))}
+    if terms.percent is not None and terms.most is not None:
+        said += ", " + _("at most %(amount)s") % {"amount": money(minor(terms.most, terms.currency))}
+    if terms.minimum:
+        said += ", " + _("from %(amount)s") % {"amount": money(minor(terms.minimum, terms.currency))}
+    return said
+
+
+def tier_words(tier: Tier, program: Program) -> str:
+    """From when on a driver has a tier: `Gold from 20 sessions in 365 days`."""
+    much = {
+        TierBy.SESSIONS: _("%(n)s sessions") % {"n": number(tier.least, 0)},
+        TierBy.ENERGY_KWH: f"{number(tier.least, 0)}{SPACE}kWh",
+        TierBy.SPEND: price(Decimal(tier.least), program.currency),
+    }[program.tier_by]
+    return _("%(tier)s from %(much)s in %(days)s days") % {
+        "tier": tier.name, "much": much, "days": number(program.tier_window_days, 0)
+    }  # fmt: skip
 
 
 def minor(amount: int, currency: str) -> Money:

@@ -21,6 +21,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import minor_digits
+from forecourt.pricing.discounts import Discounts, no_discounts
 from forecourt.sessions.costing.service import cost_of
 from forecourt.sessions.remote.service import ask_to_stop
 from forecourt.stations.commands import Commander
@@ -36,11 +37,14 @@ AT_ONCE: Final = 20
 class SessionTargets:
     """Idempotent. `worker` sees which organisations there are, `tenants` what is of each."""
 
-    def __init__(self, worker: Pool, tenants: Pool, clock: Clock, commander: Commander) -> None:
+    def __init__(
+        self, worker: Pool, tenants: Pool, clock: Clock, commander: Commander, discounts: Discounts = no_discounts
+    ) -> None:
         self._worker = worker
         self._tenants = tenants
         self._clock = clock
         self._commander = commander
+        self._discounts = discounts
         self._asked: Mapping[UUID, datetime] = {}
 
     async def stop_reached(self) -> None:
@@ -71,7 +75,7 @@ class SessionTargets:
             said = await store.said_of(conn, tenant_id, [each.started.session_id for each in aimed])
             wanted = {each: merge(said.get(each.started.session_id, [])).wants for each in aimed}
             costs = {
-                each: await _cost(conn, tenant_id, each.started.session_id, now)
+                each: await _cost(conn, tenant_id, each.started.session_id, now, self._discounts)
                 for each, wants in wanted.items()
                 if wants.stop_cost is not None
             }
@@ -94,9 +98,11 @@ class SessionTargets:
         log.info("a session has what it should have", obeyed=answer.accepted, **told)
 
 
-async def _cost(conn: Connection, tenant_id: int, session_id: UUID, now: datetime) -> Decimal | None:
+async def _cost(
+    conn: Connection, tenant_id: int, session_id: UUID, now: datetime, discounts: Discounts
+) -> Decimal | None:
     """What a session costs so far, in the major unit with taxes; None where no tariff counts."""
-    cost = await cost_of(conn, tenant_id, session_id, now)
+    cost = await cost_of(conn, tenant_id, session_id, now, discounts)
     if cost.incl_vat is None:
         return None
     return Decimal(cost.incl_vat.amount).scaleb(-minor_digits(cost.incl_vat.currency))

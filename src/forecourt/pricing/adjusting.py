@@ -137,6 +137,10 @@ def _discount(bill: Bill, amounts: _Amounts, discount: Discount) -> Taken:
     with_tax = sum((amounts[key][1] for key in keys), _NOTHING)
     wanted = whole * Fraction(discount.percent or 0) / 100 + Fraction(discount.before_taxes or 0)
     share = min(max(wanted, _NOTHING), whole) / whole if whole > 0 else _NOTHING
+    if with_tax > 0:
+        share = min(share + Fraction(discount.after_taxes or 0) / with_tax, Fraction(1))
+        if discount.most is not None:
+            share = min(share, Fraction(discount.most) / with_tax)
     _scale(amounts, keys, 1 - share)
     return Taken(discount=discount, excl_vat=whole * share, incl_vat=with_tax * share)
 

@@ -5,7 +5,7 @@ what is left within the tariff's caps and limits, in the order in which they are
 """
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from msgspec import Struct
@@ -28,6 +28,7 @@ class Priced(Struct, frozen=True, kw_only=True):
     bill: Bill
 
 
+@runtime_checkable
 class Discounts(Protocol):
     """Who gives discounts. Called in the transaction in which a session is priced, again for the same session whenever
     that is priced again: the same question gets the same answer."""

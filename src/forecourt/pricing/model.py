@@ -238,15 +238,20 @@ class Circumstances(Struct, frozen=True, kw_only=True):
 
 
 class Discount(Struct, frozen=True, kw_only=True):
-    """A voucher, a member's price; `id` is whoever's gave it. `percent` of, and `before_taxes` (in the tariff's
-    currency) off what `dimensions` cost, none named: all of them. `free`: what costs nothing."""
+    """A voucher, a member's price; `id` is whoever's gave it. `percent` of, and `before_taxes` or `after_taxes` (in the
+    tariff's currency) off what `dimensions` cost, none named: all of them; `most`, after taxes, is the most that it
+    takes. `free`: what costs nothing. `host_bears`: less is shared with the site's host; else the organisation alone
+    gives it."""
 
     id: str
     label: str
     percent: Decimal | None = None
     before_taxes: Decimal | None = None
+    after_taxes: Decimal | None = None
+    most: Decimal | None = None
     free: Free | None = None
     dimensions: frozenset[Dimension] = frozenset()
+    host_bears: bool = False
 
 
 class Fee(Struct, frozen=True, kw_only=True):

@@ -71,6 +71,12 @@ class DiscountShown(Struct, frozen=True, kw_only=True):
     label: Annotated[str, Meta(examples=["Voucher"])]
     excl_vat: Share
     incl_vat: Share
+    dimensions: Annotated[
+        list[Dimension], Meta(description="Off what it was taken; empty: off everything.", examples=[[]])
+    ] = []
+    host_bears: Annotated[
+        bool, Meta(description="Less was shared with the site's host. Else the organisation alone gave it.")
+    ] = False
 
 
 class TaxShown(Struct, frozen=True, kw_only=True):
@@ -130,6 +136,8 @@ def shown(bill: Bill, pieces: list[Piece]) -> Quote:
                 label=each.discount.label,
                 excl_vat=_share(each.excl_vat),
                 incl_vat=_share(each.incl_vat),
+                dimensions=sorted(each.discount.dimensions),
+                host_bears=each.discount.host_bears,
             )
             for each in (() if bill.adjusted is None else bill.adjusted.taken)
         ],

@@ -25,6 +25,9 @@ from forecourt.drivers.accounts.store import entry, owned
 from forecourt.drivers.fleets import store as fleets
 from forecourt.drivers.model import uid_key
 from forecourt.insight.lake import erasing as lake
+from forecourt.loyalty.rewards import service as rewards
+from forecourt.loyalty.rewards import store as points
+from forecourt.loyalty.store import uses
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.intents.store import IntentFilter
@@ -57,6 +60,8 @@ class Leaving:
                 conn, driver.tenant_id, IntentFilter(payer=driver.payer), order="newest", place=None,
                 limit=MAX_EXPORTED,
             )  # fmt: skip
+            given = await uses.of_driver(conn, driver.tenant_id, driver.driver_id, MAX_EXPORTED)
+            moves = await points.list_moves(conn, driver.tenant_id, driver.driver_id, MAX_EXPORTED)
             await audit(conn, who, "export driver", driver.payer)
         return Export(
             made_at=self._clock.now(),
@@ -71,6 +76,8 @@ class Leaving:
             saved_cards=purse.cards,
             wallet=purse.wallet,
             waiting=[each.place for each in await self._members.waits(driver)],
+            given=given,
+            points=moves,
         )
 
     async def erase(self, driver: Driver, who: Actor | Service) -> Erased:
@@ -114,6 +121,8 @@ class Leaving:
         await fleets.end_subscription(conn, tenant_id, driver_id, now)
         await fleets.forget_method(conn, tenant_id, driver_id)
         await saved.forget(conn, tenant_id, driver.payer, now)
+        await uses.forget_driver(conn, tenant_id, driver_id)
+        await rewards.lapse(conn, tenant_id, driver_id, now, every=True)
         await store.forget_payer(conn, tenant_id, driver_id)
         if driver.email is not None:
             await entry.forget_links(conn, tenant_id, driver.email)

@@ -12,6 +12,8 @@ from forecourt.driver.waiting.model import Waiting
 from forecourt.driver.waiting.service import Seen
 from forecourt.drivers.accounts.model import Consent, Driver, OwnSession, OwnToken, Vehicle
 from forecourt.drivers.autocharge.model import OwnCar
+from forecourt.loyalty.model import Use
+from forecourt.loyalty.rewards.store import Move
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.psp.words import Card
 from forecourt.platform.errors import ForecourtError
@@ -82,6 +84,8 @@ class Export(Struct, frozen=True, kw_only=True):
     saved_cards: Sequence[SavedCard]
     wallet: Sequence[Money]
     waiting: Sequence[Waiting]
+    given: Sequence[Use]
+    points: Sequence[Move]
 
 
 class Erased(Struct, frozen=True, kw_only=True):

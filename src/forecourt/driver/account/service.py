@@ -26,7 +26,7 @@ from forecourt.driver.account.model import (
     WayRefused,
 )
 from forecourt.driver.account.store import Charged, Connection, OfferedCar
-from forecourt.driver.service import Way, Ways
+from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Seen, WaitingLists
 from forecourt.driver.words import named_spot
@@ -42,6 +42,11 @@ from forecourt.drivers.fleets import store as fleets
 from forecourt.drivers.fleets.model import Member, least
 from forecourt.energy.needs.model import Preferences
 from forecourt.energy.service.needs import change_preferences
+from forecourt.loyalty import giving
+from forecourt.loyalty.model import Campaign
+from forecourt.loyalty.own import Own, own_of
+from forecourt.loyalty.rewards import service as rewards
+from forecourt.loyalty.rewards.service import Purse as Points
 from forecourt.payments.fees.service import Fees
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.model import Intent, Method, PaymentUnknown
@@ -216,11 +221,12 @@ class Members:
 
     async def start(
         self, driver: Driver, station: str, evse: int, by: PaysBy, *, return_url: str, method_id: UUID | None = None,
-        save: bool = False, language: str = "en",
+        save: bool = False, language: str = "en", voucher: str | None = None,
     ) -> Intent:  # fmt: skip
         """Begins to pay for a session in a way of the driver's own; by card and wallet nobody is led anywhere.
 
-        Raises as `Ways.look` and `Payments.begin` do, CardUnknown, and WayRefused for a station of another
+        What campaigns give for it is kept before. Raises as `Ways.look`, `Payments.begin` and `Promises.kept` do,
+        CardUnknown, and WayRefused for a station of another
         organisation, and for a fleet that the driver is not in.
         """
         shown = await self.ways.look(station, evse, driver=driver)
@@ -240,14 +246,47 @@ class Members:
             payer = f"fleet:{member.fleet_id}"
             limit = await self._session_limit(driver, member)
         methods = {PaysBy.PAGE: Method.HOSTED, PaysBy.CARD: Method.SAVED, PaysBy.WALLET: Method.WALLET}
-        asked = Begin(
-            station=station, evse=evse, return_url=return_url, language=language, description=named_spot(station, evse),
-            method=methods.get(by, Method.INVOICE), car=_car(cars.vehicles), email=driver.email, payer=payer,
-            save=save and by is PaysBy.PAGE, method_id=method_id if by is PaysBy.CARD else None,
-            reservation_id=await self.ways.reservation_of(driver.tenant_id, None, driver),
-            driver_id=driver.driver_id, most=limit,
+        reservation_id = await self.ways.reservation_of(driver.tenant_id, None, driver)
+        async with self.ways.promises.kept(
+            driver.tenant_id, station, evse, driver_id=driver.driver_id, code=voucher
+        ) as token:
+            asked = Begin(
+                station=station, evse=evse, return_url=return_url, language=language,
+                description=named_spot(station, evse), method=methods.get(by, Method.INVOICE), car=_car(cars.vehicles),
+                email=driver.email, payer=payer, save=save and by is PaysBy.PAGE,
+                method_id=method_id if by is PaysBy.CARD else None, reservation_id=reservation_id,
+                driver_id=driver.driver_id, most=limit, token_uid=token,
+            )  # fmt: skip
+            return await self._payments.begin(driver.tenant_id, asked)
+
+    async def offers(self, driver: Driver, shown: Shown) -> list[Campaign]:
+        """What campaigns would give a session of this driver at a place."""
+        if shown.tenant_id != driver.tenant_id or not shown.open:
+            return []
+        spot = shown.spot
+        return await self.ways.promises.offered(
+            driver.tenant_id, spot.station, spot.evse, driver_id=driver.driver_id
         )  # fmt: skip
-        return await self._payments.begin(driver.tenant_id, asked)
+
+    async def loyalty(self, driver: Driver) -> Own:
+        """What the driver is kept, offered and was given."""
+        async with self._tenants.tenant(driver.tenant_id) as conn:
+            return await own_of(conn, driver.tenant_id, driver.driver_id, self._clock.now())
+
+    async def points(self, driver: Driver) -> Points | None:
+        """The driver's points and tier; None where there is no program."""
+        async with self._tenants.tenant(driver.tenant_id) as conn:
+            return await rewards.purse_of(conn, driver.tenant_id, driver.driver_id, self._clock.now())
+
+    async def redeem(self, driver: Driver, points: int | None) -> Money:
+        """Turns points, or all of them, into money in the wallet. Raises ProgramMissing, PointsMissing."""
+        async with self._tenants.tenant(driver.tenant_id) as conn:
+            return await rewards.redeem(conn, driver.tenant_id, driver.driver_id, points, self._clock.now())
+
+    async def enter_voucher(self, driver: Driver, code: str) -> Campaign:
+        """Keeps a voucher for the driver's next session that it is for. Raises VoucherUnknown, VoucherUsed."""
+        async with self._tenants.tenant(driver.tenant_id) as conn:
+            return await giving.enter(conn, driver.tenant_id, driver.driver_id, code, self._clock.now())
 
     async def _session_limit(self, driver: Driver, member: Member) -> int | None:
         """What one session may cost, by the fleet's limit and the member's own. Raises WayRefused."""

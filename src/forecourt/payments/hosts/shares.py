@@ -18,7 +18,7 @@ from forecourt.payments.hosts.store import Connection, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.lines import About, LineRow, PlaceRow
 from forecourt.payments.ledger import store as ledger
-from forecourt.payments.ledger.billed import Billed, Line
+from forecourt.payments.ledger.billed import HOST_BEARS, WE_BEAR, Billed, Line
 from forecourt.payments.ledger.entries import DRIVERS, TERMINAL, psp
 from forecourt.payments.ledger.host_entries import host_fee, reimbursement, share, share_back
 from forecourt.payments.ledger.model import Kind
@@ -37,6 +37,8 @@ SALES: Final = frozenset({Kind.CAPTURE, Kind.WALLET_USE, Kind.FLEET_INVOICE})
 #: host's concern.
 OURS: Final = frozenset({Kind.WALLET_USE, Kind.FLEET_INVOICE})
 REVENUE: Final = "revenue:"
+#: What a sale has on its debit side and nobody paid.
+UNPAID: Final = (DRIVERS, HOST_BEARS, WE_BEAR)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +48,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     legs: list[PostingRow]
 
     def net(self) -> int:
-        """What it comes to before VAT; a sale's is below 0."""
-        return sum(leg.amount for leg in self.legs if leg.account.startswith(REVENUE))
+        """What it comes to before VAT, as far as a host has a share of it; a sale's is below 0."""
+        return sum(leg.amount for leg in self.legs if leg.account.startswith((REVENUE, HOST_BEARS)))
 
 
 async def hold(conn: Connection, tenant_id: int, intents: Iterable[str]) -> set[str]:
@@ -150,17 +152,22 @@ async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime, *, 
 
 def _earned(sale: Told, late: int) -> dict[str, int]:
     """What a sale earned before VAT, by account: of what was paid, at once and late, not of what is still owed by the
-    driver."""
+    driver. What was given off it counts where the host bears it."""
     billed = _billed_of(sale)
     paid = billed.total - _owed_of(sale)
     # A capture that was told and lost is paid by its debt: of one sale there is one share.
     paid = min(paid + late, billed.total)
     part = billed if paid == billed.total else billed.part(paid)
-    return {line.account: line.amount for line in part.lines if line.account.startswith(REVENUE)}
+    earned: dict[str, int] = {}
+    for line in part.lines:
+        if line.account.startswith((REVENUE, HOST_BEARS)):
+            account = REVENUE + line.account.rpartition(":")[2]
+            earned[account] = earned.get(account, 0) + line.amount
+    return earned
 
 
 def _billed_of(sale: Told) -> Billed:
-    earned = [leg for leg in sale.legs if leg.account.startswith((REVENUE, "vat_payable:"))]
+    earned = [leg for leg in sale.legs if leg.account.startswith((REVENUE, HOST_BEARS, WE_BEAR, "vat_payable:"))]
     lines_ = tuple(Line(account=leg.account, amount=-leg.amount) for leg in earned)
     return Billed(currency=sale.legs[0].currency, lines=lines_)
 
@@ -182,7 +189,7 @@ async def _take_back(
     """Refunds and disputes in the order in which they were posted, each with its part of the share; what of its net is
     gone with them."""
     taxed, given = await _given(conn, tenant_id, line)
-    paid = sum(leg.amount for leg in sale.legs if leg.amount > 0 and leg.account != DRIVERS)
+    paid = sum(leg.amount for leg in sale.legs if leg.amount > 0 and not leg.account.startswith(UNPAID))
     gone = 0
     disputed: dict[str, int] = {}
     for each in told:

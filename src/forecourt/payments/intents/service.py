@@ -93,6 +93,8 @@ class Begin(Struct, frozen=True, kw_only=True):
     max_energy_wh: int | None = None
     #: What may be held and billed at the most, in minor units: a fleet's limit for one session.
     most: int | None = None
+    #: The token that will begin the session, by `new_token`, where something was promised to it; else one is made.
+    token_uid: str | None = None
 
 
 class Quoted(Struct, frozen=True, kw_only=True):
@@ -148,7 +150,7 @@ class Payments:
             held = await reservations.find_open(conn, tenant_id, station_id, asked.evse)
             if held is not None and held.holds_at(now) and held.reservation_id != asked.reservation_id:
                 raise HeldForAnother
-            token = new_token()
+            token = asked.token_uid or new_token()
             if held is not None and held.holds_at(now):
                 await reserving.admit(conn, tenant_id, held.reservation_id, token, now + PAY_GRACE)
             values = {

@@ -10,10 +10,13 @@ from msgspec import Struct
 from forecourt.platform.money import Rounding, minor_digits, rounded
 from forecourt.pricing.bill import Bill
 from forecourt.pricing.model import Dimension, Fee
-from forecourt.pricing.shown import Quote
+from forecourt.pricing.shown import LineShown, Quote
 
 RESERVATION: Final = "revenue:reservation"
 SUBSCRIPTION: Final = "revenue:subscription"
+#: What was given off it, by who bears that.
+WE_BEAR: Final = "discounts:operator"
+HOST_BEARS: Final = "discounts:host"
 REVENUE: Final = {
     Dimension.ENERGY: "revenue:energy",
     Dimension.TIME: "revenue:time",
@@ -23,7 +26,7 @@ REVENUE: Final = {
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """What goes to one account of what was billed, in minor units."""
+    """What goes to one account of what was billed, in minor units; a discount's is below 0."""
 
     account: str
     amount: int
@@ -81,25 +84,56 @@ def billed(bill: Bill, country: str, rounding: Rounding = Rounding.HALF_UP) -> B
 
 
 def of_quote(quote: Quote, country: str) -> Billed:
-    """As `billed`, of a bill in the form in which it is kept."""
+    """As `billed`, of a bill in the form in which it is kept. Revenue is what it was before discounts, and what each
+    took stands against it, by who bears it and what it was for: `discounts:operator:energy`."""
     totals: dict[str, int] = {}
-    rates = quote.rounded.by_rate
+
+    def add(name: str, amount: int) -> None:
+        totals[name] = totals.get(name, 0) + amount
+
+    rates, taken = quote.rounded.by_rate, _taken(quote)
     for rate in rates:
-        lines = [line for line in quote.lines if line.vat == rate.vat or len(rates) == 1]
-        exact = [Fraction(line.excl_vat) for line in lines]
-        names = [RESERVATION if line.reservation else REVENUE[line.dimension] for line in lines]
+        meant = [n for n, line in enumerate(quote.lines) if line.vat == rate.vat or len(rates) == 1]
+        exact = [Fraction(quote.lines[number].excl_vat) for number in meant]
+        names = [_account(quote.lines[number]) for number in meant]
+        off = [
+            (bearer, number, parts[number]) for bearer, parts in taken.items() for number in meant if number in parts
+        ]
+        whole = rate.excl_vat.amount + sum(part for *_, part in off)
         if sum(exact):
-            parts = _to(rate.excl_vat.amount, [each * rate.excl_vat.amount / sum(exact) for each in exact])
+            parts = _to(whole, [each * whole / sum(exact) for each in exact])
         else:
-            names, parts = names[:1] or [REVENUE[Dimension.FLAT]], [rate.excl_vat.amount]
+            names, parts = names[:1] or [REVENUE[Dimension.FLAT]], [whole]
         for name, part in zip(names, parts, strict=True):
-            totals[name] = totals.get(name, 0) + part
-        name = f"vat_payable:{country}:{rate_name(rate.vat or Decimal(0))}"
-        totals[name] = totals.get(name, 0) + rate.incl_vat.amount - rate.excl_vat.amount
+            add(name, part)
+        for who, number, part in off:
+            add(f"{who}:{_account(quote.lines[number]).partition(':')[2]}", -part)
+        add(f"vat_payable:{country}:{rate_name(rate.vat or Decimal(0))}", rate.incl_vat.amount - rate.excl_vat.amount)
     return Billed(
         currency=quote.currency,
         lines=tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount),
     )
+
+
+def _account(line: LineShown) -> str:
+    return RESERVATION if line.reservation else REVENUE[line.dimension]
+
+
+def _taken(quote: Quote) -> dict[str, dict[int, int]]:
+    """What discounts took before VAT, by who bears them and by the number of the line that they were taken off, in
+    minor units: each rounded once."""
+    found: dict[str, dict[int, int]] = {}
+    for discount in quote.discounts:
+        amount = rounded(Fraction(discount.excl_vat), quote.currency)
+        meant = [n for n, line in enumerate(quote.lines) if not discount.dimensions
+                 or line.dimension in discount.dimensions]  # fmt: skip
+        weights = [Fraction(quote.lines[number].excl_vat) for number in meant]
+        if not amount or not sum(weights):
+            continue
+        parts = found.setdefault(HOST_BEARS if discount.host_bears else WE_BEAR, {})
+        for number, part in zip(meant, _to(amount, [each * amount / sum(weights) for each in weights]), strict=True):
+            parts[number] = parts.get(number, 0) + part
+    return found
 
 
 def of_fee(amount: int, currency: str, vat: Decimal | None, country: str) -> Billed:

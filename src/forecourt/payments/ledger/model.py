@@ -43,13 +43,16 @@ ACCOUNTS: Final[Mapping[str, AccountKind]] = {
     "disputes": AccountKind.ASSET,
     "unmatched": AccountKind.ASSET,
     "wallet": AccountKind.LIABILITY,
+    "points": AccountKind.LIABILITY,
     "vat_payable": AccountKind.LIABILITY,
     "host_payable": AccountKind.LIABILITY,
     "revenue": AccountKind.INCOME,
+    "discounts": AccountKind.INCOME,
     "platform_revenue": AccountKind.INCOME,
     "psp_fees": AccountKind.EXPENSE,
     "host_share": AccountKind.EXPENSE,
     "write_offs": AccountKind.EXPENSE,
+    "rewards": AccountKind.EXPENSE,
     "expenses": AccountKind.EXPENSE,
 }
 
@@ -79,6 +82,10 @@ class Kind(StrEnum):
     PAYOUT_BOUNCED = "payout_bounced"
     EXPENSE = "expense"
     REIMBURSEMENT = "reimbursement"
+    POINTS_EARNED = "points_earned"
+    POINTS_USED = "points_used"
+    POINTS_LAPSED = "points_lapsed"
+    CASHBACK = "cashback"
 
 
 class Leg(Struct, frozen=True, kw_only=True):

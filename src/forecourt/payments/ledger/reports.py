@@ -145,11 +145,12 @@ async def read_profit(
             FROM journal j JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)
             LEFT JOIN of_session o ON o.intent = j.intent
             WHERE j.tenant_id = %(tenant_id)s AND j.at >= %(since)s AND j.at < %(until)s
-            AND (starts_with(a.name, 'revenue:')
+            AND (starts_with(a.name, 'revenue:') OR starts_with(a.name, 'discounts:')
                 OR a.name IN ('psp_fees', 'host_share', 'platform_revenue', 'write_offs'))),
         by_session AS (
             SELECT session_id, currency,
-                -coalesce(sum(amount) FILTER (WHERE starts_with(name, 'revenue:')), 0)::bigint AS revenue,
+                -coalesce(sum(amount) FILTER (WHERE starts_with(name, 'revenue:')
+                    OR starts_with(name, 'discounts:')), 0)::bigint AS revenue,
                 coalesce(sum(amount) FILTER (WHERE name = 'psp_fees'), 0)::bigint AS fees,
                 coalesce(sum(amount) FILTER (WHERE name IN ('host_share', 'platform_revenue')), 0)::bigint AS share,
                 coalesce(sum(amount) FILTER (WHERE name = 'write_offs'), 0)::bigint AS lost

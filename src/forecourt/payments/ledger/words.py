@@ -31,6 +31,10 @@ KINDS: Final = {
     "payout_bounced": mark("Payout came back"),
     "expense": mark("Expense"),
     "reimbursement": mark("Charging at home"),
+    "points_earned": mark("Points earned"),
+    "points_used": mark("Points used"),
+    "points_lapsed": mark("Points lapsed"),
+    "cashback": mark("Cashback"),
 }
 #: What stands on an account, by the first part of its name.
 ACCOUNTS: Final = {
@@ -39,7 +43,10 @@ ACCOUNTS: Final = {
     "driver_receivable": mark("Owed by drivers"),
     "fleet_receivable": mark("Owed by a fleet"),
     "wallet": mark("In the wallet of a driver, to be spent"),
+    "points": mark("Worth of a driver's points"),
+    "rewards": mark("Given to drivers as points and cashback"),
     "revenue": mark("Earned, before VAT"),
+    "discounts": mark("Given off what was earned, before VAT"),
     "vat_payable": mark("VAT owed to the tax office"),
     "host_payable": mark("Owed to a host"),
     "platform_revenue": mark("Kept by you of what hosts earn"),

@@ -28,6 +28,7 @@ from forecourt.platform.paging import (
     place_in_time,
     time_of_place,
 )
+from forecourt.pricing.discounts import Discounts
 from forecourt.sessions import store
 from forecourt.sessions.cdr import Cdr, SessionRunning, record
 from forecourt.sessions.costing.model import SessionCost
@@ -42,6 +43,7 @@ from forecourt.stations.api.fields import AtSite, OfStation
 CURSORS = cursors_by_age("sessions by start", 2)
 Status = Literal["active", "completed"]
 Ticking = NamedDependency[Clock]
+Given = NamedDependency[Discounts]
 #: Amounts are JSON numbers in OCPI, digit by digit.
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -194,9 +196,11 @@ async def find_cdr(session_id: FromPath[UUID], actor: Asker, db: Database) -> Re
     ),
     tags=["sessions"],
 )
-async def find_cost(session_id: FromPath[UUID], actor: Asker, db: Database, clock: Ticking) -> SessionCost:
+async def find_cost(
+    session_id: FromPath[UUID], actor: Asker, db: Database, clock: Ticking, discounts: Given
+) -> SessionCost:
     async with db.tenant(actor.tenant_id) as conn:
-        cost = await cost_of(conn, actor.tenant_id, session_id, clock.now())
+        cost = await cost_of(conn, actor.tenant_id, session_id, clock.now(), discounts)
         return replace(cost, said=await find_said(conn, actor.tenant_id, session_id))
 
 

@@ -17,6 +17,7 @@ from forecourt.platform.bus import BusAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.pricing.discounts import Discounts, no_discounts
 from forecourt.sessions import curve, store
 from forecourt.sessions.cdr import record
 from forecourt.sessions.costing.service import cost_of, find_charged
@@ -120,10 +121,11 @@ class Told(Struct, frozen=True, kw_only=True):
 class SessionPages:
     """What the handlers below share."""
 
-    def __init__(self, shell: Shell, db: Pool, clock: Clock) -> None:
+    def __init__(self, shell: Shell, db: Pool, clock: Clock, discounts: Discounts) -> None:
         self._shell = shell
         self._db = db
         self._clock = clock
+        self._discounts = discounts
 
     async def show(self, request: Any, viewer: Viewer, session_id: UUID, outcome: str) -> Response[str]:
         async with self._db.tenant(viewer.tenant_id) as conn:
@@ -137,7 +139,7 @@ class SessionPages:
             signed = await store.list_signed(conn, viewer.tenant_id, session.station_id, session.transaction_id)
             checked = await find_signature(conn, viewer.tenant_id, session_id)
             now = self._clock.now()
-            cost = await cost_of(conn, viewer.tenant_id, session_id, now)
+            cost = await cost_of(conn, viewer.tenant_id, session_id, now, self._discounts)
             costs = await find_charged(conn, viewer.tenant_id, session_id)
             said = await find_said(conn, viewer.tenant_id, session_id)
         energy_wh = None
@@ -250,9 +252,11 @@ async def find_told(conn: store.Connection, tenant_id: int, session_id: UUID) ->
     )
 
 
-def session_routes(*, shell: Shell, authenticate: Authenticate, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
+def session_routes(
+    *, shell: Shell, authenticate: Authenticate, db: Pool, clock: Clock, discounts: Discounts = no_discounts
+) -> list[HTTPRouteHandler]:
     """The routes `/sessions/{id}`, its curve, its signed values, and the stop."""
-    pages = SessionPages(shell, db, clock)
+    pages = SessionPages(shell, db, clock, discounts)
 
     @get("/sessions/{session_id:uuid}", include_in_schema=False)
     async def session(request: Request[Any, Any, Any], session_id: SessionId, outcome: Outcome = "") -> Response[Any]:

@@ -3,6 +3,9 @@ send the token as a bearer."""
 
 from litestar import Router
 
-from forecourt.driver.account.api import entry, memberships, money, things
+from forecourt.driver.account.api import entry, memberships, money, offers, things
 
-routes = Router("/driver", route_handlers=[*entry.handlers, *money.handlers, *memberships.handlers, *things.handlers])
+routes = Router(
+    "/driver",
+    route_handlers=[*entry.handlers, *money.handlers, *memberships.handlers, *things.handlers, *offers.handlers],
+)

@@ -9,6 +9,7 @@ from forecourt.driver.account.pages.common import AccountPages
 from forecourt.driver.account.pages.entry import entry_routes
 from forecourt.driver.account.pages.memberships import membership_routes
 from forecourt.driver.account.pages.money import money_routes
+from forecourt.driver.account.pages.offers import offer_routes
 from forecourt.driver.account.pages.plugged import plugged_routes
 from forecourt.driver.account.pages.things import own_routes, thing_routes
 from forecourt.driver.account.service import Members
@@ -23,5 +24,5 @@ def account_pages(
     pages = AccountPages(shell, members, leaving, address, providers)
     return [
         *entry_routes(pages), *money_routes(pages), *membership_routes(pages), *thing_routes(pages), *own_routes(pages),
-        *plugged_routes(pages),
+        *plugged_routes(pages), *offer_routes(pages),
     ]  # fmt: skip

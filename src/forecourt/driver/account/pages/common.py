@@ -25,6 +25,7 @@ from forecourt.driver.account.service import Members
 from forecourt.driver.brands import home_of
 from forecourt.driver.find_pages import host_of
 from forecourt.driver.model import PlaceUnknown
+from forecourt.driver.pages import VOUCHER_SAID
 from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.speech import Speech
 from forecourt.driver.store import Brand
@@ -47,6 +48,7 @@ from forecourt.drivers.accounts.providers import (
 from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown
 from forecourt.drivers.fleets.model import PlanUnknown
 from forecourt.drivers.model import TokenUnknown
+from forecourt.loyalty.rewards.model import PointsMissing
 from forecourt.payments.intents.model import (
     AccountMissing,
     ConnectorInUse,
@@ -121,11 +123,15 @@ SAID: Final = {
     "member": mark("You are a member now. The receipt comes by e-mail."),
     "member-ends": mark("Your membership ends. Nothing more is taken for it."),
     "member-stays": mark("Your membership goes on."),
+    **VOUCHER_SAID,
+    "voucher-kept": mark("The voucher is kept for your next session."),
+    "points-used": mark("Your points are money in your wallet now."),
+    PointsMissing.code: mark("There are no points that are worth anything yet."),
     "saved": mark("Saved."),
     "value": mark("Something was not filled in as it should be. Look at it again."),
 }
 #: Which of them are good news.
-GOOD: Final = frozenset({"card-kept", "member", "member-ends", "member-stays", "saved"})
+GOOD: Final = frozenset({"card-kept", "member", "member-ends", "member-stays", "points-used", "saved", "voucher-kept"})
 
 #: Where a driver is led who wanted nothing else.
 HOME: Final = "/my"
@@ -326,7 +332,8 @@ class AccountPages:
             joining = None if lists is None or shown.open else await lists.look(station, evse)
             wait = joining is not None and joining.open and not joining.free
             purse = await self.members.purse(driver)
-            return {"shown": shown, "purse": purse, "member": member, "wait": wait}
+            offers = await self.members.offers(driver, shown)
+            return {"shown": shown, "purse": purse, "member": member, "wait": wait, "offers": offers}
 
         if await browsing_driver(request, self.members) is None:
             return await self._sign_in_for(station, evse)

@@ -389,7 +389,8 @@ async def sale_of(conn: Connection, tenant_id: int, line_id: int) -> tuple[str, 
     cursor = await conn.execute(
         "SELECT j.intent, a.name, p.amount FROM fleet_lines l JOIN journal j USING (entry_id) JOIN postings p USING"
         " (entry_id) JOIN ledger_accounts a USING (account_id) WHERE l.tenant_id = %s AND l.line_id = %s"
-        " AND (starts_with(a.name, 'revenue:') OR starts_with(a.name, 'vat_payable:')) ORDER BY p.leg",
+        " AND (starts_with(a.name, 'revenue:') OR starts_with(a.name, 'vat_payable:')"
+        " OR starts_with(a.name, 'discounts:')) ORDER BY p.leg",
         (tenant_id, line_id),
     )
     rows = await cursor.fetchall()

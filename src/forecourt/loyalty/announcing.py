@@ -1,0 +1,50 @@
+"""Who is told of a campaign: those who have it and agreed to marketing, each once, by whoever writes to drivers."""
+
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from forecourt.loyalty.model import Campaign, State
+from forecourt.loyalty.store import campaigns as store
+from forecourt.loyalty.store.campaigns import Connection
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+
+#: A campaign that tells its drivers has started; the subject is its number.
+STARTED: Final = "campaign.started"
+#: Letters written in one transaction.
+AT_ONCE: Final = 100
+
+
+class Reached(Struct, frozen=True, kw_only=True):
+    """A driver who may be written to."""
+
+    driver_id: int
+    email: str
+    language: str
+
+
+class Tells(Protocol):
+    """Tells a driver of a campaign, in the transaction in which it is written down that they were told."""
+
+    async def offer(self, conn: Connection, tenant_id: int, whom: Reached, campaign: Campaign, /) -> None:
+        """Something is off their sessions."""
+        ...
+
+
+async def announce(tenants: Pool, clock: Clock, tells: Tells, tenant_id: int, campaign_id: int) -> int:
+    """Writes to everybody who wasn't told yet; how many. Ended or paused in between it stops. Who takes their consent
+    back before their turn is not told."""
+    told = 0
+    while True:
+        async with tenants.tenant(tenant_id) as conn:
+            campaign = await store.find_campaign(conn, tenant_id, campaign_id)
+            if campaign is None or campaign.state is not State.RUNNING or not campaign.terms.announce:
+                return told
+            batch = await store.take_untold(conn, tenant_id, campaign_id, AT_ONCE, clock.now())
+            for driver_id, email, language in batch:
+                whom = Reached(driver_id=driver_id, email=email, language=language)
+                await tells.offer(conn, tenant_id, whom, campaign)
+        told += len(batch)
+        if len(batch) < AT_ONCE:
+            return told

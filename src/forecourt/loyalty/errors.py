@@ -1,0 +1,66 @@
+"""What can go wrong with campaigns and vouchers."""
+
+from forecourt.platform.errors import ForecourtError
+
+
+class CampaignRefused(ForecourtError):
+    """The campaign can't be meant as it was sent. Mend what is named and send it again."""
+
+    status = 422
+    code = "campaign-refused"
+
+
+class CampaignUnknown(ForecourtError):
+    """There is no such campaign. `GET /api/v1/loyalty/campaigns` lists those that exist."""
+
+    status = 404
+    code = "campaign-unknown"
+
+
+class CampaignBegun(ForecourtError):
+    """The campaign has started, so its terms stay as they are. End it and make another one."""
+
+    status = 409
+    code = "campaign-begun"
+
+
+class CampaignOver(ForecourtError):
+    """The campaign has ended. Make another one."""
+
+    status = 409
+    code = "campaign-over"
+
+
+class CodeTaken(ForecourtError):
+    """Another voucher of yours has this code. Choose another one."""
+
+    status = 409
+    code = "code-taken"
+
+
+class CodesRefused(ForecourtError):
+    """Codes are of campaigns that are given by code, and each has at most 100,000. Choose a voucher."""
+
+    status = 409
+    code = "codes-refused"
+
+
+class VoucherUnknown(ForecourtError):
+    """There is no voucher with this code, or it doesn't count here and now. Look at the code again."""
+
+    status = 404
+    code = "voucher-unknown"
+
+
+class VoucherUsed(ForecourtError):
+    """This voucher was used already, or nothing is left of it."""
+
+    status = 409
+    code = "voucher-used"
+
+
+class AccountNeeded(ForecourtError):
+    """This voucher is for drivers with an account. Sign in first, and enter it there."""
+
+    status = 409
+    code = "voucher-needs-account"

@@ -1,0 +1,75 @@
+"""What follows for loyalty: a session began, so what counts for it is decided; one is billed, so that is settled."""
+
+from typing import Final
+from uuid import UUID
+
+from forecourt.loyalty import giving
+from forecourt.loyalty.announcing import Tells, announce
+from forecourt.loyalty.rewards import service as rewards
+from forecourt.loyalty.rewards import store as points
+from forecourt.loyalty.store import uses
+from forecourt.platform.apart import apart
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+
+#: Uses, and drivers with points, of one organisation that are looked at in one go.
+AT_ONCE: Final = 1_000
+
+
+class LoyaltyJobs:
+    """Durable follow-up work, each piece idempotent. `pool` is of role forecourt_worker, `tenants` of forecourt_app."""
+
+    def __init__(self, pool: Pool, tenants: Pool, clock: Clock, tells: Tells) -> None:
+        self._worker = pool
+        self._tenants = tenants
+        self._clock = clock
+        self._tells = tells
+
+    async def begun(self, *, tenant_id: int, subject: str) -> None:
+        """A session began: what counts for it is decided."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            await giving.decide(conn, tenant_id, UUID(subject), self._clock.now())
+
+    async def started(self, *, tenant_id: int, subject: str) -> None:
+        """A campaign started: its drivers are told. Each once, also when it is paused and started again."""
+        await announce(self._tenants, self._clock, self._tells, tenant_id, int(subject))
+
+    async def paid(self, *, tenant_id: int, subject: str) -> None:
+        """A payment was taken: its session earns what the program gives."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            await rewards.reward(conn, tenant_id, UUID(subject), self._clock.now())
+
+    async def lapse_points(self) -> int:
+        """Lets points lapse that are too old, each driver's in a transaction of their own; how many."""
+        now = self._clock.now()
+        async with self._worker.anyone() as conn:
+            tenants = await points.tenants_lapsing(conn, now)
+        gone = 0
+        for tenant_id in tenants:
+            async with self._tenants.tenant(tenant_id) as conn:
+                drivers = await points.drivers_lapsing(conn, tenant_id, now, AT_ONCE)
+            for driver_id in drivers:
+                with apart("points did not lapse", tenant=tenant_id, driver=driver_id):
+                    async with self._tenants.tenant(tenant_id) as conn:
+                        gone += await rewards.lapse(conn, tenant_id, driver_id, now)
+        return gone
+
+    async def settle_due(self) -> int:
+        """Settles what sealed sessions took and sets free what was kept too long; how many."""
+        async with self._worker.anyone() as conn:
+            tenants = await uses.tenants_with_uses(conn)
+        return sum([await self._settle(tenant_id) for tenant_id in tenants])
+
+    async def _settle(self, tenant_id: int) -> int:
+        """Each use in a transaction of its own: budgets are locked one at a time."""
+        now, done = self._clock.now(), 0
+        async with self._tenants.tenant(tenant_id) as conn:
+            due = await uses.list_due(conn, tenant_id, now, AT_ONCE)
+        for use_id in due:
+            with apart("what a campaign gave was not settled", tenant=tenant_id, use=str(use_id)):
+                async with self._tenants.tenant(tenant_id) as conn:
+                    use = await uses.lock_due(conn, tenant_id, use_id, now)
+                    if use is not None:
+                        await giving.settle(conn, tenant_id, use, now)
+                        done += 1
+        return done

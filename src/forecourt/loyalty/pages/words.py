@@ -1,0 +1,104 @@
+"""What the pages of campaigns call things. `_` translates where it is called."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from litestar import Request
+from litestar.params import PathParameter, QueryParameter
+
+from forecourt.access import Verb
+from forecourt.loyalty.effect.service import Compared, Measure
+from forecourt.loyalty.model import HOURS, Campaign, QuietBy, Segment, State, Terms
+from forecourt.loyalty.rewards.model import TierBy
+from forecourt.payments.ledger.words import money
+from forecourt.platform.paging import NEWEST
+from forecourt.ui import i18n
+from forecourt.ui.i18n import gettext as _
+from forecourt.ui.i18n import mark
+
+WebRequest = Request[Any, Any, Any]
+Number = Annotated[int, PathParameter(ge=1, le=NEWEST)]
+Done = Annotated[str, QueryParameter(name="done", max_length=40)]
+CHANGING: Final[Mapping[str, Any]] = {"verb": Verb.CHANGE_PRICES}
+_PER_CENT: Final = 100
+#: Between hours, as people write it.
+DASH: Final = "\u2013"
+#: A p-value is told from here on.
+_LEAST_P: Final = 0.001
+
+#: Of a campaign: the state whose colour it takes, and the word.
+STATES: Final = {
+    State.DRAFT: ("Unavailable", mark("Draft")),
+    State.RUNNING: ("Available", mark("Running")),
+    State.PAUSED: ("Finishing", mark("Paused")),
+    State.ENDED: ("Unavailable", mark("Ended")),
+}
+SEGMENTS: Final = (
+    ("", mark("Any driver")),
+    (Segment.RECENT.value, mark("New or rare, here lately")),
+    (Segment.LOYAL.value, mark("Often here")),
+    (Segment.COOLING.value, mark("Rare, not here lately")),
+    (Segment.LEAVING.value, mark("Not here for weeks")),
+    (Segment.GONE.value, mark("Not here in the window")),
+)
+QUIET_BY: Final = (
+    (QuietBy.ENERGY.value, mark("Energy charged")),
+    (QuietBy.PRICE.value, mark("Price of energy")),
+)
+TIERS_BY: Final = (
+    (TierBy.SESSIONS.value, mark("Sessions")),
+    (TierBy.ENERGY_KWH.value, mark("kWh")),
+    (TierBy.SPEND.value, mark("Money spent")),
+)
+MEASURES: Final = {
+    Measure.ENERGY: mark("Energy in kWh"),
+    Measure.VISITS: mark("Visits"),
+    Measure.REVENUE: mark("Revenue before VAT"),
+    Measure.SHARE_IN_HOURS: mark("Percent of energy in its hours"),
+}
+#: What was just done, told once above the page.
+DONE: Final = {
+    "stored": mark("Stored."),
+    "start": mark("It runs. Whom it is for is fixed now."),
+    "pause": mark("It is paused. What was promised is kept."),
+    "end": mark("It has ended. Sessions that have it keep it."),
+    "codes": mark("The codes are made."),
+}
+
+
+def given_words(terms: Terms) -> str:
+    """What a campaign gives: `15 % off, at most 3.00 EUR`."""
+    if terms.percent is not None:
+        off = _("%(percent)s %% off") % {"percent": f"{terms.percent.normalize():f}"}
+    else:
+        off = _("%(amount)s off") % {"amount": money(terms.amount, terms.currency)}
+    if terms.percent is not None and terms.most is not None:
+        off += ", " + _("at most %(amount)s") % {"amount": money(terms.most, terms.currency)}
+    return off
+
+
+def hours_words(campaign: Campaign) -> str:
+    """The hours of the day for which it is: `22-6`; empty: all."""
+    hours = campaign.hours or campaign.terms.places.hours
+    if not hours or len(hours) == HOURS:
+        return ""
+    begins = [hour for hour in sorted(hours) if (hour - 1) % HOURS not in hours]
+    spans = []
+    for first in begins:
+        end = first
+        while end % HOURS in hours:
+            end += 1
+        spans.append(f"{first}{DASH}{end % HOURS}")
+    return ", ".join(spans)
+
+
+def effect_words(each: Compared) -> dict[str, str]:
+    """The numbers of a line, as they are shown; a share in percent."""
+    share = each.measure is Measure.SHARE_IN_HOURS
+    scale, digits = (_PER_CENT, 1) if share else (1, 2)
+    found = {
+        name: i18n.number(getattr(each, name) * scale, digits)
+        for name in ("treated", "held_out", "difference", "low", "high")
+    }
+    found["p_value"] = "< 0.001" if each.p_value < _LEAST_P else i18n.number(each.p_value, 3)
+    return found

@@ -1,0 +1,1 @@
+"""What drivers earn by charging: points, tiers, and cashback into their wallet."""

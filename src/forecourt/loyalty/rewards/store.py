@@ -1,0 +1,166 @@
+"""The SQL of the program, of points and of what became of them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from forecourt.loyalty.rewards.model import MAX_LOTS, Earned, Lot, Program, Taken, Use
+from forecourt.loyalty.store.campaigns import Connection
+
+
+class PaidSession(Struct, frozen=True, kw_only=True):
+    """A session that a driver paid: `paid` in minor units with taxes."""
+
+    session_id: UUID
+    driver_id: int
+    currency: str
+    paid: int
+    energy_wh: int
+
+
+class Move(Struct, frozen=True, kw_only=True):
+    """What became of points: used as money, or lapsed. `minor`: what they were worth."""
+
+    move_id: int
+    kind: str
+    points: int
+    currency: str
+    minor: int
+    at: datetime
+
+
+async def put_program(conn: Connection, tenant_id: int, program: Program, at: datetime) -> None:
+    """The program as it is from now on."""
+    await conn.execute(
+        "INSERT INTO loyalty_programs (tenant_id, program, updated_at) VALUES (%s, %s, %s)"
+        " ON CONFLICT (tenant_id) DO UPDATE SET program = excluded.program, updated_at = excluded.updated_at",
+        (tenant_id, Jsonb(msgspec.to_builtins(program, order="deterministic")), at),
+    )
+
+
+async def find_program(conn: Connection, tenant_id: int) -> Program | None:
+    """The program, active or not."""
+    row = await (
+        await conn.execute("SELECT program FROM loyalty_programs WHERE tenant_id = %s", (tenant_id,))
+    ).fetchone()
+    return None if row is None else msgspec.convert(row[0], Program, strict=False)
+
+
+async def find_paid(conn: Connection, tenant_id: int, intent_id: UUID) -> PaidSession | None:
+    """The session of a payment that its driver paid, and not a fleet."""
+    cursor = conn.cursor(row_factory=class_row(PaidSession))
+    await cursor.execute(
+        "SELECT i.session_id, a.driver_id, i.currency, i.captured_amount - i.refunded_amount AS paid,"
+        " coalesce(greatest(s.meter_stop_wh - s.meter_start_wh, 0), 0) AS energy_wh FROM payment_intents i"
+        " JOIN sessions s ON s.tenant_id = i.tenant_id AND s.session_id = i.session_id"
+        " JOIN driver_accounts a ON a.tenant_id = i.tenant_id AND a.state = 'active' AND a.driver_id ="
+        " coalesce(i.driver_id, substring(i.payer FROM '^driver:([0-9]+)$')::bigint)"
+        " WHERE i.tenant_id = %s AND i.intent_id = %s AND i.purpose = 'session' AND i.method <> 'invoice'"
+        " AND i.captured_amount > i.refunded_amount",
+        (tenant_id, intent_id),
+    )
+    return await cursor.fetchone()
+
+
+async def sum_use(conn: Connection, tenant_id: int, driver_id: int, currency: str, since: datetime) -> Use:
+    """What a driver did since."""
+    cursor = conn.cursor(row_factory=class_row(Use))
+    await cursor.execute(
+        "SELECT count(*) AS sessions, coalesce(sum(energy_wh), 0)::bigint AS energy_wh,"
+        " coalesce(sum(incl_minor) FILTER (WHERE currency = %s), 0)::bigint AS paid FROM driver_visits"
+        " WHERE tenant_id = %s AND driver_id = %s AND started_at >= %s AND ended_at IS NOT NULL",
+        (currency, tenant_id, driver_id, since),
+    )
+    found = await cursor.fetchone()
+    assert found is not None
+    return found
+
+
+async def insert_lot(
+    conn: Connection, tenant_id: int, paid: PaidSession, gives: Earned, at: datetime, expires_at: datetime
+) -> bool:
+    """What a session gives; whether that is new."""
+    cursor = await conn.execute(
+        "INSERT INTO loyalty_points (tenant_id, driver_id, session_id, points, points_left, currency, minor,"
+        " minor_left, cashback, earned_at, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (session_id) DO NOTHING",
+        (
+            tenant_id, paid.driver_id, paid.session_id, gives.points, gives.points, paid.currency, gives.minor,
+            gives.minor, gives.cashback, at, expires_at,
+        ),
+    )  # fmt: skip
+    return cursor.rowcount == 1
+
+
+async def list_lots(
+    conn: Connection, tenant_id: int, driver_id: int, *, lock: bool = False, lapsed_at: datetime | None = None
+) -> list[Lot]:
+    """Lots with something left, those that lapse first first; with `lapsed_at` only those that have by then."""
+    cursor = conn.cursor(row_factory=class_row(Lot))
+    await cursor.execute(
+        "SELECT lot_id, driver_id, points, points_left, currency, minor, minor_left, expires_at FROM loyalty_points"
+        " WHERE tenant_id = %(tenant)s AND driver_id = %(driver)s AND points_left > 0"
+        " AND (%(lapsed)s::timestamptz IS NULL OR expires_at <= %(lapsed)s) ORDER BY expires_at, lot_id"
+        f" LIMIT %(limit)s{' FOR UPDATE' if lock else ''}",
+        {"tenant": tenant_id, "driver": driver_id, "lapsed": lapsed_at, "limit": MAX_LOTS},
+    )
+    return await cursor.fetchall()
+
+
+async def take(conn: Connection, tenant_id: int, taken: Sequence[Taken]) -> None:
+    """Lessens lots by what is taken of them."""
+    for each in taken:
+        await conn.execute(
+            "UPDATE loyalty_points SET points_left = points_left - %s, minor_left = minor_left - %s"
+            " WHERE tenant_id = %s AND lot_id = %s",
+            (each.points, each.minor, tenant_id, each.lot.lot_id),
+        )
+
+
+async def insert_move(
+    conn: Connection, tenant_id: int, driver_id: int, kind: str, *, points: int, currency: str, minor: int, at: datetime
+) -> int:
+    """What became of points; its number."""
+    row = await (
+        await conn.execute(
+            "INSERT INTO loyalty_moves (tenant_id, driver_id, kind, points, currency, minor, at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING move_id",
+            (tenant_id, driver_id, kind, points, currency, minor, at),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def list_moves(conn: Connection, tenant_id: int, driver_id: int, limit: int) -> list[Move]:
+    """What became of a driver's points, the latest first."""
+    cursor = conn.cursor(row_factory=class_row(Move))
+    await cursor.execute(
+        "SELECT move_id, kind, points, currency, minor, at FROM loyalty_moves WHERE tenant_id = %s AND driver_id = %s"
+        " ORDER BY move_id DESC LIMIT %s",
+        (tenant_id, driver_id, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def drivers_lapsing(conn: Connection, tenant_id: int, now: datetime, limit: int) -> list[int]:
+    """Drivers with points that have lapsed."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT driver_id FROM loyalty_points WHERE tenant_id = %s AND points_left > 0 AND expires_at <= %s"
+        " LIMIT %s",
+        (tenant_id, now, limit),
+    )
+    return [int(driver) for (driver,) in await cursor.fetchall()]
+
+
+async def tenants_lapsing(conn: Connection, now: datetime) -> list[int]:
+    """Organisations where points have lapsed. For the worker."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT tenant_id FROM loyalty_points WHERE points_left > 0 AND expires_at <= %s", (now,)
+    )
+    return [int(tenant) for (tenant,) in await cursor.fetchall()]

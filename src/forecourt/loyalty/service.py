@@ -1,0 +1,188 @@
+"""The verbs of campaigns and their codes. Each runs in the caller's transaction and is audited."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from forecourt.access import Actor, audit
+from forecourt.loyalty.announcing import STARTED
+from forecourt.loyalty.errors import (
+    CampaignBegun,
+    CampaignOver,
+    CampaignRefused,
+    CampaignUnknown,
+    CodesRefused,
+    CodeTaken,
+)
+from forecourt.loyalty.model import (
+    HOURS,
+    MAX_CAMPAIGNS,
+    MAX_CODES,
+    MAX_RUNNING,
+    Campaign,
+    Places,
+    QuietBy,
+    State,
+    Terms,
+    belongs,
+    check,
+    held_out,
+    plain,
+    told,
+)
+from forecourt.loyalty.store import campaigns as store
+from forecourt.loyalty.store.campaigns import Connection
+from forecourt.platform import outbox
+
+#: Random bytes of a seed, and of a code that is made up: 8 characters in base 32.
+SEED_BYTES: Final = 16
+CODE_BYTES: Final = 5
+#: Energy is looked at so far back for quiet hours.
+QUIET_WINDOW: Final = timedelta(days=28)
+
+
+async def create_campaign(conn: Connection, actor: Actor, terms: Terms, now: datetime) -> Campaign:
+    """A draft. Raises CampaignRefused."""
+    check(terms)
+    there, _ = await store.count(conn, actor.tenant_id)
+    if there >= MAX_CAMPAIGNS:
+        raise CampaignRefused(f"There are {MAX_CAMPAIGNS} campaigns already, as many as there can be.")
+    campaign_id = await store.insert_campaign(conn, actor.tenant_id, terms, secrets.token_hex(SEED_BYTES), now)
+    await audit(conn, actor, "create campaign", f"campaign:{campaign_id}", told(terms))
+    return await find_campaign(conn, actor.tenant_id, campaign_id)
+
+
+async def find_campaign(conn: Connection, tenant_id: int, campaign_id: int) -> Campaign:
+    """The campaign of this number. Raises CampaignUnknown."""
+    found = await store.find_campaign(conn, tenant_id, campaign_id, counted=True)
+    if found is None:
+        raise CampaignUnknown
+    return found
+
+
+async def change_terms(conn: Connection, actor: Actor, campaign_id: int, terms: Terms) -> Campaign:
+    """Other terms of a draft. Raises CampaignUnknown, CampaignBegun, CampaignRefused."""
+    held = await _locked(conn, actor.tenant_id, campaign_id)
+    if held.state is not State.DRAFT:
+        raise CampaignBegun
+    check(terms)
+    if held.terms.by_code and not terms.by_code and await store.count_codes(conn, actor.tenant_id, campaign_id):
+        raise CampaignRefused("The campaign has codes, so it stays one that is given by code.")
+    await store.update_terms(conn, actor.tenant_id, campaign_id, terms)
+    await audit(conn, actor, "change campaign", f"campaign:{campaign_id}", told(terms))
+    return await find_campaign(conn, actor.tenant_id, campaign_id)
+
+
+async def start_campaign(conn: Connection, actor: Actor, campaign_id: int, now: datetime) -> Campaign:
+    """Lets a draft begin, or one that is paused go on. Whom it is for, and who of them is held out, is fixed with its
+    beginning: both are counted alike from then on. Idempotent.
+
+    Raises CampaignUnknown, CampaignOver, CampaignRefused where too many run.
+    """
+    tenant_id = actor.tenant_id
+    held = await _locked(conn, tenant_id, campaign_id)
+    if held.state is State.ENDED:
+        raise CampaignOver
+    if held.state is State.RUNNING:
+        return await find_campaign(conn, tenant_id, campaign_id)
+    _, running = await store.count(conn, tenant_id)
+    if running >= MAX_RUNNING:
+        raise CampaignRefused(f"{MAX_RUNNING} campaigns run already, as many as there can be. End one first.")
+    hours = None
+    if held.state is State.DRAFT:
+        hours = await _quiet_hours(conn, tenant_id, held.terms.places, now)
+        if not held.terms.by_code:
+            await _choose(conn, tenant_id, held, now)
+    await store.set_state(conn, tenant_id, campaign_id, State.RUNNING, now, hours)
+    if held.terms.announce:
+        await outbox.write(conn, tenant_id, STARTED, str(campaign_id))
+    await audit(conn, actor, "start campaign", f"campaign:{campaign_id}", told(held.terms))
+    return await find_campaign(conn, tenant_id, campaign_id)
+
+
+async def pause_campaign(conn: Connection, actor: Actor, campaign_id: int, now: datetime) -> Campaign:
+    """Gives nothing more until it is started again; what was promised is kept. Raises CampaignUnknown, CampaignOver."""
+    held = await _locked(conn, actor.tenant_id, campaign_id)
+    if held.state in (State.ENDED, State.DRAFT):
+        raise CampaignOver("Only a campaign that runs can be paused.")
+    if held.state is State.RUNNING:
+        await store.set_state(conn, actor.tenant_id, campaign_id, State.PAUSED, now)
+        await audit(conn, actor, "pause campaign", f"campaign:{campaign_id}", told(held.terms))
+    return await find_campaign(conn, actor.tenant_id, campaign_id)
+
+
+async def end_campaign(conn: Connection, actor: Actor, campaign_id: int, now: datetime) -> Campaign:
+    """Ends a campaign for good; what counts for sessions already goes on to count. Idempotent. Raises
+    CampaignUnknown."""
+    held = await _locked(conn, actor.tenant_id, campaign_id)
+    if held.state is not State.ENDED:
+        await store.set_state(conn, actor.tenant_id, campaign_id, State.ENDED, now)
+        await audit(conn, actor, "end campaign", f"campaign:{campaign_id}", told(held.terms))
+    return await find_campaign(conn, actor.tenant_id, campaign_id)
+
+
+async def make_codes(
+    conn: Connection, actor: Actor, campaign_id: int, *, code: str | None, count: int, most_uses: int | None,
+    now: datetime,
+) -> list[str]:  # fmt: skip
+    """Codes of a voucher: the one that is named, or so many made up. Raises CampaignUnknown, CampaignOver,
+    CodesRefused, CodeTaken."""
+    tenant_id = actor.tenant_id
+    held = await _locked(conn, tenant_id, campaign_id)
+    if held.state is State.ENDED:
+        raise CampaignOver
+    there = await store.count_codes(conn, tenant_id, campaign_id)
+    if not held.terms.by_code or there + count > MAX_CODES:
+        raise CodesRefused
+    made = [plain(code)] if code is not None else [_made_up() for _ in range(count)]
+    if await store.insert_codes(conn, tenant_id, campaign_id, made, most_uses, now) != len(made):
+        raise CodeTaken
+    await audit(conn, actor, "make voucher codes", f"campaign:{campaign_id}", {"codes": len(made)})
+    return made
+
+
+async def _choose(conn: Connection, tenant_id: int, campaign: Campaign, now: datetime) -> None:
+    """Whom it is for, by their use so far."""
+    terms = campaign.terms
+    since = now - timedelta(days=terms.audience.window_days)
+    meant = [
+        each.driver_id
+        for each in await store.list_used(conn, tenant_id, since, now)
+        if belongs(
+            terms.audience, sessions=each.sessions, energy_wh=each.energy_wh, unseen_days=each.unseen_days,
+            marketing=each.marketing,
+        )
+    ]  # fmt: skip
+    treated = [not held_out(campaign.seed, driver, terms.holdout_percent) for driver in meant]
+    await store.insert_members(conn, tenant_id, campaign.campaign_id, meant, treated)
+
+
+async def _quiet_hours(conn: Connection, tenant_id: int, places: Places, now: datetime) -> list[int]:
+    """The hours of the day with the least energy, or the lowest price, so far, where that is asked for; of equal ones
+    the earlier. Raises CampaignRefused where no price is known."""
+    if places.quiet_hours is None:
+        return []
+    since = now - QUIET_WINDOW
+    by_hour: Mapping[int, Decimal | int]
+    if places.quiet_by is QuietBy.PRICE:
+        by_hour = await store.price_by_hour(conn, tenant_id, since)
+        if len(by_hour) < HOURS:
+            raise CampaignRefused("The prices of the day ahead are not known for every hour. Fetch or load them first.")
+    else:
+        by_hour = await store.energy_by_hour(conn, tenant_id, sorted(places.sites), since, now)
+    ordered = sorted(range(HOURS), key=lambda hour: (by_hour.get(hour, 0), hour))
+    return sorted(ordered[: places.quiet_hours])
+
+
+async def _locked(conn: Connection, tenant_id: int, campaign_id: int) -> Campaign:
+    found = await store.find_campaign(conn, tenant_id, campaign_id, lock=True)
+    if found is None:
+        raise CampaignUnknown
+    return found
+
+
+def _made_up() -> str:
+    return base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()

@@ -1,0 +1,66 @@
+"""The SQL of what drivers of a campaign did before it and during it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+from psycopg.rows import class_row
+
+from forecourt.loyalty.store.campaigns import Connection
+
+
+class Did(Struct, frozen=True, kw_only=True):
+    """What one driver did before (`_b`) and during a campaign: visits that began then, Wh, revenue before VAT in minor
+    units of the campaign's currency, and Wh of visits that began in its hours."""
+
+    treated: bool
+    visits_b: int
+    visits: int
+    wh_b: int
+    wh: int
+    minor_b: int
+    minor: int
+    there_b: int
+    there: int
+
+
+_DID: Final = """
+SELECT m.treated,
+    count(v.session_id) FILTER (WHERE v.started_at < %(start)s) AS visits_b,
+    count(v.session_id) FILTER (WHERE v.started_at >= %(start)s) AS visits,
+    coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at < %(start)s), 0)::bigint AS wh_b,
+    coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at >= %(start)s), 0)::bigint AS wh,
+    coalesce(sum(v.excl_minor) FILTER (WHERE v.started_at < %(start)s AND v.currency = %(currency)s), 0)::bigint
+        AS minor_b,
+    coalesce(sum(v.excl_minor) FILTER (WHERE v.started_at >= %(start)s AND v.currency = %(currency)s), 0)::bigint
+        AS minor,
+    coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at < %(start)s AND v.there), 0)::bigint AS there_b,
+    coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at >= %(start)s AND v.there), 0)::bigint AS there
+FROM loyalty_members m
+LEFT JOIN (
+    SELECT d.driver_id, d.session_id, d.started_at, d.energy_wh, d.currency, d.excl_minor,
+        extract(hour FROM d.started_at AT TIME ZONE p.time_zone)::int = ANY (%(hours)s) AS there
+    FROM driver_visits d
+    JOIN station_places p ON p.tenant_id = d.tenant_id AND p.station_id = d.station_id
+    WHERE d.tenant_id = %(tenant)s AND d.started_at >= %(since)s AND d.started_at < %(until)s
+) v ON v.driver_id = m.driver_id
+WHERE m.tenant_id = %(tenant)s AND m.campaign_id = %(campaign)s
+GROUP BY m.driver_id, m.treated
+"""
+
+
+async def list_did(
+    conn: Connection, tenant_id: int, campaign_id: int, *, since: datetime, start: datetime, until: datetime,
+    hours: Sequence[int], currency: str,
+) -> list[Did]:  # fmt: skip
+    """What each driver of a campaign did in [since, start) and in [start, until)."""
+    cursor = conn.cursor(row_factory=class_row(Did))
+    await cursor.execute(
+        _DID,
+        {
+            "tenant": tenant_id, "campaign": campaign_id, "since": since, "start": start, "until": until,
+            "hours": list(hours), "currency": currency,
+        },
+    )  # fmt: skip
+    return await cursor.fetchall()

@@ -1,0 +1,249 @@
+"""The SQL of what is kept for drivers, given to sessions and settled. Budgets and codes are counted in one statement
+each with what is kept of them, so they hold whoever asks at once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import dict_row
+
+from forecourt.loyalty.model import SETTLED_AFTER, Occasion, Use
+from forecourt.loyalty.store.campaigns import Connection
+
+_USE: Final = (
+    "SELECT use_id, campaign_id, code_id, driver_id, token_uid, session_id, kept, state, reserved, taken, made_at,"
+    " until_at FROM loyalty_uses u WHERE tenant_id = %(tenant)s"
+)
+_DUE: Final = (
+    "((u.state = 'open' AND u.until_at <= %(now)s) OR (u.state = 'bound' AND EXISTS (SELECT FROM session_costs c"
+    " WHERE c.session_id = u.session_id AND c.final AND (c.sealed_at IS NOT NULL OR c.priced_at < %(before)s))))"
+)
+#: Uses that are answered at once.
+MAX_LISTED: Final = 1_000
+
+
+async def occasion_of_session(conn: Connection, tenant_id: int, session_id: UUID) -> Occasion | None:
+    """Where and when a session began, and whose it is."""
+    return await _occasion(
+        conn,
+        "SELECT s.started_at AS at, s.station_id, s.evse, s.token_uid, (SELECT v.driver_id FROM driver_visits v"
+        " WHERE v.tenant_id = %(tenant)s AND v.session_id = %(session)s) AS driver_id FROM sessions s"
+        " WHERE s.tenant_id = %(tenant)s AND s.session_id = %(session)s",
+        {"tenant": tenant_id, "session": session_id},
+    )
+
+
+async def occasion_at(
+    conn: Connection, tenant_id: int, station: str, evse: int, at: datetime, *, driver_id: int | None = None,
+    token_uid: str | None = None,
+) -> Occasion | None:  # fmt: skip
+    """As if a session began there."""
+    return await _occasion(
+        conn,
+        "SELECT %(at)s::timestamptz AS at, t.station_id, %(evse)s::int AS evse, %(token)s::text AS token_uid,"
+        " %(driver)s::bigint AS driver_id FROM stations t WHERE t.tenant_id = %(tenant)s AND t.identity = %(station)s",
+        {
+            "tenant": tenant_id, "station": station, "evse": evse, "at": at, "driver": driver_id, "token": token_uid,
+        },
+    )  # fmt: skip
+
+
+async def _occasion(conn: Connection, what: str, values: dict[str, Any]) -> Occasion | None:
+    query = f"""
+        SELECT w.at, w.token_uid, w.driver_id, coalesce(i.time_zone, o.time_zone) AS zone,
+            coalesce((SELECT array_agg(a.slug) FROM sites a WHERE a.tenant_id = i.tenant_id
+                AND a.site_id = ANY (i.path)), '{{}}') AS sites,
+            (SELECT CASE WHEN min(p.connector_type) = max(p.connector_type) THEN min(p.connector_type) END
+                FROM evse_plugs p WHERE p.tenant_id = t.tenant_id AND p.station_id = t.station_id
+                AND (w.evse IS NULL OR p.evse = w.evse)) AS connector_type
+        FROM ({what}) w JOIN stations t ON t.tenant_id = %(tenant)s AND t.station_id = w.station_id
+        JOIN organisations o ON o.tenant_id = t.tenant_id
+        LEFT JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id
+        """
+    row = await (await conn.execute(query.encode(), values)).fetchone()
+    if row is None:
+        return None
+    at, token, driver, zone, sites, connector = row
+    return Occasion(
+        at=at, zone=zone, sites=frozenset(sites), connector_type=connector, driver_id=driver, token_uid=token,
+    )  # fmt: skip
+
+
+async def decide(conn: Connection, tenant_id: int, session_id: UUID, driver_id: int | None, at: datetime) -> bool:
+    """Whether this is the first time that it is decided what counts for a session."""
+    cursor = await conn.execute(
+        "INSERT INTO loyalty_decisions (tenant_id, session_id, driver_id, decided_at) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (session_id) DO NOTHING",
+        (tenant_id, session_id, driver_id, at),
+    )
+    return cursor.rowcount == 1
+
+
+async def reserve(conn: Connection, tenant_id: int, campaign_id: int, amount: int) -> bool:
+    """Keeps so much of a campaign's budget; whether it had so much. The campaign is locked until the transaction
+    ends."""
+    cursor = await conn.execute(
+        "UPDATE loyalty_campaigns SET reserved = reserved + %(amount)s WHERE tenant_id = %(tenant)s"
+        " AND campaign_id = %(campaign)s AND state = 'running'"
+        " AND (budget IS NULL OR reserved + spent + %(amount)s <= budget)",
+        {"tenant": tenant_id, "campaign": campaign_id, "amount": amount},
+    )
+    return cursor.rowcount == 1
+
+
+async def count_of_driver(conn: Connection, tenant_id: int, campaign_id: int, driver_id: int) -> int:
+    """How often a driver has or had a campaign, what came to nothing left out."""
+    row = await (
+        await conn.execute(
+            "SELECT count(*) FROM loyalty_uses WHERE tenant_id = %s AND driver_id = %s AND campaign_id = %s"
+            " AND state <> 'released'",
+            (tenant_id, driver_id, campaign_id),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def take_code(conn: Connection, tenant_id: int, code_id: int) -> bool:
+    """Counts one more use of a code; whether there was one left."""
+    cursor = await conn.execute(
+        "UPDATE loyalty_codes SET used = used + 1 WHERE tenant_id = %s AND code_id = %s"
+        " AND (most_uses IS NULL OR used < most_uses)",
+        (tenant_id, code_id),
+    )
+    return cursor.rowcount == 1
+
+
+async def insert_use(
+    conn: Connection, tenant_id: int, campaign_id: int, *, code_id: int | None, driver_id: int | None,
+    token_uid: str | None, session_id: UUID | None, reserved: int, at: datetime, until_at: datetime | None,
+) -> UUID:  # fmt: skip
+    """Something kept: for a session, for a token, or where neither is named for a driver."""
+    row = await (
+        await conn.execute(
+            "INSERT INTO loyalty_uses (tenant_id, campaign_id, code_id, driver_id, token_uid, session_id,"
+            " kept, state, reserved, made_at, until_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " RETURNING use_id",
+            (
+                tenant_id, campaign_id, code_id, driver_id, token_uid, session_id,
+                token_uid is None and session_id is None, "open" if session_id is None else "bound", reserved, at,
+                until_at,
+            ),
+        )
+    ).fetchone()  # fmt: skip
+    assert row is not None
+    return UUID(str(row[0]))
+
+
+async def list_open(
+    conn: Connection, tenant_id: int, *, token_uid: str | None, driver_id: int | None, at: datetime, lock: bool = False
+) -> list[Use]:
+    """What is kept for a token, or for a driver who entered a code ahead, and still good; the first first."""
+    query = (
+        f"{_USE} AND state = 'open' AND (until_at IS NULL OR until_at > %(at)s) AND (token_uid = %(token)s OR (kept"
+        " AND driver_id = %(driver)s AND (claimed_until IS NULL OR claimed_until <= %(at)s)))"
+        f" ORDER BY made_at, use_id LIMIT %(limit)s{' FOR UPDATE' if lock else ''}"
+    )
+    values = {"tenant": tenant_id, "token": token_uid, "driver": driver_id, "at": at, "limit": MAX_LISTED}
+    return await _uses(conn, query, values)
+
+
+async def claim(
+    conn: Connection, tenant_id: int, use_id: UUID, token_uid: str | None, until_at: datetime | None
+) -> None:
+    """What a driver keeps is for the session of a token until then, or with None for any again."""
+    await conn.execute(
+        "UPDATE loyalty_uses SET token_uid = %s, claimed_until = %s WHERE tenant_id = %s AND use_id = %s",
+        (token_uid, until_at, tenant_id, use_id),
+    )
+
+
+async def of_session(conn: Connection, tenant_id: int, session_id: UUID) -> list[Use]:
+    """What counts for a session, the first first."""
+    query = f"{_USE} AND session_id = %(session)s AND state IN ('bound', 'settled') ORDER BY made_at, campaign_id"
+    return await _uses(conn, query, {"tenant": tenant_id, "session": session_id})
+
+
+async def of_driver(conn: Connection, tenant_id: int, driver_id: int, limit: int = MAX_LISTED) -> list[Use]:
+    """All that a driver was given or is kept for them, the latest first."""
+    query = f"{_USE} AND driver_id = %(driver)s ORDER BY made_at DESC LIMIT %(limit)s"
+    return await _uses(conn, query, {"tenant": tenant_id, "driver": driver_id, "limit": limit})
+
+
+async def bind(conn: Connection, tenant_id: int, use_ids: Sequence[UUID], session_id: UUID) -> None:
+    """What was kept counts for a session."""
+    await conn.execute(
+        "UPDATE loyalty_uses SET state = 'bound', session_id = %s WHERE tenant_id = %s AND use_id = ANY (%s)"
+        " AND state = 'open'",
+        (session_id, tenant_id, list(use_ids)),
+    )
+
+
+async def list_due(conn: Connection, tenant_id: int, now: datetime, limit: int) -> list[UUID]:
+    """What is kept too long, and what counts for sessions whose cost changes no more; the oldest first."""
+    cursor = await conn.execute(
+        f"SELECT use_id FROM loyalty_uses u WHERE tenant_id = %(tenant)s AND {_DUE} ORDER BY made_at LIMIT %(limit)s",
+        {"tenant": tenant_id, "now": now, "before": now - SETTLED_AFTER, "limit": limit},
+    )
+    return [UUID(str(use_id)) for (use_id,) in await cursor.fetchall()]
+
+
+async def lock_due(conn: Connection, tenant_id: int, use_id: UUID, now: datetime) -> Use | None:
+    """One of them, held until the transaction ends; None where it is settled by now."""
+    found = await _uses(
+        conn, f"{_USE} AND use_id = %(use)s AND {_DUE} FOR UPDATE",
+        {"tenant": tenant_id, "use": use_id, "now": now, "before": now - SETTLED_AFTER},
+    )  # fmt: skip
+    return found[0] if found else None
+
+
+async def discounts_of(conn: Connection, tenant_id: int, session_id: UUID) -> list[dict[str, Any]]:
+    """What the final bill of a session says that was taken off, as `pricing.shown` keeps it."""
+    row = await (
+        await conn.execute(
+            "SELECT bill -> 'discounts' FROM session_costs WHERE tenant_id = %s AND session_id = %s AND final",
+            (tenant_id, session_id),
+        )
+    ).fetchone()
+    return [] if row is None or row[0] is None else list(row[0])
+
+
+async def settle(conn: Connection, tenant_id: int, use: Use, taken: int | None, at: datetime) -> None:
+    """What was kept is spent as far as it was taken; None: nothing came of it, and its code is good once more."""
+    await conn.execute(
+        "UPDATE loyalty_uses SET state = %s, taken = %s, settled_at = %s WHERE tenant_id = %s AND use_id = %s",
+        ("released" if taken is None else "settled", taken, at, tenant_id, use.use_id),
+    )
+    await conn.execute(
+        "UPDATE loyalty_campaigns SET reserved = reserved - %s, spent = spent + %s"
+        " WHERE tenant_id = %s AND campaign_id = %s",
+        (use.reserved, taken or 0, tenant_id, use.campaign_id),
+    )
+    if taken is None and use.code_id is not None:
+        await conn.execute(
+            "UPDATE loyalty_codes SET used = used - 1 WHERE tenant_id = %s AND code_id = %s", (tenant_id, use.code_id)
+        )
+
+
+async def tenants_with_uses(conn: Connection) -> list[int]:
+    """Organisations where something is kept or not settled. For the worker."""
+    cursor = await conn.execute("SELECT DISTINCT tenant_id FROM loyalty_uses WHERE state IN ('open', 'bound')")
+    return [int(tenant) for (tenant,) in await cursor.fetchall()]
+
+
+async def forget_driver(conn: Connection, tenant_id: int, driver_id: int) -> None:
+    """What was given stays counted, of nobody; what is kept for a driver is kept no longer."""
+    for table in ("loyalty_uses", "loyalty_decisions"):
+        await conn.execute(
+            f"UPDATE {table} SET driver_id = NULL WHERE tenant_id = %s AND driver_id = %s".encode(),
+            (tenant_id, driver_id),
+        )
+    await conn.execute("DELETE FROM loyalty_members WHERE tenant_id = %s AND driver_id = %s", (tenant_id, driver_id))
+
+
+async def _uses(conn: Connection, query: str, values: dict[str, Any]) -> list[Use]:
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(query.encode(), values)
+    return [msgspec.convert(row, Use, strict=False) for row in await cursor.fetchall()]

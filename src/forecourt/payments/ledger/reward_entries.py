@@ -1,0 +1,49 @@
+"""Builders of the entries of rewards: points, and money that goes into a wallet for them. Pure.
+
+Points are owed from when they are earned at what they are worth then, until they are used or lapse.
+"""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from forecourt.payments.ledger.entries import _positive, _two, wallet
+from forecourt.payments.ledger.model import Entry, Kind
+
+#: What drivers were given as points and cashback.
+REWARDS: Final = "rewards"
+
+
+def points_owed(driver: str) -> str:
+    """What a driver's points are worth."""
+    return f"points:{driver}"
+
+
+def points_earned(*, session_id: UUID, driver: str, at: datetime, currency: str, amount: int) -> Entry:
+    """A session earned points that are worth so much."""
+    return _two(
+        f"points:{session_id}", Kind.POINTS_EARNED, at, currency, REWARDS, points_owed(driver), _positive(amount),
+        session_id=session_id,
+    )  # fmt: skip
+
+
+def points_used(*, move: int, driver: str, at: datetime, currency: str, amount: int) -> Entry:
+    """A driver has points as money in the wallet."""
+    return _two(
+        f"points_used:{move}", Kind.POINTS_USED, at, currency, points_owed(driver), wallet(driver), _positive(amount)
+    )
+
+
+def points_lapsed(*, move: int, driver: str, at: datetime, currency: str, amount: int) -> Entry:
+    """Points that nobody used are owed no more."""
+    return _two(
+        f"points_lapsed:{move}", Kind.POINTS_LAPSED, at, currency, points_owed(driver), REWARDS, _positive(amount)
+    )
+
+
+def cashback(*, session_id: UUID, driver: str, at: datetime, currency: str, amount: int) -> Entry:
+    """A part of what a session cost goes into its driver's wallet."""
+    return _two(
+        f"cashback:{session_id}", Kind.CASHBACK, at, currency, REWARDS, wallet(driver), _positive(amount),
+        session_id=session_id,
+    )  # fmt: skip

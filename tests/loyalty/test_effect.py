@@ -1,0 +1,110 @@
+"""What a campaign changed is told as often as was promised, and never where nothing changed but by chance."""
+
+from datetime import timedelta
+from decimal import Decimal
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from forecourt.loyalty.effect.estimate import difference, difference_of_shares
+from forecourt.loyalty.effect.service import measure_effect
+from forecourt.loyalty.effect.trial import try_out
+from forecourt.loyalty.model import Places
+from forecourt.simulator.campaigns import World, draw
+from tests.loyalty.club import Club
+
+NULL, TRUE = World(drivers=1_000, held_out=0.3), World(drivers=1_000, held_out=0.3, lift=0.25)
+
+
+def test_of_200_campaigns_without_effect_about_five_percent_are_declared() -> None:
+    drawn = draw(NULL, 200, seed=11)
+    trial = try_out(drawn.during, drawn.before, drawn.treated, truth=0.0, error=NULL.error)
+    # Of 200 at 5 %, 19 or more come by chance once in a hundred times, and so do 2 or fewer.
+    assert 2 < trial.declared * 200 < 19
+    assert abs(trial.bias) < 3 * NULL.error / np.sqrt(200)
+
+
+@pytest.mark.parametrize("world", [TRUE, World(drivers=300, held_out=0.2, spread=0.5, lift=0.5)])
+def test_a_true_effect_is_found_and_its_interval_holds_it_and_is_narrow(world: World) -> None:
+    drawn = draw(world, 500, seed=12)
+    trial = try_out(drawn.during, drawn.before, drawn.treated, truth=world.effect, error=world.error)
+    assert trial.declared >= 0.80
+    assert 0.92 <= trial.covered <= 0.98
+    assert trial.width <= 1.2
+    assert abs(trial.bias) < 3 * world.error / np.sqrt(500)
+
+
+def test_without_a_past_it_is_the_plain_difference_by_welch() -> None:
+    drawn = draw(World(drivers=80), 1, seed=3)
+    outcome, treated = drawn.during[0], drawn.treated[0]
+    told = difference(outcome, None, treated)
+    oracle = stats.ttest_ind(outcome[treated], outcome[~treated], equal_var=False)
+    interval = oracle.confidence_interval(0.95)
+    # HC2 without a covariate is Welch's error; the degrees of freedom are of a line, one less in each group.
+    assert float(told.difference) == pytest.approx(outcome[treated].mean() - outcome[~treated].mean())
+    assert float(told.difference / told.error) == pytest.approx(oracle.statistic)
+    assert (float(told.low), float(told.high)) == pytest.approx((interval.low, interval.high), rel=0.01)
+    assert float(told.p_value) == pytest.approx(oracle.pvalue, rel=0.05)
+
+
+def test_the_past_narrows_what_is_told_and_one_that_never_varied_changes_nothing() -> None:
+    drawn = draw(NULL, 50, seed=4)
+    plain = difference(drawn.during, None, drawn.treated)
+    narrowed = difference(drawn.during, drawn.before, drawn.treated)
+    same = difference(drawn.during, np.full_like(drawn.before, 7.0), drawn.treated)
+    assert float(np.mean(narrowed.error)) < 0.75 * float(np.mean(plain.error))
+    assert np.allclose(same.error, plain.error)
+    assert np.allclose(same.difference, plain.difference)
+
+
+def test_over_all_ways_to_draw_a_group_the_plain_difference_is_right_on_average() -> None:
+    rng = np.random.default_rng(5)
+    nothing, gain = rng.lognormal(2, 1, 8), rng.lognormal(0, 1, 8)
+    found = []
+    for held in combinations(range(8), 3):
+        treated = ~np.isin(np.arange(8), held)
+        found.append(float(difference(np.where(treated, nothing + gain, nothing), None, treated).difference))
+    assert np.mean(found) == pytest.approx(gain.mean())
+
+
+def test_a_share_is_told_of_sums_and_its_interval_holds_the_truth() -> None:
+    rng, runs, drivers = np.random.default_rng(6), 400, 600
+    whole = rng.gamma(0.7, 30, (runs, drivers))
+    treated = rng.random((runs, drivers)).argsort(axis=1) >= 200
+    part = whole * rng.beta(2, 5, (runs, drivers)) + np.where(treated, 0.1, 0.0) * whole * 0.5
+    told = difference_of_shares(part, whole, treated)
+    assert 0.92 <= float(np.mean((told.low <= 0.05) & (told.high >= 0.05))) <= 0.98
+
+
+async def test_an_effect_is_told_by_what_drivers_of_the_campaign_did_before_and_since(club: Club) -> None:
+    drivers = club.drivers(60)
+    for number, (_, uid) in enumerate(drivers):
+        club.session(uid, wh=10_000 + 100 * number, ago=timedelta(days=3))
+    campaign = await club.campaign(amount=100, holdout_percent=Decimal(50), places=Places(hours=frozenset(range(24))))
+    treated = {
+        row["driver_id"]: row["treated"]
+        for row in club.till.rows("SELECT driver_id, treated FROM loyalty_members WHERE tenant_id = %s", club.tenant_id)
+    }
+    club.till.clock.advance(timedelta(days=2).total_seconds())
+    for number, (driver, uid) in enumerate(drivers):
+        for _ in range(2 if treated[driver] else 1):
+            session = club.session(uid, wh=10_000 + 100 * number + 7 * (number % 5))
+            if number < 3:
+                await club.priced(session)
+    club.till.clock.advance(1)
+    async with club.till.tenants.tenant(club.tenant_id) as conn:
+        told = await measure_effect(conn, club.tenant_id, campaign.campaign_id, club.till.clock.now())
+    assert (told.treated, told.held_out) == (sum(treated.values()), 60 - sum(treated.values()))
+    by_measure = {each.measure.value: each for each in told.compared}
+    assert set(by_measure) == {"energy", "visits", "revenue", "share_in_hours"}
+    visits = by_measure["visits"]
+    assert (visits.treated, visits.held_out, visits.difference, visits.p_value) == (2.0, 1.0, 1.0, 0.0)
+    assert visits.total == told.treated
+    energy = by_measure["energy"]
+    assert energy.low < energy.difference < energy.high
+    # One visit more, of 10 to 16 kWh.
+    assert 10 < energy.difference < 16
+    assert by_measure["share_in_hours"].difference == 0
+    assert by_measure["revenue"].difference != 0

@@ -1,0 +1,263 @@
+"""What campaigns take off sessions: to the cent on the bill and in the books, and never beyond their budget."""
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from forecourt.loyalty import api, giving, service
+from forecourt.loyalty.errors import AccountNeeded, CampaignRefused, VoucherUnknown, VoucherUsed
+from forecourt.loyalty.model import Audience, Places, QuietBy
+from forecourt.loyalty.store import uses as uses_store
+from forecourt.payments.hosts.shares import follow
+from forecourt.payments.intents.model import ConnectorTaken
+from forecourt.payments.intents.service import Begin
+from forecourt.platform.money import Money
+from forecourt.pricing.shown import Quote
+from tests.loyalty.club import Club
+from tests.payments.hosts import a_host, a_rule, rules
+from tests.payments.till import RETURN
+
+
+def euro(cents: int) -> Money:
+    return Money(amount=cents, currency="EUR")
+
+
+async def quoted(club: Club, **asked: Any) -> Quote:
+    handler: Any = api.quote.fn
+    data = api.QuoteAsked(station=club.till.station, **asked)
+    found: Quote = await handler(
+        data=data, actor=club.till.actor, db=club.till.tenants, payments=club.till.payments, clock=club.till.clock
+    )
+    return found
+
+
+async def paid_with(club: Club, code: str | None, *, wh: int, driver_id: int | None = None) -> tuple[UUID, str]:
+    """A session that was begun with what is offered, paid by card and captured; its id and its payment."""
+    till = club.till
+    async with club.promises.kept(till.tenant_id, till.station, 1, driver_id=driver_id, code=code) as token:
+        asked = Begin(station=till.station, evse=1, return_url=RETURN, token_uid=token, driver_id=driver_id)
+        intent = await till.payments.begin(till.tenant_id, asked)
+    assert intent.reference is not None
+    await asyncio.to_thread(till.box.pay, intent.reference, "visa")
+    await till.payments.returned(till.tenant_id, intent.intent_id)
+    await till.work()
+    session = till.plug_in(intent, wh=wh)
+    await till.work()
+    return session, str(intent.intent_id)
+
+
+@pytest.mark.parametrize("host_bears", [False, True])
+async def test_what_was_quoted_is_billed_posted_and_shared_and_counted_of_the_budget(
+    club: Club, host_bears: bool
+) -> None:
+    till: Any = club.till
+    [site] = [row["site_id"] for row in till.rows("SELECT site_id FROM sites WHERE tenant_id = %s", till.tenant_id)]
+    host = await a_host(till)
+    await rules(till, host, site, a_rule(energy=Decimal(70)), till.clock.now() - timedelta(days=1))
+    campaign = await club.campaign(
+        codes=("SPRING-26",), uses=1, percent=Decimal("15"), budget=1_000, host_bears=host_bears, most=1_000
+    )
+    # 10.15 kWh at 0.50, 19 % VAT: 5.075 before and 6.03925 with; 15 % off: 4.31375 and 5.1333625.
+    quote = await quoted(club, energy_wh=10_150, voucher=" spring 26 ")
+    assert (quote.rounded.excl_vat, quote.rounded.incl_vat) == (euro(431), euro(513))
+    session, intent = await paid_with(club, "Spring26", wh=10_150)
+    cost = await club.priced(session)
+    assert (cost.final, cost.bill.rounded if cost.bill else None) == (True, quote.rounded)
+    assert [(each.label, each.host_bears) for each in (cost.bill.discounts if cost.bill else [])] == [
+        ("Thank you", host_bears)
+    ]
+    # 0.76125 before VAT were given: what was earned stands whole, and what was given against it.
+    bearer = "host" if host_bears else "operator"
+    assert till.balances() == {
+        "psp_receivable:deployment": 513, "revenue:energy": -507, f"discounts:{bearer}:energy": 76,
+        "vat_payable:DE:19": -82,
+    }  # fmt: skip
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        await follow(conn, till.tenant_id, intent, till.clock.now(), settled=True)
+    # 70 % of what was left where the host bears it, else of all that was earned.
+    assert -till.balances()[f"host_payable:{host.host_id}"] == (302 if host_bears else 355)
+    assert club.uses() == [("bound", 1_000, None)]
+    await till.loyalty.settle_due()
+    await till.loyalty.settle_due()
+    # 0.906 with VAT.
+    assert club.uses() == [("settled", 1_000, 91)]
+    found = await club.find(campaign)
+    assert (found.spent, found.reserved, found.left) == (91, 0, 909)
+    with pytest.raises(VoucherUsed):
+        await quoted(club, energy_wh=1_000, voucher="SPRING26")
+    # What is refunded goes back of both, and of the share.
+    await till.payments.refund(till.actor, UUID(intent), None, "All of it")
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        await follow(conn, till.tenant_id, intent, till.clock.now(), settled=True)
+    assert {
+        name: left for name, left in till.balances().items() if name.startswith(("rev", "disc", "host", "vat"))
+    } == {}
+
+
+async def test_a_budget_and_a_code_hold_however_many_ask_at_once(club: Club) -> None:
+    campaign = await club.campaign(codes=("MANY",), uses=4, budget=1_000, most=300)
+    other = await club.campaign(codes=("FEW",), uses=2, amount=100)
+
+    async def one(code: str) -> bool:
+        try:
+            async with club.promises.kept(club.tenant_id, club.till.station, 1, code=code):
+                return True
+        except VoucherUsed:
+            return False
+
+    got = await asyncio.gather(*[one("MANY") for _ in range(12)], *[one("FEW") for _ in range(6)])
+    # Three times 3.00 of 10.00, and two uses.
+    assert (sum(got[:12]), sum(got[12:])) == (3, 2)
+    assert ((await club.find(campaign)).reserved, (await club.find(other)).reserved) == (900, 200)
+    # Nobody came: it is free again, the code too.
+    club.till.clock.advance(2 * 3600)
+    await club.till.loyalty.settle_due()
+    assert ((await club.find(campaign)).reserved, (await club.find(campaign)).spent) == (0, 0)
+    assert await one("FEW")
+
+
+async def test_a_driver_of_an_audience_has_it_by_card_who_is_held_out_has_not_and_replays_give_nothing_twice(
+    club: Club,
+) -> None:
+    drivers = club.drivers(30, marketing=True)
+    [(outsider, outsiders)] = club.drivers()
+    campaign = await club.campaign(
+        amount=100,
+        per_driver=1,
+        holdout_percent=Decimal(50),
+        audience=Audience(marketing=True),
+        stacks=True,
+        minimum=200,
+    )
+    assert campaign.members == 30
+    assert 5 <= campaign.held_out <= 25
+    treated = {
+        row["driver_id"]: row["treated"]
+        for row in club.till.rows("SELECT driver_id, treated FROM loyalty_members WHERE tenant_id = %s", club.tenant_id)
+    }
+    assert outsider not in treated
+    has = next(uid for driver, uid in drivers if treated[driver])
+    hasnt = next(uid for driver, uid in drivers if not treated[driver])
+    club.till.clock.advance(3601)
+    sessions = {uid: club.session(uid) for uid in (has, hasnt, outsiders)}
+    for _ in range(2):
+        for session in sessions.values():
+            await club.begun(session)
+    # 10 kWh at 0.595 with VAT, 1.00 off; a third session by the same driver has it no more.
+    costs = {uid: (await club.priced(session)).incl_vat for uid, session in sessions.items()}
+    assert costs == {has: euro(495), hasnt: euro(595), outsiders: euro(595)}
+    assert (await club.priced(club.session(has))).incl_vat == euro(595)
+    assert club.uses() == [("bound", 100, None)]
+    # A session that is below the minimum: it counts, and takes nothing.
+    small = next(uid for driver, uid in drivers if treated[driver] and uid != has)
+    short = club.session(small, wh=3_000)
+    assert (await club.priced(short)).incl_vat == euro(179)
+    club.till.clock.advance(timedelta(days=4).total_seconds())
+    await club.till.loyalty.settle_due()
+    assert sorted(each[2] or 0 for each in club.uses()) == [0, 100]
+    assert (await club.find(campaign)).spent == 100
+
+
+async def test_what_is_broken_off_leaves_nothing_kept(club: Club) -> None:
+    campaign = await club.campaign(codes=("ONCE",), uses=1, amount=100, budget=100)
+    now = club.till.clock.now()
+    with pytest.raises(RuntimeError):
+        async with club.till.tenants.tenant(club.tenant_id) as conn:
+            occasion = await uses_store.occasion_at(
+                conn, club.tenant_id, club.till.station, 1, now, token_uid=str(uuid4())[:20]
+            )
+            assert occasion is not None
+            assert len(await giving.promise(conn, club.tenant_id, occasion, "ONCE", now)) == 1
+            raise RuntimeError("killed before the commit")
+    assert (club.uses(), (await club.find(campaign)).reserved) == ([], 0)
+    # A payment that is refused sets free what was promised to it.
+    await club.till.paid()
+    with pytest.raises(ConnectorTaken):
+        async with club.promises.kept(club.tenant_id, club.till.station, 1, code="ONCE") as token:
+            await club.till.begin(token_uid=token)
+    assert (club.uses(), (await club.find(campaign)).reserved) == ([("released", 100, None)], 0)
+
+
+async def test_a_driver_keeps_a_voucher_until_it_is_used_once(club: Club) -> None:
+    [(driver, uid), (other, _)] = club.drivers(2)
+    await club.campaign(codes=("GIFT",), uses=None, amount=150, per_driver=1, budget=300)
+    tenant, now = club.tenant_id, club.till.clock.now()
+    with pytest.raises(AccountNeeded):
+        await club.promises.offered(tenant, club.till.station, 1, code="gift")
+    async with club.till.tenants.tenant(tenant) as conn:
+        for _ in range(2):
+            await giving.enter(conn, tenant, driver, "gift", now)
+        with pytest.raises(VoucherUnknown):
+            await giving.enter(conn, tenant, driver, "nothing", now)
+        await giving.enter(conn, tenant, other, "gift", now)
+    assert [each[0] for each in club.uses()] == ["open", "open"]
+    club.till.clock.advance(3601)
+    assert (await club.priced(club.session(uid))).incl_vat == euro(445)
+    assert (await club.priced(club.session(uid))).incl_vat == euro(595)
+    async with club.till.tenants.tenant(tenant) as conn:
+        with pytest.raises(VoucherUsed):
+            await giving.enter(conn, tenant, driver, "gift", now)
+
+
+async def test_quiet_hours_are_those_with_the_least_energy_when_it_starts(club: Club) -> None:
+    [(_, uid)] = club.drivers()
+    for hours in range(1, 23):
+        club.session(uid, wh=1_000 * hours, ago=timedelta(days=1, hours=hours))
+    campaign = await club.campaign(amount=100, places=Places(quiet_hours=3))
+    by_hour = {
+        row["hour"]: row["wh"]
+        for row in club.till.rows(
+            "SELECT extract(hour FROM started_at AT TIME ZONE 'Europe/Berlin')::int AS hour, sum(meter_stop_wh) AS wh"
+            " FROM sessions WHERE tenant_id = %s GROUP BY 1",
+            club.tenant_id,
+        )
+    }
+    least = sorted(range(24), key=lambda hour: (by_hour.get(hour, 0), hour))[:3]
+    assert campaign.hours == set(least)
+    with pytest.raises(CampaignRefused, match="prices"):
+        await club.campaign(amount=100, places=Places(quiet_hours=2, quiet_by=QuietBy.PRICE))
+    midnight = club.till.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    for hour in range(24):
+        club.till.rows(
+            "INSERT INTO signal_series VALUES (%s, 'price', 'DE-LU', %s, 60, %s, 'EUR', 'test', now())",
+            club.tenant_id, midnight + timedelta(hours=hour), abs(hour - 13) + 1,
+        )  # fmt: skip
+    cheap = await club.campaign(amount=100, places=Places(quiet_hours=3, quiet_by=QuietBy.PRICE))
+    zone = club.till.rows("SELECT time_zone FROM organisations WHERE tenant_id = %s", club.tenant_id)[0]["time_zone"]
+    assert cheap.hours == {(midnight + timedelta(hours=each)).astimezone(ZoneInfo(zone)).hour for each in (12, 13, 14)}
+    async with club.till.tenants.tenant(club.tenant_id) as conn:
+        ended = await service.end_campaign(conn, club.till.actor, campaign.campaign_id, club.till.clock.now())
+    assert ended.ended_at is not None
+
+
+async def test_only_who_has_it_and_agreed_to_letters_is_told_and_once(club: Club) -> None:
+    agreed, others = club.drivers(16, marketing=True), club.drivers(16)
+    backed_out = agreed[0][0]
+    club.till.rows(
+        "INSERT INTO driver_consents (tenant_id, driver_id, kind, given, text_version, said_at)"
+        " VALUES (%s, %s, 'marketing', false, '1', now())",
+        club.tenant_id, backed_out,
+    )  # fmt: skip
+    campaign = await club.campaign(amount=150, announce=True, holdout_percent=Decimal(40))
+    await club.till.work()
+    async with club.till.tenants.tenant(club.tenant_id) as conn:
+        for verb in (service.pause_campaign, service.start_campaign):
+            await verb(conn, club.till.actor, campaign.campaign_id, club.till.clock.now())
+    await club.till.work()
+    treated = {
+        row["driver_id"]
+        for row in club.till.rows(
+            "SELECT driver_id FROM loyalty_members WHERE tenant_id = %s AND treated", club.tenant_id
+        )
+    }
+    letters = club.till.rows("SELECT recipient, subject, body FROM letters WHERE tenant_id = %s", club.tenant_id)
+    meant = {f"{uid}@club.test" for driver, uid in agreed if driver in treated and driver != backed_out}
+    assert sorted(each["recipient"] for each in letters) == sorted(meant)
+    assert treated & {driver for driver, _ in others}
+    assert "€1.50 off" in letters[0]["subject"]
+    assert "/my/account" in letters[0]["body"]

@@ -1,0 +1,126 @@
+"""Who has a campaign, which of several counts, and which can't be meant."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from forecourt.loyalty.errors import CampaignRefused
+from forecourt.loyalty.model import (
+    Audience,
+    Campaign,
+    Occasion,
+    Places,
+    Segment,
+    State,
+    Terms,
+    belongs,
+    check,
+    chosen,
+    fits,
+    held_out,
+    plain,
+    segment_of,
+)
+from forecourt.pricing.model import Day
+
+AT = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
+
+
+def terms(**more: Any) -> Terms:
+    said: dict[str, Any] = {"name": "N", "label": "L", "currency": "EUR", "percent": Decimal(10), "most": 300}
+    return Terms(**(said | more))
+
+
+def campaign(number: int = 1, hours: frozenset[int] = frozenset(), **more: Any) -> Campaign:
+    return Campaign(
+        campaign_id=number, terms=terms(**more), state=State.RUNNING, reserved=0, spent=0, hours=hours, seed="s",
+        started_at=AT, ended_at=None, created_at=AT,
+    )  # fmt: skip
+
+
+def occasion(**more: Any) -> Occasion:
+    said: dict[str, Any] = {
+        "at": AT, "zone": "Europe/Berlin", "sites": frozenset({"yard", "town"}), "connector_type": "cCCS2",
+        "driver_id": 1, "token_uid": None,
+    }  # fmt: skip
+    return Occasion(**(said | more))
+
+
+def test_who_is_held_out_is_always_the_same_about_the_share_that_was_said_and_another_for_each_campaign() -> None:
+    first = [held_out("a", driver, Decimal("20")) for driver in range(20_000)]
+    assert first == [held_out("a", driver, Decimal("20")) for driver in range(20_000)]
+    # Three standard errors of a share of 20 % among 20,000.
+    assert abs(sum(first) / 20_000 - 0.2) < 3 * 0.0029
+    second = [held_out("b", driver, Decimal("20")) for driver in range(20_000)]
+    both = sum(one and other for one, other in zip(first, second, strict=True))
+    assert abs(both / 20_000 - 0.04) < 3 * 0.0014
+    assert not any(held_out("a", driver, Decimal(0)) for driver in range(1_000))
+
+
+@pytest.mark.parametrize(
+    ("sessions", "unseen", "segment"),
+    [
+        (0, None, Segment.GONE), (9, 46, Segment.LEAVING), (8, 45, Segment.LOYAL), (7, 14, Segment.RECENT),
+        (7, 15, Segment.COOLING),
+    ],
+)  # fmt: skip
+def test_a_segment_is_told_by_when_and_how_often(sessions: int, unseen: int | None, segment: Segment) -> None:
+    assert segment_of(sessions, unseen) is segment
+
+
+def test_all_that_is_said_of_an_audience_must_hold() -> None:
+    use: dict[str, Any] = {"sessions": 5, "energy_wh": 90_000, "unseen_days": 20, "marketing": False}
+    assert belongs(Audience(), **use)
+    assert belongs(Audience(segments=frozenset({Segment.COOLING}), min_sessions=5, min_energy_wh=90_000), **use)
+    for no in (
+        Audience(segments=frozenset({Segment.LOYAL})), Audience(min_sessions=6), Audience(max_sessions=4),
+        Audience(min_energy_wh=90_001), Audience(unseen_days=21), Audience(marketing=True),
+    ):  # fmt: skip
+        assert not belongs(no, **use), no
+
+
+def test_a_campaign_is_for_sessions_by_place_and_by_the_sites_own_clock() -> None:
+    # 22:30 UTC on a Sunday is 23:30 in Berlin.
+    yes = (
+        Places(), Places(sites=frozenset({"town"})), Places(hours=frozenset({23})),
+        Places(days=frozenset({Day.SUNDAY}), connector_types=frozenset({"cCCS2"})),
+    )  # fmt: skip
+    no = (
+        Places(sites=frozenset({"elsewhere"})), Places(hours=frozenset({22})), Places(days=frozenset({Day.MONDAY})),
+        Places(connector_types=frozenset({"cType2"})),
+    )  # fmt: skip
+    assert all(fits(campaign(places=each), occasion()) for each in yes)
+    assert not any(fits(campaign(places=each), occasion()) for each in no)
+    assert not fits(campaign(hours=frozenset({3, 4})), occasion())
+
+
+def test_one_that_bears_no_other_counts_alone_and_a_code_comes_first() -> None:
+    alone, early, late = campaign(1), campaign(2, stacks=True), campaign(3, stacks=True)
+    code = campaign(9, by_code=True)
+    assert [each.campaign_id for each in chosen([late, early])] == [2, 3]
+    assert [each.campaign_id for each in chosen([late, alone, early])] == [1]
+    assert [each.campaign_id for each in chosen([late, early, code])] == [9]
+    stacking = campaign(9, by_code=True, stacks=True)
+    assert [each.campaign_id for each in chosen([alone, late, stacking])] == [9, 3]
+    assert len(chosen([campaign(n, stacks=True) for n in range(9)])) == 5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"amount": 100}, {"percent": None}, {"percent": Decimal(0)}, {"percent": Decimal("10.001")}, {"most": None},
+        {"percent": Decimal(101)}, {"holdout_percent": Decimal(91)}, {"by_code": True, "holdout_percent": Decimal(5)},
+        {"starts_at": AT, "ends_at": AT}, {"places": Places(hours=frozenset({24}))}, {"budget": 299},
+        {"places": Places(hours=frozenset({1}), quiet_hours=3)},
+    ],
+)  # fmt: skip
+def test_terms_that_can_not_be_meant_are_refused(wrong: dict[str, Any]) -> None:
+    check(terms())
+    with pytest.raises(CampaignRefused):
+        check(terms(**wrong))
+
+
+def test_a_code_is_the_same_however_it_is_typed() -> None:
+    assert plain("spring-26") == plain(" SPRING 26 ") == "SPRING26"

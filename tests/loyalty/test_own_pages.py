@@ -1,0 +1,102 @@
+"""What drivers see of vouchers, offers and points, without a script, and the same by the API."""
+
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from forecourt.driver.account import api
+from forecourt.loyalty.rewards import service as rewards
+from forecourt.loyalty.rewards.model import Program
+from tests.driver.porch import HOST, Porch, an_api
+from tests.loyalty.club import Club
+
+
+async def test_who_has_a_code_sees_what_it_gives_before_he_pays_and_has_it_on_the_bill(club: Club) -> None:
+    porch, till = Porch(club.till), club.till
+    await club.campaign(codes=("OPEN-26",), uses=1, percent=Decimal(20), most=300, label="Opening voucher")
+    browser, here = porch.browser(), f"/charge/{till.station}/1"
+    assert "I have a voucher" in (await browser.get(here)).text
+    wrong = await browser.get(here, params={"voucher": "nothing"})
+    assert "There is no such voucher" in wrong.text
+    good = await browser.get(here, params={"voucher": "open 26"})
+    for words in ("Opening voucher", "20 % off, at most €3.00"):
+        assert words in good.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert len(good.content) < 10_000
+    answer = await browser.post(here, params={"voucher": "open 26"})
+    intent = await porch.pay_page(answer)
+    await till.work()
+    session = till.plug_in(intent, wh=10_000)
+    await till.work()
+    cost = await club.priced(session)
+    assert cost.incl_vat is not None
+    # A fifth of 5.95.
+    assert cost.incl_vat.amount == 476
+    over = await browser.get(f"/charging/{intent.intent_id}", params={"back": "1"})
+    assert "Opening voucher" in over.text
+    assert "-€1.19" in over.text
+    # It was good once.
+    assert "used already" in (await browser.get(here, params={"voucher": "open26"})).text
+    refused = await browser.post(f"/charge/{till.station}/2", params={"voucher": "open26"})
+    assert (refused.status_code, "used already" in refused.text) == (409, True)
+
+
+async def test_a_driver_enters_a_code_sees_points_and_turns_them_into_money(club: Club) -> None:
+    porch, till = Porch(club.till), club.till
+    browser, ada = await porch.signed_in("ada@example.com")
+    await club.campaign(codes=("GIFT",), uses=None, amount=150, per_driver=1, label="Gift")
+    await club.campaign(amount=50, label="For members", stacks=True)
+    async with till.tenants.tenant(porch.tenant) as conn:
+        program = Program(currency="EUR", points_per_kwh=10, value_of_100=100)
+        await rewards.set_program(conn, till.actor, program, till.clock.now())
+    page = await browser.post("/my/offers", data={"code": "gift"})
+    for words in ("The voucher is kept", "Gift", "€1.50 off", "For members", "Points"):
+        assert words in page.text
+    assert "There is no such voucher" in (await browser.post("/my/offers", data={"code": "nope"})).text
+    assert "€1.50 off" in (await browser.get(porch.there)).text
+    intent = await porch.pay_page(await browser.post(porch.there, data={"by": "page"}))
+    await till.work()
+    till.plug_in(intent, wh=10_000)
+    await till.work()
+    await till.loyalty.paid(tenant_id=porch.tenant, subject=str(intent.intent_id))
+    await till.loyalty.settle_due()
+    page = await browser.get("/my/offers")
+    for words in ("Saved so far", "€1.50", ">100<", "€1.00"):
+        assert words in page.text
+    assert "money in your wallet now" in (await browser.post("/my/offers/redeem")).text
+    assert till.balances()[f"wallet:{ada.driver_id}"] == -100
+    assert "no points that are worth anything" in (await browser.post("/my/offers/redeem")).text
+    for language, words in (("de", "Gutscheine"), ("fr", "Bons"), ("nl", "Bonnen"), ("es", "Vales")):
+        assert words in (await browser.get("/my/offers", params={"lang": language})).text
+    # The same for an app.
+    [token] = [each.value for each in browser.cookies.jar if "driver" in each.name]
+    transport = httpx.ASGITransport(an_api(porch, api.routes))
+    headers = {"authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(transport=transport, base_url=HOST, headers=headers) as app:
+        offers: dict[str, Any] = (await app.get("/driver/me/offers")).json()
+        assert [each["label"] for each in offers["offered"]] == ["For members"]
+        assert [each["amount"]["amount"] for each in offers["given"]] == [150]
+        assert (await app.post("/driver/me/vouchers", json={"code": "gift"})).status_code == 409
+        points = (await app.get("/driver/me/points")).json()
+        assert (points["points"], points["worth"]["amount"]) == (0, 0)
+        assert (await app.post("/driver/me/points/redeem", json={})).status_code == 409
+
+
+async def test_who_leaves_takes_along_what_was_given_and_points_are_owed_no_more(club: Club) -> None:
+    porch, till = Porch(club.till), club.till
+    browser, ada = await porch.signed_in("leaving@example.com")
+    campaign = await club.campaign(amount=50, label="For members")
+    async with till.tenants.tenant(porch.tenant) as conn:
+        program = Program(currency="EUR", points_per_kwh=10, value_of_100=100)
+        await rewards.set_program(conn, till.actor, program, till.clock.now())
+    intent = await porch.pay_page(await browser.post(porch.there, data={"by": "page"}))
+    await till.work()
+    till.plug_in(intent, wh=10_000)
+    await till.work()
+    await till.loyalty.paid(tenant_id=porch.tenant, subject=str(intent.intent_id))
+    exported = (await browser.get("/my/export.json")).json()
+    assert [each["campaign_id"] for each in exported["given"]] == [campaign.campaign_id]
+    await browser.post("/my/erase")
+    assert f"points:{ada.driver_id}" not in till.balances()
+    for table in ("loyalty_members", "loyalty_uses", "loyalty_decisions"):
+        assert not till.rows(f"SELECT 1 FROM {table} WHERE driver_id = %s", ada.driver_id), table

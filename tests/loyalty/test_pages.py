@@ -1,0 +1,116 @@
+"""The console's pages of campaigns: made, started, paused, ended, with budget, codes and effect; in both languages."""
+
+import re
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from httpx import AsyncClient
+
+from forecourt.access import Role
+from forecourt.loyalty.model import Audience, Places
+from forecourt.loyalty.pages.forms import hours, tiers
+from forecourt.platform.database import Pool
+from tests.http import House, Tenant, problem_page
+
+FORM = {
+    "name": "Night charging", "label": "Night discount", "currency": "EUR", "percent": "15", "most": "3.00",
+    "amount": "", "minimum": "", "budget": "2000", "per_driver": "", "ends_on": "", "holdout_percent": "30",
+    "segment": "loyal", "window_days": "60", "min_sessions": "", "unseen_days": "", "sites": "", "connector_types": "",
+    "hours": "22-6", "quiet_hours": "", "quiet_by": "energy", "marketing": "yes",
+}  # fmt: skip
+
+
+@pytest_asyncio.fixture(scope="module")
+async def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
+
+
+async def looking(tenant: Tenant, role: Role = Role.OWNER) -> AsyncClient:
+    """Somebody with a browser."""
+    client = await tenant.client(role)
+    client.headers["accept"] = "text/html"
+    return client
+
+
+def stored(house: House, path: str) -> tuple[str, dict[str, Any]]:
+    """The state and terms of the campaign of a page."""
+    query = "SELECT state, terms FROM loyalty_campaigns WHERE campaign_id = %s"
+    with house.admin() as admin:
+        row = admin.execute(query, (path.rpartition("/")[2],)).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("22-6", {22, 23, 0, 1, 2, 3, 4, 5}), ("8-10, 18", {8, 9, 18}), ("0-24", set(range(24))), ("", set())],
+)
+def test_hours_are_read_as_people_write_them(text: str, found: set[int]) -> None:
+    assert hours(text) == found
+    for wrong in ("24-1", "x", "8-25"):
+        with pytest.raises(ValueError, match=r"."):
+            hours(wrong)
+
+
+def test_tiers_are_read_as_people_write_them() -> None:
+    silver, gold = tiers("Silver 10, Gold 30 150 % 3.5 %")
+    assert (silver.name, silver.least, silver.points_percent, silver.cashback_percent) == ("Silver", 10, 100, None)
+    assert (gold.least, gold.points_percent, str(gold.cashback_percent)) == (30, 150, "3.5")
+
+
+async def test_a_campaign_is_made_started_paused_and_ended_on_its_pages(house: House) -> None:
+    tenant = await house.tenant()
+    owner = await looking(tenant)
+    assert "A campaign takes something off" in (await owner.get("/campaigns")).text
+    wrong = await owner.post("/campaigns/new", data=FORM | {"budget": "1", "hours": "99"})
+    assert (wrong.status_code, "must be like 22-6" in wrong.text) == (422, True)
+    senseless = await owner.post("/campaigns/new", data=FORM | {"budget": "1"})
+    assert (senseless.status_code, "Either a percentage" in senseless.text) == (422, True)
+    made = await owner.post("/campaigns/new", data=FORM)
+    assert made.status_code == 303
+    here = made.headers["location"].partition("?")[0]
+    state, terms = stored(house, here)
+    assert (state, terms["most"], terms["budget"]) == ("draft", 300, 200_000)
+    assert terms["audience"]["segments"] == ["loyal"]
+    page = (await owner.get(here)).text
+    for words in ("15 % off, at most 3.00", "22\u20136", "chosen when it starts", "Start it"):
+        assert words in page.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+    for verb, state in (("start", "running"), ("pause", "paused"), ("start", "running"), ("end", "ended")):
+        assert (await owner.post(f"{here}/{verb}")).status_code == 303
+        assert stored(house, here)[0] == state
+    assert (await owner.post(f"{here}/start")).status_code == 422
+    assert "ten drivers must have it" in (await owner.get(here)).text
+    german = await owner.get("/campaigns", headers={"accept-language": "de"})
+    assert "Aktionen" in german.text
+
+
+async def test_codes_are_made_and_a_program_is_stored(house: House) -> None:
+    tenant = await house.tenant()
+    owner = await looking(tenant)
+    made = await owner.post("/campaigns/new", data=FORM | {"by_code": "yes", "percent": "", "most": "", "amount": "5"})
+    here = made.headers["location"].partition("?")[0]
+    asked = {"code": "spring-26", "count": "1", "most_uses": ""}
+    assert (await owner.post(f"{here}/codes", data=asked)).status_code == 303
+    again = await owner.post(f"{here}/codes", data=asked)
+    assert (again.status_code, "not another voucher" in again.text) == (422, True)
+    assert (await owner.post(f"{here}/codes", data={"code": "", "count": "3", "most_uses": "1"})).status_code == 303
+    page = (await owner.get(here)).text
+    assert "SPRING26" in page
+    assert len(set(re.findall(r'data-copy="(\w+)"', page))) == 4
+    program = {
+        "active": "yes", "currency": "EUR", "points_per_kwh": "1", "points_per_unit": "0", "value_of_100": "100",
+        "expires_days": "365", "cashback_percent": "1.5", "tier_by": "sessions", "tier_window_days": "365",
+        "tiers": "Silver 10, Gold 30 150 % 3 %",
+    }  # fmt: skip
+    refused = await owner.post("/campaigns/program", data=program | {"value_of_100": "0"})
+    assert (refused.status_code, "Points need a worth" in refused.text) == (422, True)
+    assert (await owner.post("/campaigns/program", data=program)).status_code == 303
+    assert 'value="Silver 10 100, Gold 30 150 3"' in (await owner.get("/campaigns/program")).text
+    viewer = await looking(tenant, Role.VIEWER)
+    assert "SPRING26" not in (await viewer.get(here)).text
+    problem_page(await viewer.post(f"{here}/end"), 403, "forbidden")
+
+
+def test_nothing_said_is_for_all() -> None:
+    assert (Audience().segments, Places().hours) == (frozenset(), frozenset())
