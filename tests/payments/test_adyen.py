@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
-from forecourt.payments.intents.model import FINAL, Intent, State
+from forecourt.payments.intents.model import FINAL, MAX_REFUSALS, Intent, State
 from forecourt.payments.psp.errors import ProviderAway
 from tests.adyen import AdyenBox
 from tests.conftest import Database
@@ -239,10 +239,14 @@ async def test_a_running_session_raises_its_hold_or_stops_where_the_bank_does_no
     assert ((await till.find(fixed)).may_increment, stopped()) == (False, 3)
 
 
-async def test_a_capture_that_the_bank_refuses_is_owed_after_a_few_tries(till: Till, door: Door) -> None:
+async def test_a_capture_that_the_bank_refuses_is_owed_after_a_few_refusals(till: Till, door: Door) -> None:
     intent = await paid(till, door, "capture_refused", payer="driver:7")
     till.plug_in(intent, wh=20_000)
     await till.work()
+    # Looks at which nobody said anything are no refusals.
+    for _ in range(MAX_REFUSALS):
+        till.clock.advance(1801)
+        await till.sweeper.sweep()
     for _ in range(20):
         await door.hear()
         await till.work()
@@ -252,6 +256,8 @@ async def test_a_capture_that_the_bank_refuses_is_owed_after_a_few_tries(till: T
     assert (intent.state, intent.owed_amount, intent.captured_amount) == (State.FAILED, 1190, 0)
     assert till.balances()["driver_receivable"] == 1190
     assert till.happened("capture") == []
+    assert till.adyen is not None
+    assert sum(b'"eventCode":"CAPTURE"' in body.replace(b": ", b":") for body in till.adyen.events()) == MAX_REFUSALS
 
 
 async def test_a_capture_that_is_taken_back_becomes_a_debt_and_no_revenue_is_counted_twice(

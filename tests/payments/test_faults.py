@@ -180,6 +180,32 @@ async def test_a_provider_that_fails_and_webhooks_in_disorder_come_to_the_same_e
     assert {status for _, status in quiet.said} == {200}
 
 
+async def test_what_was_held_and_what_goes_back_wait_while_the_key_is_not_let_in(shaky: Till) -> None:
+    intent = await shaky.paid(payer="driver:7")
+    await shaky.work()
+    shaky.box.faults(match="*", shut=1.0)
+    shaky.plug_in(intent, wh=20_000)
+    for _ in range(8):
+        await shaky.work()
+        shaky.clock.advance(1801)
+        await shaky.sweeper.sweep()
+    waits = await shaky.find(intent)
+    assert (waits.state, waits.owed_amount, shaky.balances()) == (State.CAPTURING, 0, {})
+    shaky.box.faults()
+    shaky.clock.advance(1801)
+    await shaky.settle()
+    assert [(await shaky.find(intent)).state, *(row["amount"] for row in shaky.happened("capture"))] == [
+        State.CAPTURED, 1190,
+    ]  # fmt: skip
+    shaky.box.faults(match="*", shut=1.0)
+    assert (await shaky.payments.refund(shaky.actor, intent.intent_id, 119, "too slow")).refunded_amount == 0
+    shaky.box.faults()
+    await shaky.settle()
+    assert (await shaky.find(intent)).refunded_amount == 119
+    assert [row["amount"] for row in shaky.happened("refund")] == [119]
+    check_the_books(shaky)
+
+
 def check_the_door(till: Till, door: Gate) -> None:
     """Good ones were taken, each once however often it came, and all others refused and not kept."""
     assert set(door.said) == {(True, 200), (False, 400)}

@@ -114,7 +114,7 @@ RETRY_FIRST: Final = timedelta(seconds=5)
 RETRY_MOST: Final = timedelta(minutes=30)
 #: So long before a hold runs out it is captured for what the session came to so far.
 CAPTURE_AHEAD: Final = timedelta(hours=6)
-#: Tries of a capture that the provider refuses while the hold stands.
+#: Refusals of a capture, or of giving back, while the hold stands. Tries that nobody answered are none.
 MAX_REFUSALS: Final = 5
 #: How far ahead the running cost is looked at: two looks.
 AHEAD: Final = 2 * LOOK_EVERY
@@ -207,6 +207,8 @@ class Call(Struct, frozen=True, kw_only=True):
     amount: int
     state: str
     tries: int
+    #: Tries that the provider refused, after which the call was made again.
+    refusals: int
     asked_by: str | None
     said: str | None
     reason: str | None

@@ -157,7 +157,7 @@ class Saga:
             )  # fmt: skip
             return False
         except ProviderRefused as fault:
-            return await self._look_into(psp, intent, call, fault.detail, tries)
+            return await self._look_into(psp, intent, call, fault.detail)
         await self._keep(intent, call, answered)
         return True
 
@@ -181,7 +181,7 @@ class Saga:
             return Answered(hold=hold, gone=True, refused=hold.reason or "The hold has run out.")
         return None
 
-    async def _look_into(self, psp: Psp, intent: Intent, call: Call, said: str, tries: int) -> bool:
+    async def _look_into(self, psp: Psp, intent: Intent, call: Call, said: str) -> bool:
         """The provider refused: whether that is because it was done already, or the hold is another or no more."""
         try:
             answered = await self._known(psp, intent, call)
@@ -197,11 +197,11 @@ class Saga:
                 await turn.change({"reference": hold.reference})
                 await store.renew_key(turn.conn, intent.tenant_id, call.call_id, turn.now)
             return True
-        patient = call.kind in (CallKind.CAPTURE, CallKind.CANCEL) and tries < MAX_REFUSALS
-        if patient:
+        refusals = call.refusals + 1
+        if call.kind in (CallKind.CAPTURE, CallKind.CANCEL) and refusals < MAX_REFUSALS:
             async with self._tenants.tenant(intent.tenant_id) as conn:
-                at = self._clock.now() + retry_after(tries)
-                await store.renew_key(conn, intent.tenant_id, call.call_id, at)
+                at = self._clock.now() + retry_after(refusals)
+                await store.renew_key(conn, intent.tenant_id, call.call_id, at, refused=True)
             return False
         await self._keep(intent, call, Answered(refused=said))
         return True
