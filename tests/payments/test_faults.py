@@ -6,11 +6,13 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import pytest_asyncio
 
 from forecourt.payments.intents.model import FINAL, State
+from forecourt.payments.intents.saga import Saga
 from tests.conftest import Database
 from tests.payments.gate import Gate, a_gate
 from tests.payments.till import Till, a_till
@@ -203,6 +205,34 @@ async def test_what_was_held_and_what_goes_back_wait_while_the_key_is_not_let_in
     await shaky.settle()
     assert (await shaky.find(intent)).refunded_amount == 119
     assert [row["amount"] for row in shaky.happened("refund")] == [119]
+    check_the_books(shaky)
+
+
+@pytest.mark.parametrize("tried", [False, True])
+async def test_a_hold_that_stands_is_taken_from_though_its_first_key_may_be_forgotten(
+    shaky: Till, monkeypatch: pytest.MonkeyPatch, tried: bool
+) -> None:
+    intent = await shaky.paid(payer="driver:7")
+    await shaky.work()
+    if tried:
+        shaky.box.faults(match="*", drop=1.0)
+    else:
+        # The call is written down, and nobody is left to make it.
+        monkeypatch.setattr(Saga, "_carry_out", AsyncMock(return_value=False))
+    shaky.plug_in(intent, wh=20_000)
+    await shaky.work()
+    shaky.box.faults()
+    monkeypatch.undo()
+    query = "SELECT key, tries FROM payment_calls WHERE intent_id = %s AND kind = 'capture'"
+    [before] = shaky.rows(query, intent.intent_id)
+    assert (before["tries"] > 0) == tried
+    shaky.clock.advance(24 * 3600)
+    await shaky.settle()
+    taken = await shaky.find(intent)
+    assert (taken.state, taken.captured_amount, taken.owed_amount) == (State.CAPTURED, 1190, 0)
+    [now] = shaky.rows(query, intent.intent_id)
+    assert now["key"] != before["key"]
+    assert [row["amount"] for row in shaky.happened("capture")] == [1190]
     check_the_books(shaky)
 
 

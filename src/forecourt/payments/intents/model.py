@@ -216,6 +216,8 @@ class Call(Struct, frozen=True, kw_only=True):
     asked_at: datetime
     ended_at: datetime | None
     next_at: datetime
+    #: Since when it has its key, if that is not its first.
+    keyed_at: datetime | None = None
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -253,6 +255,15 @@ def settled_by(call: Call, hold: Hold) -> bool:
             return any(each.ours == call.call_id.hex and each.status != "failed" for each in hold.refunds)
         case _:
             return False
+
+
+def goes_on(call: Call, *, reads_back: bool) -> bool:
+    """Whether a call is still made, under another key, once its first may be forgotten. For a hold or a raise nobody
+    waits any more. What takes money or gives it back is to be done however late, if surely nothing came of it yet: it
+    was never made, or the hold, which was just read (`reads_back`), shows nothing of it."""
+    if call.kind in (CallKind.HOLD, CallKind.INCREMENT):
+        return False
+    return not call.tries or (reads_back and call.kind is not CallKind.CHARGE)
 
 
 def is_gone(hold: Hold) -> bool:

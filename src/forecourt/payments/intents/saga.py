@@ -41,6 +41,7 @@ from forecourt.payments.intents.model import (
     PaymentUnknown,
     Purpose,
     State,
+    goes_on,
     is_gone,
     retry_after,
     settled_by,
@@ -143,14 +144,17 @@ class Saga:
         try:
             answered = await self._known(psp, intent, call) if call.tries else None
             if answered is None and call.asked_at + psp.key_life < now:
-                answered = _given_up(psp, call)
+                if goes_on(call, reads_back=psp.reads_back):
+                    call = await self._keyed_anew(psp, intent, call, now + retry_after(tries))
+                else:
+                    answered = _given_up(psp, call)
             answered = answered or await self._made(psp, intent, call)
         except Declined as fault:
             answered = Answered(declined=fault.detail, confirm=fault.why is Decline.CONFIRM)
         except ProviderAway as fault:
             if fault.answered:
                 async with self._tenants.tenant(intent.tenant_id) as conn:
-                    await store.renew_key(conn, intent.tenant_id, call.call_id, now + retry_after(tries))
+                    await store.renew_key(conn, intent.tenant_id, call, now, now + retry_after(tries))
             log.info(
                 "a call of a payment is not known yet", intent=str(intent.intent_id), call=call.kind.value, tries=tries,
                 why=fault.code,
@@ -160,6 +164,18 @@ class Saga:
             return await self._look_into(psp, intent, call, fault.detail)
         await self._keep(intent, call, answered)
         return True
+
+    async def _keyed_anew(self, psp: Psp, intent: Intent, call: Call, next_at: datetime) -> Call:
+        """A call under a key that the provider can't have forgotten. Who does so at once with somebody else has the
+        same key."""
+        now = self._clock.now()
+        if (call.keyed_at or call.asked_at) + psp.key_life >= now:
+            return call
+        async with self._tenants.tenant(intent.tenant_id) as conn:
+            await store.renew_key(conn, intent.tenant_id, call, now, next_at)
+            held = await store.find_call(conn, intent.tenant_id, call.call_id)
+        assert held is not None, "calls stay"
+        return held
 
     async def _known(self, psp: Psp, intent: Intent, call: Call) -> Answered | None:
         """What came of a try before, as the provider knows it; None where nothing did."""
@@ -195,13 +211,13 @@ class Saga:
             # Somebody paid on the page meanwhile: what was asked of the page is asked of the hold.
             async with self.turn(intent.tenant_id, intent.intent_id) as turn:
                 await turn.change({"reference": hold.reference})
-                await store.renew_key(turn.conn, intent.tenant_id, call.call_id, turn.now)
+                await store.renew_key(turn.conn, intent.tenant_id, call, turn.now, turn.now)
             return True
         refusals = call.refusals + 1
         if call.kind in (CallKind.CAPTURE, CallKind.CANCEL) and refusals < MAX_REFUSALS:
             async with self._tenants.tenant(intent.tenant_id) as conn:
-                at = self._clock.now() + retry_after(refusals)
-                await store.renew_key(conn, intent.tenant_id, call.call_id, at, refused=True)
+                now = self._clock.now()
+                await store.renew_key(conn, intent.tenant_id, call, now, now + retry_after(refusals), refused=True)
             return False
         await self._keep(intent, call, Answered(refused=said))
         return True

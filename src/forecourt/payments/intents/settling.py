@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from forecourt.payments.intents.model import Call, CallKind, Method, State
+from forecourt.payments.intents.model import PAGE_LIFE, Call, CallKind, Method, State
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.psp.words import Hold, HoldState, Refund
 from forecourt.sessions.told import limits
@@ -45,6 +45,9 @@ async def settle(turn: Turn, call: Call, answered: Answered, why: str | None) ->
 async def _held(turn: Turn, call: Call, answered: Answered, why: str | None) -> None:
     intent = turn.intent
     there = intent.session_id is None and intent.contract_key is None
+    if answered.hold is not None and intent.session_id is None and call.asked_at + PAGE_LIFE < turn.now:
+        # Nobody waits for it any more: what is held goes back.
+        await turn.change({"ends_as": State.ABANDONED})
     if turn.given_up and (why is not None or answered.hold is None):
         await turn.end(State.ABANDONED, why)
     elif answered.confirm and intent.method is Method.SAVED and there:
