@@ -11,10 +11,11 @@ import pytest_asyncio
 
 from forecourt.payments.intents.model import FINAL, MAX_REFUSALS, Intent, State
 from forecourt.payments.psp.errors import ProviderAway
+from forecourt.platform.money import Money
 from tests.adyen import AdyenBox
 from tests.conftest import Database
 from tests.payments.door import Door, a_door
-from tests.payments.till import Till, a_till
+from tests.payments.till import RETURN, Till, a_till
 from tests.sandbox import Sandbox
 from tests.support import FakeClock
 
@@ -190,6 +191,23 @@ async def test_an_authorisation_that_comes_while_its_page_is_closed_gives_the_ho
     assert (await till.find(intent)).state is State.ABANDONED
     assert len(till.happened("cancel")) == 1
     assert till.stations.starts == []
+
+
+async def test_money_taken_on_a_page_that_is_closed_meanwhile_is_in_the_wallet(till: Till, door: Door) -> None:
+    money = Money(amount=5000, currency="EUR")
+    page = await till.payments.top_up(till.tenant_id, "driver:7", money, return_url=RETURN)
+    assert till.adyen is not None
+    await asyncio.to_thread(till.adyen.pay, str(page.reference))
+    till.clock.advance(timedelta(minutes=16).total_seconds())
+    await till.sweeper.sweep()
+    assert (await till.find(page)).state is State.RELEASING
+    for _ in range(2):
+        await door.hear()
+        await till.work()
+    await till.settle()
+    paid = await till.find(page)
+    assert (paid.state, paid.captured_amount, till.balances()["wallet:7"]) == (State.CAPTURED, 5000, -5000)
+    assert (len(till.happened("capture")), till.happened("cancel")) == (1, [])
 
 
 async def test_a_page_that_nobody_paid_on_is_closed(till: Till, door: Door) -> None:

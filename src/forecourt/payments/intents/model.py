@@ -73,6 +73,8 @@ FINAL: Final = frozenset(
         State.ABANDONED,
     }
 )  # fmt: skip
+#: Nothing was taken, as far as we know, and we closed the page, or are about to.
+CLOSED: Final = frozenset({State.RELEASING, State.RELEASED, State.EXPIRED, State.ABANDONED})
 #: Money was taken.
 TAKEN: Final = frozenset({State.CAPTURED, State.SETTLED, State.REFUNDED, State.DISPUTED})
 
@@ -189,6 +191,16 @@ class Intent(Struct, frozen=True, kw_only=True):
         """What may be held and billed at the most, by the limit of a fleet for one session; None: no limit."""
         said = self.hold_said.get("most")
         return None if said is None else int(said)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the money is taken as soon as somebody pays; else it is held first."""
+        return self.purpose is not Purpose.SESSION
+
+    @property
+    def may_be_paid_late(self) -> bool:
+        """Whether somebody may have paid while the page was closed: what was taken there then is theirs, and counts."""
+        return self.at_once and self.state in CLOSED
 
     @property
     def held(self) -> Money:

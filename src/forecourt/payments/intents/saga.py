@@ -190,6 +190,8 @@ class Saga:
         if intent.reference is None:
             return None
         hold = await psp.get(intent.reference)
+        if call.kind is CallKind.CANCEL and intent.at_once and hold.state is HoldState.CAPTURED:
+            return Answered(hold=hold)
         if settled_by(call, hold):
             back = next((each for each in hold.refunds if each.ours == call.call_id.hex), None)
             return Answered(hold=hold, refund=back)
@@ -263,7 +265,7 @@ class Saga:
 
     async def read(self, intent: Intent) -> bool:
         """Asks the provider how a payment stands; whether that changed something."""
-        if intent.reference is None or intent.state in FINAL - TAKEN:
+        if intent.reference is None or (intent.state in FINAL - TAKEN and not intent.may_be_paid_late):
             return False
         psp = await self._providers.of_intent(intent)
         try:
@@ -280,6 +282,8 @@ class Saga:
                 patience = READER_WAIT if at_reader else ABANDONED_AFTER
                 if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + patience <= turn.now:
                     await turn.release(State.ABANDONED, READER_LEFT if at_reader else NEVER_PAID)
+            elif turn.intent.may_be_paid_late and hold.state is HoldState.CAPTURED:
+                await turn.captured(hold)
             elif state in TAKEN and hold.state is HoldState.FAILED:
                 await turn.capture_lost(hold.reason)
             elif state in TAKEN:
@@ -341,7 +345,6 @@ async def _seen(psp: Psp, intent: Intent, reference: str) -> Hold:
 
 def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
     """A hold as the port has it."""
-    whole = intent.purpose is not Purpose.SESSION
     return HoldAsked(
         intent=intent.intent_id.hex,
         call=call.call_id.hex,
@@ -354,7 +357,7 @@ def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
         email=intent.email,
         save=bool(intent.hold_said.get("save")),
         customer=intent.payer if intent.method in (Method.WALLET, Method.INVOICE) else intent.customer,
-        at_once=at_once or whole,
+        at_once=at_once or intent.at_once,
     )
 
 

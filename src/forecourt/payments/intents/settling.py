@@ -33,7 +33,7 @@ async def settle(turn: Turn, call: Call, answered: Answered, why: str | None) ->
         case CallKind.CHARGE:
             await _charged(turn, call, answered.hold, why)
         case CallKind.CANCEL:
-            await _cancelled(turn, why)
+            await _cancelled(turn, answered.hold, why)
         case CallKind.INCREMENT:
             await _incremented(turn, call, answered.hold, why)
         case CallKind.REFUND if why is not None:
@@ -87,8 +87,11 @@ async def _incremented(turn: Turn, call: Call, hold: Hold | None, why: str | Non
             await limits.raise_cost(turn.conn, turn.intent.tenant_id, turn.intent.token_uid, turn.intent.held)
 
 
-async def _cancelled(turn: Turn, why: str | None) -> None:
-    """The hold was given back, or will run out by itself."""
+async def _cancelled(turn: Turn, hold: Hold | None, why: str | None) -> None:
+    """The hold was given back, or will run out by itself; or somebody paid before the page was closed."""
+    if hold is not None and hold.state is HoldState.CAPTURED:
+        await turn.captured(hold)
+        return
     if why is not None:
         await turn.step("release_refused", detail=why)
     await turn.end(turn.intent.ends_as or State.RELEASED, turn.intent.reason)
