@@ -1,5 +1,5 @@
--- Since when a call has its key: providers forget keys, and a call may outlive its first one.
--- depends: payments.0047
+-- How often a provider refused a call, apart from how often it did not answer.
+-- depends: payments.0046
 
-ALTER TABLE payment_calls ADD COLUMN keyed_at timestamptz;
-COMMENT ON COLUMN payment_calls.keyed_at IS 'since when it has its key; NULL: since it was asked for';
+ALTER TABLE payment_calls ADD COLUMN refusals integer NOT NULL DEFAULT 0 CHECK (refusals >= 0);
+COMMENT ON COLUMN payment_calls.refusals IS 'tries that the provider refused; those it did not answer are none';
