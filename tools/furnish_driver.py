@@ -14,7 +14,7 @@ PLAN = "night-owl"
 #: What a driver's own pages are; where a letter is asked for and leads to is seen signed out.
 ROUTES = (
     "/my", "/my/sessions", "/my/money", "/my/membership", "/my/membership/plans/{plan_id}", "/my/things",
-    "/my/account", "/my/charge/{station}/{evse}",
+    "/my/offers", "/my/account", "/my/charge/{station}/{evse}",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""How files of history are to be read: the options that `insight import` and `insight backtest` share."""
+"""How files of history are to be read: the options that `insight import`, `backtest` and `size` share."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from forecourt.cli import history, shown
+from forecourt.cli import history, shown, sizing
 from forecourt.platform.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ console = Console(stderr=True)
 Organisation = Annotated[
     str | None, typer.Option(help="Whose it is, by name or number; needed where there are several.")
 ]
+
+
+app.command()(sizing.size)
 
 
 @app.callback()

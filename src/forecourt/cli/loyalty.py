@@ -36,7 +36,7 @@ def list_campaigns(url: Url = None, as_json: AsJson = False) -> None:
         ("budget", lambda each: each["terms"].get("budget")),
         ("currency", lambda each: each["terms"]["currency"]),
     ]
-    shown.rows(Api(url).get("loyalty", "campaigns")["campaigns"], columns, as_json=as_json)
+    shown.rows(Api(url).get("loyalty", "campaigns")["items"], columns, as_json=as_json)
 
 
 @app.command("show")

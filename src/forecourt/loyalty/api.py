@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from litestar import Router, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct
 
 from forecourt.access import Verb
@@ -30,7 +30,7 @@ from forecourt.loyalty.store import uses
 from forecourt.payments.intents.model import PriceMissing
 from forecourt.payments.intents.service import Payments
 from forecourt.platform.clock import Clock
-from forecourt.platform.paging import NEWEST
+from forecourt.platform.paging import DEFAULT_LIMIT, NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page, entire
 from forecourt.pricing.engine import Pricer
 from forecourt.pricing.model import MAX_SECONDS, Segment, SegmentKind
 from forecourt.pricing.shown import Quote, shown
@@ -41,18 +41,12 @@ TAGS: Final = ["loyalty"]
 #: Energy of one quote.
 MAX_ENERGY_WH: Final = 10_000_000
 CHANGES: Final = {"verb": Verb.CHANGE_PRICES}
+_codes: Final = Cursors("codes of a campaign")
 
 Ticking = NamedDependency[Clock]
 Payer = NamedDependency[Payments]
 CampaignId = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The campaign's number.")]
-After = Annotated[int, QueryParameter(ge=0, le=NEWEST, description="Codes with a higher number.")]
 Typed = Annotated[str, Meta(min_length=3, max_length=MAX_CODE, pattern=CODE_PATTERN, examples=["SPRING-26"])]
-
-
-class Campaigns(Struct, frozen=True, kw_only=True):
-    """Campaigns, the latest first."""
-
-    campaigns: list[Campaign]
 
 
 class NewCodes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,12 +64,6 @@ class MadeCodes(Struct, frozen=True, kw_only=True):
     """The codes that were made; blanks, hyphens and cases don't count when they are entered."""
 
     codes: list[str]
-
-
-class Codes(Struct, frozen=True, kw_only=True):
-    """Codes of a campaign, the first first."""
-
-    codes: list[Code]
 
 
 class QuoteAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,9 +92,9 @@ async def create_campaign(data: JSONBody[Terms], actor: Asker, db: Database, clo
 
 
 @get("/loyalty/campaigns", summary="List campaigns", tags=TAGS)
-async def list_campaigns(actor: Asker, db: Database) -> Campaigns:
+async def list_campaigns(actor: Asker, db: Database) -> Page[Campaign]:
     async with db.tenant(actor.tenant_id) as conn:
-        return Campaigns(campaigns=await store.list_campaigns(conn, actor.tenant_id, MAX_CAMPAIGNS))
+        return entire(await store.list_campaigns(conn, actor.tenant_id, MAX_CAMPAIGNS))
 
 
 @get(
@@ -187,14 +175,19 @@ async def make_codes(
 
 @get(
     "/loyalty/campaigns/{campaign_id:int}/codes",
-    opt={**CHANGES, "problems": [CampaignUnknown]},
+    opt={**CHANGES, "problems": [CampaignUnknown, CursorRefused]},
     summary="List codes of a voucher",
+    description="The first first.",
     tags=TAGS,
 )
-async def list_codes(campaign_id: CampaignId, actor: Asker, db: Database, after: After = 0) -> Codes:
+async def list_codes(
+    campaign_id: CampaignId, actor: Asker, db: Database, limit: Limit = DEFAULT_LIMIT, cursor: NextCursor = None
+) -> Page[Code]:
+    (after,) = _codes.decode(cursor) or (0,)
     async with db.tenant(actor.tenant_id) as conn:
         await service.find_campaign(conn, actor.tenant_id, campaign_id)
-        return Codes(codes=await store.list_codes(conn, actor.tenant_id, campaign_id, MAX_CODES_AT_ONCE, after=after))
+        found = await store.list_codes(conn, actor.tenant_id, campaign_id, limit + 1, after=after)
+    return _codes.page(found, limit, lambda code: (code.code_id,), lambda code: code)
 
 
 @post(
