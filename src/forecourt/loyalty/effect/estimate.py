@@ -15,7 +15,6 @@ from typing import Any, Final
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from scipy import special
 
 Numbers = NDArray[np.float64]
 
@@ -111,6 +110,8 @@ def _spread(past: Numbers, mask: Numbers) -> Numbers:
 
 
 def _told(treated: Any, held_out: Any, found: Any, error: Any, freedom: Any) -> Difference:
+    from scipy import special  # long to load, and most processes ask for no effect
+
     reach = special.stdtrit(freedom, 0.5 + LEVEL / 2) * error
     with np.errstate(divide="ignore", invalid="ignore"):
         p_value = np.where(

@@ -3,7 +3,6 @@
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from scipy import special
 
 from forecourt.loyalty.effect.estimate import LEVEL, Numbers, difference
 
@@ -22,6 +21,8 @@ class Trial(Struct, frozen=True, kw_only=True):
 def try_out(during: Numbers, before: Numbers, treated: NDArray[np.bool_], *, truth: float, error: float) -> Trial:
     """What the estimator says of these campaigns, shape (campaigns, drivers). `truth`: the difference by driver;
     `error`: the least standard error that theory allows, in the same unit."""
+    from scipy import special  # long to load, and most processes ask for no effect
+
     told = difference(during, before, treated)
     least = 2 * float(special.ndtri(0.5 + LEVEL / 2)) * error
     return Trial(
