@@ -9,12 +9,13 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
-from forecourt.payments.intents.model import FINAL, Intent, State
+from forecourt.payments.intents.model import FINAL, MAX_REFUSALS, Intent, State
 from forecourt.payments.psp.errors import ProviderAway
+from forecourt.platform.money import Money
 from tests.adyen import AdyenBox
 from tests.conftest import Database
 from tests.payments.door import Door, a_door
-from tests.payments.till import Till, a_till
+from tests.payments.till import RETURN, Till, a_till
 from tests.sandbox import Sandbox
 from tests.support import FakeClock
 
@@ -192,6 +193,23 @@ async def test_an_authorisation_that_comes_while_its_page_is_closed_gives_the_ho
     assert till.stations.starts == []
 
 
+async def test_money_taken_on_a_page_that_is_closed_meanwhile_is_in_the_wallet(till: Till, door: Door) -> None:
+    money = Money(amount=5000, currency="EUR")
+    page = await till.payments.top_up(till.tenant_id, "driver:7", money, return_url=RETURN)
+    assert till.adyen is not None
+    await asyncio.to_thread(till.adyen.pay, str(page.reference))
+    till.clock.advance(timedelta(minutes=16).total_seconds())
+    await till.sweeper.sweep()
+    assert (await till.find(page)).state is State.RELEASING
+    for _ in range(2):
+        await door.hear()
+        await till.work()
+    await till.settle()
+    paid = await till.find(page)
+    assert (paid.state, paid.captured_amount, till.balances()["wallet:7"]) == (State.CAPTURED, 5000, -5000)
+    assert (len(till.happened("capture")), till.happened("cancel")) == (1, [])
+
+
 async def test_a_page_that_nobody_paid_on_is_closed(till: Till, door: Door) -> None:
     intent = await till.begin()
     till.clock.advance(timedelta(minutes=16).total_seconds())
@@ -239,10 +257,14 @@ async def test_a_running_session_raises_its_hold_or_stops_where_the_bank_does_no
     assert ((await till.find(fixed)).may_increment, stopped()) == (False, 3)
 
 
-async def test_a_capture_that_the_bank_refuses_is_owed_after_a_few_tries(till: Till, door: Door) -> None:
+async def test_a_capture_that_the_bank_refuses_is_owed_after_a_few_refusals(till: Till, door: Door) -> None:
     intent = await paid(till, door, "capture_refused", payer="driver:7")
     till.plug_in(intent, wh=20_000)
     await till.work()
+    # Looks at which nobody said anything are no refusals.
+    for _ in range(MAX_REFUSALS):
+        till.clock.advance(1801)
+        await till.sweeper.sweep()
     for _ in range(20):
         await door.hear()
         await till.work()
@@ -252,6 +274,8 @@ async def test_a_capture_that_the_bank_refuses_is_owed_after_a_few_tries(till: T
     assert (intent.state, intent.owed_amount, intent.captured_amount) == (State.FAILED, 1190, 0)
     assert till.balances()["driver_receivable"] == 1190
     assert till.happened("capture") == []
+    assert till.adyen is not None
+    assert sum(b'"eventCode":"CAPTURE"' in body.replace(b": ", b":") for body in till.adyen.events()) == MAX_REFUSALS
 
 
 async def test_a_capture_that_is_taken_back_becomes_a_debt_and_no_revenue_is_counted_twice(

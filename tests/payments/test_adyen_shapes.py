@@ -61,6 +61,14 @@ def test_a_hold_is_the_same_in_whatever_order_its_story_is_heard(story: list[Tol
     assert hold.capture_before == NOON + timedelta(days=7)
 
 
+@pytest.mark.parametrize("good", [True, False])
+def test_what_is_taken_at_once_is_taken_unless_it_was_given_back_before(good: bool) -> None:
+    made = told("AUTHORISATION", PAYMENT, 4000, at_once=True)
+    hold = hold_of(PAYMENT, [made, told("TECHNICAL_CANCEL", "BACK", 4000, good=good)])
+    assert hold is not None
+    assert (hold.state, hold.captured) == ((HoldState.CANCELLED, 0) if good else (HoldState.CAPTURED, 4000))
+
+
 @given(st.sets(st.sampled_from(STORY)))
 def test_whatever_is_missing_no_more_is_captured_than_was_told(some: set[Told]) -> None:
     hold = hold_of(PAYMENT, list(some))

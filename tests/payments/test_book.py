@@ -1,8 +1,13 @@
 """Wallets, and fleets that are billed later: held and spent like every other money, and never twice."""
 
 import asyncio
+from unittest.mock import AsyncMock
+
+import pytest
 
 from forecourt.payments.intents.model import Method, State
+from forecourt.payments.intents.saga import Saga
+from forecourt.payments.psp.errors import ProviderAway
 from forecourt.platform.money import Money
 from tests.payments.till import RETURN, Till
 
@@ -32,6 +37,25 @@ async def test_a_wallet_is_topped_up_and_never_spent_twice(till: Till) -> None:
     assert till.balances()["wallet:7"] == -4000
     await till.payments.refund(till.actor, second.intent_id, None, "too slow")
     assert till.balances()["wallet:7"] == -5000
+
+
+async def test_a_hold_in_a_wallet_whose_answer_was_lost_goes_back_however_late_it_is_found(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top_up = await till.payments.top_up(
+        till.tenant_id, "driver:7", Money(amount=5000, currency="EUR"), return_url=RETURN
+    )
+    await asyncio.to_thread(till.box.pay, str(top_up.reference))
+    await till.payments.returned(till.tenant_id, top_up.intent_id)
+    monkeypatch.setattr(Saga, "_keep", AsyncMock(side_effect=ProviderAway))
+    lost = await till.begin(method=Method.WALLET, payer="driver:7")
+    monkeypatch.undo()
+    assert lost.state is State.HOLD_REQUESTED
+    till.clock.advance(24 * 3600)
+    await till.settle()
+    assert ((await till.find(lost)).state, till.stations.starts) == (State.ABANDONED, [])
+    again = await till.begin(method=Method.WALLET, payer="driver:7")
+    assert (again.state, again.authorised_amount) == (State.AUTHORISED, 4000)
 
 
 async def test_a_fleet_charges_up_to_its_limit_and_owes_it(till: Till) -> None:

@@ -6,14 +6,17 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import pytest_asyncio
 
-from forecourt.payments.intents.model import FINAL, State
+from forecourt.payments.intents.model import FINAL, Intent, NothingOwed, Purpose, State
+from forecourt.payments.intents.saga import Saga
+from forecourt.platform.money import Money
 from tests.conftest import Database
 from tests.payments.gate import Gate, a_gate
-from tests.payments.till import Till, a_till
+from tests.payments.till import RETURN, Till, a_till
 from tests.sandbox import Sandbox, sandbox
 from tests.support import FakeClock
 
@@ -178,6 +181,114 @@ async def test_a_provider_that_fails_and_webhooks_in_disorder_come_to_the_same_e
         assert Counter(shaky.balances()) == Counter(clean.balances())
         check_the_books(clean)
     assert {status for _, status in quiet.said} == {200}
+
+
+async def test_what_was_held_and_what_goes_back_wait_while_the_key_is_not_let_in(shaky: Till) -> None:
+    intent = await shaky.paid(payer="driver:7")
+    await shaky.work()
+    shaky.box.faults(match="*", shut=1.0)
+    shaky.plug_in(intent, wh=20_000)
+    for _ in range(8):
+        await shaky.work()
+        shaky.clock.advance(1801)
+        await shaky.sweeper.sweep()
+    waits = await shaky.find(intent)
+    assert (waits.state, waits.owed_amount, shaky.balances()) == (State.CAPTURING, 0, {})
+    shaky.box.faults()
+    shaky.clock.advance(1801)
+    await shaky.settle()
+    assert [(await shaky.find(intent)).state, *(row["amount"] for row in shaky.happened("capture"))] == [
+        State.CAPTURED, 1190,
+    ]  # fmt: skip
+    shaky.box.faults(match="*", shut=1.0)
+    assert (await shaky.payments.refund(shaky.actor, intent.intent_id, 119, "too slow")).refunded_amount == 0
+    shaky.box.faults()
+    await shaky.settle()
+    assert (await shaky.find(intent)).refunded_amount == 119
+    assert [row["amount"] for row in shaky.happened("refund")] == [119]
+    check_the_books(shaky)
+
+
+@pytest.mark.parametrize("tried", [False, True])
+async def test_a_hold_that_stands_is_taken_from_though_its_first_key_may_be_forgotten(
+    shaky: Till, monkeypatch: pytest.MonkeyPatch, tried: bool
+) -> None:
+    intent = await shaky.paid(payer="driver:7")
+    await shaky.work()
+    if tried:
+        shaky.box.faults(match="*", drop=1.0)
+    else:
+        # The call is written down, and nobody is left to make it.
+        monkeypatch.setattr(Saga, "_carry_out", AsyncMock(return_value=False))
+    shaky.plug_in(intent, wh=20_000)
+    await shaky.work()
+    shaky.box.faults()
+    monkeypatch.undo()
+    query = "SELECT key, tries FROM payment_calls WHERE intent_id = %s AND kind = 'capture'"
+    [before] = shaky.rows(query, intent.intent_id)
+    assert (before["tries"] > 0) == tried
+    shaky.clock.advance(24 * 3600)
+    await shaky.settle()
+    taken = await shaky.find(intent)
+    assert (taken.state, taken.captured_amount, taken.owed_amount) == (State.CAPTURED, 1190, 0)
+    [now] = shaky.rows(query, intent.intent_id)
+    assert now["key"] != before["key"]
+    assert [row["amount"] for row in shaky.happened("capture")] == [1190]
+    check_the_books(shaky)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.TOP_UP, Purpose.DEBT])
+async def test_a_page_that_was_quicker_than_its_closing_is_posted_once(shaky: Till, purpose: Purpose) -> None:
+    before, page = await a_page(shaky, purpose)
+    shaky.clock.advance(16 * 60)
+    plan = {"fault": "drop", "match": "POST /v1/checkout/sessions/*/expire", "times": 1}
+    await asyncio.to_thread(shaky.box.faults, next=[plan])
+    await shaky.sweeper.sweep()
+    assert (await shaky.find(page)).state is State.RELEASING
+    await asyncio.to_thread(shaky.box.pay, str(page.reference))
+    await shaky.settle()
+    await check_paid(shaky, before, page)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.TOP_UP, Purpose.DEBT])
+async def test_a_page_that_was_given_up_and_is_paid_all_the_same_is_posted_once(shaky: Till, purpose: Purpose) -> None:
+    before, page = await a_page(shaky, purpose)
+    shaky.rows("UPDATE payment_intents SET state = 'abandoned', next_at = NULL WHERE intent_id = %s", page.intent_id)
+    assert (await shaky.payments.returned(shaky.tenant_id, page.intent_id)).state is State.ABANDONED
+    await asyncio.to_thread(shaky.box.pay, str(page.reference))
+    about = (shaky.tenant_id, page.intent_id)
+    await asyncio.gather(*(shaky.payments.saga.heed(*about) for _ in range(3)), shaky.payments.returned(*about))
+    await check_paid(shaky, before, page)
+
+
+async def a_page(till: Till, purpose: Purpose) -> tuple[dict[str, int], Intent]:
+    """A page on which 5.95 go into a wallet, or pay what somebody owes; and what the ledger came to before."""
+    if purpose is Purpose.TOP_UP:
+        money = Money(amount=595, currency="EUR")
+        return {}, await till.payments.top_up(till.tenant_id, "driver:7", money, return_url=RETURN)
+    owing = await till.paid(payer="driver:7")
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    till.plug_in(owing, wh=10_000)
+    await till.work()
+    before = till.balances()
+    assert before["driver_receivable"] == 595
+    return before, await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
+
+
+async def check_paid(till: Till, before: dict[str, int], page: Intent) -> None:
+    """What was taken on the page is posted once, and is whose it is."""
+    paid = await till.find(page)
+    assert (paid.state, paid.captured_amount, paid.next_at) == (State.CAPTURED, 595, None)
+    came = {"wallet:7": -595} if page.purpose is Purpose.TOP_UP else {}
+    owed = {name: amount for name, amount in before.items() if name != "driver_receivable"}
+    assert till.balances() == owed | came | {"psp_receivable:deployment": 595}
+    steps = till.rows("SELECT kind FROM payment_steps WHERE intent_id = %s AND kind = 'captured'", page.intent_id)
+    assert len(steps) == 1
+    assert [row["amount"] for row in till.happened("capture")] == [595]
+    with pytest.raises(NothingOwed):
+        await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
 
 
 def check_the_door(till: Till, door: Gate) -> None:

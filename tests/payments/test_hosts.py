@@ -1,7 +1,7 @@
 """Hosts: the rule that counts at the start of a session, payable when it is settled, and back with what is refunded."""
 
 import random
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,8 +12,9 @@ from forecourt.payments.hosts import shares
 from forecourt.payments.hosts.banks import Bank, read_iban
 from forecourt.payments.hosts.days import banking_day, easter, is_banking_day, next_banking_day
 from forecourt.payments.hosts.model import IbanRefused, RuleRefused, Share, back_of, check_rule, share_of
+from forecourt.payments.hosts.payouts import Payouts
 from tests.care.yard import Yard
-from tests.payments.hosts import IBANS, SECRET, a_host, a_rule, a_session, balance, owed, rules
+from tests.payments.hosts import IBANS, SECRET, a_bank, a_host, a_rule, a_session, balance, owed, rules
 
 
 def test_a_share_is_of_what_was_earned_before_vat_by_what_it_was_for() -> None:
@@ -127,6 +128,28 @@ async def test_a_share_is_of_what_was_captured_and_goes_back_with_refunds_and_di
     assert await owed(yard, host) == before
     for account in ("host_share", "platform_revenue", "vat_receivable:DE:19"):
         assert abs(await balance(yard, account)) in (630, 63, 108)
+
+
+async def test_who_is_paid_weekly_is_paid_after_a_night_that_failed_and_once_a_week(yard: Yard) -> None:
+    await a_bank(yard)
+    site, late = yard.site(), yard.site()
+    host = await a_host(yard, payout_every="week")
+    newer = await a_host(yard, "Bo", IBANS[1], payout_every="week")
+    payouts = Payouts(yard.tenants, yard.clock, Bank(SECRET))
+    yard.clock.set(datetime(2026, 3, 8, 12, 0, tzinfo=UTC))
+    for each, where in ((host, site), (newer, late)):
+        await rules(yard, each, where, a_rule(), yard.clock.now() - timedelta(days=9))
+    await (await a_session(yard, yard.station(site_id=site))).follow(settled=True)
+    # The night of Monday 9 March fails; on Tuesday the other one is owed something for the first time.
+    yard.clock.set(datetime(2026, 3, 10, 4, 0, tzinfo=UTC))
+    await (await a_session(yard, yard.station(site_id=late))).follow(settled=True)
+    paid = []
+    for _ in range(8):
+        paid.append(await payouts.pay(yard.tenant_id, {}))
+        yard.clock.advance(86_400)
+        await (await a_session(yard, yard.station(site_id=site))).follow(settled=True)
+    # Tuesday to Tuesday: on the next Monday both are paid.
+    assert paid == [1, 0, 0, 0, 0, 0, 2, 0]
 
 
 async def test_a_drivers_home_is_paid_by_the_fleet_once_and_only_when_the_session_is_over(yard: Yard) -> None:

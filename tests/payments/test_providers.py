@@ -109,7 +109,9 @@ async def test_money_goes_back_in_parts_and_never_more_than_was_taken(desk: Desk
     assert desk.happened("refund") == [400]
 
 
-@pytest.mark.parametrize("fault", ["timeout_after", "drop_after", "error_after", "timeout", "error", "rate_limit"])
+@pytest.mark.parametrize(
+    "fault", ["timeout_after", "drop_after", "error_after", "timeout", "error", "rate_limit", "shut"]
+)
 async def test_what_is_not_known_is_read_back_and_never_done_twice(desk: Desk, fault: str) -> None:
     hold = await held(desk)
     await desk.fail_once(fault, "capture")

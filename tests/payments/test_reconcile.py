@@ -1,5 +1,6 @@
 """What a provider and a bank say, held against the journal: every difference is found, and none is invented."""
 
+import asyncio
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -31,7 +32,8 @@ from tests.care.yard import Yard
 from tests.conftest import Database
 from tests.http import an_actor
 from tests.payments.bills import START
-from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, balance, owed, rules
+from tests.payments.hosts import SECRET, Paid, a_bank, a_host, a_rule, a_session, balance, owed, rules
+from tests.support import WAIT_S
 
 NOW = START + timedelta(days=40)
 DAY = timedelta(days=1)
@@ -288,6 +290,29 @@ async def test_a_movement_that_the_journal_cant_take_is_a_difference_and_the_res
     assert [each.reference for each in listed] == ["txn_1", "txn_2"]
 
 
+async def test_a_charge_whose_capture_is_booked_after_it_was_available_still_gives_the_host_their_share(
+    yard: Yard,
+) -> None:
+    site = yard.site()
+    station = yard.station(site_id=site)
+    host = await a_host(yard)
+    await rules(yard, host, site, a_rule(), yard.clock.now() - timedelta(days=9))
+    other = await a_session(yard, station)
+    # The answer to this one's capture was lost: the provider knows of it, the journal does not.
+    paid = Paid(
+        yard, yard.session(station, timedelta(hours=2), timedelta(hours=1), 20_000), "pi-lost", other.bill, 1190
+    )
+    provider = Provider([a_movement(1, 1190, yard.clock.now(), intent=paid.intent)])
+    nights = Reconciler(yard.tenants, yard.clock)
+    yard.clock.advance(86_400 * 3)
+    await nights.reconcile(yard.tenant_id, {"acme": provider})
+    assert await owed(yard, host) == 0
+    await paid.capture()
+    for _ in range(2):
+        await nights.reconcile(yard.tenant_id, {"acme": provider})
+        assert await owed(yard, host) == 700
+
+
 async def by_hand(yard: Yard, entry: Entry) -> None:
     async with yard.tenants.tenant(yard.tenant_id) as conn:
         await post(conn, yard.tenant_id, entry)
@@ -392,6 +417,77 @@ async def test_a_banks_statement_books_payouts_bounces_what_came_back_and_lists_
     assert await balance(yard, "fleet_receivable:post") == -12_000
     yard.clock.advance(86_400 * 9)
     assert [each.kind for each in await nights.compare_bank(yard.tenant_id)] == ["bank_amount", "bank_missing"]
+
+
+async def test_a_payout_that_the_bank_carries_out_or_sends_back_once_more_is_a_difference_until_it_is_even(
+    yard: Yard,
+) -> None:
+    yard.clock.set(datetime(2026, 3, 2, 5, 0, tzinfo=UTC))
+    await a_bank(yard)
+    site = yard.site()
+    host = await a_host(yard)
+    await rules(yard, host, site, a_rule(), yard.clock.now() - timedelta(days=9))
+    await (await a_session(yard, yard.station(site_id=site))).follow(settled=True)
+    assert await Payouts(yard.tenants, yard.clock, Bank(SECRET)).pay(yard.tenant_id, {}) == 1
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        [made] = await kept.list_payouts(conn, yard.tenant_id, limit=9)
+        [file] = await kept.list_files(conn, yard.tenant_id, limit=9)
+    end, nights = f"PAYOUT-{made.payout_id}", Reconciler(yard.tenants, yard.clock)
+
+    async def says(way: str, name: str, **about: str) -> list[tuple[Any, ...]]:
+        statement = CAMT.format(a_line("7.00", way, name=name, back="AC04" if way == "CRDT" else "", **about))
+        await nights.read_statement(yard.tenant_id, statement.encode())
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            listed = await store.list_differences(conn, yard.tenant_id, order="oldest", limit=9)
+        return [(each.kind, each.reference, each.said, each.booked) for each in listed]
+
+    assert await says("DBIT", "a", end=end) == []
+    # The same file was given to the bank again.
+    second = ("bank_twice", "b", -700, -700)
+    assert await says("DBIT", "b", end=end) == [second]
+    assert await says("CRDT", "c", end=end) == []
+    assert await owed(yard, host) == 0, "the first one is still there"
+    assert await says("CRDT", "d", end=end) == []
+    assert await owed(yard, host) == 700
+    assert await says("CRDT", "e", end=end) == [("bank_twice", "e", 700, 700)]
+    assert await owed(yard, host) == 700
+    # As one sum, by the name of the file.
+    listed = await says("DBIT", "f", text=f"SEPA {file.message}")
+    assert listed[1:] == [("bank_twice", "f", -700, -700)]
+
+
+async def test_hosts_whose_payouts_come_back_are_held_in_one_order_whatever_the_order_of_the_lines(
+    yard: Yard,
+) -> None:
+    yard.clock.set(datetime(2026, 3, 2, 5, 0, tzinfo=UTC))
+    await a_bank(yard)
+    hosts = []
+    for name in ("Ada", "Bo"):
+        site = yard.site()
+        hosts.append(await a_host(yard, name))
+        await rules(yard, hosts[-1], site, a_rule(), yard.clock.now() - timedelta(days=9))
+        await (await a_session(yard, yard.station(site_id=site))).follow(settled=True)
+    assert await Payouts(yard.tenants, yard.clock, Bank(SECRET)).pay(yard.tenant_id, {}) == 2
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        made = await kept.list_payouts(conn, yard.tenant_id, order="newest", limit=9)
+    back = [
+        a_line("7.00", "CRDT", name=str(each.host_id), end=f"PAYOUT-{each.payout_id}", back="AC04") for each in made
+    ]
+    hold = "SELECT host_id FROM hosts WHERE host_id = %s FOR UPDATE"
+    with yard.admin.transaction():
+        yard.admin.execute(hold, (hosts[0].host_id,))
+        nights = Reconciler(yard.tenants, yard.clock)
+        reading = asyncio.create_task(nights.read_statement(yard.tenant_id, CAMT.format("".join(back)).encode()))
+        async with asyncio.timeout(WAIT_S):
+            while not yard.rows(
+                "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))",
+                yard.admin.info.backend_pid,
+            ):
+                await asyncio.sleep(0.01)
+        # Whoever waits for the first of them holds the second not yet.
+        yard.admin.execute(f"{hold} NOWAIT", (hosts[1].host_id,))
+    await reading
+    assert [await owed(yard, host) for host in hosts] == [700, 700]
 
 
 @pytest.mark.parametrize(

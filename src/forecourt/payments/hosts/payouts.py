@@ -5,7 +5,7 @@ key, before the provider is asked, and asked for again until it is known what ca
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -34,20 +34,20 @@ from forecourt.platform.money import Money
 
 log = structlog.get_logger(__name__)
 
+#: Days of the longest turn.
+MAX_TURN: Final = 31
 #: Why a payout came back that nobody sent back.
 TAKEN_BACK: Final = "The payment provider took the transfer back."
 #: Errors of a provider that say for certain that it did nothing.
 REFUSALS: Final = (402, 400, 404, 409, 422)
 
 
-def is_due(host: HostRow, day: date, currency: str) -> bool:
-    """Whether a host is paid that day: banks work, and it is the first such day since the turn of the week or month."""
-    if not is_banking_day(day, currency):
-        return False
+def turn_of(host: HostRow, day: date, currency: str) -> date:
+    """The day on which a host is paid in the turn (day, week, month) of a day: the first on which banks work."""
     if host.payout_every == "day":
-        return True
+        return banking_day(day, currency)
     turn = day.replace(day=1) if host.payout_every == "month" else day - timedelta(days=day.weekday())
-    return banking_day(turn, currency) == day
+    return banking_day(turn, currency)
 
 
 def way_of(host: HostRow, currency: str, providers: Mapping[str, Transfers]) -> str | None:
@@ -75,10 +75,10 @@ class Payouts:
         await self.settle_asked(tenant_id, providers)
         now = self._clock.now()
         async with self._pool.tenant(tenant_id) as conn:
-            day = now.astimezone(ZoneInfo(await store.time_zone(conn, tenant_id))).date()
-            owed = [each for each in await lines.owed(conn, tenant_id) if each.amount > 0]
+            zone = ZoneInfo(await store.time_zone(conn, tenant_id))
+            day = now.astimezone(zone).date()
             hosts = {row.host_id: row for row in await store.list_hosts(conn, tenant_id, limit=MAX_HOSTS)}
-        due = [each for each in owed if is_due(hosts[each.host_id], day, each.currency)]
+            due = await self._due(conn, tenant_id, hosts, day, zone)
         ways = {(each.host_id, each.currency): way_of(hosts[each.host_id], each.currency, providers) for each in due}
         made = 0
         for each in due:
@@ -88,6 +88,29 @@ class Payouts:
         return made + await self._file(
             tenant_id, [each.host_id for each in due if ways[each.host_id, each.currency] == "sepa"], day
         )
+
+    async def _due(
+        self, conn: Connection, tenant_id: int, hosts: Mapping[int, HostRow], day: date, zone: ZoneInfo
+    ) -> list[Owed]:
+        """Who is to be paid that day: on the day of their turn, and on every later banking day of it who was owed
+        enough on that day and was not paid since, as a night failed."""
+        last = await kept.last_paid(conn, tenant_id, day - timedelta(days=MAX_TURN))
+        stood: dict[date, dict[tuple[int, str], int]] = {}
+        found = []
+        for each in await lines.owed(conn, tenant_id):
+            host, key = hosts[each.host_id], (each.host_id, each.currency)
+            turn = turn_of(host, day, each.currency)
+            if each.amount <= 0 or day < turn or not is_banking_day(day, each.currency):
+                continue
+            if turn < day:
+                if turn not in stood:
+                    until = datetime.combine(turn + timedelta(days=1), time(), zone)
+                    then = await lines.owed(conn, tenant_id, before=until)
+                    stood[turn] = {(one.host_id, one.currency): one.amount for one in then}
+                if last.get(key, date.min) >= turn or stood[turn].get(key, 0) < max(host.payout_minimum, 1):
+                    continue
+            found.append(each)
+        return found
 
     async def _file(self, tenant_id: int, host_ids: list[int], day: date) -> int:
         """One file for the bank with the payouts of all these hosts, in one transaction with what it says."""
@@ -135,9 +158,13 @@ class Payouts:
     async def _still_owed(
         self, conn: Connection, tenant_id: int, host_id: int, currency: str
     ) -> tuple[HostRow, Owed] | None:
-        """The host, held, and what they are owed now; None if they are not to be paid."""
+        """The host, held, and what they are owed now; None if they are not to be paid: while it isn't known what came
+        of a payout of theirs, what they are owed may be on its way."""
         host = await store.find_host(conn, tenant_id, host_id, lock=True)
         assert host is not None
+        asked = [each for each in await kept.list_asked(conn, tenant_id) if each.host_id == host_id]
+        if any(each.currency == currency for each in asked):
+            return None
         for each in await lines.owed(conn, tenant_id, host_ids=[host_id]):
             if each.currency == currency and each.amount > 0 and host.held_at is None:
                 return (host, each) if each.amount >= host.payout_minimum else None
@@ -155,10 +182,7 @@ class Payouts:
         """Commits a payout by the provider, then asks for it."""
         async with self._pool.tenant(tenant_id) as conn:
             found = await self._still_owed(conn, tenant_id, owed.host_id, owed.currency)
-            if found is None or any(
-                each.host_id == owed.host_id and each.currency == owed.currency
-                for each in await kept.list_asked(conn, tenant_id)
-            ):
+            if found is None:
                 return 0
             host, still = found
             number = await kept.insert_payout(
@@ -186,6 +210,7 @@ class Payouts:
         assert host is not None
         provider = providers.get(row.source.removeprefix(psp("")))
         if provider is None:
+            log.warning("what came of a payout can't be asked: its account is gone", payout=row.payout_id)
             return 0
         key = f"payout:{tenant_id}:{row.payout_id}"
         amount, ours = Money(amount=row.amount, currency=row.currency), f"{tenant_id}-{row.payout_id}"
@@ -219,15 +244,24 @@ class Payouts:
                 )
 
 
+async def _held(conn: Connection, tenant_id: int, payout_id: int) -> PayoutRow | None:
+    """A payout, held, and before it its host, as everybody does who holds both."""
+    row = await kept.find_payout(conn, tenant_id, payout_id)
+    if row is None:
+        return None
+    await store.find_host(conn, tenant_id, row.host_id, lock=True)
+    return await kept.find_payout(conn, tenant_id, payout_id, lock=True)
+
+
 async def take_back(
     conn: Connection, tenant_id: int, transfer: str, amount: int, movement: str, now: datetime
 ) -> PayoutRow | None:
     """The provider took a transfer back, or a part of it: the host is owed so much again, and paid no more until
     somebody looked why. Once for each movement. None where it is none of ours, or more than is left of it."""
-    row = await kept.find_by_reference(conn, tenant_id, transfer)
+    found = await kept.find_by_reference(conn, tenant_id, transfer)
+    row = None if found is None else await _held(conn, tenant_id, found.payout_id)
     if row is None or amount > row.amount - row.taken_back:
         return None
-    await store.find_host(conn, tenant_id, row.host_id, lock=True)
     entry = payout_taken_back(
         payout=str(row.payout_id), movement=movement, host=row.host_id, at=now, currency=row.currency, amount=amount,
         source=row.source, memo=TAKEN_BACK,
@@ -244,10 +278,9 @@ async def bounce(conn: Connection, tenant_id: int, payout_id: int, reason: str, 
 
     Raises PayoutUnknown, PayoutStands.
     """
-    row = await kept.find_payout(conn, tenant_id, payout_id, lock=True)
+    row = await _held(conn, tenant_id, payout_id)
     if row is None:
         raise PayoutUnknown
-    await store.find_host(conn, tenant_id, row.host_id, lock=True)
     if not await kept.end_payout(conn, tenant_id, payout_id, was="paid", state="bounced", at=now, reason=reason):
         raise PayoutStands
     # A part of it may have come back at the provider before.

@@ -75,6 +75,8 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     back of that.
     """
     held = await hold(conn, tenant_id, [intent])
+    if len(held) > 1:
+        await store.hold_hosts(conn, tenant_id, await lines.hosts_of_shares(conn, tenant_id, held))
     told = await _told(conn, tenant_id, intent)
     if any(each.entry.kind == Kind.DEBT_PAID for each in told):
         if settled:
@@ -87,8 +89,11 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     if sale is None or sale.entry.session_id is None:
         return
     found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
-    if found is None and (settled or _is_ours(sale)):
-        await _give(conn, tenant_id, sale, now)
+    if found is None:
+        # Of a debt whose rest was written off nobody who paid of it is settled any more.
+        late = await lines.paid_and_over(conn, tenant_id, intent)
+        if settled or _is_ours(sale) or late:
+            await _give(conn, tenant_id, sale, now, late=late)
     await _keep_to(conn, tenant_id, told, now, intent if settled else None)
 
 

@@ -73,6 +73,8 @@ FINAL: Final = frozenset(
         State.ABANDONED,
     }
 )  # fmt: skip
+#: Nothing was taken, as far as we know, and we closed the page, or are about to.
+CLOSED: Final = frozenset({State.RELEASING, State.RELEASED, State.EXPIRED, State.ABANDONED})
 #: Money was taken.
 TAKEN: Final = frozenset({State.CAPTURED, State.SETTLED, State.REFUNDED, State.DISPUTED})
 
@@ -114,7 +116,7 @@ RETRY_FIRST: Final = timedelta(seconds=5)
 RETRY_MOST: Final = timedelta(minutes=30)
 #: So long before a hold runs out it is captured for what the session came to so far.
 CAPTURE_AHEAD: Final = timedelta(hours=6)
-#: Tries of a capture that the provider refuses while the hold stands.
+#: Refusals of a capture, or of giving back, while the hold stands. Tries that nobody answered are none.
 MAX_REFUSALS: Final = 5
 #: How far ahead the running cost is looked at: two looks.
 AHEAD: Final = 2 * LOOK_EVERY
@@ -191,6 +193,16 @@ class Intent(Struct, frozen=True, kw_only=True):
         return None if said is None else int(said)
 
     @property
+    def at_once(self) -> bool:
+        """Whether the money is taken as soon as somebody pays; else it is held first."""
+        return self.purpose is not Purpose.SESSION
+
+    @property
+    def may_be_paid_late(self) -> bool:
+        """Whether somebody may have paid while the page was closed: what was taken there then is theirs, and counts."""
+        return self.at_once and self.state in CLOSED
+
+    @property
     def held(self) -> Money:
         """What is held, or asked for while nothing is."""
         return Money(amount=self.authorised_amount or self.hold_amount, currency=self.currency)
@@ -207,6 +219,8 @@ class Call(Struct, frozen=True, kw_only=True):
     amount: int
     state: str
     tries: int
+    #: Tries that the provider refused, after which the call was made again.
+    refusals: int
     asked_by: str | None
     said: str | None
     reason: str | None
@@ -214,6 +228,8 @@ class Call(Struct, frozen=True, kw_only=True):
     asked_at: datetime
     ended_at: datetime | None
     next_at: datetime
+    #: Since when it has its key, if that is not its first.
+    keyed_at: datetime | None = None
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -251,6 +267,15 @@ def settled_by(call: Call, hold: Hold) -> bool:
             return any(each.ours == call.call_id.hex and each.status != "failed" for each in hold.refunds)
         case _:
             return False
+
+
+def goes_on(call: Call, *, reads_back: bool) -> bool:
+    """Whether a call is still made, under another key, once its first may be forgotten. For a hold or a raise nobody
+    waits any more. What takes money or gives it back is to be done however late, if surely nothing came of it yet: it
+    was never made, or the hold, which was just read (`reads_back`), shows nothing of it."""
+    if call.kind in (CallKind.HOLD, CallKind.INCREMENT):
+        return False
+    return not call.tries or (reads_back and call.kind is not CallKind.CHARGE)
 
 
 def is_gone(hold: Hold) -> bool:

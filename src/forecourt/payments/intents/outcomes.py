@@ -219,7 +219,7 @@ class Turn:
     async def captured(self, hold: Hold) -> None:
         """The money was taken: state and posting together, once."""
         intent = self.intent
-        if intent.state in FINAL:
+        if intent.state in FINAL and not intent.may_be_paid_late:
             return
         held = max(intent.authorised_amount, hold.authorised, hold.captured)
         await self.change(

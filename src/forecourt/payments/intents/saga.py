@@ -41,6 +41,7 @@ from forecourt.payments.intents.model import (
     PaymentUnknown,
     Purpose,
     State,
+    goes_on,
     is_gone,
     retry_after,
     settled_by,
@@ -143,23 +144,38 @@ class Saga:
         try:
             answered = await self._known(psp, intent, call) if call.tries else None
             if answered is None and call.asked_at + psp.key_life < now:
-                answered = _given_up(psp, call)
+                if goes_on(call, reads_back=psp.reads_back):
+                    call = await self._keyed_anew(psp, intent, call, now + retry_after(tries))
+                else:
+                    answered = _given_up(psp, call)
             answered = answered or await self._made(psp, intent, call)
         except Declined as fault:
             answered = Answered(declined=fault.detail, confirm=fault.why is Decline.CONFIRM)
         except ProviderAway as fault:
             if fault.answered:
                 async with self._tenants.tenant(intent.tenant_id) as conn:
-                    await store.renew_key(conn, intent.tenant_id, call.call_id, now + retry_after(tries))
+                    await store.renew_key(conn, intent.tenant_id, call, now, now + retry_after(tries))
             log.info(
                 "a call of a payment is not known yet", intent=str(intent.intent_id), call=call.kind.value, tries=tries,
                 why=fault.code,
             )  # fmt: skip
             return False
         except ProviderRefused as fault:
-            return await self._look_into(psp, intent, call, fault.detail, tries)
+            return await self._look_into(psp, intent, call, fault.detail)
         await self._keep(intent, call, answered)
         return True
+
+    async def _keyed_anew(self, psp: Psp, intent: Intent, call: Call, next_at: datetime) -> Call:
+        """A call under a key that the provider can't have forgotten. Who does so at once with somebody else has the
+        same key."""
+        now = self._clock.now()
+        if (call.keyed_at or call.asked_at) + psp.key_life >= now:
+            return call
+        async with self._tenants.tenant(intent.tenant_id) as conn:
+            await store.renew_key(conn, intent.tenant_id, call, now, next_at)
+            held = await store.find_call(conn, intent.tenant_id, call.call_id)
+        assert held is not None, "calls stay"
+        return held
 
     async def _known(self, psp: Psp, intent: Intent, call: Call) -> Answered | None:
         """What came of a try before, as the provider knows it; None where nothing did."""
@@ -174,6 +190,8 @@ class Saga:
         if intent.reference is None:
             return None
         hold = await psp.get(intent.reference)
+        if call.kind is CallKind.CANCEL and intent.at_once and hold.state is HoldState.CAPTURED:
+            return Answered(hold=hold)
         if settled_by(call, hold):
             back = next((each for each in hold.refunds if each.ours == call.call_id.hex), None)
             return Answered(hold=hold, refund=back)
@@ -181,7 +199,7 @@ class Saga:
             return Answered(hold=hold, gone=True, refused=hold.reason or "The hold has run out.")
         return None
 
-    async def _look_into(self, psp: Psp, intent: Intent, call: Call, said: str, tries: int) -> bool:
+    async def _look_into(self, psp: Psp, intent: Intent, call: Call, said: str) -> bool:
         """The provider refused: whether that is because it was done already, or the hold is another or no more."""
         try:
             answered = await self._known(psp, intent, call)
@@ -195,13 +213,13 @@ class Saga:
             # Somebody paid on the page meanwhile: what was asked of the page is asked of the hold.
             async with self.turn(intent.tenant_id, intent.intent_id) as turn:
                 await turn.change({"reference": hold.reference})
-                await store.renew_key(turn.conn, intent.tenant_id, call.call_id, turn.now)
+                await store.renew_key(turn.conn, intent.tenant_id, call, turn.now, turn.now)
             return True
-        patient = call.kind in (CallKind.CAPTURE, CallKind.CANCEL) and tries < MAX_REFUSALS
-        if patient:
+        refusals = call.refusals + 1
+        if call.kind in (CallKind.CAPTURE, CallKind.CANCEL) and refusals < MAX_REFUSALS:
             async with self._tenants.tenant(intent.tenant_id) as conn:
-                at = self._clock.now() + retry_after(tries)
-                await store.renew_key(conn, intent.tenant_id, call.call_id, at)
+                now = self._clock.now()
+                await store.renew_key(conn, intent.tenant_id, call, now, now + retry_after(refusals), refused=True)
             return False
         await self._keep(intent, call, Answered(refused=said))
         return True
@@ -247,7 +265,7 @@ class Saga:
 
     async def read(self, intent: Intent) -> bool:
         """Asks the provider how a payment stands; whether that changed something."""
-        if intent.reference is None or intent.state in FINAL - TAKEN:
+        if intent.reference is None or (intent.state in FINAL - TAKEN and not intent.may_be_paid_late):
             return False
         psp = await self._providers.of_intent(intent)
         try:
@@ -264,6 +282,8 @@ class Saga:
                 patience = READER_WAIT if at_reader else ABANDONED_AFTER
                 if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + patience <= turn.now:
                     await turn.release(State.ABANDONED, READER_LEFT if at_reader else NEVER_PAID)
+            elif turn.intent.may_be_paid_late and hold.state is HoldState.CAPTURED:
+                await turn.captured(hold)
             elif state in TAKEN and hold.state is HoldState.FAILED:
                 await turn.capture_lost(hold.reason)
             elif state in TAKEN:
@@ -325,7 +345,6 @@ async def _seen(psp: Psp, intent: Intent, reference: str) -> Hold:
 
 def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
     """A hold as the port has it."""
-    whole = intent.purpose is not Purpose.SESSION
     return HoldAsked(
         intent=intent.intent_id.hex,
         call=call.call_id.hex,
@@ -338,7 +357,7 @@ def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
         email=intent.email,
         save=bool(intent.hold_said.get("save")),
         customer=intent.payer if intent.method in (Method.WALLET, Method.INVOICE) else intent.customer,
-        at_once=at_once or whole,
+        at_once=at_once or intent.at_once,
     )
 
 

@@ -241,7 +241,10 @@ class Payments:
 
     async def returned(self, tenant_id: int, intent_id: UUID) -> Intent:
         """The driver came back from the page: how the payment stands, as the provider says it now."""
-        return await self.saga.drive(tenant_id, intent_id)
+        intent = await self.saga.drive(tenant_id, intent_id)
+        if intent.may_be_paid_late and await self.saga.read(intent):
+            return await self.saga.drive(tenant_id, intent_id)
+        return intent
 
     async def abandon(self, tenant_id: int, intent_id: UUID) -> Intent:
         """The driver changed his mind before a session began: the hold, or the page, is given back, at once or as soon

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from forecourt.payments.intents.model import Call, CallKind, Method, State
+from forecourt.payments.intents.model import PAGE_LIFE, Call, CallKind, Method, State
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.psp.words import Hold, HoldState, Refund
 from forecourt.sessions.told import limits
@@ -33,7 +33,7 @@ async def settle(turn: Turn, call: Call, answered: Answered, why: str | None) ->
         case CallKind.CHARGE:
             await _charged(turn, call, answered.hold, why)
         case CallKind.CANCEL:
-            await _cancelled(turn, why)
+            await _cancelled(turn, answered.hold, why)
         case CallKind.INCREMENT:
             await _incremented(turn, call, answered.hold, why)
         case CallKind.REFUND if why is not None:
@@ -45,6 +45,9 @@ async def settle(turn: Turn, call: Call, answered: Answered, why: str | None) ->
 async def _held(turn: Turn, call: Call, answered: Answered, why: str | None) -> None:
     intent = turn.intent
     there = intent.session_id is None and intent.contract_key is None
+    if answered.hold is not None and intent.session_id is None and call.asked_at + PAGE_LIFE < turn.now:
+        # Nobody waits for it any more: what is held goes back.
+        await turn.change({"ends_as": State.ABANDONED})
     if turn.given_up and (why is not None or answered.hold is None):
         await turn.end(State.ABANDONED, why)
     elif answered.confirm and intent.method is Method.SAVED and there:
@@ -84,8 +87,11 @@ async def _incremented(turn: Turn, call: Call, hold: Hold | None, why: str | Non
             await limits.raise_cost(turn.conn, turn.intent.tenant_id, turn.intent.token_uid, turn.intent.held)
 
 
-async def _cancelled(turn: Turn, why: str | None) -> None:
-    """The hold was given back, or will run out by itself."""
+async def _cancelled(turn: Turn, hold: Hold | None, why: str | None) -> None:
+    """The hold was given back, or will run out by itself; or somebody paid before the page was closed."""
+    if hold is not None and hold.state is HoldState.CAPTURED:
+        await turn.captured(hold)
+        return
     if why is not None:
         await turn.step("release_refused", detail=why)
     await turn.end(turn.intent.ends_as or State.RELEASED, turn.intent.reason)

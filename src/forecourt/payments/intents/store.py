@@ -36,8 +36,8 @@ _FROM: Final = """
     WHERE i.tenant_id = %(tenant_id)s
     """
 _CALL: Final = (
-    "call_id, number, intent_id, kind, key, amount, state, tries, asked_by, said, reason, reference, asked_at,"
-    " ended_at, next_at"
+    "call_id, number, intent_id, kind, key, amount, state, tries, refusals, asked_by, said, reason, reference,"
+    " asked_at, ended_at, next_at, keyed_at"
 )
 #: Columns that a change may name.
 CHANGEABLE: Final = frozenset(
@@ -323,13 +323,24 @@ async def note_try(conn: Connection, tenant_id: int, call_id: UUID, next_at: dat
     return int(row[0])
 
 
-async def renew_key(conn: Connection, tenant_id: int, call_id: UUID, next_at: datetime) -> None:
-    """Another key: under the last one the provider will only say again that it failed."""
+async def renew_key(
+    conn: Connection, tenant_id: int, call: Call, at: datetime, next_at: datetime, *, refused: bool = False
+) -> None:
+    """Another key than this call has, unless somebody gave it one already: under the last one the provider will only
+    say again that it failed, or that it refused, which is counted; or it may have forgotten it."""
     await conn.execute(
-        "UPDATE payment_calls SET key = 'forecourt-' || replace(call_id::text, '-', '') || '-' || tries, next_at = %s"
-        " WHERE tenant_id = %s AND call_id = %s AND state = 'open'",
-        (next_at, tenant_id, call_id),
-    )
+        """
+        UPDATE payment_calls SET key = fresh || CASE key WHEN fresh THEN 'b' ELSE '' END, keyed_at = %(at)s,
+            next_at = %(next_at)s, refusals = refusals + %(refused)s
+        FROM (SELECT 'forecourt-' || replace(call_id::text, '-', '') || '-' || tries AS fresh
+            FROM payment_calls WHERE tenant_id = %(tenant)s AND call_id = %(call)s) AS named
+        WHERE tenant_id = %(tenant)s AND call_id = %(call)s AND state = 'open' AND key = %(key)s
+        """,
+        {
+            "tenant": tenant_id, "call": call.call_id, "key": call.key, "at": at, "next_at": next_at,
+            "refused": int(refused),
+        },
+    )  # fmt: skip
 
 
 async def hasten_calls(conn: Connection, tenant_id: int, intent_id: UUID, at: datetime) -> None:

@@ -215,7 +215,10 @@ def hold_of(payment: str, told: Sequence[Told]) -> Hold | None:
     done = [each for each in told if each.good]
     authorised = max([made.amount, *(each.amount for each in done if each.kind == ADJUSTED)])
     lost = [each for each in told if each.kind == CAPTURE_FAILED]
-    taken = authorised if made.at_once else sum(each.amount for each in done if each.kind == CAPTURE)
+    # What is taken at once is taken, unless it was given back before.
+    back = any(each.kind in CANCELLED for each in done)
+    at_once = made.at_once and not back
+    taken = authorised if at_once else sum(each.amount for each in done if each.kind == CAPTURE)
     captured = max(taken - sum(each.amount for each in lost), 0)
     state = _state(done, taken, captured)
     refunds = _refunds(told)

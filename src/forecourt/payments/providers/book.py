@@ -6,7 +6,7 @@ fleet owes are read from the journal; what was captured and isn't posted yet cou
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -31,6 +31,8 @@ Connection = AsyncConnection[Any]
 LEAST_PART: Final = 5
 #: What is left where there is no limit, in minor units.
 UNLIMITED: Final = 10**12
+#: Holds stay with their keys, so that an answer which was lost is found however late.
+FOR_EVER: Final = timedelta(days=36_500)
 
 
 class BookKind(StrEnum):
@@ -56,6 +58,8 @@ _COLUMNS: Final = "reference, intent, payer, currency, state, authorised, captur
 
 class Book(Unable):
     """The wallets, or the invoiced accounts, of one organisation. `HoldAsked.customer` is who pays."""
+
+    key_life = FOR_EVER
 
     def __init__(self, tenants: Pool, tenant_id: int, kind: BookKind, clock: Clock) -> None:
         self._tenants = tenants

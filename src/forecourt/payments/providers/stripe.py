@@ -167,14 +167,13 @@ class Stripe:
     async def get(self, reference: str) -> Hold:
         if reference.startswith(PAGE_PREFIX):
             sessions = self._stripe.v1.checkout.sessions
-            return of_page(await self._ask(sessions.retrieve_async(reference, {"expand": _WITH_PAGE})))
+            return of_page(await self._ask(sessions.retrieve_async(reference, {"expand": _WITH_PAGE}), moves=True))
         intents = self._stripe.v1.payment_intents
-        hold = of_intent(await self._ask(intents.retrieve_async(reference, {"expand": _WITH})))
+        hold = of_intent(await self._ask(intents.retrieve_async(reference, {"expand": _WITH}), moves=True))
         if hold.state is not HoldState.CAPTURED:
             return hold
-        made = await self._ask(
-            self._stripe.v1.refunds.list_async({"payment_intent": reference, "limit": LOOKED_THROUGH})
-        )
+        params: Any = {"payment_intent": reference, "limit": LOOKED_THROUGH}
+        made = await self._ask(self._stripe.v1.refunds.list_async(params), moves=True)
         refunds = tuple(refund(each) for each in made.data)
         # A charge counts what was held and not taken as refunded as well.
         back = sum(each.amount for each in refunds if each.status in _GIVEN_BACK)
@@ -183,29 +182,30 @@ class Stripe:
 
     async def _disputes(self, reference: str) -> tuple[Dispute, ...]:
         params: Any = {"payment_intent": reference, "limit": LOOKED_THROUGH}
-        found: Any = await self._ask(self._stripe.v1.disputes.list_async(params))
+        found: Any = await self._ask(self._stripe.v1.disputes.list_async(params), moves=True)
         return tuple(dispute(each) for each in found.data)
 
     async def increment(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents
         raised = intents.increment_authorization_async(reference, {"amount": amount, "expand": _WITH}, keyed(key))
-        return of_intent(await self._ask(raised))
+        return of_intent(await self._ask(raised, moves=True))
 
     async def capture(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents
         params: Any = {"amount_to_capture": amount, "expand": _WITH}
-        return of_intent(await self._ask(intents.capture_async(reference, params, keyed(key))))
+        return of_intent(await self._ask(intents.capture_async(reference, params, keyed(key)), moves=True))
 
     async def cancel(self, reference: str, key: str) -> Hold:
         if reference.startswith(PAGE_PREFIX):
             sessions = self._stripe.v1.checkout.sessions
-            return of_page(await self._ask(sessions.expire_async(reference, {"expand": _WITH_PAGE}, keyed(key))))
+            closed = sessions.expire_async(reference, {"expand": _WITH_PAGE}, keyed(key))
+            return of_page(await self._ask(closed, moves=True))
         intents = self._stripe.v1.payment_intents
-        return of_intent(await self._ask(intents.cancel_async(reference, {"expand": _WITH}, keyed(key))))
+        return of_intent(await self._ask(intents.cancel_async(reference, {"expand": _WITH}, keyed(key)), moves=True))
 
     async def refund(self, reference: str, amount: int, key: str, ours: str) -> Refund:
         params: Any = {"payment_intent": reference, "amount": amount, "metadata": {OUR_CALL: ours}}
-        return refund(await self._ask(self._stripe.v1.refunds.create_async(params, keyed(key))))
+        return refund(await self._ask(self._stripe.v1.refunds.create_async(params, keyed(key)), moves=True))
 
     async def save_method(self, asked: MethodAsked, key: str) -> Page:
         params: dict[str, Any] = {
@@ -257,7 +257,7 @@ class Stripe:
             "confirm": True,
         }
         created = self._stripe.v1.payment_intents.create_async(params, keyed(key))  # type: ignore[arg-type]
-        return of_intent(await self._ask(created))
+        return of_intent(await self._ask(created, moves=asked.at_once))
 
     async def reader_pay(self, asked: HoldAsked, reader: str, key: str) -> Hold:
         params: dict[str, Any] = {
@@ -278,7 +278,7 @@ class Stripe:
         return made
 
     async def find_at(self, call: str, reader: str) -> Hold | None:
-        made: Any = await self._ask(self._readers.retrieve_async(reader, {"expand": _WITH_ASKED}))
+        made: Any = await self._ask(self._readers.retrieve_async(reader, {"expand": _WITH_ASKED}), moves=True)
         intent = asked_at(made)
         return None if metadata(intent).get(OUR_CALL) != call else at_reader(of_intent(intent), made)
 
@@ -286,7 +286,7 @@ class Stripe:
         hold = await self.get(reference)
         if hold.state is not HoldState.OPEN:
             return hold
-        hold = at_reader(hold, await self._ask(self._readers.retrieve_async(reader)))
+        hold = at_reader(hold, await self._ask(self._readers.retrieve_async(reader), moves=True))
         # What the reader is done with may have been paid between the two looks.
         now = hold if hold.state is HoldState.OPEN else await self.get(reference)
         return now if now.state is not HoldState.OPEN else hold
@@ -304,7 +304,7 @@ class Stripe:
 
     async def find(self, call: str, customer: str) -> Hold | None:
         params: Any = {"customer": customer, "limit": LOOKED_THROUGH, "expand": [f"data.{each}" for each in _WITH]}
-        found: Any = await self._ask(self._stripe.v1.payment_intents.list_async(params))
+        found: Any = await self._ask(self._stripe.v1.payment_intents.list_async(params), moves=True)
         hold = next((of_intent(each) for each in found.data if metadata(each).get(OUR_CALL) == call), None)
         # Nobody is there to try another card.
         return replace(hold, state=HoldState.FAILED) if hold is not None and hold.state is HoldState.OPEN else hold
@@ -352,7 +352,7 @@ class Stripe:
             "destination": host,
             "metadata": {OUR_CALL: ours},
         }
-        made: Any = await self._ask(self._stripe.v1.transfers.create_async(params, keyed(key)))
+        made: Any = await self._ask(self._stripe.v1.transfers.create_async(params, keyed(key)), moves=True)
         return Sent(reference=made.id, amount=money(made), status="succeeded")
 
     async def find_transfer(self, host: str, ours: str, since: datetime) -> Sent | None:
@@ -361,14 +361,14 @@ class Stripe:
             "created": {"gte": int(since.timestamp()) - MAX_HOOK_AGE_S},
             "limit": LOOKED_THROUGH,
         }
-        found: Any = await self._ask(self._stripe.v1.transfers.list_async(params))  # type: ignore[arg-type]
+        found: Any = await self._ask(self._stripe.v1.transfers.list_async(params), moves=True)  # type: ignore[arg-type]
         made = next((each for each in found.data if metadata(each).get(OUR_CALL) == ours), None)
         return None if made is None else Sent(reference=made.id, amount=money(made), status="succeeded")
 
     async def payout(self, amount: Money, key: str, ours: str, host: str | None = None) -> Sent:
         params: Any = {"amount": amount.amount, "currency": amount.currency.lower(), "metadata": {OUR_CALL: ours}}
         options = keyed(key) | ({"stripe_account": host} if host else {})
-        made: Any = await self._ask(self._stripe.v1.payouts.create_async(params, options))
+        made: Any = await self._ask(self._stripe.v1.payouts.create_async(params, options), moves=True)
         return Sent(reference=made.id, amount=money(made), status=str(made.status), arrives_at=at(made.arrival_date))
 
     async def list_movements(self, since: datetime, until: datetime, after: str | None = None) -> Movements:
@@ -400,9 +400,10 @@ class Stripe:
             raise HookRefused
         return [notice(event)]
 
-    async def _ask(self, call: Awaitable[Any]) -> Any:
-        """One call within its deadline, its failures in our words."""
-        with in_our_words():
+    async def _ask(self, call: Awaitable[Any], *, moves: bool = False) -> Any:
+        """One call within its deadline, its failures in our words. `moves`: it moves money, or asks what came of that,
+        and waits as long as our key is not let in."""
+        with in_our_words(moves=moves):
             async with asyncio.timeout(self._deadline_s):
                 return await call
 

@@ -16,6 +16,9 @@ from forecourt.payments.psp.errors import (
 
 #: HTTP statuses by which Stripe says to come again: nothing is kept under the key.
 _BUSY: Final = (409, 429)
+#: The key is not let in, now: it may be wrong, or changed. An account of somebody else is closed to any key.
+_SHUT: Final = (401, 403)
+_NOT_OURS: Final = "account_invalid"
 #: Why a reader asks for nothing.
 _READER: Final = {
     "terminal_reader_offline": READER_OFFLINE,
@@ -35,8 +38,9 @@ def why_of(*codes: Any) -> Decline:
 
 
 @contextmanager
-def in_our_words() -> Iterator[None]:
-    """Turns Stripe's errors into the port's."""
+def in_our_words(*, moves: bool) -> Iterator[None]:
+    """Turns Stripe's errors into the port's. `moves`: it moves money, or asks what came of that, so a refusal to let us
+    in says nothing of it."""
     import stripe
 
     try:
@@ -54,7 +58,7 @@ def in_our_words() -> Iterator[None]:
         status, code = fault.http_status or 500, _code(fault)
         if code in _READER:
             raise ReaderAway(_READER[code]) from fault
-        if status in _BUSY:
+        if status in _BUSY or (moves and status in _SHUT and code != _NOT_OURS):
             raise ProviderAway from fault
         if status >= 500:
             raise ProviderAway(answered=True) from fault

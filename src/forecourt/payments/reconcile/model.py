@@ -109,6 +109,7 @@ class Differs(StrEnum):
     UNPOSTED = "unposted"
     BANK_UNKNOWN = "bank_unknown"
     BANK_AMOUNT = "bank_amount"
+    BANK_TWICE = "bank_twice"
     BANK_MISSING = "bank_missing"
 
 
@@ -168,6 +169,13 @@ EXPLAINED: Final[Mapping[Differs, tuple[str, str]]] = {
     Differs.BANK_AMOUNT: (
         mark("The bank booked another amount than the payout says."),
         mark("Ask the bank: it may have kept a charge."),
+    ),
+    Differs.BANK_TWICE: (
+        mark("The bank carried out a payout once more, or sent it back once more, than the journal knows."),
+        mark(
+            "See whether its file was given to the bank twice. If so, ask the bank to call the second payment back, and"
+            " the host to return it. What comes back is matched with it."
+        ),
     ),
     Differs.BANK_MISSING: (
         mark("A payout is days old, and the bank has not booked it."),

@@ -1,7 +1,7 @@
 """The verbs of reconciliation: take what a provider says, settle, compare; read what a bank says."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
@@ -18,7 +18,9 @@ from forecourt.payments.hosts.payouts import bounce, take_back
 from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts
-from forecourt.payments.hosts.store.hosts import time_zone
+from forecourt.payments.hosts.store.hosts import hold_hosts, time_zone
+from forecourt.payments.hosts.store.lines import hosts_of_shares, list_given_up
+from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_intent
 from forecourt.payments.ledger import entries
@@ -54,6 +56,8 @@ LOOK_BACK: Final = timedelta(days=14)
 #: Pages of movements that one night reads.
 MAX_PAGES: Final = 2_000
 AT_ONCE: Final = 500
+#: How long ago a debt may have been written off whose host's share is still looked for.
+GIVEN_UP_WITHIN: Final = timedelta(days=40)
 #: Between the provider's word and the bank's line.
 BANK_DAYS: Final = timedelta(days=5)
 #: The "account" of what the bank differs in.
@@ -96,6 +100,8 @@ class Reconciler:
                 continue
             with apart("an account was not compared", tenant=tenant_id, account=account):
                 await self.compare(tenant_id, account, provider.told_within)
+        with apart("what was given up was not looked at", tenant=tenant_id):
+            await self.follow_given_up(tenant_id)
         with apart("the bank was not compared", tenant=tenant_id):
             await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:
@@ -127,8 +133,11 @@ class Reconciler:
         """Whether there may be more. What can't be posted joins what failed, is listed as a difference, and is tried
         again the next night."""
         async with self._pool.tenant(tenant_id) as conn:
-            rows = await store.list_to_post(conn, tenant_id, account, AT_ONCE, but=failed)
-            await hold(conn, tenant_id, [followed for row in rows if (followed := _followed(row)) is not None])
+            seen = await store.list_to_post(conn, tenant_id, account, AT_ONCE, but=failed)
+            # Payments, then their hosts, then movements: in the order in which all others hold them.
+            held = await hold(conn, tenant_id, [followed for row in seen if (followed := _followed(row)) is not None])
+            await hold_hosts(conn, tenant_id, await _hosts_of(conn, tenant_id, seen, held))
+            rows = await store.hold_to_post(conn, tenant_id, account, [row.reference for row in seen])
             posted: list[str] = []
             for row in rows:
                 with apart("a movement was not posted", tenant=tenant_id, account=account, movement=row.reference):
@@ -137,7 +146,7 @@ class Reconciler:
                     posted.append(row.reference)
             await store.set_posted(conn, tenant_id, account, posted, self._clock.now())
         failed += [row.reference for row in rows if row.reference not in set(posted)]
-        return len(rows) == AT_ONCE
+        return len(seen) == AT_ONCE
 
     async def _post(self, conn: Connection, tenant_id: int, account: str, row: MovementRow) -> None:
         for entry in told_by(account, row):
@@ -174,6 +183,15 @@ class Reconciler:
             await follow(conn, tenant_id, row.intent, self._clock.now(), settled=True)
             await store.set_settled(conn, tenant_id, account, row.reference, self._clock.now())
 
+    async def follow_given_up(self, tenant_id: int) -> None:
+        """Hosts are owed their share of what was paid of a debt whose rest was written off since."""
+        async with self._pool.tenant(tenant_id) as conn:
+            found = await list_given_up(conn, tenant_id, self._clock.now() - GIVEN_UP_WITHIN, AT_ONCE)
+        for intent in found:
+            with apart("a host got no share of what was given up in part", tenant=tenant_id, intent=intent):
+                async with self._pool.tenant(tenant_id) as conn:
+                    await follow(conn, tenant_id, intent, self._clock.now(), settled=False)
+
     async def compare(self, tenant_id: int, account: str, told_within: timedelta) -> list[Difference]:
         """Holds what was read of an account against the journal; what was found."""
         now = self._clock.now()
@@ -208,6 +226,8 @@ class Reconciler:
             new = sum([await store.insert_line(conn, tenant_id, line, self._clock.now()) for line in lines])
             # Payouts before what came back of them.
             rows = await store.list_lines(conn, tenant_id, matched=False, order="oldest", limit=camt.MAX_LINES)
+            named = [number for row in rows if (number := payout_of(row.end_to_end or "")) is not None]
+            await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, named, []))
             for row in sorted(rows, key=lambda row: (row.booked_on, row.returned)):
                 await self._match(conn, tenant_id, row)
             matched = await store.count_matched(conn, tenant_id, {line.reference for line in lines})
@@ -228,15 +248,8 @@ class Reconciler:
         """Says what a line is, if that can be told for certain."""
         number = payout_of(row.end_to_end or "")
         payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
-        if payout is not None and payout.way == "sepa" and abs(row.amount) == payout.amount:
-            if row.amount < 0:
-                await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on)
-                await store.match_line(conn, tenant_id, row.line_id, "payout", str(number))
-            else:
-                if payout.state == "paid":
-                    reason = row.return_reason or row.text or "the bank sent it back"
-                    await bounce(conn, tenant_id, payout.payout_id, reason[:300], self._clock.now())
-                await store.match_line(conn, tenant_id, row.line_id, "return", str(number))
+        if payout is not None and _is_of(row, payout):
+            await self._match_payout(conn, tenant_id, row, payout)
             return
         if row.amount < 0 and number is None:
             file_id = await store.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
@@ -255,6 +268,24 @@ class Reconciler:
         if key is not None:
             await store.match_line(conn, tenant_id, row.line_id, "settlement", key)
 
+    async def _match_payout(self, conn: Connection, tenant_id: int, row: BankLineRow, payout: PayoutRow) -> None:
+        """A payout goes once, and comes back once; of one that went twice the first that comes back is the second.
+        A line that says more than that stays without a match, and is a difference."""
+        about = str(payout.payout_id)
+        if row.amount < 0:
+            if await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on):
+                await store.match_line(conn, tenant_id, row.line_id, "payout", about)
+            return
+        second = await store.find_second(conn, tenant_id, row)
+        if second is not None:
+            await store.match_line(conn, tenant_id, second, "return", about)
+        elif payout.state == "paid":
+            reason = row.return_reason or row.text or "the bank sent it back"
+            await bounce(conn, tenant_id, payout.payout_id, reason[:300], self._clock.now())
+        elif await store.came_back(conn, tenant_id, about):
+            return
+        await store.match_line(conn, tenant_id, row.line_id, "return", about)
+
     async def compare_bank(self, tenant_id: int) -> list[Difference]:
         """What the bank booked and belongs to nothing, and payouts that it did not book; what was found."""
         now = self._clock.now()
@@ -262,7 +293,7 @@ class Reconciler:
             if not await store.read_any(conn, tenant_id):
                 return []
             rows = await store.list_lines(conn, tenant_id, matched=False, limit=MAX_COMPARED)
-            found = [_of_line(row, await self._payout_of(conn, tenant_id, row)) for row in rows]
+            found = [await self._of_line(conn, tenant_id, row) for row in rows]
             late = now.date() - BANK_DAYS
             for number, amount, currency, made_at in await store.list_unbooked(conn, tenant_id, late):
                 found.append(
@@ -274,15 +305,27 @@ class Reconciler:
             kinds = [
                 Differs.BANK_UNKNOWN.value,
                 Differs.BANK_AMOUNT.value,
+                Differs.BANK_TWICE.value,
                 Differs.BANK_MISSING.value,
             ]
             await store.put_differences(conn, tenant_id, BANK, found, now, BEGINNING, kinds)
         return found
 
-    async def _payout_of(self, conn: Connection, tenant_id: int, row: BankLineRow) -> int | None:
+    async def _of_line(self, conn: Connection, tenant_id: int, row: BankLineRow) -> Difference:
+        """How a line that belongs to nothing differs from what it names, if it names something."""
         number = payout_of(row.end_to_end or "")
         payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
-        return None if payout is None else -payout.amount
+        kind, booked = Differs.BANK_UNKNOWN, None
+        if payout is not None:
+            again = _is_of(row, payout)
+            kind, booked = (Differs.BANK_TWICE, row.amount) if again else (Differs.BANK_AMOUNT, -payout.amount)
+        elif row.amount < 0 and await store.names_file(conn, tenant_id, -row.amount, row.currency, row.text):
+            kind, booked = Differs.BANK_TWICE, row.amount
+        return Difference(
+            kind=kind, about=_about(row), at=datetime.combine(row.booked_on, time(), UTC), reference=row.reference,
+            said=row.amount, said_currency=row.currency, booked=booked,
+            booked_currency=None if booked is None else row.currency,
+        )  # fmt: skip
 
     async def assign(self, conn: Connection, actor: Actor, line_id: int, fleet: str) -> BankLineRow:
         """Says that a fleet paid what the bank booked. Raises BankLineUnknown, BankLineMatched."""
@@ -320,6 +363,13 @@ class Reconciler:
 def _followed(row: MovementRow) -> str | None:
     """The payment whose share goes with a movement, if one does."""
     return row.intent if row.kind in DISPUTES | DISPUTES_WON else None
+
+
+async def _hosts_of(conn: Connection, tenant_id: int, rows: list[MovementRow], intents: Collection[str]) -> list[int]:
+    """The hosts of whom something may go back with movements: with a transfer, or with these payments."""
+    sent = [row.source for row in rows if row.kind in TRANSFERS and row.source is not None]
+    of_shares = await hosts_of_shares(conn, tenant_id, intents)
+    return [*of_shares, *await payouts.hosts_of(conn, tenant_id, [], sent)]
 
 
 async def _is_ours(conn: Connection, tenant_id: int, intent: str) -> bool:
@@ -367,9 +417,6 @@ def _about(row: BankLineRow) -> str:
     return f"bank:{row.reference}"
 
 
-def _of_line(row: BankLineRow, of_payout: int | None) -> Difference:
-    return Difference(
-        kind=Differs.BANK_UNKNOWN if of_payout is None else Differs.BANK_AMOUNT, about=_about(row),
-        at=datetime.combine(row.booked_on, time(), UTC), reference=row.reference, said=row.amount,
-        said_currency=row.currency, booked=of_payout, booked_currency=None if of_payout is None else row.currency,
-    )  # fmt: skip
+def _is_of(row: BankLineRow, payout: PayoutRow) -> bool:
+    """Whether a line of the bank that names a payout is of its amount, there or back."""
+    return payout.way == "sepa" and (abs(row.amount), row.currency) == (payout.amount, payout.currency)

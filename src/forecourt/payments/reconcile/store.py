@@ -138,12 +138,24 @@ async def name_intents(conn: Connection, tenant_id: int, account: str) -> None:
 async def list_to_post(
     conn: Connection, tenant_id: int, account: str, limit: int, *, but: Sequence[str] = ()
 ) -> list[MovementRow]:
-    """Movements that the journal has not taken yet, but these, the oldest first; held until the transaction ends."""
+    """Movements that the journal has not taken yet, but these, the oldest first."""
     cursor = conn.cursor(row_factory=class_row(MovementRow))
     await cursor.execute(
         f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND posted_at IS NULL"
-        " AND reference <> ALL(%s) ORDER BY at, reference LIMIT %s FOR UPDATE",
+        " AND reference <> ALL(%s) ORDER BY at, reference LIMIT %s",
         (tenant_id, account, list(but), limit),
+    )
+    return await cursor.fetchall()
+
+
+async def hold_to_post(conn: Connection, tenant_id: int, account: str, references: Sequence[str]) -> list[MovementRow]:
+    """Those of these movements that the journal has not taken yet, the oldest first; held until the transaction
+    ends."""
+    cursor = conn.cursor(row_factory=class_row(MovementRow))
+    await cursor.execute(
+        f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND posted_at IS NULL"
+        " AND reference = ANY(%s) ORDER BY at, reference FOR UPDATE",
+        (tenant_id, account, list(references)),
     )
     return await cursor.fetchall()
 
@@ -160,11 +172,14 @@ async def list_to_settle(
     conn: Connection, tenant_id: int, account: str, now: datetime, kinds: Sequence[str], limit: int, *,
     but: Sequence[str] = (),
 ) -> list[MovementRow]:  # fmt: skip
-    """Charges whose money is ours to use now, and of which hosts are not owed their share yet; but these."""
+    """Charges whose money is ours to use now, and of which hosts are not owed their share yet; but these. One that the
+    journal knows nothing of yet, as its capture's answer was lost, waits until it does."""
     cursor = conn.cursor(row_factory=class_row(MovementRow))
     await cursor.execute(
-        f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND settled_at IS NULL"
+        f"SELECT {_MOVEMENT} FROM provider_movements m WHERE tenant_id = %s AND account = %s AND settled_at IS NULL"
         " AND available_at <= %s AND kind = ANY(%s) AND intent IS NOT NULL AND reference <> ALL(%s)"
+        " AND EXISTS (SELECT FROM journal j WHERE j.tenant_id = m.tenant_id AND j.intent = m.intent"
+        "  AND j.kind IN ('capture', 'top_up', 'debt_paid'))"
         " ORDER BY available_at, reference LIMIT %s",
         (tenant_id, account, now, list(kinds), list(but), limit),
     )
@@ -441,6 +456,41 @@ async def find_file_of(conn: Connection, tenant_id: int, total: int, currency: s
         )
     ).fetchone()
     return None if row is None else int(row[0])
+
+
+async def names_file(conn: Connection, tenant_id: int, total: int, currency: str, text: str) -> bool:
+    """Whether a line names a file for the bank, and is of its sum."""
+    cursor = await conn.execute(
+        "SELECT FROM payout_files WHERE tenant_id = %s AND total = %s AND currency = %s"
+        " AND position(message IN %s) > 0 LIMIT 1",
+        (tenant_id, total, currency, text),
+    )
+    return await cursor.fetchone() is not None
+
+
+async def find_second(conn: Connection, tenant_id: int, back: BankLineRow) -> int | None:
+    """The line by which the bank carried a payout out once more, with no match yet, of which this came back."""
+    row = await (
+        await conn.execute(
+            "SELECT line_id FROM bank_lines WHERE tenant_id = %s AND matched_by IS NULL AND end_to_end = %s"
+            " AND amount = %s AND currency = %s ORDER BY line_id LIMIT 1",
+            (tenant_id, back.end_to_end, -back.amount, back.currency),
+        )
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+async def came_back(conn: Connection, tenant_id: int, payout: str) -> bool:
+    """Whether a line of the bank said already that a payout came back; one that came back of its second is not it."""
+    row = await (
+        await conn.execute(
+            "SELECT coalesce(sum(sign(amount)), 0) > 0 FROM bank_lines"
+            " WHERE tenant_id = %s AND matched_by = 'return' AND matched = %s",
+            (tenant_id, payout),
+        )
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, str, datetime]]:

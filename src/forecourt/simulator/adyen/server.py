@@ -36,6 +36,8 @@ class Api:
             return await self._cut(request, fault)
         if fault == "rate_limit":
             return _refused(ApiError(429, "000", "Too many requests", "security"))
+        if fault == "shut":
+            return _refused(ApiError(401, "000", "HTTP Status Response - Unauthorized", "security"))
         if fault == "error":
             return _refused(ApiError(500, "905", "Could not be processed", "internal"))
         try:
@@ -56,7 +58,7 @@ class Api:
         if fault in ("drop", "drop_after", "timeout", "timeout_after"):
             return await self._cut(request, fault)
         if fault is not None:
-            return web.Response(status=429 if fault == "rate_limit" else 500)
+            return web.Response(status={"rate_limit": 429, "shut": 401}.get(fault, 500))
         self.bank.tick()
         merchant = self.bank.books.merchants.get(request.match_info["merchant"])
         if merchant is None or merchant.report_key is None or request.headers.get("x-api-key") != merchant.report_key:

@@ -3,13 +3,13 @@
 import random
 from collections import Counter
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from forecourt.simulator.provider import limits
 
-Kind = Literal["error", "error_after", "rate_limit", "drop", "drop_after", "timeout", "timeout_after"]
+Kind = Literal["error", "error_after", "rate_limit", "drop", "drop_after", "timeout", "timeout_after", "shut"]
 
 
 class Scripted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -23,8 +23,9 @@ class Scripted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What shall go wrong. Shares lie between 0 and 1 and are tried in this order, one fault a call.
 
-    `error` and `rate_limit` did nothing and keep nothing; `error_after` acted, answers 500 and keeps that answer for
-    the key, as the provider does; the connection is dropped or hangs before or after acting.
+    `error`, `rate_limit` and `shut`, by which the key is not let in, did nothing and keep nothing; `error_after` acted,
+    answers 500 and keeps that answer for the key, as the provider does; the connection is dropped or hangs before or
+    after acting.
     """
 
     seed: int = 1
@@ -37,6 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     drop_after: float = 0.0
     timeout: float = 0.0
     timeout_after: float = 0.0
+    shut: float = 0.0
     #: Every matching call waits so long before it acts.
     latency_s: float = 0.0
     #: How long a call hangs before it is cut.
@@ -44,7 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     next: list[Scripted] = []
 
 
-KINDS: tuple[Kind, ...] = ("error", "error_after", "rate_limit", "drop", "drop_after", "timeout", "timeout_after")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Faults:

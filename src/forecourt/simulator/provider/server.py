@@ -73,6 +73,8 @@ class Api:
         if fault == "rate_limit":
             said = "Request rate limit exceeded."
             return _answer(_refusal(ApiError(429, "invalid_request_error", said, code="rate_limit")))
+        if fault == "shut":
+            return _answer(_refusal(ApiError(401, "invalid_request_error", "Expired API Key provided.")))
         if fault == "error":
             return _answer(_refusal(broken()))
         try:

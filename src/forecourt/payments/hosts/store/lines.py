@@ -1,6 +1,6 @@
 """What hosts are owed, line by line, and the sessions that it comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -119,6 +119,16 @@ async def find_share(conn: Connection, tenant_id: int, session_id: UUID) -> tupl
     return int(row[0]), line
 
 
+async def hosts_of_shares(conn: Connection, tenant_id: int, intents: Collection[str]) -> list[int]:
+    """The hosts who have a share of what these payments paid for."""
+    rows = await conn.execute(
+        "SELECT DISTINCT l.host_id FROM journal j JOIN host_lines l USING (tenant_id, session_id)"
+        " WHERE j.tenant_id = %s AND j.intent = ANY(%s) AND l.kind = 'host_share'",
+        (tenant_id, list(intents)),
+    )
+    return [int(host) for (host,) in await rows.fetchall()]
+
+
 async def list_lines(
     conn: Connection,
     tenant_id: int,
@@ -207,6 +217,35 @@ async def list_debts_paid(conn: Connection, tenant_id: int, payment: str) -> lis
         {"tenant": tenant_id, "payment": payment},
     )
     return [(str(intent), int(amount)) for intent, amount in await cursor.fetchall()]
+
+
+async def paid_and_over(conn: Connection, tenant_id: int, intent: str) -> int:
+    """What was paid of a debt of which nothing is owed any more, if all of that money is ours; else 0."""
+    payers = await list_payers(conn, tenant_id, intent)
+    if not payers or not all(ours for _, _, ours in payers):
+        return 0
+    row = await (
+        await conn.execute(
+            "SELECT owed_amount FROM payment_intents WHERE tenant_id = %s AND intent_id = %s", (tenant_id, UUID(intent))
+        )
+    ).fetchone()
+    return 0 if row is None or row[0] else sum(amount for _, amount, _ in payers)
+
+
+async def list_given_up(conn: Connection, tenant_id: int, since: datetime, limit: int) -> list[str]:
+    """Debts whose rest was written off since then, of which something was paid, and whose session has no share."""
+    cursor = await conn.execute(
+        """
+        SELECT DISTINCT s.intent_id::text FROM payment_steps s JOIN payment_intents i USING (tenant_id, intent_id)
+        WHERE s.tenant_id = %(tenant)s AND s.kind = 'written_off' AND s.at >= %(since)s AND i.owed_amount = 0
+        AND i.session_id IS NOT NULL
+        AND EXISTS (SELECT FROM payment_steps d WHERE d.intent_id = s.intent_id AND d.kind = 'debt_paid')
+        AND NOT EXISTS (SELECT FROM host_lines l WHERE l.tenant_id = s.tenant_id AND l.session_id = i.session_id)
+        ORDER BY 1 LIMIT %(limit)s
+        """,
+        {"tenant": tenant_id, "since": since, "limit": limit},
+    )
+    return [str(intent) for (intent,) in await cursor.fetchall()]
 
 
 async def list_paid_by(conn: Connection, tenant_id: int, payment: str) -> list[tuple[str, int]]:

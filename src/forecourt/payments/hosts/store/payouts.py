@@ -1,5 +1,6 @@
 """Payouts to hosts, and the files by which banks are asked for them."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -116,11 +117,30 @@ async def end_payout(
     return cursor.rowcount == 1
 
 
+async def hosts_of(conn: Connection, tenant_id: int, payouts: Sequence[int], references: Sequence[str]) -> list[int]:
+    """The hosts of payouts of these numbers, and of those that a provider calls so."""
+    rows = await conn.execute(
+        "SELECT DISTINCT host_id FROM payouts WHERE tenant_id = %s AND (payout_id = ANY(%s) OR reference = ANY(%s))",
+        (tenant_id, list(payouts), list(references)),
+    )
+    return [int(host) for (host,) in await rows.fetchall()]
+
+
+async def last_paid(conn: Connection, tenant_id: int, since: date) -> dict[tuple[int, str], date]:
+    """The day of the last payout that went, or may have gone, of each host in each currency, of those since a day."""
+    rows = await conn.execute(
+        "SELECT host_id, currency, max(execution_on) FROM payouts WHERE tenant_id = %s AND execution_on >= %s"
+        " AND state IN ('asked', 'paid') GROUP BY host_id, currency",
+        (tenant_id, since),
+    )
+    return {(int(host), str(currency)): on for host, currency, on in await rows.fetchall()}
+
+
 async def find_by_reference(conn: Connection, tenant_id: int, reference: str) -> PayoutRow | None:
-    """The payout that a provider calls so, held until the transaction ends."""
+    """The payout that a provider calls so."""
     cursor = conn.cursor(row_factory=class_row(PayoutRow))
     await cursor.execute(
-        f"SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %s AND p.reference = %s LIMIT 1 FOR UPDATE OF p",
+        f"SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %s AND p.reference = %s LIMIT 1",
         (tenant_id, reference),
     )
     return await cursor.fetchone()
@@ -138,12 +158,13 @@ async def add_taken_back(
     )
 
 
-async def set_booked(conn: Connection, tenant_id: int, payout_id: int, on: date) -> None:
-    """Notes when the bank booked a payout."""
-    await conn.execute(
+async def set_booked(conn: Connection, tenant_id: int, payout_id: int, on: date) -> bool:
+    """Notes when the bank booked a payout; whether it had not yet."""
+    cursor = await conn.execute(
         "UPDATE payouts SET booked_on = %s WHERE tenant_id = %s AND payout_id = %s AND booked_on IS NULL",
         (on, tenant_id, payout_id),
     )
+    return cursor.rowcount == 1
 
 
 async def put_in_file(conn: Connection, tenant_id: int, payout_ids: list[int], file_id: int) -> None:
