@@ -12,8 +12,11 @@ from tests.simulator.conftest import START
 from tests.simulator.csms import Stub
 
 
-async def quiet(stub: Stub) -> None:
+async def quiet(stub: Stub, demo: Demo) -> None:
     """Wait until what the stations had to say at this moment is said."""
+    for station in demo.stations:
+        if station.link.wanted and station.link.online:
+            await station.link.drained()
     heard = -1
     while heard != len(stub.heard):
         heard = len(stub.heard)
@@ -34,7 +37,7 @@ async def test_after_minutes_about_half_of_the_bays_charge_and_little_is_broken(
             demo.beat()
             for station in demo.stations:
                 station.advance()
-            await quiet(stub)
+            await quiet(stub, demo)
             changes.append(len(stub.heard) - heard)
         bays = [bay for station in demo.stations for bay in station.bays]
         states = Counter(bay.status for bay in bays)
