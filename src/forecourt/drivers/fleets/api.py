@@ -1,7 +1,6 @@
 """Routes of fleets and of plans that drivers subscribe to."""
 
 from collections.abc import Set as AbstractSet
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
@@ -146,20 +145,9 @@ class NewPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     terms_url: Terms | None = None
 
 
-class PlanOut(Struct, frozen=True, kw_only=True):
+class PlanOut(Plan, frozen=True, kw_only=True):
     """A plan, with what is wrong with it."""
 
-    plan_id: int
-    name: str
-    title: str
-    currency: str
-    month_fee: int
-    vat: Decimal | None
-    open: bool
-    offered: Annotated[bool, Meta(description="Drivers may begin it by themselves.", examples=[True])]
-    gives: Annotated[str, Meta(description="What drivers are told that it gives.", examples=["0.29 a kWh everywhere"])]
-    terms_url: Annotated[str | None, Meta(examples=["https://example.com/gold"])]
-    created_at: datetime
     warning: Annotated[
         str | None, Meta(description="What is wrong with it, in words; null: nothing.", examples=[NAMELESS])
     ]
