@@ -16,7 +16,7 @@ from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
-from forecourt.payments.reconcile import camt, store
+from forecourt.payments.reconcile import camt
 from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.payments.reconcile.model import (
     EXPLAINED,
@@ -28,6 +28,7 @@ from forecourt.payments.reconcile.model import (
     compare,
 )
 from forecourt.payments.reconcile.service import OF_PROVIDERS, Reconciler
+from forecourt.payments.reconcile.store import bank, comparing
 from tests.care.yard import Yard
 from tests.conftest import Database
 from tests.http import an_actor
@@ -224,7 +225,7 @@ async def test_a_night_posts_what_the_provider_tells_pays_hosts_their_share_and_
     # A share of two, and that of the disputed one is gone again.
     assert await owed(yard, host) == 700
     async with yard.tenants.tenant(yard.tenant_id) as conn:
-        listed = await store.list_differences(conn, yard.tenant_id, order="oldest", limit=9)
+        listed = await comparing.list_differences(conn, yard.tenant_id, order="oldest", limit=9)
         assert [(each.kind, each.intent, each.said, each.booked) for each in listed] == [
             ("unknown", "by hand", 777, None), ("missing", lost.intent, None, total),
         ]  # fmt: skip
@@ -273,7 +274,7 @@ async def test_a_movement_that_the_journal_cant_take_is_a_difference_and_the_res
         assert await owed(yard, host) == 3 * 700
         assert await balance(yard, "psp_fees") == 29 * 2 + 30 * 3, "nothing of a movement is posted, or all of it"
         async with yard.tenants.tenant(yard.tenant_id) as conn:
-            listed = await store.list_differences(conn, yard.tenant_id, kind="unposted", order="oldest", limit=9)
+            listed = await comparing.list_differences(conn, yard.tenant_id, kind="unposted", order="oldest", limit=9)
         assert [(each.reference, each.said, each.account) for each in listed] == [
             ("txn_1", -20, "acme"), ("txn_2", -20, "acme"), ("txn_3", -701, "acme"),
         ]  # fmt: skip
@@ -286,7 +287,7 @@ async def test_a_movement_that_the_journal_cant_take_is_a_difference_and_the_res
     await nights.reconcile(yard.tenant_id, {"acme": Provider()})
     assert await balance(yard, "psp_fees") == 29 * 2 + 30 * 3 + 10
     async with yard.tenants.tenant(yard.tenant_id) as conn:
-        listed = await store.list_differences(conn, yard.tenant_id, kind="unposted", order="oldest", limit=9)
+        listed = await comparing.list_differences(conn, yard.tenant_id, kind="unposted", order="oldest", limit=9)
     assert [each.reference for each in listed] == ["txn_1", "txn_2"]
 
 
@@ -404,15 +405,15 @@ async def test_a_banks_statement_books_payouts_bounces_what_came_back_and_lists_
         assert [(row.state, row.booked_on) for row in rows] == [
             ("paid", date(2026, 3, 2)), ("bounced", date(2026, 3, 2)), ("paid", None),
         ]  # fmt: skip
-        listed = await store.list_differences(conn, yard.tenant_id, order="oldest", limit=9)
+        listed = await comparing.list_differences(conn, yard.tenant_id, order="oldest", limit=9)
         assert sorted((each.kind, each.said, each.booked) for each in listed) == [
             ("bank_amount", -699, -700), ("bank_unknown", 12_000, None),
         ]  # fmt: skip
         [line] = [
-            each for each in await store.list_lines(conn, yard.tenant_id, matched=False, limit=9) if each.amount > 0
+            each for each in await bank.list_lines(conn, yard.tenant_id, matched=False, limit=9) if each.amount > 0
         ]
         await nights.assign(conn, an_actor(yard.tenant_id), line.line_id, "post")
-        standing = await store.list_differences(conn, yard.tenant_id, limit=9)
+        standing = await comparing.list_differences(conn, yard.tenant_id, limit=9)
         assert [each.kind for each in standing] == ["bank_amount"], "what was seen to is listed no more"
     assert await balance(yard, "fleet_receivable:post") == -12_000
     yard.clock.advance(86_400 * 9)
@@ -438,7 +439,7 @@ async def test_a_payout_that_the_bank_carries_out_or_sends_back_once_more_is_a_d
         statement = CAMT.format(a_line("7.00", way, name=name, back="AC04" if way == "CRDT" else "", **about))
         await nights.read_statement(yard.tenant_id, statement.encode())
         async with yard.tenants.tenant(yard.tenant_id) as conn:
-            listed = await store.list_differences(conn, yard.tenant_id, order="oldest", limit=9)
+            listed = await comparing.list_differences(conn, yard.tenant_id, order="oldest", limit=9)
         return [(each.kind, each.reference, each.said, each.booked) for each in listed]
 
     assert await says("DBIT", "a", end=end) == []

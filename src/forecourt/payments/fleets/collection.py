@@ -40,7 +40,7 @@ from forecourt.payments.hosts.store import hosts
 from forecourt.payments.ledger import fleet_entries
 from forecourt.payments.ledger.entries import fleet_paid
 from forecourt.payments.ledger.service import post
-from forecourt.payments.reconcile.store import BankLineRow
+from forecourt.payments.reconcile.store.bank import BankLineRow
 from forecourt.platform.apart import apart
 
 log = structlog.get_logger(__name__)

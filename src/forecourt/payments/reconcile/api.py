@@ -11,7 +11,6 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.payments.hosts.model import FLEET_PATTERN
-from forecourt.payments.reconcile import store
 from forecourt.payments.reconcile.model import (
     EXPLAINED,
     BankLineMatched,
@@ -21,7 +20,9 @@ from forecourt.payments.reconcile.model import (
     StatementUnreadable,
 )
 from forecourt.payments.reconcile.service import Reconciler
-from forecourt.payments.reconcile.store import BankLineRow, DifferenceRow
+from forecourt.payments.reconcile.store import bank, comparing
+from forecourt.payments.reconcile.store.bank import BankLineRow
+from forecourt.payments.reconcile.store.comparing import DifferenceRow
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money
 from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age, entire
@@ -121,7 +122,7 @@ class Assigned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 )
 async def list_reconciliations(actor: Asker, db: Database) -> Page[Reconciled]:
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_reconciliations(conn, actor.tenant_id)
+        rows = await comparing.list_reconciliations(conn, actor.tenant_id)
     return entire([Reconciled(**{name: getattr(row, name) for name in Reconciled.__struct_fields__}) for row in rows])
 
 
@@ -144,7 +145,7 @@ async def list_differences(
 ) -> Page[Difference]:
     place = CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_differences(
+        rows = await comparing.list_differences(
             conn, actor.tenant_id, standing=standing, kind=kind, order=sort, place=place, limit=limit + 1
         )
     return CURSORS[sort].page(rows, limit, lambda row: (row.difference_id,), _difference)
@@ -195,7 +196,7 @@ async def list_bank_lines(
 ) -> Page[BankLine]:
     place = LINE_CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_lines(conn, actor.tenant_id, matched=matched, order=sort, place=place, limit=limit + 1)
+        rows = await bank.list_lines(conn, actor.tenant_id, matched=matched, order=sort, place=place, limit=limit + 1)
     return LINE_CURSORS[sort].page(rows, limit, lambda row: (row.line_id,), _line)
 
 

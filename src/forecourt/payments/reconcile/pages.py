@@ -11,9 +11,10 @@ from litestar.response import Redirect
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.ledger.words import money
-from forecourt.payments.reconcile import camt, store
+from forecourt.payments.reconcile import camt
 from forecourt.payments.reconcile.model import EXPLAINED, StatementUnreadable
 from forecourt.payments.reconcile.service import Reconciler
+from forecourt.payments.reconcile.store import bank, comparing
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.ui import formats
@@ -38,8 +39,8 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
     @get("/reconciliation", opt={"verb": Verb.READ_MONEY}, include_in_schema=False)
     async def differences(request: WebRequest, actor: Asker) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
-            rows = await store.list_differences(conn, actor.tenant_id, limit=PAGE_SIZE)
-            compared = await store.list_reconciliations(conn, actor.tenant_id)
+            rows = await comparing.list_differences(conn, actor.tenant_id, limit=PAGE_SIZE)
+            compared = await comparing.list_reconciliations(conn, actor.tenant_id)
         return shell.page(
             "money/differences.html", request, viewer=actor, current="ledger", rows=rows, compared=compared,
             explained=EXPLAINED, money=money, may_explain=actor.may(Verb.EXPLAIN_MONEY),
@@ -60,8 +61,8 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
         request: WebRequest, actor: Actor, *, number: int = 0, fault: str = "", status: int = 200
     ) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
-            statements = await store.list_statements(conn, actor.tenant_id, STATEMENTS_SHOWN)
-            lines = await store.list_lines(conn, actor.tenant_id, matched=False, limit=PAGE_SIZE)
+            statements = await bank.list_statements(conn, actor.tenant_id, STATEMENTS_SHOWN)
+            lines = await bank.list_lines(conn, actor.tenant_id, matched=False, limit=PAGE_SIZE)
         return shell.page(
             "money/bank.html", request, viewer=actor, current="ledger", status=status, statements=statements,
             lines=lines, read=next((each for each in statements if each.statement_id == number), None), money=money,

@@ -26,7 +26,7 @@ from forecourt.payments.intents.store import find_intent
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
-from forecourt.payments.reconcile import camt, store
+from forecourt.payments.reconcile import camt
 from forecourt.payments.reconcile.model import (
     CHARGES,
     DISPUTES,
@@ -43,7 +43,9 @@ from forecourt.payments.reconcile.model import (
     Movements,
     compare,
 )
-from forecourt.payments.reconcile.store import BankLineRow, Connection, DifferenceRow, MovementRow, ReconciliationRow
+from forecourt.payments.reconcile.store import Connection, bank, comparing
+from forecourt.payments.reconcile.store.bank import BankLineRow
+from forecourt.payments.reconcile.store.comparing import DifferenceRow, MovementRow, ReconciliationRow
 from forecourt.platform import outbox
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
@@ -105,7 +107,7 @@ class Reconciler:
         with apart("the bank was not compared", tenant=tenant_id):
             await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:
-            return len(await store.list_differences(conn, tenant_id, limit=MAX_COMPARED))
+            return len(await comparing.list_differences(conn, tenant_id, limit=MAX_COMPARED))
 
     async def take(self, tenant_id: int, account: str, provider: Movements) -> None:
         """Reads what moved since LOOK_BACK, page by page, each kept before the next is asked for."""
@@ -114,7 +116,7 @@ class Reconciler:
         for _ in range(MAX_PAGES):
             page = await provider.list_movements(now - LOOK_BACK, now, after)
             async with self._pool.tenant(tenant_id) as conn:
-                await store.put_movements(conn, tenant_id, account, page.movements, now)
+                await comparing.put_movements(conn, tenant_id, account, page.movements, now)
             after = page.next
             if after is None:
                 break
@@ -124,7 +126,7 @@ class Reconciler:
     async def post(self, tenant_id: int, account: str) -> None:
         """Posts what only the provider can tell of the movements that were read."""
         async with self._pool.tenant(tenant_id) as conn:
-            await store.name_intents(conn, tenant_id, account)
+            await comparing.name_intents(conn, tenant_id, account)
         failed: list[str] = []
         while await self._post_some(tenant_id, account, failed):
             pass
@@ -133,18 +135,18 @@ class Reconciler:
         """Whether there may be more. What can't be posted joins what failed, is listed as a difference, and is tried
         again the next night."""
         async with self._pool.tenant(tenant_id) as conn:
-            seen = await store.list_to_post(conn, tenant_id, account, AT_ONCE, but=failed)
+            seen = await comparing.list_to_post(conn, tenant_id, account, AT_ONCE, but=failed)
             # Payments, then their hosts, then movements: in the order in which all others hold them.
             held = await hold(conn, tenant_id, [followed for row in seen if (followed := _followed(row)) is not None])
             await hold_hosts(conn, tenant_id, await _hosts_of(conn, tenant_id, seen, held))
-            rows = await store.hold_to_post(conn, tenant_id, account, [row.reference for row in seen])
+            rows = await comparing.hold_to_post(conn, tenant_id, account, [row.reference for row in seen])
             posted: list[str] = []
             for row in rows:
                 with apart("a movement was not posted", tenant=tenant_id, account=account, movement=row.reference):
                     async with conn.transaction():
                         await self._post(conn, tenant_id, account, row)
                     posted.append(row.reference)
-            await store.set_posted(conn, tenant_id, account, posted, self._clock.now())
+            await comparing.set_posted(conn, tenant_id, account, posted, self._clock.now())
         failed += [row.reference for row in rows if row.reference not in set(posted)]
         return len(seen) == AT_ONCE
 
@@ -165,7 +167,7 @@ class Reconciler:
         while True:
             now = self._clock.now()
             async with self._pool.tenant(tenant_id) as conn:
-                rows = await store.list_to_settle(
+                rows = await comparing.list_to_settle(
                     conn, tenant_id, account, now, sorted(CHARGES), AT_ONCE, but=failed
                 )  # fmt: skip
             for row in rows:
@@ -181,7 +183,7 @@ class Reconciler:
         assert row.intent is not None
         async with self._pool.tenant(tenant_id) as conn:
             await follow(conn, tenant_id, row.intent, self._clock.now(), settled=True)
-            await store.set_settled(conn, tenant_id, account, row.reference, self._clock.now())
+            await comparing.set_settled(conn, tenant_id, account, row.reference, self._clock.now())
 
     async def follow_given_up(self, tenant_id: int) -> None:
         """Hosts are owed their share of what was paid of a debt whose rest was written off since."""
@@ -198,23 +200,23 @@ class Reconciler:
         since = now - LOOK_BACK
         async with self._pool.tenant(tenant_id) as conn:
             # What stands just before the span on one side may be within it on the other.
-            said = await store.list_movements(conn, tenant_id, account, since - LOOK_BACK, now, MAX_COMPARED)
-            booked = await store.list_booked(conn, tenant_id, account, since - LOOK_BACK, now, MAX_COMPARED)
-            fees = await store.list_fees(conn, tenant_id, [each.reference for each in said])
+            said = await comparing.list_movements(conn, tenant_id, account, since - LOOK_BACK, now, MAX_COMPARED)
+            booked = await comparing.list_booked(conn, tenant_id, account, since - LOOK_BACK, now, MAX_COMPARED)
+            fees = await comparing.list_fees(conn, tenant_id, [each.reference for each in said])
             found = [each for each in compare(said, booked, fees, now, told_within) if each.at >= since]
             kinds = [kind.value for kind in OF_PROVIDERS]
-            await store.put_differences(conn, tenant_id, account, found, now, since, kinds)
+            await comparing.put_differences(conn, tenant_id, account, found, now, since, kinds)
             # Whatever its age: what the journal can't take stays a difference until it is taken.
-            waiting = await store.list_to_post(conn, tenant_id, account, MAX_COMPARED)
+            waiting = await comparing.list_to_post(conn, tenant_id, account, MAX_COMPARED)
             unposted = [_unposted(each) for each in waiting]
             kinds = [Differs.UNPOSTED.value]
-            await store.put_differences(conn, tenant_id, account, unposted, now, BEGINNING, kinds)
+            await comparing.put_differences(conn, tenant_id, account, unposted, now, BEGINNING, kinds)
             found += unposted
             row = ReconciliationRow(
                 account=account, since=since, until=now, made_at=now, differences=len(found),
                 movements=sum(each.at >= since for each in said),
             )  # fmt: skip
-            await store.put_reconciliation(conn, tenant_id, row)
+            await comparing.put_reconciliation(conn, tenant_id, row)
         return found
 
     async def read_statement(self, tenant_id: int, content: bytes, by: str = "") -> StatementTaken:
@@ -223,25 +225,25 @@ class Reconciler:
         lines = statement.lines
         async with self._pool.tenant(tenant_id) as conn:
             await money.hold_bank(conn, tenant_id)
-            new = sum([await store.insert_line(conn, tenant_id, line, self._clock.now()) for line in lines])
+            new = sum([await bank.insert_line(conn, tenant_id, line, self._clock.now()) for line in lines])
             # Payouts before what came back of them.
-            rows = await store.list_lines(conn, tenant_id, matched=False, order="oldest", limit=camt.MAX_LINES)
+            rows = await bank.list_lines(conn, tenant_id, matched=False, order="oldest", limit=camt.MAX_LINES)
             named = [number for row in rows if (number := payout_of(row.end_to_end or "")) is not None]
             await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, named, []))
             for row in sorted(rows, key=lambda row: (row.booked_on, row.returned)):
                 await self._match(conn, tenant_id, row)
-            matched = await store.count_matched(conn, tenant_id, {line.reference for line in lines})
+            matched = await bank.count_matched(conn, tenant_id, {line.reference for line in lines})
             zone = ZoneInfo(await time_zone(conn, tenant_id))
             # Of today, and of days to come, nobody can tell all.
             whole = self._clock.now().astimezone(zone).date() - timedelta(days=1)
             until_on = min(statement.until_on or whole, whole)
-            number = await store.insert_statement(
+            number = await bank.insert_statement(
                 conn, tenant_id, by=by, at=self._clock.now(), from_on=min(statement.from_on or until_on, until_on),
                 until_on=until_on, lines=len(lines), new=new, matched=matched,
             )  # fmt: skip
         await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:
-            left = await store.list_lines(conn, tenant_id, matched=False, limit=camt.MAX_LINES)
+            left = await bank.list_lines(conn, tenant_id, matched=False, limit=camt.MAX_LINES)
         return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=len(left))
 
     async def _match(self, conn: Connection, tenant_id: int, row: BankLineRow) -> None:
@@ -252,21 +254,21 @@ class Reconciler:
             await self._match_payout(conn, tenant_id, row, payout)
             return
         if row.amount < 0 and number is None:
-            file_id = await store.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
+            file_id = await bank.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
             if file_id is not None:
                 for each in await payouts.list_payouts(conn, tenant_id, file_id=file_id, limit=MAX_COMPARED):
                     await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on)
-                await store.match_line(conn, tenant_id, row.line_id, "payout_file", str(file_id))
+                await bank.match_line(conn, tenant_id, row.line_id, "payout_file", str(file_id))
                 return
         said = await collection.match(conn, tenant_id, row, self._clock.now())
         if said is not None:
-            await store.match_line(conn, tenant_id, row.line_id, *said)
+            await bank.match_line(conn, tenant_id, row.line_id, *said)
             return
-        key = await store.find_settlement(
+        key = await bank.find_settlement(
             conn, tenant_id, row.amount, row.currency, row.booked_on - BANK_DAYS, row.booked_on + BANK_DAYS
         )
         if key is not None:
-            await store.match_line(conn, tenant_id, row.line_id, "settlement", key)
+            await bank.match_line(conn, tenant_id, row.line_id, "settlement", key)
 
     async def _match_payout(self, conn: Connection, tenant_id: int, row: BankLineRow, payout: PayoutRow) -> None:
         """A payout goes once, and comes back once; of one that went twice the first that comes back is the second.
@@ -274,28 +276,28 @@ class Reconciler:
         about = str(payout.payout_id)
         if row.amount < 0:
             if await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on):
-                await store.match_line(conn, tenant_id, row.line_id, "payout", about)
+                await bank.match_line(conn, tenant_id, row.line_id, "payout", about)
             return
-        second = await store.find_second(conn, tenant_id, row)
+        second = await bank.find_second(conn, tenant_id, row)
         if second is not None:
-            await store.match_line(conn, tenant_id, second, "return", about)
+            await bank.match_line(conn, tenant_id, second, "return", about)
         elif payout.state == "paid":
             reason = row.return_reason or row.text or "the bank sent it back"
             await bounce(conn, tenant_id, payout.payout_id, reason[:300], self._clock.now())
-        elif await store.came_back(conn, tenant_id, about):
+        elif await bank.came_back(conn, tenant_id, about):
             return
-        await store.match_line(conn, tenant_id, row.line_id, "return", about)
+        await bank.match_line(conn, tenant_id, row.line_id, "return", about)
 
     async def compare_bank(self, tenant_id: int) -> list[Difference]:
         """What the bank booked and belongs to nothing, and payouts that it did not book; what was found."""
         now = self._clock.now()
         async with self._pool.tenant(tenant_id) as conn:
-            if not await store.read_any(conn, tenant_id):
+            if not await bank.read_any(conn, tenant_id):
                 return []
-            rows = await store.list_lines(conn, tenant_id, matched=False, limit=MAX_COMPARED)
+            rows = await bank.list_lines(conn, tenant_id, matched=False, limit=MAX_COMPARED)
             found = [await self._of_line(conn, tenant_id, row) for row in rows]
             late = now.date() - BANK_DAYS
-            for number, amount, currency, made_at in await store.list_unbooked(conn, tenant_id, late):
+            for number, amount, currency, made_at in await bank.list_unbooked(conn, tenant_id, late):
                 found.append(
                     Difference(
                         kind=Differs.BANK_MISSING, about=f"payout:{number}", at=made_at, booked=-amount,
@@ -308,7 +310,7 @@ class Reconciler:
                 Differs.BANK_TWICE.value,
                 Differs.BANK_MISSING.value,
             ]
-            await store.put_differences(conn, tenant_id, BANK, found, now, BEGINNING, kinds)
+            await comparing.put_differences(conn, tenant_id, BANK, found, now, BEGINNING, kinds)
         return found
 
     async def _of_line(self, conn: Connection, tenant_id: int, row: BankLineRow) -> Difference:
@@ -319,7 +321,7 @@ class Reconciler:
         if payout is not None:
             again = _is_of(row, payout)
             kind, booked = (Differs.BANK_TWICE, row.amount) if again else (Differs.BANK_AMOUNT, -payout.amount)
-        elif row.amount < 0 and await store.names_file(conn, tenant_id, -row.amount, row.currency, row.text):
+        elif row.amount < 0 and await bank.names_file(conn, tenant_id, -row.amount, row.currency, row.text):
             kind, booked = Differs.BANK_TWICE, row.amount
         return Difference(
             kind=kind, about=_about(row), at=datetime.combine(row.booked_on, time(), UTC), reference=row.reference,
@@ -330,7 +332,7 @@ class Reconciler:
     async def assign(self, conn: Connection, actor: Actor, line_id: int, fleet: str) -> BankLineRow:
         """Says that a fleet paid what the bank booked. Raises BankLineUnknown, BankLineMatched."""
         await money.hold_bank(conn, actor.tenant_id)
-        row = await store.find_line(conn, actor.tenant_id, line_id)
+        row = await bank.find_line(conn, actor.tenant_id, line_id)
         if row is None:
             raise BankLineUnknown
         if row.matched_by is not None:
@@ -344,16 +346,18 @@ class Reconciler:
             await collection.come(conn, actor.tenant_id, fleet_id, row, row.amount, self._clock.now())
         else:
             await post(conn, actor.tenant_id, entry)
-        await store.match_line(conn, actor.tenant_id, line_id, "posted", entry.key)
-        await store.end_differences(conn, actor.tenant_id, BANK, _about(row), self._clock.now())
+        await bank.match_line(conn, actor.tenant_id, line_id, "posted", entry.key)
+        await comparing.end_differences(conn, actor.tenant_id, BANK, _about(row), self._clock.now())
         await audit(conn, actor, "assign bank line", f"bank-line:{line_id}", {"fleet": fleet, "amount": row.amount})
-        found = await store.find_line(conn, actor.tenant_id, line_id)
+        found = await bank.find_line(conn, actor.tenant_id, line_id)
         assert found is not None
         return found
 
     async def explain(self, conn: Connection, actor: Actor, difference_id: int, text: str) -> DifferenceRow:
         """Says why a difference is there, so that it is listed no more. Raises DifferenceUnknown."""
-        row = await store.explain(conn, actor.tenant_id, difference_id, text=text, by=str(actor), now=self._clock.now())
+        row = await comparing.explain(
+            conn, actor.tenant_id, difference_id, text=text, by=str(actor), now=self._clock.now()
+        )
         if row is None:
             raise DifferenceUnknown
         await audit(conn, actor, "explain difference", f"difference:{difference_id}", {"explanation": text})

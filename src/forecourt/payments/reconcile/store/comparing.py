@@ -1,29 +1,22 @@
-"""All SQL of reconciliation."""
+"""What providers say that they moved, what the journal has, and how they differ."""
 
-from collections.abc import Collection, Sequence
-from datetime import date, datetime
-from typing import Any, Final
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
-from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from forecourt.payments.reconcile.camt import BankLine
 from forecourt.payments.reconcile.model import Booked, Difference, Said, Side
+from forecourt.payments.reconcile.store import Connection
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
-Connection = AsyncConnection[Any]
 _MOVEMENT: Final = "reference, kind, amount, fee, currency, at, available_at, source, hold, intent"
 _DIFFERENCE: Final = (
     "difference_id, account, kind, about, reference, entry_id, intent, said, said_currency, booked, booked_currency,"
     " at, found_at, gone_at, explained_at, explained_by, explanation"
 )
-_LINE: Final = (
-    "line_id, reference, booked_on, amount, currency, end_to_end, who, text, returned, return_reason, matched_by,"
-    " matched, read_at"
-)
 _ORDERS: Final = by_age("difference_id")
-_LINE_ORDERS: Final = by_age("line_id")
 _OPEN: Final = "gone_at IS NULL AND explained_at IS NULL"
 
 
@@ -62,36 +55,6 @@ class DifferenceRow(Struct, frozen=True, kw_only=True):
     explained_at: datetime | None
     explained_by: str | None
     explanation: str | None
-
-
-class BankLineRow(Struct, frozen=True, kw_only=True):
-    """A line of a bank statement as stored."""
-
-    line_id: int
-    reference: str
-    booked_on: date
-    amount: int
-    currency: str
-    end_to_end: str | None
-    who: str
-    text: str
-    returned: bool
-    return_reason: str
-    matched_by: str | None
-    matched: str | None
-    read_at: datetime
-
-
-class StatementRow(Struct, frozen=True, kw_only=True):
-    """A bank statement that was read."""
-
-    statement_id: int
-    read_at: datetime
-    read_by: str
-    until_on: date
-    lines: int
-    new: int
-    matched: int
 
 
 class ReconciliationRow(Struct, frozen=True, kw_only=True):
@@ -338,172 +301,3 @@ async def list_reconciliations(conn: Connection, tenant_id: int) -> list[Reconci
         (tenant_id,),
     )
     return await cursor.fetchall()
-
-
-async def insert_line(conn: Connection, tenant_id: int, line: BankLine, now: datetime) -> bool:
-    """Keeps a line of a bank statement; False if it stands already."""
-    names = list(BankLine.__struct_fields__)
-    cursor = await conn.execute(
-        f"INSERT INTO bank_lines (tenant_id, read_at, {', '.join(names)}) VALUES (%(tenant_id)s, %(now)s,"
-        f" {', '.join(f'%({name})s' for name in names)}) ON CONFLICT (tenant_id, reference) DO NOTHING",
-        {"tenant_id": tenant_id, "now": now, **{name: getattr(line, name) for name in names}},
-    )
-    return cursor.rowcount == 1
-
-
-async def insert_statement(
-    conn: Connection, tenant_id: int, *, by: str, at: datetime, from_on: date, until_on: date, lines: int, new: int,
-    matched: int,
-) -> int:  # fmt: skip
-    """Notes that a statement was read; its number."""
-    row = await (
-        await conn.execute(
-            "INSERT INTO bank_statements (tenant_id, read_at, read_by, from_on, until_on, lines, new, matched)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING statement_id",
-            (tenant_id, at, by, from_on, until_on, lines, new, matched),
-        )
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-async def list_statements(conn: Connection, tenant_id: int, limit: int) -> list[StatementRow]:
-    """Statements that were read, the latest first."""
-    cursor = conn.cursor(row_factory=class_row(StatementRow))
-    await cursor.execute(
-        "SELECT statement_id, read_at, read_by, until_on, lines, new, matched FROM bank_statements"
-        " WHERE tenant_id = %s ORDER BY statement_id DESC LIMIT %s",
-        (tenant_id, limit),
-    )
-    return await cursor.fetchall()
-
-
-async def count_matched(conn: Connection, tenant_id: int, references: Collection[str]) -> int:
-    """How many of these lines belong to something."""
-    row = await (
-        await conn.execute(
-            "SELECT count(*) FROM bank_lines WHERE tenant_id = %s AND reference = ANY(%s) AND matched_by IS NOT NULL",
-            (tenant_id, list(references)),
-        )
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-async def list_lines(
-    conn: Connection, tenant_id: int, *, matched: bool | None = None, order: Age = "newest", place: Place = None,
-    limit: int,
-) -> list[BankLineRow]:  # fmt: skip
-    """Lines of bank statements behind the number of a place, with or without a match."""
-    wanted = {None: "true", True: "matched_by IS NOT NULL", False: "matched_by IS NULL"}[matched]
-    cursor = conn.cursor(row_factory=class_row(BankLineRow))
-    await cursor.execute(
-        f"SELECT {_LINE} FROM bank_lines WHERE tenant_id = %(tenant_id)s AND {wanted}"
-        f" {onward(_LINE_ORDERS[order], place)}",
-        {"tenant_id": tenant_id, **bounds(place, limit)},
-    )
-    return await cursor.fetchall()
-
-
-async def find_line(conn: Connection, tenant_id: int, line_id: int) -> BankLineRow | None:
-    """A line of a bank statement, held until the transaction ends."""
-    cursor = conn.cursor(row_factory=class_row(BankLineRow))
-    await cursor.execute(
-        f"SELECT {_LINE} FROM bank_lines WHERE tenant_id = %s AND line_id = %s FOR UPDATE", (tenant_id, line_id)
-    )
-    return await cursor.fetchone()
-
-
-async def match_line(conn: Connection, tenant_id: int, line_id: int, by: str, matched: str) -> None:
-    """Says what a line of a bank statement is."""
-    await conn.execute(
-        "UPDATE bank_lines SET matched_by = %s, matched = %s WHERE tenant_id = %s AND line_id = %s",
-        (by, matched, tenant_id, line_id),
-    )
-
-
-async def find_settlement(
-    conn: Connection, tenant_id: int, amount: int, currency: str, first: date, last: date
-) -> str | None:
-    """The key of a settlement of this amount that no line of the bank was matched with, the oldest of those days."""
-    row = await (
-        await conn.execute(
-            """
-            SELECT j.key FROM journal j JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)
-            WHERE j.tenant_id = %s AND j.kind = 'settlement' AND a.name = 'bank' AND p.amount = %s AND p.currency = %s
-            AND j.at::date BETWEEN %s AND %s AND NOT EXISTS (
-                SELECT FROM bank_lines b WHERE b.tenant_id = j.tenant_id AND b.matched_by = 'settlement'
-                AND b.matched = j.key)
-            ORDER BY j.at, j.entry_id LIMIT 1
-            """,
-            (tenant_id, amount, currency, first, last),
-        )
-    ).fetchone()
-    return None if row is None else str(row[0])
-
-
-async def find_file_of(conn: Connection, tenant_id: int, total: int, currency: str, text: str, on: date) -> int | None:
-    """The file for the bank that was booked as one sum: by its name in the text, else by the day and the sum."""
-    row = await (
-        await conn.execute(
-            "SELECT file_id FROM payout_files f WHERE tenant_id = %(tenant_id)s AND total = %(total)s"
-            " AND currency = %(currency)s AND (position(message IN %(text)s) > 0"
-            " OR %(on)s::date - execution_on BETWEEN 0 AND 1)"
-            " AND EXISTS (SELECT FROM payouts p WHERE p.tenant_id = f.tenant_id AND p.file_id = f.file_id"
-            "  AND p.booked_on IS NULL)"
-            " ORDER BY position(message IN %(text)s) > 0 DESC, file_id LIMIT 1",
-            {"tenant_id": tenant_id, "total": total, "currency": currency, "text": text, "on": on},
-        )
-    ).fetchone()
-    return None if row is None else int(row[0])
-
-
-async def names_file(conn: Connection, tenant_id: int, total: int, currency: str, text: str) -> bool:
-    """Whether a line names a file for the bank, and is of its sum."""
-    cursor = await conn.execute(
-        "SELECT FROM payout_files WHERE tenant_id = %s AND total = %s AND currency = %s"
-        " AND position(message IN %s) > 0 LIMIT 1",
-        (tenant_id, total, currency, text),
-    )
-    return await cursor.fetchone() is not None
-
-
-async def find_second(conn: Connection, tenant_id: int, back: BankLineRow) -> int | None:
-    """The line by which the bank carried a payout out once more, with no match yet, of which this came back."""
-    row = await (
-        await conn.execute(
-            "SELECT line_id FROM bank_lines WHERE tenant_id = %s AND matched_by IS NULL AND end_to_end = %s"
-            " AND amount = %s AND currency = %s ORDER BY line_id LIMIT 1",
-            (tenant_id, back.end_to_end, -back.amount, back.currency),
-        )
-    ).fetchone()
-    return None if row is None else int(row[0])
-
-
-async def came_back(conn: Connection, tenant_id: int, payout: str) -> bool:
-    """Whether a line of the bank said already that a payout came back; one that came back of its second is not it."""
-    row = await (
-        await conn.execute(
-            "SELECT coalesce(sum(sign(amount)), 0) > 0 FROM bank_lines"
-            " WHERE tenant_id = %s AND matched_by = 'return' AND matched = %s",
-            (tenant_id, payout),
-        )
-    ).fetchone()
-    assert row is not None
-    return bool(row[0])
-
-
-async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, str, datetime]]:
-    """Payouts by a file that the bank should have booked before that day: number, amount, currency, made when."""
-    rows = await conn.execute(
-        "SELECT payout_id, amount, currency, made_at FROM payouts WHERE tenant_id = %s AND way = 'sepa'"
-        " AND state IN ('paid', 'bounced') AND booked_on IS NULL AND execution_on < %s ORDER BY payout_id",
-        (tenant_id, before),
-    )
-    return [(int(number), int(amount), str(currency), at) for number, amount, currency, at in await rows.fetchall()]
-
-
-async def read_any(conn: Connection, tenant_id: int) -> bool:
-    """Whether a bank statement was ever read: without one nothing is known to be missing there."""
-    row = await (await conn.execute("SELECT 1 FROM bank_lines WHERE tenant_id = %s LIMIT 1", (tenant_id,))).fetchone()
-    return row is not None
