@@ -272,6 +272,24 @@ async def test_a_driver_without_scripts_comes_as_far(place: Place) -> None:
     assert place.complaints == []
 
 
+async def test_who_stands_before_a_closed_connector_can_pay_as_soon_as_it_is_free(place: Place) -> None:
+    """With and without scripts: nobody has to load the page anew."""
+    said = "UPDATE connectors SET state = %s FROM stations s WHERE s.station_id = connectors.station_id"
+    admin = place.deployment.admin()
+    pages = [await place.phone(), await place.phone(script=False)]
+    admin.execute(f"{said} AND s.identity = 'walk-16'", ("Unavailable",))
+    try:
+        for page in pages:
+            await page.goto(f"{address_of(place.address, 'walk-16', 1)}?lang=en")
+            await stage(page, "closed")
+            await expect(page.get_by_role("button", name="Pay and start")).to_have_count(0)
+    finally:
+        admin.execute(f"{said} AND s.identity = 'walk-16'", ("Available",))
+    for page in pages:
+        await expect(page.get_by_role("button", name="Pay and start")).to_be_visible()
+    assert place.complaints == []
+
+
 async def test_a_place_is_found_on_a_map_and_in_a_list(place: Place) -> None:
     page = await place.phone()
     await page.goto(f"{place.address}/find/volt")

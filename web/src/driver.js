@@ -7,12 +7,12 @@ async function ask() {
   try {
     const answer = await fetch(part, { cache: "no-store" });
     if (answer.ok) {
-      const next = document.createElement("div");
-      next.innerHTML = await answer.text();
+      const read = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const next = read.getElementById("main") ?? read.body;
       const before = main.querySelector("[data-stage]")?.dataset.stage, now = next.querySelector("[data-stage]")?.dataset.stage;
       const typing = main.contains(document.activeElement) && document.activeElement.matches("input");
       // Another stage is another page: what it asks for, and whether it asks again, is the server's to say.
-      if (now !== before) return location.replace(location.pathname);
+      if (now !== before) return location.replace(own.dataset.page ?? location.pathname);
       if (!typing && !main.querySelector("details[open]")) main.replaceChildren(...next.childNodes);
       wait = every * 1000;
     }

@@ -14,7 +14,8 @@ REFRESH_S: Final = 10
 SOON_S: Final = 2
 #: Where there is a script it asks this often instead.
 LIVE_S: Final = 3
-
+#: And the price of a connector where nobody can pay just now this often.
+SHUT_LIVE_S: Final = 5
 
 #: The event by which the station hears that somebody pays there; the subject is the payment's id.
 BEGUN: Final = "driver.begun"

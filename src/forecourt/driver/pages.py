@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
 import structlog
@@ -23,6 +24,7 @@ from forecourt.driver.model import (
     LAST,
     LIVE_S,
     REFRESH_S,
+    SHUT_LIVE_S,
     SOON_S,
     STEPS,
     CodeStale,
@@ -143,11 +145,14 @@ class DriverPages:
         shown = await self._ways.look(station, evse, place_id=place)
         status = 200 if not said else 409
         offers, wrong = await self._offered(shown, voucher)
+        # Nobody stands there to press "again" when the station is back.
+        shut = shown.hold is not None and not shown.open and not ticket
         return self._shell.page(
             "price.html", request, lang=lang, status=status, shown=shown, brand=shown.brand,
             said=SAID.get(said) or VOUCHER_SAID.get(said) or wrong, offers=offers,
             zone=shown.spot.zone, joining=await self._joining(shown),
             ticket=ticket, pay_at=pay_address(station, evse) if ticket else "",
+            live_s=SHUT_LIVE_S if shut else 0, refresh_s=REFRESH_S, own_at=_own_at(station, evse, place),
         )  # fmt: skip
 
     async def _offered(self, shown: Shown, voucher: str) -> tuple[list[Campaign], str | None]:
@@ -319,6 +324,11 @@ def email_of(typed: str) -> str | None:
 def _energy_of(said: str) -> int | None:
     energy_wh = int(said) if said.isascii() and said.isdecimal() else 0
     return energy_wh if 0 < energy_wh <= MOST_ENERGY_WH else None
+
+
+def _own_at(station: str, evse: int, place_id: UUID | None) -> str:
+    """Where the price of a connector stands."""
+    return f"/charge/{quote(station, safe='')}/{evse}" + (f"?place={place_id}" if place_id else "")
 
 
 def _refresh_s(way: Way) -> int:
