@@ -35,6 +35,7 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.mail import FolderPost, MailJobs
+from forecourt.platform.outbox import dispatch_once
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
 from forecourt.sessions.cars import CarJobs
@@ -112,3 +113,27 @@ class Jobs:
         self.loyalty = LoyaltyJobs(pool, tenants, clock, OfferLetters("https://drive.test"))
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)
+        self._pool = pool
+
+    async def __aenter__(self) -> "Jobs":
+        """Connected to the queue, for as long as it is used. Nothing is begun by the clock: a test says what is due."""
+        self.app.periodic_registry.periodic_tasks.clear()
+        await self.app.open_async()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.app.close_async()
+
+    async def run(self, *, queues: list[str] | None = None, keep: bool = False) -> None:
+        """Does every job that is in line. `keep`: done ones stay there to be looked at."""
+        await self.app.run_worker_async(
+            wait=False, install_signal_handlers=False, listen_notify=False, queues=queues,
+            delete_jobs="never" if keep else "successful",
+        )  # fmt: skip
+
+    async def dispatch(self) -> bool:
+        """Puts in line what the outbox leads to; whether there was anything."""
+        any_ = False
+        while await dispatch_once(self._pool, self.routes):
+            any_ = True
+        return any_

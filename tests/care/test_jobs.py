@@ -11,7 +11,6 @@ import pytest_asyncio
 from forecourt.care.service.alerts import create_rule
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
-from forecourt.platform.outbox import dispatch_once
 from tests.care.test_alerts import WHOLE
 from tests.care.yard import TELLING, Yard
 from tests.conftest import Database
@@ -28,13 +27,12 @@ class Worker:
         self.folder = folder
         clock = yard.clock
         jobs = Jobs(database.url, pool, tenants, clock, mail=folder, care=yard.jobs)
-        self.app, self.routes = jobs.app, jobs.routes
+        self.jobs = jobs
 
     async def work(self) -> None:
         """Dispatch and do, until nothing follows any more."""
-        async with self.app.open_async():
-            while await dispatch_once(self.pool, self.routes):
-                await self.app.run_worker_async(wait=False, install_signal_handlers=False, delete_jobs="successful")
+        while await self.jobs.dispatch():
+            await self.jobs.run()
 
 
 @pytest_asyncio.fixture
@@ -47,7 +45,9 @@ async def at_work(
         Pool(database.url, "forecourt_app", size=2) as tenants,
     ):
         yard = Yard(database, pool, tenants, clock, bus=bus)
-        yield yard, Worker(database, pool, tenants, yard, tmp_path), bus
+        worker = Worker(database, pool, tenants, yard, tmp_path)
+        async with worker.jobs:
+            yield yard, worker, bus
         yard.admin.close()
     await bus.close()
 

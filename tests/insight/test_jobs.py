@@ -9,7 +9,6 @@ from forecourt.insight.lake import asking, erasing
 from forecourt.insight.lake.layout import Folder
 from forecourt.platform import outbox
 from forecourt.platform.database import Pool
-from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions.costing.model import ASSESSED
 from tests.insight.conftest import Desk
 from tests.insight.test_lake import Shore
@@ -22,15 +21,14 @@ async def test_a_session_that_settled_is_in_the_lake_the_morning_after(desk: Des
     session_id = await shore.session(station, "t1", datetime(2026, 2, 20, 23, 30, tzinfo=UTC), token_uid="GOES")
     desk.rows("DELETE FROM lake_marks RETURNING 1")
     async with Pool(desk.database.url, "forecourt_worker", size=2) as pool:
-        jobs = Jobs(desk.database.url, pool, desk.pool, desk.clock, lake=shore.root)
+        works = Jobs(desk.database.url, pool, desk.pool, desk.clock, lake=shore.root)
         async with desk.pool.tenant(shore.tenant_id) as conn:
             await outbox.write(conn, shore.tenant_id, ASSESSED, str(session_id))
-        async with jobs.app.open_async():
+        async with works as jobs:
 
             async def work(queue: str) -> None:
-                while await dispatch_once(pool, jobs.routes):
-                    pass
-                await jobs.app.run_worker_async(wait=False, install_signal_handlers=False, queues=[queue])
+                await jobs.dispatch()
+                await jobs.run(queues=[queue], keep=True)
 
             await work("default")
             marked = desk.rows("SELECT day::text FROM lake_marks WHERE tenant_id = %s ORDER BY day", shore.tenant_id)

@@ -21,7 +21,6 @@ from forecourt.payments.ledger.model import Entry, Kind, Leg
 from forecourt.payments.ledger.service import post
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
-from forecourt.platform.outbox import dispatch_once
 from forecourt.platform.settings import Settings
 from forecourt.pricing import service as pricing
 from forecourt.pricing.assigning import Scope
@@ -151,16 +150,8 @@ class Lot:
 
     async def work(self) -> None:
         """Everything that the outbox leads to, until nothing more comes of it."""
-        while True:
-            done = 0
-            while await dispatch_once(self.worker, self.jobs.routes):
-                done += 1
-            async with self.jobs.app.open_async():
-                await self.jobs.app.run_worker_async(
-                    wait=False, install_signal_handlers=False, delete_jobs="successful"
-                )
-            if not done:
-                return
+        while await self.jobs.dispatch():
+            await self.jobs.run()
 
     async def at_work(self, station: "Talker", *, seconds: float = 0) -> list[Any]:
         """Lets time pass for the sweeper, and works while the station says yes; what the station was asked."""
@@ -293,7 +284,8 @@ async def a_lot(servers: Servers, box: Sandbox, mail: Path) -> AsyncIterator[Lot
             Pool(database.url, "forecourt_worker", size=3) as worker,
         ):
             lot = await Lot(rig, tenants, worker, bus, box.another(), mail).opened()
-            yield lot
+            async with lot.jobs:
+                yield lot
             await lot.jobs.providers.close()
         await bus.close()
         await rig.stop()

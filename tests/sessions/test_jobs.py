@@ -12,7 +12,6 @@ import pytest_asyncio
 from forecourt.app.lines import LINES
 from forecourt.app.works import LONG, OUTWARD
 from forecourt.platform.database import Pool
-from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
 from forecourt.sessions.review import QUIET, review
 from forecourt.sessions.store import reviewing
@@ -32,7 +31,9 @@ class Bench:
         self.clock = clock
         jobs = Jobs(database.url, pool, tenants, clock)
         self.sessions, self.stations, self.remote_starts = jobs.sessions, jobs.stations, jobs.remote_starts
-        self.app, self.routes = jobs.app, jobs.routes
+        self.jobs, self.app = jobs, jobs.app
+        #: Before anybody stops its clock.
+        self.by_the_clock = [each.task for each in jobs.app.periodic_registry.periodic_tasks.values()]
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.admin.execute(query.encode(), parameters).fetchall()
@@ -87,10 +88,8 @@ class Bench:
 
     async def work(self) -> None:
         """Dispatch and run every job there is."""
-        while await dispatch_once(self.pool, self.routes):
-            pass
-        async with self.app.open_async():
-            await self.app.run_worker_async(wait=False, install_signal_handlers=False, delete_jobs="successful")
+        await self.jobs.dispatch()
+        await self.jobs.run()
 
 
 @pytest_asyncio.fixture
@@ -102,7 +101,8 @@ async def bench(servers: Any, clock: FakeClock) -> AsyncIterator[Bench]:
         ):
             bench = Bench(database, pool, tenants, clock)
             bench.rows("INSERT INTO organisations (name) VALUES ('A'), ('B') RETURNING 1")
-            yield bench
+            async with bench.jobs:
+                yield bench
             bench.admin.close()
 
 
@@ -301,8 +301,7 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
 
 
 def test_a_job_of_the_clock_is_in_line_once_and_at_work_once(bench: Bench) -> None:
-    clocks = [each.task for each in bench.app.periodic_registry.periodic_tasks.values()]
-    shared = [task.name for task in clocks if (task.lock, task.queueing_lock) != (task.name, task.name)]
+    shared = [task.name for task in bench.by_the_clock if (task.lock, task.queueing_lock) != (task.name, task.name)]
     # Each minute has updates of its own to tell.
     assert shared == ["sessions.tell_updates"]
 

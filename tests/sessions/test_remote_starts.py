@@ -16,7 +16,6 @@ from forecourt.access.idempotency import OUTCOME_UNKNOWN
 from forecourt.platform.bus import Bus, BusDown
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import DatabaseBusy, Pool
-from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
 from forecourt.sessions.remote.model import EXPIRY_GRACE, INTERRUPTED, NO_SESSION_CAME, NOBODY_PLUGGED_IN, START_LIMIT
 from forecourt.sessions.remote.service import StartAnswered, TokenRefused, TokenUnregistered, remote_start, remote_stop
@@ -40,9 +39,8 @@ class Stage:
         self.pool = pool
         self.bus = bus
         self.clock = FakeClock(datetime.now(UTC))
-        self._worker = worker
         jobs = Jobs(rig.database.url, worker, pool, self.clock, bus=bus)
-        self.jobs, self._app, self._routes = jobs.remote_starts, jobs.app, jobs.routes
+        self.jobs, self.works = jobs.remote_starts, jobs
 
     @property
     def actor(self) -> Actor:
@@ -87,10 +85,8 @@ class Stage:
 
     async def work(self) -> None:
         """Dispatch and run every job there is."""
-        while await dispatch_once(self._worker, self._routes):
-            pass
-        async with self._app.open_async():
-            await self._app.run_worker_async(wait=False, install_signal_handlers=False, delete_jobs="successful")
+        await self.works.dispatch()
+        await self.works.run()
 
     def starts(self) -> list[tuple[Any, ...]]:
         """(status, reason, transaction of the session), in the order of asking."""
@@ -121,7 +117,9 @@ async def stage(servers: Any) -> AsyncIterator[Stage]:
             Pool(database.url, "forecourt_app", size=3) as pool,
             Pool(database.url, "forecourt_worker", size=2) as worker,
         ):
-            yield Stage(rig, pool, worker, bus)
+            stage = Stage(rig, pool, worker, bus)
+            async with stage.works:
+                yield stage
         await bus.close()
         await rig.stop()
 

@@ -9,7 +9,6 @@ import pytest_asyncio
 from httpx import AsyncClient
 
 from forecourt.platform.database import Pool
-from forecourt.platform.outbox import dispatch_once
 from forecourt.platform.outward import Outward
 from forecourt.webhooks.sender import Sender
 from tests.http import SECRET, House
@@ -37,22 +36,19 @@ class Works:
     def __init__(self, house: House, pool: Pool, tenants: Pool, outward: Outward) -> None:
         self.admin = psycopg.connect(house.database.admin_url, autocommit=True)
         self.pool = pool
-        jobs = Jobs(house.database.url, pool, tenants, house.clock)
+        self.jobs = jobs = Jobs(house.database.url, pool, tenants, house.clock)
         self.sessions, self.webhooks = jobs.sessions, jobs.webhooks
         self.sender = Sender(pool, tenants, house.clock, outward, SECRET.encode(), "http://console")
-        self.app = jobs.app
         # Letters stay to be looked at.
-        self.routes = {event: tasks for event, tasks in jobs.routes.items() if event != "letter.written"}
+        jobs.routes = {event: tasks for event, tasks in jobs.routes.items() if event != "letter.written"}
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.admin.execute(query.encode(), parameters).fetchall()
 
     async def line_up(self) -> None:
         """Dispatch, and do every job there is."""
-        while await dispatch_once(self.pool, self.routes):
-            pass
-        async with self.app.open_async():
-            await self.app.run_worker_async(wait=False, install_signal_handlers=False, delete_jobs="successful")
+        await self.jobs.dispatch()
+        await self.jobs.run()
 
     async def work(self) -> int:
         """Line up and send everything that is due; how much was sent."""
@@ -71,7 +67,8 @@ async def works(house: House) -> AsyncIterator[Works]:
         made = Works(house, pool, tenants, outward)
         # What waits for other tests' receivers would be sent here.
         made.admin.execute("TRUNCATE webhooks, webhook_events, outbox CASCADE")
-        yield made
+        async with made.jobs:
+            yield made
         made.admin.close()
 
 

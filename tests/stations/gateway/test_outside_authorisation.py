@@ -18,7 +18,6 @@ from forecourt.app.web import create_app
 from forecourt.drivers.outside.model import FAILURES_TO_OPEN
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
-from forecourt.platform.outbox import dispatch_once
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
 from tests.receiver import Receiver, receiver, signature
@@ -58,10 +57,8 @@ class Outside:
 
     async def work(self) -> None:
         """What a worker does next."""
-        while await dispatch_once(self._worker, self._jobs.routes):
-            pass
-        async with self._jobs.app.open_async():
-            await self._jobs.app.run_worker_async(wait=False, install_signal_handlers=False)
+        await self._jobs.dispatch()
+        await self._jobs.run()
 
 
 @pytest_asyncio.fixture
@@ -83,7 +80,9 @@ async def outside(rig: Rig, receiver: Receiver) -> AsyncIterator[Outside]:
         client = await stack.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="http://forecourt.test", headers=headers)
         )
-        jobs = Jobs(url, worker, db, clock, secret=SECRET.encode(), bus=bus, outward=outward)
+        jobs = await stack.enter_async_context(
+            Jobs(url, worker, db, clock, secret=SECRET.encode(), bus=bus, outward=outward)
+        )
         yield Outside(rig, client, receiver, jobs, worker)
 
 
