@@ -5,8 +5,9 @@ instant: one advisory lock that PostgreSQL itself drops with the connection (yoy
 and one transaction for a migration and its record (yoyo commits them one after the other).
 """
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ CLIENT_CHECK_S = 2
 #: The advisory lock: the same number for every version of Forecourt, and nobody else's.
 LOCK_ID = 0x466F7265636F7572
 MIGRATION_NAME = re.compile(r"^(?P<room>[a-z]+)\.\d{4}$")
+#: What the comment at the head of a migration says to whoever applies it.
+DIRECTIVE = re.compile(r"^--\s*(?P<name>depends|transactional):[ \t]*(?P<value>.*?)\s*$", re.MULTILINE)
 #: What the login of FORECOURT_DATABASE_URL may become.
 LOGIN_ROLES = ("forecourt_app", "forecourt_ingest", "forecourt_worker")
 #: The first PostgreSQL that can grant a membership which must be taken on by SET ROLE.
@@ -109,7 +112,6 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         A migration marked `-- transactional: false` can't be: it must be written so that it can run twice.
         """
         self.ensure_internal_schema_updated()
-        _run_whole(migration)
         if migration.use_transactions:
             with self.transaction():
                 migration.process_steps(self, "apply", force=force)
@@ -120,17 +122,34 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
                 self.mark_one(migration, log=False)
 
 
-def _run_whole(migration: Migration) -> None:
-    """Makes the file one step, sent as it is: PostgreSQL itself finds where a statement ends, whatever it quotes."""
-    migration.load()
-    source = migration.source
-    migration.steps = [MigrationStep(0, lambda connection: connection.execute(source), None)]
+def _read(migrations: Sequence[Migration]) -> None:
+    """Reads every file, of which only the head matters here: PostgreSQL itself finds where a statement ends, whatever
+    it quotes, so the file is one step and sent as it is. Left to itself yoyo takes all of them apart first, at every
+    start, whether or not one is missing: that takes seconds."""
+    known = {migration.id: migration for migration in migrations}
+    for migration in migrations:
+        path = Path(migration.path)
+        source = path.read_text(encoding="utf-8") if path.suffix == ".sql" else ""
+        lines = source.lstrip().splitlines(keepends=True)
+        head = "".join(itertools.takewhile(lambda line: line.startswith("--"), lines))
+        said = {found["name"]: found["value"] for found in DIRECTIVE.finditer(head)}
+        wanted = {known.get(name) for name in said.get("depends", "").split()}
+        if None in wanted:
+            raise yoyo.exceptions.BadMigration(f"{path.name} builds on a migration that is not there.")
+        migration.source, migration._depends = source, wanted
+        migration.use_transactions = said.get("transactional", "true") == "true"
+        migration.steps = [MigrationStep(0, _sending(source), None)]
+
+
+def _sending(source: str) -> Callable[[psycopg.Connection[Any]], object]:
+    return lambda connection: connection.execute(source.encode())
 
 
 def _apply(backend: _Backend, folders: Sequence[Path]) -> list[str]:
     applied: list[str] = []
     try:
         migrations = read_migrations(*(str(folder) for folder in folders))
+        _read(migrations)
         for migration in migrations:
             _check_name(migration)
         for migration in backend.to_apply(migrations):
