@@ -21,7 +21,8 @@ from forecourt.driver.brands import (
 from forecourt.driver.codes import SVG, HomeAddress, address_of, code_svg
 from forecourt.driver.model import PlaceUnknown
 from forecourt.driver.store import Brand
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.platform.tagging import IfMatch, tagged
 
 Home = NamedDependency[HomeAddress]
 

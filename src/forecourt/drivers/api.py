@@ -15,9 +15,10 @@ from forecourt.drivers import service, store
 from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, TokenUnknown, uid_key
 from forecourt.drivers.store import Order, TokenFilter, TokenRow
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile, etag
 from forecourt.platform.search_parameter import Search
 from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import HIDDEN, NAME_LINE
 
 CURSORS: Mapping[Order, Cursors] = {

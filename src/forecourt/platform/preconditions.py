@@ -5,27 +5,13 @@ else has changed the thing.
 """
 
 from hashlib import blake2b
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 import msgspec
-from litestar import Response
-from litestar.params import HeaderParameter
 
 from forecourt.platform.errors import ForecourtError
 
-MAX_HEADER_LENGTH = 1_000
 _TAG_BYTES = 12
-
-Body = TypeVar("Body")
-
-IfMatch = Annotated[
-    str | None,
-    HeaderParameter(
-        name="If-Match",
-        max_length=MAX_HEADER_LENGTH,
-        description="The ETag of what you read: if it was changed since, nothing is done (412). Absent: no check.",
-    ),
-]
 
 
 class ChangedMeanwhile(ForecourtError):
@@ -47,8 +33,3 @@ def check_match(if_match: str | None, tag: str) -> None:
     named = {each.strip() for each in if_match.split(",")}
     if "*" not in named and tag not in named:
         raise ChangedMeanwhile
-
-
-def tagged(body: Body, tag: str) -> Response[Body]:
-    """An answer that carries its ETag, with the status of its route."""
-    return Response(body, headers={"etag": tag})

@@ -14,7 +14,8 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.outward import MAX_URL, AddressRefused
 from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile, etag
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import ONE_LINE
 from forecourt.webhooks import service, store
 from forecourt.webhooks.model import DeliveryUnknown, Kind, TooManyWebhooks, WebhookUnknown

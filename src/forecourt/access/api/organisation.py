@@ -14,7 +14,8 @@ from forecourt.access.guard import Asker, Database
 from forecourt.access.limits import Limits
 from forecourt.access.model import Actor, Role, Verb
 from forecourt.access.store import OrganisationRow
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile, etag
+from forecourt.platform.tagging import IfMatch, tagged
 
 
 class Organisation(Struct, frozen=True, kw_only=True):

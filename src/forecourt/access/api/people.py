@@ -25,8 +25,9 @@ from forecourt.access.limits import Limits
 from forecourt.access.model import Role, Verb
 from forecourt.access.store import InvitationRow, MemberOrder, MemberRow
 from forecourt.platform.paging import ByAge, CursorRefused, Cursors, Limit, NextCursor, Page, cursors_by_age
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.search_parameter import Search
+from forecourt.platform.tagging import IfMatch, tagged
 
 CURSORS: Mapping[MemberOrder, Cursors] = {
     "oldest": Cursors("people"),

@@ -20,7 +20,8 @@ from forecourt.care.service.alerts import Telling
 from forecourt.care.store import alerts as store
 from forecourt.care.store.alerts import LogRow, RuleOrder, RuleRow
 from forecourt.platform.paging import ByAge, CursorRefused, Cursors, Limit, NextCursor, Page, cursors_by_age
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile, etag
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
 
 RULE_CURSORS: Mapping[RuleOrder, Cursors] = {

@@ -16,7 +16,8 @@ from forecourt.driver.brand_api import Home
 from forecourt.driver.store import Brand, find_brand
 from forecourt.drivers.accounts.providers import DriverProviders, DriverProviderWanted, provider_tag
 from forecourt.drivers.accounts.store.providers import DriverProvider
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.platform.tagging import IfMatch, tagged
 
 TAGS = ["driver pages"]
 Providers = NamedDependency[DriverProviders]

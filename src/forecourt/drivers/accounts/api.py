@@ -34,8 +34,9 @@ from forecourt.drivers.fleets.store import find_member, find_subscription
 from forecourt.drivers.model import TokenUnknown
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, check_match, etag, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile, check_match, etag
 from forecourt.platform.search_parameter import Search
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
 
 CURSORS: Final = Cursors("drivers")

@@ -34,7 +34,8 @@ from forecourt.drivers.fleets.model import (
 )
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, Page, entire
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, check_match, etag, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile, check_match, etag
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
 TAGS = ["drivers"]

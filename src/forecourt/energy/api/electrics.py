@@ -15,7 +15,8 @@ from forecourt.energy.service import sites as service
 from forecourt.energy.service.sites import SetUp, electrics_tag, settings_tag
 from forecourt.energy.site import Settings, SiteTree
 from forecourt.platform.clock import Clock
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.stations.api.fields import SITE_PATTERN
 from forecourt.stations.errors import SiteUnknown
 

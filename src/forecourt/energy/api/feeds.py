@@ -19,7 +19,8 @@ from forecourt.energy.service.sites import find_record
 from forecourt.energy.store import feeds as store
 from forecourt.platform.outward import AddressRefused
 from forecourt.platform.paging import Page, entire
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
 from forecourt.stations.errors import SiteUnknown
 

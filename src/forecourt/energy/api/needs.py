@@ -19,7 +19,8 @@ from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
 from forecourt.energy.service import needs as service
 from forecourt.energy.service.needs import preferences_tag
 from forecourt.energy.store.priorities import PriorityAsk
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.sessions.remote.service import SessionUnknown
 
 SourceName = Literal["driver", "api"]

@@ -33,7 +33,8 @@ from forecourt.platform.paging import (
     place_in_time,
     time_of_place,
 )
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
 from forecourt.stations.errors import SiteUnknown
 

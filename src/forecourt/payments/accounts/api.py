@@ -29,7 +29,8 @@ from forecourt.payments.accounts.store import AccountRow
 from forecourt.payments.intents.model import AccountMissing
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
 from forecourt.platform.paging import Page, entire
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.platform.tagging import IfMatch, tagged
 
 MIN_KEY: Final = 8
 MAX_KEY: Final = 255

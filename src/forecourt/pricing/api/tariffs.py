@@ -16,8 +16,9 @@ from forecourt.access.guard import Asker, Database
 from forecourt.platform.clock import Clock
 from forecourt.platform.ordering import Age
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, cursors_by_age, entire
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.search_parameter import Search
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
 from forecourt.pricing import service, store
 from forecourt.pricing.errors import PastRefused, TariffEnded, TariffUnknown, TariffUnreadable, TariffUnsayable

@@ -23,8 +23,9 @@ from forecourt.platform.paging import (
     place_in_time,
     time_of_place,
 )
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.search_parameter import Search
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.stations import inbox, service
 from forecourt.stations.api.fields import IdentityInPath, SecretKey, SiteName, StationRefresher, Text
 from forecourt.stations.api.registry import Password, SecurityProfile, Station, shown

@@ -12,8 +12,9 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.neutral import Registration
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.search_parameter import Search
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import (
     AtSite,

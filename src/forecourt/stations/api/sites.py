@@ -11,7 +11,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile, etag
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import SITE_PATTERN, Latitude, Longitude, Text
 from forecourt.stations.errors import (

@@ -35,7 +35,8 @@ from forecourt.driver.account.model import Erased, Export, MoneyLeft
 from forecourt.driver.account.provider_api import Providers
 from forecourt.drivers.accounts.model import LINK_LIFE, AccountBlocked, LinkGone
 from forecourt.drivers.accounts.providers import AccountOfAnother, AddressNotLetIn, AddressUnverified, AppNotListed
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, check_match, etag, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile, check_match, etag
+from forecourt.platform.tagging import IfMatch, tagged
 
 #: What a provider's word may fail by.
 _REFUSED: Final[list[type[Exception]]] = [

@@ -36,7 +36,8 @@ from forecourt.payments.hosts.store.lines import LineRow, Owed
 from forecourt.payments.ledger.model import EntryDiffers
 from forecourt.platform.money import Currency, Money
 from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age, entire
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
+from forecourt.platform.preconditions import ChangedMeanwhile, etag
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
 CURSORS = cursors_by_age("hosts", first="oldest")
