@@ -104,7 +104,7 @@ class Load:
             self._tasks.append(asyncio.create_task(self._drive(station)))
 
     async def finish(self) -> None:
-        """Lets the sessions that run end, and waits until everything was acknowledged."""
+        """Lets the hours of the sessions that run pass at once, and waits until everything was acknowledged."""
         self._ending = True
         await asyncio.gather(*self._tasks)
         for station in self.stations:
@@ -165,9 +165,11 @@ class Load:
         at = station.time()
         bay.plug_in(ScriptedLoad(energy_wh, CHARGING.total_seconds(), 11_000), at, key)
         bay.begin(token, at, key=key)
-        for _ in range(CHARGING // SAMPLE_EVERY):
+        ends_at = at + CHARGING
+        while at < ends_at:
             await self._pause(station, rng)
-            at += SAMPLE_EVERY
+            # What is left of the last sessions tells nothing that is not known.
+            at = ends_at if self._ending else at + SAMPLE_EVERY
             await station.clock.sleep_until(at)
             station.advance(at)
         await self._pause(station, rng)

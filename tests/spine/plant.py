@@ -32,7 +32,7 @@ from tests.support import WAIT_S, free_port
 
 log = structlog.get_logger(__name__)
 
-STATIONS = 48
+STATIONS = 24
 #: The whole of the statement that merges and commits is to be seen in pg_stat_activity.
 CONFIGURATION = {"shared_buffers": "64MB", "track_activity_query_size": "64kB"}
 #: Freezes that may find nothing in flight before we give up.

@@ -39,7 +39,7 @@ async def until(condition: Callable[[], object], what: str, within_s: float = WA
 
 
 class Program:
-    """One `forecourt` command as a process."""
+    """One process of Forecourt, as `forecourt up` starts it."""
 
     def __init__(self, arguments: list[str], env: dict[str, str], log: Path) -> None:
         self.name = log.stem
@@ -47,7 +47,7 @@ class Program:
         self.asked_to_end = False
         self._command = arguments[0]
         self._child = Child(
-            [sys.executable, "-m", "forecourt.cli", *arguments], log=log, env=env, death_signal=signal.SIGKILL
+            [sys.executable, "-m", "forecourt.app.entry", *arguments], log=log, env=env, death_signal=signal.SIGKILL
         )
 
     @property

@@ -9,7 +9,7 @@ from tests.spine import books
 from tests.spine.plant import Victim, plant
 
 #: Either with the transaction open, or committed with the answers unsent.
-INSTANTS = (Victim.GATEWAY_BEFORE_COMMIT, Victim.GATEWAY_AFTER_COMMIT) * 2
+INSTANTS = (Victim.GATEWAY_BEFORE_COMMIT, Victim.GATEWAY_AFTER_COMMIT)
 
 
 @pytest.mark.kill

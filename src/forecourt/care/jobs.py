@@ -67,11 +67,15 @@ class CareJobs:
             tenants = await incidents.list_tenants(conn)
         for tenant_id in tenants:
             try:
-                await self._watch(tenant_id, None)
-                await self._note_load(tenant_id)
-                await self._tell(tenant_id)
+                await self.watch(tenant_id)
             except (psycopg.Error, ForecourtError) as fault:
                 log.error("an organisation could not be watched", tenant_id=tenant_id, fault=repr(fault))
+
+    async def watch(self, tenant_id: int) -> None:
+        """Look at one organisation, note its load, and tell who is to be told by now."""
+        await self._watch(tenant_id, None)
+        await self._note_load(tenant_id)
+        await self._tell(tenant_id)
 
     async def watch_station(self, *, tenant_id: int, subject: str) -> None:
         """Something was said of a station: look at it alone. `subject` is its number."""
