@@ -31,6 +31,8 @@ class Deployment:
         self.web_port, self.ocpp_port = free_port(), free_port()
         self.output = folder.with_suffix(".output")
         self._process: subprocess.Popen[bytes] | None = None
+        # One for all questions: to make one takes longer than an answer.
+        self.http = httpx.Client(timeout=5)
 
     def command(self, **settings: object) -> tuple[list[str], dict[str, str]]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
@@ -71,7 +73,7 @@ class Deployment:
     def answers(self) -> bool:
         """Whether the web is ready: it serves, and reaches its database and its bus."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.web_port}/readyz", timeout=5).status_code == 200
+            return self.http.get(f"http://127.0.0.1:{self.web_port}/readyz").status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -84,7 +86,7 @@ def until(happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_S
     while not happened():
         assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     one = Deployment(tmp_path_factory.mktemp("up") / "var")
     one.start()
     yield one
+    one.http.close()
     if one.process.poll() is None:
         one.process.kill()
 
@@ -108,7 +111,7 @@ def test_it_says_where_to_look_and_how_to_sign_in(deployment: Deployment) -> Non
 def test_the_demo_has_a_payment_provider_and_writes_down_where_and_by_which_key(deployment: Deployment) -> None:
     kept = json.loads((deployment.folder / "demo.json").read_text())
     told = kept["provider"]
-    answer = httpx.get(f"{told['address']}/v1/balance", auth=(told["key"], ""), timeout=WAIT_S)
+    answer = deployment.http.get(f"{told['address']}/v1/balance", auth=(told["key"], ""), timeout=WAIT_S)
     assert (answer.status_code, answer.json()["object"]) == (200, "balance")
     assert {"email", "password", "api_key"} < kept.keys()
 
