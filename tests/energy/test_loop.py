@@ -41,6 +41,8 @@ from forecourt.stations.desired.reconciler import Reconciler
 from tests.stations.gateway.conftest import PASSWORD, SECRET, Rig
 
 STEP = timedelta(seconds=5)
+#: Where nothing is told that must be followed at once.
+CALM = timedelta(seconds=15)
 LIMIT_A = 60.0
 LATE_A = 54.0
 CUT_A = 45.0
@@ -99,11 +101,11 @@ class Plant:
         self.reconciler, self.batch = reconciler, keep.keywords["stations"]
         self._rows = rows_of(tree_of(stations).electrics)
 
-    async def go(self, during: timedelta) -> list[float]:
+    async def go(self, during: timedelta, step: timedelta = STEP) -> list[float]:
         """Let time pass; the highest true current of any conductor after each step."""
         worst = []
-        for _ in range(during // STEP):
-            self.clock.at += STEP
+        for _ in range(during // step):
+            self.clock.at += step
             await self.stations_live()
             await self.keeper.turn()
             await self.keeper.settled()
@@ -228,7 +230,7 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
         bay(station).present("CARD", plant.clock.now())
     # Who never obeys is found out by what it draws; until then nobody can know.
     await plant.go(timedelta(minutes=2))
-    steady = await plant.go(timedelta(minutes=2))
+    steady = await plant.go(timedelta(minutes=2), CALM)
     assert max(steady) <= LIMIT_A * NEARLY
     assert min(steady) >= LIMIT_A * 0.95
     limits_a = plant.limits_a()
@@ -242,7 +244,7 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     # One that falls silent goes on with what it was told, and then by its default; the others make room for it.
     silent = plant.stations[SILENT]
     silent.link.stop(Cut.ABORT)
-    away = await plant.go(LOW_VALID_FOR + PAUSE)
+    away = await plant.go(LOW_VALID_FOR + PAUSE, CALM)
     assert max(away) <= CUT_A * NEARLY
     # Its site is looked at when it is lost, not when it is time to.
     assert plant.rig.rows("SELECT count(*) FROM outbox WHERE event = 'desired.unlinked'") == [(1,)]
@@ -274,7 +276,7 @@ async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_c
         bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
         bay(station).present("CARD", plant.clock.now())
     await plant.go(timedelta(minutes=2))
-    steady = await plant.go(timedelta(minutes=2))
+    steady = await plant.go(timedelta(minutes=2), CALM)
     assert max(steady) <= LIMIT_A * NEARLY
     assert min(steady) >= LIMIT_A * 0.95
     assert round(plant.limits_a()[REFUSER]) == 32
@@ -311,7 +313,7 @@ async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_c
     for station in plant.stations:
         station.link.stop(Cut.ABORT)
     # Until the limits of those that no default binds run out, which nobody can help.
-    silent = await plant.go(LOW_LEAST)
+    silent = await plant.go(LOW_LEAST, CALM)
     assert max(silent) <= CUT_A * NEARLY
 
 
@@ -364,7 +366,7 @@ async def test_what_a_station_may_not_use_is_given_to_others_until_it_is_let_go(
         # It doesn't say how much, so it is asked, and its report tells.
         outside.limit(stations[1], "EMS", 8.0, says_how_much=False)
         await plant.go(timedelta(minutes=3))
-        limited = await plant.go(timedelta(minutes=1))
+        limited = await plant.go(timedelta(minutes=1), CALM)
         assert plant.limits_a() == pytest.approx([26, 8, 26], abs=1)
         assert min(limited) >= LIMIT_A * 0.95
         assert max(limited) <= LIMIT_A * NEARLY
@@ -373,7 +375,7 @@ async def test_what_a_station_may_not_use_is_given_to_others_until_it_is_let_go(
         assert {each["purpose"] for (findings,) in found for each in findings} <= {"external"}
         outside.clear(stations[1], "EMS")
         outside.press(stations[2], bay(stations[2]), fast=True)
-        freed = await plant.go(timedelta(minutes=3))
+        freed = await plant.go(timedelta(minutes=3), CALM)
         assert plant.limits_a()[1] >= 12
         assert max(freed) <= LIMIT_A * NEARLY
         assert plant.rig.rows("SELECT source FROM session_needs") == [("station",)]
@@ -505,8 +507,8 @@ async def test_when_a_site_is_handed_over_nothing_is_told_twice_or_otherwise_by_
 
         # Both go on; only who holds the site tells anything, and each station once.
         plant.keeper = second
-        for _ in range(timedelta(minutes=4) // STEP):
-            [worst_a] = await plant.go(STEP)
+        for _ in range(timedelta(minutes=4) // CALM):
+            [worst_a] = await plant.go(CALM, CALM)
             await first.turn()
             await first.settled()
             now = plant.rig.rows(told, plant.clock.now())
@@ -519,7 +521,7 @@ async def test_when_a_site_is_handed_over_nothing_is_told_twice_or_otherwise_by_
         plant.keeper = first
         before = plant.rig.rows("SELECT count(*) FROM charging_orders")
         await plant.go(STEP)
-        again = await plant.go(timedelta(minutes=3))
+        again = await plant.go(timedelta(minutes=3), CALM)
         assert max(again) <= CUT_A * NEARLY
         [(number,)] = plant.rig.rows("SELECT count(*) - %s FROM charging_orders", before[0][0])
         assert 3 <= number <= 6
