@@ -9,16 +9,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import pytest_asyncio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.platform.embedded import EmbeddedNats
-from forecourt.platform.embedded.process import POLL_S
 from forecourt.stations.commands import Answered, Commander, StationLost, StationOffline
 from forecourt.stations.gateway.words import CALL_SUBJECT, CallAnswer, CallRequest
 from forecourt.stations.live import LiveStations
-from tests.conftest import Servers
+from tests.conftest import Database, Servers
 from tests.spine import books
 from tests.spine.by_hand import Session, connected, web
 from tests.spine.processes import Deployment, Program, until
@@ -26,13 +27,16 @@ from tests.stations.gateway.conftest import StationClient
 from tests.support import WAIT_S, free_port
 
 PROTOCOLS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
-STATION, OTHER = "CP1", "CP2"
+OTHER = "OTHER"
+#: A station for each test: those that need no gateways of their own share two.
+STATIONS = (*(f"CP-{protocol}" for protocol in PROTOCOLS), "CP-ASKED", "CP-KILLED", OTHER)
 TOKEN = "TAG1"
 
 
 class Pair(Struct, frozen=True, kw_only=True):
-    """Two gateways on ports of their own, and the web's ways to stations."""
+    """Two gateways on ports of their own, the web's ways to stations, and the station of a test."""
 
+    station: str
     deployment: Deployment
     gateways: tuple[Program, Program]
     ports: tuple[int, int]
@@ -42,19 +46,19 @@ class Pair(Struct, frozen=True, kw_only=True):
 
     async def shown(self) -> str:
         """The state of the station as people see it."""
-        name = f"station.{STATION}.state"
-        return str((await LiveStations(self.pool).snapshot(self.deployment.tenant(), [STATION]))[name])
+        name = f"station.{self.station}.state"
+        return str((await LiveStations(self.pool).snapshot(self.deployment.tenant(), [self.station]))[name])
 
     async def comes_to_be_shown(self, offline: bool) -> None:
         """Until the station is shown so."""
         async with asyncio.timeout(WAIT_S):
             while (await self.shown() == "Offline") is not offline:
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(0.1)
 
     def ask(self) -> "asyncio.Task[object]":
         """A command, under way."""
         return asyncio.create_task(
-            self.commander.call(self.deployment.tenant(), STATION, "ClearCache", b"{}", "a test")
+            self.commander.call(self.deployment.tenant(), self.station, "ClearCache", b"{}", "a test")
         )
 
     async def is_reached_at(self, station: StationClient) -> None:
@@ -70,14 +74,15 @@ class Pair(Struct, frozen=True, kw_only=True):
     def holder(self) -> tuple[str | None, int]:
         """The gateway in the directory, and the epoch."""
         [row] = self.deployment.rows(
-            "SELECT gateway_id, epoch FROM station_links JOIN stations USING (station_id) WHERE identity = %s", STATION
+            "SELECT gateway_id, epoch FROM station_links JOIN stations USING (station_id) WHERE identity = %s",
+            self.station,
         )
         return row
 
     def one_session(self, session: Session, minutes: int, registers: dict[int, int]) -> None:
         """Asserts that there is one session, from 1,000 Wh on, with these registers by their minutes."""
         assert books.unwanted(self.deployment) == {}
-        [kept] = books.stored(self.deployment).values()
+        [kept] = [one for one in books.stored(self.deployment).values() if one.station == self.station]
         assert kept.transaction_id == str(session.transaction_id)
         assert (kept.started_at, kept.ended_at) == (session.began, session.at(minutes))
         assert (kept.meter_start_wh, kept.meter_stop_wh) == (1_000, registers[minutes])
@@ -89,12 +94,13 @@ class Pair(Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def two_gateways(deployment: Deployment) -> AsyncIterator[Pair]:
-    deployment.register((STATION, OTHER))
+    deployment.register(STATIONS)
     deployment.accept_tokens([TOKEN])
     ports = (free_port(), free_port())
     gateways = await asyncio.gather(*map(deployment.gateway, ports))
     async with web(deployment) as (commander, bus, pool):
         yield Pair(
+            station=STATIONS[0],
             deployment=deployment,
             gateways=(gateways[0], gateways[1]),
             ports=ports,
@@ -102,6 +108,17 @@ async def two_gateways(deployment: Deployment) -> AsyncIterator[Pair]:
             bus=bus,
             pool=pool,
         )
+
+
+@pytest_asyncio.fixture(scope="module")
+async def shared(servers: Servers, database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
+    """Two gateways that nobody kills."""
+    folder, nats_url = tmp_path_factory.mktemp("shared"), servers.nats.url
+    async with (
+        Deployment(folder, database_url=database.url, admin_url=database.admin_url, nats_url=nats_url) as deployment,
+        two_gateways(deployment) as pair,
+    ):
+        yield pair
 
 
 async def has_closed(station: StationClient) -> None:
@@ -112,37 +129,37 @@ async def has_closed(station: StationClient) -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_the_newest_of_two_gateways_wins_and_the_session_told_to_both_is_one_and_right(
-    deployment: Deployment, protocol: str
+    shared: Pair, protocol: str
 ) -> None:
-    async with two_gateways(deployment) as pair:
-        stale, newest = pair.gateways
-        session = Session(protocol, TOKEN)
-        async with connected(pair.ports[0], STATION, protocol) as first:
-            await session.start(first, 1_000)
-            assert await first.call(*session.measured(10, 2_000)) == {}
-            assert pair.holder() == (stale.gateway_id, 1)
+    pair = replace(shared, station=f"CP-{protocol}")
+    stale, newest = pair.gateways
+    session = Session(protocol, TOKEN)
+    async with connected(pair.ports[0], pair.station, protocol) as first:
+        await session.start(first, 1_000)
+        assert await first.call(*session.measured(10, 2_000)) == {}
+        assert pair.holder() == (stale.gateway_id, 1)
 
-            # Half-open: the first gateway holds a socket and does not know that nobody uses it any more.
-            await stale.freeze()
-            unanswered = session.measured(20, 3_000)
-            await first.link.send(json.dumps([2, "lost", *unanswered]))
-            async with connected(pair.ports[1], STATION, protocol) as second:
-                assert await second.call(*unanswered) == {}
-                assert pair.holder() == (newest.gateway_id, 2)
-                await pair.is_reached_at(second)
+        # Half-open: the first gateway holds a socket and does not know that nobody uses it any more.
+        await stale.freeze()
+        unanswered = session.measured(20, 3_000)
+        await first.link.send(json.dumps([2, "lost", *unanswered]))
+        async with connected(pair.ports[1], pair.station, protocol) as second:
+            assert await second.call(*unanswered) == {}
+            assert pair.holder() == (newest.gateway_id, 2)
+            await pair.is_reached_at(second)
 
-                stale.thaw()
-                await has_closed(first)
-                # Whatever the first gateway says of the lost socket, it has said when another station is served there.
-                async with connected(pair.ports[0], OTHER, protocol):
-                    pass
-                assert pair.holder() == (newest.gateway_id, 2)
-                assert await pair.shown() != "Offline"
-                await pair.is_reached_at(second)
-                assert await second.call(*session.measured(30, 4_000)) == {}
-                await session.stop(second, 40, 5_000)
-        await pair.comes_to_be_shown(offline=True)
-        pair.one_session(session, 40, {10: 2_000, 20: 3_000, 30: 4_000, 40: 5_000})
+            stale.thaw()
+            await has_closed(first)
+            # Whatever the first gateway says of the lost socket, it has said when another station is served there.
+            async with connected(pair.ports[0], OTHER, protocol):
+                pass
+            assert pair.holder() == (newest.gateway_id, 2)
+            assert await pair.shown() != "Offline"
+            await pair.is_reached_at(second)
+            assert await second.call(*session.measured(30, 4_000)) == {}
+            await session.stop(second, 40, 5_000)
+    await pair.comes_to_be_shown(offline=True)
+    pair.one_session(session, 40, {10: 2_000, 20: 3_000, 30: 4_000, 40: 5_000})
 
 
 @pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.1"])
@@ -158,10 +175,10 @@ async def test_with_the_bus_away_a_session_told_in_turns_over_two_sockets_is_sti
             two_gateways(deployment) as pair,
         ):
             session = Session(protocol, TOKEN)
-            async with connected(pair.ports[0], STATION, protocol) as first:
+            async with connected(pair.ports[0], pair.station, protocol) as first:
                 await session.start(first, 1_000)
                 await nats.stop()
-                async with connected(pair.ports[1], STATION, protocol) as second:
+                async with connected(pair.ports[1], pair.station, protocol) as second:
                     # Nobody could tell the first gateway that its socket is stale.
                     assert await second.call(*session.measured(10, 2_000)) == {}
                     assert await first.call(*session.measured(20, 3_000)) == {}
@@ -181,7 +198,7 @@ async def test_with_the_bus_away_a_session_told_in_turns_over_two_sockets_is_sti
 
 async def ask_directly(pair: Pair) -> CallAnswer:
     """A call of epoch 2, sent to the first gateway as soon as that is back on the bus."""
-    request = CallRequest(identity=STATION, epoch=2, action="ClearCache", payload="{}", deadline_s=WAIT_S)
+    request = CallRequest(identity=pair.station, epoch=2, action="ClearCache", payload="{}", deadline_s=WAIT_S)
     subject = CALL_SUBJECT.format(gateway_id=pair.gateways[0].gateway_id)
     await until(lambda: pair.bus.connected, "the bus is back")
     await until(lambda: all(gateway.said("bus reconnected") for gateway in pair.gateways), "gateways are back on it")
@@ -197,20 +214,21 @@ async def test_with_the_bus_away_a_stale_socket_is_found_by_the_directory(server
                 tmp_path, database_url=database.url, admin_url=database.admin_url, nats_url=nats.url
             ) as deployment,
             two_gateways(deployment) as pair,
-            connected(pair.ports[0], STATION, "ocpp1.6") as first,
+            connected(pair.ports[0], pair.station, "ocpp1.6") as first,
         ):
             await nats.stop()
-            async with connected(pair.ports[1], STATION, "ocpp1.6") as second:
+            async with connected(pair.ports[1], pair.station, "ocpp1.6") as second:
                 await has_closed(first)
                 assert pair.holder() == (pair.gateways[1].gateway_id, 2)
                 assert "currentTime" in await second.call("Heartbeat", {})
 
 
-async def test_a_command_under_way_fails_at_once_when_its_station_turns_up_elsewhere(deployment: Deployment) -> None:
-    async with two_gateways(deployment) as pair, connected(pair.ports[0], STATION, "ocpp2.0.1") as first:
+async def test_a_command_under_way_fails_at_once_when_its_station_turns_up_elsewhere(shared: Pair) -> None:
+    pair = replace(shared, station="CP-ASKED")
+    async with connected(pair.ports[0], pair.station, "ocpp2.0.1") as first:
         asking = pair.ask()
         await first.next_ask()
-        async with connected(pair.ports[1], STATION, "ocpp2.0.1") as second:
+        async with connected(pair.ports[1], pair.station, "ocpp2.0.1") as second:
             with pytest.raises(StationLost):
                 await asking
             await has_closed(first)
@@ -218,37 +236,39 @@ async def test_a_command_under_way_fails_at_once_when_its_station_turns_up_elsew
 
 
 async def test_stations_of_a_killed_gateway_are_offline_when_its_lease_ends_and_online_where_they_turn_up(
-    deployment: Deployment,
+    shared: Pair,
 ) -> None:
-    async with two_gateways(deployment) as pair:
-        killed, other = pair.gateways
-        async with connected(pair.ports[0], STATION, "ocpp2.0.1") as first:
-            status = {
-                "timestamp": "2026-01-01T00:00:00Z",
-                "connectorStatus": "Available",
-                "evseId": 1,
-                "connectorId": 1,
-            }
-            assert await first.call("StatusNotification", status) == {}
-            assert await pair.shown() == "Available"
-            await killed.kill()
-            await asyncio.wait_for(first.link.wait_closed(), WAIT_S)
-        # The directory can't know yet; the bus does.
-        assert pair.holder()[0] == killed.gateway_id
-        with pytest.raises(StationOffline):
-            await pair.ask()
-        await pair.comes_to_be_shown(offline=True)
-        expired: datetime = deployment.value(
-            "SELECT lease_until FROM gateways WHERE gateway_id = %s", killed.gateway_id
-        )
-        assert expired <= deployment.value("SELECT now()")
-        earlier = "UPDATE gateways SET lease_until = lease_until - interval '2 s' WHERE gateway_id = %s RETURNING 1"
-        deployment.rows(earlier, killed.gateway_id)
+    pair, deployment, port = replace(shared, station="CP-KILLED"), shared.deployment, free_port()
+    killed, other = await deployment.gateway(port), pair.gateways[1]
+    async with connected(port, pair.station, "ocpp2.0.1") as first:
+        status = {
+            "timestamp": "2026-01-01T00:00:00Z",
+            "connectorStatus": "Available",
+            "evseId": 1,
+            "connectorId": 1,
+        }
+        assert await first.call("StatusNotification", status) == {}
+        assert await pair.shown() == "Available"
+        await killed.kill()
+        await asyncio.wait_for(first.link.wait_closed(), WAIT_S)
+    # The directory can't know yet; the bus does.
+    assert pair.holder()[0] == killed.gateway_id
+    with pytest.raises(StationOffline):
+        await pair.ask()
+    await pair.comes_to_be_shown(offline=True)
+    expired: datetime = deployment.value("SELECT lease_until FROM gateways WHERE gateway_id = %s", killed.gateway_id)
+    assert expired <= deployment.value("SELECT now()")
+    earlier = "UPDATE gateways SET lease_until = lease_until - interval '2 s' WHERE gateway_id = %s RETURNING 1"
+    deployment.rows(earlier, killed.gateway_id)
 
-        async with connected(pair.ports[1], STATION, "ocpp2.0.1") as second:
-            await pair.comes_to_be_shown(offline=False)
-            assert await pair.shown() == "Available"
-            assert pair.holder() == (other.gateway_id, 2)
-            await pair.is_reached_at(second)
-            gaps = deployment.rows("SELECT epoch, lost_at, returned_at > lost_at FROM connection_gaps")
-            assert gaps == [(1, expired - timedelta(seconds=2), True)]
+    async with connected(pair.ports[1], pair.station, "ocpp2.0.1") as second:
+        await pair.comes_to_be_shown(offline=False)
+        assert await pair.shown() == "Available"
+        assert pair.holder() == (other.gateway_id, 2)
+        await pair.is_reached_at(second)
+        gaps = deployment.rows(
+            "SELECT epoch, lost_at, returned_at > lost_at FROM connection_gaps JOIN stations USING (station_id)"
+            " WHERE identity = %s",
+            pair.station,
+        )
+        assert gaps == [(1, expired - timedelta(seconds=2), True)]
