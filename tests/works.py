@@ -1,5 +1,6 @@
 """The jobs of a worker over a test's database, made as the worker process makes them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,11 +125,12 @@ class Jobs:
     async def __aexit__(self, *_: object) -> None:
         await self.app.close_async()
 
-    async def run(self, *, queues: list[str] | None = None, keep: bool = False) -> None:
+    async def run(self, *, queues: Sequence[str] = (), keep: bool = False) -> None:
         """Does every job that is in line. `keep`: done ones stay there to be looked at."""
+        how: Any = {"queues": queues} if queues else {}
         await self.app.run_worker_async(
-            wait=False, install_signal_handlers=False, listen_notify=False, queues=queues,
-            delete_jobs="never" if keep else "successful",
+            wait=False, install_signal_handlers=False, listen_notify=False,
+            delete_jobs="never" if keep else "successful", **how,
         )  # fmt: skip
 
     async def dispatch(self) -> bool:

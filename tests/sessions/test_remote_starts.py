@@ -38,6 +38,7 @@ class Stage:
         self.rig = rig
         self.pool = pool
         self.bus = bus
+        self.worker = worker
         self.clock = FakeClock(datetime.now(UTC))
         jobs = Jobs(rig.database.url, worker, pool, self.clock, bus=bus)
         self.jobs, self.works = jobs.remote_starts, jobs

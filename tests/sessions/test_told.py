@@ -39,9 +39,9 @@ class Teller:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         commander = Commander(stage.pool, stage.bus, stage.clock, secret_key=SECRET.encode())
-        self.jobs = ToldJobs(stage._worker, stage.pool, stage.clock, commander)
-        self.tariffs = TariffJobs(stage._worker, stage.pool, stage.clock)
-        self._reconciler = Reconciler(stage._worker, Bringer(stage.pool, commander.batch), commander.batch)
+        self.jobs = ToldJobs(stage.worker, stage.pool, stage.clock, commander)
+        self.tariffs = TariffJobs(stage.worker, stage.pool, stage.clock)
+        self._reconciler = Reconciler(stage.worker, Bringer(stage.pool, commander.batch), commander.batch)
 
     async def settle(self) -> None:
         """What is wanted of stations is wanted and sent."""
