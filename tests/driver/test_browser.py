@@ -244,13 +244,14 @@ async def plans_the_site(place: Place) -> None:
 
 
 async def looks(page: Page) -> None:
-    """Breaks no rule of WCAG A and AA in either theme, and nothing sticks out of a small phone."""
-    await page.set_viewport_size(SMALL_PHONE)
+    """Breaks no rule of WCAG A and AA in either theme, and nothing sticks out."""
     for scheme in SCHEMES:
         await page.emulate_media(color_scheme=scheme)
         await page.evaluate(SETTLED)
         await breaks_no_rule(page, f"{page.url}, {scheme}")
-    assert await page.evaluate("document.documentElement.scrollWidth") <= SMALL_PHONE["width"]
+    wide = await page.evaluate("document.documentElement.scrollWidth")
+    assert page.viewport_size is not None
+    assert wide <= page.viewport_size["width"], f"{page.url}: {wide} px"
 
 
 async def test_a_driver_pays_charges_and_has_a_receipt(place: Place) -> None:
@@ -369,33 +370,48 @@ TOO_SMALL = (
 )
 
 
-#: Puts the body of another page in place of what is seen; the language it says it is in.
-SHOW = """text => {
+#: Puts the body of each page of these texts in place of what is seen; of each its language, its words, how wide it is
+#: and what of it is too small.
+SHOW_EACH = (
+    """texts => texts.map(text => {
     const other = new DOMParser().parseFromString(text, "text/html");
     document.documentElement.lang = other.documentElement.lang;
     document.body.replaceWith(other.body);
-    return other.documentElement.lang;
-}"""
+    const words = document.querySelector("main").innerText, wide = document.documentElement.scrollWidth;
+    return [other.documentElement.lang, words, wide, """
+    + TOO_SMALL
+    + """];
+})"""
+)
+DESKTOP: ViewportSize = {"width": 1280, "height": 780}
+NARROW_PHONE: ViewportSize = {"width": 360, "height": 780}
 
 
 async def looks_in_all_languages(page: Page, address: str, said: Mapping[str, str] = MappingProxyType({})) -> None:
     """Nothing of a page sticks out in any language, on a small phone and at a desk, and each says what is to be said in
     it; in English it breaks no rule. It ends with words of another language, where nothing works: go elsewhere then."""
     mark = "&" if "?" in address else "?"
+    await page.set_viewport_size(NARROW_PHONE)
     await page.goto(f"{address}{mark}lang=en")
+    await expect(page.locator("html")).to_have_attribute("lang", "en")
+    await expect(page.locator("main")).to_contain_text(said.get("en", ""))
     await looks(page)
-    for language in ("en", *sorted(WORDS.keys() - {"en"})):
-        if language != "en":
-            # A page of the same site wears the same sheets: its words are all that can stick out.
-            answer = await page.request.get(f"{address}{mark}lang={language}")
-            assert await page.evaluate(SHOW, await answer.text()) == language, (address, answer.status)
-        await expect(page.locator("html")).to_have_attribute("lang", language)
-        await expect(page.locator("main")).to_contain_text(said.get(language, ""))
-        for width in (1280, 360):
-            await page.set_viewport_size({"width": width, "height": 780})
-            await page.evaluate(SETTLED)
-            assert await page.evaluate("document.documentElement.scrollWidth") <= width, (address, language)
-            assert await page.evaluate(TOO_SMALL) == [], (address, language)
+    assert await page.evaluate(TOO_SMALL) == [], address
+    await page.set_viewport_size(DESKTOP)
+    await page.evaluate(SETTLED)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= DESKTOP["width"], address
+    assert await page.evaluate(TOO_SMALL) == [], address
+    # The other languages wear the same sheets, so that their words are all that can stick out.
+    others = sorted(WORDS.keys() - {"en"})
+    texts = [await (await page.request.get(f"{address}{mark}lang={language}")).text() for language in others]
+    for viewport in (DESKTOP, NARROW_PHONE):
+        await page.set_viewport_size(viewport)
+        await page.evaluate(SETTLED)
+        for language, (spoken, words, wide, small) in zip(others, await page.evaluate(SHOW_EACH, texts), strict=True):
+            assert spoken == language, address
+            assert said.get(language, "") in words, (address, language)
+            assert wide <= viewport["width"], (address, language)
+            assert small == [], (address, language)
 
 
 async def reserved(station: Station) -> bool:
@@ -422,7 +438,6 @@ async def test_own_pages_and_the_waiting_list_can_be_read_everywhere(place: Plac
     for path in ("/my/sign-in/volt", "/my/enter", *own, offer, "/my/charge/walk-16/1"):
         await looks_in_all_languages(page, f"{place.address}{path}")
     # Somebody paid by a card that was saved, has a car and a card for stations, and waits at a busy site.
-    await page.set_viewport_size({"width": 360, "height": 780})
     await page.goto(f"{place.address}/my/charge/walk-21/1?lang=en")
     await page.get_by_role("button", name="save it").tap()
     await page.wait_for_url(re.compile(f"^{place.box.address}"))
