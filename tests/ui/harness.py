@@ -198,6 +198,7 @@ class Registry:
             asked.get("search", "").lower() in text
             and asked.get("state") in (None, row.state)
             and asked.get("site") in (None, row.site)
+            and (not asked.get("placed") or row.latitude is not None)
             and (asked.get("identities") is None or row.identity in asked["identities"])
         )
 
