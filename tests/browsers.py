@@ -52,7 +52,8 @@ async def new_page(
     What the browser finds wrong with it comes into `complaints`: what its policy refused, what was thrown, what did not
     load; not what it says of a `no_fault`.
     """
-    context = await browser.new_context(**{"viewport": DESK, **arguments})
+    # Nothing moves on its way to somewhere: a test would only wait for it, and each picture of it is drawn.
+    context = await browser.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **arguments})
     page = await context.new_page()
     page.set_default_timeout(DEADLINE_MS)
 

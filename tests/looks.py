@@ -1,6 +1,8 @@
-"""How a page is judged in a real browser: in both themes, at a desk and on a telephone, by axe and by its width.
+"""How a page is judged in a real browser: on a telephone in the light theme and at a desk in the dark one, by axe and
+by its width.
 
-One page is judged in all four views where it stands: what a page costs is its way there, not another look at it.
+Most of the work of a test is done by axe, so it looks no more often than it can find something new. A page is looked
+at where it stands: it needn't be loaded anew for the other theme or width.
 """
 
 import json
@@ -13,7 +15,11 @@ from playwright.async_api import Page, ViewportSize
 AXE = Path(__file__).parents[1] / "web/node_modules/axe-core/axe.min.js"
 DESK: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-SCHEMES: Sequence[Literal["light", "dark"]] = ("light", "dark")
+Scheme = Literal["light", "dark"]
+SCHEMES: Sequence[Scheme] = ("light", "dark")
+#: Each width and each theme once, the last as a page is opened. What is there hangs on the width and what colour it has
+#: on the theme: `tests/ui/test_styles.py` guards that no width has a colour of its own.
+VIEWS: Sequence[tuple[ViewportSize, Scheme]] = ((PHONE, "light"), (DESK, "dark"))
 #: WCAG A and AA; each violation with its elements. What passes is not described, and style sheets are not loaded anew
 #: for axe: no rule of these looks at them.
 RULES = (
@@ -38,13 +44,12 @@ async def breaks_no_rule(page: Page, where: str = "") -> None:
 
 
 async def breaks_no_rule_in_any_view(page: Page) -> None:
-    """`breaks_no_rule` in both themes and widths, and nothing sticks out at either; ends at a desk, as it began."""
-    for viewport in (PHONE, DESK):
+    """`breaks_no_rule` in each of VIEWS, and nothing sticks out in any; ends at a desk, as it began."""
+    for viewport, scheme in VIEWS:
         await page.set_viewport_size(viewport)
-        for scheme in SCHEMES:
-            await page.emulate_media(color_scheme=scheme)
-            await page.evaluate(SETTLED)
-            view = f"{page.url}, {scheme}, {viewport['width']} px wide"
-            await breaks_no_rule(page, view)
-            width = await page.evaluate("document.documentElement.scrollWidth")
-            assert width <= viewport["width"], f"{view}: {width} px"
+        await page.emulate_media(color_scheme=scheme)
+        await page.evaluate(SETTLED)
+        view = f"{page.url}, {scheme}, {viewport['width']} px wide"
+        await breaks_no_rule(page, view)
+        width = await page.evaluate("document.documentElement.scrollWidth")
+        assert width <= viewport["width"], f"{view}: {width} px"

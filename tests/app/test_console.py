@@ -325,6 +325,9 @@ async def test_no_page_breaks_a_rule_of_wcag_or_of_the_policy_or_sticks_out(
         "UPDATE stations SET site_id = (SELECT site_id FROM sites WHERE slug = 'north-yard')"
         " WHERE identity = 'RULE-1' RETURNING station_id"
     )
+    api = await deployment.tenant.client()
+    placed = await api.patch("/api/v1/sites/north-yard", json={"latitude": 52.5, "longitude": 13.4})
+    assert placed.status_code == 200
     rig.token("RULECARD")
     async with rig.station("RULE-1") as station:
         started = {"connectorId": 1, "idTag": "RULECARD", "meterStart": 0, "timestamp": at()}

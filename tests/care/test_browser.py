@@ -1,17 +1,16 @@
 """The paths of a day in a real browser: an alarm arrives, is understood, and is settled."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import pytest_asyncio
+from msgspec import Struct
 from playwright.async_api import Browser, Page, expect
 
 from forecourt.access import store
+from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
@@ -52,31 +51,39 @@ class Desk(Yard):
         await self.jobs.watch_station(tenant_id=self.tenant_id, subject=str(station_id))
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(database: Database, nats_url: str, tmp_path: Path, browser: Browser) -> AsyncIterator[Desk]:
-    async with _desk(database, nats_url, tmp_path) as made:
-        made.browser = browser
-        yield made
-        await close_pages(browser)
+class Office(Struct, frozen=True, kw_only=True):
+    """The application of all tests here."""
+
+    address: str
+    db: Pool
+    worker: Pool
+    bus: Bus
 
 
-@asynccontextmanager
-async def _desk(database: Database, nats_url: str, folder: Path) -> AsyncIterator[Desk]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def office(database: Database, nats_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
+    """To put all the routes together takes longer than most tests."""
     async with (
-        console(database, nats_url, SystemClock(), folder) as (db, bus, app),
+        console(database, nats_url, SystemClock(), tmp_path_factory.mktemp("office")) as (db, bus, app),
         Pool(database.url, "forecourt_worker", size=1) as worker,
         served(app) as address,
     ):
-        made = Desk(database, worker, db, FakeClock(datetime.now(UTC)), bus=bus)
-        made.address = address
-        with psycopg.connect(database.admin_url, autocommit=True) as admin:
-            admin.execute("TRUNCATE people, memberships, person_sessions CASCADE")
-        async with db.tenant(made.tenant_id) as conn:
-            await store.insert_member(
-                conn, made.tenant_id, email=EMAIL, name="Ada", role="owner", password_hash=PASSWORD_HASH
-            )
-        yield made
-        made.admin.close()
+        yield Office(address=address, db=db, worker=worker, bus=bus)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(database: Database, office: Office, browser: Browser) -> AsyncIterator[Desk]:
+    """Of an organisation of the test's own."""
+    made = Desk(database, office.worker, office.db, FakeClock(datetime.now(UTC)), bus=office.bus)
+    made.address, made.browser = office.address, browser
+    made.admin.execute("TRUNCATE people, memberships, person_sessions CASCADE")
+    async with office.db.tenant(made.tenant_id) as conn:
+        await store.insert_member(
+            conn, made.tenant_id, email=EMAIL, name="Ada", role="owner", password_hash=PASSWORD_HASH
+        )
+    yield made
+    made.admin.close()
+    await close_pages(browser)
 
 
 async def test_an_alarm_arrives_while_on_another_page_and_is_understood_and_closed(desk: Desk) -> None:

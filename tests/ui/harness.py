@@ -85,9 +85,10 @@ class LocalBus:
 
 
 class Fleet:
-    """Made-up stations and what they say."""
+    """Made-up stations and what they say. Where none is `placed`, there is no map of them."""
 
-    def __init__(self, size: int, seed: int = 7) -> None:
+    def __init__(self, size: int, seed: int = 7, *, placed: bool = True) -> None:
+        self.placed = placed
         self.bus = LocalBus()
         self.random = random.Random(seed)
         self.now = SystemClock().now()
@@ -107,8 +108,8 @@ class Fleet:
             site_name=site,
             site=site.lower().replace(" ", "-"),
             max_power_w=self.random.choice([11_000, 22_000, 50_000, 150_000, 300_000]),
-            latitude=latitude,
-            longitude=longitude,
+            latitude=latitude if self.placed else None,
+            longitude=longitude if self.placed else None,
             state=state,
             error_code=self.random.choice(ERRORS) if state == "Faulted" else None,
             last_seen_at=self.now - timedelta(minutes=self.random.randint(0, 3000)) if number % 9 else None,
@@ -197,6 +198,7 @@ class Registry:
             asked.get("search", "").lower() in text
             and asked.get("state") in (None, row.state)
             and asked.get("site") in (None, row.site)
+            and (not asked.get("placed") or row.latitude is not None)
             and (asked.get("identities") is None or row.identity in asked["identities"])
         )
 

@@ -35,3 +35,22 @@ def test_no_class_is_styled_by_itself_in_two_sheets(whose: str, least: int) -> N
     assert {
         selector: sheets for selector, sheets in shared.items() if sheets != {"console.css", "components.css"}
     } == {}
+
+
+#: A block that counts at some widths alone, with the rules in it.
+WIDTH = re.compile(r"@media [^{]*width[^{]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}")
+#: What says of which colour words or what is under them are; not that there is nothing.
+COLOUR = re.compile(r"(?<![\w-])(?:color|background(?:-color)?|opacity|filter)\s*:\s*(?!0|none|inherit)([^;}]*)")
+
+
+def test_no_width_has_a_colour_of_its_own() -> None:
+    """Pages needn't be judged in each theme at each width then (`tests/looks.py`); what is dim is so at a desk too."""
+    blocks = [
+        (sheet.name, block[1])
+        for sheet in sorted(SHEETS.glob("*.css"))
+        for block in WIDTH.finditer(re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL))
+    ]
+    assert len(blocks) > 20, "too little was read to prove anything"
+    assert [
+        (sheet, colour[0]) for sheet, text in blocks for colour in COLOUR.finditer(text) if colour[1] != "var(--dim)"
+    ] == []
