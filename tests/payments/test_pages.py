@@ -98,7 +98,7 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(y
         found = Difference(
             kind=Differs.DOUBLED, about="txn_1", at=yard.clock.now(), reference="txn_1", said=1190, said_currency="EUR"
         )
-        await comparing.put_differences(conn, yard.tenant_id, "acme", [found], yard.clock.now(), yard.clock.now(), [])
+        await comparing.put_differences(conn, yard.tenant_id, "acme", [found], yard.clock.now(), [])
     journal = await text(owner, "/ledger")
     assert f'href="/sessions/{paid.session}"' in journal
     assert "10.00\N{NO-BREAK SPACE}EUR" in journal

@@ -16,7 +16,7 @@ from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
-from forecourt.payments.reconcile import camt
+from forecourt.payments.reconcile import camt, service
 from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.payments.reconcile.model import (
     EXPLAINED,
@@ -156,6 +156,45 @@ async def test_a_night_finds_all_of_them_in_the_database_and_no_other(yard: Yard
         assert len(found) == ERRORS
     kept = yard.rows("SELECT kind, about FROM reconcile_differences WHERE tenant_id = %s", yard.tenant_id)
     assert sorted((Differs(row["kind"]), row["about"]) for row in kept) == sorted(wrong)
+
+
+async def test_what_is_too_much_for_one_comparison_is_cut_on_both_sides_and_the_next_one_goes_on(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved, booked = [], []
+    for number in range(24):
+        at = START + timedelta(hours=number)
+        about = f"i{number}"
+        booked.append(
+            Booked(entry_id=number, key=f"k{number}", side=Side.IN, about=about, amount=500, currency="EUR", at=at)
+        )  # fmt: skip
+        # Movements come hours later, some behind the end of the comparison that takes their entry; two are missing.
+        if number not in (3, 16):
+            moved.append(a_movement(number, 500, at + timedelta(hours=5), fee=0))
+    moved.append(a_movement(99, 700, START + timedelta(hours=12, minutes=30), intent="by hand", fee=0))
+    book_at_once(yard, booked)
+    yard.clock.set(START + timedelta(days=3))
+    nights = Reconciler(yard.tenants, yard.clock)
+    # A provider that tells no more than so much of one span is asked for parts of it.
+    monkeypatch.setattr(service, "MAX_PAGES", 3)
+    await nights.take(yard.tenant_id, "acme", Provider(moved))
+    await nights.post(yard.tenant_id, "acme")
+    monkeypatch.setattr(service, "MAX_COMPARED", 10)
+    found, ends = [], []
+    for _ in range(4):
+        found.append([(each.kind, each.about) for each in await nights.compare(yard.tenant_id, "acme", DAY)])
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            last = await comparing.find_reconciliation(conn, yard.tenant_id, "acme")
+        assert last is not None
+        ends.append(last.until)
+    wrong = [(Differs.MISSING, "k3"), (Differs.UNKNOWN, "txn_99"), (Differs.MISSING, "k16")]
+    # The journal's eleventh is the first beyond what is compared, then the provider's.
+    assert ends == [START + timedelta(hours=10), START + timedelta(hours=19), yard.clock.now(), ends[0]]
+    assert found == [wrong[:1], wrong[1:], [], wrong[:1]]
+    rows = yard.rows("SELECT kind, about, gone_at FROM reconcile_differences WHERE tenant_id = %s", yard.tenant_id)
+    assert sorted((row["kind"], row["about"], row["gone_at"]) for row in rows) == sorted(
+        (*each, None) for each in wrong
+    )
 
 
 def book_at_once(yard: Yard, booked: Sequence[Booked]) -> None:

@@ -70,7 +70,13 @@ class Reconciled(Struct, frozen=True, kw_only=True):
 
     account: Annotated[str, Meta(examples=["acme"])]
     since: datetime
-    until: datetime
+    until: Annotated[
+        datetime,
+        Meta(
+            description="Everything before it was compared. Earlier than `made_at` where there was too much for one"
+            " comparison: the next one begins there."
+        ),
+    ]
     movements: int
     differences: Annotated[int, Meta(description="Found, explained ones too.", examples=[0])]
     made_at: datetime

@@ -12,7 +12,7 @@ from forecourt.ui.i18n import mark
 
 #: A movement this long after what it is of is late.
 LATE: Final = timedelta(days=3)
-#: What one comparison looks at.
+#: Movements, and entries, that one comparison of an account looks at; where there are more it ends before them.
 MAX_COMPARED: Final = 200_000
 
 #: What providers' words for movements mean to us. What isn't listed is other money of the account: it is posted nowhere
@@ -200,6 +200,19 @@ def about_of(said: Said) -> str:
     return said.intent or ""
 
 
+class Timed(Protocol):
+    """What happened at a time."""
+
+    @property
+    def at(self) -> datetime: ...
+
+
+def cut(limit: int, until: datetime, *sides: Sequence[Timed]) -> datetime:
+    """Up to when all sides are whole that were read up to `until`, each the oldest first and one more than `limit`
+    at the most: before the earliest of what is beyond the limit of any of them."""
+    return min([until, *(side[limit].at for side in sides if len(side) > limit)])
+
+
 def compare(
     movements: Sequence[Said], booked: Sequence[Booked], fees: Mapping[str, int], now: datetime,
     told_within: timedelta,
@@ -272,6 +285,13 @@ def _of(kind: Differs, said: Said, match: Booked | None = None) -> Difference:
         said_currency=said.currency, entry_id=None if match is None else match.entry_id,
         booked=None if match is None else match.amount, booked_currency=None if match is None else match.currency,
     )  # fmt: skip
+
+
+class MovementsEndless(ForecourtError):
+    """The payment provider's list of one second's movements did not end, so nothing was compared. Ask the provider."""
+
+    status = 502
+    code = "movements-endless"
 
 
 class DifferenceUnknown(ForecourtError):

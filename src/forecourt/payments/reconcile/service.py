@@ -15,7 +15,7 @@ from forecourt.payments.fleets import collection
 from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
 from forecourt.payments.hosts.payouts import bounce, take_back
-from forecourt.payments.hosts.sepa import payout_of
+from forecourt.payments.hosts.sepa import MAX_TRANSFERS, payout_of
 from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.hosts import hold_hosts, time_zone
@@ -41,7 +41,10 @@ from forecourt.payments.reconcile.model import (
     DifferenceUnknown,
     Differs,
     Movements,
+    MovementsEndless,
+    about_of,
     compare,
+    cut,
 )
 from forecourt.payments.reconcile.store import Connection, bank, comparing
 from forecourt.payments.reconcile.store.bank import BankLineRow
@@ -55,7 +58,7 @@ log = structlog.get_logger(__name__)
 
 #: How far back a night looks.
 LOOK_BACK: Final = timedelta(days=14)
-#: Pages of movements that one night reads.
+#: Pages of movements that are read of one span; what has more is read in parts.
 MAX_PAGES: Final = 2_000
 AT_ONCE: Final = 500
 #: How long ago a debt may have been written off whose host's share is still looked for.
@@ -66,7 +69,7 @@ BANK_DAYS: Final = timedelta(days=5)
 BANK: Final = "bank"
 #: Found by holding movements against entries.
 OF_PROVIDERS: Final = tuple(kind for kind in Differs if not kind.startswith("bank_") and kind is not Differs.UNPOSTED)
-BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class StatementTaken(Struct, frozen=True, kw_only=True):
@@ -107,21 +110,36 @@ class Reconciler:
         with apart("the bank was not compared", tenant=tenant_id):
             await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:
-            return len(await comparing.list_differences(conn, tenant_id, limit=MAX_COMPARED))
+            return await comparing.count_standing(conn, tenant_id)
 
     async def take(self, tenant_id: int, account: str, provider: Movements) -> None:
-        """Reads what moved since LOOK_BACK, page by page, each kept before the next is asked for."""
+        """Reads what moved since LOOK_BACK, or since the last comparison ended. Raises MovementsEndless."""
         now = self._clock.now()
+        async with self._pool.tenant(tenant_id) as conn:
+            since = min(await _begin(conn, tenant_id, account, now), now - LOOK_BACK)
+        spans = [(since, now)]
+        while spans:
+            first, last = spans.pop()
+            if not await self._take_span(tenant_id, account, provider, first, last):
+                # What is not read yet would seem to be missing there: it is read in parts, the oldest first.
+                middle = (first + (last - first) / 2).replace(microsecond=0)
+                if not first < middle < last:
+                    raise MovementsEndless
+                spans += [(middle, last), (first, middle)]
+
+    async def _take_span(
+        self, tenant_id: int, account: str, provider: Movements, since: datetime, until: datetime
+    ) -> bool:
+        """Reads [since, until) page by page, each kept before the next is asked for; whether it ended."""
         after: str | None = None
         for _ in range(MAX_PAGES):
-            page = await provider.list_movements(now - LOOK_BACK, now, after)
+            page = await provider.list_movements(since, until, after)
             async with self._pool.tenant(tenant_id) as conn:
-                await comparing.put_movements(conn, tenant_id, account, page.movements, now)
+                await comparing.put_movements(conn, tenant_id, account, page.movements, self._clock.now())
             after = page.next
             if after is None:
-                break
-        else:
-            log.warning("a provider's movements did not end", account=account)
+                return True
+        return False
 
     async def post(self, tenant_id: int, account: str) -> None:
         """Posts what only the provider can tell of the movements that were read."""
@@ -195,29 +213,44 @@ class Reconciler:
                     await follow(conn, tenant_id, intent, self._clock.now(), settled=False)
 
     async def compare(self, tenant_id: int, account: str, told_within: timedelta) -> list[Difference]:
-        """Holds what was read of an account against the journal; what was found."""
+        """Holds what was read of an account since LOOK_BACK against the journal; what was found. Where either side is
+        longer than MAX_COMPARED the comparison ends at the earlier instant at which one goes beyond it, and the next
+        one begins there."""
         now = self._clock.now()
-        since = now - LOOK_BACK
         async with self._pool.tenant(tenant_id) as conn:
-            # What stands just before the span on one side may be within it on the other.
-            said = await comparing.list_movements(conn, tenant_id, account, since - LOOK_BACK, now, MAX_COMPARED)
-            booked = await comparing.list_booked(conn, tenant_id, account, since - LOOK_BACK, now, MAX_COMPARED)
+            since = await _begin(conn, tenant_id, account, now)
+            said = await comparing.list_movements(conn, tenant_id, account, since, now, MAX_COMPARED + 1)
+            booked = await comparing.list_booked(conn, tenant_id, account, since, now, MAX_COMPARED + 1)
+            until = cut(MAX_COMPARED, now, said, booked)
+            if until < now:
+                log.warning("an account was compared in part", account=account, until=until)
+            said = [each for each in said if each.at < until]
+            booked = [each for each in booked if each.at < until]
+            movements = len(said)
+            # What stands outside the span on one side may be within it on the other.
+            abouts = list({about_of(each) for each in said} | {each.about for each in booked} - {""})
+            said += await comparing.list_movements_of(conn, tenant_id, account, abouts, since, until)
+            booked += await comparing.list_booked_of(conn, tenant_id, account, abouts, since, until)
             fees = await comparing.list_fees(conn, tenant_id, [each.reference for each in said])
-            found = [each for each in compare(said, booked, fees, now, told_within) if each.at >= since]
+            found = [each for each in compare(said, booked, fees, now, told_within) if since <= each.at < until]
             kinds = [kind.value for kind in OF_PROVIDERS]
-            await comparing.put_differences(conn, tenant_id, account, found, now, since, kinds)
-            # Whatever its age: what the journal can't take stays a difference until it is taken.
-            waiting = await comparing.list_to_post(conn, tenant_id, account, MAX_COMPARED)
-            unposted = [_unposted(each) for each in waiting]
-            kinds = [Differs.UNPOSTED.value]
-            await comparing.put_differences(conn, tenant_id, account, unposted, now, BEGINNING, kinds)
-            found += unposted
+            await comparing.put_differences(conn, tenant_id, account, found, now, kinds, since, until)
+            found += await self._compare_waiting(conn, tenant_id, account)
             row = ReconciliationRow(
-                account=account, since=since, until=now, made_at=now, differences=len(found),
-                movements=sum(each.at >= since for each in said),
+                account=account, since=since, until=until, made_at=now, differences=len(found), movements=movements,
             )  # fmt: skip
             await comparing.put_reconciliation(conn, tenant_id, row)
         return found
+
+    async def _compare_waiting(self, conn: Connection, tenant_id: int, account: str) -> list[Difference]:
+        """Whatever its age: what the journal can't take stays a difference until it is taken."""
+        now = self._clock.now()
+        waiting = await comparing.list_to_post(conn, tenant_id, account, MAX_COMPARED + 1)
+        until = cut(MAX_COMPARED, LAST, waiting)
+        unposted = [_unposted(each) for each in waiting if each.at < until]
+        kinds = [Differs.UNPOSTED.value]
+        await comparing.put_differences(conn, tenant_id, account, unposted, now, kinds, until=until)
+        return unposted
 
     async def read_statement(self, tenant_id: int, content: bytes, by: str = "") -> StatementTaken:
         """Takes a bank's statement (camt.053) and matches its lines. `by`: who gave it. Raises StatementUnreadable."""
@@ -227,7 +260,7 @@ class Reconciler:
             await money.hold_bank(conn, tenant_id)
             new = sum([await bank.insert_line(conn, tenant_id, line, self._clock.now()) for line in lines])
             # Payouts before what came back of them.
-            rows = await bank.list_lines(conn, tenant_id, matched=False, order="oldest", limit=camt.MAX_LINES)
+            rows = await bank.list_unmatched(conn, tenant_id)
             named = [number for row in rows if (number := payout_of(row.end_to_end or "")) is not None]
             await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, named, []))
             for row in sorted(rows, key=lambda row: (row.booked_on, row.returned)):
@@ -243,8 +276,8 @@ class Reconciler:
             )  # fmt: skip
         await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:
-            left = await bank.list_lines(conn, tenant_id, matched=False, limit=camt.MAX_LINES)
-        return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=len(left))
+            left = await bank.count_unmatched(conn, tenant_id)
+        return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=left)
 
     async def _match(self, conn: Connection, tenant_id: int, row: BankLineRow) -> None:
         """Says what a line is, if that can be told for certain."""
@@ -256,7 +289,7 @@ class Reconciler:
         if row.amount < 0 and number is None:
             file_id = await bank.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
             if file_id is not None:
-                for each in await payouts.list_payouts(conn, tenant_id, file_id=file_id, limit=MAX_COMPARED):
+                for each in await payouts.list_payouts(conn, tenant_id, file_id=file_id, limit=MAX_TRANSFERS):
                     await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on)
                 await bank.match_line(conn, tenant_id, row.line_id, "payout_file", str(file_id))
                 return
@@ -294,7 +327,7 @@ class Reconciler:
         async with self._pool.tenant(tenant_id) as conn:
             if not await bank.read_any(conn, tenant_id):
                 return []
-            rows = await bank.list_lines(conn, tenant_id, matched=False, limit=MAX_COMPARED)
+            rows = await bank.list_unmatched(conn, tenant_id)
             found = [await self._of_line(conn, tenant_id, row) for row in rows]
             late = now.date() - BANK_DAYS
             for number, amount, currency, made_at in await bank.list_unbooked(conn, tenant_id, late):
@@ -310,7 +343,7 @@ class Reconciler:
                 Differs.BANK_TWICE.value,
                 Differs.BANK_MISSING.value,
             ]
-            await comparing.put_differences(conn, tenant_id, BANK, found, now, BEGINNING, kinds)
+            await comparing.put_differences(conn, tenant_id, BANK, found, now, kinds)
         return found
 
     async def _of_line(self, conn: Connection, tenant_id: int, row: BankLineRow) -> Difference:
@@ -362,6 +395,15 @@ class Reconciler:
             raise DifferenceUnknown
         await audit(conn, actor, "explain difference", f"difference:{difference_id}", {"explanation": text})
         return row
+
+
+async def _begin(conn: Connection, tenant_id: int, account: str, now: datetime) -> datetime:
+    """From when on an account is compared: where the comparison before ended if it was cut, else LOOK_BACK again, and
+    what came since then."""
+    last = await comparing.find_reconciliation(conn, tenant_id, account)
+    if last is None:
+        return now - LOOK_BACK
+    return last.until if last.until < last.made_at else min(last.until, now - LOOK_BACK)
 
 
 def _followed(row: MovementRow) -> str | None:

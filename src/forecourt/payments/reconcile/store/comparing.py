@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from psycopg.rows import class_row
@@ -18,6 +18,23 @@ _DIFFERENCE: Final = (
 )
 _ORDERS: Final = by_age("difference_id")
 _OPEN: Final = "gone_at IS NULL AND explained_at IS NULL"
+_RECONCILIATION: Final = (
+    "SELECT account, since, until, movements, differences, made_at FROM reconciliations WHERE tenant_id = %s"
+)
+_BOOKED: Final = """
+SELECT j.entry_id, j.key, CASE WHEN j.kind LIKE 'payout%%' THEN 'transfer' WHEN j.kind = 'refund' THEN 'back'
+    ELSE 'in' END, coalesce(o.reference, j.intent, ''), sum(p.amount)::bigint, p.currency, j.at
+FROM ledger_accounts a JOIN postings p USING (account_id) JOIN journal j USING (entry_id)
+LEFT JOIN payouts o ON o.tenant_id = j.tenant_id AND j.kind LIKE 'payout%%'
+    AND o.payout_id::text = split_part(j.key, ':', 2)
+WHERE a.tenant_id = %(tenant_id)s AND a.name = %(name)s
+AND j.kind IN ('capture', 'top_up', 'debt_paid', 'refund', 'payout', 'payout_bounced')
+AND NOT (j.kind = 'capture' AND EXISTS (SELECT FROM journal l WHERE l.tenant_id = j.tenant_id
+    AND l.key = 'lost:' || j.intent))
+"""
+_BOOKED_ORDER: Final = (
+    "GROUP BY j.entry_id, j.key, j.kind, o.reference, j.intent, p.currency, j.at ORDER BY j.at, j.entry_id"
+)
 
 
 class MovementRow(Struct, frozen=True, kw_only=True):
@@ -58,7 +75,7 @@ class DifferenceRow(Struct, frozen=True, kw_only=True):
 
 
 class ReconciliationRow(Struct, frozen=True, kw_only=True):
-    """The last comparison of an account."""
+    """The last comparison of an account: of [since, until)."""
 
     account: str
     since: datetime
@@ -160,7 +177,7 @@ async def set_settled(conn: Connection, tenant_id: int, account: str, reference:
 async def list_movements(
     conn: Connection, tenant_id: int, account: str, since: datetime, until: datetime, limit: int
 ) -> list[MovementRow]:
-    """What was read of [since, until)."""
+    """What was read of [since, until), the oldest first."""
     cursor = conn.cursor(row_factory=class_row(MovementRow))
     await cursor.execute(
         f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND at >= %s AND at < %s"
@@ -170,30 +187,61 @@ async def list_movements(
     return await cursor.fetchall()
 
 
+async def list_movements_of(
+    conn: Connection, tenant_id: int, account: str, abouts: Sequence[str], since: datetime, until: datetime
+) -> list[MovementRow]:
+    """What was read of these payments and transfers, but what is of [since, until)."""
+    cursor = conn.cursor(row_factory=class_row(MovementRow))
+    await cursor.execute(
+        f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %(tenant_id)s AND account = %(account)s"
+        " AND (at < %(since)s OR at >= %(until)s) AND (intent = ANY(%(abouts)s)"
+        "  OR kind IN ('transfer', 'transfer_reversal') AND source = ANY(%(abouts)s)) ORDER BY at, reference",
+        {"tenant_id": tenant_id, "account": account, "since": since, "until": until, "abouts": list(abouts)},
+    )
+    return await cursor.fetchall()
+
+
 async def list_booked(
     conn: Connection, tenant_id: int, account: str, since: datetime, until: datetime, limit: int
 ) -> list[Booked]:
-    """What the journal says moved on a provider's account within [since, until): payments, refunds, transfers. A
-    capture that was told and lost moved nothing."""
+    """What the journal says moved on a provider's account within [since, until), the oldest first: payments, refunds,
+    transfers. A capture that was told and lost moved nothing."""
     rows = await conn.execute(
-        """
-        SELECT j.entry_id, j.key, CASE WHEN j.kind LIKE 'payout%%' THEN 'transfer' WHEN j.kind = 'refund' THEN 'back'
-            ELSE 'in' END, coalesce(o.reference, j.intent, ''), sum(p.amount)::bigint, p.currency, j.at
-        FROM ledger_accounts a JOIN postings p USING (account_id) JOIN journal j USING (entry_id)
-        LEFT JOIN payouts o ON o.tenant_id = j.tenant_id AND j.kind LIKE 'payout%%'
-            AND o.payout_id::text = split_part(j.key, ':', 2)
-        WHERE a.tenant_id = %s AND a.name = %s AND j.at >= %s AND j.at < %s
-        AND j.kind IN ('capture', 'top_up', 'debt_paid', 'refund', 'payout', 'payout_bounced')
-        AND NOT (j.kind = 'capture' AND EXISTS (SELECT FROM journal l WHERE l.tenant_id = j.tenant_id
-            AND l.key = 'lost:' || j.intent))
-        GROUP BY j.entry_id, j.key, j.kind, o.reference, j.intent, p.currency, j.at ORDER BY j.at, j.entry_id LIMIT %s
+        f"{_BOOKED} AND j.at >= %(since)s AND j.at < %(until)s {_BOOKED_ORDER} LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id, "name": f"psp_receivable:{account}", "since": since, "until": until,
+            "limit": limit,
+        },
+    )  # fmt: skip
+    return [_booked(row) for row in await rows.fetchall()]
+
+
+async def list_booked_of(
+    conn: Connection, tenant_id: int, account: str, abouts: Sequence[str], since: datetime, until: datetime
+) -> list[Booked]:
+    """As `list_booked`, of these payments and transfers, but what is of [since, until)."""
+    rows = await conn.execute(
+        f"""
+        WITH wanted AS (
+            SELECT entry_id FROM journal WHERE tenant_id = %(tenant_id)s AND intent = ANY(%(abouts)s)
+            UNION SELECT e.entry_id FROM payouts o JOIN journal e ON e.tenant_id = o.tenant_id
+                AND (e.key = 'payout:' || o.payout_id
+                    OR e.key > 'payout:' || o.payout_id || ':' AND e.key < 'payout:' || o.payout_id || ';')
+            WHERE o.tenant_id = %(tenant_id)s AND o.reference = ANY(%(abouts)s))
+        {_BOOKED}
+        AND (j.at < %(since)s OR j.at >= %(until)s) AND j.entry_id IN (SELECT entry_id FROM wanted) {_BOOKED_ORDER}
         """,
-        (tenant_id, f"psp_receivable:{account}", since, until, limit),
-    )
-    return [
-        Booked(entry_id=entry, key=key, side=Side(side), about=about, amount=amount, currency=currency, at=at)
-        for entry, key, side, about, amount, currency, at in await rows.fetchall()
-    ]
+        {
+            "tenant_id": tenant_id, "name": f"psp_receivable:{account}", "since": since, "until": until,
+            "abouts": list(abouts),
+        },
+    )  # fmt: skip
+    return [_booked(row) for row in await rows.fetchall()]
+
+
+def _booked(row: tuple[Any, ...]) -> Booked:
+    entry, key, side, about, amount, currency, at = row
+    return Booked(entry_id=entry, key=key, side=Side(side), about=about, amount=amount, currency=currency, at=at)
 
 
 async def list_fees(conn: Connection, tenant_id: int, references: Sequence[str]) -> dict[str, int]:
@@ -216,10 +264,11 @@ async def list_fees(conn: Connection, tenant_id: int, references: Sequence[str])
 
 
 async def put_differences(
-    conn: Connection, tenant_id: int, account: str, found: Sequence[Difference], now: datetime, since: datetime,
-    kinds: Sequence[str],
+    conn: Connection, tenant_id: int, account: str, found: Sequence[Difference], now: datetime, kinds: Sequence[str],
+    since: datetime | None = None, until: datetime | None = None,
 ) -> None:  # fmt: skip
-    """Keeps what was found of these kinds and since then, each once; what stood and was not found again is gone."""
+    """Keeps what was found of these kinds and of [since, until), each once; what stood and was not found again is
+    gone."""
     names = [name for name in Difference.__struct_fields__ if name != "kind"]
     for each in found:
         await conn.execute(
@@ -235,11 +284,13 @@ async def put_differences(
         )  # fmt: skip
     await conn.execute(
         "UPDATE reconcile_differences SET gone_at = %(now)s WHERE tenant_id = %(tenant_id)s AND account = %(account)s"
-        " AND gone_at IS NULL AND at >= %(since)s AND kind = ANY(%(kinds)s)"
+        " AND gone_at IS NULL AND kind = ANY(%(kinds)s) AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)"
+        " AND (%(until)s::timestamptz IS NULL OR at < %(until)s)"
         " AND (kind, about) NOT IN (SELECT * FROM unnest(%(found)s::text[], %(abouts)s::text[]))",
         {
-            "tenant_id": tenant_id, "account": account, "now": now, "since": since, "kinds": list(kinds),
-            "found": [each.kind.value for each in found], "abouts": [each.about for each in found],
+            "tenant_id": tenant_id, "account": account, "now": now, "since": since, "until": until,
+            "kinds": list(kinds), "found": [each.kind.value for each in found],
+            "abouts": [each.about for each in found],
         },
     )  # fmt: skip
 
@@ -268,6 +319,15 @@ async def list_differences(
     return await cursor.fetchall()
 
 
+async def count_standing(conn: Connection, tenant_id: int) -> int:
+    """How many differences stand unexplained."""
+    row = await (
+        await conn.execute(f"SELECT count(*) FROM reconcile_differences WHERE tenant_id = %s AND {_OPEN}", (tenant_id,))
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def explain(
     conn: Connection, tenant_id: int, difference_id: int, *, text: str, by: str, now: datetime
 ) -> DifferenceRow | None:
@@ -292,12 +352,15 @@ async def put_reconciliation(conn: Connection, tenant_id: int, row: Reconciliati
     )
 
 
+async def find_reconciliation(conn: Connection, tenant_id: int, account: str) -> ReconciliationRow | None:
+    """The last comparison of an account; None: there was none."""
+    cursor = conn.cursor(row_factory=class_row(ReconciliationRow))
+    await cursor.execute(f"{_RECONCILIATION} AND account = %s", (tenant_id, account))
+    return await cursor.fetchone()
+
+
 async def list_reconciliations(conn: Connection, tenant_id: int) -> list[ReconciliationRow]:
     """The last comparison of each account."""
     cursor = conn.cursor(row_factory=class_row(ReconciliationRow))
-    await cursor.execute(
-        "SELECT account, since, until, movements, differences, made_at FROM reconciliations WHERE tenant_id = %s"
-        " ORDER BY account",
-        (tenant_id,),
-    )
+    await cursor.execute(f"{_RECONCILIATION} ORDER BY account", (tenant_id,))
     return await cursor.fetchall()
