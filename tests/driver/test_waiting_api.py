@@ -10,7 +10,7 @@ from httpx import AsyncClient
 from forecourt.access import Role
 from forecourt.platform.database import Pool
 from tests.access.ways import audited, signed_in
-from tests.http import House, Tenant, problem
+from tests.http import House, Tenant, problem, walk
 
 
 class Yard:
@@ -67,6 +67,23 @@ async def yard(house: House, tenant: Tenant) -> Yard:
         )
     made.state("Charging")
     return made
+
+
+async def test_the_places_of_an_organisation_are_listed_to_their_end(yard: Yard) -> None:
+    tenant_id = yard.tenant.tenant_id
+    with yard.house.admin() as connection:
+        connection.execute(
+            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+            " SELECT station_id, evse, 1, tenant_id, 'Available', now() FROM stations, generate_series(2, 4) evse"
+            " WHERE identity = %s",
+            (yard.station,),
+        )
+        connection.execute(
+            "INSERT INTO driver_brands (tenant_id, slug, name, colour) VALUES (%s, %s, 'Yard', '#114488')",
+            (tenant_id, f"brand-{tenant_id}"),
+        )
+    spots = await walk(yard.app, f"/api/v1/driver/brands/brand-{tenant_id}/places", limit=1)
+    assert [(spot["evse"], spot["free"]) for spot in spots] == [(1, False), (2, True), (3, True), (4, True)]
 
 
 async def test_an_app_joins_snoozes_and_leaves_and_the_operator_skips_and_removes(yard: Yard) -> None:

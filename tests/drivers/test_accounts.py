@@ -9,7 +9,8 @@ from httpx import AsyncClient
 
 from forecourt.access import Role
 from forecourt.drivers.accounts.model import LINK_LIFE, SESSION_IDLE
-from tests.http import House, Tenant, problem
+from forecourt.drivers.fleets import service
+from tests.http import House, Tenant, problem, walk
 
 DRIVER = "/api/v1/driver"
 ME = f"{DRIVER}/me"
@@ -245,6 +246,26 @@ async def test_a_fleets_members_start_nothing_once_its_month_is_spent(house: Hou
     await operator.delete(f"{path}/members/{number}")
     assert (await driver.get(ME)).json()["pays_by"] == "page"
     assert decided(house, tenant) == "NoCredit"
+
+
+async def test_a_month_of_a_fleet_is_listed_to_its_end_and_there_is_a_limit_of_fleets(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = await tenant.client()
+    fleet = (await operator.post("/api/v1/fleets", json={"name": "Vans", "currency": "EUR"})).json()["fleet_id"]
+    with house.admin() as admin:
+        admin.execute(
+            "INSERT INTO fleet_sessions (tenant_id, session_id, fleet_id, driver_id, cost_centre, month, currency,"
+            " amount, said_at) SELECT %s, gen_random_uuid(), %s, 10 - n %% 3, 'c' || n %% 2, '2026-03-01', 'EUR', n,"
+            " now() FROM generate_series(1, 7) n",
+            (tenant.tenant_id, fleet),
+        )
+    rows = await walk(operator, f"/api/v1/fleets/{fleet}/sessions", month="2026-03", limit=2)
+    assert sorted(row["amount"] for row in rows) == [1, 2, 3, 4, 5, 6, 7]
+    order = [(row["cost_centre"], row["driver_id"], row["session_id"]) for row in rows]
+    assert order == sorted(order)
+    monkeypatch.setattr(service, "MAX_FLEETS", 1)
+    problem(await operator.post("/api/v1/fleets", json={"name": "Cars", "currency": "EUR"}), 409, "too-many-fleets")
 
 
 #: What others wrote down word for word, and which goes by its own age: see the explanation of accounts.

@@ -1,5 +1,6 @@
 """The books over HTTP: read, exported, and shown to each as far as they are theirs."""
 
+import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from forecourt.access import Role
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import beancount, entries, host_entries
-from forecourt.payments.ledger.reports import Owing, aged
+from forecourt.payments.ledger.model import Entry, Kind, Leg
 from forecourt.payments.ledger.service import post
 from forecourt.platform.database import Pool
 from tests.care.yard import Yard
@@ -93,25 +94,55 @@ def test_accounts_of_different_names_stay_apart_in_the_export(parts: list[str]) 
     assert all(name.isascii() and " " not in name for name in made)
 
 
-@given(st.lists(st.integers(-50, 50).filter(bool), max_size=30))
-def test_receivables_by_age_come_to_what_is_owed(amounts: list[int]) -> None:
-    now = START + timedelta(days=200)
-    legs = [
-        Owing(who="fleet", currency="EUR", at=START + timedelta(days=5 * number), amount=amount)
-        for number, amount in enumerate(amounts)
-    ]
-    found = aged(legs, now)
-    assert sum(row.total for row in found) == sum(amounts)
-    assert all(row.total == sum(row.by_age) != 0 for row in found)
+def aged(legs: list[tuple[int, int]], day: int) -> tuple[list[int], int]:
+    """What is open of legs, each its day and amount, by age, and since which day: each is settled against the oldest
+    that it can be settled against."""
+    left: list[tuple[int, int]] = []
+    for at, said in legs:
+        amount = said
+        while amount and left and (left[0][1] > 0) != (amount > 0):
+            first, other = left.pop(0)
+            rest = other + amount
+            if (rest > 0) == (other > 0) and rest:
+                left.insert(0, (first, rest))
+            amount = rest if (rest > 0) == (amount > 0) else 0
+        if amount:
+            left.append((at, amount))
+    classes = [0, 0, 0, 0]
+    for at, amount in left:
+        classes[sum(day - at > days for days in (30, 60, 90))] += amount
+    return classes, left[0][0] if left else 0
 
 
-async def test_what_was_paid_settles_the_oldest_debt_first() -> None:
-    legs = [
-        Owing(who="fleet", currency="EUR", at=START + timedelta(days=days), amount=amount)
-        for days, amount in ((0, 100), (40, 50), (70, 30), (75, -120))
-    ]
-    [row] = aged(legs, START + timedelta(days=100))
-    assert (row.total, row.by_age, row.oldest_at) == (60, (30, 30, 0, 0), START + timedelta(days=40))
+async def test_what_was_paid_settles_the_oldest_debt_first_whatever_comes_in_whatever_order(
+    yard: Yard, tenant: Tenant
+) -> None:
+    chance = random.Random(4)
+    said: dict[str, list[tuple[int, int]]] = {"fleet_receivable:100": [(0, 100), (40, 50), (70, 30), (75, -120)]}
+    for number in range(101, 113):
+        days = sorted(chance.sample(range(100), 12))
+        said[f"fleet_receivable:{number}"] = [(day, chance.choice((-40, -25, -9, 10, 20, 30))) for day in days]
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        for who, legs in said.items():
+            for day, amount in legs:
+                entry = Entry(
+                    key=f"{who}:{day}", kind=Kind.FLEET_INVOICE, at=START + timedelta(days=day),
+                    legs=tuple(
+                        Leg(account=account, currency="EUR", amount=part)
+                        for account, part in ((who, amount), ("bank", -amount))
+                    ),
+                )  # fmt: skip
+                await post(conn, yard.tenant_id, entry)
+    yard.clock.set(START + timedelta(days=100))
+    rows = await walk(await tenant.client(), "/api/v1/ledger/receivables", limit=2)
+    names = ("up_to_30_days", "up_to_60_days", "up_to_90_days", "older")
+    told = {row["who"]: ([row[name] for name in names], datetime.fromisoformat(row["oldest_at"])) for row in rows}
+    assert len(told) == len(rows)
+    found = {who: aged(legs, 100) for who, legs in said.items()}
+    assert told == {who: (by, START + timedelta(days=since)) for who, (by, since) in found.items() if any(by)}
+    assert told["fleet_receivable:100"] == ([30, 30, 0, 0], START + timedelta(days=40))
+    assert {min(by) < 0 for by, _ in told.values()} == {True, False}
+    assert [row["oldest_at"] for row in rows] == sorted(row["oldest_at"] for row in rows)
 
 
 async def test_entries_accounts_and_statements_say_the_same(yard: Yard, tenant: Tenant) -> None:
@@ -186,7 +217,7 @@ async def test_a_site_host_sees_their_own_and_neither_others_nor_the_books(yard:
         problem(await client.get(f"/api/v1/hosts/{bo.host_id}{path}"), 404, "host-unknown")
     for path in ("ledger/journal", "ledger/accounts", "reconciliation/differences", "payout-files"):
         problem(await client.get(f"/api/v1/{path}"), 403, "forbidden")
-    assert {rule["host"] for rule in (await client.get("/api/v1/host-rules")).json()["items"]} == {ada.host_id}
+    assert {rule["host"] for rule in await walk(client, "/api/v1/host-rules")} == {ada.host_id}
     # An operator of one of two sites sees no host with a site beyond.
     yard.rows("UPDATE hosts SET site_ids = %s WHERE host_id = %s", [site, site + 1000], ada.host_id)
     assert await walk(client, "/api/v1/hosts") == []
@@ -227,6 +258,9 @@ async def test_a_host_is_set_up_by_the_api_and_their_iban_is_shown_by_its_ends(y
     early = (yard.clock.now() - timedelta(days=1)).isoformat()
     problem(await client.post("/api/v1/host-rules", json=rule | {"valid_from": early}), 422, "share-rule-refused")
     assert (await client.post("/api/v1/host-rules", json=rule)).status_code == 201
+    rules = await walk(client, "/api/v1/host-rules", limit=1, host=host["id"])
+    assert len(rules) == 2
+    assert [made.json()["id"]] == [rule["id"] for rule in rules[1:]]
     cost = {"key": "roof", "kind": "repair", "amount": -200, "currency": "EUR"}
     for new in (True, False):
         assert (await client.post(f"{path}/expenses", json=cost)).json() == {"new": new}

@@ -317,9 +317,9 @@ async def test_who_is_late_is_reminded_by_levels_held_from_one_on_and_free_once_
     with pytest.raises(DebtOpen):
         await depot.till.begin(method=Method.INVOICE, payer=f"fleet:{depot.fleet_id}")
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
-        [aged] = await read_receivables(conn, depot.tenant_id, depot.till.clock.now() + timedelta(days=25))
+        [aged] = await read_receivables(conn, depot.tenant_id, depot.till.clock.now() + timedelta(days=25), limit=9)
     assert (aged.who, aged.total) == (f"fleet_receivable:{depot.fleet_id}", 1095)
-    assert aged.by_age == (500, 595, 0, 0)
+    assert aged.by_age == [500, 595, 0, 0]
     # The invoice alone is not enough: the fee is owed as well.
     await depot.read(booked("5.95", DAY, structured=invoice.reference))
     assert await decided(depot) == held

@@ -17,6 +17,7 @@ from forecourt.driver import words
 from forecourt.driver.model import NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.speech import Speech
+from forecourt.driver.store import FoundSpot
 from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE
@@ -29,7 +30,7 @@ from forecourt.payments.intents.model import (
     PriceMissing,
 )
 from forecourt.platform.money import Money
-from forecourt.platform.paging import Page, entire
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.pricing.display import Line, Unit
 from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.stations.api.fields import Identity
@@ -37,6 +38,7 @@ from forecourt.stations.call_faults import StationOffline, StationTimeout
 from forecourt.stations.model import IDENTITY_PATTERN
 
 MAX_URL = 500
+PLACE_CURSORS = Cursors("driver places", 4)
 #: Where a driver may be led back to: a page, or an app by a scheme of its own.
 RETURN_PATTERN = r"^(https|[a-z][a-z0-9+.-]{2,40})://[^\s\x00-\x1f]{1,450}$"
 TAGS = ["drivers' way"]
@@ -175,32 +177,26 @@ async def show_place(
 
 @get(
     "/brands/{brand:str}/places",
-    opt={"public": True, "problems": [PlaceUnknown]},
+    opt={"public": True, "problems": [PlaceUnknown, CursorRefused]},
     summary="List the places of an organisation that can be found",
     tags=TAGS,
 )
 async def list_places(
     brand: Annotated[str, PathParameter(pattern="^[a-z0-9-]{1,40}$", description="The name of its pages.")],
     ways: DriverWays,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
 ) -> Page[DriverSpot]:
-    _, spots, _ = await ways.spots(brand, "")
-    return entire(
-        [
-            DriverSpot(
-                station=each.station,
-                evse=each.evse,
-                site=each.site,
-                name=each.site_name,
-                address=each.address,
-                city=each.city,
-                latitude=each.latitude,
-                longitude=each.longitude,
-                state=each.state,
-                free=each.connected and each.state == "Available",
-            )
-            for each in spots
-        ]
-    )
+    _, spots, _ = await ways.spots(brand, "", place=PLACE_CURSORS.decode_names(cursor), limit=limit + 1)
+    return PLACE_CURSORS.page(spots, limit, lambda row: (row.site_name, row.site, row.station, str(row.evse)), _spot)
+
+
+def _spot(row: FoundSpot) -> DriverSpot:
+    return DriverSpot(
+        station=row.station, evse=row.evse, site=row.site, name=row.site_name, address=row.address, city=row.city,
+        latitude=row.latitude, longitude=row.longitude, state=row.state,
+        free=row.connected and row.state == "Available",
+    )  # fmt: skip
 
 
 @post(

@@ -31,6 +31,7 @@ from forecourt.payments.intents.sizing import Sized
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.ordering import Place
 from forecourt.pricing.discounts import Discounts, no_discounts
 from forecourt.pricing.display import Line, PriceLaw, display, law_of
 from forecourt.pricing.model import Tariff
@@ -289,14 +290,20 @@ class Ways:
         await self._departure.leave_at(way.tenant_id, way.intent.session_id, at)
         return await self.find(intent_id)
 
-    async def spots(self, slug: str, host: str) -> tuple[Brand, list[FoundSpot], int]:
-        """The places of an organisation that can be found, and whose they are. Raises PlaceUnknown."""
+    async def spots(
+        self, slug: str, host: str, *, place: Place = None, limit: int = store.MAX_CONNECTORS
+    ) -> tuple[Brand, list[FoundSpot], int]:
+        """The places of an organisation that can be found, behind one, and whose they are. Raises PlaceUnknown."""
         async with self._tenants.anyone() as conn:
             tenant_id = await store.tenant_of_brand(conn, slug, host)
         if tenant_id is None:
             raise PlaceUnknown
         async with self._tenants.tenant(tenant_id) as conn:
-            return await store.find_brand(conn, tenant_id), await store.list_spots(conn, tenant_id), tenant_id
+            return (
+                await store.find_brand(conn, tenant_id),
+                await store.list_spots(conn, tenant_id, place=place, limit=limit),
+                tenant_id,
+            )
 
     async def only_brand(self) -> str | None:
         """The name of the only organisation with pages, where there is one."""

@@ -10,12 +10,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.driver.model import Running
+from forecourt.platform.ordering import Place, bounds, oldest, onward
 
 Connection = AsyncConnection[Any]
 
 #: Sites that are shown to somebody who looks for one.
 MAX_FOUND: Final = 300
 #: Connectors of them.
+_SPOT_ORDER: Final = oldest("site_name", "site", "station", "evse")
 MAX_CONNECTORS: Final = 2_000
 #: By then no password of a code is good any more.
 CODES_KEPT: Final = timedelta(days=1)
@@ -180,11 +182,14 @@ async def start_expires(conn: Connection, tenant_id: int, token_uid: str) -> dat
     return None if row is None else row[0]
 
 
-async def list_spots(conn: Connection, tenant_id: int) -> list[FoundSpot]:
-    """The EVSEs of the organisation's sites, site by site, MAX_CONNECTORS at the most."""
+async def list_spots(
+    conn: Connection, tenant_id: int, *, place: Place = None, limit: int = MAX_CONNECTORS
+) -> list[FoundSpot]:
+    """The EVSEs of the organisation's sites, site by site, behind the site's name, its slug, the station and the EVSE
+    of a place."""
     cursor = conn.cursor(row_factory=class_row(FoundSpot))
     await cursor.execute(
-        "SELECT i.site_id, i.slug AS site, i.name AS site_name, i.address, i.city,"
+        "SELECT * FROM (SELECT i.site_id, i.slug AS site, i.name AS site_name, i.address, i.city,"
         " coalesce(t.latitude, i.latitude)::float AS latitude, coalesce(t.longitude, i.longitude)::float AS longitude,"
         " t.identity AS station, t.name, c.evse, min(c.state) AS state,"
         " coalesce(g.lease_until > now(), false) AS connected,"
@@ -197,9 +202,10 @@ async def list_spots(conn: Connection, tenant_id: int) -> list[FoundSpot]:
         " LEFT JOIN (SELECT tenant_id, station_id, evse, array_agg(DISTINCT connector_type ORDER BY connector_type)"
         "  FILTER (WHERE connector_type IS NOT NULL) AS types, max(max_power_w) AS power_w FROM evse_plugs"
         "  GROUP BY 1, 2, 3) p ON p.tenant_id = c.tenant_id AND p.station_id = c.station_id AND p.evse = c.evse"
-        " WHERE i.tenant_id = %s AND t.identity IS NOT NULL AND c.evse > 0"
-        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15 ORDER BY i.name, t.identity, c.evse LIMIT %s",
-        (tenant_id, MAX_CONNECTORS),
+        " WHERE i.tenant_id = %(tenant)s AND t.identity IS NOT NULL AND c.evse > 0"
+        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15) found"
+        f" WHERE true {onward(_SPOT_ORDER, place)}",
+        {"tenant": tenant_id, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 

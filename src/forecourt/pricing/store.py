@@ -28,6 +28,7 @@ MAX_STANDS: Final = 50
 MAX_SITES: Final = 1_000
 
 _ORDERS: Final = by_age("t.number")
+_VERSION_ORDERS: Final = by_age("v.version")
 _ASSIGNED_ORDERS: Final = by_age("a.number")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -215,12 +216,14 @@ async def version_at(conn: Connection, tenant_id: int, tariff_id: UUID, at: date
     return await cursor.fetchone()
 
 
-async def list_versions(conn: Connection, tenant_id: int, tariff_id: UUID) -> list[VersionRow]:
-    """The versions of a tariff, the latest first, MAX_SHOWN at the most."""
+async def list_versions(
+    conn: Connection, tenant_id: int, tariff_id: UUID, *, order: Age = "newest", place: Behind = None, limit: int
+) -> list[VersionRow]:
+    """The versions of a tariff behind the number of a place."""
     cursor = conn.cursor(row_factory=_version)
     await cursor.execute(
-        f"{_VERSION} ORDER BY v.version DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "tariff_id": tariff_id, "limit": MAX_SHOWN},
+        f"{_VERSION} {onward(_VERSION_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "tariff_id": tariff_id, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 

@@ -22,6 +22,7 @@ from forecourt.drivers.fleets.model import (
     MAX_NAME,
     MAX_TERMS,
     Fleet,
+    FleetFull,
     FleetNameTaken,
     FleetSession,
     FleetUnknown,
@@ -31,16 +32,17 @@ from forecourt.drivers.fleets.model import (
     PlanNameTaken,
     PlanUnknown,
     Subscription,
+    TooManyFleets,
+    TooManyPlans,
 )
 from forecourt.platform.clock import Clock
-from forecourt.platform.paging import NEWEST, Page, entire
+from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page, entire
 from forecourt.platform.preconditions import ChangedMeanwhile, check_match, etag
 from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
 TAGS = ["drivers"]
-#: Sessions of one fleet and month that are answered at once.
-MAX_SESSIONS = 20_000
+SESSION_CURSORS = Cursors("fleet sessions", 3)
 VAT_PATTERN = r"^[0-9]{1,2}(\.[0-9]{1,2})?$"
 TERMS_PATTERN = r"^https://[^\s]+$"
 MONTH_PATTERN = "^2[0-9]{3}-(0[1-9]|1[0-2])$"
@@ -171,7 +173,7 @@ class SubscriptionSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 @post(
     "/fleets",
-    opt={"verb": Verb.CHANGE_TOKENS, "problems": [FleetNameTaken]},
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [FleetNameTaken, TooManyFleets]},
     summary="Make a fleet",
     tags=TAGS,
 )
@@ -224,7 +226,7 @@ async def change_fleet(
 
 @put(
     "/fleets/{fleet_id:int}/members/{driver_id:int}",
-    opt={"verb": Verb.CHANGE_TOKENS, "problems": [FleetUnknown, DriverUnknown]},
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [FleetUnknown, DriverUnknown, FleetFull]},
     status_code=204,
     summary="Put a driver into a fleet, or change their limits and cost centre",
     tags=TAGS,
@@ -252,7 +254,7 @@ async def remove_member(
 
 @get(
     "/fleets/{fleet_id:int}/sessions",
-    opt={"problems": [FleetUnknown]},
+    opt={"problems": [FleetUnknown, CursorRefused]},
     summary="List what a fleet's sessions of a month came to, by cost centre",
     tags=TAGS,
 )
@@ -262,13 +264,24 @@ async def list_fleet_sessions(
     db: Database,
     clock: Ticking,
     month: Annotated[str, QueryParameter(pattern=MONTH_PATTERN, description="Year and month, such as 2026-03.")],
+    limit: Limit = 50,
+    cursor: NextCursor = None,
 ) -> Page[FleetSession]:
+    place = SESSION_CURSORS.decode_names(cursor)
     async with db.tenant(actor.tenant_id) as conn:
         await service.find_fleet(conn, actor.tenant_id, fleet_id, clock.now())
-        return entire(await store.list_sessions(conn, actor.tenant_id, fleet_id, month, MAX_SESSIONS))
+        rows = await store.list_sessions(conn, actor.tenant_id, fleet_id, month, place=place, limit=limit + 1)
+    return SESSION_CURSORS.page(
+        rows, limit, lambda row: (row.cost_centre, str(row.driver_id), str(row.session_id)), lambda row: row
+    )
 
 
-@post("/plans", opt={"verb": Verb.CHANGE_TOKENS, "problems": [PlanNameTaken]}, summary="Make a plan", tags=TAGS)
+@post(
+    "/plans",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [PlanNameTaken, TooManyPlans]},
+    summary="Make a plan",
+    tags=TAGS,
+)
 async def create_plan(
     data: JSONBody[NewPlan], actor: Asker, db: Database, clock: Ticking, tariffs_naming: Naming
 ) -> PlanOut:

@@ -135,6 +135,27 @@ class FleetNameTaken(ForecourtError):
     code = "fleet-name-taken"
 
 
+class TooManyFleets(ForecourtError):
+    """An organisation has at most 1,000 fleets. Change one that is not used any more."""
+
+    status = 409
+    code = "too-many-fleets"
+
+
+class FleetFull(ForecourtError):
+    """A fleet has at most 10,000 drivers. Make another one for the rest."""
+
+    status = 409
+    code = "fleet-full"
+
+
+class TooManyPlans(ForecourtError):
+    """An organisation has at most 100 plans, those too that nobody begins any more. Change one of them."""
+
+    status = 409
+    code = "too-many-plans"
+
+
 class PlanUnknown(ForecourtError):
     """There is no such plan, or it can't be begun any more. `GET /api/v1/plans` lists those that exist."""
 

@@ -12,20 +12,28 @@ from forecourt.drivers.accounts.model import DriverUnknown, PaysBy, payer_of
 from forecourt.drivers.fleets import store
 from forecourt.drivers.fleets.model import (
     BEGUN,
+    MAX_FLEETS,
+    MAX_MEMBERS,
+    MAX_PLANS,
     Fleet,
+    FleetFull,
     FleetNameTaken,
     FleetUnknown,
     Plan,
     PlanNameTaken,
     PlanUnknown,
     Subscription,
+    TooManyFleets,
+    TooManyPlans,
 )
 from forecourt.drivers.store import Connection
 from forecourt.platform import outbox
 
 
 async def create_fleet(conn: Connection, actor: Actor, values: Mapping[str, Any], now: datetime) -> Fleet:
-    """A new fleet. Raises FleetNameTaken."""
+    """A new fleet. Raises FleetNameTaken, TooManyFleets."""
+    if await store.count_fleets(conn, actor.tenant_id) >= MAX_FLEETS:
+        raise TooManyFleets
     made = await store.insert_fleet(conn, actor.tenant_id, values, now)
     if made is None:
         raise FleetNameTaken
@@ -65,10 +73,12 @@ async def put_member(
 ) -> None:
     """A driver is in a fleet, and in no other. The fleet pays once the driver chose so, or the operator for them.
 
-    Raises FleetUnknown, DriverUnknown.
+    Raises FleetUnknown, DriverUnknown, FleetFull.
     """
     await find_fleet(conn, actor.tenant_id, fleet_id, now)
     await accounts.find_driver(conn, actor.tenant_id, driver_id)
+    if await store.count_members(conn, actor.tenant_id, fleet_id, but=driver_id) >= MAX_MEMBERS:
+        raise FleetFull
     await store.put_member(conn, actor.tenant_id, fleet_id, driver_id, at=now, **values)
     await audit(conn, actor, "put fleet member", f"fleet:{fleet_id}", {"driver": driver_id, **values})
 
@@ -84,7 +94,9 @@ async def remove_member(conn: Connection, actor: Actor, fleet_id: int, driver_id
 
 
 async def create_plan(conn: Connection, actor: Actor, values: Mapping[str, Any], now: datetime) -> Plan:
-    """A new plan. Raises PlanNameTaken."""
+    """A new plan. Raises PlanNameTaken, TooManyPlans."""
+    if await store.count_plans(conn, actor.tenant_id) >= MAX_PLANS:
+        raise TooManyPlans
     made = await store.insert_plan(conn, actor.tenant_id, values, now)
     if made is None:
         raise PlanNameTaken

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection, sql
@@ -19,12 +19,14 @@ from forecourt.drivers.fleets.model import (
     PricedFor,
     Subscription,
 )
+from forecourt.platform.ordering import Place, bounds, oldest, onward
 
 Connection = AsyncConnection[Any]
 
 CHANGEABLE: Final = frozenset({"name", "bill_to", "email", "session_limit", "month_limit", "active"})
 PLAN_CHANGEABLE: Final = frozenset({"title", "gives", "terms_url", "offered"})
 _PLAN: Final = "plan_id, name, title, currency, month_fee, vat, open, offered, gives, terms_url, created_at"
+_SESSION_ORDER: Final = oldest("cost_centre", "driver_id", "session_id")
 _FLEET: Final = """
     SELECT f.fleet_id, f.name, f.bill_to, f.email, f.currency, f.zone, f.session_limit, f.month_limit, f.active,
         f.held_at, f.held_reason, f.created_at,
@@ -57,6 +59,29 @@ async def insert_fleet(conn: Connection, tenant_id: int, values: Mapping[str, An
     return None if row is None else int(row[0])
 
 
+async def count_fleets(conn: Connection, tenant_id: int) -> int:
+    """How many an organisation has; nobody makes one more until the transaction ends."""
+    return await _counted(conn, "fleets", tenant_id, "SELECT count(*) FROM fleets WHERE tenant_id = %s")
+
+
+async def count_plans(conn: Connection, tenant_id: int) -> int:
+    """How many an organisation has; nobody makes one more until the transaction ends."""
+    return await _counted(conn, "plans", tenant_id, "SELECT count(*) FROM subscription_plans WHERE tenant_id = %s")
+
+
+async def count_members(conn: Connection, tenant_id: int, fleet_id: int, but: int) -> int:
+    """How many a fleet has but this driver; nobody joins a fleet until the transaction ends."""
+    query = "SELECT count(*) FROM fleet_members WHERE tenant_id = %s AND fleet_id = %s AND driver_id <> %s"
+    return await _counted(conn, "fleet members", tenant_id, query, fleet_id, but)
+
+
+async def _counted(conn: Connection, what: str, tenant_id: int, query: LiteralString, *more: int) -> int:
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtext(%s), %s)", (what, tenant_id))
+    row = await (await conn.execute(query, (tenant_id, *more))).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def find_fleet(conn: Connection, tenant_id: int, fleet_id: int, now: datetime) -> Fleet | None:
     """The fleet of this number."""
     cursor = conn.cursor(row_factory=class_row(Fleet))
@@ -65,7 +90,7 @@ async def find_fleet(conn: Connection, tenant_id: int, fleet_id: int, now: datet
 
 
 async def list_fleets(conn: Connection, tenant_id: int, now: datetime) -> list[Fleet]:
-    """Fleets by name."""
+    """Fleets by name: all, as there are MAX_FLEETS at the most."""
     cursor = conn.cursor(row_factory=class_row(Fleet))
     await cursor.execute(
         f"{_FLEET} ORDER BY f.name LIMIT %(most)s", {"tenant": tenant_id, "now": now, "most": MAX_FLEETS}
@@ -179,14 +204,16 @@ async def note_charged(
     )  # fmt: skip
 
 
-async def list_sessions(conn: Connection, tenant_id: int, fleet_id: int, month: str, limit: int) -> list[FleetSession]:
-    """What a month's invoice is made of, by cost centre."""
+async def list_sessions(
+    conn: Connection, tenant_id: int, fleet_id: int, month: str, *, place: Place = None, limit: int
+) -> list[FleetSession]:
+    """What a month's invoice is made of, by cost centre, behind the one, the driver and the session of a place."""
     cursor = conn.cursor(row_factory=class_row(FleetSession))
     await cursor.execute(
         "SELECT session_id, driver_id, cost_centre, month, currency, amount, said_at FROM fleet_sessions"
-        " WHERE tenant_id = %s AND fleet_id = %s AND month = (%s || '-01')::date"
-        " ORDER BY cost_centre, driver_id, session_id LIMIT %s",
-        (tenant_id, fleet_id, month, limit),
+        " WHERE tenant_id = %(tenant)s AND fleet_id = %(fleet)s AND month = (%(month)s || '-01')::date"
+        f" {onward(_SESSION_ORDER, place)}",
+        {"tenant": tenant_id, "fleet": fleet_id, "month": month, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 

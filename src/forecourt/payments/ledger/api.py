@@ -20,9 +20,21 @@ from forecourt.payments.ledger.model import AccountKind, AccountUnknown, EntryUn
 from forecourt.payments.ledger.store import BalanceRow, EntryRow, PostingRow, StatementRow
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money
-from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age, entire
+from forecourt.platform.paging import (
+    ByAge,
+    CursorRefused,
+    Cursors,
+    From,
+    Limit,
+    NextCursor,
+    Page,
+    To,
+    cursors_by_age,
+    entire,
+)
 
 CURSORS = cursors_by_age("journal")
+AGED_CURSORS = Cursors("receivables", 3)
 STATEMENT_CURSORS = cursors_by_age("account statement")
 #: Entries read at once for a file.
 EXPORT_BATCH = 500
@@ -205,15 +217,22 @@ async def list_statement(
 
 @get(
     "/ledger/receivables",
-    opt={"verb": Verb.READ_MONEY},
+    opt={"verb": Verb.READ_MONEY, "problems": [CursorRefused]},
     summary="Show who owes what since when",
     description="The oldest debt first. What was paid settles the oldest first.",
     tags=["ledger"],
 )
-async def list_receivables(actor: Asker, db: Database, clock: Clocked) -> Page[ReceivableShown]:
+async def list_receivables(
+    actor: Asker, db: Database, clock: Clocked, limit: Limit = 50, cursor: NextCursor = None
+) -> Page[ReceivableShown]:
+    said = AGED_CURSORS.decode_names(cursor)
+    try:
+        place = None if said is None else (datetime.fromisoformat(said[0]), said[1], said[2])
+    except ValueError as fault:
+        raise CursorRefused from fault
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await reports.read_receivables(conn, actor.tenant_id, clock.now())
-    return entire([_receivable(row) for row in rows])
+        rows = await reports.read_receivables(conn, actor.tenant_id, clock.now(), place=place, limit=limit + 1)
+    return AGED_CURSORS.page(rows, limit, lambda row: (row.oldest_at.isoformat(), row.who, row.currency), _receivable)
 
 
 @get(

@@ -77,18 +77,18 @@ def report_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
             )
         return shell.page(
             "money/profit.html", request, viewer=actor, current="ledger", status=200 if span else 422,
-            sites=by_site(rows[:MAX_SHOWN], costs), money=money, first=first or begin.isoformat(),
+            sites=by_site(rows, costs), money=money, first=first or begin.isoformat(),
             last=last or end.isoformat(), fault="" if span else WRONG_SPAN,
         )  # fmt: skip
 
     @get("/ledger/receivables", opt=dict(GUARDED), include_in_schema=False)
     async def receivables(request: WebRequest, actor: Asker) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
-            rows = await reports.read_receivables(conn, actor.tenant_id, clock.now())
+            rows = await reports.read_receivables(conn, actor.tenant_id, clock.now(), limit=MAX_SHOWN + 1)
             fleets: dict[str, Any] = await reports.name_fleets(conn, actor.tenant_id)
         return shell.page(
             "money/receivables.html", request, viewer=actor, current="ledger", rows=rows[:MAX_SHOWN], money=money,
-            fleets=fleets,
+            fleets=fleets, more=len(rows) > MAX_SHOWN,
         )  # fmt: skip
 
     return [profit, receivables]

@@ -1,7 +1,6 @@
 """What the books say in sum: how old receivables are, and what each site and connector earns. Pure, but for reading."""
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,20 +8,37 @@ from msgspec import Struct
 from psycopg.rows import class_row
 
 from forecourt.payments.ledger.store import Connection
+from forecourt.platform.ordering import Place, bounds, oldest, onward
 
 #: Days after which a receivable falls into the next class.
 AGES: Final = (30, 60, 90)
-#: Legs and sessions that one report looks at.
-MAX_READ: Final = 500_000
-
-
-class Owing(Struct, frozen=True, kw_only=True):
-    """A leg of a receivable. `who`: the account, and the payment for drivers' debts."""
-
-    who: str
-    currency: str
-    at: datetime
-    amount: int
+_AGED: Final = """
+WITH legs AS (
+    SELECT CASE WHEN a.name = 'driver_receivable' THEN a.name || ':' || coalesce(j.intent, '') ELSE a.name END
+        COLLATE "C" AS who, p.currency, j.at, j.entry_id, p.leg, p.amount
+    FROM ledger_accounts a JOIN postings p USING (account_id) JOIN journal j USING (entry_id)
+    WHERE a.tenant_id = %(tenant_id)s AND (a.name = 'driver_receivable'
+        OR starts_with(a.name, 'fleet_receivable:') OR starts_with(a.name, 'roaming_receivable:'))),
+left_ AS (
+    SELECT who, currency, sum(amount)::bigint AS total FROM legs GROUP BY 1, 2 HAVING sum(amount) <> 0),
+newest AS (
+    SELECT who, currency, total, at, abs(amount) AS amount,
+        sum(abs(amount)) OVER (PARTITION BY who, currency ORDER BY at DESC, entry_id DESC, leg DESC) AS upto
+    FROM legs JOIN left_ USING (who, currency) WHERE sign(amount) = sign(total)),
+open AS (
+    SELECT who, currency, total, at,
+        (sign(total) * least(amount, abs(total) - (upto - amount)))::bigint AS amount,
+        (SELECT count(*) FROM unnest(%(ages)s::interval[]) age WHERE %(now)s - at > age) AS class
+    FROM newest WHERE upto - amount < abs(total)),
+aged AS (
+    SELECT who, currency, total, ARRAY[sum(amount) FILTER (WHERE class = 0),
+        sum(amount) FILTER (WHERE class = 1), sum(amount) FILTER (WHERE class = 2),
+        sum(amount) FILTER (WHERE class = 3)]::bigint[] AS by_age, min(at) AS oldest_at
+    FROM open GROUP BY who, currency, total)
+SELECT who, currency, total, array_replace(by_age, NULL, 0) AS by_age, oldest_at FROM aged WHERE true
+"""
+#: By the age of what somebody owes.
+_AGED_ORDER: Final = oldest("oldest_at", "who", "currency")
 
 
 class Aged(Struct, frozen=True, kw_only=True):
@@ -31,7 +47,7 @@ class Aged(Struct, frozen=True, kw_only=True):
     who: str
     currency: str
     total: int
-    by_age: tuple[int, int, int, int]
+    by_age: Sequence[int]
     oldest_at: datetime
 
 
@@ -67,36 +83,6 @@ class SiteCost(Struct, frozen=True, kw_only=True):
     other: int
 
 
-def aged(legs: Iterable[Owing], now: datetime) -> list[Aged]:
-    """Who owes what since when: what was paid settles the oldest first. In the order in which it happened."""
-    open_: dict[tuple[str, str], deque[tuple[datetime, int]]] = {}
-    for leg in legs:
-        row = open_.setdefault((leg.who, leg.currency), deque())
-        amount = leg.amount
-        # A payment settles debts, and a debt takes from what was paid too much.
-        while amount and row and (row[0][1] > 0) != (amount > 0):
-            at, first = row.popleft()
-            rest = first + amount
-            if rest and (rest > 0) == (first > 0):
-                row.appendleft((at, rest))
-                amount = 0
-            else:
-                amount = rest
-        if amount:
-            row.append((leg.at, amount))
-    return [_aged(who, currency, row, now) for (who, currency), row in open_.items() if row]
-
-
-def _aged(who: str, currency: str, row: Sequence[tuple[datetime, int]], now: datetime) -> Aged:
-    classes = [0, 0, 0, 0]
-    for at, amount in row:
-        classes[sum(now - at > timedelta(days=days) for days in AGES)] += amount
-    first, second, third, fourth = classes
-    return Aged(
-        who=who, currency=currency, total=sum(classes), by_age=(first, second, third, fourth), oldest_at=row[0][0]
-    )
-
-
 def spread(rows: Sequence[Earned], costs: Sequence[SiteCost]) -> list[Earned]:
     """Rows with what their site's energy cost, parted by what they delivered; together exactly that."""
     energy = {(cost.site_id, cost.currency): cost.energy for cost in costs}
@@ -116,18 +102,20 @@ def spread(rows: Sequence[Earned], costs: Sequence[SiteCost]) -> list[Earned]:
     return found
 
 
-async def read_receivables(conn: Connection, tenant_id: int, now: datetime) -> list[Aged]:
-    """Who owes what since when: drivers by payment, fleets and roaming partners."""
-    cursor = conn.cursor(row_factory=class_row(Owing))
+async def read_receivables(
+    conn: Connection, tenant_id: int, now: datetime, *, place: Place = None, limit: int
+) -> list[Aged]:
+    """Who owes what since when: drivers by payment, fleets and roaming partners, the oldest first, behind the time, the
+    name and the currency of a place. What was paid settles the oldest first, so what is open is the newest of it."""
+    cursor = conn.cursor(row_factory=class_row(Aged))
     await cursor.execute(
-        "SELECT CASE WHEN a.name = 'driver_receivable' THEN a.name || ':' || coalesce(j.intent, '') ELSE a.name END"
-        " AS who, p.currency, j.at, p.amount FROM ledger_accounts a JOIN postings p USING (account_id)"
-        " JOIN journal j USING (entry_id) WHERE a.tenant_id = %s AND (a.name = 'driver_receivable'"
-        " OR starts_with(a.name, 'fleet_receivable:') OR starts_with(a.name, 'roaming_receivable:'))"
-        " ORDER BY j.at, j.entry_id LIMIT %s",
-        (tenant_id, MAX_READ),
-    )
-    return sorted(aged(await cursor.fetchall(), now), key=lambda row: (row.oldest_at, row.who))
+        f"{_AGED} {onward(_AGED_ORDER, place)}",
+        {
+            "tenant_id": tenant_id, "now": now, "ages": [timedelta(days=days) for days in AGES],
+            **bounds(place, limit),
+        },
+    )  # fmt: skip
+    return await cursor.fetchall()
 
 
 async def read_profit(
@@ -162,9 +150,9 @@ async def read_profit(
         JOIN stations s ON s.tenant_id = f.tenant_id AND s.station_id = f.station_id
         LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
         GROUP BY i.site_id, i.name, s.identity, f.evse, f.connector, b.currency
-        ORDER BY i.name NULLS LAST, s.identity, f.evse, f.connector LIMIT %(limit)s
+        ORDER BY i.name NULLS LAST, s.identity, f.evse, f.connector
         """,
-        {"tenant_id": tenant_id, "since": since, "until": until, "limit": MAX_READ},
+        {"tenant_id": tenant_id, "since": since, "until": until},
     )
     rows = await cursor.fetchall()
     costs = conn.cursor(row_factory=class_row(SiteCost))

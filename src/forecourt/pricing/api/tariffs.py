@@ -15,7 +15,7 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.clock import Clock
 from forecourt.platform.ordering import Age
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, cursors_by_age, entire
+from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.search_parameter import Search
 from forecourt.platform.tagging import IfMatch, tagged
@@ -29,6 +29,7 @@ from forecourt.pricing.ocpi_object import NOBODY, NOWHERE, TariffObject, as_json
 from forecourt.pricing.store import TariffRow, VersionRow
 
 CURSORS = cursors_by_age("tariffs")
+VERSION_CURSORS = cursors_by_age("tariff versions")
 #: What this room's routes ask for.
 Ticking = NamedDependency[Clock]
 TariffId = FromPath[UUID]
@@ -233,16 +234,23 @@ async def end_tariff(tariff_id: TariffId, actor: Asker, db: Database, clock: Tic
 
 @get(
     "/tariffs/{tariff_id:uuid}/versions",
-    opt={"problems": [TariffUnknown]},
+    opt={"problems": [TariffUnknown, CursorRefused]},
     summary="List the versions of a tariff",
-    description=f"The latest first, {store.MAX_SHOWN} at the most.",
     tags=["tariffs"],
 )
-async def list_versions(tariff_id: TariffId, actor: Asker, db: Database) -> Page[TariffVersion]:
+async def list_versions(
+    tariff_id: TariffId,
+    actor: Asker,
+    db: Database,
+    sort: ByAge = "newest",
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[TariffVersion]:
+    place = VERSION_CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
         await service.find_tariff(conn, actor.tenant_id, tariff_id)
-        rows = await store.list_versions(conn, actor.tenant_id, tariff_id)
-    return entire([_version(row) for row in rows])
+        rows = await store.list_versions(conn, actor.tenant_id, tariff_id, order=sort, place=place, limit=limit + 1)
+    return VERSION_CURSORS[sort].page(rows, limit, lambda row: (row.version,), _version)
 
 
 @get(

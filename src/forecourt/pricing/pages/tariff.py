@@ -52,7 +52,7 @@ async def show_tariff(
     async with pages.db.tenant(tenant_id) as conn:
         row = await service.find_tariff(conn, tenant_id, tariff_id)
         shown = await service.find_version(conn, tenant_id, tariff_id, version or row.version)
-        versions = await store.list_versions(conn, tenant_id, tariff_id)
+        versions = await store.list_versions(conn, tenant_id, tariff_id, limit=store.MAX_SHOWN)
         valid = await store.version_at(conn, tenant_id, tariff_id, now)
         assigned = await store.list_assignments(conn, tenant_id, tariff_id=tariff_id, limit=store.MAX_SHOWN)
         sites = await store.list_sites(conn, tenant_id)

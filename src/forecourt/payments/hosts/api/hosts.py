@@ -35,14 +35,23 @@ from forecourt.payments.hosts.store.hosts import HostRow, RuleRow
 from forecourt.payments.hosts.store.lines import LineRow, Owed
 from forecourt.payments.ledger.model import EntryDiffers
 from forecourt.platform.money import Currency, Money
-from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age, entire
+from forecourt.platform.paging import (
+    ByAge,
+    CursorRefused,
+    Limit,
+    NextCursor,
+    Page,
+    cursors_by_age,
+    place_in_time,
+    time_of_place,
+)
 from forecourt.platform.preconditions import ChangedMeanwhile, etag
 from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
 CURSORS = cursors_by_age("hosts", first="oldest")
 LINE_CURSORS = cursors_by_age("host lines")
-MAX_SHOWN_RULES = 500
+RULE_CURSORS = cursors_by_age("share rules", 2)
 EXPENSE_KEY_PATTERN = "^[A-Za-z0-9._-]+$"
 EXPENSE_PATTERN = "^[a-z_]{1,40}$"
 PDF = "application/pdf"
@@ -289,19 +298,30 @@ async def create_rule(data: JSONBody[NewRule], actor: Asker, db: Database, clock
             conn, actor, host_id=data.host, site=data.site, station=data.station,
             valid_from=data.valid_from or clock.now(), rule=data.rule, at=clock.now(),
         )  # fmt: skip
-        rows = await store.list_rules(conn, actor.tenant_id, limit=MAX_SHOWN_RULES)
-    return next(_rule(row) for row in rows if row.rule_id == made)
+        row = await store.find_rule(conn, actor.tenant_id, made)
+    assert row is not None
+    return _rule(row)
 
 
-@get("/host-rules", opt={"verb": Verb.READ_HOSTS}, summary="List share rules, the latest first", tags=["hosts"])
+@get(
+    "/host-rules",
+    opt={"verb": Verb.READ_HOSTS, "problems": [CursorRefused]},
+    summary="List share rules by when they begin",
+    tags=["hosts"],
+)
 async def list_rules(
     actor: Asker,
     db: Database,
     host: Annotated[int | None, QueryParameter(ge=1, le=2**31 - 1, description="Only those of this host.")] = None,
+    sort: ByAge = "newest",
+    limit: Limit = 50,
+    cursor: NextCursor = None,
 ) -> Page[Rule]:
+    said = RULE_CURSORS[sort].decode(cursor)
+    place = None if said is None else (time_of_place(said[0]), said[1])
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_rules(conn, actor.tenant_id, host_id=host, limit=MAX_SHOWN_RULES)
-    return entire([_rule(row) for row in rows])
+        rows = await store.list_rules(conn, actor.tenant_id, host_id=host, order=sort, place=place, limit=limit + 1)
+    return RULE_CURSORS[sort].page(rows, limit, lambda row: (place_in_time(row.valid_from), row.rule_id), _rule)
 
 
 @get(

@@ -20,6 +20,13 @@ _COLUMNS: Final = (
     " held_reason, created_at"
 )
 _ORDERS: Final = by_age("host_id")
+_RULE_ORDERS: Final = by_age("r.valid_from", "r.rule_id")
+_RULE: Final = (
+    "SELECT r.rule_id, r.host_id, h.name AS host, r.site_id, s.identity AS station, r.valid_from, r.rule, r.made_at,"
+    " r.made_by FROM host_rules r LEFT JOIN hosts h USING (tenant_id, host_id)"
+    " LEFT JOIN stations s ON s.tenant_id = r.tenant_id AND s.station_id = r.only_station_id"
+    " WHERE r.tenant_id = %(tenant_id)s"
+)
 #: The columns that a change may name.
 CHANGEABLE: Final = frozenset(
     {
@@ -226,20 +233,23 @@ async def shared_since(conn: Connection, tenant_id: int, site_id: int, since: da
 
 
 async def list_rules(
-    conn: Connection, tenant_id: int, *, host_id: int | None = None, site_id: int | None = None, limit: int
-) -> list[RuleRow]:
-    """Versions of a host or of a site, the latest first."""
+    conn: Connection, tenant_id: int, *, host_id: int | None = None, order: Age = "newest", place: Place = None,
+    limit: int,
+) -> list[RuleRow]:  # fmt: skip
+    """Versions, of a host or of all, by when they begin, behind the begin and the number of a place."""
     cursor = conn.cursor(row_factory=class_row(RuleRow))
     await cursor.execute(
-        "SELECT r.rule_id, r.host_id, h.name AS host, r.site_id, s.identity AS station, r.valid_from, r.rule,"
-        " r.made_at, r.made_by FROM host_rules r LEFT JOIN hosts h USING (tenant_id, host_id)"
-        " LEFT JOIN stations s ON s.tenant_id = r.tenant_id AND s.station_id = r.only_station_id"
-        " WHERE r.tenant_id = %(tenant_id)s AND (%(host_id)s::int IS NULL OR r.host_id = %(host_id)s)"
-        " AND (%(site_id)s::int IS NULL OR r.site_id = %(site_id)s)"
-        " ORDER BY r.valid_from DESC, r.rule_id DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "host_id": host_id, "site_id": site_id, "limit": limit},
+        f"{_RULE} AND (%(host_id)s::int IS NULL OR r.host_id = %(host_id)s) {onward(_RULE_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "host_id": host_id, **bounds(place, limit)},
     )
     return await cursor.fetchall()
+
+
+async def find_rule(conn: Connection, tenant_id: int, rule_id: int) -> RuleRow | None:
+    """The version of this number."""
+    cursor = conn.cursor(row_factory=class_row(RuleRow))
+    await cursor.execute(f"{_RULE} AND r.rule_id = %(rule_id)s", {"tenant_id": tenant_id, "rule_id": rule_id})
+    return await cursor.fetchone()
 
 
 async def rule_at(
