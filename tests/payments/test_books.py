@@ -1,5 +1,7 @@
 """The books over HTTP: read, exported, and shown to each as far as they are theirs."""
 
+import csv
+import io
 import random
 import subprocess
 import sys
@@ -9,12 +11,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import pytest
 import pytest_asyncio
 from httpx import AsyncClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from forecourt.access import Role
+from forecourt.payments.hosts import statement
+from forecourt.payments.hosts.api import hosts as hosts_api
+from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import beancount, entries, host_entries
 from forecourt.payments.ledger.model import Entry, Kind, Leg
@@ -23,7 +31,7 @@ from forecourt.platform.database import Pool
 from tests.care.yard import Yard
 from tests.http import House, Tenant, problem, walk
 from tests.payments.bills import START
-from tests.payments.hosts import a_host, a_rule, a_session, rules
+from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, rules
 
 MARCH = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}
 
@@ -163,8 +171,8 @@ async def test_entries_accounts_and_statements_say_the_same(yard: Yard, tenant: 
     assert sum(balances.values()) == 0
     assert balances["driver_receivable"] == 190
     for account, balance in balances.items():
-        statement = await walk(client, f"/api/v1/ledger/accounts/{account}/statement", limit=1)
-        assert statement[0]["balance"]["amount"] == balance == sum(each["amount"]["amount"] for each in statement)
+        moved = await walk(client, f"/api/v1/ledger/accounts/{account}/statement", limit=1)
+        assert moved[0]["balance"]["amount"] == balance == sum(each["amount"]["amount"] for each in moved)
     problem(await client.get("/api/v1/ledger/accounts/bank/statement"), 404, "account-unknown")
     [owing] = (await client.get("/api/v1/ledger/receivables")).json()["items"]
     assert (owing["who"], owing["total"]["amount"], owing["older"]) == (f"driver_receivable:{paid.intent}", 190, 0)
@@ -221,6 +229,85 @@ async def test_a_site_host_sees_their_own_and_neither_others_nor_the_books(yard:
     # An operator of one of two sites sees no host with a site beyond.
     yard.rows("UPDATE hosts SET site_ids = %s WHERE host_id = %s", [site, site + 1000], ada.host_id)
     assert await walk(client, "/api/v1/hosts") == []
+
+
+async def test_a_statement_is_summed_of_all_lines_however_few_are_read_at_once_or_stand_on_paper(
+    yard: Yard, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, station, ada = await a_place(yard, "Ada")
+    for _ in range(5):
+        await (await a_session(yard, station)).follow(settled=True)
+    monkeypatch.setattr(statement, "AT_ONCE", 2)
+    monkeypatch.setattr(hosts_api, "MAX_ON_PAPER", 2)
+    shown: list[Any] = []
+    monkeypatch.setattr(hosts_api, "statement_pdf", lambda *said: shown.append(said) or b"%PDF")
+    client = await tenant.client()
+    path = f"/api/v1/hosts/{ada.host_id}/statement"
+    sheet = list(csv.DictReader(io.StringIO((await client.get(path, params=MARCH)).text)))
+    assert [row["kind"] for row in sheet] == ["carried", *["host_share"] * 5, "left"]
+    assert len({row["entry"] for row in sheet[1:-1]}) == 5
+    assert sheet[-2]["balance"] == sheet[-1]["balance"] == "35.00"
+    assert (await client.get(path, params=MARCH | {"format": "pdf"})).content == b"%PDF"
+    [(made, listed, _url)] = shown
+    assert (len(listed), made.sums.lines, made.sums.shares, made.closing) == (2, 5, 3500, 3500)
+
+
+async def test_a_host_is_billed_by_documents_that_stay_and_what_goes_back_is_one_that_names_them(
+    yard: Yard, tenant: Tenant
+) -> None:
+    site, station, ada = await a_place(yard, "Ada")
+    await a_bank(yard)
+    client = await tenant.client()
+    own = f"/api/v1/hosts/{ada.host_id}"
+    taxed = await client.patch(own, json={"vat_rate": 19, "vat_id": "DE1", "address": "Pier 1"})
+    assert taxed.status_code == 200, taxed.text
+    payouts = Payouts(yard.tenants, yard.clock, Bank(SECRET))
+    paid = [await a_session(yard, station) for _ in range(2)]
+    for each in paid:
+        await each.follow(settled=True)
+    cost = {"key": "roof", "kind": "repair", "amount": -200, "currency": "EUR"}
+    assert (await client.post(f"{own}/expenses", json=cost)).json()["new"]
+    yard.clock.advance(86_400)
+    assert await payouts.pay(yard.tenant_id, {}) == 1
+    [first] = await walk(client, "/api/v1/host-documents")
+    amounts = [first[name]["amount"] for name in ("net", "vat", "other", "total")]
+    assert (first["number"], amounts, first["lines"]) == ("SB-2026-00001", [1400, 266, -200, 1466], 3)
+    assert first["said"]["rates"] == [{"country": "DE", "rate": "19", "net": 1400, "vat": 266}]
+    [payout] = await walk(client, "/api/v1/payouts")
+    assert (first["payout"], payout["amount"]["amount"]) == (payout["id"], 1466)
+    content = f"/api/v1/host-documents/{first['id']}/content"
+    before = (await client.get(content)).content
+    assert before.startswith(b"%PDF")
+    # Whoever they are later, it stays as it was issued; and nobody can change it.
+    await client.patch(own, json={"name": "Bo", "vat_id": "DE2", "vat_rate": 7, "address": "Pier 2"})
+    assert (await client.get(content)).content == before
+    for table in ("host_documents", "host_document_lines"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            yard.rows(f"UPDATE {table} SET tenant_id = tenant_id RETURNING 1")
+    # Half of one goes back; another is paid.
+    await paid[0].refund(595)
+    for _ in range(2):
+        await (await a_session(yard, station)).follow(settled=True)
+    yard.clock.advance(86_400)
+    assert await payouts.pay(yard.tenant_id, {}) == 1
+    newest = await walk(client, "/api/v1/host-documents")
+    back, second = sorted(newest[:2], key=lambda each: each["total"]["amount"])
+    assert {back["number"], second["number"]} == {"SB-2026-00002", "SB-2026-00003"}
+    assert (back["corrects"], second["corrects"]) == (first["id"], None)
+    assert (back["said"]["corrects"], back["said"]["corrects_on"]) == ("SB-2026-00001", first["issued_on"])
+    assert back["said"]["rates"] == [{"country": "DE", "rate": "19", "net": -350, "vat": -67}]
+    assert second["said"]["rates"] == [{"country": "DE", "rate": "7", "net": 1400, "vat": 98}]
+    assert (second["said"]["supplier"]["name"], first["said"]["supplier"]["name"]) == ("Bo", "Ada")
+    paid_out = (await walk(client, "/api/v1/payouts"))[0]["amount"]["amount"]
+    assert back["total"]["amount"] + second["total"]["amount"] == paid_out
+    # A host reads their own, and nobody else's.
+    mine = await tenant.client(Role.SITE_HOST, (site,))
+    assert len(await walk(mine, "/api/v1/host-documents", limit=1)) == 3
+    assert (await mine.get(content)).content == before
+    elsewhere, _, _ = await a_place(yard, "Cy")
+    other = await tenant.client(Role.SITE_HOST, (elsewhere,))
+    assert await walk(other, "/api/v1/host-documents") == []
+    problem(await other.get(content), 404, "host-document-unknown")
 
 
 async def make(client: AsyncClient, **values: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from forecourt.payments.hosts import statement
 from forecourt.payments.hosts.banks import Bank, shown
 from forecourt.payments.hosts.days import is_banking_day
+from forecourt.payments.hosts.paper import statement_pdf
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.sepa import payout_of, reference_of
 from forecourt.payments.hosts.store import hosts as store
@@ -233,6 +234,7 @@ async def test_thirty_days_with_three_hosts(yard: Yard, tenant: Tenant, tmp_path
             await statement.read(conn, yard.tenant_id, "Operator", host.host_id, "EUR", BEGIN, yard.clock.now())
             for host in month.hosts
         ]
+        listed = await statement.read_lines(conn, yard.tenant_id, told[0], limit=5)
     assert sum(row.balance for row in balances) == 0
     for row in rows:
         assert row.state == ("bounced" if row.payout_id == bounced.payout_id else "paid")
@@ -251,9 +253,12 @@ async def test_thirty_days_with_three_hosts(yard: Yard, tenant: Tenant, tmp_path
     for host, tale in zip(month.hosts, told, strict=True):
         assert tale.closing == await owed(yard, host)
         sent = {row.payout_id: row.amount for row in rows if row.host_id == host.host_id}
-        assert {line.payout_id: -line.amount for line in tale.lines if line.kind == "payout"} == sent
-        sheet = list(csv.DictReader(io.StringIO(statement.as_csv(tale, "https://c.test"))))
-        assert sheet[-1]["balance"] == statement.plain(tale.closing, "EUR")
+        parts = [part async for part in statement.as_csv(yard.tenants, yard.tenant_id, tale, "https://c.test")]
+        sheet = list(csv.DictReader(io.StringIO("".join(parts))))
+        assert {int(line["payout"]): line["amount"] for line in sheet if line["kind"] == "payout"} == {
+            number: f"-{statement.plain(amount, 'EUR')}" for number, amount in sent.items()
+        }
+        assert sheet[-1]["balance"] == sheet[-2]["balance"] == statement.plain(tale.closing, "EUR")
         for line in sheet[1:-1]:
             if line["kind"].startswith("host_share"):
                 assert line["session_url"] == f"https://c.test/sessions/{line['session']}"
@@ -264,7 +269,7 @@ async def test_thirty_days_with_three_hosts(yard: Yard, tenant: Tenant, tmp_path
     (tmp_path / "month.beancount").write_text(answer.text)
     found = bean_check(tmp_path / "month.beancount")
     assert (found.returncode, found.stdout + found.stderr) == (0, "")
-    assert statement.as_pdf(told[0], "https://c.test").startswith(b"%PDF")
+    assert statement_pdf(told[0], listed, "https://c.test").startswith(b"%PDF")
 
 
 async def check_the_bank(yard: Yard, ledger_says: int) -> None:

@@ -15,8 +15,8 @@ from forecourt.platform.money import Currency, Money, minor_digits, rounded
 MAX_HOSTS: Final = 5_000
 #: Versions of rules of one site.
 MAX_RULES: Final = 500
-#: Lines of one statement.
-MAX_STATEMENT: Final = 100_000
+#: Lines that are listed on paper. Sums are of all lines, and a sheet lists them all.
+MAX_ON_PAPER: Final = 20_000
 _PER_CENT: Final = 100
 _WH_A_KWH: Final = 1000
 
@@ -193,6 +193,13 @@ class PayoutStands(ForecourtError):
 
     status = 409
     code = "payout-stands"
+
+
+class DocumentUnknown(ForecourtError):
+    """There is no such document. `GET /api/v1/host-documents` lists those that exist."""
+
+    status = 404
+    code = "host-document-unknown"
 
 
 class PayoutFileUnknown(ForecourtError):

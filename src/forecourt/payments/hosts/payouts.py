@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from forecourt.payments.hosts import sepa
+from forecourt.payments.hosts import documents, sepa
 from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.days import banking_day, is_banking_day
 from forecourt.payments.hosts.lines import book
@@ -123,8 +123,11 @@ class Payouts:
                 log.warning("hosts can't be paid: the organisation's own bank account is not known", tenant=tenant_id)
                 return 0
             transfers: dict[int, sepa.Transfer] = {}
-            # In one order, so that two runs at once don't wait for each other in a circle.
-            for host_id in sorted(host_ids)[: sepa.MAX_TRANSFERS]:
+            # All of them, and in one order, before any number of a document is taken: two runs at once don't wait for
+            # each other in a circle.
+            paid = sorted(host_ids)[: sepa.MAX_TRANSFERS]
+            await store.hold_hosts(conn, tenant_id, paid)
+            for host_id in paid:
                 found = await self._still_owed(conn, tenant_id, host_id, sepa.CURRENCY)
                 if found is None:
                     continue
@@ -135,7 +138,7 @@ class Payouts:
                     state="paid", execution_on=day, up_to_line=owed.last_line, source=BANK,
                     bank_shown=host.iban_shown, made_at=now,
                 )  # fmt: skip
-                await self._book_payout(conn, tenant_id, host, number, owed.currency, owed.amount, BANK)
+                await self._book_payout(conn, tenant_id, host, number, owed.currency, owed.amount, BANK, owed.last_line)
                 account = sepa.Account(
                     name=host.bank_name or host.name, iban=self._bank.open(host.iban_sealed), bic=host.bic
                 )
@@ -171,12 +174,15 @@ class Payouts:
         return None
 
     async def _book_payout(
-        self, conn: Connection, tenant_id: int, host: HostRow, number: int, currency: str, amount: int, source: str
-    ) -> None:
+        self, conn: Connection, tenant_id: int, host: HostRow, number: int, currency: str, amount: int, source: str,
+        up_to_line: int,
+    ) -> None:  # fmt: skip
+        """Posts a payout and issues the documents of what it pays. The host is held."""
         entry = payout(
             payout=str(number), host=host.host_id, at=self._clock.now(), currency=currency, amount=amount, source=source
         )
         await book(conn, tenant_id, host.host_id, entry, About(payout_id=number))
+        await documents.issue(conn, tenant_id, host, currency, up_to_line, number, self._clock.now())
 
     async def _ask(self, tenant_id: int, owed: Owed, day: date, providers: Mapping[str, Transfers]) -> int:
         """Commits a payout by the provider, then asks for it."""
@@ -228,7 +234,9 @@ class Payouts:
             if await kept.end_payout(
                 conn, tenant_id, row.payout_id, was="asked", state="paid", at=now, reference=sent.reference
             ):
-                await self._book_payout(conn, tenant_id, host, row.payout_id, row.currency, row.amount, row.source)
+                await self._book_payout(
+                    conn, tenant_id, host, row.payout_id, row.currency, row.amount, row.source, row.up_to_line
+                )
                 return 1
         return 0
 

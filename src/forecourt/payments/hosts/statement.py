@@ -1,23 +1,26 @@
 """What a host is told for a span of time: every line with its session, what was carried, VAT, and what is left.
 
-As rows, as a CSV sheet, and as a PDF that is a self-billed invoice where the host charges VAT.
+As a CSV sheet of any length; `paper` makes a PDF of it. It is made anew whenever it is asked for; what a host is billed
+by is a document that stays, see `documents`.
 """
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from forecourt.payments.hosts.model import MAX_STATEMENT, HostUnknown
+from forecourt.payments.hosts.model import HostUnknown
 from forecourt.payments.hosts.store import Connection, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow
-from forecourt.payments.hosts.store.lines import LineRow
+from forecourt.payments.hosts.store.lines import LineRow, Sums
+from forecourt.platform.database import Pool
 from forecourt.platform.money import minor_digits
+from forecourt.platform.ordering import Place
 
 #: What a cell may not begin with, where a program would read it as a formula.
 FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -25,6 +28,8 @@ HEADINGS: Final = (
     "date", "kind", "entry", "session", "started", "station", "evse", "connector", "energy_kwh", "net", "share",
     "platform_fee", "vat", "amount", "balance", "currency", "payout", "note", "session_url", "signed_values_url",
 )  # fmt: skip
+#: Lines of a sheet that are read in one transaction.
+AT_ONCE: Final = 5_000
 #: What a line is, as a statement says it.
 WORDS: Final = {
     "host_share": "Share of a session",
@@ -38,7 +43,8 @@ WORDS: Final = {
 
 
 class Statement(Struct, frozen=True, kw_only=True):
-    """One host, one currency, [since, until): what was carried there, every line, and what is left."""
+    """One host, one currency, [since, until): what was carried there, what its lines come to, and what is left. Amounts
+    in minor units, summed by the database, so they are right whatever of the lines is shown."""
 
     organisation: str
     host: HostRow
@@ -47,7 +53,7 @@ class Statement(Struct, frozen=True, kw_only=True):
     until: datetime
     zone: str
     opening: int
-    lines: Sequence[LineRow]
+    sums: Sums
 
     @property
     def number(self) -> str:
@@ -57,17 +63,7 @@ class Statement(Struct, frozen=True, kw_only=True):
     @property
     def closing(self) -> int:
         """What is left at the end."""
-        return self.opening + sum(line.amount for line in self.lines)
-
-    @property
-    def shares(self) -> int:
-        """What they are owed for sessions, before VAT."""
-        return sum(line.share - line.platform_fee for line in self.lines if line.kind.startswith("host_share"))
-
-    @property
-    def vat(self) -> int:
-        """The VAT on that."""
-        return sum(line.vat for line in self.lines)
+        return self.opening + self.sums.amount
 
 
 async def read(
@@ -78,13 +74,21 @@ async def read(
     if host is None:
         raise HostUnknown
     before = await lines.owed(conn, tenant_id, host_ids=[host_id], before=since)
-    found = await lines.list_lines(
-        conn, tenant_id, host_id, currency=currency, since=since, until=until, order="oldest", limit=MAX_STATEMENT
-    )
     return Statement(
         organisation=organisation, host=host, currency=currency, since=since, until=until,
         zone=await store.time_zone(conn, tenant_id),
-        opening=sum(each.amount for each in before if each.currency == currency), lines=found,
+        opening=sum(each.amount for each in before if each.currency == currency),
+        sums=await lines.sum_lines(conn, tenant_id, host_id, currency, since, until),
+    )  # fmt: skip
+
+
+async def read_lines(
+    conn: Connection, tenant_id: int, statement: Statement, *, place: Place = None, limit: int
+) -> list[LineRow]:
+    """The lines of a statement behind the number of a place, the oldest first: those that it was summed of."""
+    return await lines.list_lines(
+        conn, tenant_id, statement.host.host_id, currency=statement.currency, since=statement.since,
+        until=statement.until, up_to=statement.sums.last_line, order="oldest", place=place, limit=limit,
     )  # fmt: skip
 
 
@@ -113,17 +117,29 @@ def signed_path(line: LineRow) -> str:
     return "" if line.session_id is None else f"/api/v1/sessions/{line.session_id}/signed-values"
 
 
-def as_csv(statement: Statement, public_url: str) -> str:
-    """The sheet; the first row carries what was open, the last says what is left."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(HEADINGS)
+async def as_csv(pool: Pool, tenant_id: int, statement: Statement, public_url: str) -> AsyncIterator[str]:
+    """The sheet in parts, read in short transactions; the first row carries what was open, the last says what is
+    left."""
     zone, balance = ZoneInfo(statement.zone), statement.opening
-    writer.writerow(_edge(statement, "carried", statement.since.astimezone(zone), balance))
-    for line in statement.lines:
-        balance += line.amount
-        writer.writerow(_row(statement, line, zone, balance, public_url))
-    writer.writerow(_edge(statement, "left", statement.until.astimezone(zone), balance))
+    yield _sheet([HEADINGS, _edge(statement, "carried", statement.since.astimezone(zone), balance)])
+    place: Place = None
+    while True:
+        async with pool.tenant(tenant_id) as conn:
+            some = await read_lines(conn, tenant_id, statement, place=place, limit=AT_ONCE)
+        rows = []
+        for line in some:
+            balance += line.amount
+            rows.append(_row(statement, line, zone, balance, public_url))
+        yield _sheet(rows)
+        if len(some) < AT_ONCE:
+            break
+        place = (some[-1].line_id,)
+    yield _sheet([_edge(statement, "left", statement.until.astimezone(zone), statement.closing)])
+
+
+def _sheet(rows: Sequence[Sequence[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue()
 
 
@@ -151,85 +167,3 @@ def _row(statement: Statement, line: LineRow, zone: ZoneInfo, balance: int, publ
 def _safe(text: str) -> str:
     """A text that no program takes for a formula."""
     return f"'{text}" if text.startswith(FORMULAS) else text
-
-
-def as_pdf(statement: Statement, public_url: str) -> bytes:
-    """The document. Each session is a link to it and to its signed meter values."""
-    from reportlab.lib.pagesizes import A4, landscape
-    from reportlab.lib.styles import getSampleStyleSheet
-    from reportlab.lib.units import mm
-    from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
-
-    out = io.BytesIO()
-    document = SimpleDocTemplate(
-        out, pagesize=landscape(A4), leftMargin=15 * mm, rightMargin=15 * mm, topMargin=15 * mm, bottomMargin=15 * mm,
-        title=f"Statement {statement.number}", author=statement.organisation, invariant=1,
-    )  # fmt: skip
-    styles = getSampleStyleSheet()
-    story: list[Any] = [Paragraph(text, styles["Normal"]) for text in _head(statement)]
-    story = [Paragraph(_title(statement), styles["Title"]), *story, Spacer(1, 6 * mm), _table(statement, public_url)]
-    document.build(story)
-    return out.getvalue()
-
-
-def _title(statement: Statement) -> str:
-    kind = "Self-billed invoice" if statement.host.vat_rate is not None else "Statement"
-    return f"{kind} {statement.number}"
-
-
-def _head(statement: Statement) -> list[str]:
-    from xml.sax.saxutils import escape
-
-    host, zone = statement.host, ZoneInfo(statement.zone)
-    span = f"{statement.since.astimezone(zone):%Y-%m-%d} to before {statement.until.astimezone(zone):%Y-%m-%d}"
-    said = [
-        f"<b>{escape(host.name)}</b> {escape(' · '.join(host.address.splitlines()))} {escape(host.country)}",
-        f"Issued by {escape(statement.organisation)} for {span}, {escape(statement.zone)}",
-        f"Carried: {plain(statement.opening, statement.currency)} {statement.currency} · shares before VAT: "
-        f"{plain(statement.shares, statement.currency)} · VAT: {plain(statement.vat, statement.currency)} · "
-        f"<b>left: {plain(statement.closing, statement.currency)} {statement.currency}</b>",
-    ]
-    if host.vat_rate is not None:
-        said.append(f"VAT {host.vat_rate.normalize():f} %, VAT id {escape(host.vat_id)}. Invoice by the recipient.")
-    if host.iban_shown:
-        said.append(f"Paid to {escape(host.iban_shown)}")
-    return said
-
-
-def _table(statement: Statement, public_url: str) -> Any:
-    from xml.sax.saxutils import escape
-
-    from reportlab.lib import colors
-    from reportlab.lib.styles import ParagraphStyle
-    from reportlab.platypus import Paragraph, Table, TableStyle
-
-    small = ParagraphStyle("small", fontName="Helvetica", fontSize=7, leading=9)
-    head = ["Date", "What", "Session", "Station", "kWh", "Net", "Share", "Fee", "VAT", "Amount", "Balance"]
-    rows: list[list[Any]] = [head]
-    zone, balance = ZoneInfo(statement.zone), statement.opening
-    for line in statement.lines:
-        balance += line.amount
-        links = ""
-        if line.session_id is not None:
-            links = (
-                f'<link href="{escape(public_url)}{session_path(line)}">{str(line.session_id)[:8]}</link> · '
-                f'<link href="{escape(public_url)}{signed_path(line)}">signed values</link>'
-            )
-        amounts = (line.net, line.share, line.platform_fee, line.vat, line.amount, balance)
-        rows.append(
-            [
-                f"{line.at.astimezone(zone):%Y-%m-%d}",
-                Paragraph(escape(WORDS.get(line.kind, line.kind)), small),
-                Paragraph(links, small),
-                Paragraph(escape(line.station or line.memo), small),
-                kwh(line.energy_wh),
-                *(plain(amount, statement.currency) for amount in amounts),
-            ]
-        )
-    style = [
-        ("FONTSIZE", (0, 0), (-1, -1), 7), ("FONTNAME", (0, 0), (-1, 0), "Helvetica-Bold"),
-        ("ALIGN", (4, 0), (-1, -1), "RIGHT"), ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-        ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.lightgrey),
-    ]  # fmt: skip
-    widths = [50, 80, 105, 95, 45, 55, 55, 50, 50, 60, 65]
-    return Table(rows, colWidths=widths, repeatRows=1, style=TableStyle(style))

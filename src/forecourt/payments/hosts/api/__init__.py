@@ -2,6 +2,6 @@
 
 from litestar import Router
 
-from forecourt.payments.hosts.api import connect, hosts, payouts
+from forecourt.payments.hosts.api import connect, documents, hosts, payouts
 
-routes = Router("/", route_handlers=[*hosts.handlers, *connect.handlers, *payouts.handlers])
+routes = Router("/", route_handlers=[*hosts.handlers, *connect.handlers, *documents.handlers, *payouts.handlers])

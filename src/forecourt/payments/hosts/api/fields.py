@@ -1,11 +1,13 @@
 """What bodies of this room's routes hold alike."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated
 
 from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
+from litestar.response import Stream
 from msgspec import Meta, Struct
 
 from forecourt.payments.hosts.banks import MAX_IBAN
@@ -29,6 +31,11 @@ class BankAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     name: HolderName
     iban: Iban
     bic: Bic = ""
+
+
+def streamed(parts: AsyncIterator[bytes] | list[bytes], media_type: str, name: str) -> Stream:
+    """A file to take away whose parts are made while it is sent."""
+    return Stream(parts, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
 def file(content: bytes, media_type: str, name: str) -> Response[bytes]:

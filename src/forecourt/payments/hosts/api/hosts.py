@@ -3,6 +3,7 @@
 Who is limited to some sites reads their own host here, and nobody else's.
 """
 
+import asyncio
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -12,15 +13,17 @@ import msgspec
 from litestar import Response, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
+from litestar.response import Stream
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.payments.hosts import service, statement
-from forecourt.payments.hosts.api.fields import BankAccount, Moment, Number, Sealing, Ticking, file
+from forecourt.payments.hosts.api.fields import BankAccount, Moment, Number, Sealing, Ticking, streamed
 from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.connect import state_of
 from forecourt.payments.hosts.model import (
+    MAX_ON_PAPER,
     Every,
     HostRefused,
     HostUnknown,
@@ -29,6 +32,7 @@ from forecourt.payments.hosts.model import (
     ShareRule,
     TooManyHosts,
 )
+from forecourt.payments.hosts.paper import statement_pdf
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import lines
 from forecourt.payments.hosts.store.hosts import HostRow, RuleRow
@@ -344,7 +348,10 @@ async def list_lines(
     "/hosts/{host_id:int}/statement",
     opt={"verb": Verb.READ_HOSTS, "media_types": [CSV, PDF], "problems": [HostUnknown]},
     summary="Take a host's statement away",
-    description="As CSV or PDF, of a span. Each line leads to its session and its signed meter values.",
+    description=(
+        "As CSV or PDF, of a span. Each line leads to its session and its signed meter values. Sums are of all lines;"
+        f" of more than {MAX_ON_PAPER} lines the PDF lists the first, the CSV all."
+    ),
     tags=["hosts"],
 )
 async def take_statement(
@@ -356,11 +363,16 @@ async def take_statement(
     until: Annotated[Moment, QueryParameter(name="to", description="Before this time, with its zone.")],
     currency: Annotated[Currency, QueryParameter(description="In this currency.")] = "EUR",
     form: Annotated[Literal["csv", "pdf"], QueryParameter(name="format", description="The form of the file.")] = "csv",
-) -> Response[bytes]:
+) -> Stream:
     async with db.tenant(actor.tenant_id) as conn:
         made = await statement.read(conn, actor.tenant_id, actor.organisation, host_id, currency, since, until)
-    content = statement.as_csv(made, console_url).encode() if form == "csv" else statement.as_pdf(made, console_url)
-    return file(content, CSV if form == "csv" else PDF, f"{made.number}.{form}")
+        if form == "pdf":
+            listed = await statement.read_lines(conn, actor.tenant_id, made, limit=MAX_ON_PAPER)
+    if form == "pdf":
+        content = await asyncio.to_thread(statement_pdf, made, listed, console_url)
+        return streamed([content], PDF, f"{made.number}.pdf")
+    parts = statement.as_csv(db, actor.tenant_id, made, console_url)
+    return streamed((part.encode() async for part in parts), CSV, f"{made.number}.csv")
 
 
 @post(

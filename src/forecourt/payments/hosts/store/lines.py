@@ -88,6 +88,17 @@ class Owed(Struct, frozen=True, kw_only=True):
     last_line: int
 
 
+class Sums(Struct, frozen=True, kw_only=True):
+    """What lines come to, in minor units; `shares` before VAT, less the platform's fee; `last_line` is the last of
+    them, or 0."""
+
+    lines: int
+    amount: int
+    shares: int
+    vat: int
+    last_line: int
+
+
 async def insert_line(
     conn: Connection, tenant_id: int, host_id: int, key: str, *, currency: str, amount: int, about: About
 ) -> None:
@@ -137,11 +148,12 @@ async def list_lines(
     currency: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    up_to: int | None = None,
     order: Age = "newest",
     place: Place = None,
     limit: int,
 ) -> list[LineRow]:
-    """Lines of a host behind the number of a place, within [since, until)."""
+    """Lines of a host behind the number of a place, within [since, until) and up to a line."""
     cursor = conn.cursor(row_factory=class_row(LineRow))
     await cursor.execute(
         f"""
@@ -149,11 +161,12 @@ async def list_lines(
         AND (%(currency)s::text IS NULL OR currency = %(currency)s)
         AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)
         AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+        AND (%(up_to)s::bigint IS NULL OR line_id <= %(up_to)s)
         {onward(_ORDERS[order], place)}
         """,
         {
             "tenant_id": tenant_id, "host_id": host_id, "currency": currency, "since": since, "until": until,
-            **bounds(place, limit),
+            "up_to": up_to, **bounds(place, limit),
         },
     )  # fmt: skip
     return await cursor.fetchall()
@@ -171,6 +184,23 @@ async def owed(
         {"tenant_id": tenant_id, "hosts": None if host_ids is None else list(host_ids), "before": before},
     )
     return await cursor.fetchall()
+
+
+async def sum_lines(
+    conn: Connection, tenant_id: int, host_id: int, currency: str, since: datetime, until: datetime
+) -> Sums:
+    """What the lines of a host come to within [since, until)."""
+    cursor = conn.cursor(row_factory=class_row(Sums))
+    await cursor.execute(
+        "SELECT count(*) AS lines, coalesce(sum(amount), 0)::bigint AS amount, coalesce(sum(vat), 0)::bigint AS vat,"
+        " coalesce(sum(share - platform_fee) FILTER (WHERE starts_with(kind, 'host_share')), 0)::bigint AS shares,"
+        " coalesce(max(line_id), 0) AS last_line FROM host_lines WHERE tenant_id = %s AND host_id = %s"
+        " AND currency = %s AND at >= %s AND at < %s",
+        (tenant_id, host_id, currency, since, until),
+    )
+    found = await cursor.fetchone()
+    assert found is not None
+    return found
 
 
 async def find_place(conn: Connection, tenant_id: int, session_id: UUID) -> PlaceRow | None:
