@@ -22,16 +22,22 @@ from forecourt.access import Role
 from forecourt.payments.hosts import statement
 from forecourt.payments.hosts.api import hosts as hosts_api
 from forecourt.payments.hosts.banks import Bank
-from forecourt.payments.hosts.payouts import Payouts
+from forecourt.payments.hosts.events import PAY
+from forecourt.payments.hosts.model import PayoutUnderWay
+from forecourt.payments.hosts.payouts import Payouts, give_up
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import beancount, entries, host_entries
 from forecourt.payments.ledger.model import Entry, Kind, Leg
 from forecourt.payments.ledger.service import post
+from forecourt.payments.psp.errors import ProviderAway, ProviderError, ProviderUnknown
+from forecourt.payments.reconcile.events import COMPARE
+from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
 from forecourt.platform.database import Pool
+from forecourt.platform.money import Money
 from tests.care.yard import Yard
 from tests.http import House, Tenant, problem, walk
 from tests.payments.bills import START
-from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, rules
+from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, owed, rules
 
 MARCH = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}
 
@@ -240,7 +246,7 @@ async def test_a_statement_is_summed_of_all_lines_however_few_are_read_at_once_o
     monkeypatch.setattr(statement, "AT_ONCE", 2)
     monkeypatch.setattr(hosts_api, "MAX_ON_PAPER", 2)
     shown: list[Any] = []
-    monkeypatch.setattr(hosts_api, "statement_pdf", lambda *said: shown.append(said) or b"%PDF")
+    monkeypatch.setattr(hosts_api, "statement_pdf", lambda *said: (shown.append(said), b"%PDF")[1])
     client = await tenant.client()
     path = f"/api/v1/hosts/{ada.host_id}/statement"
     sheet = list(csv.DictReader(io.StringIO((await client.get(path, params=MARCH)).text)))
@@ -308,6 +314,86 @@ async def test_a_host_is_billed_by_documents_that_stay_and_what_goes_back_is_one
     other = await tenant.client(Role.SITE_HOST, (elsewhere,))
     assert await walk(other, "/api/v1/host-documents") == []
     problem(await other.get(content), 404, "host-document-unknown")
+
+
+class Away:
+    """A provider that doesn't answer, and then says what it says."""
+
+    def __init__(self, fault: ProviderError) -> None:
+        self.fault = fault
+
+    async def find_transfer(self, host: str, ours: str, since: datetime) -> None:
+        raise self.fault
+
+    async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Any:
+        raise self.fault
+
+
+async def test_a_payout_whose_account_is_gone_is_given_up_once_nothing_can_come_of_it(
+    yard: Yard, tenant: Tenant
+) -> None:
+    _, station, ada = await a_place(yard, "Ada")
+    await a_bank(yard)
+    yard.rows("UPDATE hosts SET connect_account = 'acct_a', connect_by = 'acme' WHERE host_id = %s", ada.host_id)
+    await (await a_session(yard, station)).follow(settled=True)
+    yard.clock.advance(86_400)
+    payouts = Payouts(yard.tenants, yard.clock, Bank(SECRET))
+    await payouts.pay(yard.tenant_id, {"acme": Away(ProviderAway())})
+    client = await tenant.client()
+    [asked] = await walk(client, "/api/v1/payouts")
+    path, why = f"/api/v1/payouts/{asked['id']}/give-up", {"reason": "The account is closed."}
+    problem(await client.post(path, json=why), 409, "payout-under-way")
+    yard.clock.advance(86_400 * 2)
+    assert await payouts.pay(yard.tenant_id, {}) == 0
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        with pytest.raises(PayoutUnderWay):
+            await give_up(conn, yard.tenant_id, asked["id"], "x", yard.clock.now(), {"acme"})
+    over = await client.post(path, json=why)
+    assert (over.json()["state"], over.json()["reason"]) == ("refused", "The account is closed.")
+    assert await owed(yard, ada) == asked["amount"]["amount"] == 700
+    problem(await client.post(path, json=why), 409, "payout-stands")
+    assert await payouts.pay(yard.tenant_id, {}) == 1
+    assert await owed(yard, ada) == 0
+
+
+async def test_a_payout_is_over_where_the_provider_says_that_the_account_is_unknown(yard: Yard, tenant: Tenant) -> None:
+    _, station, ada = await a_place(yard, "Ada")
+    yard.rows("UPDATE hosts SET connect_account = 'acct_a', connect_by = 'acme' WHERE host_id = %s", ada.host_id)
+    await (await a_session(yard, station)).follow(settled=True)
+    yard.clock.advance(86_400)
+    payouts, away = Payouts(yard.tenants, yard.clock, Bank(SECRET)), Away(ProviderAway())
+    for fault, state in ((away.fault, "asked"), (ProviderUnknown("No such account."), "refused")):
+        away.fault = fault
+        await payouts.pay(yard.tenant_id, {"acme": away})
+        rows = yard.rows("SELECT state FROM payouts WHERE host_id = %s", ada.host_id)
+        assert [row["state"] for row in rows] == [state]
+    [held] = yard.rows("SELECT held_reason FROM hosts WHERE host_id = %s", ada.host_id)
+    assert held["held_reason"] == "No such account."
+    assert await owed(yard, ada) == 700
+
+
+async def test_what_a_night_does_is_asked_for_by_hand_and_done_once(yard: Yard, tenant: Tenant) -> None:
+    _, station, ada = await a_place(yard, "Ada")
+    await a_bank(yard)
+    await (await a_session(yard, station)).follow(settled=True)
+    yard.clock.advance(86_400)
+    client = await tenant.client()
+    for path in ("reconciliation/run", "payouts/run"):
+        for _ in range(2):
+            assert (await client.post(f"/api/v1/{path}")).status_code == 204
+    asked = yard.rows("SELECT event, subject FROM outbox WHERE tenant_id = %s ORDER BY event", yard.tenant_id)
+    own = str(yard.tenant_id)
+    assert [(row["event"], row["subject"]) for row in asked] == [(PAY, own), (COMPARE, own)]
+    jobs = MoneyJobs(yard.tenants, yard.tenants, yard.clock, SECRET, no_accounts)
+    for _ in range(2):
+        await jobs.compare_now(tenant_id=yard.tenant_id, subject=own)
+        await jobs.pay_now(tenant_id=yard.tenant_id, subject=own)
+    rows = yard.rows("SELECT amount FROM payouts WHERE tenant_id = %s", yard.tenant_id)
+    assert [row["amount"] for row in rows] == [700]
+    assert await owed(yard, ada) == 0
+    viewer = await tenant.client(Role.VIEWER)
+    for path in ("reconciliation/run", "payouts/run", "payouts/1/give-up"):
+        problem(await viewer.post(f"/api/v1/{path}", json={"reason": "x"}), 403, "forbidden")
 
 
 async def make(client: AsyncClient, **values: Any) -> dict[str, Any]:

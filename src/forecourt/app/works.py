@@ -33,8 +33,10 @@ from forecourt.loyalty.jobs import LoyaltyJobs
 from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.fees.service import FEE_FAILED, Fees
 from forecourt.payments.fleets.jobs import FleetJobs
+from forecourt.payments.hosts.events import PAY
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
+from forecourt.payments.reconcile.events import COMPARE
 from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.payments.terminals.lanes import TOLD as TERMINAL_TOLD
@@ -284,6 +286,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         FEE_BEGUN: (follow("payments.fee_begun", works.fees.begun, queue=OUTWARD),),
         FEE_FAILED: (follow("driver.fee_failed", works.accounts.fee_failed, AT_ONCE),),
         paid.REFUNDED: (share,),
+        COMPARE: (follow("payments.compare_now", works.money.compare_now, queue=LONG),),
+        PAY: (follow("payments.pay_now", works.money.pay_now, queue=LONG),),
         paid.RELEASED: unpaid,
         paid.FAILED: unpaid,
         paid.DISPUTED: (share,),

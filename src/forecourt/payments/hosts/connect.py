@@ -16,8 +16,10 @@ from forecourt.access import Actor, audit
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.accounts.store import AccountRow, find_named
 from forecourt.payments.hosts.model import HostNotThere, HostRefused, HostUnknown
+from forecourt.payments.hosts.payouts import give_up
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow
+from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.intents.model import AccountMissing
 from forecourt.payments.psp.errors import ProviderError
 from forecourt.payments.psp.words import HostAccount, HostAsked, Page
@@ -75,6 +77,14 @@ class Connect:
             raise HostNotThere
         psp = await self._providers.of_account(await self._account(tenant_id, host))
         return await keep(self._tenants, self._clock, tenant_id, host, await psp.host(host.connect_account))
+
+    async def give_up(self, actor: Actor, payout_id: int, reason: str) -> PayoutRow:
+        """Says that a payout whose account is gone never went. Raises PayoutUnknown, PayoutStands, PayoutUnderWay."""
+        accounts = await self._providers.by_name(actor.tenant_id)
+        async with self._tenants.tenant(actor.tenant_id) as conn:
+            row = await give_up(conn, actor.tenant_id, payout_id, reason, self._clock.now(), accounts)
+            await audit(conn, actor, "give up payout", f"payout:{payout_id}", {"reason": reason})
+        return row
 
     async def _find(self, tenant_id: int, host_id: int) -> HostRow:
         async with self._tenants.tenant(tenant_id) as conn:

@@ -195,6 +195,14 @@ class PayoutStands(ForecourtError):
     code = "payout-stands"
 
 
+class PayoutUnderWay(ForecourtError):
+    """This payout may still be carried out: its payment account is there and tells what came of it, or it was asked for
+    less than a day ago. Nobody can give it up before."""
+
+    status = 409
+    code = "payout-under-way"
+
+
 class DocumentUnknown(ForecourtError):
     """There is no such document. `GET /api/v1/host-documents` lists those that exist."""
 

@@ -14,9 +14,10 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.hosts import service
 from forecourt.payments.hosts.connect import Connect, state_of
-from forecourt.payments.hosts.model import HostNotThere, HostRefused
+from forecourt.payments.hosts.model import HostNotThere, HostRefused, PayoutStands, PayoutUnderWay
+from forecourt.payments.hosts.payouts import GIVEN_UP_AFTER
+from forecourt.payments.hosts.store import documents, lines
 from forecourt.payments.hosts.store import hosts as store
-from forecourt.payments.hosts.store import lines
 from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.hosts.words import asked_for
 from forecourt.payments.intents.model import AccountMissing
@@ -31,10 +32,12 @@ from forecourt.ui.shell import Shell
 
 PAGE_SIZE: Final = 50
 MAX_LISTED: Final = 500
+MAX_REASON: Final = 300
 
 WebRequest = Request[Any, Any, Any]
 Done = Annotated[str, QueryParameter(name="done", max_length=30)]
 HostId = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
+Asked = Annotated[int, QueryParameter(ge=0, le=1)]
 Said = Annotated[str, QueryParameter(name="said", max_length=60)]
 #: Of a share rule, in percent of what was earned before VAT.
 PERCENTS: Final = {
@@ -53,6 +56,8 @@ SAID: Final = {
     HostRefused.code: mark("The payment provider needs the host's e-mail address. Say it first."),
     HostNotThere.code: mark("This host has no account at the payment provider yet."),
     AccountMissing.code: mark("There is no payment account that could pay this host. Add one first."),
+    PayoutUnderWay.code: mark("This payout may still be carried out. It can be given up a day after it was asked for."),
+    PayoutStands.code: mark("It is known by now what came of this payout."),
     ProviderAway.code: mark("The payment provider doesn't answer just now. Try again in a minute."),
 }
 OTHER: Final = mark("The payment provider refused it. Look at the host's country and e-mail address.")
@@ -68,12 +73,15 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
         )  # fmt: skip
 
     @get("/hosts", opt=GUARDED, include_in_schema=False)
-    async def hosts(request: WebRequest, actor: Asker) -> Response[str]:
+    async def hosts(request: WebRequest, actor: Asker, asked: Asked = 0) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
             rows = await store.list_hosts(conn, actor.tenant_id, limit=MAX_LISTED)
             owed = await lines.owed(conn, actor.tenant_id)
             sites = await store.name_sites(conn, actor.tenant_id, [site for row in rows for site in row.site_ids])
-        return page("hosts", request, actor, rows=rows, owed=owed, sites=sites, may_change=actor.may(Verb.CHANGE_HOSTS))
+        return page(
+            "hosts", request, actor, rows=rows, owed=owed, sites=sites, may_change=actor.may(Verb.CHANGE_HOSTS),
+            asked=asked,
+        )  # fmt: skip
 
     @get("/hosts/{host_id:int}", opt=GUARDED, include_in_schema=False)
     async def host(
@@ -87,6 +95,7 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             paid = await kept.list_payouts(conn, actor.tenant_id, host_id=host_id, limit=PAGE_SIZE)
             rules = await store.list_rules(conn, actor.tenant_id, host_id=host_id, limit=PAGE_SIZE)
             sites = await store.name_sites(conn, actor.tenant_id, [row.site_id for row in rules])
+            issued = await documents.list_documents(conn, actor.tenant_id, host_id=host_id, limit=PAGE_SIZE)
             zone = ZoneInfo(await store.time_zone(conn, actor.tenant_id))
         begin = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         before = (begin - timedelta(days=1)).replace(day=1)
@@ -98,7 +107,8 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
         state = state_of(found)
         return page(
             "host", request, actor, host=found, rows=rows, owed=owed, payouts=paid, spans=spans, state=state,
-            rules=rules, sites=sites, percents=PERCENTS, done=done == "stored",
+            documents=issued, gone_after=now - GIVEN_UP_AFTER, rules=rules, sites=sites, percents=PERCENTS,
+            done=done == "stored",
             asked=[] if state is None else asked_for(state.due), fault=SAID.get(said, OTHER if said else ""),
             may_onboard=actor.may(Verb.ONBOARD_HOSTS), may_change=actor.may(Verb.CHANGE_HOSTS),
         )  # fmt: skip
@@ -132,10 +142,30 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             return Redirect(f"/hosts/{host_id}?said={fault.code}", status_code=303)
         return Redirect(f"/hosts/{host_id}", status_code=303)
 
+    @post("/hosts/pay", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303)
+    async def pay(actor: Asker) -> Redirect:
+        async with db.tenant(actor.tenant_id) as conn:
+            await service.ask_to_pay(conn, actor)
+        return Redirect("/hosts?asked=1", status_code=303)
+
+    @post(
+        "/payouts/{payout_id:int}/give-up", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303
+    )  # fmt: skip
+    async def give_up(request: WebRequest, actor: Asker, payout_id: HostId) -> Redirect:
+        form = await request.form()
+        reason, host = str(form.get("reason", ""))[:MAX_REASON].strip(), str(form.get("host", ""))
+        back = f"/hosts/{int(host)}" if host.isascii() and host.isdigit() else "/hosts"
+        try:
+            if reason:
+                await connect.give_up(actor, payout_id, reason)
+        except ForecourtError as fault:
+            return Redirect(f"{back}?said={fault.code}", status_code=303)
+        return Redirect(back, status_code=303)
+
     @post("/hosts/{host_id:int}/resume", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303)
     async def resume(actor: Asker, host_id: HostId) -> Redirect:
         async with db.tenant(actor.tenant_id) as conn:
             await service.resume(conn, actor, host_id)
         return Redirect(f"/hosts/{host_id}", status_code=303)
 
-    return [hosts, host, onboard, back, again, look, resume]
+    return [hosts, host, onboard, back, again, look, pay, give_up, resume]

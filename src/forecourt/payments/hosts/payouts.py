@@ -4,7 +4,7 @@ What a host owes is carried on and taken from what they are owed next. A payout 
 key, before the provider is asked, and asked for again until it is known what came of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from uuid import uuid4
@@ -16,7 +16,7 @@ from forecourt.payments.hosts import documents, sepa
 from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.days import banking_day, is_banking_day
 from forecourt.payments.hosts.lines import book
-from forecourt.payments.hosts.model import MAX_HOSTS, PayoutStands, PayoutUnknown, Transfers
+from forecourt.payments.hosts.model import MAX_HOSTS, PayoutStands, PayoutUnderWay, PayoutUnknown, Transfers
 from forecourt.payments.hosts.store import Connection, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import payouts as kept
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 #: Days of the longest turn.
 MAX_TURN: Final = 31
+#: After this nothing that was asked of a provider is still on its way there: keys are forgotten by then.
+GIVEN_UP_AFTER: Final = timedelta(days=1)
 #: Why a payout came back that nobody sent back.
 TAKEN_BACK: Final = "The payment provider took the transfer back."
 #: Errors of a provider that say for certain that it did nothing.
@@ -259,6 +261,27 @@ async def _held(conn: Connection, tenant_id: int, payout_id: int) -> PayoutRow |
         return None
     await store.find_host(conn, tenant_id, row.host_id, lock=True)
     return await kept.find_payout(conn, tenant_id, payout_id, lock=True)
+
+
+async def give_up(
+    conn: Connection, tenant_id: int, payout_id: int, reason: str, now: datetime, accounts: Collection[str]
+) -> PayoutRow:
+    """A payout of which nobody will ever tell what came of it, as its account is gone, is over: it never went, so the
+    host is still owed it. `accounts`: those of the organisation that can still be asked.
+
+    Raises PayoutUnknown, PayoutStands, PayoutUnderWay.
+    """
+    row = await _held(conn, tenant_id, payout_id)
+    if row is None:
+        raise PayoutUnknown
+    if row.state != "asked":
+        raise PayoutStands("This payout can't be given up: it is known what came of it.")
+    if row.source.removeprefix(psp("")) in accounts or now - row.made_at < GIVEN_UP_AFTER:
+        raise PayoutUnderWay
+    await kept.end_payout(conn, tenant_id, payout_id, was="asked", state="refused", at=now, reason=reason)
+    found = await kept.find_payout(conn, tenant_id, payout_id)
+    assert found is not None
+    return found
 
 
 async def take_back(

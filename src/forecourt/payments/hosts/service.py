@@ -7,6 +7,7 @@ from typing import Any
 from forecourt.access import Actor, audit
 from forecourt.payments.hosts import payouts
 from forecourt.payments.hosts.banks import Bank, read_iban, shown
+from forecourt.payments.hosts.events import PAY
 from forecourt.payments.hosts.lines import book
 from forecourt.payments.hosts.model import (
     MAX_HOSTS,
@@ -25,6 +26,7 @@ from forecourt.payments.hosts.store.lines import About
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.ledger.entries import host_owed
 from forecourt.payments.ledger.host_entries import expense
+from forecourt.platform import outbox
 from forecourt.platform.preconditions import check_match, etag
 
 
@@ -153,6 +155,12 @@ async def bounce(conn: Connection, actor: Actor, payout_id: int, reason: str, at
     row = await payouts.bounce(conn, actor.tenant_id, payout_id, reason, at)
     await audit(conn, actor, "take back payout", f"payout:{payout_id}", {"reason": reason})
     return row
+
+
+async def ask_to_pay(conn: Connection, actor: Actor) -> None:
+    """Hosts are paid now, in a minute. Asking again meanwhile changes nothing."""
+    await outbox.write(conn, actor.tenant_id, PAY, str(actor.tenant_id))
+    await audit(conn, actor, "ask to pay hosts", "organisation")
 
 
 async def find(conn: Connection, tenant_id: int, host_id: int) -> HostRow:

@@ -132,6 +132,19 @@ async def list_reconciliations(actor: Asker, db: Database) -> Page[Reconciled]:
     return entire([Reconciled(**{name: getattr(row, name) for name in Reconciled.__struct_fields__}) for row in rows])
 
 
+@post(
+    "/reconciliation/run",
+    opt={"verb": Verb.EXPLAIN_MONEY},
+    status_code=204,
+    summary="Compare everything now",
+    description="As every night. Asked for twice it is done once, and nothing is posted twice.",
+    tags=["reconciliation"],
+)
+async def run_reconciliation(actor: Asker, db: Database, clock: Ticking) -> None:
+    async with db.tenant(actor.tenant_id) as conn:
+        await Reconciler(db, clock).ask(conn, actor)
+
+
 @get(
     "/reconciliation/differences",
     opt={"verb": Verb.READ_MONEY, "problems": [CursorRefused]},
@@ -244,6 +257,7 @@ def _line(row: BankLineRow) -> BankLine:
 routes = Router(
     "/",
     route_handlers=[
-        list_reconciliations, list_differences, explain_difference, read_statement, list_bank_lines, assign_line,
+        list_reconciliations, run_reconciliation, list_differences, explain_difference, read_statement,
+        list_bank_lines, assign_line,
     ],
 )  # fmt: skip

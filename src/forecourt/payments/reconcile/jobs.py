@@ -54,6 +54,17 @@ class MoneyJobs:
         accounts = await self._accounts(tenant_id)
         with apart("not all accounts were compared", tenant=tenant_id):
             await self._reconciler.reconcile(tenant_id, accounts)
+        await self._pay(tenant_id, accounts)
+
+    async def compare_now(self, *, tenant_id: int, subject: str) -> None:
+        """Somebody asked that everything be compared now."""
+        await self._reconciler.reconcile(tenant_id, await self._accounts(tenant_id))
+
+    async def pay_now(self, *, tenant_id: int, subject: str) -> None:
+        """Somebody asked that hosts be paid now."""
+        await self._pay(tenant_id, await self._accounts(tenant_id))
+
+    async def _pay(self, tenant_id: int, accounts: Mapping[str, Provider]) -> None:
         now = self._clock.now()
         with apart("who charged at home was not paid back", tenant=tenant_id):
             async with self._tenants.tenant(tenant_id) as conn:

@@ -30,6 +30,7 @@ MAX_TEXT: Final = 200
 
 WebRequest = Request[Any, Any, Any]
 Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
+Asked = Annotated[int, QueryParameter(ge=0, le=1)]
 Read = Annotated[int, QueryParameter(ge=0, le=2**63 - 1)]
 
 
@@ -37,13 +38,14 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
     """`/reconciliation`, and the form that explains a difference."""
 
     @get("/reconciliation", opt={"verb": Verb.READ_MONEY}, include_in_schema=False)
-    async def differences(request: WebRequest, actor: Asker) -> Response[str]:
+    async def differences(request: WebRequest, actor: Asker, asked: Asked = 0) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
             rows = await comparing.list_differences(conn, actor.tenant_id, limit=PAGE_SIZE)
             compared = await comparing.list_reconciliations(conn, actor.tenant_id)
         return shell.page(
             "money/differences.html", request, viewer=actor, current="ledger", rows=rows, compared=compared,
             explained=EXPLAINED, money=money, may_explain=actor.may(Verb.EXPLAIN_MONEY),
+            asked=asked,
         )  # fmt: skip
 
     @post(
@@ -56,6 +58,12 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
             async with db.tenant(actor.tenant_id) as conn:
                 await Reconciler(db, clock).explain(conn, actor, difference_id, text)
         return Redirect("/reconciliation", status_code=303)
+
+    @post("/reconciliation/run", opt={"verb": Verb.EXPLAIN_MONEY}, include_in_schema=False, status_code=303)
+    async def run(actor: Asker) -> Redirect:
+        async with db.tenant(actor.tenant_id) as conn:
+            await Reconciler(db, clock).ask(conn, actor)
+        return Redirect("/reconciliation?asked=1", status_code=303)
 
     async def bank_page(
         request: WebRequest, actor: Actor, *, number: int = 0, fault: str = "", status: int = 200
@@ -86,4 +94,4 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
             return await bank_page(request, actor, fault=UNREADABLE, status=422)
         return Redirect(f"/reconciliation/bank?read={taken.number}", status_code=303)
 
-    return [differences, explain, bank_statements, read_bank_statement]
+    return [differences, explain, run, bank_statements, read_bank_statement]

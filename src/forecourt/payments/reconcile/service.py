@@ -27,6 +27,7 @@ from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
 from forecourt.payments.reconcile import camt
+from forecourt.payments.reconcile.events import COMPARE
 from forecourt.payments.reconcile.model import (
     CHARGES,
     DISPUTES,
@@ -218,6 +219,7 @@ class Reconciler:
         one begins there."""
         now = self._clock.now()
         async with self._pool.tenant(tenant_id) as conn:
+            await comparing.hold(conn, tenant_id)
             since = await _begin(conn, tenant_id, account, now)
             said = await comparing.list_movements(conn, tenant_id, account, since, now, MAX_COMPARED + 1)
             booked = await comparing.list_booked(conn, tenant_id, account, since, now, MAX_COMPARED + 1)
@@ -325,6 +327,7 @@ class Reconciler:
         """What the bank booked and belongs to nothing, and payouts that it did not book; what was found."""
         now = self._clock.now()
         async with self._pool.tenant(tenant_id) as conn:
+            await comparing.hold(conn, tenant_id)
             if not await bank.read_any(conn, tenant_id):
                 return []
             rows = await bank.list_unmatched(conn, tenant_id)
@@ -385,6 +388,11 @@ class Reconciler:
         found = await bank.find_line(conn, actor.tenant_id, line_id)
         assert found is not None
         return found
+
+    async def ask(self, conn: Connection, actor: Actor) -> None:
+        """Everything is compared now, in a minute. Asking again meanwhile changes nothing."""
+        await outbox.write(conn, actor.tenant_id, COMPARE, str(actor.tenant_id))
+        await audit(conn, actor, "ask to reconcile", "organisation")
 
     async def explain(self, conn: Connection, actor: Actor, difference_id: int, text: str) -> DifferenceRow:
         """Says why a difference is there, so that it is listed no more. Raises DifferenceUnknown."""

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.payments.hosts import service
+from forecourt.payments.hosts.api.connect import Way
 from forecourt.payments.hosts.api.fields import BankAccount, Number, Sealing, Ticking, file
 from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.model import (
@@ -17,6 +18,7 @@ from forecourt.payments.hosts.model import (
     IbanRefused,
     PayoutFileUnknown,
     PayoutStands,
+    PayoutUnderWay,
     PayoutUnknown,
 )
 from forecourt.payments.hosts.store import hosts as store
@@ -112,6 +114,34 @@ async def bounce_payout(
         return _payout(await service.bounce(conn, actor, payout_id, data.reason, clock.now()))
 
 
+@post(
+    "/payouts/{payout_id:int}/give-up",
+    opt={"verb": Verb.CHANGE_HOSTS, "problems": [PayoutUnknown, PayoutStands, PayoutUnderWay]},
+    status_code=200,
+    summary="Give up a payout whose payment account is gone",
+    description=(
+        "Of a payout that stays asked for, as nobody can be asked any more what came of it. See first that the money"
+        " did not go. It is over then, and the host is paid what they are owed with the next one."
+    ),
+    tags=["hosts"],
+)
+async def give_up_payout(payout_id: Number, data: JSONBody[Bounced], actor: Asker, connect: Way) -> Payout:
+    return _payout(await connect.give_up(actor, payout_id, data.reason))
+
+
+@post(
+    "/payouts/run",
+    opt={"verb": Verb.CHANGE_HOSTS},
+    status_code=204,
+    summary="Pay hosts now",
+    description="As every night: who is to be paid today is. Asked for twice it is done once, and pays nobody twice.",
+    tags=["hosts"],
+)
+async def run_payouts(actor: Asker, db: Database) -> None:
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.ask_to_pay(conn, actor)
+
+
 @get(
     "/payout-files",
     opt={"verb": Verb.CHANGE_HOSTS, "problems": [CursorRefused]},
@@ -192,4 +222,13 @@ def _bank(row: BankRow) -> PayoutBank:
     return PayoutBank(name=row.name, iban=row.iban_shown, bic=row.bic, changed_at=row.changed_at)
 
 
-handlers = [list_payouts, bounce_payout, list_files, take_file, find_own_bank, put_own_bank]
+handlers = [
+    list_payouts,
+    bounce_payout,
+    give_up_payout,
+    run_payouts,
+    list_files,
+    take_file,
+    find_own_bank,
+    put_own_bank,
+]

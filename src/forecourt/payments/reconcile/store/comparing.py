@@ -85,6 +85,11 @@ class ReconciliationRow(Struct, frozen=True, kw_only=True):
     made_at: datetime
 
 
+async def hold(conn: Connection, tenant_id: int) -> None:
+    """One at a time compares, until the transaction ends."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtext('reconcile'), %s)", (tenant_id,))
+
+
 async def put_movements(
     conn: Connection, tenant_id: int, account: str, movements: Sequence[Said], now: datetime
 ) -> None:
