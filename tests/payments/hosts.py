@@ -1,5 +1,7 @@
 """Hosts, their rules, and sessions that were paid, as payments would have written them."""
 
+import asyncio
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +18,7 @@ from forecourt.payments.ledger.billed import Billed, billed
 from forecourt.payments.ledger.service import post
 from tests.care.yard import Yard
 from tests.payments.bills import a_bill, a_tariff
+from tests.support import WAIT_S
 
 SECRET = b"a secret of the tests"
 IBANS = ("DE89370400440532013000", "NL91ABNA0417164300", "FR1420041010050500013M02606")
@@ -115,6 +118,23 @@ async def a_session(
     paid = Paid(yard, session, f"pi-{session}", bill, bill.total if captured is None else captured)
     await paid.capture()
     return paid
+
+
+async def never_crossed(yard: Yard, first: HostRow, second: HostRow, work: Coroutine[Any, Any, Any]) -> Any:
+    """What comes of work that needs both hosts while another connection holds the first and then wants the second:
+    whoever waits for the first holds the second not yet, so that the two never wait for each other."""
+    hold = "SELECT host_id FROM hosts WHERE host_id = %s FOR UPDATE"
+    with yard.admin.transaction():
+        yard.admin.execute(hold, (first.host_id,))
+        working = asyncio.create_task(work)
+        async with asyncio.timeout(WAIT_S):
+            while not yard.rows(
+                "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))",
+                yard.admin.info.backend_pid,
+            ):
+                await asyncio.sleep(0.01)
+        yard.admin.execute(f"{hold} NOWAIT".encode(), (second.host_id,))
+    return await working
 
 
 async def balance(yard: Yard, account: str, currency: str = "EUR") -> int:

@@ -27,6 +27,8 @@ from forecourt.payments.hosts.model import PayoutUnderWay
 from forecourt.payments.hosts.payouts import Payouts, give_up
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import beancount, entries, host_entries
+from forecourt.payments.ledger import store as ledger
+from forecourt.payments.ledger.billed import billed
 from forecourt.payments.ledger.model import Entry, Kind, Leg
 from forecourt.payments.ledger.service import post
 from forecourt.payments.psp.errors import ProviderAway, ProviderError, ProviderUnknown
@@ -36,8 +38,8 @@ from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
 from tests.care.yard import Yard
 from tests.http import House, Tenant, problem, walk
-from tests.payments.bills import START
-from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, owed, rules
+from tests.payments.bills import START, a_bill, a_tariff
+from tests.payments.hosts import SECRET, Paid, a_bank, a_host, a_rule, a_session, owed, rules
 
 MARCH = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}
 
@@ -246,7 +248,7 @@ async def test_a_statement_is_summed_of_all_lines_however_few_are_read_at_once_o
     monkeypatch.setattr(statement, "AT_ONCE", 2)
     monkeypatch.setattr(hosts_api, "MAX_ON_PAPER", 2)
     shown: list[Any] = []
-    monkeypatch.setattr(hosts_api, "statement_pdf", lambda *said: (shown.append(said), b"%PDF")[1])
+    monkeypatch.setattr(hosts_api, "statement_pdf", lambda *said: shown.extend([said]) or b"%PDF")
     client = await tenant.client()
     path = f"/api/v1/hosts/{ada.host_id}/statement"
     sheet = list(csv.DictReader(io.StringIO((await client.get(path, params=MARCH)).text)))
@@ -314,6 +316,66 @@ async def test_a_host_is_billed_by_documents_that_stay_and_what_goes_back_is_one
     other = await tenant.client(Role.SITE_HOST, (elsewhere,))
     assert await walk(other, "/api/v1/host-documents") == []
     problem(await other.get(content), 404, "host-document-unknown")
+
+
+async def test_the_vat_of_a_span_agrees_with_the_ledger_to_the_cent(yard: Yard, tenant: Tenant) -> None:
+    site, station, ada = await a_place(yard, "Ada")
+    yard.rows("UPDATE sites SET country = 'DE' WHERE site_id = %s", site)
+    yard.rows("UPDATE hosts SET vat_rate = 19 WHERE host_id = %s", ada.host_id)
+    tariff = a_tariff(("ENERGY", "0.50", "19"), ("PARKING_TIME", "6", "7"), ("TIME", "1", None))
+    chance = random.Random(7)
+    # The first is of round numbers, and the others of any; of some a part goes back.
+    for number in range(8):
+        energy_wh, parked_s = (20_000, 1800) if not number else (chance.randrange(99_999), chance.randrange(9_999))
+        session = yard.session(station, timedelta(hours=2), timedelta(hours=1), energy_wh)
+        bill = billed(a_bill(tariff, energy_wh=energy_wh, parked_s=parked_s), "DE")
+        paid = Paid(yard, session, f"pi-{session}", bill, bill.total)
+        await paid.capture()
+        if not number:
+            first = await vat_of(await tenant.client())
+        await paid.follow(settled=True)
+        if number % 3 == 1:
+            await paid.refund(chance.randrange(1, bill.total))
+    assert first == {
+        ("own", "DE", "19"): (1000, 190, 1),
+        ("own", "DE", "7"): (300, 21, 1),
+        ("own", "DE", None): (100, 0, 1),
+    }
+    found = await vat_of(await tenant.client())
+    assert {key[0] for key in found} == {"own", "self_billed"}
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        balances = await ledger.list_balances(conn, yard.tenant_id)
+    by_account = {row.account: row.balance for row in balances}
+    for rate in ("19", "7"):
+        assert found["own", "DE", rate][1] == -by_account[f"vat_payable:DE:{rate}"]
+    assert found["self_billed", "DE", "19"][1] == by_account["vat_receivable:DE:19"]
+    earned = -sum(amount for account, amount in by_account.items() if account.startswith("revenue:"))
+    assert sum(net for (side, *_), (net, *_) in found.items() if side == "own") == earned
+    assert found["self_billed", "DE", "19"][0] == by_account["host_share"] + by_account.get("platform_revenue", 0)
+    # Of each rate the net is what that VAT is of, but for the cents of rounding: eight sales, three refunds.
+    for _, _, rate in found:
+        if rate is not None:
+            net, vat, _ = found["own", "DE", rate]
+            assert abs(net * int(rate) - vat * 100) <= 11 * 100
+    assert found["own", "DE", "19"][2] == 11
+    # Hosts' documents are counted once they are issued.
+    assert found["self_billed", "DE", "19"][2] == 0
+    await a_bank(yard)
+    yard.clock.advance(86_400)
+    assert await Payouts(yard.tenants, yard.clock, Bank(SECRET)).pay(yard.tenant_id, {}) == 1
+    assert (await vat_of(await tenant.client()))["self_billed", "DE", "19"][2] == 1
+
+
+async def vat_of(client: AsyncClient) -> dict[tuple[str, str, str | None], tuple[int, int, int]]:
+    """By side, country and rate: net, VAT, documents."""
+    said = (await client.get("/api/v1/ledger/vat", params=MARCH)).json()["items"]
+    assert all(row["gross"]["amount"] == row["net"]["amount"] + row["vat"]["amount"] for row in said)
+    found = {
+        (row["side"], row["country"], row["rate"]): (row["net"]["amount"], row["vat"]["amount"], row["documents"])
+        for row in said
+    }
+    assert len(found) == len(said)
+    return found
 
 
 class Away:

@@ -3,6 +3,8 @@
 import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -13,8 +15,24 @@ from forecourt.payments.hosts.banks import Bank, read_iban
 from forecourt.payments.hosts.days import banking_day, easter, is_banking_day, next_banking_day
 from forecourt.payments.hosts.model import IbanRefused, RuleRefused, Share, back_of, check_rule, share_of
 from forecourt.payments.hosts.payouts import Payouts
+from forecourt.payments.ledger import entries
+from forecourt.payments.ledger.billed import billed
+from forecourt.payments.ledger.service import post
 from tests.care.yard import Yard
-from tests.payments.hosts import IBANS, SECRET, a_bank, a_host, a_rule, a_session, balance, owed, rules
+from tests.payments.bills import a_bill
+from tests.payments.hosts import (
+    IBANS,
+    SECRET,
+    TARIFF,
+    a_bank,
+    a_host,
+    a_rule,
+    a_session,
+    balance,
+    never_crossed,
+    owed,
+    rules,
+)
 
 
 def test_a_share_is_of_what_was_earned_before_vat_by_what_it_was_for() -> None:
@@ -162,10 +180,58 @@ async def test_a_drivers_home_is_paid_by_the_fleet_once_and_only_when_the_sessio
     yard.session(station, timedelta(minutes=50), timedelta(minutes=10), 1_000)
     yard.session(station, timedelta(minutes=30), None, 1_000)
     for made in (1, 0):
-        async with yard.tenants.tenant(yard.tenant_id) as conn:
-            assert await shares.reimburse_due(conn, yard.tenant_id, yard.clock.now()) == made
+        assert await shares.reimburse_due(yard.tenants, yard.tenant_id, yard.clock.now()) == made
     assert await owed(yard, driver) == 1067
     assert await balance(yard, "fleet_receivable:post") == 1067
+
+
+async def test_hosts_who_are_paid_back_together_are_never_held_across(yard: Yard) -> None:
+    drivers = []
+    rule = a_rule(energy=Decimal(0), per_kwh=Decimal("0.32"), paid_by="post")
+    # Whose session is over first is the second whom others hold.
+    for name, ago in (("Ada", 8), ("Bo", 9)):
+        site = yard.site()
+        drivers.append(await a_host(yard, name))
+        await rules(yard, drivers[-1], site, rule, yard.clock.now() - timedelta(days=9))
+        yard.session(yard.station(site_id=site), timedelta(hours=ago), timedelta(hours=1), 10_000)
+    due = shares.reimburse_due(yard.tenants, yard.tenant_id, yard.clock.now())
+    assert await never_crossed(yard, drivers[0], drivers[1], due) == 2
+    assert [await owed(yard, each) for each in drivers] == [320, 320]
+
+
+async def test_hosts_who_get_a_share_of_debts_paid_at_once_are_held_in_one_order(yard: Yard) -> None:
+    now, hosts = yard.clock.now(), []
+    debts = sorted((uuid4() for _ in range(2)), reverse=True)
+    payer = str(uuid4())
+    # The debt that is looked at first is of the host who is held last.
+    for name, debt in zip(("Ada", "Bo"), debts, strict=True):
+        site = yard.site()
+        hosts.append(await a_host(yard, name))
+        await rules(yard, hosts[-1], site, a_rule(), now - timedelta(days=9))
+        session = yard.session(yard.station(site_id=site), timedelta(hours=2), timedelta(hours=1), 20_000)
+        bill = billed(a_bill(TARIFF), "DE")
+        yard.rows(
+            "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount,"
+            " hold_said, created_at, updated_at)"
+            " VALUES (%s, %s, 'session', 'hosted', 'failed', 'EUR', 1, '{}', %s, %s)",
+            debt, yard.tenant_id, now, now,
+        )  # fmt: skip
+        yard.rows(
+            "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount, detail)"
+            " VALUES (%s, %s, %s, 'debt_paid', 1190, %s)", yard.tenant_id, debt, now, payer,
+        )  # fmt: skip
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            await post(conn, yard.tenant_id, entries.owed(intent=str(debt), session_id=session, at=now, billed=bill))
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        about: dict[str, Any] = {"intent": payer, "payment": payer, "at": now, "account": "acme", "currency": "EUR"}
+        await post(conn, yard.tenant_id, entries.debt_paid(amount=2380, **about))
+
+    async def settle() -> None:
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            await shares.follow(conn, yard.tenant_id, payer, now, settled=True)
+
+    await never_crossed(yard, hosts[0], hosts[1], settle())
+    assert [await owed(yard, host) for host in hosts] == [700, 700]
 
 
 async def test_refunds_in_any_order_of_looking_leave_the_host_what_is_left(yard: Yard) -> None:

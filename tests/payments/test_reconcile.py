@@ -1,6 +1,5 @@
 """What a provider and a bank say, held against the journal: every difference is found, and none is invented."""
 
-import asyncio
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -33,8 +32,7 @@ from tests.care.yard import Yard
 from tests.conftest import Database
 from tests.http import an_actor
 from tests.payments.bills import START
-from tests.payments.hosts import SECRET, Paid, a_bank, a_host, a_rule, a_session, balance, owed, rules
-from tests.support import WAIT_S
+from tests.payments.hosts import SECRET, Paid, a_bank, a_host, a_rule, a_session, balance, never_crossed, owed, rules
 
 NOW = START + timedelta(days=40)
 DAY = timedelta(days=1)
@@ -513,20 +511,9 @@ async def test_hosts_whose_payouts_come_back_are_held_in_one_order_whatever_the_
     back = [
         a_line("7.00", "CRDT", name=str(each.host_id), end=f"PAYOUT-{each.payout_id}", back="AC04") for each in made
     ]
-    hold = "SELECT host_id FROM hosts WHERE host_id = %s FOR UPDATE"
-    with yard.admin.transaction():
-        yard.admin.execute(hold, (hosts[0].host_id,))
-        nights = Reconciler(yard.tenants, yard.clock)
-        reading = asyncio.create_task(nights.read_statement(yard.tenant_id, CAMT.format("".join(back)).encode()))
-        async with asyncio.timeout(WAIT_S):
-            while not yard.rows(
-                "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))",
-                yard.admin.info.backend_pid,
-            ):
-                await asyncio.sleep(0.01)
-        # Whoever waits for the first of them holds the second not yet.
-        yard.admin.execute(f"{hold} NOWAIT", (hosts[1].host_id,))
-    await reading
+    nights = Reconciler(yard.tenants, yard.clock)
+    reading = nights.read_statement(yard.tenant_id, CAMT.format("".join(back)).encode())
+    await never_crossed(yard, hosts[0], hosts[1], reading)
     assert [await owed(yard, host) for host in hosts] == [700, 700]
 
 

@@ -1,20 +1,51 @@
 """`forecourt ledger`: the books as a file, over the API."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from forecourt.cli.client import Api, Url
+from forecourt.cli import shown
+from forecourt.cli.client import Api, AsJson, Url
 
-app = typer.Typer(name="ledger", no_args_is_help=True, help="The ledger: its export.")
+app = typer.Typer(name="ledger", no_args_is_help=True, help="The ledger: its export, its VAT.")
 console = Console(stderr=True)
 
 
 @app.callback()
 def ledger() -> None:
-    """The ledger: its export."""
+    """The ledger: its export, its VAT."""
+
+
+_VAT: list[shown.Column] = [
+    ("Side", lambda each: each["side"]),
+    ("Country", lambda each: each["country"] or "-"),
+    ("Rate", lambda each: "-" if each["rate"] is None else f"{each['rate']} %"),
+    ("Net", lambda each: _money(each["net"])),
+    ("VAT", lambda each: _money(each["vat"])),
+    ("Gross", lambda each: _money(each["gross"])),
+    ("Documents", lambda each: str(each["documents"])),
+]
+
+
+def _money(money: dict[str, Any]) -> str:
+    """In minor units, exactly as the ledger has it."""
+    return f"{money['amount']} {money['currency']}"
+
+
+@app.command()
+def vat(
+    since: Annotated[
+        str | None, typer.Option("--from", help="From this time on, with its zone: 2026-03-01T00:00:00Z.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Before this time, with its zone.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Show the VAT of a span by rate and country, in minor units; of the last 30 days where none is said."""
+    found = Api(url).get("ledger", "vat", **{"from": since, "to": until})
+    shown.rows(found["items"], _VAT, as_json=as_json)
 
 
 @app.command()

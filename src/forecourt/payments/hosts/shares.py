@@ -24,6 +24,7 @@ from forecourt.payments.ledger.host_entries import host_fee, reimbursement, shar
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.store import EntryRow, PostingRow
 from forecourt.platform.apart import apart
+from forecourt.platform.database import Pool
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +77,9 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     """
     held = await hold(conn, tenant_id, [intent])
     if len(held) > 1:
-        await store.hold_hosts(conn, tenant_id, await lines.hosts_of_shares(conn, tenant_id, held))
+        # Those too who get a share now: in one order, whatever the order of the debts.
+        given = await lines.hosts_of_shares(conn, tenant_id, held)
+        await store.hold_hosts(conn, tenant_id, [*given, *await _hosts_to_come(conn, tenant_id, held)])
     told = await _told(conn, tenant_id, intent)
     if any(each.entry.kind == Kind.DEBT_PAID for each in told):
         if settled:
@@ -95,6 +98,20 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
         if settled or _is_ours(sale) or late:
             await _give(conn, tenant_id, sale, now, late=late)
     await _keep_to(conn, tenant_id, told, now, intent if settled else None)
+
+
+async def _hosts_to_come(conn: Connection, tenant_id: int, intents: Iterable[str]) -> list[int]:
+    """The hosts who have a share, by the rules, of what these payments paid for."""
+    found = []
+    for intent in sorted(intents):
+        sale = next((each for each in await _told(conn, tenant_id, intent) if each.entry.kind in SALES), None)
+        if sale is None or sale.entry.session_id is None:
+            continue
+        place = await lines.find_place(conn, tenant_id, sale.entry.session_id)
+        version = None if place is None else await _rule_of(conn, tenant_id, place)
+        if version is not None and version.host_id is not None:
+            found.append(version.host_id)
+    return found
 
 
 async def _keep_to(conn: Connection, tenant_id: int, told: list[Told], now: datetime, settled: str | None) -> None:
@@ -291,13 +308,15 @@ async def reimburse(conn: Connection, tenant_id: int, session_id: UUID, now: dat
     return new
 
 
-async def reimburse_due(conn: Connection, tenant_id: int, now: datetime) -> int:
-    """All sessions at home that are over and not paid yet; how many."""
-    found = await lines.list_at_home(conn, tenant_id, now=now, settled=SETTLED_AFTER, back=LOOK_BACK, limit=AT_ONCE)
+async def reimburse_due(pool: Pool, tenant_id: int, now: datetime) -> int:
+    """All sessions at home that are over and not paid yet; how many. Each in a transaction of its own, so that no two
+    hosts are held at once."""
+    async with pool.tenant(tenant_id) as conn:
+        found = await lines.list_at_home(conn, tenant_id, now=now, settled=SETTLED_AFTER, back=LOOK_BACK, limit=AT_ONCE)
     new = 0
     for session_id in found:
         with apart("a session at home was not paid back", tenant=tenant_id, session=str(session_id)):
-            async with conn.transaction():
+            async with pool.tenant(tenant_id) as conn:
                 new += await reimburse(conn, tenant_id, session_id, now)
     return new
 

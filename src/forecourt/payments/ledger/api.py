@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from forecourt.access.store import find_organisation
 from forecourt.payments.ledger import beancount, reports, store
 from forecourt.payments.ledger.model import AccountKind, AccountUnknown, EntryUnknown, account_kind
 from forecourt.payments.ledger.store import BalanceRow, EntryRow, PostingRow, StatementRow
+from forecourt.payments.ledger.vat import VatRow, read_vat
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money
 from forecourt.platform.paging import (
@@ -131,6 +133,28 @@ class Profit(Struct, frozen=True, kw_only=True):
     until: datetime
     items: list[ProfitShown]
     other_costs: Annotated[dict[str, Money], Meta(examples=[{"3": {"amount": 1250, "currency": "EUR"}}])]
+
+
+class VatShown(Struct, frozen=True, kw_only=True):
+    """What stands at one rate of VAT."""
+
+    side: Annotated[Literal["own", "self_billed"], Meta(description="Sold by the organisation, or supplied by hosts.")]
+    country: Annotated[str, Meta(examples=["DE"], description="Empty where it isn't known and there is no VAT.")]
+    rate: Annotated[Decimal | None, Meta(examples=["19"], description="In percent; null: without VAT.")]
+    net: Money
+    vat: Money
+    gross: Money
+    documents: Annotated[
+        int, Meta(examples=[12], description="One with several rates counts at each; what is on none yet doesn't.")
+    ]
+
+
+class Vat(Struct, frozen=True, kw_only=True):
+    """The VAT of what was posted within the span."""
+
+    since: datetime
+    until: datetime
+    items: list[VatShown]
 
 
 @get(
@@ -263,6 +287,34 @@ _PROFIT = tuple(name for name in ProfitShown.__struct_fields__ if name != "profi
 
 
 @get(
+    "/ledger/vat",
+    opt={"verb": Verb.READ_MONEY},
+    summary="Show the VAT of a span",
+    description=(
+        "By rate and country: what was sold, and what hosts supplied (self-billed). Of the last 30 days where no span"
+        " is said. It agrees with the ledger's accounts to the cent."
+    ),
+    tags=["ledger"],
+)
+async def show_vat(actor: Asker, db: Database, clock: Clocked, since: From = None, until: To = None) -> Vat:
+    end = until or clock.now()
+    begin = since or end - DEFAULT_SPAN
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await read_vat(conn, actor.tenant_id, begin, end)
+    return Vat(since=begin, until=end, items=[_vat(row) for row in rows])
+
+
+def _vat(row: VatRow) -> VatShown:
+    def money(amount: int) -> Money:
+        return Money(amount=amount, currency=row.currency)
+
+    return VatShown(
+        side="self_billed" if row.self_billed else "own", country=row.country, rate=row.rate, net=money(row.net),
+        vat=money(row.vat), gross=money(row.gross), documents=row.documents,
+    )  # fmt: skip
+
+
+@get(
     "/ledger/export.beancount",
     opt={"verb": Verb.READ_MONEY, "media_types": ["text/plain"]},
     summary="Take the ledger away as a beancount file",
@@ -354,6 +406,7 @@ def _receivable(row: reports.Aged) -> ReceivableShown:
 routes = Router(
     "/",
     route_handlers=[
-        list_journal, find_entry, list_accounts, list_statement, list_receivables, show_profit, export_beancount,
+        list_journal, find_entry, list_accounts, list_statement, list_receivables, show_profit, show_vat,
+        export_beancount,
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from forecourt.access.store import find_organisation
 from forecourt.payments.ledger import reports
 from forecourt.payments.ledger.pages import GUARDED, WebRequest
 from forecourt.payments.ledger.reports import Earned, SiteCost
+from forecourt.payments.ledger.vat import read_vat
 from forecourt.payments.ledger.words import money
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -72,12 +73,12 @@ def report_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
             today = clock.now().astimezone(zone).date()
             span = _span(first, last, today)
             begin, end = span or (today.replace(day=1), today)
-            rows, costs = await reports.read_profit(
-                conn, actor.tenant_id, _at(begin, zone), _at(end + timedelta(days=1), zone)
-            )
+            since, until = _at(begin, zone), _at(end + timedelta(days=1), zone)
+            rows, costs = await reports.read_profit(conn, actor.tenant_id, since, until)
+            taxes = await read_vat(conn, actor.tenant_id, since, until)
         return shell.page(
             "money/profit.html", request, viewer=actor, current="ledger", status=200 if span else 422,
-            sites=by_site(rows, costs), money=money, first=first or begin.isoformat(),
+            sites=by_site(rows, costs), taxes=taxes, money=money, first=first or begin.isoformat(),
             last=last or end.isoformat(), fault="" if span else WRONG_SPAN,
         )  # fmt: skip
 

@@ -67,8 +67,7 @@ class MoneyJobs:
     async def _pay(self, tenant_id: int, accounts: Mapping[str, Provider]) -> None:
         now = self._clock.now()
         with apart("who charged at home was not paid back", tenant=tenant_id):
-            async with self._tenants.tenant(tenant_id) as conn:
-                await reimburse_due(conn, tenant_id, now)
+            await reimburse_due(self._tenants, tenant_id, now)
         with apart("hosts were not asked for their monthly fees", tenant=tenant_id):
             await self._ask_fees(tenant_id, now)
         with apart("hosts were not looked at", tenant=tenant_id):
