@@ -18,6 +18,8 @@ from tests.care.yard import Yard
 from tests.http import House, Tenant
 from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, rules
 
+DAY = timedelta(days=1)
+
 
 @pytest_asyncio.fixture(scope="module")
 async def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
@@ -114,8 +116,25 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(y
     explained = await owner.post(f"/reconciliation/{told['difference_id']}/explain", data={"text": "A test."})
     assert explained.status_code == 303
     assert "moved the same money twice" not in await text(owner, "/reconciliation")
+    for path, shown in (("/reconciliation/run", "It is being compared"), ("/hosts/pay", "is being paid")):
+        assert (asked := await owner.post(path)).status_code == 303
+        assert shown in await text(owner, asked.headers["location"])
+    assert "DE 19 %" in await text(owner, f"/ledger/profit?from={yard.clock.now().date() - DAY * 9}")
+    # A payout whose account is gone.
+    [row] = yard.rows(
+        "INSERT INTO payouts (tenant_id, host_id, way, currency, amount, state, execution_on, up_to_line, source,"
+        " bank_shown, made_at) VALUES (%s, %s, 'connect', 'EUR', 5, 'asked', current_date, 1, 'psp_receivable:gone',"
+        " 'acct_1', %s) RETURNING payout_id", yard.tenant_id, host.host_id, yard.clock.now() - DAY * 2,
+    )  # fmt: skip
+    way, form = f"/payouts/{row['payout_id']}/give-up", {"reason": "Closed in May", "host": str(host.host_id)}
+    assert f'action="{way}"' in await text(owner, f"/hosts/{host.host_id}")
+    assert (given_up := await owner.post(way, data=form)).status_code == 303
+    assert "Closed in May" in await text(owner, given_up.headers["location"])
+    again = await owner.post(way, data=form)
+    assert "It is known by now" in await text(owner, again.headers["location"])
     limited = await tenant.client(Role.SITE_HOST, (site,))
     listed = await text(limited, "/hosts")
+    assert "Pay now" not in listed
     assert "Ada &amp; Sons" in listed
     assert f'href="/hosts/{other.host_id}"' not in listed
     own = await text(limited, f"/hosts/{host.host_id}")
@@ -123,6 +142,7 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(y
     assert "DE89 … 3000" in own
     assert "0044" not in own
     assert f"/api/v1/hosts/{host.host_id}/statement?from=" in own
+    assert "SB-2026-00001" in own
     assert (await limited.get(f"/hosts/{other.host_id}", headers={"accept": "text/html"})).status_code == 404
     for path in ("/ledger", "/ledger/accounts", "/reconciliation"):
         assert (await limited.get(path, headers={"accept": "text/html"})).status_code == 403

@@ -24,7 +24,7 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.signed import records as forms
 from forecourt.sessions.signed.keys import key_of
 from forecourt.sessions.signed.model import Checked, Flaw, Register, Trust, holds_back, judge
-from tests.http import House, Tenant, an_actor
+from tests.http import House, Tenant, an_actor, walk
 from tests.sessions.test_api import BEGAN, a_station, code, say
 from tests.stations.test_pages import signed_in
 
@@ -248,7 +248,10 @@ async def test_a_key_said_later_verifies_what_could_not_be_verified(at: Signed) 
     answer = await client.post(f"{doors}/meter-keys", json=body)
     assert (answer.status_code, answer.json()["source"]) == (201, "operator")
     assert (await client.post(f"{doors}/meter-keys", json=body)).json()["code"] == "meter-key-known"
-    assert (await client.get(f"{doors}/meter-keys")).json()["items"] == [answer.json()]
+    older = {"since": (BEGAN - timedelta(days=2)).isoformat()}
+    more = [await client.post(f"{doors}/meter-keys", json=body | part) for part in ({"evse": 2}, older)]
+    listed = await walk(client, f"{doors}/meter-keys", limit=1)
+    assert listed == [more[0].json(), answer.json(), more[1].json()]
     with at.house.admin() as connection:
         asked = connection.execute("SELECT event FROM outbox WHERE subject = %s", (session_id,)).fetchall()
     assert ("session.signed",) in asked

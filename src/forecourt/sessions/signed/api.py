@@ -12,7 +12,15 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.clock import Clock
-from forecourt.platform.paging import Page, entire
+from forecourt.platform.paging import (
+    CursorRefused,
+    Cursors,
+    Limit,
+    NextCursor,
+    Page,
+    place_in_time,
+    time_of_place,
+)
 from forecourt.platform.text import NAME_LINE
 from forecourt.sessions.remote.service import SessionUnknown
 from forecourt.sessions.signed import service, store
@@ -26,6 +34,7 @@ from forecourt.stations.call_faults import StationUnknown
 from forecourt.stations.store import find_station
 
 #: A key of the curve secp256r1, for examples.
+KEY_CURSORS = Cursors("meter keys", 2)
 _KEY = (
     "3059301306072a8648ce3d020106082a8648ce3d030107034200048e533b6fa0bf7b4625bb30667c01fb607ef9f8"
     "b8a80fef5b300628703187b2a373eb1dbde03318366d069f83a6f5900053c73633cb041b21c55e1a86c1f400b4"
@@ -154,17 +163,22 @@ async def release_session(
 
 @get(
     "/stations/{station:str}/meter-keys",
-    opt={"problems": [StationUnknown]},
+    opt={"problems": [StationUnknown, CursorRefused]},
     summary="List the public keys of a station's meters",
     description="The latest first. Each counts from its moment until the next of the same EVSE.",
     tags=["stations"],
 )
-async def list_meter_keys(station: IdentityInPath, actor: Asker, db: Database) -> Page[MeterKey]:
+async def list_meter_keys(
+    station: IdentityInPath, actor: Asker, db: Database, limit: Limit = 50, cursor: NextCursor = None
+) -> Page[MeterKey]:
+    said = KEY_CURSORS.decode(cursor)
+    place = None if said is None else (time_of_place(said[0]), said[1])
     async with db.tenant(actor.tenant_id) as conn:
         row = await find_station(conn, actor.tenant_id, station)
         if row is None:
             raise StationUnknown
-        return entire([_key(key) for key in await store.list_keys(conn, actor.tenant_id, row.station_id)])
+        rows = await store.list_keys(conn, actor.tenant_id, row.station_id, place=place, limit=limit + 1)
+    return KEY_CURSORS.page(rows, limit, lambda row: (place_in_time(row.since), row.evse), _key)
 
 
 @post(

@@ -9,14 +9,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.platform import outbox
+from forecourt.platform.ordering import Place, bounds, newest, onward
 from forecourt.sessions.signed.model import Verification
 
 Connection = AsyncConnection[Any]
 
 #: Variables of a station in which its meters' keys may stand.
 MAX_SAID_KEYS: Final = 20
-#: Keys of one EVSE's meters that are shown, the latest first.
-MAX_KEYS: Final = 50
+_KEY_ORDER: Final = newest("since", "evse")
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -95,13 +95,15 @@ async def find_key(conn: Connection, tenant_id: int, station_id: int, evse: int,
     return await cursor.fetchone()
 
 
-async def list_keys(conn: Connection, tenant_id: int, station_id: int) -> list[KeyRow]:
-    """The keys of a station's meters, the latest first, MAX_KEYS at the most."""
+async def list_keys(
+    conn: Connection, tenant_id: int, station_id: int, *, place: Place = None, limit: int
+) -> list[KeyRow]:
+    """The keys of a station's meters, the latest first, behind the time and the EVSE of a place."""
     cursor = conn.cursor(row_factory=class_row(KeyRow))
     await cursor.execute(
         "SELECT evse, since, public_key, source, said_by, said_at FROM meter_keys"
-        " WHERE tenant_id = %s AND station_id = %s ORDER BY since DESC, evse LIMIT %s",
-        (tenant_id, station_id, MAX_KEYS),
+        f" WHERE tenant_id = %(tenant)s AND station_id = %(station)s {onward(_KEY_ORDER, place)}",
+        {"tenant": tenant_id, "station": station_id, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 
