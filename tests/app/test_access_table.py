@@ -121,7 +121,9 @@ NOTHING = {
     **dict.fromkeys(
         ("webhook_id", "delivery_id", "rule_id", "passkey_id", "own_session_id", "feed_id"), str(2**31 - 1)
     ),
-    **dict.fromkeys(("host_id", "entry_id", "payout_id", "file_id", "line_id", "difference_id"), str(2**31 - 1)),
+    **dict.fromkeys(
+        ("host_id", "entry_id", "payout_id", "file_id", "line_id", "difference_id", "document_id"), str(2**31 - 1)
+    ),
     **dict.fromkeys(
         ("uid", "site", "station", "account", "identity", "file_path", "action", "name", "asset", "slug"), "x"
     ),

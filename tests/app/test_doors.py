@@ -458,7 +458,9 @@ DRIVERS = {
 def filled(path: str) -> str:
     values = dict.fromkeys(("key_id", "person_id", "invitation_id", "number"), str(2**31 - 1))
     values |= dict.fromkeys(("webhook_id", "delivery_id", "feed_id"), str(2**31 - 1))
-    values |= dict.fromkeys(("entry_id", "host_id", "payout_id", "file_id", "difference_id", "line_id"), str(2**31 - 1))
+    values |= dict.fromkeys(
+        ("entry_id", "host_id", "payout_id", "file_id", "difference_id", "line_id", "document_id"), str(2**31 - 1)
+    )
     values |= dict.fromkeys(("uid", "site", "station", "zone", "battery", "account", "brand"), "x")
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.

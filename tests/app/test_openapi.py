@@ -43,6 +43,7 @@ NO_LISTS = {
     "GET /stations/{station}/charging-limits": "limits, what differs, and when both were looked at",
     "GET /energy/series": "zones with prices, and others with CO2",
     "GET /ledger/profit": "an account of a span: its connectors, and costs that are none's",
+    "GET /ledger/vat": "an account of a span, by rate and country",
 }
 KEY = "fc_a key of the tests of the document"
 DRIVER_TOKEN = f"{TOKEN_PREFIX}of the tests of the document"
@@ -320,6 +321,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "payout_id": 1,
         "difference_id": 1,
         "line_id": 1,
+        "document_id": 1,
         "station": "CP1",
         "site": "north-yard",
         "uid": "04A2B1C3D4E5F6",

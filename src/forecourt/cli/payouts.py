@@ -7,7 +7,7 @@ import typer
 from forecourt.cli import shown
 from forecourt.cli.client import Api, AsJson, Limit, Url
 
-app = typer.Typer(name="payouts", no_args_is_help=True, help="Payouts to hosts: look, pay now, give one up.")
+app = typer.Typer(name="payouts", no_args_is_help=True, help="Payouts to hosts: look, pay now, end one that failed.")
 
 _COLUMNS: list[shown.Column] = [
     ("Number", lambda each: str(each["id"])),
@@ -31,8 +31,8 @@ def run(url: Url = None) -> None:
     Api(url).post("payouts", "run")
 
 
-@app.command("give-up")
-def give_up(
+@app.command()
+def fail(
     number: Annotated[int, typer.Argument(help="The payout's number.")],
     reason: Annotated[str, typer.Option(help="Why it never went, as the host will read it.")],
     as_json: AsJson = False,
