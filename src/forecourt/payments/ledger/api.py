@@ -1,9 +1,8 @@
 """Routes of the ledger: the journal, accounts with what they come to, reports, and the whole of it as a file."""
 
 from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,7 +18,7 @@ from forecourt.access.store import find_organisation
 from forecourt.payments.ledger import beancount, reports, store
 from forecourt.payments.ledger.model import AccountKind, AccountUnknown, EntryUnknown, account_kind
 from forecourt.payments.ledger.store import BalanceRow, EntryRow, PostingRow, StatementRow
-from forecourt.payments.ledger.vat import VatRow, read_vat
+from forecourt.payments.ledger.vat_api import show_vat
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money
 from forecourt.platform.paging import (
@@ -41,8 +40,6 @@ STATEMENT_CURSORS = cursors_by_age("account statement")
 #: Entries read at once for a file.
 EXPORT_BATCH = 500
 KIND_PATTERN = "^[a-z_]{1,40}$"
-#: Of a report where no span is said.
-DEFAULT_SPAN = timedelta(days=30)
 
 EntryId = Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="The entry's number.")]
 AccountName = Annotated[
@@ -133,28 +130,6 @@ class Profit(Struct, frozen=True, kw_only=True):
     until: datetime
     items: list[ProfitShown]
     other_costs: Annotated[dict[str, Money], Meta(examples=[{"3": {"amount": 1250, "currency": "EUR"}}])]
-
-
-class VatShown(Struct, frozen=True, kw_only=True):
-    """What stands at one rate of VAT."""
-
-    side: Annotated[Literal["own", "self_billed"], Meta(description="Sold by the organisation, or supplied by hosts.")]
-    country: Annotated[str, Meta(examples=["DE"], description="Empty where it isn't known and there is no VAT.")]
-    rate: Annotated[Decimal | None, Meta(examples=["19"], description="In percent; null: without VAT.")]
-    net: Money
-    vat: Money
-    gross: Money
-    documents: Annotated[
-        int, Meta(examples=[12], description="One with several rates counts at each; what is on none yet doesn't.")
-    ]
-
-
-class Vat(Struct, frozen=True, kw_only=True):
-    """The VAT of what was posted within the span."""
-
-    since: datetime
-    until: datetime
-    items: list[VatShown]
 
 
 @get(
@@ -268,7 +243,7 @@ async def list_receivables(
 )
 async def show_profit(actor: Asker, db: Database, clock: Clocked, since: From = None, until: To = None) -> Profit:
     end = until or clock.now()
-    begin = since or end - DEFAULT_SPAN
+    begin = since or end - reports.DEFAULT_SPAN
     async with db.tenant(actor.tenant_id) as conn:
         rows, costs = await reports.read_profit(conn, actor.tenant_id, begin, end)
     return Profit(
@@ -284,34 +259,6 @@ async def show_profit(actor: Asker, db: Database, clock: Clocked, since: From = 
 
 
 _PROFIT = tuple(name for name in ProfitShown.__struct_fields__ if name != "profit")
-
-
-@get(
-    "/ledger/vat",
-    opt={"verb": Verb.READ_MONEY},
-    summary="Show the VAT of a span",
-    description=(
-        "By rate and country: what was sold, and what hosts supplied (self-billed). Of the last 30 days where no span"
-        " is said. It agrees with the ledger's accounts to the cent."
-    ),
-    tags=["ledger"],
-)
-async def show_vat(actor: Asker, db: Database, clock: Clocked, since: From = None, until: To = None) -> Vat:
-    end = until or clock.now()
-    begin = since or end - DEFAULT_SPAN
-    async with db.tenant(actor.tenant_id) as conn:
-        rows = await read_vat(conn, actor.tenant_id, begin, end)
-    return Vat(since=begin, until=end, items=[_vat(row) for row in rows])
-
-
-def _vat(row: VatRow) -> VatShown:
-    def money(amount: int) -> Money:
-        return Money(amount=amount, currency=row.currency)
-
-    return VatShown(
-        side="self_billed" if row.self_billed else "own", country=row.country, rate=row.rate, net=money(row.net),
-        vat=money(row.vat), gross=money(row.gross), documents=row.documents,
-    )  # fmt: skip
 
 
 @get(

@@ -10,6 +10,8 @@ from psycopg.rows import class_row
 from forecourt.payments.ledger.store import Connection
 from forecourt.platform.ordering import Place, bounds, oldest, onward
 
+#: What is told of where no span is said.
+DEFAULT_SPAN: Final = timedelta(days=30)
 #: Days after which a receivable falls into the next class.
 AGES: Final = (30, 60, 90)
 _AGED: Final = """

@@ -14,13 +14,12 @@ from forecourt.access import Actor, audit
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
-from forecourt.payments.hosts.payouts import bounce, take_back
-from forecourt.payments.hosts.sepa import MAX_TRANSFERS, payout_of
+from forecourt.payments.hosts.payouts import take_back
+from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.hosts import hold_hosts, time_zone
 from forecourt.payments.hosts.store.lines import hosts_of_shares, list_given_up
-from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_intent
 from forecourt.payments.ledger import entries
@@ -28,6 +27,7 @@ from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
 from forecourt.payments.reconcile import camt
 from forecourt.payments.reconcile.events import COMPARE
+from forecourt.payments.reconcile.matching import BANK_DAYS, about_of_line, match, of_line
 from forecourt.payments.reconcile.model import (
     CHARGES,
     DISPUTES,
@@ -64,8 +64,6 @@ MAX_PAGES: Final = 2_000
 AT_ONCE: Final = 500
 #: How long ago a debt may have been written off whose host's share is still looked for.
 GIVEN_UP_WITHIN: Final = timedelta(days=40)
-#: Between the provider's word and the bank's line.
-BANK_DAYS: Final = timedelta(days=5)
 #: The "account" of what the bank differs in.
 BANK: Final = "bank"
 #: Found by holding movements against entries.
@@ -266,7 +264,7 @@ class Reconciler:
             named = [number for row in rows if (number := payout_of(row.end_to_end or "")) is not None]
             await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, named, []))
             for row in sorted(rows, key=lambda row: (row.booked_on, row.returned)):
-                await self._match(conn, tenant_id, row)
+                await match(conn, tenant_id, row, self._clock.now())
             matched = await bank.count_matched(conn, tenant_id, {line.reference for line in lines})
             zone = ZoneInfo(await time_zone(conn, tenant_id))
             # Of today, and of days to come, nobody can tell all.
@@ -281,48 +279,6 @@ class Reconciler:
             left = await bank.count_unmatched(conn, tenant_id)
         return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=left)
 
-    async def _match(self, conn: Connection, tenant_id: int, row: BankLineRow) -> None:
-        """Says what a line is, if that can be told for certain."""
-        number = payout_of(row.end_to_end or "")
-        payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
-        if payout is not None and _is_of(row, payout):
-            await self._match_payout(conn, tenant_id, row, payout)
-            return
-        if row.amount < 0 and number is None:
-            file_id = await bank.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
-            if file_id is not None:
-                for each in await payouts.list_payouts(conn, tenant_id, file_id=file_id, limit=MAX_TRANSFERS):
-                    await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on)
-                await bank.match_line(conn, tenant_id, row.line_id, "payout_file", str(file_id))
-                return
-        said = await collection.match(conn, tenant_id, row, self._clock.now())
-        if said is not None:
-            await bank.match_line(conn, tenant_id, row.line_id, *said)
-            return
-        key = await bank.find_settlement(
-            conn, tenant_id, row.amount, row.currency, row.booked_on - BANK_DAYS, row.booked_on + BANK_DAYS
-        )
-        if key is not None:
-            await bank.match_line(conn, tenant_id, row.line_id, "settlement", key)
-
-    async def _match_payout(self, conn: Connection, tenant_id: int, row: BankLineRow, payout: PayoutRow) -> None:
-        """A payout goes once, and comes back once; of one that went twice the first that comes back is the second.
-        A line that says more than that stays without a match, and is a difference."""
-        about = str(payout.payout_id)
-        if row.amount < 0:
-            if await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on):
-                await bank.match_line(conn, tenant_id, row.line_id, "payout", about)
-            return
-        second = await bank.find_second(conn, tenant_id, row)
-        if second is not None:
-            await bank.match_line(conn, tenant_id, second, "return", about)
-        elif payout.state == "paid":
-            reason = row.return_reason or row.text or "the bank sent it back"
-            await bounce(conn, tenant_id, payout.payout_id, reason[:300], self._clock.now())
-        elif await bank.came_back(conn, tenant_id, about):
-            return
-        await bank.match_line(conn, tenant_id, row.line_id, "return", about)
-
     async def compare_bank(self, tenant_id: int) -> list[Difference]:
         """What the bank booked and belongs to nothing, and payouts that it did not book; what was found."""
         now = self._clock.now()
@@ -331,7 +287,7 @@ class Reconciler:
             if not await bank.read_any(conn, tenant_id):
                 return []
             rows = await bank.list_unmatched(conn, tenant_id)
-            found = [await self._of_line(conn, tenant_id, row) for row in rows]
+            found = [await of_line(conn, tenant_id, row) for row in rows]
             late = now.date() - BANK_DAYS
             for number, amount, currency, made_at in await bank.list_unbooked(conn, tenant_id, late):
                 found.append(
@@ -348,22 +304,6 @@ class Reconciler:
             ]
             await comparing.put_differences(conn, tenant_id, BANK, found, now, kinds)
         return found
-
-    async def _of_line(self, conn: Connection, tenant_id: int, row: BankLineRow) -> Difference:
-        """How a line that belongs to nothing differs from what it names, if it names something."""
-        number = payout_of(row.end_to_end or "")
-        payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
-        kind, booked = Differs.BANK_UNKNOWN, None
-        if payout is not None:
-            again = _is_of(row, payout)
-            kind, booked = (Differs.BANK_TWICE, row.amount) if again else (Differs.BANK_AMOUNT, -payout.amount)
-        elif row.amount < 0 and await bank.names_file(conn, tenant_id, -row.amount, row.currency, row.text):
-            kind, booked = Differs.BANK_TWICE, row.amount
-        return Difference(
-            kind=kind, about=_about(row), at=datetime.combine(row.booked_on, time(), UTC), reference=row.reference,
-            said=row.amount, said_currency=row.currency, booked=booked,
-            booked_currency=None if booked is None else row.currency,
-        )  # fmt: skip
 
     async def assign(self, conn: Connection, actor: Actor, line_id: int, fleet: str) -> BankLineRow:
         """Says that a fleet paid what the bank booked. Raises BankLineUnknown, BankLineMatched."""
@@ -383,7 +323,7 @@ class Reconciler:
         else:
             await post(conn, actor.tenant_id, entry)
         await bank.match_line(conn, actor.tenant_id, line_id, "posted", entry.key)
-        await comparing.end_differences(conn, actor.tenant_id, BANK, _about(row), self._clock.now())
+        await comparing.end_differences(conn, actor.tenant_id, BANK, about_of_line(row), self._clock.now())
         await audit(conn, actor, "assign bank line", f"bank-line:{line_id}", {"fleet": fleet, "amount": row.amount})
         found = await bank.find_line(conn, actor.tenant_id, line_id)
         assert found is not None
@@ -464,13 +404,3 @@ def _unposted(row: MovementRow) -> Difference:
         kind=Differs.UNPOSTED, about=row.reference, at=row.at, reference=row.reference, intent=row.intent,
         said=row.amount, said_currency=row.currency,
     )  # fmt: skip
-
-
-def _about(row: BankLineRow) -> str:
-    """How differences name a line of the bank."""
-    return f"bank:{row.reference}"
-
-
-def _is_of(row: BankLineRow, payout: PayoutRow) -> bool:
-    """Whether a line of the bank that names a payout is of its amount, there or back."""
-    return payout.way == "sepa" and (abs(row.amount), row.currency) == (payout.amount, payout.currency)

@@ -2,6 +2,7 @@
 
 from litestar import Router
 
-from forecourt.payments.hosts.api import connect, documents, hosts, payouts
+from forecourt.payments.hosts.api import connect, documents, hosts, payouts, rules
 
-routes = Router("/", route_handlers=[*hosts.handlers, *connect.handlers, *documents.handlers, *payouts.handlers])
+rooms = (hosts, rules, connect, documents, payouts)
+routes = Router("/", route_handlers=[handler for room in rooms for handler in room.handlers])

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import msgspec
 from litestar import Response, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
@@ -28,14 +27,12 @@ from forecourt.payments.hosts.model import (
     HostRefused,
     HostUnknown,
     IbanRefused,
-    RuleRefused,
-    ShareRule,
     TooManyHosts,
 )
 from forecourt.payments.hosts.paper import statement_pdf
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import lines
-from forecourt.payments.hosts.store.hosts import HostRow, RuleRow
+from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.store.lines import LineRow, Owed
 from forecourt.payments.ledger.model import EntryDiffers
 from forecourt.platform.money import Currency, Money
@@ -46,8 +43,6 @@ from forecourt.platform.paging import (
     NextCursor,
     Page,
     cursors_by_age,
-    place_in_time,
-    time_of_place,
 )
 from forecourt.platform.preconditions import ChangedMeanwhile, etag
 from forecourt.platform.tagging import IfMatch, tagged
@@ -55,7 +50,6 @@ from forecourt.platform.text import NAME_LINE, ONE_LINE
 
 CURSORS = cursors_by_age("hosts", first="oldest")
 LINE_CURSORS = cursors_by_age("host lines")
-RULE_CURSORS = cursors_by_age("share rules", 2)
 EXPENSE_KEY_PATTERN = "^[A-Za-z0-9._-]+$"
 EXPENSE_PATTERN = "^[a-z_]{1,40}$"
 PDF = "application/pdf"
@@ -146,30 +140,6 @@ class Host(Struct, frozen=True, kw_only=True):
     held_reason: str
     owed: list[Money]
     created_at: datetime
-
-
-class NewRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A version of a rule, of a site with all below it, or of one station there."""
-
-    site: Annotated[str, Meta(max_length=63, examples=["north-yard"])]
-    rule: ShareRule
-    host: Annotated[int | None, Meta(description="Null: from then on nobody has a share there.", examples=[1])] = None
-    station: Annotated[Annotated[str, Meta(max_length=255)] | None, Meta(examples=[None])] = None
-    valid_from: Annotated[Moment | None, Meta(description="Null: from now on.", examples=[None])] = None
-
-
-class Rule(Struct, frozen=True, kw_only=True):
-    """A version of a rule."""
-
-    id: int
-    host: Annotated[int | None, Meta(examples=[1])]
-    host_name: Annotated[str | None, Meta(examples=["Harbour Estates"])]
-    site: int
-    station: Annotated[str | None, Meta(examples=[None])]
-    valid_from: datetime
-    rule: ShareRule
-    made_at: datetime
-    made_by: Annotated[str, Meta(examples=["person:3 Ada"])]
 
 
 class HostLine(Struct, frozen=True, kw_only=True):
@@ -286,48 +256,6 @@ async def put_bank(
         return await show_host(conn, actor.tenant_id, row)
 
 
-@post(
-    "/host-rules",
-    opt={"verb": Verb.CHANGE_HOSTS, "problems": [HostUnknown, RuleRefused]},
-    summary="Make a version of a share rule",
-    description=(
-        "The version that counts when a session begins makes its share: that of the station, else of the nearest site"
-        " above it."
-    ),
-    tags=["hosts"],
-)
-async def create_rule(data: JSONBody[NewRule], actor: Asker, db: Database, clock: Ticking) -> Rule:
-    async with db.tenant(actor.tenant_id) as conn:
-        made = await service.add_rule(
-            conn, actor, host_id=data.host, site=data.site, station=data.station,
-            valid_from=data.valid_from or clock.now(), rule=data.rule, at=clock.now(),
-        )  # fmt: skip
-        row = await store.find_rule(conn, actor.tenant_id, made)
-    assert row is not None
-    return _rule(row)
-
-
-@get(
-    "/host-rules",
-    opt={"verb": Verb.READ_HOSTS, "problems": [CursorRefused]},
-    summary="List share rules by when they begin",
-    tags=["hosts"],
-)
-async def list_rules(
-    actor: Asker,
-    db: Database,
-    host: Annotated[int | None, QueryParameter(ge=1, le=2**31 - 1, description="Only those of this host.")] = None,
-    sort: ByAge = "newest",
-    limit: Limit = 50,
-    cursor: NextCursor = None,
-) -> Page[Rule]:
-    said = RULE_CURSORS[sort].decode(cursor)
-    place = None if said is None else (time_of_place(said[0]), said[1])
-    async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_rules(conn, actor.tenant_id, host_id=host, order=sort, place=place, limit=limit + 1)
-    return RULE_CURSORS[sort].page(rows, limit, lambda row: (place_in_time(row.valid_from), row.rule_id), _rule)
-
-
 @get(
     "/hosts/{host_id:int}/lines",
     opt={"verb": Verb.READ_HOSTS, "problems": [HostUnknown, CursorRefused]},
@@ -417,14 +345,6 @@ def _host(row: HostRow, owed: list[Owed], sites: dict[int, tuple[str, str]]) -> 
     )
 
 
-def _rule(row: RuleRow) -> Rule:
-    return Rule(
-        id=row.rule_id, host=row.host_id, host_name=row.host, site=row.site_id, station=row.station,
-        valid_from=row.valid_from, rule=msgspec.convert(row.rule, ShareRule, strict=False), made_at=row.made_at,
-        made_by=row.made_by,
-    )  # fmt: skip
-
-
 def _line(row: LineRow) -> HostLine:
     same = {name: getattr(row, name) for name in HostLine.__struct_fields__ if name in LineRow.__struct_fields__}
     return HostLine(
@@ -437,6 +357,6 @@ def _line(row: LineRow) -> HostLine:
 
 
 handlers = [
-    create_host, list_hosts, find_host, change_host, put_bank, create_rule, list_rules, list_lines, take_statement,
+    create_host, list_hosts, find_host, change_host, put_bank, list_lines, take_statement,
     add_expense,
 ]  # fmt: skip

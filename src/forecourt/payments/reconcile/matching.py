@@ -1,0 +1,87 @@
+"""What a line of a bank's statement is: a payout, a file of them, a settlement, a fleet's money; or how it differs."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+from forecourt.payments.fleets import collection
+from forecourt.payments.hosts.payouts import bounce
+from forecourt.payments.hosts.sepa import MAX_TRANSFERS, payout_of
+from forecourt.payments.hosts.store import payouts
+from forecourt.payments.hosts.store.payouts import PayoutRow
+from forecourt.payments.reconcile.model import Difference, Differs
+from forecourt.payments.reconcile.store import Connection, bank
+from forecourt.payments.reconcile.store.bank import BankLineRow
+
+#: Between the provider's word and the bank's line.
+BANK_DAYS: Final = timedelta(days=5)
+
+
+async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetime) -> None:
+    """Says what a line is, if that can be told for certain."""
+    number = payout_of(row.end_to_end or "")
+    payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
+    if payout is not None and _is_of(row, payout):
+        await _match_payout(conn, tenant_id, row, payout, now)
+        return
+    if row.amount < 0 and number is None:
+        file_id = await bank.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
+        if file_id is not None:
+            for each in await payouts.list_payouts(conn, tenant_id, file_id=file_id, limit=MAX_TRANSFERS):
+                await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on)
+            await bank.match_line(conn, tenant_id, row.line_id, "payout_file", str(file_id))
+            return
+    said = await collection.match(conn, tenant_id, row, now)
+    if said is not None:
+        await bank.match_line(conn, tenant_id, row.line_id, *said)
+        return
+    key = await bank.find_settlement(
+        conn, tenant_id, row.amount, row.currency, row.booked_on - BANK_DAYS, row.booked_on + BANK_DAYS
+    )
+    if key is not None:
+        await bank.match_line(conn, tenant_id, row.line_id, "settlement", key)
+
+
+async def _match_payout(conn: Connection, tenant_id: int, row: BankLineRow, payout: PayoutRow, now: datetime) -> None:
+    """A payout goes once, and comes back once; of one that went twice the first that comes back is the second.
+    A line that says more than that stays without a match, and is a difference."""
+    about = str(payout.payout_id)
+    if row.amount < 0:
+        if await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on):
+            await bank.match_line(conn, tenant_id, row.line_id, "payout", about)
+        return
+    second = await bank.find_second(conn, tenant_id, row)
+    if second is not None:
+        await bank.match_line(conn, tenant_id, second, "return", about)
+    elif payout.state == "paid":
+        reason = row.return_reason or row.text or "the bank sent it back"
+        await bounce(conn, tenant_id, payout.payout_id, reason[:300], now)
+    elif await bank.came_back(conn, tenant_id, about):
+        return
+    await bank.match_line(conn, tenant_id, row.line_id, "return", about)
+
+
+async def of_line(conn: Connection, tenant_id: int, row: BankLineRow) -> Difference:
+    """How a line that belongs to nothing differs from what it names, if it names something."""
+    number = payout_of(row.end_to_end or "")
+    payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
+    kind, booked = Differs.BANK_UNKNOWN, None
+    if payout is not None:
+        again = _is_of(row, payout)
+        kind, booked = (Differs.BANK_TWICE, row.amount) if again else (Differs.BANK_AMOUNT, -payout.amount)
+    elif row.amount < 0 and await bank.names_file(conn, tenant_id, -row.amount, row.currency, row.text):
+        kind, booked = Differs.BANK_TWICE, row.amount
+    return Difference(
+        kind=kind, about=about_of_line(row), at=datetime.combine(row.booked_on, time(), UTC), reference=row.reference,
+        said=row.amount, said_currency=row.currency, booked=booked,
+        booked_currency=None if booked is None else row.currency,
+    )  # fmt: skip
+
+
+def about_of_line(row: BankLineRow) -> str:
+    """How differences name a line of the bank."""
+    return f"bank:{row.reference}"
+
+
+def _is_of(row: BankLineRow, payout: PayoutRow) -> bool:
+    """Whether a line of the bank that names a payout is of its amount, there or back."""
+    return payout.way == "sepa" and (abs(row.amount), row.currency) == (payout.amount, payout.currency)
