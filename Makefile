@@ -13,7 +13,10 @@ export UV_LINK_MODE ?= copy
 # Trust whom this machine trusts, as pip and npm do: many networks have an authority of their own.
 export UV_SYSTEM_CERTS ?= true
 
-.PHONY: help setup run test check bench pictures clean
+# The slowest first: two run at once.
+CHECKS := check-types check-imports check-generated check-locks check-style
+
+.PHONY: help setup run test check bench pictures clean $(CHECKS)
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,14 +30,25 @@ run: setup ## start everything with a demo organisation and simulated stations
 # because a test hung is not replaced: the run would wait for its tests for ever.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## run the tests (real PostgreSQL, real sockets)
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 check: setup ## lint, types, architecture, generated code, lock files
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target $(CHECKS)
+
+check-types:
+	$(BIN)/mypy
+
+check-style:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+
+check-imports:
 	$(BIN)/lint-imports --cache-dir .cache/import_linter
+
+check-generated:
 	$(BIN)/python tools/generate_ocpp.py --check
+
+check-locks:
 	$(BIN)/python tools/check_locks.py
 
 bench: setup ## measure speed against the ordinary way and print the ratios
