@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from zoneinfo import ZoneInfo
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
@@ -13,13 +14,23 @@ from tests.energy.test_explained import yard as charging_yard
 from tests.looks import breaks_no_rule_in_any_view
 
 BERLIN = ZoneInfo("Europe/Berlin")
-pytestmark = NEEDS_BROWSER
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    *NEEDS_BROWSER,
+]
 
 
-@pytest_asyncio.fixture
-async def yard(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def deployment(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
     async for made in furnished(servers, browser):
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def yard(deployment: Console) -> AsyncIterator[Console]:
+    """For one test, whose pages are closed after it."""
+    yield deployment
+    await deployment.close_pages()
 
 
 async def drag(page: Page, what: str, onto: str) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -29,11 +28,21 @@ OWN_PASSWORD = "the-password-it-came-with"
 CLICKS, CLICK_AGAIN_MS = 10, 5_000
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(servers: Servers, browser: Browser, tmp_path: Path) -> AsyncIterator[Console]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def deployment(
+    servers: Servers, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Console]:
     """Of the only organisation: who is a stranger to all knocks at its door."""
-    async with looked_at(servers, browser, tmp_path) as made:
+    async with looked_at(servers, browser, tmp_path_factory.mktemp("data")) as made:
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def console(deployment: Console) -> AsyncIterator[Console]:
+    """For one test, whose pages are closed after it."""
+    deployment.complaints.clear()
+    yield deployment
+    await deployment.close()
 
 
 async def knock(rig: Rig, identity: str, *protocols: str, **how: Any) -> int:
