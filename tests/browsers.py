@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.http import PASSWORD
 from tests.looks import DESK
@@ -54,6 +54,11 @@ async def new_page(
     """
     # Nothing moves on its way to somewhere: a test would only wait for it, and each picture of it is drawn.
     context = await browser.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **arguments})
+    return await another_page(context, complaints, no_fault=no_fault)
+
+
+async def another_page(context: BrowserContext, complaints: list[str], *, no_fault: re.Pattern[str] = NOTHING) -> Page:
+    """A page beside those of this context, of the same person; otherwise as `new_page`."""
     page = await context.new_page()
     page.set_default_timeout(DEADLINE_MS)
 

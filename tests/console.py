@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, BrowserContext, Page
 
 from forecourt.access import Access, Role
 from forecourt.app.screens import screens
@@ -23,7 +23,7 @@ from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from forecourt.ui.errors import AssetsMissing
-from tests.browsers import close_pages, new_page, sign_in
+from tests.browsers import another_page, close_pages, new_page, sign_in
 from tests.conftest import Servers
 from tests.http import SECRET, House, Tenant
 from tests.stations.gateway.conftest import Rig
@@ -45,17 +45,24 @@ class Console:
         self.tenant = tenant
         self.complaints: list[str] = []
         self._browser = browser
+        self._people: dict[tuple[Role, str], BrowserContext] = {}
 
-    async def page(self, path: str, *, role: Role = Role.OWNER, language: str = "en-GB", **arguments: Any) -> Page:
-        """A page of this path, of a new person who is signed in."""
-        page = await new_page(self._browser, self.complaints, no_fault=NO_FAULT, locale=language, **arguments)
-        await sign_in(page, self.address, await self.tenant.operator(role))
+    async def page(self, path: str, *, role: Role = Role.OWNER, language: str = "en-GB") -> Page:
+        """A page of this path, of the person of this role and language, who is signed in once."""
+        known = self._people.get((role, language))
+        if known is None:
+            page = await new_page(self._browser, self.complaints, no_fault=NO_FAULT, locale=language)
+            await sign_in(page, self.address, await self.tenant.operator(role))
+            self._people[role, language] = page.context
+        else:
+            page = await another_page(known, self.complaints, no_fault=NO_FAULT)
         await page.goto(f"{self.address}{path}")
         return page
 
     async def close_pages(self) -> None:
-        """Every page, with what was complained of them."""
-        await close_pages(self._browser)
+        """Every page, with what was complained of them; who is signed in stays so."""
+        for page in [page for known in self._people.values() for page in known.pages]:
+            await page.close()
         self.complaints.clear()
 
 
@@ -79,7 +86,7 @@ async def console(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
                 async with served(cast("Any", app)) as address:
                     made = Console(browser, address, rig, house, Tenant(house, rig.tenant()))
                     yield made
-                    await made.close_pages()
+                    await close_pages(browser)
                 await house.close()
         finally:
             telling.cancel()

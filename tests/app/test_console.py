@@ -277,8 +277,6 @@ async def test_a_site_is_made_by_a_click_on_the_map_and_deleted(deployment: Cons
 
 PAGES = (
     "/nothing-here",
-    "/settings",
-    "/settings/authorisation",
     "/sessions",
     "/sites",
     "/sites/north-yard",

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from zoneinfo import ZoneInfo
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
@@ -14,19 +13,16 @@ from tests.energy.test_explained import yard as charging_yard
 from tests.looks import breaks_no_rule_in_any_view
 
 BERLIN = ZoneInfo("Europe/Berlin")
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    *NEEDS_BROWSER,
-]
+pytestmark = NEEDS_BROWSER
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def deployment(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
     async for made in furnished(servers, browser):
         yield made
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture
 async def yard(deployment: Console) -> AsyncIterator[Console]:
     """For one test, whose pages are closed after it."""
     yield deployment

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,32 +12,43 @@ from forecourt.access import Access
 from forecourt.app.screens import screens
 from forecourt.app.web import create_app
 from forecourt.platform.bus import Bus
+from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from forecourt.ui.errors import AssetsMissing
 from tests.browsers import NEEDS_BROWSER, close_pages, new_page, sign_in
-from tests.http import SECRET, House, Tenant
+from tests.conftest import Database
+from tests.http import SECRET, Tenant
 from tests.looks import breaks_no_rule, breaks_no_rule_in_any_view
+from tests.support import FakeClock
 from tests.ui.conftest import served
 from tests.webhooks.conftest import Receiver, Works
 
 pytestmark = NEEDS_BROWSER
 
 
+@pytest_asyncio.fixture(scope="module")
+async def application(
+    database: Database, nats_url: str, clock_of_module: FakeClock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Pool, Any]]:
+    """The whole application, which may send to receivers on this machine."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), secret_key=SECRET, webhooks_private=True)
+    bus, clock = await Bus.connect(nats_url), clock_of_module
+    async with Pool(database.url, "forecourt_app", size=2) as db:
+        access = Access(db, SECRET.encode(), clock)
+        try:
+            seen = screens(settings, db, bus, clock, access)
+        except AssetsMissing as fault:
+            pytest.skip(fault.detail)
+        yield db, create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
+    await bus.close()
+
+
 @pytest_asyncio.fixture
-async def address(house: House, nats_url: str, browser: Browser, tmp_path: Path) -> AsyncIterator[str]:
-    """The whole application at an address of its own."""
-    settings = Settings(data_dir=tmp_path, secret_key=SECRET, webhooks_private=True)
-    bus = await Bus.connect(nats_url)
-    access = Access(house.db, SECRET.encode(), house.clock)
-    try:
-        seen = screens(settings, house.db, bus, house.clock, access)
-    except AssetsMissing as fault:
-        pytest.skip(fault.detail)
-    app = create_app(settings, house.db, bus, house.clock, access=access, shell=seen.shell, screens=seen.routes)
-    async with served(app) as at:
+async def address(application: tuple[Pool, Any], browser: Browser) -> AsyncIterator[str]:
+    """Where the application is for one test, whose pages are closed after it."""
+    async with served(application[1]) as at:
         yield at
         await close_pages(browser)
-    await bus.close()
 
 
 async def signed_in(browser: Browser, address: str, tenant: Tenant, complaints: list[str], **options: Any) -> Page:

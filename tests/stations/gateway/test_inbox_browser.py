@@ -39,8 +39,9 @@ async def deployment(
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def console(deployment: Console) -> AsyncIterator[Console]:
-    """For one test, whose pages are closed after it."""
+    """For one test, at whose beginning nobody knocks; its pages are closed after it."""
     deployment.complaints.clear()
+    deployment.rig.admin.execute("TRUNCATE knocks CASCADE")
     yield deployment
     await deployment.close()
 
