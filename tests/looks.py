@@ -20,10 +20,14 @@ SCHEMES: Sequence[Scheme] = ("light", "dark")
 #: Each width and each theme once, the last as a page is opened. What is there hangs on the width and what colour it has
 #: on the theme: `tests/ui/test_styles.py` guards that no width has a colour of its own.
 VIEWS: Sequence[tuple[ViewportSize, Scheme]] = ((PHONE, "light"), (DESK, "dark"))
-#: WCAG A and AA; each violation with its elements. What passes is not described, and style sheets are not loaded anew
-#: for axe: no rule of these looks at them.
+LEVELS: Sequence[str] = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+#: The rules of these levels about colours: all that another theme at the same width can break, since sheets tell themes
+#: apart by `light-dark()` alone.
+COLOURS: Sequence[str] = ("color-contrast", "link-in-text-block")
+#: Of rules or levels, each violation with its elements. What passes is not described, and style sheets are not loaded
+#: anew for axe: no rule of these looks at them.
 RULES = (
-    "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'],"
+    "only => axe.run({ runOnly: only, resultTypes: ['violations'],"
     " preload: { assets: ['media'] } }).then((all) => "
     "all.violations.map((v) => [v.id, v.nodes.map((n) => n.html + ' ' + n.failureSummary)]))"
 )
@@ -35,11 +39,11 @@ SETTLED = (
 )
 
 
-async def breaks_no_rule(page: Page, where: str = "") -> None:
-    """Fails for what axe finds against WCAG A and AA in the page as it is seen now."""
+async def breaks_no_rule(page: Page, where: str = "", only: Sequence[str] = LEVELS) -> None:
+    """Fails for what axe finds against WCAG A and AA, or those rules `only`, in the page as it is seen now."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text())
-    found = await page.evaluate(RULES)
+    found = await page.evaluate(RULES, only)
     assert found == [], f"{where or page.url}: {json.dumps(found, indent=1)}"
 
 
