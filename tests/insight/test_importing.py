@@ -274,17 +274,28 @@ PUBLIC: dict[str, Any] = {
 }
 
 
-#: Of a data set with more, that nothing comes twice is left to the smaller ones.
+#: Of a data set with more, its beginning is taken, and that nothing comes twice is left to the smaller ones.
 MANY_ROWS = 5_000
 
 
+def beginning(path: Path, folder: Path) -> Path:
+    """A data set, or as much of it under the same name."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    if path.suffix != ".csv" or len(lines) <= MANY_ROWS:
+        return path
+    taken = folder / path.name
+    taken.write_bytes(b"".join(lines[: MANY_ROWS + 1]))
+    return taken
+
+
 @pytest.mark.parametrize("name", PUBLIC)
-async def test_a_public_data_set_comes_in_with_nothing_lost(desk: Desk, name: str) -> None:
+async def test_a_public_data_set_comes_in_with_nothing_lost(desk: Desk, tmp_path: Path, name: str) -> None:
     if not (DATA / name).exists():
         pytest.skip(f"{name} is not at hand")
-    rows, energy_wh, refused = PUBLIC[name](DATA / name)
+    path = beginning(DATA / name, tmp_path)
+    rows, energy_wh, refused = PUBLIC[name](path)
     tenant_id = desk.organisation(name)
-    report = await desk.bring(tenant_id, DATA / name)
+    report = await desk.bring(tenant_id, path)
     assert report.read == rows
     assert report.refused == refused
     assert report.taken == rows - sum(refused.values())
@@ -293,5 +304,5 @@ async def test_a_public_data_set_comes_in_with_nothing_lost(desk: Desk, name: st
     [kept] = desk.rows("SELECT count(*), sum(energy_wh)::int FROM imported_sessions WHERE tenant_id = %s", tenant_id)
     assert kept == (report.taken, report.taken_wh)
     if rows < MANY_ROWS:
-        again = await desk.bring(tenant_id, DATA / name)
+        again = await desk.bring(tenant_id, path)
         assert (again.taken, again.already, again.already_wh) == (0, report.taken, report.taken_wh)
