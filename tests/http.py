@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import httpx
@@ -18,6 +19,8 @@ import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
 from httpx import AsyncClient, Response
+from jinja2 import Environment
+from jinja2.bccache import Bucket, BytecodeCache
 
 from forecourt.access import Access, Actor, Role, passwords, store
 from forecourt.access.service import key_digest
@@ -142,9 +145,9 @@ class Tenant:
 
 
 class House:
-    """One deployment."""
+    """One deployment. `judged`: its answers are held against the document."""
 
-    def __init__(self, database: Database, db: Pool, app: Any, clock: FakeClock) -> None:
+    def __init__(self, database: Database, db: Pool, app: Any, clock: FakeClock, *, judged: bool = True) -> None:
         self.database = database
         self.db = db
         self.clock = clock
@@ -152,6 +155,7 @@ class House:
         number = next(_numbers)
         self.address = f"10.0.{number // 256}.{number % 256}"
         self._app = app
+        self._judged = judged
         self._clients: list[AsyncClient] = []
 
     def client(self, *, address: str = "", **arguments: Any) -> AsyncClient:
@@ -159,7 +163,7 @@ class House:
         made = AsyncClient(
             transport=httpx.ASGITransport(self._app, raise_app_exceptions=False, client=(address or self.address, 123)),
             base_url=BASE,
-            event_hooks={"response": [self._judge]},
+            event_hooks={"response": [self._judge] if self._judged else []},
             **arguments,
         )
         self._clients.append(made)
@@ -213,6 +217,27 @@ def fake_shell(clock: FakeClock) -> Shell:
 def cheap_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(passwords, "_hasher", CHEAP)
+        yield
+
+
+class Translated(BytecodeCache):
+    """Templates as they were translated for another shell: each is once a run."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self._codes.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_translated_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("forecourt.ui.shell.Environment", partial(Environment, bytecode_cache=Translated()))
         yield
 
 

@@ -5,7 +5,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-import pytest
 
 from forecourt.energy.keeper.knowledge import packed
 from forecourt.energy.keeper.planning import plan_site
@@ -14,13 +13,9 @@ from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.store import keeping
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
-from tests.cli.test_verbs import KEY, Shell, rig, shell, transport
+from tests.cli.conftest import Shell
 from tests.stations.gateway.conftest import Rig
 from tests.stations.gateway.test_sessions_over_sockets import boot, start
-
-__all__ = ["rig", "shell", "transport"]
-
-pytestmark = pytest.mark.parametrize("transport", ["picows"], indirect=True)
 
 #: Far from any machine's.
 ZONE = "Pacific/Auckland"
@@ -52,7 +47,7 @@ async def test_a_site_is_limited_planned_and_explained_from_a_shell(rig: Rig, sh
         status = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
         await station.call("StatusNotification", status)
         await station.call("StartTransaction", start("TAG1"))
-        headers = {"authorization": f"Bearer {KEY}"}
+        headers = {"authorization": f"Bearer {shell.key}"}
         async with httpx.AsyncClient(base_url=f"{shell.url}/api/v1/sites/north-yard", headers=headers) as api:
             assert (await api.put("/electrics", json=ELECTRICS)).status_code == 200
             assert (await api.put("/smart-charging", json={"enabled": True})).status_code == 200

@@ -3,80 +3,17 @@
 import asyncio
 import gzip
 import json
-import os
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import websockets
-from msgspec import Struct
 
-from forecourt.access import Role, store
-from forecourt.access.service import key_digest
-from forecourt.app.web import create_app
-from forecourt.platform.bus import Bus
-from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import Pool
-from forecourt.platform.settings import Settings
-from tests.cli.conftest import Forker
-from tests.stations.gateway.conftest import SECRET, Rig, rig, transport
+from tests.cli.conftest import Said, Shell
+from tests.stations.gateway.conftest import Rig
 from tests.stations.gateway.test_sessions_over_sockets import boot, start
 from tests.stations.pki import Holder
 from tests.support import WAIT_S
-from tests.ui.conftest import served
-
-__all__ = ["rig", "transport"]
-
-KEY = "fc_a key of the tests of the command line"
-pytestmark = pytest.mark.parametrize("transport", ["picows"], indirect=True)
-
-
-class Said(Struct, frozen=True, kw_only=True):
-    """How a command ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-class Shell:
-    """Runs `forecourt` in an environment of its own."""
-
-    def __init__(self, url: str, folder: Path, forker: Forker) -> None:
-        self.url = url
-        self._forker = forker
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
-        self.env |= {"FORECOURT_PUBLIC_URL": url, "FORECOURT_API_KEY": KEY, "FORECOURT_DATA_DIR": str(folder)}
-
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "forecourt.cli", *arguments, env=self.env, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-
-    async def run(self, *arguments: str) -> Said:
-        code, out, err = await self._forker.run(arguments, self.env)
-        return Said(code=code, out=out, err=" ".join(err.split()))
-
-
-@pytest_asyncio.fixture
-async def shell(rig: Rig, tmp_path: Path, forker: Forker) -> AsyncIterator[Shell]:
-    tenant_id = rig.tenant()
-    async with AsyncExitStack() as stack:
-        bus = await Bus.connect(rig.nats_url)
-        stack.push_async_callback(bus.close)
-        db = await stack.enter_async_context(Pool(rig.database.url, "forecourt_app", size=2))
-        async with db.tenant(tenant_id) as conn:
-            await store.insert_key(conn, tenant_id, "owner", Role.OWNER, key_digest(SECRET.encode(), KEY))
-        app = create_app(Settings(secret_key=SECRET), db, bus, SystemClock())
-        yield Shell(await stack.enter_async_context(served(app)), tmp_path, forker)
 
 
 async def test_authorities_are_trusted_by_a_file_and_taken_away_again(shell: Shell, tmp_path: Path) -> None:
@@ -112,21 +49,21 @@ async def test_payouts_and_vat_are_read_and_a_payout_that_is_not_there_is_not_gi
 async def test_the_registry_is_read_and_changed(shell: Shell, tmp_path: Path) -> None:
     assert (await shell.run("sites", "add", "North yard", "--city", "Berlin", "--country", "DE")).code == 0
     assert [each["slug"] for each in (await shell.run("sites", "list", "--json")).json()] == ["north-yard"]
-    added = await shell.run("stations", "add", "CP1", "--site", "north-yard", "--max-power-w", "22000")
+    added = await shell.run("stations", "add", "CP3", "--site", "north-yard", "--max-power-w", "22000")
     assert "Password, shown this once: " in added.out
     listed = await shell.run("stations", "list", "--site", "north-yard")
     assert listed.code == 0
-    assert all(word in listed.out for word in ("CP1", "north-yard", "Offline", "22.0"))
-    await shell.run("stations", "set", "CP1", "--name", "Pillar")
-    [station] = (await shell.run("stations", "show", "CP1", "--json")).json()
+    assert all(word in listed.out for word in ("CP3", "north-yard", "Offline", "22.0"))
+    await shell.run("stations", "set", "CP3", "--name", "Pillar")
+    [station] = (await shell.run("stations", "show", "CP3", "--json")).json()
     assert (station["name"], station["site"]) == ("Pillar", "north-yard")
-    assert (await shell.run("bulk", "plan", "--site", "north-yard", "--ids")).out.split() == ["CP1"]
-    asked = await shell.run("bulk", "registration", "pending", "CP1")
+    assert (await shell.run("bulk", "plan", "--site", "north-yard", "--ids")).out.split() == ["CP3"]
+    asked = await shell.run("bulk", "registration", "pending", "CP3")
     run = asked.out.split()[1]
     assert (asked.code, "1 waiting" in asked.out) == (0, True)
     assert "stopping" in (await shell.run("bulk", "stop", run)).out
     shown = await shell.run("bulk", "show", run)
-    assert all(word in shown.out for word in ("pending", "CP1", "waiting"))
+    assert all(word in shown.out for word in ("pending", "CP3", "waiting"))
     assert [each["id"] for each in (await shell.run("bulk", "list", "--json")).json()] == [run]
     sheet = tmp_path / "nl.csv.gz"
     sheet.write_bytes(gzip.compress(b"# a note\nutc,eur_per_mwh\n2026-03-01T00:00:00Z,81.25\n2026-03-01T01:00:00Z,9\n"))
@@ -240,7 +177,7 @@ async def test_what_is_wrong_is_a_sentence_and_an_exit_code(shell: Shell, tmp_pa
     del shell.env["FORECOURT_API_KEY"]
     missing = await shell.run("stations", "list")
     assert (missing.code, "FORECOURT_API_KEY" in missing.err) == (4, True)
-    (tmp_path / "demo.json").write_text(json.dumps({"email": "", "password": "", "api_key": KEY}))
+    (tmp_path / "demo.json").write_text(json.dumps({"email": "", "password": "", "api_key": shell.key}))
     assert (await shell.run("stations", "list")).code == 0, "the demo's key is taken where it is at hand"
     away = await shell.run("stations", "list", "--url", "http://127.0.0.1:1")
     assert (away.code, "Nothing answers" in away.err) == (6, True)

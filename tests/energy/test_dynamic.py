@@ -20,13 +20,13 @@ from forecourt.simulator.fleet import DIALECTS
 from forecourt.simulator.station import Station
 from forecourt.stations.call_faults import StationOffline, StationTimeout
 from tests.energy.test_loop import (  # noqa: F401
+    CALM,
     CAR,
     CUT_A,
     DEFAULT_A,
     LIMIT_A,
     MAKE,
     NEARLY,
-    STEP,
     Plant,
     StepClock,
     all_connected,
@@ -147,8 +147,8 @@ def renewing(plant: Plant, *, known: bool) -> None:
 async def without_planner(plant: Plant, during: timedelta) -> list[float]:
     """Let time pass while nobody plans."""
     worst = []
-    for _ in range(during // STEP):
-        plant.clock.at += STEP
+    for _ in range(during // CALM):
+        plant.clock.at += CALM
         await plant.stations_live()
         worst.append(plant.drawn_a())
     return worst
@@ -174,7 +174,7 @@ async def test_limits_hold_by_changes_of_dynamic_profiles_which_run_out_when_non
         assert plant.limits_a() == pytest.approx([20, 20, 20], abs=1)
         kinds = [{each.kind for each in one.limits if each.purpose == "TxProfile"} for one in stations]
         assert kinds == [{"Dynamic"}, {"Dynamic"}, {"Absolute"}]
-        steady = await plant.go(timedelta(minutes=6))
+        steady = await plant.go(timedelta(minutes=6), CALM)
         await limit_site(plant, CUT_A)
         cut = await plant.go(timedelta(minutes=1))
         assert max(begun[-5:] + steady) <= LIMIT_A * NEARLY
@@ -191,7 +191,7 @@ async def test_limits_hold_by_changes_of_dynamic_profiles_which_run_out_when_non
         for profile in list(second.limits):
             if profile.purpose == "TxProfile":
                 second.limits.clear(profile.id, None, None, None)
-        lost = await plant.go(timedelta(minutes=4))
+        lost = await plant.go(timedelta(minutes=4), CALM)
         assert [each.kind for each in second.limits if each.purpose == "TxProfile"] == ["Dynamic"]
         assert max(lost) <= CUT_A * NEARLY
         refused = rig.rows("SELECT DISTINCT status FROM charging_orders WHERE unsent ORDER BY 1")
@@ -209,17 +209,17 @@ async def test_limits_hold_by_changes_of_dynamic_profiles_which_run_out_when_non
         [(until,)] = rig.rows("SELECT max(valid_to) FROM charging_orders WHERE status = 'Asked'")
         assert until + CLOCK_MARGIN <= plant.clock.now()
         # A planner that is there again changes what is over, and it holds again.
-        again = await plant.go(timedelta(minutes=2))
+        again = await plant.go(timedelta(minutes=2), CALM)
         assert max(again) <= CUT_A * NEARLY
         assert plant.limits_a() == pytest.approx([15, 15, 15], abs=1)
         # Somebody doubts that changes renew them: what is told next is no dynamic profile, and nobody is answered.
         renewing(plant, known=False)
-        again = await plant.go(timedelta(minutes=3))
+        again = await plant.go(timedelta(minutes=3), CALM)
         assert max(again) <= CUT_A * NEARLY
         kinds = [{each.kind for each in one.limits if each.purpose == "TxProfile"} for one in stations]
         assert kinds == [{"Absolute"}] * 3
         assert rig.rows("SELECT count(*) FROM dynamic_profiles WHERE held_at IS NOT NULL") == [(0,)]
         first.link.stop(Cut.ABORT)
-        away = await plant.go(VALID_FOR + PAUSE)
+        away = await plant.go(VALID_FOR + PAUSE, CALM)
         assert max(away) <= CUT_A * NEARLY
         assert plant.limits_a()[0] == pytest.approx(DEFAULT_A, abs=0.1)

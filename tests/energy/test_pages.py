@@ -1,35 +1,28 @@
 """The pages of smart charging: a site is wired up, priced and limited there, and what is wrong stands where it is."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from httpx import AsyncClient, Response
 
 from forecourt.access import Role
+from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
-from tests.care.console import console, signed_in
-from tests.conftest import Database
+from tests.care.console import signed_in
 from tests.energy.test_api import GRID, furnish, hung
 from tests.http import House, Tenant
-from tests.support import FakeClock
 
 pytestmark = pytest.mark.skipif(
     not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
 )
 
 
-@pytest_asyncio.fixture
-async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
-    async with console(database, nats_url, clock, tmp_path) as (db, _bus, app):
-        made = House(database, db, app, clock)
-        yield made
-        await made.close()
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
 
 
 def page_of(api_path: str) -> str:

@@ -19,6 +19,7 @@ from forecourt.simulator.faults import PERFECT
 from forecourt.simulator.fleet import DIALECTS
 from forecourt.simulator.station import Station
 from tests.energy.test_loop import (  # noqa: F401
+    CALM,
     CAR,
     LIMIT_A,
     MAKE,
@@ -145,12 +146,12 @@ async def test_a_station_goes_by_its_own_profile_for_priority_only_where_the_tre
         await plant.go(timedelta(minutes=2))
         drivers = Drivers(plant)
         await drivers.want(0, Priority.HIGH)
-        small = await plant.go(timedelta(minutes=2))
+        small = await plant.go(timedelta(minutes=2), CALM)
         assert await drivers.asked(0) is None
         assert max(small) <= (MOST_A - 2) * NEARLY
 
         await limit_site(plant, LIMIT_A)
-        fast = await plant.go(timedelta(minutes=3))
+        fast = await plant.go(timedelta(minutes=3), CALM)
         assert await drivers.asked(0) == (True, "Accepted", True)
         assert able.limits.prioritised == {1}
         assert plant.limits_a() == pytest.approx([MOST_A, LIMIT_A - MOST_A], abs=1)
@@ -159,7 +160,7 @@ async def test_a_station_goes_by_its_own_profile_for_priority_only_where_the_tre
         # Enough: it is asked to end it, and the other one has no such profile.
         await drivers.want(0, None)
         await drivers.want(1, Priority.HIGH)
-        other = await plant.go(timedelta(minutes=3))
+        other = await plant.go(timedelta(minutes=3), CALM)
         assert await drivers.asked(0) == (False, "Accepted", False)
         assert await drivers.asked(1) == (True, "NoProfile", False)
         assert able.limits.prioritised == set()
@@ -172,12 +173,12 @@ async def test_a_station_goes_by_its_own_profile_for_priority_only_where_the_tre
 
         # A driver presses the button at the station: it is told by then, and the others make room.
         await drivers.want(1, None)
-        await plant.go(timedelta(minutes=2))
+        await plant.go(timedelta(minutes=2), CALM)
         outside.press(able, bay(able), fast=True)
         pressed = await plant.go(timedelta(minutes=2))
         assert plant.limits_a() == pytest.approx([MOST_A, LIMIT_A - MOST_A], abs=1)
         assert max(pressed[-12:]) <= LIMIT_A * NEARLY
         outside.press(able, bay(able), fast=False)
-        await plant.go(timedelta(minutes=2))
+        await plant.go(timedelta(minutes=2), CALM)
         assert plant.limits_a() == pytest.approx([LIMIT_A / 2] * 2, abs=1)
         assert rig.rows("SELECT count(*) FROM commands WHERE action = 'UsePriorityCharging'") == calls

@@ -1,4 +1,4 @@
-"""A what-if keeps the limits, adds up, and shows what planning is worth on a real week."""
+"""A what-if keeps the limits, adds up, and shows what planning is worth on a real day."""
 
 import json
 import os
@@ -184,8 +184,8 @@ def test_a_scenario_that_is_nowhere_is_refused_with_the_names_of_those_that_are_
 
 
 @pytest.mark.skipif(not CALTECH.exists(), reason="the sessions of the Caltech garage are not on this machine")
-def test_on_a_real_week_the_planner_beats_planning_without_foresight_and_no_limit_is_exceeded(tmp_path: Path) -> None:
-    span = ("--from", "2019-03-05", "--to", "2019-03-07", "--json", str(tmp_path / "out.json"))
+def test_on_a_real_day_the_planner_beats_planning_without_foresight_and_no_limit_is_exceeded(tmp_path: Path) -> None:
+    span = ("--from", "2019-03-05", "--to", "2019-03-06", "--json", str(tmp_path / "out.json"))
     result = CliRunner().invoke(app, ["energy", "simulate", "caltech", "--sessions", str(CALTECH), *span])
     assert result.exit_code == 0, result.output
     told = outcomes(tmp_path)

@@ -61,7 +61,7 @@ def fold(station: Station, transaction_id: str, history: list[Said]) -> Session:
     return session
 
 
-many = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @many

@@ -9,7 +9,9 @@ a random table until it has.
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -43,6 +45,7 @@ TABLES = ("sessions", "outbox", "meter_values")
 WANDER_S = 0.3
 #: Messages of the log that are looked through for a call, newest first.
 LOOK_BACK = 5_000
+_migrated: list[Path] = []
 
 
 class Victim(StrEnum):
@@ -335,10 +338,22 @@ async def read_what_was_sent() -> None:
         await asyncio.sleep(0)
 
 
+async def make_data_folder(folder: Path) -> None:
+    """PostgreSQL's, migrated: made once by each process of a run, beside the folders of its tests, and copied from then
+    on."""
+    if not _migrated:
+        first = Path(tempfile.mkdtemp(prefix="plant", dir=folder.parent))
+        async with EmbeddedPostgres(first, configuration=CONFIGURATION) as postgres:
+            await asyncio.to_thread(migrate, postgres.admin_url, LOGIN)
+        _migrated.append(first / "postgres")
+    await asyncio.to_thread(shutil.copytree, _migrated[0], folder / "postgres")
+
+
 @asynccontextmanager
 async def plant(folder: Path, *, seed: int) -> AsyncIterator[Plant]:
     """A plant at work. Leaving it ends every process."""
     port = free_port()
+    await make_data_folder(folder)
     async with (
         EmbeddedPostgres(folder, configuration=CONFIGURATION) as postgres,
         EmbeddedNats(folder) as nats,
@@ -346,7 +361,6 @@ async def plant(folder: Path, *, seed: int) -> AsyncIterator[Plant]:
             folder, database_url=postgres.app_url, admin_url=postgres.admin_url, nats_url=nats.url
         ) as deployment,
     ):
-        await asyncio.to_thread(migrate, postgres.admin_url, LOGIN)
         load = Load(f"ws://127.0.0.1:{port}/ocpp", folder, stations=STATIONS, seed=seed)
         deployment.register(station.identity for station in load.stations)
         deployment.accept_tokens(TOKENS)

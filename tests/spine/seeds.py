@@ -5,6 +5,7 @@ import base64
 import json
 import re
 from email import message_from_bytes, policy
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -49,7 +50,8 @@ class Seeds:
         return sorted(name for name, secret in self.all.items() if any(form in lowered for form in dresses(secret)))
 
 
-def dresses(secret: str) -> set[str]:
+@cache
+def dresses(secret: str) -> frozenset[str]:
     """How a secret may stand in a text that was lowered: as it is, for an address, in JSON, as bytes of a table, and
     inside the base64 of something longer."""
     raw = secret.encode()
@@ -58,7 +60,7 @@ def dresses(secret: str) -> set[str]:
         coded = base64.b64encode(b"\0" * offset + raw).decode()
         # The ends depend on what stands beside it.
         forms.add(coded[4 if offset else 0 : len(coded) - 4])
-    return {form.lower() for form in forms}
+    return frozenset(form.lower() for form in forms)
 
 
 class World(House):

@@ -8,7 +8,7 @@ every table as a superuser, in every answer of the API and every page, in what w
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -22,6 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from forecourt.platform.clock import SystemClock
 from tests.access.provider import provider
+from tests.cli.conftest import Forker, forker
 from tests.receiver import Receiver, receiver
 from tests.spine import ways
 from tests.spine.processes import Deployment, until
@@ -29,8 +30,10 @@ from tests.spine.seeds import NEWCOMER, OWNER, World
 from tests.spine.test_api import KEY, _ready
 from tests.support import WAIT_S, free_port
 
-__all__ = ["receiver"]
+__all__ = ["forker", "receiver"]
 
+#: How paths call a station.
+STATION = ("station", "identity")
 ACCESS_TABLE = Path(__file__).parents[2] / "docs" / "reference" / "access.md"
 
 
@@ -74,7 +77,9 @@ async def world(deployment: Deployment, tmp_path: Path) -> AsyncIterator[World]:
     await made.owner.aclose()
 
 
-async def test_no_secret_is_found_anywhere_but_where_it_belongs(world: World, receiver: Receiver) -> None:
+async def test_no_secret_is_found_anywhere_but_where_it_belongs(
+    world: World, receiver: Receiver, forker: Forker
+) -> None:
     receiver.status, receiver.body = 500, b"no"
     async with provider(SystemClock()) as other:  # type: ignore[arg-type]
         await ways.by_the_api(world, receiver)
@@ -84,7 +89,7 @@ async def test_no_secret_is_found_anywhere_but_where_it_belongs(world: World, re
         await ways.by_the_provider(world, other)
         await ways.by_requests_that_are_wrong(world)
         await ways.by_a_web_process_in_trouble(world)
-        await asyncio.to_thread(ways.by_the_command_line, world)
+        await ways.by_the_command_line(world, forker)
         await ways.by_a_post_office_in_trouble(world)
     await until(lambda: len(receiver.got) >= 2, "the receiver was told")
     await listen_everywhere(world)
@@ -102,10 +107,9 @@ async def listen_everywhere(world: World) -> None:
     for path in re.findall(r"^\| `GET (/[^`]+)` ", ACCESS_TABLE.read_text(encoding="utf-8"), re.MULTILINE):
         if path == "/api/v1/stream" or path.startswith("/static"):
             continue
-        for identity in ("CP16", "CP20"):
-            known = names | {"station": identity, "identity": identity}
-            address = re.sub(r"\{(\w+)(:\w+)?\}", lambda name, known=known: known.get(name[1], "1"), path)  # type: ignore[misc]
-            client = world.http if path.startswith("/api/") else world.owner
+        client = world.http if path.startswith("/api/") else world.owner
+        # What is not about a station is asked for once.
+        for address in sorted({address_of(path, {**names, **dict.fromkeys(STATION, one)}) for one in ("CP16", "CP20")}):
             answer = await client.request("GET", f"{world.base}{address}")
             world.seeds.hear(f"GET {address} ({answer.status_code})", answer.text)
             assert answer.status_code < 500, f"{address}: {answer.text}"
@@ -116,6 +120,11 @@ async def listen_everywhere(world: World) -> None:
         for line in program.said("metrics served"):
             answer = await world.owner.get(f"http://127.0.0.1:{line['port']}/metrics")
             world.seeds.hear(f"metrics of {program.name}", answer.text)
+
+
+def address_of(path: str, names: Mapping[str, str]) -> str:
+    """A path with what its parts are called by."""
+    return re.sub(r"\{(\w+)(:\w+)?\}", lambda name: names.get(name[1], "1"), path)
 
 
 def filled(world: World) -> dict[str, str]:

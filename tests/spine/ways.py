@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -15,12 +13,12 @@ import pytest
 import websockets
 
 from tests.access.provider import CLIENT_ID, CLIENT_SECRET, Provider
+from tests.cli.conftest import Forker
 from tests.receiver import Receiver
 from tests.spine.processes import until
 from tests.spine.seeds import CARD, NEWCOMER, OWNER, Seeds, World
 from tests.spine.test_api import KEY
 from tests.stations.gateway.conftest import StationClient
-from tests.support import WAIT_S
 
 
 async def by_the_api(world: World, receiver: Receiver) -> None:
@@ -326,7 +324,7 @@ async def by_a_web_process_in_trouble(world: World) -> None:
             admin.execute(f"ALTER TABLE {table}_gone RENAME TO {table}".encode())
 
 
-def by_the_command_line(world: World) -> None:
+async def by_the_command_line(world: World, forker: Forker) -> None:
     seeds = world.seeds
     wrong_key = {"FORECOURT_API_KEY": seeds.new("key of a shell")}
     right_key = {"FORECOURT_API_KEY": KEY}
@@ -342,17 +340,17 @@ def by_the_command_line(world: World) -> None:
         (["web"], {"FORECOURT_WEB_PORT": seeds.new("setting at fault")}),
         (["web"], {"FORECOURT_MAIL_URL": f"smtp://u:{seeds.new('mail address at fault')}@mail:port"}),
     ):  # fmt: skip
-        seeds.hear(f"what `forecourt {' '.join(arguments[:2])}` says", run(arguments, env, world.folder / "elsewhere"))
+        said = await run(arguments, env, world.folder / "elsewhere", forker)
+        seeds.hear(f"what `forecourt {' '.join(arguments[:2])}` says", said)
 
 
-def run(arguments: list[str], env: dict[str, str], folder: Path) -> str:
+async def run(arguments: list[str], env: dict[str, str], folder: Path, forker: Forker) -> str:
     """What a command says that ends at once because of what is wrong."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
     own = {"FORECOURT_DATA_DIR": str(folder), "FORECOURT_LOG_LEVEL": "debug", **env}
-    command = [sys.executable, "-m", "forecourt.cli", *arguments]
-    ended = subprocess.run(command, env=kept | own, capture_output=True, text=True, timeout=WAIT_S, check=False)
-    assert ended.returncode != 0, arguments
-    return ended.stdout + ended.stderr
+    code, out, err = await forker.run(tuple(arguments), kept | own)
+    assert code != 0, arguments
+    return out + err
 
 
 async def by_a_post_office_in_trouble(world: World) -> None:

@@ -1,20 +1,17 @@
 """What plugs a station has: said over the API and by the form, told by the station's variables, used by prices."""
 
 import re
-from collections.abc import AsyncIterator
 from html import unescape
-from pathlib import Path
+from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from forecourt.access import Role
+from forecourt.platform.database import Pool
 from forecourt.stations.plugs import Plug, told
 from forecourt.ui.assets import STATIC_DIR
-from tests.care.console import console, signed_in
-from tests.conftest import Database
+from tests.care.console import signed_in
 from tests.http import House, Tenant, problem
-from tests.support import FakeClock
 
 FAST = {
     "evse": 1, "connector": 1, "connector_type": "IEC_62196_T2_COMBO", "evse_kind": "DC", "max_power_w": 150_000,
@@ -22,14 +19,14 @@ FAST = {
 SLOW = {"evse": 2, "connector": 1, "connector_type": "IEC_62196_T2", "evse_kind": "AC", "max_power_w": None}
 
 
-@pytest_asyncio.fixture
-async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
-    if not (STATIC_DIR / "manifest.json").exists():
-        pytest.skip("the web assets are not built: `make setup` builds them")
-    async with console(database, nats_url, clock, tmp_path) as (db, _bus, app):
-        made = House(database, db, app, clock)
-        yield made
-        await made.close()
+pytestmark = pytest.mark.skipif(
+    not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
+)
+
+
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
 
 
 async def test_plugs_are_said_whole_and_a_tariff_for_dc_counts_at_dc_alone(house: House, tenant: Tenant) -> None:
