@@ -22,13 +22,14 @@ from forecourt.energy.dispatch.standing import (
     may_draw,
     next_change,
 )
-from forecourt.energy.dispatch.times import CLOCK_MARGIN, LOW_LEAST, LOW_VALID_FOR, PAUSE, VALID_FOR
+from forecourt.energy.dispatch.times import ARRIVES_WITHIN, CLOCK_MARGIN, LOW_LEAST, LOW_VALID_FOR, PAUSE, VALID_FOR
 from forecourt.energy.model import Electrics, Evse, Node, Phases
 from forecourt.energy.rows import rows_of
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 S = timedelta(seconds=1)
 LEAST_MA = 6_000
+CALL_FOR = 30 * S
 FALLBACK_MA = 6_000  # of each: 5 of 6 draw on one line at the most
 MAX_MA = 32_000
 
@@ -123,6 +124,30 @@ def test_more_is_told_only_once_less_is_obeyed() -> None:
     assert (told.evse, told.limit_ma) == (1, 14_000)
 
 
+def test_less_replaces_more_only_if_that_had_surely_come_before_and_is_told_again_to_be_sure() -> None:
+    rows = rows_of(Electrics(nodes=(Node(id="grid", limit_a=20),), evses=(e(0), e(1))))
+    more, less = order(20_000), order(8_000, NOW + 5 * S, answered=NOW + 6 * S, accepted=True)
+    late = running(replace(more, answered_at=NOW + 8 * S, accepted=True), less)
+    other = running(order(8_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True))
+    soon = NOW + 20 * S
+    assert may_draw(late, soon) == (20_000, Ground.UNDER_WAY)
+    [told] = due([late, other], [8_000, 8_000], [LEAST_MA] * 2, rows, soon)
+    assert (told.evse, told.limit_ma, told.urgent) == (0, 8_000, True)
+    sure = replace(late, orders=(*late.orders, order(8_000, soon, answered=soon, accepted=True)))
+    assert may_draw(sure, soon + 10 * S) == (8_000, Ground.ORDER)
+    for before in (replace(more, answered_at=NOW + 4 * S, accepted=True), order(20_000, NOW - ARRIVES_WITHIN + 5 * S)):
+        assert may_draw(running(before, less), soon) == (8_000, Ground.ORDER)
+
+
+def test_nobody_is_told_more_while_the_tree_may_be_overloaded_though_they_may_still_draw_as_much() -> None:
+    rows = rows_of(Electrics(nodes=(Node(id="grid", limit_a=20),), evses=(e(0), e(1))))
+    cut = running(order(16_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True),
+                  order(0, NOW - 5 * S, answered=NOW - 4 * S, accepted=True))  # fmt: skip
+    other = running(order(15_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True))
+    [told] = due([cut, other], [12_000, 6_000], [LEAST_MA] * 2, rows, NOW)
+    assert (told.evse, told.limit_ma, told.urgent) == (1, 6_000, True)
+
+
 def test_a_cut_is_told_at_once_and_a_rise_when_the_rest_is_over() -> None:
     rows = rows_of(Electrics(nodes=(Node(id="grid", limit_a=20),), evses=(e(0), e(1))))
     both = [running(order(16_000, NOW - 20 * S, answered=NOW - 19 * S, accepted=True)) for _ in range(2)]
@@ -166,9 +191,20 @@ class Habits(Struct, frozen=True, kw_only=True):
     excess_s: int = 0
 
 
+class Call(Struct, frozen=True, kw_only=True):
+    """A limit on its way to a station, for the session that began there at `since`: in line from `at` on, no longer
+    than CALL_FOR after it was recorded."""
+
+    told: Told
+    sent: Order
+    since: datetime | None
+    at: datetime
+    fate: float
+
+
 class Station:
-    """One EVSE as it really is: it obeys what it accepted some seconds later, by its own clock, and forgets it when it
-    has run out. One that ignores draws what it likes."""
+    """One EVSE as it really is: it obeys what it accepted some seconds later, in the order in which that came, by its
+    own clock, and forgets it when it has run out. One that ignores draws what it likes."""
 
     def __init__(self, chance: random.Random, habits: Habits) -> None:
         self.chance = chance
@@ -178,6 +214,9 @@ class Station:
         self.skew = chance.uniform(-1, 1) * CLOCK_MARGIN
         self.since: datetime | None = None
         self.orders: list[tuple[datetime, Told]] = []
+        #: What waits to be told it, one at a time; urgent ones overtake others.
+        self.line: list[Call] = []
+        self.free_at = NOW
         self.reachable = True
         #: What it begins while it is away is told so long after it has come back.
         self.told_at: datetime | None = None
@@ -219,6 +258,8 @@ class World:
             self._live(number, station, now)
         if self.chance.random() < 0.01:
             self._kill()
+        for number, station in enumerate(self.stations):
+            self._carry(number, station, now)
         for answer in [each for each in self.answers if each[0] <= now]:
             self.answers.remove(answer)
             self._change(answer[1], answer[2], answered_at=answer[0], accepted=answer[3])
@@ -226,23 +267,27 @@ class World:
         for told in due(self.known, self._targets(now), [LEAST_MA] * 6, self.rows, now):
             self.told += 1
             self._tell(told, self.stations[told.evse], now, killed=killed)
+        for number, station in enumerate(self.stations):
+            self._carry(number, station, now)
         if killed:
             self._kill()
 
     def is_over(self, now: datetime) -> bool:
         """Whether more flows than the tree bears, and that could be helped: not by those alone that nothing binds, or
-        that refuse to make room for them, nor while nobody can measure one that ignores what it is told."""
+        that refuse to make room for them or can't be told to, nor while nobody can measure one that ignores what it is
+        told."""
         if any(each.ignores and each.since is not None and not each.reachable for each in self.stations):
             return False
         drawn = np.array([each.draws(now) for each in self.stations]) / 1000
-        lacking = any(each.default_ma is None for each in self.stations)
+        lacking = any(each.default_ma is None or (each.ignores and each.since) for each in self.stations)
+        stuck = [lacking and (each.refuses or not each.reachable) for each in self.stations]
         unbound = np.array(
-            [each.ignores or each.default_ma is None or (lacking and each.refuses) for each in self.stations]
+            [each.ignores or each.default_ma is None or fast for each, fast in zip(self.stations, stuck, strict=True)]
         )
         return self.rows.overload(drawn) > 1 + 1e-6 >= self.rows.overload(np.where(unbound, drawn, 0.0))
 
     def _kill(self) -> None:
-        """Nobody waits any more for what was sent, or sends what was recorded."""
+        """Nobody waits any more for what was sent; what is in line gets there all the same."""
         self.answers.clear()
         for number, known in enumerate(self.known):
             self.known[number] = replace(known, orders=tuple(replace(each, awaited=False) for each in known.orders))
@@ -266,6 +311,7 @@ class World:
             self.known[number] = replace(self.known[number], silent_since=None, back_at=now)
         else:
             self.answers = [each for each in self.answers if each[1] != number]
+            station.line.clear()
             self.known[number] = replace(self.known[number], silent_since=now, away_at=now, back_at=None)
 
     def _live(self, number: int, station: Station, now: datetime) -> None:
@@ -312,19 +358,37 @@ class World:
         number = told.evse
         sent = Order(limit_ma=told.limit_ma, sent_at=now, valid_to=told.valid_to)
         self.known[number] = replace(self.known[number], orders=(*self.known[number].orders, sent)[-60:])
-        if killed or not station.reachable:
-            return
-        fate, answered = self.chance.random(), now + self.chance.choice((1, 4, 12)) * S
-        if fate < 0.02:
-            self._change(number, sent, answered_at=now, accepted=False, unsent=True)
-        elif fate < 0.05:
-            self._change(number, sent, awaited=False)
-        elif station.refuses or fate < 0.08 or self.known[number].running_since != station.since:
-            self.answers.append((answered, number, sent, False))
+        # What the former planner had recorded may be sent by it after all, or never.
+        if station.reachable and not (killed and self.chance.random() < 0.5):
+            at = now + self.chance.choice((5, 15, 25)) * S if killed else now
+            since = self.known[number].running_since
+            station.line.append(Call(told=told, sent=sent, since=since, at=at, fate=self.chance.random()))
+
+    def _carry(self, number: int, station: Station, now: datetime) -> None:
+        """What is in line is told, as far as its station is not being asked something else."""
+        if self.chance.random() < 0.02:
+            station.free_at = max(station.free_at, now + self.chance.choice((5, 15, 30)) * S)
+        while station.free_at <= now and (waiting := [each for each in station.line if each.at <= now]):
+            call = next((each for each in waiting if each.told.urgent), waiting[0])
+            station.line.remove(call)
+            if now - call.sent.sent_at >= CALL_FOR:
+                self._change(number, call.sent, answered_at=now, accepted=False, unsent=True)
+            else:
+                self._reach(number, station, call, now)
+
+    def _reach(self, number: int, station: Station, call: Call, now: datetime) -> None:
+        answered = now + self.chance.choice((1, 4, 12)) * S
+        station.free_at = answered
+        if call.fate < 0.02:
+            self._change(number, call.sent, answered_at=now, accepted=False, unsent=True)
+        elif call.fate < 0.05:
+            self._change(number, call.sent, awaited=False)
+        elif station.refuses or call.fate < 0.08 or call.since != station.since:
+            self.answers.append((answered, number, call.sent, False))
         else:
-            station.orders.append((now + self.chance.choice((0, 2, 9)) * S, told))
+            station.orders.append((now + self.chance.choice((0, 2, 9)) * S, call.told))
             if not station.mute:
-                self.answers.append((answered, number, sent, True))
+                self.answers.append((answered, number, call.sent, True))
 
     def _change(self, number: int, sent: Order, **known: object) -> None:
         orders = self.known[number].orders

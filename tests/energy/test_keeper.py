@@ -38,7 +38,8 @@ class Stations:
         self.is_asked.set()
         return entered, []
 
-    async def carry(self, *_: Any, **__: Any) -> AsyncGenerator[None, None]:
+    async def carry(self, tenant_id: int, entered: list[Any], *, urgent: bool, **_: Any) -> AsyncGenerator[None, None]:
+        assert urgent, "one that isn't may be overtaken by one that is"
         nothing: tuple[None, ...] = ()
         for each in nothing:
             yield each
@@ -213,7 +214,9 @@ async def test_a_cut_goes_out_in_parts_each_recorded_before_it_is_sent_and_only_
             super().__init__()
             self.recorded: list[bool] = []
 
-        async def carry(self, tenant_id: int, entered: list[Any], **_: Any) -> AsyncGenerator[None, None]:
+        async def carry(
+            self, tenant_id: int, entered: list[Any], *, urgent: bool, **_: Any
+        ) -> AsyncGenerator[None, None]:
             commands = [UUID(each.command_id) for each in entered]
             rows = yard.rows("SELECT urgent FROM charging_orders WHERE command_id = ANY(%s)", commands)
             self.recorded.append([row["urgent"] for row in rows] == [True])

@@ -19,6 +19,7 @@ from forecourt.energy.dispatch.standing import (
     Standing,
     controllable,
     draws_of,
+    is_contested,
     is_forgotten,
     is_low,
     is_within,
@@ -153,7 +154,8 @@ def _less(evse: int, standing: Standing, target_ma: int, draws: Draws, *, over: 
     step_ma = URGENT_STEP_MA if over and not is_within(now, last.sent_at, AGAIN) else STEP_MA
     falls = last.limit_ma - target_ma >= step_ma or (target_ma == 0) != (last.limit_ma == 0)
     rested = _is_rested(last, now)
-    if (falls or _is_lost(last, now)) and (over or rested):
+    unsure = _is_lost(last, now) or is_contested(standing, now)
+    if (falls or unsure) and (over or rested):
         return _told(evse, target_ma, standing, now, urgent=over)
     return _told(evse, target_ma, standing, now) if rested and _wants_renewal(last, standing, now) else None
 
@@ -183,14 +185,13 @@ def _wants_renewal(last: Order, standing: Standing, now: datetime) -> bool:
 def _more(
     evse: int, standing: Standing, target_ma: int, least_ma: int, flows: Flows, may_a: Floats, now: datetime
 ) -> Told | None:
-    """An increase as far as there is room while all others draw what they may; a part of it is better than none."""
+    """An increase as far as there is room while all others draw what they may, though it may draw as much itself until
+    it has surely obeyed; a part of it is better than none."""
     last = newest(standing, now)
     if last is not None and last.limit_ma > 0 and not _is_rested(last, now):
         return None
     held_ma = 0 if last is None else last.limit_ma
-    limit_ma = target_ma
-    if target_ma > may_a[evse] * 1000:
-        limit_ma = int(min(target_ma, flows.room(evse) * 1000))
+    limit_ma = int(min(target_ma, flows.room(evse) * 1000))
     if limit_ma < least_ma:
         limit_ma = 0
     if limit_ma - held_ma < STEP_MA:

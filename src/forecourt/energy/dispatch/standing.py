@@ -1,7 +1,8 @@
 """What each EVSE may draw at the most, by what its station was told and can be known to hold.
 
 It is this that the tree must bear, not what cars happen to draw: a car may take all that its station offers at any
-moment. An order counts from when it is sent if it allows more, and from when it is surely obeyed if it allows less.
+moment. An order counts from when it is sent if it allows more, and from when it is surely obeyed if it allows less:
+what was under way when it was sent may come to its station after it, and then is what that goes by.
 
 A station that is silent goes on with the profile of its transaction until that ends, and then with its default one
 (OCPP 1.6 §3.13, 2.0.1 K01). The default begins with a pause that is longer than any transaction's profile holds: a car
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.times import CLOCK_MARGIN, LOW_LEAST, PAUSE, VALID_FOR
+from forecourt.energy.dispatch.times import ARRIVES_WITHIN, CLOCK_MARGIN, LOW_LEAST, PAUSE, VALID_FOR
 from forecourt.energy.rows import Floats
 
 #: A measured current is believed for so long.
@@ -128,11 +129,10 @@ def may_draw(standing: Standing, now: datetime) -> tuple[int, Ground]:
     told_ma = max((order.limit_ma for order in orders), default=0)
     if standing.silent_since is not None:
         return min(max(told_ma, default_ma), standing.max_ma), Ground.SILENT
-    lasting = any(_lasts(order, standing, now) for order in orders)
     refuses = _refuses(standing)
     if refuses and not orders and standing.fallback_ma is None:
         return _drawn(standing, now), Ground.REFUSES
-    most_ma = told_ma if lasting and not refuses else max(told_ma, default_ma)
+    most_ma = told_ma if _is_lasting(orders, standing, now) and not refuses else max(told_ma, default_ma)
     return min(most_ma, standing.max_ma), _why(standing, orders, refuses=refuses, now=now)
 
 
@@ -266,21 +266,48 @@ def _is_doubtful(standing: Standing, now: datetime) -> bool:
 
 
 def orders_held(standing: Standing, now: datetime) -> list[Order]:
-    """The orders that a station may go by, newest first; what was before a settled one is replaced."""
-    held = []
+    """The orders that a station may go by, newest first: a settled one replaces those before it that had surely come
+    when it was sent."""
+    held, settled = list[Order](), None
     for order in reversed(standing.orders):
-        if order.accepted is False:
+        if order.accepted is False or (settled is not None and _has_come(order, settled.sent_at)):
             continue
         if order.valid_to + CLOCK_MARGIN > now:
             held.append(order)
-        if _is_settled(order, standing, now):
-            break
+        if settled is None and _is_settled(order, standing, now):
+            settled = order
     return held
 
 
-def _lasts(order: Order, standing: Standing, now: datetime) -> bool:
-    """Whether the station surely goes by an order, or a newer one, until no higher limit of another holds any more."""
-    return _is_settled(order, standing, now) and order.valid_to - now >= LOW_LEAST
+def is_contested(standing: Standing, now: datetime) -> bool:
+    """Whether a station may have been told more after its newest limit than by that, though all has come by now: told
+    again, it is certain which it goes by."""
+    held = orders_held(standing, now)
+    if not held or held[0].answered_at is None:
+        return False
+    last, *before = held
+    return any(
+        order.limit_ma > last.limit_ma and _has_come(order, now) and not _has_come(order, last.sent_at)
+        for order in before
+    )
+
+
+def _has_come(order: Order, by: datetime) -> bool:
+    """Whether an order was with its station at a time, or could not come to it any more."""
+    return (order.answered_at is not None and order.answered_at <= by) or not is_within(
+        by, order.sent_at, ARRIVES_WITHIN
+    )
+
+
+def _is_lasting(held: Sequence[Order], standing: Standing, now: datetime) -> bool:
+    """Whether the station surely goes by an order, or a newer one, until no higher limit of another holds any more.
+    `held`: what it may go by, newest first."""
+    settled = next((number for number, order in enumerate(held) if _is_settled(order, standing, now)), None)
+    if settled is None:
+        return False
+    first, *before = held[settled:]
+    bound = (first, *(order for order in before if is_low(order.limit_ma, standing)))
+    return all(order.valid_to - now >= LOW_LEAST for order in bound)
 
 
 def _is_settled(order: Order, standing: Standing, now: datetime) -> bool:
