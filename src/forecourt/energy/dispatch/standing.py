@@ -11,6 +11,7 @@ is a promise only while it outlives all higher ones. So all stations may fall si
 site's own limits hold; one that is lower for a while, and that the defaults don't bear, doesn't then.
 
 What can't be brought to what is meant for it (`controllable`) counts as it is: measured where no profile binds it.
+What is measured a little above what binds it, which is no disobedience, counts as measured.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,12 @@ from forecourt.energy.rows import Floats
 
 #: A measured current is believed for so long.
 MEASURED_FOR: Final = timedelta(minutes=3)
+#: By how much a measured current may exceed a limit, the larger of both: meters and cars are not exact.
+TOLERANCE_MA: Final = 1_000
+TOLERANCE: Final = 0.1
+#: By how much a meter may be wrong, the larger of both: what is measured above a limit by no more isn't counted.
+EXACT_MA: Final = 100
+EXACT: Final = 0.01
 #: What a station takes to obey, before anything is known of it.
 OBEY_S: Final = 10.0
 #: One that has answered nothing for so long is not counted on to obey: longer than any call is waited for.
@@ -61,10 +68,12 @@ class Ground(StrEnum):
 
 
 class Draws(Struct, frozen=True, kw_only=True):
-    """Of each EVSE at a time: what it may draw, in A, and whether it can be thought to come to what it is told."""
+    """Of each EVSE at a time: what it may draw, in A, what of that is above what it was told, as it is measured, and
+    whether it can be thought to come to what it is told."""
 
     at: datetime
     may_a: Floats
+    beyond_a: Floats
     controllable: npt.NDArray[np.bool_]
 
 
@@ -119,6 +128,17 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
 
 def may_draw(standing: Standing, now: datetime) -> tuple[int, Ground]:
     """The most that an EVSE may draw now, in mA on each of its conductors, and why."""
+    bound_ma, ground = _bound(standing, now)
+    return bound_ma + _beyond(standing, bound_ma, now), ground
+
+
+def is_obeyed(drawn_ma: int, limit_ma: int) -> bool:
+    """Whether what is drawn keeps a limit, as exactly as cars and meters do."""
+    return drawn_ma <= limit_ma + max(TOLERANCE_MA, int(limit_ma * TOLERANCE))
+
+
+def _bound(standing: Standing, now: datetime) -> tuple[int, Ground]:
+    """What an EVSE is bound to by what it may go by, in mA, or what it is measured to draw where nothing binds it."""
     if standing.running_since is None:
         return _idle(standing, now)
     if standing.prioritised:
@@ -150,9 +170,12 @@ def controllable(standing: Standing, now: datetime) -> bool:
 
 def draws_of(standings: Sequence[Standing], at: datetime) -> Draws:
     """What is asked of all of them several times in one look."""
+    bound_ma = [_bound(standing, at)[0] for standing in standings]
+    beyond_ma = [_beyond(standing, each, at) for standing, each in zip(standings, bound_ma, strict=True)]
     return Draws(
         at=at,
-        may_a=np.array([may_draw(standing, at)[0] for standing in standings], dtype=np.float64) / 1000,
+        may_a=(np.array(bound_ma, dtype=np.float64) + beyond_ma) / 1000,
+        beyond_a=np.array(beyond_ma, dtype=np.float64) / 1000,
         controllable=np.array([controllable(standing, at) for standing in standings], dtype=np.bool_),
     )
 
@@ -319,6 +342,23 @@ def _settles_at(order: Order, standing: Standing) -> datetime | None:
     if not order.accepted or order.answered_at is None or is_forgotten(order, standing):
         return None
     return order.answered_at + timedelta(seconds=standing.obey_s)
+
+
+def _beyond(standing: Standing, bound_ma: int, now: datetime) -> int:
+    """By how much more an EVSE was measured to draw than it is bound to, in mA, as far as one that obeys may. What was
+    measured while it might draw more by what it had been told tells nothing."""
+    drawn_ma, at = standing.drawn_ma, standing.drawn_at
+    if drawn_ma is None or at is None or drawn_ma <= bound_ma + max(EXACT_MA, bound_ma * EXACT):
+        return 0
+    unjudged = standing.running_since is None or standing.disobeys or abs(now - at) > MEASURED_FOR
+    if unjudged or not is_obeyed(drawn_ma, bound_ma):
+        return 0
+    since = at if standing.drawn_since is None else standing.drawn_since
+    sent_ma = [
+        order.limit_ma for order in standing.orders if since < order.sent_at <= at and order.accepted is not False
+    ]
+    before_ma = max(_bound(as_of(standing, since), since)[0], *sent_ma, 0)
+    return drawn_ma - bound_ma if before_ma <= bound_ma else 0
 
 
 def _drawn(standing: Standing, now: datetime) -> int:

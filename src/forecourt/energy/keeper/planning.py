@@ -145,7 +145,7 @@ def cut_out(known: Knowledge, room: Room, solver: SiteSolver, draws: Draws) -> t
     room = _with_others(known, fleet, room.cut())
     targets_a = still_a.copy()
     targets_a[fleet.column] = _shared(known, fleet, room, still_a, solver)
-    _keep_awake(fleet, room.now(), targets_a, ())
+    _keep_awake(fleet, room.now(), targets_a, still_a, ())
     return _milliamperes(targets_a)
 
 
@@ -268,7 +268,7 @@ def _made(
     targets_a[fleet.column] = found.first_a
     gives_ma = gives_of(targets_a)
     targets_a = np.maximum(targets_a, 0.0)
-    _keep_awake(fleet, room.now(), targets_a, gives_ma)
+    _keep_awake(fleet, room.now(), targets_a, still_a, gives_ma)
     if found.plan is not None:
         kw, grid = found.plan.current_a * fleet.kw_per_a[:, None], found.plan.grid_kw
     else:
@@ -297,17 +297,21 @@ def _milliamperes(current_a: Floats) -> tuple[int, ...]:
     return tuple((current_a * 1000 + 1e-6).astype(np.int64).tolist())
 
 
-def _keep_awake(fleet: Fleet, rows: Rows, targets_a: Floats, gives_ma: Sequence[int]) -> None:
-    """Cars that have stopped by themselves are offered the least where there is room, so that they may go on: to heat,
-    to balance their cells."""
+def _keep_awake(fleet: Fleet, rows: Rows, targets_a: Floats, still_a: Floats, gives_ma: Sequence[int]) -> None:
+    """Cars that have stopped by themselves are offered the least where there is room beside what is `still` drawn, so
+    that they may go on: to heat, to balance their cells."""
     if not any(car.is_full for car in fleet.cars):
         return
-    flows = Flows(rows, targets_a)
+    beyond_a = np.zeros_like(still_a)
+    beyond_a[fleet.column] = still_a[fleet.column]
+    flows = Flows(rows, targets_a + beyond_a)
     for number, car in enumerate(fleet.cars):
         column, least_a = int(fleet.column[number]), float(fleet.min_a[number])
         gives = bool(gives_ma) and gives_ma[column] > 0
-        if car.is_full and not gives and targets_a[column] < least_a and flows.room(column) >= least_a:
-            flows.put(column, least_a)
+        flows_a = least_a + float(beyond_a[column])
+        if car.is_full and not gives and targets_a[column] < least_a and flows.room(column) >= flows_a:
+            flows.put(column, flows_a)
+            targets_a[column] = least_a
 
 
 def _car_plan(
