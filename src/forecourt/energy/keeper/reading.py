@@ -98,7 +98,10 @@ async def read_site(
     memory = Memory() if memory is None else memory
     tenant_id, site_id = record.tenant_id, record.site_id
     assert record.tree is not None
-    cars = _at_the_grid(record.tree, await store.active_cars(conn, tenant_id, site_id, memory.cars), memory)
+    running = await store.active_cars(conn, tenant_id, site_id, memory.cars)
+    # A station that was moved may have one that still runs: it is no car of this site.
+    here = [car for car in running if car.evse_id in record.tree.numbers]
+    cars = _at_the_grid(record.tree, here, memory)
     links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id, memory.links)}
     orders = await keeping.orders_of(conn, tenant_id, site_id, now, awaited, memory.orders)
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
