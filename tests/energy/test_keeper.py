@@ -17,6 +17,7 @@ from forecourt.energy.keeper.keeper import AWAY_REST_S, Gates, SiteKeeper
 from forecourt.energy.keeper.planning import SitePlan, plan_site, site_room
 from forecourt.energy.keeper.reading import SILENT_AFTER
 from forecourt.energy.store import leases
+from forecourt.energy.store.keeping import store_obedience
 from tests.care.yard import Yard
 from tests.energy.test_store import furnish
 
@@ -190,6 +191,26 @@ async def test_a_site_is_looked_at_again_when_a_station_that_has_gone_counts_as_
     yard.link(station_id, connected=False, at=yard.clock.now() - timedelta(seconds=5))
     yard.clock.advance(11)
     assert await kept.turn() == pytest.approx((SILENT_AFTER - timedelta(seconds=16)).total_seconds())
+
+
+async def test_a_limit_that_is_known_ahead_is_kept_when_it_begins_by_the_slowest_too(yard: Yard) -> None:
+    kept, stations, site = await furnished(yard)
+    await told_once(yard, kept, stations, 16_000)
+    [row] = yard.rows("SELECT station_id FROM sessions WHERE tenant_id = %s", yard.tenant_id)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        await store_obedience(conn, yard.tenant_id, row["station_id"], 1, None, 90.0)
+    limited(yard, site, 6, begins_s=130)
+    yard.clock.advance(20)
+    # Ninety seconds it takes to obey, and ten to be told.
+    assert await kept.turn() <= 10
+    before = len(stations.asked)
+    yard.clock.advance(11)
+    await kept.turn()
+    assert len(stations.asked) == before + 1
+    [last] = yard.rows(
+        "SELECT limit_ma, urgent FROM charging_orders WHERE site_id = %s ORDER BY order_id DESC LIMIT 1", site
+    )
+    assert (last["limit_ma"] <= 6_000, last["urgent"]) == (True, True)
 
 
 async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:

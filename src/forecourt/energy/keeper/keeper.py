@@ -332,8 +332,8 @@ class SiteKeeper:
             foresight.worthwhile_w = self._worthwhile_w = found_w
 
     def _until_next(self, reading: Reading) -> float:
-        """Until a limit settles or runs out, a limit of the site begins or ends, a station counts as silent, what a
-        battery or the sun counts for changes, or the usual time is over."""
+        """Until a limit settles or runs out, a limit of the site has to be told, begins or ends, a station counts as
+        silent, what a battery or the sun counts for changes, or the usual time is over."""
         known, now = reading.known, self._clock.now()
         busy = known.cars or any(each.state for each in known.batteries)
         usual = now + (PLAN_EVERY if busy else IDLE_EVERY)
@@ -350,7 +350,8 @@ class SiteKeeper:
             at
             for allowed in known.outlook.limits
             for source in allowed.sources
-            for at in (source.valid_from, source.valid_until)
+            for begins, ends in ((source.valid_from, source.valid_until),)
+            for at in (None if begins is None else begins - reading.lead, begins, ends)
             if at is not None and at > now
         ]
         return max((min(moments) - now).total_seconds(), REST_S)
