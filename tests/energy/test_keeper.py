@@ -213,6 +213,23 @@ async def test_a_limit_that_is_known_ahead_is_kept_when_it_begins_by_the_slowest
     assert (last["limit_ma"] <= 6_000, last["urgent"]) == (True, True)
 
 
+async def test_a_plan_is_kept_where_it_says_something_else_and_each_minute(yard: Yard) -> None:
+    kept, _, site = await furnished(yard)
+
+    async def plans(after_s: float) -> int:
+        yard.clock.advance(after_s)
+        await kept.turn()
+        return len(yard.rows("SELECT 1 FROM energy_plans WHERE site_id = %s", site))
+
+    assert [await plans(1) for _ in range(3)] == [1, 1, 1]
+    [other] = yard.rows(
+        "SELECT station_id FROM hung_evses WHERE site_id = %s AND station_id NOT IN (SELECT station_id FROM sessions)",
+        site,
+    )
+    yard.session(other["station_id"], timedelta(hours=1), energy_wh=5_000)
+    assert [await plans(1), await plans(1), await plans(60)] == [2, 2, 3]
+
+
 async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:
     holder = uuid4()
     kept, stations, site = await furnished(yard, holder)

@@ -30,6 +30,8 @@ from forecourt.energy.site import Mode
 #: How long the solver may think for one plan, however often it solves for it: others wait for the processor. The fast
 #: path has answered long before.
 DEADLINE_S: Final = 10.0
+#: A plan that says what the last one said, as far as that is told, is kept no more often than this.
+KEPT_EVERY: Final = timedelta(minutes=1)
 #: What sharing evenly may cost more, as a share of all and at least so much.
 EVEN_COST: Final = 0.002
 EVEN_LEAST: Final = 0.01
@@ -66,6 +68,19 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     peak_w: int
     batteries: tuple[BatteryPlan, ...] = ()
     gives_ma: tuple[int, ...] = ()
+
+
+def is_news(plan: SitePlan, kept: SitePlan | None) -> bool:
+    """Whether a plan is to be kept beside the last one that was: others are told something else, or for other reasons,
+    or it is time to."""
+    return kept is None or not timedelta() <= plan.at - kept.at < KEPT_EVERY or _said(plan) != _said(kept)
+
+
+def _said(plan: SitePlan) -> tuple[object, ...]:
+    cars = [(car.session_id, car.limit_ma, None if car.reason is None else (car.reason.why, car.reason.row))
+            for car in plan.cars]  # fmt: skip
+    batteries = [(each.id, each.why, each.steps_w[:1]) for each in plan.batteries]
+    return plan.grade, plan.why, plan.targets_ma, plan.gives_ma, cars, batteries
 
 
 def plan_site(
