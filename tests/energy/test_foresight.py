@@ -1,17 +1,20 @@
 """What a site's past says, and what a plan makes of it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import Standing
+from forecourt.energy.explained.session import stay_of
 from forecourt.energy.keeper.foresight import LEAST_VISITS, Foresight
 from forecourt.energy.keeper.knowledge import ASSUMED_STAY, Knowledge, KnownCar, packed, unpacked
 from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.model import Node
-from forecourt.energy.needs.model import UNSAID, Needs, Wants
+from forecourt.energy.needs.model import UNSAID, Needs, Source, Wants
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.signals.model import DayRates, Season, Tariff, TariffRow
@@ -76,6 +79,28 @@ def test_what_a_driver_says_of_leaving_soon_counts_and_once_that_time_has_passed
     assert told.leaves_at(NOW + timedelta(minutes=21)) == NOW + timedelta(minutes=51)
 
 
+@pytest.mark.parametrize("hours", [1, 4])
+def test_a_car_has_what_its_driver_asked_for_by_when_they_said_however_long_others_stay(hours: int) -> None:
+    """Energy is cheap from 13:00 on, when all who came at eight were still there."""
+    past, said = visits((8, 8.5, 30_000)) * 3, NOW + timedelta(hours=hours)
+    needs = Needs(wants=Wants(energy_wh=20_000, departure_at=said), sources={"departure_at": Source.DRIVER})
+    one = foresight(past).of(car(needs=needs), NOW)
+    assert one.expected_at is not None
+    assert one.expected_at > said
+    what = known([one], past, prices=((0, "0.60"), (13, "0.10")))
+    [meant] = plan_site(what, SiteSolver()).cars
+    assert meant.leaves_at == said
+    by_then_wh = sum(meant.steps_w[: hours * 4]) / 4
+    assert by_then_wh >= 0.95 * min(one.lacks_wh(), hours * 22_080)
+    assert stay_of(one, NOW).leaves_by is Source.DRIVER
+    # Once it has passed, what others do tells.
+    assert one.leaves_at(said + timedelta(minutes=1)) == max(one.expected_at, said + timedelta(minutes=31))
+    assert stay_of(one, said).leaves_by is Source.PREDICTED
+    # Who leaves before they say, as others do, is ready before.
+    soon = replace(one, expected_at=said - timedelta(minutes=30))
+    assert soon.leaves_at(NOW) == said - timedelta(minutes=30)
+
+
 def test_cars_that_come_every_day_are_expected_and_those_of_this_morning_are_not() -> None:
     expected = foresight(visits((8, 2.0, 8_000), (13, 3.0, 20_000))).expected([], NOW)
     assert {(each.comes_h, each.leaves_h) for each in expected} == {(4.0, 7.0)}
@@ -83,9 +108,11 @@ def test_cars_that_come_every_day_are_expected_and_those_of_this_morning_are_not
     assert all(each.evse == 1 and each.max_a == pytest.approx(11 / 0.69, rel=0.01) for each in expected)
 
 
-def known(cars: list[KnownCar], past: list[PastVisit]) -> Knowledge:
-    """All day at one price: nothing but who may come tells when to charge."""
-    tariff = Tariff(currency="EUR", seasons=(Season(weekdays=DayRates(hours=(0,), prices=(Decimal("0.30"),))),))
+def known(cars: list[KnownCar], past: list[PastVisit], prices: Sequence[tuple[int, str]] = ((0, "0.30"),)) -> Knowledge:
+    """Usually all day at one price: nothing but who may come tells when to charge."""
+    hours, values = zip(*prices, strict=True)
+    rates = DayRates(hours=hours, prices=tuple(Decimal(value) for value in values))
+    tariff = Tariff(currency="EUR", seasons=(Season(weekdays=rates),))
     row = TariffRow(tariff=tariff, version=1, changed_at=NOW, changed_by="test")
     record = SiteRecord(
         tenant_id=1, site_id=1, slug="s", name="S", zone="UTC", latitude=None, longitude=None, version=1, tree=TREE,

@@ -17,6 +17,7 @@ from forecourt.energy.keeper.keeper import AWAY_REST_S, Gates, SiteKeeper
 from forecourt.energy.keeper.planning import SitePlan, plan_site, site_room
 from forecourt.energy.keeper.reading import SILENT_AFTER
 from forecourt.energy.store import leases
+from forecourt.energy.store.keeping import store_obedience
 from tests.care.yard import Yard
 from tests.energy.test_store import furnish
 
@@ -38,7 +39,8 @@ class Stations:
         self.is_asked.set()
         return entered, []
 
-    async def carry(self, *_: Any, **__: Any) -> AsyncGenerator[None, None]:
+    async def carry(self, tenant_id: int, entered: list[Any], *, urgent: bool, **_: Any) -> AsyncGenerator[None, None]:
+        assert urgent, "one that isn't may be overtaken by one that is"
         nothing: tuple[None, ...] = ()
         for each in nothing:
             yield each
@@ -191,6 +193,43 @@ async def test_a_site_is_looked_at_again_when_a_station_that_has_gone_counts_as_
     assert await kept.turn() == pytest.approx((SILENT_AFTER - timedelta(seconds=16)).total_seconds())
 
 
+async def test_a_limit_that_is_known_ahead_is_kept_when_it_begins_by_the_slowest_too(yard: Yard) -> None:
+    kept, stations, site = await furnished(yard)
+    await told_once(yard, kept, stations, 16_000)
+    [row] = yard.rows("SELECT station_id FROM sessions WHERE tenant_id = %s", yard.tenant_id)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        await store_obedience(conn, yard.tenant_id, row["station_id"], 1, None, 90.0)
+    limited(yard, site, 6, begins_s=130)
+    yard.clock.advance(20)
+    # Ninety seconds it takes to obey, and ten to be told.
+    assert await kept.turn() <= 10
+    before = len(stations.asked)
+    yard.clock.advance(11)
+    await kept.turn()
+    assert len(stations.asked) == before + 1
+    [last] = yard.rows(
+        "SELECT limit_ma, urgent FROM charging_orders WHERE site_id = %s ORDER BY order_id DESC LIMIT 1", site
+    )
+    assert (last["limit_ma"] <= 6_000, last["urgent"]) == (True, True)
+
+
+async def test_a_plan_is_kept_where_it_says_something_else_and_each_minute(yard: Yard) -> None:
+    kept, _, site = await furnished(yard)
+
+    async def plans(after_s: float) -> int:
+        yard.clock.advance(after_s)
+        await kept.turn()
+        return len(yard.rows("SELECT 1 FROM energy_plans WHERE site_id = %s", site))
+
+    assert [await plans(1) for _ in range(3)] == [1, 1, 1]
+    [other] = yard.rows(
+        "SELECT station_id FROM hung_evses WHERE site_id = %s AND station_id NOT IN (SELECT station_id FROM sessions)",
+        site,
+    )
+    yard.session(other["station_id"], timedelta(hours=1), energy_wh=5_000)
+    assert [await plans(1), await plans(1), await plans(60)] == [2, 2, 3]
+
+
 async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:
     holder = uuid4()
     kept, stations, site = await furnished(yard, holder)
@@ -213,7 +252,9 @@ async def test_a_cut_goes_out_in_parts_each_recorded_before_it_is_sent_and_only_
             super().__init__()
             self.recorded: list[bool] = []
 
-        async def carry(self, tenant_id: int, entered: list[Any], **_: Any) -> AsyncGenerator[None, None]:
+        async def carry(
+            self, tenant_id: int, entered: list[Any], *, urgent: bool, **_: Any
+        ) -> AsyncGenerator[None, None]:
             commands = [UUID(each.command_id) for each in entered]
             rows = yard.rows("SELECT urgent FROM charging_orders WHERE command_id = ANY(%s)", commands)
             self.recorded.append([row["urgent"] for row in rows] == [True])

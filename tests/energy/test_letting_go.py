@@ -1,5 +1,6 @@
 """A station that smart charging has no more to do with is left as it was found: without a limit of ours."""
 
+from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
@@ -7,6 +8,7 @@ from msgspec.structs import replace
 from forecourt.access import Actor, Role
 from forecourt.energy import store
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
+from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.service.sites import change_electrics, change_settings, electrics_tag, find_record, settings_tag
 from forecourt.energy.site import SiteTree
 from tests.care.yard import Yard
@@ -73,3 +75,17 @@ async def test_an_evse_that_is_hung_no_more_or_whose_station_is_moved_is_let_go(
     yard.clock.advance(60)
     await keeper(yard, site).turn()
     assert wanted(yard)[second] is None
+
+
+async def test_a_moved_station_at_which_a_car_charges_keeps_no_other_from_being_told_anything(yard: Yard) -> None:
+    site, stations, _ = await furnish(yard)
+    for station_id in stations.values():
+        yard.session(station_id, timedelta(hours=1), energy_wh=5_000)
+    moved, other = stations
+    yard.rows("UPDATE stations SET site_id = NULL WHERE station_id = %s", stations[moved])
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        record = await find_planned(conn, yard.tenant_id, site)
+        assert record is not None
+        reading = await read_site(conn, record, None, yard.clock.now())
+    assert [car.station for car in reading.known.cars] == [other]
+    assert {car.station for car in reading.cars.values()} == {other}

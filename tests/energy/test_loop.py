@@ -236,9 +236,15 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     limits_a = plant.limits_a()
     assert sorted(round(each) for number, each in enumerate(limits_a) if number != DEAF) == [0, 7, 7, 7, 7]
 
+    slow_a, deaf_a = (bay(plant.stations[each]).reading(plant.clock.now()).current_a for each in (SLOW, DEAF))
     await limit_site(plant, CUT_A)
-    cut = await plant.go(timedelta(seconds=SLOW_S) + timedelta(minutes=1))
-    assert max(cut[-8:]) <= CUT_A * NEARLY
+    meanwhile = await plant.go(3 * STEP)
+    prompt_a = [each for number, each in enumerate(plant.limits_a()) if number not in (SLOW, DEAF)]
+    assert sum(prompt_a) <= (CUT_A - deaf_a) * NEARLY
+    meanwhile += await plant.go(timedelta(seconds=SLOW_S) + timedelta(minutes=1) - 3 * STEP)
+    # Who is slow has its time, and that is all that is too much until then.
+    assert max(meanwhile[2:]) <= (CUT_A + slow_a) * NEARLY
+    assert max(meanwhile[-8:]) <= CUT_A * NEARLY
     assert plant.rig.rows("SELECT count(*) > 0 FROM charging_orders WHERE urgent") == [(True,)]
 
     # One that falls silent goes on with what it was told, and then by its default; the others make room for it.

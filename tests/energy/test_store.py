@@ -2,20 +2,26 @@
 
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import msgspec
 import pytest
 
+from forecourt.access import Actor, Role
 from forecourt.energy import store
 from forecourt.energy.dispatch.obedience import MAX_OBEY_S
 from forecourt.energy.dispatch.standing import Ground, may_draw
+from forecourt.energy.errors import TooManyLimits
 from forecourt.energy.keeper.notes import note_obedience
 from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.needs.model import Preferences, Priority, Source, Wants
-from forecourt.energy.signals.model import Reading, Span
+from forecourt.energy.service import signals
+from forecourt.energy.service.sites import find_record
+from forecourt.energy.signals.model import NodeLimit, Reading, Span
 from forecourt.energy.site import HungEvse, Mode, Settings, SiteTree
 from forecourt.energy.store import keeping
+from forecourt.energy.store import signals as signal_store
 from forecourt.ocpp.neutral import Measurand, Phase
 from tests.care.yard import Yard
 
@@ -207,17 +213,57 @@ async def test_what_may_still_hold_of_many_orders_is_never_forgotten(yard: Yard)
         told = [
             keeping.NewOrder(
                 station_id=station_id, evse=1, session_id=session, limit_ma=limit_ma, urgent=True,
-                # The clock was set back meanwhile: the latest is the one of the highest number.
-                sent_at=now - timedelta(seconds=number), valid_to=now + timedelta(minutes=4),
+                sent_at=now - timedelta(seconds=ago_s), valid_to=now + timedelta(minutes=4),
             )
-            for number, limit_ma in enumerate([30_000, 32_000, *range(20_000, 10_000, -1_000)])
+            # The clock was set back meanwhile: the latest is the one of the highest number.
+            for ago_s, limit_ma in [(50, 30_000), (80, 32_000), *((n, 21_000 - 500 * n) for n in range(2, 22, 2))]
         ]  # fmt: skip
         numbers = await keeping.insert_orders(conn, yard.tenant_id, site, told)
         assert await held() == [(32_000, None), *((each, None) for each in range(18_000, 10_000, -1_000))]
         unsent = keeping.OrderAnswer(order_id=numbers[-1], accepted=False, unsent=True, status="station-busy")
         taken = keeping.OrderAnswer(order_id=numbers[-2], accepted=True, unsent=False, status="Accepted")
         await keeping.answer_orders(conn, yard.tenant_id, [unsent, taken], now - timedelta(seconds=MAX_OBEY_S + 1))
-        assert await held() == [(12_000, True), (11_000, False)]
+        # The first was under way when the one that replaces it was sent, and may have come after that.
+        assert await held() == [(30_000, None), (12_000, True), (11_000, False)]
+
+
+async def test_a_limit_can_be_lowered_however_many_there_are_those_of_feeds_count_apart_and_none_is_left_out(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, _, _ = await furnish(yard)
+    now = yard.clock.now()
+    ada = Actor(tenant_id=yard.tenant_id, organisation="Org", id=1, kind="person", name="Ada", role=Role.OWNER)
+    monkeypatch.setattr(signals, "MAX_LIMITS", 2)
+
+    async def limit(id: str, limit_a: float) -> None:
+        said = NodeLimit(
+            limit_id=uuid4(), number=0, source="DSO", external_id=id, node=None, limit_w=None, limit_a=limit_a,
+            starts_at=now, ends_at=None, said_at=now, said_by="",
+        )  # fmt: skip
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            record = await find_record(conn, yard.tenant_id, str(site))
+            await signals.say_limit(conn, ada, record, said)
+
+    yard.rows(
+        "WITH f AS (INSERT INTO energy_feeds (tenant_id, site_id, name, source, changed_at, changed_by, next_at)"
+        "  VALUES (%s, %s, 'VTN', '{}', now(), 'Ada', now()) RETURNING tenant_id, site_id, feed_id)"
+        " INSERT INTO node_limits"
+        "  (tenant_id, site_id, source, external_id, limit_w, starts_at, said_at, said_by, feed_id)"
+        " SELECT tenant_id, site_id, 'VTN', n, 9000, %s, now(), 'Ada', feed_id FROM f, unnest('{a,b,c}'::text[]) n",
+        yard.tenant_id, site, now,
+    )  # fmt: skip
+    await limit("a", 40)
+    await limit("b", 40)
+    await limit("b", 20)
+    with pytest.raises(TooManyLimits):
+        await limit("c", 10)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        read = await store.limits_between(conn, yard.tenant_id, site, now, now + timedelta(hours=1))
+        assert sorted(each.limit_a for each in read if each.limit_a is not None) == [20, 40]
+        assert await store.count_limits(conn, yard.tenant_id, site, now, fed=True) == 3
+        monkeypatch.setattr(signal_store, "MAX_LIMITS", 4)
+        with pytest.raises(TooManyLimits):
+            await store.limits_between(conn, yard.tenant_id, site, now, now + timedelta(hours=1))
 
 
 async def test_past_visits_say_when_cars_came_and_left_what_they_took_and_how_fast(yard: Yard) -> None:

@@ -6,6 +6,7 @@ while that is written is recorded with the next.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
@@ -46,7 +47,7 @@ BYTES_IN_A_WORD: Final = 256 * 1024
 
 
 class Entered(Struct, frozen=True, kw_only=True):
-    """A call that is recorded and not sent yet."""
+    """A call that was recorded at a time, from which its deadline counts, and is not sent yet."""
 
     identity: str
     command: Command
@@ -54,6 +55,7 @@ class Entered(Struct, frozen=True, kw_only=True):
     holder: Holder
     action: str
     payload: bytes
+    entered_at: datetime
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -103,14 +105,14 @@ class Batch:
         """Record commands about to be sent, in the caller's transaction: those that can be carried, and those that
         can't, with the error that says why. `spare` the station what it said that it doesn't have; `routine` calls are
         kept for a shorter time and don't stand in a station's story."""
+        now = self.clock.now()
         holders = await store.find_holders(conn, tenant_id, [identity for identity, _ in asked])
         entered, unsent = list[Entered](), list[Told]()
         for identity, command in asked:
             try:
-                entered.append(_lowered(identity, command, holders.get(identity), spare=spare))
+                entered.append(_lowered(identity, command, holders.get(identity), now, spare=spare))
             except ForecourtError as fault:
                 unsent.append(Told(identity=identity, command=command, command_id=None, answer=fault))
-        now = self.clock.now()
         rows = [
             NewCommand(
                 command_id=each.command_id,
@@ -126,8 +128,8 @@ class Batch:
     async def carry(
         self, tenant_id: int, entered: Sequence[Entered], *, urgent: bool, keep: Keep | None = None
     ) -> AsyncGenerator[list[Told], None]:
-        """Send what was entered; what came of it follows in groups as it comes, each once it is recorded, with what
-        `keep` writes. Nobody's answer is waited for by another's."""
+        """Send what was entered, within its deadline from then; what came of it follows in groups as it comes, each
+        once it is recorded, with what `keep` writes. Nobody's answer is waited for by another's."""
         if not entered:
             return
         waiting = {each.command_id: each for each in entered}
@@ -164,7 +166,7 @@ class Batch:
                     CallRequest(
                         identity=each.identity, epoch=each.holder.epoch, action=each.action,
                         payload=each.payload.decode(), deadline_s=self._deadline_s, command_id=each.command_id,
-                        sent_at=self.clock.now(), urgent=urgent,
+                        sent_at=each.entered_at, urgent=urgent,
                     )
                     for each in part
                 )  # fmt: skip
@@ -200,7 +202,7 @@ def _told(each: Entered, answer: CommandAnswer | ForecourtError) -> Told:
     return Told(identity=each.identity, command=each.command, command_id=each.command_id, answer=answer)
 
 
-def _lowered(identity: str, command: Command, holder: Holder | None, *, spare: bool) -> Entered:
+def _lowered(identity: str, command: Command, holder: Holder | None, entered_at: datetime, *, spare: bool) -> Entered:
     """A command as the station's version spells it. Raises what keeps it from being sent."""
     if holder is None:
         raise StationUnknown
@@ -215,8 +217,9 @@ def _lowered(identity: str, command: Command, holder: Holder | None, *, spare: b
     if spare and action in holder.lacking:
         raise StationLacks(action=action)
     return Entered(
-        identity=identity, command=command, command_id=str(uuid4()), holder=holder, action=action, payload=payload
-    )
+        identity=identity, command=command, command_id=str(uuid4()), holder=holder, action=action, payload=payload,
+        entered_at=entered_at,
+    )  # fmt: skip
 
 
 def _parts(entered: Sequence[Entered]) -> Iterator[list[Entered]]:

@@ -167,12 +167,17 @@ async def test_a_call_that_lay_on_its_way_for_longer_than_its_deadline_never_rea
         await boot(station)
         with pytest.raises(CallOverdue):
             await slow.call(rig.tenant(), "CP1", "ClearCache", b"{}", "test")
+        # Of many calls that were recorded long ago, and are sent only now, it is the same.
+        async with pool.tenant(rig.tenant()) as conn:
+            entered, _ = await slow.batch.enter(conn, rig.tenant(), [("CP1", StopCharging(transaction_id="4"))], "test")
+        told = [each async for some in prompt.batch.carry(rig.tenant(), entered, urgent=True) for each in some]
+        assert [type(each.answer) for each in told] == [CallOverdue]
         _, asked = await asyncio.gather(
             prompt.call(rig.tenant(), "CP1", "GetLocalListVersion", b"{}", "test"), obey(station, {"listVersion": 0})
         )
         assert asked[0] == "GetLocalListVersion"
         assert station.asked == []
-    assert rig.rows("SELECT outcome FROM commands ORDER BY number") == [("unsent",), ("answered",)]
+    assert rig.rows("SELECT outcome FROM commands ORDER BY number") == [("unsent",), ("unsent",), ("answered",)]
 
 
 async def test_an_answer_that_cant_be_read_is_no_error_of_the_station_and_its_outcome_is_unknown(

@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from forecourt.energy.dispatch.obedience import TOLERANCE_MA
 from forecourt.energy.dispatch.profiles import IDS, STACK_LEVEL
+from forecourt.energy.dispatch.standing import TOLERANCE_MA
 from forecourt.energy.outside.model import External
 from forecourt.ocpp.neutral import ChargingProfile, Period, Purpose, Schedule, Unit
 

@@ -5,11 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing, as_of, may_draw, most_between, newest
+from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing, as_of, is_obeyed, may_draw, most_between, newest
 
-#: By how much a measured current may exceed a limit, the larger of both: meters and cars are not exact.
-TOLERANCE_MA: Final = 1_000
-TOLERANCE: Final = 0.1
 #: Whoever takes longer to obey than this never does.
 MAX_OBEY_S: Final = 180.0
 #: How long a measurement may have been on its way: it is judged by what was allowed then or since.
@@ -45,13 +42,13 @@ def look(standing: Standing) -> Seen | None:
         if most_ma is None:
             return None
         allowed_ma = most_ma
-    if not standing.disobeys and not _is_within(drawn_ma, allowed_ma):
+    if not standing.disobeys and not is_obeyed(drawn_ma, allowed_ma):
         return Seen(obeys=False, obey_s=standing.obey_s)
     last = newest(then, at)
     if last is None or not last.accepted or last.answered_at is None or last.answered_at >= since:
         return None
     took_s = (at - last.answered_at).total_seconds()
-    if not _is_within(drawn_ma, last.limit_ma):
+    if not is_obeyed(drawn_ma, last.limit_ma):
         return None
     if standing.disobeys:
         return Seen(obeys=True, obey_s=max(standing.obey_s, min(took_s, MAX_OBEY_S)))
@@ -61,11 +58,7 @@ def look(standing: Standing) -> Seen | None:
     return None
 
 
-def _is_within(drawn_ma: int, limit_ma: int) -> bool:
-    return drawn_ma <= limit_ma + max(TOLERANCE_MA, int(limit_ma * TOLERANCE))
-
-
 def _fell(then: Standing, last: Order) -> bool:
     """Whether an order was a decrease that shows."""
     before = [order for order in then.orders if order is not last and order.accepted]
-    return last.limit_ma > 0 and bool(before) and not _is_within(before[-1].limit_ma, last.limit_ma)
+    return last.limit_ma > 0 and bool(before) and not is_obeyed(before[-1].limit_ma, last.limit_ma)

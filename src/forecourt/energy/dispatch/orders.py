@@ -19,13 +19,14 @@ from forecourt.energy.dispatch.standing import (
     Standing,
     controllable,
     draws_of,
+    is_contested,
     is_forgotten,
     is_low,
     is_within,
     newest,
 )
 from forecourt.energy.dispatch.times import LOW_LEAST, LOW_VALID_FOR, VALID_FOR
-from forecourt.energy.rows import SLACK, Floats, Flows, Rows
+from forecourt.energy.rows import SLACK, Flows, Rows
 
 #: Smaller changes are not worth a message.
 STEP_MA: Final = 1_000
@@ -53,9 +54,9 @@ def due(
 ) -> list[Told]:
     """What is to be sent now, decreases first, each kind by EVSE.
 
-    `target_ma`: what each EVSE shall have, kept by all together within `rows`; without meaning for one where nothing
-    runs, and for one that can't be brought to it: that is told again what it was told. `least_ma`: what it must have to
-    charge at all; more is granted from there on, or not yet.
+    `target_ma`: what each EVSE shall have, kept by all together within `rows` and what is measured beyond; without
+    meaning for one where nothing runs, and for one that can't be brought to it: that is told again what it was told.
+    `least_ma`: what it must have to charge at all; more is granted from there on, or not yet.
     """
     draws = draws_of(standings, now)
     target_ma, found = _less_of_all(standings, target_ma, least_ma, rows, draws)
@@ -63,9 +64,10 @@ def due(
     flows = Flows(rows, draws.may_a.copy())
     for number, standing in enumerate(standings):
         if number not in told_less and _can_be_told(standing, draws, number):
-            more = _more(number, standing, target_ma[number], least_ma[number], flows, draws.may_a, now)
+            beyond_a = float(draws.beyond_a[number])
+            more = _more(number, standing, target_ma[number], least_ma[number], flows.room(number) - beyond_a, now)
             if more is not None:
-                flows.put(number, max(draws.may_a[number], more.limit_ma / 1000))
+                flows.put(number, max(draws.may_a[number], more.limit_ma / 1000 + beyond_a))
                 found.append(more)
     return found
 
@@ -110,7 +112,8 @@ def _meant(
     if not doubtful:
         return target_ma
     found = list(target_ma)
-    flows = Flows(rows, np.where(draws.controllable, np.array(target_ma, dtype=np.float64) / 1000, 0.0))
+    meant_a = np.array(target_ma, dtype=np.float64) / 1000 + draws.beyond_a
+    flows = Flows(rows, np.where(draws.controllable, meant_a, 0.0))
     for number in doubtful:
         wanted_ma = _wanted(standings[number], least_ma[number], over)
         room_ma = int(flows.room(number) * 1000 + SLACK) if np.isfinite(flows.room(number)) else wanted_ma
@@ -153,7 +156,8 @@ def _less(evse: int, standing: Standing, target_ma: int, draws: Draws, *, over: 
     step_ma = URGENT_STEP_MA if over and not is_within(now, last.sent_at, AGAIN) else STEP_MA
     falls = last.limit_ma - target_ma >= step_ma or (target_ma == 0) != (last.limit_ma == 0)
     rested = _is_rested(last, now)
-    if (falls or _is_lost(last, now)) and (over or rested):
+    unsure = _is_lost(last, now) or is_contested(standing, now)
+    if (falls or unsure) and (over or rested):
         return _told(evse, target_ma, standing, now, urgent=over)
     return _told(evse, target_ma, standing, now) if rested and _wants_renewal(last, standing, now) else None
 
@@ -180,17 +184,14 @@ def _wants_renewal(last: Order, standing: Standing, now: datetime) -> bool:
     return left <= ((LOW_LEAST + LOW_VALID_FOR) / 2 if low else VALID_FOR / 2)
 
 
-def _more(
-    evse: int, standing: Standing, target_ma: int, least_ma: int, flows: Flows, may_a: Floats, now: datetime
-) -> Told | None:
-    """An increase as far as there is room while all others draw what they may; a part of it is better than none."""
+def _more(evse: int, standing: Standing, target_ma: int, least_ma: int, room_a: float, now: datetime) -> Told | None:
+    """An increase as far as there is room while all others draw what they may, though it may draw as much itself until
+    it has surely obeyed; a part of it is better than none."""
     last = newest(standing, now)
     if last is not None and last.limit_ma > 0 and not _is_rested(last, now):
         return None
     held_ma = 0 if last is None else last.limit_ma
-    limit_ma = target_ma
-    if target_ma > may_a[evse] * 1000:
-        limit_ma = int(min(target_ma, flows.room(evse) * 1000))
+    limit_ma = int(min(target_ma, room_a * 1000))
     if limit_ma < least_ma:
         limit_ma = 0
     if limit_ma - held_ma < STEP_MA:

@@ -1,7 +1,8 @@
 """What each EVSE may draw at the most, by what its station was told and can be known to hold.
 
 It is this that the tree must bear, not what cars happen to draw: a car may take all that its station offers at any
-moment. An order counts from when it is sent if it allows more, and from when it is surely obeyed if it allows less.
+moment. An order counts from when it is sent if it allows more, and from when it is surely obeyed if it allows less:
+what was under way when it was sent may come to its station after it, and then is what that goes by.
 
 A station that is silent goes on with the profile of its transaction until that ends, and then with its default one
 (OCPP 1.6 §3.13, 2.0.1 K01). The default begins with a pause that is longer than any transaction's profile holds: a car
@@ -10,6 +11,7 @@ is a promise only while it outlives all higher ones. So all stations may fall si
 site's own limits hold; one that is lower for a while, and that the defaults don't bear, doesn't then.
 
 What can't be brought to what is meant for it (`controllable`) counts as it is: measured where no profile binds it.
+What is measured a little above what binds it, which is no disobedience, counts as measured.
 """
 
 from collections.abc import Sequence
@@ -22,11 +24,17 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.times import CLOCK_MARGIN, LOW_LEAST, PAUSE, VALID_FOR
+from forecourt.energy.dispatch.times import ARRIVES_WITHIN, CLOCK_MARGIN, LOW_LEAST, PAUSE, VALID_FOR
 from forecourt.energy.rows import Floats
 
 #: A measured current is believed for so long.
 MEASURED_FOR: Final = timedelta(minutes=3)
+#: By how much a measured current may exceed a limit, the larger of both: meters and cars are not exact.
+TOLERANCE_MA: Final = 1_000
+TOLERANCE: Final = 0.1
+#: By how much a meter may be wrong, the larger of both: what is measured above a limit by no more isn't counted.
+EXACT_MA: Final = 100
+EXACT: Final = 0.01
 #: What a station takes to obey, before anything is known of it.
 OBEY_S: Final = 10.0
 #: One that has answered nothing for so long is not counted on to obey: longer than any call is waited for.
@@ -60,10 +68,12 @@ class Ground(StrEnum):
 
 
 class Draws(Struct, frozen=True, kw_only=True):
-    """Of each EVSE at a time: what it may draw, in A, and whether it can be thought to come to what it is told."""
+    """Of each EVSE at a time: what it may draw, in A, what of that is above what it was told, as it is measured, and
+    whether it can be thought to come to what it is told."""
 
     at: datetime
     may_a: Floats
+    beyond_a: Floats
     controllable: npt.NDArray[np.bool_]
 
 
@@ -118,6 +128,17 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
 
 def may_draw(standing: Standing, now: datetime) -> tuple[int, Ground]:
     """The most that an EVSE may draw now, in mA on each of its conductors, and why."""
+    bound_ma, ground = _bound(standing, now)
+    return bound_ma + _beyond(standing, bound_ma, now), ground
+
+
+def is_obeyed(drawn_ma: int, limit_ma: int) -> bool:
+    """Whether what is drawn keeps a limit, as exactly as cars and meters do."""
+    return drawn_ma <= limit_ma + max(TOLERANCE_MA, int(limit_ma * TOLERANCE))
+
+
+def _bound(standing: Standing, now: datetime) -> tuple[int, Ground]:
+    """What an EVSE is bound to by what it may go by, in mA, or what it is measured to draw where nothing binds it."""
     if standing.running_since is None:
         return _idle(standing, now)
     if standing.prioritised:
@@ -128,11 +149,10 @@ def may_draw(standing: Standing, now: datetime) -> tuple[int, Ground]:
     told_ma = max((order.limit_ma for order in orders), default=0)
     if standing.silent_since is not None:
         return min(max(told_ma, default_ma), standing.max_ma), Ground.SILENT
-    lasting = any(_lasts(order, standing, now) for order in orders)
     refuses = _refuses(standing)
     if refuses and not orders and standing.fallback_ma is None:
         return _drawn(standing, now), Ground.REFUSES
-    most_ma = told_ma if lasting and not refuses else max(told_ma, default_ma)
+    most_ma = told_ma if _is_lasting(orders, standing, now) and not refuses else max(told_ma, default_ma)
     return min(most_ma, standing.max_ma), _why(standing, orders, refuses=refuses, now=now)
 
 
@@ -150,9 +170,12 @@ def controllable(standing: Standing, now: datetime) -> bool:
 
 def draws_of(standings: Sequence[Standing], at: datetime) -> Draws:
     """What is asked of all of them several times in one look."""
+    bound_ma = [_bound(standing, at)[0] for standing in standings]
+    beyond_ma = [_beyond(standing, each, at) for standing, each in zip(standings, bound_ma, strict=True)]
     return Draws(
         at=at,
-        may_a=np.array([may_draw(standing, at)[0] for standing in standings], dtype=np.float64) / 1000,
+        may_a=(np.array(bound_ma, dtype=np.float64) + beyond_ma) / 1000,
+        beyond_a=np.array(beyond_ma, dtype=np.float64) / 1000,
         controllable=np.array([controllable(standing, at) for standing in standings], dtype=np.bool_),
     )
 
@@ -266,21 +289,48 @@ def _is_doubtful(standing: Standing, now: datetime) -> bool:
 
 
 def orders_held(standing: Standing, now: datetime) -> list[Order]:
-    """The orders that a station may go by, newest first; what was before a settled one is replaced."""
-    held = []
+    """The orders that a station may go by, newest first: a settled one replaces those before it that had surely come
+    when it was sent."""
+    held, settled = list[Order](), None
     for order in reversed(standing.orders):
-        if order.accepted is False:
+        if order.accepted is False or (settled is not None and _has_come(order, settled.sent_at)):
             continue
         if order.valid_to + CLOCK_MARGIN > now:
             held.append(order)
-        if _is_settled(order, standing, now):
-            break
+        if settled is None and _is_settled(order, standing, now):
+            settled = order
     return held
 
 
-def _lasts(order: Order, standing: Standing, now: datetime) -> bool:
-    """Whether the station surely goes by an order, or a newer one, until no higher limit of another holds any more."""
-    return _is_settled(order, standing, now) and order.valid_to - now >= LOW_LEAST
+def is_contested(standing: Standing, now: datetime) -> bool:
+    """Whether a station may have been told more after its newest limit than by that, though all has come by now: told
+    again, it is certain which it goes by."""
+    held = orders_held(standing, now)
+    if not held or held[0].answered_at is None:
+        return False
+    last, *before = held
+    return any(
+        order.limit_ma > last.limit_ma and _has_come(order, now) and not _has_come(order, last.sent_at)
+        for order in before
+    )
+
+
+def _has_come(order: Order, by: datetime) -> bool:
+    """Whether an order was with its station at a time, or could not come to it any more."""
+    return (order.answered_at is not None and order.answered_at <= by) or not is_within(
+        by, order.sent_at, ARRIVES_WITHIN
+    )
+
+
+def _is_lasting(held: Sequence[Order], standing: Standing, now: datetime) -> bool:
+    """Whether the station surely goes by an order, or a newer one, until no higher limit of another holds any more.
+    `held`: what it may go by, newest first."""
+    settled = next((number for number, order in enumerate(held) if _is_settled(order, standing, now)), None)
+    if settled is None:
+        return False
+    first, *before = held[settled:]
+    bound = (first, *(order for order in before if is_low(order.limit_ma, standing)))
+    return all(order.valid_to - now >= LOW_LEAST for order in bound)
 
 
 def _is_settled(order: Order, standing: Standing, now: datetime) -> bool:
@@ -292,6 +342,23 @@ def _settles_at(order: Order, standing: Standing) -> datetime | None:
     if not order.accepted or order.answered_at is None or is_forgotten(order, standing):
         return None
     return order.answered_at + timedelta(seconds=standing.obey_s)
+
+
+def _beyond(standing: Standing, bound_ma: int, now: datetime) -> int:
+    """By how much more an EVSE was measured to draw than it is bound to, in mA, as far as one that obeys may. What was
+    measured while it might draw more by what it had been told tells nothing."""
+    drawn_ma, at = standing.drawn_ma, standing.drawn_at
+    if drawn_ma is None or at is None or drawn_ma <= bound_ma + max(EXACT_MA, bound_ma * EXACT):
+        return 0
+    unjudged = standing.running_since is None or standing.disobeys or abs(now - at) > MEASURED_FOR
+    if unjudged or not is_obeyed(drawn_ma, bound_ma):
+        return 0
+    since = at if standing.drawn_since is None else standing.drawn_since
+    sent_ma = [
+        order.limit_ma for order in standing.orders if since < order.sent_at <= at and order.accepted is not False
+    ]
+    before_ma = max(_bound(as_of(standing, since), since)[0], *sent_ma, 0)
+    return drawn_ma - bound_ma if before_ma <= bound_ma else 0
 
 
 def _drawn(standing: Standing, now: datetime) -> int:

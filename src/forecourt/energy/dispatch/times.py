@@ -17,3 +17,6 @@ PAUSE: Final = VALID_FOR + CLOCK_MARGIN
 LOW_LEAST: Final = PAUSE + CLOCK_MARGIN
 #: So such limits hold longer, and there is time to say them again before they are no more counted on.
 LOW_VALID_FOR: Final = timedelta(minutes=12)
+#: A limit reaches its station within this time after it was recorded, or never: a call is waited for 30 s and dropped
+#: then, wherever it waits. Until it has been answered it may come after one that was told later.
+ARRIVES_WITHIN: Final = timedelta(seconds=35)

@@ -226,7 +226,8 @@ def _with_plan(
 def stay_of(car: KnownCar, now: datetime) -> Stay:
     """What the planner goes by, and whose word it is."""
     needs = car.needs
-    leaves_by = Source.PREDICTED if car.expected_at is not None else _departure_by(needs)
+    foreseen = car.expected_at is not None and not car.leaves_as_said(now)
+    leaves_by = Source.PREDICTED if foreseen else _departure_by(needs)
     asked, expected = needs.energy_wh, car.expected_wh
     takes_by: Source | None = None
     if asked is not None and (expected is None or asked <= expected):
@@ -239,7 +240,7 @@ def stay_of(car: KnownCar, now: datetime) -> Stay:
         takes_wh=car.net_wh + car.lacks_wh(),
         takes_by=takes_by,
         priority=needs.wants.priority or Priority.NORMAL,
-        said_at=needs.departure_at if leaves_by is Source.PREDICTED else None,
+        said_at=needs.departure_at if foreseen else None,
         said_wh=asked if takes_by is Source.PREDICTED else None,
     )
 

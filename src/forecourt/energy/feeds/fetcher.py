@@ -18,7 +18,6 @@ from forecourt.energy.feeds.day_ahead import fetch_prices
 from forecourt.energy.feeds.model import (
     DEADLINE_S,
     LEASE,
-    MAX_EVENTS,
     Entsoe,
     Feed,
     FeedFailed,
@@ -37,7 +36,7 @@ from forecourt.energy.feeds.model import (
 from forecourt.energy.feeds.openadr2 import fetch_limits
 from forecourt.energy.feeds.openadr3 import Tokens, fetch_events
 from forecourt.energy.service.feeds import SEAL_PURPOSE
-from forecourt.energy.service.signals import MAX_LIMITS
+from forecourt.energy.service.signals import MAX_FED_LIMITS
 from forecourt.energy.signals.model import without_overlaps
 from forecourt.energy.store import feeds as feed_store
 from forecourt.energy.store.feeds import DueFeed
@@ -187,7 +186,7 @@ class Fetcher:
             assert isinstance(feed.source, OpenAdr2 | OpenAdr3)
             others = await feed_store.withdraw_others(conn, feed, fetched.limits, now)
             changed = await feed_store.store_fed_limits(conn, feed, feed.source.node, fetched.limits, now)
-            if await store.count_limits(conn, feed.tenant_id, feed.site_id, now) > MAX_LIMITS + MAX_EVENTS:
+            if await store.count_limits(conn, feed.tenant_id, feed.site_id, now, fed=True) > MAX_FED_LIMITS:
                 raise FeedFailed("too-many-limits")
             if others or changed:
                 await nudge(conn, feed.site_id)

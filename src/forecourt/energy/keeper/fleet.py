@@ -45,11 +45,12 @@ class Fleet(Struct, frozen=True, kw_only=True):
 
 
 def reserved_a(known: Knowledge, draws: Draws | None = None) -> Floats:
-    """What EVSEs may draw now that can't be brought to anything else, by the tree's EVSEs. `draws`: what all may."""
+    """What EVSEs may draw now that can't be brought to anything else, and what others are measured to draw beyond what
+    they are told, by the tree's EVSEs. `draws`: what all may."""
     draws = draws_of(known.standings, known.at) if draws is None else draws
     runs, number_of = np.zeros(len(known.standings), np.bool_), known.tree.numbers
     runs[[number for car in known.cars if (number := number_of.get(car.evse_id)) is not None]] = True
-    return np.where(runs & draws.controllable, 0.0, draws.may_a)
+    return np.where(runs & draws.controllable, draws.beyond_a, draws.may_a)
 
 
 def fleet_of(known: Knowledge, draws: Draws | None = None) -> Fleet:

@@ -28,7 +28,7 @@ from forecourt.energy.keeper.knowledge import Knowledge, packed
 from forecourt.energy.keeper.limits import Room
 from forecourt.energy.keeper.memory import Memory
 from forecourt.energy.keeper.notes import FAULTS, Noted, keep_notes, let_go_of_strays
-from forecourt.energy.keeper.planning import SitePlan, cut_out, plan_site, share_out, site_room
+from forecourt.energy.keeper.planning import SitePlan, cut_out, is_news, plan_site, share_out, site_room
 from forecourt.energy.keeper.priorities import Priorities, wants_speed
 from forecourt.energy.keeper.reading import Reading, find_planned, foreseen, read_site
 from forecourt.energy.keeper.telling import Teller
@@ -101,6 +101,8 @@ class SiteKeeper:
         #: Shares out at once what there is, while the solver thinks.
         self._sharer = SiteSolver()
         self._plan: SitePlan | None = None
+        #: The last one that was stored.
+        self._kept: SitePlan | None = None
         self._foresight: Foresight | None = None
         self._memory = Memory()
         self._looked_back_on: tuple[date, int] | None = None
@@ -186,8 +188,10 @@ class SiteKeeper:
             log.warning("a site has no best plan", site=self.site_id, grade=plan.grade.value, why=plan.why)
         self._plan = plan
         await self._tell_plan(reading, room, plan, fresh=not missed and self._clock.monotonic() - began_s < FRESH_S)
-        async with self._tenants.tenant(self.tenant_id) as conn:
-            await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, made.known)
+        if is_news(plan, self._kept):
+            async with self._tenants.tenant(self.tenant_id) as conn:
+                await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, made.known)
+            self._kept = plan
         await self._checks.ask(reading)
         await self._ask_priorities(reading)
         if missed:
@@ -332,8 +336,8 @@ class SiteKeeper:
             foresight.worthwhile_w = self._worthwhile_w = found_w
 
     def _until_next(self, reading: Reading) -> float:
-        """Until a limit settles or runs out, a limit of the site begins or ends, a station counts as silent, what a
-        battery or the sun counts for changes, or the usual time is over."""
+        """Until a limit settles or runs out, a limit of the site has to be told, begins or ends, a station counts as
+        silent, what a battery or the sun counts for changes, or the usual time is over."""
         known, now = reading.known, self._clock.now()
         busy = known.cars or any(each.state for each in known.batteries)
         usual = now + (PLAN_EVERY if busy else IDLE_EVERY)
@@ -350,7 +354,8 @@ class SiteKeeper:
             at
             for allowed in known.outlook.limits
             for source in allowed.sources
-            for at in (source.valid_from, source.valid_until)
+            for begins, ends in ((source.valid_from, source.valid_until),)
+            for at in (None if begins is None else begins - reading.lead, begins, ends)
             if at is not None and at > now
         ]
         return max((min(moments) - now).total_seconds(), REST_S)

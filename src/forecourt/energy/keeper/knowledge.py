@@ -22,7 +22,7 @@ from forecourt.ocpp.neutral import CarSchedule
 #: How far ahead is planned.
 AHEAD: Final = timedelta(hours=24)
 #: How long a car stays of which nobody knows anything, and at least from now on; and at least where its driver's word
-#: is all there is and that time is still to come.
+#: is gone by.
 ASSUMED_STAY: Final = timedelta(hours=3)
 LEAST_STAY: Final = timedelta(minutes=30)
 SOON: Final = timedelta(minutes=5)
@@ -78,13 +78,19 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
         """What it has more than when it came."""
         return net_wh(self.energy_wh, self.given_wh)
 
+    def leaves_as_said(self, now: datetime) -> bool:
+        """Whether what was said of its departure is when it has to be ready: while that is to come, nobody is kept
+        waiting for longer, however long cars like it stay; one that is thought to leave sooner is ready sooner."""
+        said = self.needs.departure_at
+        return said is not None and said > now and (self.expected_at is None or said <= self.expected_at)
+
     def leaves_at(self, now: datetime) -> datetime:
         """When it has to be ready."""
         said = self.needs.departure_at
-        if self.expected_at is None and said is not None and said > now:
+        if said is not None and self.leaves_as_said(now):
             return max(said, now + SOON)
-        found = self.expected_at or said or self.started_at + ASSUMED_STAY
-        return max(found, now + LEAST_STAY)
+        found = max(self.expected_at or said or self.started_at + ASSUMED_STAY, now + LEAST_STAY)
+        return found if said is None or said <= now else min(found, said)
 
     def lacks_wh(self) -> int:
         """What it still takes. One that is full, or has all it asked for, takes nothing."""

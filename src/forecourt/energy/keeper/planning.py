@@ -30,6 +30,8 @@ from forecourt.energy.site import Mode
 #: How long the solver may think for one plan, however often it solves for it: others wait for the processor. The fast
 #: path has answered long before.
 DEADLINE_S: Final = 10.0
+#: A plan that says what the last one said, as far as that is told, is kept no more often than this.
+KEPT_EVERY: Final = timedelta(minutes=1)
 #: What sharing evenly may cost more, as a share of all and at least so much.
 EVEN_COST: Final = 0.002
 EVEN_LEAST: Final = 0.01
@@ -66,6 +68,19 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     peak_w: int
     batteries: tuple[BatteryPlan, ...] = ()
     gives_ma: tuple[int, ...] = ()
+
+
+def is_news(plan: SitePlan, kept: SitePlan | None) -> bool:
+    """Whether a plan is to be kept beside the last one that was: others are told something else, or for other reasons,
+    or it is time to."""
+    return kept is None or not timedelta() <= plan.at - kept.at < KEPT_EVERY or _said(plan) != _said(kept)
+
+
+def _said(plan: SitePlan) -> tuple[object, ...]:
+    cars = [(car.session_id, car.limit_ma, None if car.reason is None else (car.reason.why, car.reason.row))
+            for car in plan.cars]  # fmt: skip
+    batteries = [(each.id, each.why, each.steps_w[:1]) for each in plan.batteries]
+    return plan.grade, plan.why, plan.targets_ma, plan.gives_ma, cars, batteries
 
 
 def plan_site(
@@ -145,7 +160,7 @@ def cut_out(known: Knowledge, room: Room, solver: SiteSolver, draws: Draws) -> t
     room = _with_others(known, fleet, room.cut())
     targets_a = still_a.copy()
     targets_a[fleet.column] = _shared(known, fleet, room, still_a, solver)
-    _keep_awake(fleet, room.now(), targets_a, ())
+    _keep_awake(fleet, room.now(), targets_a, still_a, ())
     return _milliamperes(targets_a)
 
 
@@ -268,7 +283,7 @@ def _made(
     targets_a[fleet.column] = found.first_a
     gives_ma = gives_of(targets_a)
     targets_a = np.maximum(targets_a, 0.0)
-    _keep_awake(fleet, room.now(), targets_a, gives_ma)
+    _keep_awake(fleet, room.now(), targets_a, still_a, gives_ma)
     if found.plan is not None:
         kw, grid = found.plan.current_a * fleet.kw_per_a[:, None], found.plan.grid_kw
     else:
@@ -297,17 +312,21 @@ def _milliamperes(current_a: Floats) -> tuple[int, ...]:
     return tuple((current_a * 1000 + 1e-6).astype(np.int64).tolist())
 
 
-def _keep_awake(fleet: Fleet, rows: Rows, targets_a: Floats, gives_ma: Sequence[int]) -> None:
-    """Cars that have stopped by themselves are offered the least where there is room, so that they may go on: to heat,
-    to balance their cells."""
+def _keep_awake(fleet: Fleet, rows: Rows, targets_a: Floats, still_a: Floats, gives_ma: Sequence[int]) -> None:
+    """Cars that have stopped by themselves are offered the least where there is room beside what is `still` drawn, so
+    that they may go on: to heat, to balance their cells."""
     if not any(car.is_full for car in fleet.cars):
         return
-    flows = Flows(rows, targets_a)
+    beyond_a = np.zeros_like(still_a)
+    beyond_a[fleet.column] = still_a[fleet.column]
+    flows = Flows(rows, targets_a + beyond_a)
     for number, car in enumerate(fleet.cars):
         column, least_a = int(fleet.column[number]), float(fleet.min_a[number])
         gives = bool(gives_ma) and gives_ma[column] > 0
-        if car.is_full and not gives and targets_a[column] < least_a and flows.room(column) >= least_a:
-            flows.put(column, least_a)
+        flows_a = least_a + float(beyond_a[column])
+        if car.is_full and not gives and targets_a[column] < least_a and flows.room(column) >= flows_a:
+            flows.put(column, flows_a)
+            targets_a[column] = least_a
 
 
 def _car_plan(

@@ -38,6 +38,8 @@ from forecourt.energy.store.turns import Turn, turns_of
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import Desired, list_profiles
 
+#: What passes from when a limit is known to when stations have been told: a look, and the way to them.
+TELLS_WITHIN: Final = timedelta(seconds=10)
 #: A station that is away for less than this is not silent yet: it may only have changed its gateway.
 SILENT_AFTER: Final = timedelta(seconds=20)
 
@@ -51,6 +53,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     station_ids: Mapping[str, int]
     links: Mapping[str, keeping.Link]
     obedience: Mapping[tuple[int, int], keeping.Obedience]
+    #: How long before a limit begins it has to be told.
+    lead: timedelta
     #: Stations that others limit to nobody knows how much.
     unsaid: frozenset[str]
     desired: Sequence[Desired]
@@ -98,7 +102,10 @@ async def read_site(
     memory = Memory() if memory is None else memory
     tenant_id, site_id = record.tenant_id, record.site_id
     assert record.tree is not None
-    cars = _at_the_grid(record.tree, await store.active_cars(conn, tenant_id, site_id, memory.cars), memory)
+    running = await store.active_cars(conn, tenant_id, site_id, memory.cars)
+    # A station that was moved may have one that still runs: it is no car of this site.
+    here = [car for car in running if car.evse_id in record.tree.numbers]
+    cars = _at_the_grid(record.tree, here, memory)
     links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id, memory.links)}
     orders = await keeping.orders_of(conn, tenant_id, site_id, now, awaited, memory.orders)
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
@@ -106,7 +113,8 @@ async def read_site(
     desired = await list_profiles(conn, tenant_id, station_ids, memory.profiles)
     defaults = memory.defaults.of(None, (record.tree, tuple(desired)), defaults_of)
     signals = await known_signals(conn, record, now, now + AHEAD, await memory.past.readings(conn, record, now))
-    outlook = signals_at(record, signals, now, _hours(now))
+    lead = _lead(obedience)
+    outlook = signals_at(record, signals, now, _hours(now), lead)
     demand = outlook.demand
     paid_w = 0 if demand is None or not demand.charge_per_kw else await memory.past.paid_w(conn, record, demand, now)
     externals = await outside.externals_of(conn, tenant_id, site_id)
@@ -147,6 +155,7 @@ async def read_site(
         links=links,
         obedience=obedience,
         unsaid=frozenset(each.station for each in externals if is_unsaid(each, last.get(each.station))),
+        lead=lead,
         desired=desired,
         dynamics=await dynamics_of(conn, tenant_id, site_id),
         prioritising=await stations_that_can(conn, tenant_id, site_id),
@@ -189,6 +198,12 @@ async def _batteries(conn: AsyncConnection[Any], record: SiteRecord, now: dateti
     assert record.tree is not None
     ids = [each.id for each in record.tree.batteries]
     return tuple(await known_batteries(conn, record.tenant_id, record.site_id, ids, now))
+
+
+def _lead(obedience: Mapping[tuple[int, int], keeping.Obedience]) -> timedelta:
+    """What it takes until the slowest of those that obey keeps what it is told."""
+    slowest_s = max((each.obey_s for each in obedience.values() if each.disobeys_since is None), default=OBEY_S)
+    return TELLS_WITHIN + timedelta(seconds=max(slowest_s, OBEY_S))
 
 
 def _hours(now: datetime) -> list[float]:

@@ -155,7 +155,7 @@ class Teller:
             await keep_told(conn, self.tenant_id, self.site_id, kept, now)
             await self._keep_answers(conn, unsent, number_of)
         self.awaited.update(numbers)
-        self.beside(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
+        self.beside(self._send(entered, number_of))
         return True
 
     async def renew(self, reading: Reading, room: Room) -> None:
@@ -168,14 +168,15 @@ class Teller:
         gives_ma = [told_to_give(standing, known.at) for standing in known.standings]
         await self.tell(reading, room, targets_ma, (), gives_ma, planned=told)
 
-    async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
-        """Answers are recorded as they come, and each group of them is a reason to look again."""
+    async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int]) -> None:
+        """Answers are recorded as they come, and each group of them is a reason to look again. More and less go in the
+        same line, or the one could overtake the other."""
 
         async def keep(conn: AsyncConnection[Any], told: Sequence[Answered]) -> None:
             await self._keep_answers(conn, told, number_of)
 
         try:
-            async with aclosing(self._stations.carry(self.tenant_id, entered, urgent=urgent, keep=keep)) as coming:
+            async with aclosing(self._stations.carry(self.tenant_id, entered, urgent=True, keep=keep)) as coming:
                 async for _ in coming:
                     self._wake()
         except (psycopg.Error, ForecourtError, OSError) as fault:

@@ -40,8 +40,9 @@ from forecourt.energy.store.skies import skies_of
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.ui.i18n import mark
 
-#: Limits of one site that hold or are to come.
+#: Limits of one site that hold or are to come: those that were said, and those of all its feeds together.
 MAX_LIMITS: Final = 1_000
+MAX_FED_LIMITS: Final = 1_000
 #: Readings that one request brings.
 MAX_READINGS: Final = 5_000
 #: A reading may be so far ahead of our clock, and not older than what forecasts look at.
@@ -97,7 +98,9 @@ async def say_limit(conn: Connection, actor: Actor, record: SiteRecord, said: No
     if faults:
         raise refusal(LimitRefused, faults)
     await store.lock_site(conn, actor.tenant_id, record.site_id, str(actor), said.said_at)
-    if await store.count_limits(conn, actor.tenant_id, record.site_id, said.said_at) >= MAX_LIMITS:
+    but = said.source, said.external_id
+    others = await store.count_limits(conn, actor.tenant_id, record.site_id, said.said_at, fed=False, but=but)
+    if others >= MAX_LIMITS:
         raise TooManyLimits
     kept = await store.store_limit(conn, actor.tenant_id, record.site_id, replace(said, said_by=str(actor)))
     await nudge(conn, record.site_id)

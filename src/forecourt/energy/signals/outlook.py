@@ -117,8 +117,11 @@ class _Step(Struct, frozen=True):
         return self.start + (self.end - self.start) / 2
 
 
-def signals_at(site: SiteRecord, known: Known, now: datetime, hours: Sequence[float]) -> Outlook:
-    """The steps ahead of a site that has a tree: they begin now and last so many hours each."""
+def signals_at(
+    site: SiteRecord, known: Known, now: datetime, hours: Sequence[float], lead: timedelta = timedelta()
+) -> Outlook:
+    """The steps ahead of a site that has a tree: they begin now and last so many hours each. Limits that begin within
+    `lead` from now count already: that long it takes until stations keep what they are told."""
     steps: list[_Step] = []
     at = now
     for length in hours:
@@ -138,7 +141,7 @@ def signals_at(site: SiteRecord, known: Known, now: datetime, hours: Sequence[fl
         solar=()
         if tree is None
         else tuple(_solar(site, known, now, steps, number) for number in range(len(tree.solar))),
-        limits=() if tree is None else _limits(site, known.limits, steps),
+        limits=() if tree is None else _limits(site, known.limits, steps, now + lead),
         demand=_demand(site.zone, known, now),
     )
 
@@ -270,9 +273,13 @@ def _of_meter(latest: Reading | None) -> Provenance:
     return Provenance(source=latest.source, fetched_at=latest.at, valid_from=latest.at)
 
 
-def _limits(site: SiteRecord, limits: Sequence[NodeLimit], steps: Sequence[_Step]) -> tuple[Allowed, ...]:
-    """Each limit counts in every step that it touches. One of a node that is no more holds for the whole site."""
+def _limits(
+    site: SiteRecord, limits: Sequence[NodeLimit], steps: Sequence[_Step], until: datetime
+) -> tuple[Allowed, ...]:
+    """Each limit counts in every step that it touches, the first of which reaches at least `until` then. One of a node
+    that is no more holds for the whole site."""
     assert site.tree is not None
+    steps = [*(_Step(step.start, max(step.end, until)) for step in steps[:1]), *steps[1:]]
     nodes = {node.id for node in site.tree.nodes}
     by_node: dict[str, list[NodeLimit]] = {}
     for each in limits:

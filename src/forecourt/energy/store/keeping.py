@@ -12,8 +12,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.energy.dispatch.obedience import MAX_OBEY_S
-from forecourt.energy.dispatch.standing import Order
-from forecourt.energy.dispatch.times import LOW_VALID_FOR
+from forecourt.energy.dispatch.standing import JITTER, Order
+from forecourt.energy.dispatch.times import ARRIVES_WITHIN, LOW_VALID_FOR
 from forecourt.energy.keeper.planning import SitePlan
 from forecourt.platform.unchanged import Texts
 
@@ -184,11 +184,18 @@ async def orders_of(
                     row_number() OVER (PARTITION BY session_id
                         ORDER BY accepted IS NOT FALSE DESC, limit_ma DESC, valid_to DESC) AS height
                 FROM (
-                    SELECT *, max(order_id) FILTER (WHERE accepted AND answered_at < %(obeyed)s)
-                        OVER (PARTITION BY session_id) AS replacing
-                    FROM charging_orders
-                    WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s AND valid_to > %(since)s
-                ) o WHERE order_id >= coalesce(replacing, 0)
+                    SELECT *, max(sent_at) FILTER (WHERE order_id = replacing)
+                        OVER (PARTITION BY session_id) AS replaced_at
+                    FROM (
+                        SELECT *, max(order_id) FILTER (WHERE accepted AND answered_at < %(obeyed)s)
+                            OVER (PARTITION BY session_id) AS replacing
+                        FROM charging_orders
+                        WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s AND valid_to > %(since)s
+                    ) o
+                ) o
+                -- What may have come after the one that replaces it isn't replaced (dispatch.standing.orders_held).
+                WHERE order_id >= coalesce(replacing, 0) OR (coalesce(answered_at > replaced_at, true)
+                    AND sent_at > replaced_at - %(arrives)s AND sent_at <= replaced_at + %(jitter)s)
             ) o WHERE age <= %(most)s OR height = 1 GROUP BY session_id
         ) s
         """,
@@ -198,6 +205,8 @@ async def orders_of(
             "since": now - LOW_VALID_FOR,
             "obeyed": now - _SURELY_OBEYED,
             "most": ORDERS_OF_SESSION,
+            "arrives": ARRIVES_WITHIN,
+            "jitter": JITTER,
         },
     )
     told = (orders_held() if held is None else held).of([text for (text,) in await cursor.fetchall()])

@@ -10,6 +10,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.energy.errors import TooManyLimits
 from forecourt.energy.signals.model import NodeLimit, Reading, SeriesKind, Span, Tariff, TariffRow
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
@@ -17,7 +18,7 @@ Connection = AsyncConnection[Any]
 
 #: Values of one series that are read at once, the earliest ones.
 MAX_SPANS: Final = 40_000
-#: Limits of one site that are read at once.
+#: Limits of one site that are read at once: all that it can have.
 MAX_LIMITS: Final = 2_000
 #: Readings of one site that are read at once, the latest ones.
 MAX_READINGS: Final = 100_000
@@ -179,15 +180,19 @@ async def list_series(conn: Connection, tenant_id: int, kind: SeriesKind, zone: 
 async def limits_between(
     conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime
 ) -> list[NodeLimit]:
-    """The limits of a site that hold at any time from one to another and were not withdrawn, by when they begin."""
+    """The limits of a site that hold at any time from one to another and were not withdrawn, by when they begin. Raises
+    TooManyLimits: nothing may be planned without one of them."""
     cursor = conn.cursor(row_factory=class_row(NodeLimit))
     await cursor.execute(
         f"SELECT {_LIMIT_COLUMNS} FROM node_limits WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s"
         " AND withdrawn_at IS NULL AND starts_at < %(until)s AND (ends_at IS NULL OR ends_at > %(since)s)"
         " ORDER BY starts_at, number LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "site_id": site_id, "since": since, "until": until, "limit": MAX_LIMITS},
+        {"tenant_id": tenant_id, "site_id": site_id, "since": since, "until": until, "limit": MAX_LIMITS + 1},
     )
-    return await cursor.fetchall()
+    found = await cursor.fetchall()
+    if len(found) > MAX_LIMITS:
+        raise TooManyLimits
+    return found
 
 
 async def list_limits(
@@ -240,12 +245,14 @@ async def withdraw_limit(conn: Connection, tenant_id: int, site_id: int, limit_i
     return cursor.rowcount == 1
 
 
-async def count_limits(conn: Connection, tenant_id: int, site_id: int, now: datetime) -> int:
-    """How many limits of a site hold or will."""
+async def count_limits(
+    conn: Connection, tenant_id: int, site_id: int, now: datetime, *, fed: bool, but: tuple[str, str] = ("", "")
+) -> int:
+    """How many limits of a site hold or will that feeds have said (`fed`), or others; but one of a source and id."""
     cursor = await conn.execute(
         "SELECT count(*) FROM node_limits WHERE tenant_id = %s AND site_id = %s AND withdrawn_at IS NULL"
-        " AND (ends_at IS NULL OR ends_at > %s)",
-        (tenant_id, site_id, now),
+        " AND (ends_at IS NULL OR ends_at > %s) AND (feed_id IS NOT NULL) = %s AND (source, external_id) <> (%s, %s)",
+        (tenant_id, site_id, now, fed, *but),
     )
     row = await cursor.fetchone()
     assert row is not None
