@@ -14,7 +14,7 @@ export UV_LINK_MODE ?= copy
 export UV_SYSTEM_CERTS ?= true
 
 # The slowest first: two run at once.
-CHECKS := check-types check-imports check-generated check-locks check-style
+CHECKS := check-types check-tests check-imports check-generated check-locks check-style
 
 .PHONY: help setup run test check bench pictures clean $(CHECKS)
 
@@ -36,7 +36,13 @@ check: setup ## lint, types, architecture, generated code, lock files
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target $(CHECKS)
 
 check-types:
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
+
+# That all of them can be read; and what they are compiled to is there for the processes that run them.
+check-tests: export PYTHONDONTWRITEBYTECODE :=
+check-tests:
+	@echo "$(BIN)/python -m pytest --collect-only"; \
+	said=$$($(BIN)/python -m pytest --collect-only -qqq 2>&1) || { echo "$$said"; exit 1; }
 
 check-style:
 	$(BIN)/ruff check
