@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,12 @@ PAPER = "fleets/paper/"
 NOON = datetime(2026, 3, 3, 12, 5, 9, tzinfo=UTC)
 
 
+@cache
+def every_word() -> frozenset[Message]:
+    """What the console says: looked for once, since that takes seconds."""
+    return frozenset(said())
+
+
 def said() -> Iterator[Message]:
     """Every message of the console, marked for translation."""
     options = {pattern: {"newstyle_gettext": "true", "silent": "false"} for pattern in TEMPLATES}
@@ -39,14 +46,14 @@ def said() -> Iterator[Message]:
 
 @pytest.mark.parametrize("language", [each for each in LANGUAGES if each.language != "en"], ids=lambda c: c.language)
 def test_every_word_of_the_console_is_translated(language: Catalogue) -> None:
-    messages = sorted(set(said()), key=str)
+    messages = sorted(every_word(), key=str)
     assert {"Where you are", "Skip to content"} <= set(messages), "no template was read: this would prove nothing"
     assert language.missing(messages) == []
 
 
 def test_placeholders_survive_translation() -> None:
     for catalogue in LANGUAGES:
-        for message in set(said()):
+        for message in every_word():
             singular = message if isinstance(message, str) else message[0]
             names = {part.partition(")")[0] for part in singular.split("%(")[1:]}
             told = catalogue.gettext(message) if isinstance(message, str) else catalogue.ngettext(*message, 2)
