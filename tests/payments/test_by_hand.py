@@ -10,7 +10,7 @@ from forecourt.care.service.watch import look
 from forecourt.care.words import tell
 from forecourt.payments.intents.model import Intent, Method, NothingOwed, Purpose, RefundTooHigh, State
 from forecourt.payments.intents.saga import Saga
-from forecourt.payments.intents.store import list_methods
+from forecourt.payments.saved.store import list_methods
 from forecourt.platform.money import Money
 from tests.payments.till import RETURN, Till
 

@@ -23,6 +23,7 @@ from forecourt.payments.fees.service import Fees
 from forecourt.payments.fees.store import list_fees, open_month
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.model import TAKEN, Intent
+from forecourt.payments.saved import store as saved_store
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.errors import ForecourtError
@@ -222,7 +223,7 @@ class Memberships:
         if by not in (PaysBy.CARD, PaysBy.WALLET) or (by is PaysBy.CARD) is (method_id is None):
             raise WayRefused
         if method_id is not None and (
-            await payments_store.find_method(conn, driver.tenant_id, driver.payer, method_id) is None
+            await saved_store.find_method(conn, driver.tenant_id, driver.payer, method_id) is None
         ):
             raise CardUnknown
         return by.value, method_id

@@ -55,6 +55,7 @@ from forecourt.payments.intents.sizing import Car
 from forecourt.payments.ledger.entries import wallet
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.payments.psp.words import Card
+from forecourt.payments.saved import store as saved_store
 from forecourt.payments.saved.model import Setup
 from forecourt.payments.saved.service import SavedCards
 from forecourt.platform.clock import Clock
@@ -147,7 +148,7 @@ class Members:
                 Money(amount=await book.room(conn, driver.payer, each), currency=each) for each in currencies or [usual]
             ]
             await driver_rows.act_as(conn, driver.driver_id)
-            methods = await payments_store.list_methods(conn, tenant_id, driver.payer)
+            methods = await saved_store.list_methods(conn, tenant_id, driver.payer)
             debts = await payments_store.owed_by(conn, tenant_id, driver.payer)
         cards = [
             SavedCard(
@@ -181,7 +182,7 @@ class Members:
             if by is PaysBy.CARD:
                 if method_id is None:
                     raise WayRefused
-                if await payments_store.find_method(conn, driver.tenant_id, driver.payer, method_id) is None:
+                if await saved_store.find_method(conn, driver.tenant_id, driver.payer, method_id) is None:
                     raise CardUnknown
             elif method_id is not None:
                 raise WayRefused
@@ -210,7 +211,7 @@ class Members:
         again. Raises CardUnknown."""
         now = self._clock.now()
         async with self.acting(driver) as conn:
-            if not await payments_store.remove_method(conn, driver.tenant_id, driver.payer, method_id, now):
+            if not await saved_store.remove_method(conn, driver.tenant_id, driver.payer, method_id, now):
                 raise CardUnknown
             changes: dict[str, Any] = {}
             if driver.pays_method == method_id:
@@ -237,7 +238,7 @@ class Members:
             cars = await accounts.owned_by(conn, driver)
             member = await fleets.find_member(conn, driver.tenant_id, driver.driver_id)
             if by is PaysBy.CARD and (
-                method_id is None or await payments_store.find_method(conn, driver.tenant_id, payer, method_id) is None
+                method_id is None or await saved_store.find_method(conn, driver.tenant_id, payer, method_id) is None
             ):
                 raise CardUnknown
         if by is PaysBy.FLEET:

@@ -46,25 +46,9 @@ class Said(Struct, frozen=True, kw_only=True):
     corrects_on: date | None = None
 
 
-class Document(Struct, frozen=True, kw_only=True):
-    """A self-billed document, in minor units: `net` and `vat` of what was supplied, and `other`, which is no supply of
-    the host: expenses, monthly fees, what was paid for charging at home."""
+class Document(DocumentRow, frozen=True, kw_only=True):
+    """A document with what it says."""
 
-    document_id: int
-    host_id: int
-    payout_id: int | None
-    number: str
-    corrects: int | None
-    currency: str
-    net: int
-    vat: int
-    other: int
-    total: int
-    lines: int
-    issued_at: datetime
-    issued_on: date
-    period_from: datetime
-    period_to: datetime
     said: Said
 
 

@@ -28,6 +28,7 @@ from forecourt.payments.intents.model import (
 )
 from forecourt.payments.intents.prices import Connection, Prices
 from forecourt.payments.psp.words import Hold, HoldState
+from forecourt.payments.saved.store import insert_method
 from forecourt.platform import outbox
 from forecourt.sessions.reserving import store as reservations
 from forecourt.sessions.reserving.model import Reservation
@@ -162,7 +163,7 @@ class Turn:
         """Keeps the way to pay for whoever agreed to that."""
         intent = self.intent
         if hold.saved is not None and intent.payer is not None and intent.account_id is not None:
-            await store.insert_method(
+            await insert_method(
                 self.conn, intent.tenant_id, intent.payer, intent.account_id, hold.saved, hold.card, self.now
             )
 

@@ -46,6 +46,7 @@ from forecourt.payments.intents.sizing import Car, Sized, size_hold
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.payments.psp.words import Card, Saved
+from forecourt.payments.saved.store import find_method
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
@@ -336,7 +337,7 @@ class Payments:
         if asked.method is Method.SAVED:
             assert asked.payer is not None, "a saved way to pay is somebody's"
             assert asked.method_id is not None, "it is named"
-            kept = await store.find_method(conn, tenant_id, asked.payer, asked.method_id)
+            kept = await find_method(conn, tenant_id, asked.payer, asked.method_id)
             if kept is None:
                 raise PaymentUnknown
             saved = Saved(customer=kept.customer, method=kept.method)

@@ -12,7 +12,6 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from forecourt.payments.intents.model import Call, CallKind, Intent, Step
-from forecourt.payments.psp.words import Card, Saved
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]
@@ -63,17 +62,6 @@ class IntentFilter(Struct, frozen=True, kw_only=True):
     search: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-
-
-class MethodRow(Struct, frozen=True, kw_only=True):
-    """A saved way to pay, by the provider's names."""
-
-    method_id: UUID
-    account_id: UUID
-    customer: str
-    method: str
-    card: Card | None
-    created_at: datetime
 
 
 class HookRow(Struct, frozen=True, kw_only=True):
@@ -191,46 +179,6 @@ async def set_return(conn: Connection, tenant_id: int, intent_id: UUID, return_u
         "UPDATE payment_intents SET return_url = %s WHERE tenant_id = %s AND intent_id = %s",
         (return_url, tenant_id, intent_id),
     )
-
-
-async def find_method(conn: Connection, tenant_id: int, payer: str, method_id: UUID) -> MethodRow | None:
-    """A saved way to pay of somebody that was not removed."""
-    return next((row for row in await list_methods(conn, tenant_id, payer) if row.method_id == method_id), None)
-
-
-async def list_methods(conn: Connection, tenant_id: int, payer: str) -> list[MethodRow]:
-    """The saved ways to pay of somebody, the latest first."""
-    cursor = conn.cursor(row_factory=dict_row)
-    await cursor.execute(
-        "SELECT method_id, account_id, customer, method, card, created_at FROM payment_methods"
-        " WHERE tenant_id = %s AND payer = %s AND removed_at IS NULL ORDER BY created_at DESC, method_id LIMIT %s",
-        (tenant_id, payer, MAX_SHOWN),
-    )
-    return [msgspec.convert(row, MethodRow) for row in await cursor.fetchall()]
-
-
-async def insert_method(
-    conn: Connection, tenant_id: int, payer: str, account_id: UUID, saved: Saved, card: Card | None, at: datetime
-) -> None:
-    """Keeps a way to pay; one that is kept already stays."""
-    await conn.execute(
-        "INSERT INTO payment_methods (tenant_id, payer, account_id, customer, method, card, created_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (
-            tenant_id, payer, account_id, saved.customer, saved.method,
-            None if card is None else Jsonb(msgspec.to_builtins(card)), at,
-        ),
-    )  # fmt: skip
-
-
-async def remove_method(conn: Connection, tenant_id: int, payer: str, method_id: UUID, at: datetime) -> bool:
-    """A way to pay is used no more, and its provider is to forget it; whether there was one."""
-    cursor = await conn.execute(
-        "UPDATE payment_methods SET removed_at = %(at)s, drop_at = %(at)s WHERE tenant_id = %(tenant)s"
-        " AND payer = %(payer)s AND method_id = %(method)s AND removed_at IS NULL",
-        {"at": at, "tenant": tenant_id, "payer": payer, "method": method_id},
-    )
-    return cursor.rowcount == 1
 
 
 async def update_intent(

@@ -13,7 +13,6 @@ import structlog
 
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.accounts.store import find_account
-from forecourt.payments.intents.store import insert_method
 from forecourt.payments.psp import Psp
 from forecourt.payments.psp.errors import ProviderError
 from forecourt.payments.psp.words import Kept, Language, MethodAsked, Saved
@@ -161,7 +160,7 @@ class SavedCards:
     async def _keep(self, conn: store.Connection, tenant_id: int, setup: Setup, kept: Kept | None) -> None:
         now = self._clock.now()
         if kept is not None and kept.saved is not None:
-            await insert_method(conn, tenant_id, setup.payer, setup.account_id, kept.saved, kept.card, now)
+            await store.insert_method(conn, tenant_id, setup.payer, setup.account_id, kept.saved, kept.card, now)
             method_id = await store.find_kept(conn, tenant_id, setup.account_id, kept.saved.method)
             await store.end_setup(conn, tenant_id, setup.setup_id, SetupState.KEPT, now, method_id)
         elif (kept is not None and not kept.open) or setup.created_at + GIVEN_UP_AFTER <= now:

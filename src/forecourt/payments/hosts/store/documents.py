@@ -50,7 +50,8 @@ class OpenPart(Struct, frozen=True, kw_only=True):
 
 
 class DocumentRow(Struct, frozen=True, kw_only=True):
-    """One document as stored."""
+    """A self-billed document as stored, in minor units: `net` and `vat` of what was supplied, and `other`, which is no
+    supply of the host: expenses, monthly fees, what was paid for charging at home."""
 
     document_id: int
     host_id: int
