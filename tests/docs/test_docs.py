@@ -1,12 +1,14 @@
 """The documentation says what is: links lead somewhere, and what is listed is what there is."""
 
 import ast
+import contextlib
 import importlib
 import re
 import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +18,7 @@ import pytest
 import typer.main
 from litestar import Router
 from litestar.di import Provide
+from packaging.specifiers import SpecifierSet
 
 import forecourt.access.api
 import forecourt.care.api
@@ -337,6 +340,21 @@ def test_every_dependency_is_in_the_decision_about_them() -> None:
     package = msgspec.json.decode((ROOT / "web" / "package.json").read_bytes())
     names |= package["dependencies"].keys() | package.get("devDependencies", {}).keys()
     assert {name for name in names if not re.search(rf"(?<![\w-]){re.escape(name.lower())}(?![\w-])", text)} == set()
+
+
+def test_what_is_pinned_can_be_installed_by_the_oldest_python_that_is_promised() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pinned = re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE)
+    asked: dict[str, str] = {}
+    for name, version in pinned:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found = metadata.distribution(name)
+            assert found.version == version, f"{name} is installed in another version than is pinned"
+            asked[name] = found.metadata.get("Requires-Python", "")
+    assert len(asked) > 100
+    assert {name: asks for name, asks in asked.items() if oldest not in SpecifierSet(asks)} == {}
 
 
 def test_every_page_of_the_console_is_pictured_and_says_what_it_is_for() -> None:
