@@ -19,7 +19,7 @@ from bench import sites, words
 from bench.figures import Figure
 from bench.servers import ALL_CORES, SECRET, Stage, on_cores
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
-from forecourt.energy.keeper.planning import site_room
+from forecourt.energy.planning.making import site_room
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.collector import THRESHOLDS

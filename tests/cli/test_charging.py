@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from forecourt.energy.keeper.knowledge import packed
-from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import packed
+from forecourt.energy.planning.making import plan_site
 from forecourt.energy.store import keeping
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool

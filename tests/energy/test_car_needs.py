@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from forecourt.energy import store
+from forecourt.energy.events import SAID
 from forecourt.energy.jobs import EnergyJobs
-from forecourt.energy.lanes import SAID
 from forecourt.energy.needs.model import Priority, Source
 from forecourt.energy.needs.said import wants_of
 from forecourt.energy.site import Settings

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from forecourt.access import Role
 from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import WHY, sentences
-from forecourt.energy.keeper.knowledge import packed, unpacked
-from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.needs.model import Said, Source, Wants, merge
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import packed, unpacked
+from forecourt.energy.planning.making import plan_site
 from forecourt.energy.service.explained import plan_at
 from forecourt.energy.store import keeping
 from forecourt.platform.database import Pool

@@ -7,16 +7,16 @@ import pytest
 from msgspec.structs import replace
 
 from forecourt.energy import store
+from forecourt.energy.events import LIMITED
 from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import sentences
-from forecourt.energy.keeper.knowledge import Knowledge, packed, unpacked
-from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.keeper.reading import find_planned, read_site
-from forecourt.energy.lanes import LIMITED
 from forecourt.energy.model import Node
 from forecourt.energy.outside.model import MAX_EXTERNAL, External
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import Knowledge, packed, unpacked
+from forecourt.energy.planning.making import plan_site
 from forecourt.energy.site import HungEvse, Mode, Settings, SiteTree
 from forecourt.energy.store import outside
 from forecourt.ocpp.neutral import ChargingLimit, Period, Schedule, Unit

@@ -16,7 +16,6 @@ import structlog
 from forecourt.access import Actor, Role
 from forecourt.energy import store
 from forecourt.energy.feeds.areas import ENTSOE, NORD_POOL, is_entsoe
-from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.feeds.model import (
     Entsoe,
     Feed,
@@ -27,6 +26,7 @@ from forecourt.energy.feeds.model import (
     market_days,
     next_fetch,
 )
+from forecourt.energy.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.model import Node
 from forecourt.energy.service.feeds import Feeds

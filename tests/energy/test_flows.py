@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from forecourt.energy.explained import session as explaining
 from forecourt.energy.explained.session import explain, explain_all
-from forecourt.energy.keeper.knowledge import Knowledge
-from forecourt.energy.keeper.limits import Room
-from forecourt.energy.keeper.planning import plan_site, site_room
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import Knowledge
+from forecourt.energy.planning.limits import Room
+from forecourt.energy.planning.making import plan_site, site_room
 from forecourt.energy.rows import Flows, rows_of
 from forecourt.energy.site import Mode
 from tests.energy.sites import random_site

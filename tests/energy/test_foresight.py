@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from forecourt.energy.dispatch.standing import Standing
 from forecourt.energy.explained.session import stay_of
 from forecourt.energy.keeper.foresight import LEAST_VISITS, Foresight
-from forecourt.energy.keeper.knowledge import ASSUMED_STAY, Knowledge, KnownCar, packed, unpacked
-from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.model import Node
 from forecourt.energy.needs.model import UNSAID, Needs, Source, Wants
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import ASSUMED_STAY, Knowledge, KnownCar, packed, unpacked
+from forecourt.energy.planning.making import plan_site
 from forecourt.energy.signals.model import DayRates, Season, Tariff, TariffRow
 from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.site import HungEvse, Settings, SiteRecord, SiteTree

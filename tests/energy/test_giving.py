@@ -15,15 +15,16 @@ from forecourt.energy.dispatch.standing import Order, Standing, controllable, ma
 from forecourt.energy.dispatch.times import CLOCK_MARGIN, GIVES_FOR
 from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import sentences
-from forecourt.energy.keeper.giving import give_room_w, with_giver
-from forecourt.energy.keeper.knowledge import Knowledge, packed, unpacked
-from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
 from forecourt.energy.keeper.saying import less_of, told_of
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.needs.model import Needs, Priority, Said, Source, Wants, merge
 from forecourt.energy.needs.said import wants_of
 from forecourt.energy.pages.at_session import picture
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.giving import give_room_w, with_giver
+from forecourt.energy.planning.knowledge import Knowledge, packed, unpacked
+from forecourt.energy.planning.making import plan_site, share_out, site_room
+from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.signals.model import DayRates, Reading, Season, Tariff, TariffRow
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
 from forecourt.energy.site import HungEvse, Load, Settings, SiteRecord, SiteTree

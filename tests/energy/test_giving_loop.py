@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from forecourt.energy import store
 from forecourt.energy.dispatch.times import CLOCK_MARGIN, GIVES_FOR, LOW_VALID_FOR
+from forecourt.energy.events import SAID
 from forecourt.energy.jobs import EnergyJobs
-from forecourt.energy.lanes import SAID
 from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.signals.model import DayRates, Season, Tariff
 from forecourt.energy.storage.model import RELIED

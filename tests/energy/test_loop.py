@@ -18,14 +18,15 @@ from msgspec.structs import replace
 import forecourt.app.gateway_process as gateway_process
 from forecourt.energy import store
 from forecourt.energy.dispatch.times import LOW_LEAST, LOW_VALID_FOR, PAUSE
+from forecourt.energy.faults import site_faults
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
-from forecourt.energy.keeper.knowledge import unpacked
-from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import unpacked
+from forecourt.energy.planning.making import plan_site
 from forecourt.energy.rows import rows_of
 from forecourt.energy.signals.model import NodeLimit
-from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Settings, SiteTree, site_faults, with_dc
+from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Settings, SiteTree, with_dc
 from forecourt.energy.store import keeping, leases
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool

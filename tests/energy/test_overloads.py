@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from forecourt.energy import store
-from forecourt.energy.keeper.knowledge import Knowledge
 from forecourt.energy.keeper.overloads import overloads_of, unmeasured
 from forecourt.energy.model import Node
+from forecourt.energy.planning.knowledge import Knowledge
 from forecourt.energy.signals.model import Provenance, Reading
 from forecourt.energy.signals.outlook import Allowed, Known, signals_at
 from forecourt.energy.site import HungEvse, Load, Mode, Settings, SiteRecord, SiteTree, Solar

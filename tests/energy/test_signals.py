@@ -10,11 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.defaults import default_wants
+from forecourt.energy.faults import fallback_faults, fallbacks_of, site_faults
 from forecourt.energy.feeds.clear_sky import reckon
 from forecourt.energy.flows import flows
-from forecourt.energy.keeper.limits import lasting, room_of
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.needs.model import Preferences, Priority, Said, Source, Wants, merge
+from forecourt.energy.planning.limits import lasting, room_of
 from forecourt.energy.rows import rows_of
 from forecourt.energy.signals.model import (
     DayRates,
@@ -30,18 +31,7 @@ from forecourt.energy.signals.model import (
 from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.signals.sheet import SeriesRefused, read_series
 from forecourt.energy.signals.sun import ClearSky, Sky
-from forecourt.energy.site import (
-    Battery,
-    HungEvse,
-    Load,
-    Settings,
-    SiteRecord,
-    SiteTree,
-    Solar,
-    fallback_faults,
-    fallbacks_of,
-    site_faults,
-)
+from forecourt.energy.site import Battery, HungEvse, Load, Settings, SiteRecord, SiteTree, Solar
 from forecourt.energy.storage.model import DELIVERED_FOR
 from forecourt.ocpp.neutral import Unit
 

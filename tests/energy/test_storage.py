@@ -13,12 +13,13 @@ from forecourt.energy.dispatch.orders import due
 from forecourt.energy.dispatch.standing import Order, Standing, may_draw
 from forecourt.energy.dispatch.times import VALID_FOR
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
-from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed, unpacked
-from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
-from forecourt.energy.keeper.storage import setpoints
 from forecourt.energy.model import Node
 from forecourt.energy.needs.model import Needs, Wants
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar, packed, unpacked
+from forecourt.energy.planning.making import plan_site, share_out, site_room
+from forecourt.energy.planning.plan import SitePlan
+from forecourt.energy.planning.storage import setpoints
 from forecourt.energy.signals.model import DayRates, NodeLimit, Season, Tariff, TariffRow
 from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.site import Battery, HungEvse, Settings, SiteRecord, SiteTree

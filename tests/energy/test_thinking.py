@@ -5,29 +5,42 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from forecourt.energy.keeper.planning import DEADLINE_S, plan_site
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.problem import TooLate
+from forecourt.energy.planner.program import Program
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.making import DEADLINE_S, plan_site
 from forecourt.energy.site import Mode
 from tests.energy.sites import hourly
 from tests.energy.test_turns import NOW, Bays, known
 
 
-class Slow(SiteSolver):
+class Slowly(Program):
     """Each run of HiGHS takes so long by its clock, or as long as it is allowed."""
 
     def __init__(self, takes_s: float) -> None:
-        self.now_s = 100.0
-        super().__init__(lambda: self.now_s)
-        self.takes_s = takes_s
+        super().__init__()
+        self.now_s, self.takes_s = 100.0, takes_s
         self.allowed_s: list[float] = []
 
-    def _run(self) -> Any:
+    def run(self) -> Any:
         _, until_s = self._highs.getOptionValue("time_limit")
         self.allowed_s.append(until_s - self._highs.getRunTime())
         self.now_s += min(self.takes_s, self.allowed_s[-1])
-        return super()._run()
+        return super().run()
+
+
+class Slow(SiteSolver):
+    """A solver whose time is that of such runs."""
+
+    def __init__(self, takes_s: float) -> None:
+        self.slowly = Slowly(takes_s)
+        super().__init__(lambda: self.slowly.now_s)
+        self._program = self.slowly
+
+    @property
+    def allowed_s(self) -> list[float]:
+        return self.slowly.allowed_s
 
 
 def test_solves_of_one_plan_share_its_time() -> None:
@@ -50,9 +63,9 @@ def test_a_hard_site_holds_up_others_for_no_longer_than_one_plan_may_take(mode: 
     bays, solver = Bays(), Slow(takes_s)
     what = known(mode, bays.cars, bays.standings, NOW)
     before = plan_site(what, SiteSolver())
-    began_s = solver.now_s
+    began_s = solver.slowly.now_s
     plan = plan_site(what, solver, before)
-    assert solver.now_s - began_s <= DEADLINE_S + 1e-6
+    assert solver.slowly.now_s - began_s <= DEADLINE_S + 1e-6
     # Whatever came of it, everybody is told something that the limits bear.
     assert sum(plan.targets_ma) <= sum(before.targets_ma) + len(before.targets_ma) * 100
 
@@ -62,7 +75,7 @@ def test_a_plan_that_found_no_time_is_the_last_one_and_says_so() -> None:
     what = known(Mode.CHEAPEST, bays.cars, bays.standings, NOW)
     before = plan_site(what, solver)
     solver.think_for = lambda seconds: None  # type: ignore[method-assign]
-    solver.now_s += 1_000
+    solver.slowly.now_s += 1_000
     plan = plan_site(what, solver, before)
     assert (plan.grade, "time" in plan.why) == (Grade.KEPT, True)
     assert plan.targets_ma == before.targets_ma

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from forecourt.energy import store
 from forecourt.energy.dispatch.orders import due
 from forecourt.energy.dispatch.standing import Order, Standing
-from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, has_stopped
-from forecourt.energy.keeper.limits import room_of
-from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.model import Node
 from forecourt.energy.needs.model import UNSAID
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar, has_stopped
+from forecourt.energy.planning.limits import room_of
+from forecourt.energy.planning.making import plan_site
 from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.site import HungEvse, Mode, Settings, SiteRecord, SiteTree
 from forecourt.energy.store.turns import Turn, turns_of

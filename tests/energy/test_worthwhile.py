@@ -12,14 +12,14 @@ from forecourt.energy import store
 from forecourt.energy.dispatch.standing import Standing
 from forecourt.energy.keeper import foresight
 from forecourt.energy.keeper.foresight import LEAST_VISITS
-from forecourt.energy.keeper.knowledge import unpacked
-from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.keeper.worthwhile import days_of, worthwhile_w
 from forecourt.energy.model import Node
 from forecourt.energy.needs.model import Needs, Wants
 from forecourt.energy.planner.arrivals import Visit
 from forecourt.energy.planner.lookback import SHARE
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import unpacked
+from forecourt.energy.planning.making import plan_site
 from forecourt.energy.signals.model import DayRates, Reading, Season, Tariff, TariffRow
 from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.site import HungEvse, Load, Mode, Settings, SiteRecord, SiteTree

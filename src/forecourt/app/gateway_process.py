@@ -14,7 +14,7 @@ from forecourt.app.signals import stop_event
 from forecourt.drivers.outside.authorizer import Decision, Failure, OutsideAuthorizer
 from forecourt.drivers.outside.lanes import LANES as DRIVER_LANES
 from forecourt.drivers.outside.lanes import write_of
-from forecourt.energy.lanes import LANES as ENERGY_LANES
+from forecourt.energy.store.lanes import LANES as ENERGY_LANES
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.companies.said import Companies, Vies
 from forecourt.payments.terminals.lanes import LANES as TERMINAL_LANES

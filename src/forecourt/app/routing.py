@@ -2,8 +2,7 @@
 
 from typing import get_args
 
-from forecourt.energy.needs.said import hear_needs, hear_priority
-from forecourt.energy.outside.said import hear_asked, hear_limit, hear_profiles, hear_schedule
+from forecourt.energy.hearing import hear_asked, hear_limit, hear_needs, hear_priority, hear_profiles, hear_schedule
 from forecourt.ocpp import neutral
 from forecourt.payments.companies.said import Companies
 from forecourt.payments.terminals.said import Terminals

@@ -27,7 +27,7 @@ from forecourt.driver.offer_letters import OfferLetters
 from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
-from forecourt.energy.feeds.fetcher import Fetcher
+from forecourt.energy.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.insight.jobs import InsightJobs

@@ -21,9 +21,9 @@ from forecourt.driver.model import BEGUN
 from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.fleets.model import BEGUN as FEE_BEGUN
 from forecourt.drivers.outside.jobs import OutsideDecisions
+from forecourt.energy.events import LIMITED
+from forecourt.energy.events import SAID as NEEDS_SAID
 from forecourt.energy.jobs import EnergyJobs
-from forecourt.energy.lanes import LIMITED
-from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
 from forecourt.insight.jobs import WANTED, InsightJobs

@@ -19,10 +19,10 @@ from forecourt.energy.errors import NotPlanned, SavingsRefused, TariffMissing
 from forecourt.energy.explained.savings import Bill
 from forecourt.energy.explained.session import Explanation, Shared, Stay, explain_all
 from forecourt.energy.explained.words import sentences
-from forecourt.energy.keeper.knowledge import Knowledge
-from forecourt.energy.keeper.storage import BatteryPlan
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
+from forecourt.energy.planning.knowledge import Knowledge
+from forecourt.energy.planning.plan import BatteryPlan
 from forecourt.energy.service import explained as service
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.storage.cars import NoGiver

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.energy.dispatch.profiles import STACK_LEVEL, default_profile
-from forecourt.energy.site import HungEvse, Settings, SiteTree, fallback_faults, fallbacks_of
+from forecourt.energy.faults import fallback_faults, fallbacks_of
+from forecourt.energy.site import HungEvse, Settings, SiteTree
 from forecourt.ocpp.neutral import ChargingProfile, Purpose, Unit
 from forecourt.stations.desired.kinds import CHARGING_PROFILE, charging_profile, profile_key
 from forecourt.stations.desired.model import State, Want

@@ -10,9 +10,8 @@ from decimal import Decimal
 from msgspec import Struct
 
 from forecourt.energy.explained.nodes import below, beside_w, kept_w, limits_kw, meant_w, stored_w
-from forecourt.energy.keeper.knowledge import Knowledge
-from forecourt.energy.keeper.planning import SitePlan
-from forecourt.energy.keeper.storage import BatteryPlan
+from forecourt.energy.planning.knowledge import Knowledge
+from forecourt.energy.planning.plan import BatteryPlan, SitePlan
 from forecourt.energy.signals.outlook import Attached
 from forecourt.energy.store.explained import PowerPoint
 from forecourt.energy.store.storage import StoredPoint

@@ -7,9 +7,9 @@ from typing import Final
 from msgspec import Struct
 
 from forecourt.energy.dispatch.standing import may_draw
-from forecourt.energy.keeper.fleet import reserved_a
-from forecourt.energy.keeper.knowledge import Knowledge
-from forecourt.energy.keeper.planning import SitePlan
+from forecourt.energy.planning.fleet import reserved_a
+from forecourt.energy.planning.knowledge import Knowledge
+from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.site import SiteTree
 from forecourt.energy.storage.model import KnownBattery, may_charge_w
 from forecourt.energy.store.explained import EvsePoint, PowerPoint

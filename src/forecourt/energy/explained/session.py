@@ -11,14 +11,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import Ground, may_draw
-from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
-from forecourt.energy.keeper.outside import external_of, is_cars, touching
-from forecourt.energy.keeper.planning import CarPlan, SitePlan, site_room
 from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.model import Needs, Priority, Source
 from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Reason
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar
+from forecourt.energy.planning.making import site_room
+from forecourt.energy.planning.outside import external_of, is_cars, touching
+from forecourt.energy.planning.plan import CarPlan, SitePlan
 from forecourt.energy.rows import Rows
 from forecourt.energy.site import Current, Mode
 from forecourt.energy.storage.cars import NoGiver

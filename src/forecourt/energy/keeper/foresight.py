@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from psycopg import AsyncConnection
 
 from forecourt.energy import store
-from forecourt.energy.keeper.knowledge import AHEAD, Expected, KnownCar
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
 from forecourt.energy.planner.assumed import assumed_visits
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
 from forecourt.energy.planner.settings import DAYS
+from forecourt.energy.planning.knowledge import AHEAD, Expected, KnownCar
 from forecourt.energy.site import SiteTree
 
 #: How far back visits are looked at, and how long what was read of them is good.

@@ -24,16 +24,17 @@ from forecourt.energy.dispatch.orders import next_try
 from forecourt.energy.dispatch.standing import draws_of, next_change
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
-from forecourt.energy.keeper.knowledge import Knowledge, packed
-from forecourt.energy.keeper.limits import Room
 from forecourt.energy.keeper.memory import Memory
 from forecourt.energy.keeper.notes import FAULTS, Noted, keep_notes, let_go_of_strays
-from forecourt.energy.keeper.planning import SitePlan, cut_out, is_news, plan_site, share_out, site_room
 from forecourt.energy.keeper.priorities import Priorities, wants_speed
 from forecourt.energy.keeper.reading import Reading, find_planned, foreseen, read_site
 from forecourt.energy.keeper.telling import Teller
 from forecourt.energy.keeper.worthwhile import read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import Knowledge, packed
+from forecourt.energy.planning.limits import Room
+from forecourt.energy.planning.making import cut_out, plan_site, share_out, site_room
+from forecourt.energy.planning.plan import SitePlan, is_news
 from forecourt.energy.rows import SLACK
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.storage.model import DELIVERED_FOR, next_moment

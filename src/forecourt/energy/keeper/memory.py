@@ -5,8 +5,8 @@ Every look reads all rows that count for limits; a site of thousands of cars has
 
 from forecourt.energy.dispatch.defaults import Held
 from forecourt.energy.dispatch.standing import Standing
-from forecourt.energy.keeper.knowledge import KnownCar
 from forecourt.energy.keeper.past import Past
+from forecourt.energy.planning.knowledge import KnownCar
 from forecourt.energy.store.keeping import links_held, orders_held
 from forecourt.energy.store.needs import ActiveCar, cars_held
 from forecourt.energy.store.sites import HeldSite

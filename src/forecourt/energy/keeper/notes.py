@@ -15,11 +15,11 @@ from forecourt.energy.dispatch.defaults import default_wants, missing_wants
 from forecourt.energy.dispatch.obedience import look
 from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.keeper.checks import Checks
-from forecourt.energy.keeper.limits import lasting
 from forecourt.energy.keeper.meters import take_meters
 from forecourt.energy.keeper.overloads import note_overloads
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.telling import ASKED_BY
+from forecourt.energy.planning.limits import lasting
 from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.storage.model import measured_w
 from forecourt.energy.store import keeping

@@ -4,9 +4,9 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from forecourt.energy.keeper.knowledge import Knowledge
-from forecourt.energy.keeper.limits import taken_besides
 from forecourt.energy.keeper.reading import Reading
+from forecourt.energy.planning.knowledge import Knowledge
+from forecourt.energy.planning.limits import taken_besides
 from forecourt.energy.rows import SLACK
 from forecourt.energy.store.overloads import Overload, keep_overloads
 

@@ -20,10 +20,10 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from forecourt.energy.dispatch.standing import Standing, is_within, may_draw
-from forecourt.energy.keeper.limits import Room
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.telling import ASKED_BY
 from forecourt.energy.needs.model import Needs, Priority, Source
+from forecourt.energy.planning.limits import Room
 from forecourt.energy.rows import Flows
 from forecourt.energy.store import priorities as store
 from forecourt.energy.store.leases import keep_lease

@@ -15,8 +15,6 @@ from forecourt.energy.dispatch.defaults import Held, defaults_of
 from forecourt.energy.dispatch.dynamic import HeldDynamic
 from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
-from forecourt.energy.keeper.giving import with_giver
-from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.keeper.memory import Memory
 from forecourt.energy.model import Evse
 from forecourt.energy.needs.caps import Cap
@@ -24,6 +22,8 @@ from forecourt.energy.needs.model import Priority, Source
 from forecourt.energy.needs.said import BEFORE
 from forecourt.energy.outside.model import CarMeans, External
 from forecourt.energy.planner.steps import steps_of
+from forecourt.energy.planning.giving import with_giver
+from forecourt.energy.planning.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
 from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree

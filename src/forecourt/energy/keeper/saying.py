@@ -6,10 +6,10 @@ from msgspec.structs import replace
 
 from forecourt.energy.dispatch.orders import Told, cut_due, due
 from forecourt.energy.dispatch.standing import Draws, draws_of
-from forecourt.energy.keeper.giving import gives, leaving, tell_givers
-from forecourt.energy.keeper.knowledge import Knowledge
-from forecourt.energy.keeper.limits import Room
-from forecourt.energy.keeper.planning import site_room
+from forecourt.energy.planning.giving import gives, leaving, tell_givers
+from forecourt.energy.planning.knowledge import Knowledge
+from forecourt.energy.planning.limits import Room
+from forecourt.energy.planning.making import site_room
 
 
 def told_of(known: Knowledge, room: Room, targets_ma: Sequence[int], gives_ma: Sequence[int]) -> list[Told]:

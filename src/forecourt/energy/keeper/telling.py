@@ -21,12 +21,13 @@ from forecourt.energy.dispatch.giving import told_to_give
 from forecourt.energy.dispatch.orders import Told
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import Draws, may_draw, newest
-from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
-from forecourt.energy.keeper.limits import Room
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.saying import less_of, told_of
-from forecourt.energy.keeper.storage import BatteryPlan, battery_plans, setpoints
-from forecourt.energy.keeper.weighing import horizon_of
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar
+from forecourt.energy.planning.limits import Room
+from forecourt.energy.planning.plan import BatteryPlan
+from forecourt.energy.planning.storage import battery_plans, setpoints
+from forecourt.energy.planning.weighing import horizon_of
 from forecourt.energy.storage.model import Setpoint, current_setpoint
 from forecourt.energy.store import keeping
 from forecourt.energy.store.dynamic import ToldDynamic, keep_told, settle_told

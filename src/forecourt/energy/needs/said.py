@@ -1,4 +1,4 @@
-"""What a car says that it needs by ISO 15118: stored in the gateway's group commit, taken into a session by a job.
+"""What a car says that it needs by ISO 15118, taken into a session by a job. Pure.
 
 A car may say it before its transaction is reported, so it is kept by EVSE until a session takes it.
 """
@@ -9,11 +9,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from forecourt.energy.lanes import CAR_NEEDS, PRIORITIES
-from forecourt.energy.needs.model import Priority, Wants
-from forecourt.ocpp.neutral import Acknowledged, Answer, ChargingNeeds, NeedsAnswer, NeedsStatus, PriorityNotice
-from forecourt.platform import packrow
-from forecourt.stations.gateway.inbound import Decide, Inbound
+from forecourt.energy.needs.model import Wants
+from forecourt.ocpp.neutral import ChargingNeeds
 
 #: How long before the start of a session a car may have said what it needs of it.
 BEFORE: Final = timedelta(minutes=10)
@@ -26,44 +23,6 @@ class CarSaid(Struct, frozen=True, kw_only=True):
     evse: int
     needs: ChargingNeeds
     said_at: datetime
-
-
-def hear_needs(inbound: Inbound, report: ChargingNeeds) -> Decide:
-    """Keep what a car needs (2.0.1 K15). A profile follows from the next plan; where nobody plans, the car is told."""
-    inbound.write.add(
-        CAR_NEEDS.name,
-        packrow.row(
-            packrow.int8(inbound.write.number),
-            packrow.int8(inbound.station.station_id),
-            packrow.int4(report.evse),
-            packrow.int4(inbound.station.tenant_id),
-            packrow.text(msgspec.json.encode(report).decode()),
-            packrow.timestamp(inbound.arrived),
-        ),
-    )
-
-    def decide() -> Answer:
-        planned = CAR_NEEDS.name in inbound.write.answers
-        return NeedsAnswer(status=NeedsStatus.PROCESSING if planned else NeedsStatus.NO_PROFILE)
-
-    return decide
-
-
-def hear_priority(inbound: Inbound, report: PriorityNotice) -> Decide:
-    """Let a driver who asked for it at the station come first, or not any more (2.1 K21)."""
-    wants = Wants(priority=Priority.HIGH) if report.activated else None
-    inbound.write.add(
-        PRIORITIES.name,
-        packrow.row(
-            packrow.int8(inbound.station.station_id),
-            packrow.text(report.transaction_id),
-            packrow.int4(inbound.station.tenant_id),
-            packrow.text(inbound.station.identity),
-            packrow.text(None if wants is None else msgspec.json.encode(wants).decode()),
-            packrow.timestamp(inbound.arrived),
-        ),
-    )
-    return lambda: Acknowledged(now=inbound.arrived)
 
 
 #: Energy transfer modes in which energy flows both ways have this in their names (ISO 15118-20).

@@ -16,6 +16,7 @@ from litestar.response import Redirect
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy import store
+from forecourt.energy.faults import fallback_faults, fallbacks_of
 from forecourt.energy.model import Fault
 from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest, field, unread
 from forecourt.energy.pages.rates import Form, sent, tariff_of
@@ -31,7 +32,7 @@ from forecourt.energy.signals.model import (
     tariff_faults,
 )
 from forecourt.energy.signals.sheet import read_series
-from forecourt.energy.site import Mode, Settings, SiteRecord, fallback_faults, fallbacks_of
+from forecourt.energy.site import Mode, Settings, SiteRecord
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.text import seen

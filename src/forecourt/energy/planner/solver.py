@@ -14,13 +14,13 @@ import highspy
 import msgspec
 import numpy as np
 
-from forecourt.energy.planner.basis import begun, carried
 from forecourt.energy.planner.branches import added, branched, drawn, of_cars
 from forecourt.energy.planner.columns import KIND_BIT, WHO_BIT, Kind, name
 from forecourt.energy.planner.formulation import NO_CUTS, Cuts, Form, formulate
 from forecourt.energy.planner.incidence import Incidence, incidence_of
 from forecourt.energy.planner.loading import stored_in
 from forecourt.energy.planner.problem import Ints, Plan, Problem, Shadows, TooLate, Unsolvable, check
+from forecourt.energy.planner.program import Program
 from forecourt.energy.rows import Complexes, Floats, Rows
 
 #: Rounds of tangent cuts before a solution is scaled into the limits as it is.
@@ -38,30 +38,6 @@ DEADLINE_S: Final = 60.0
 #: Numbers of cars begin anew before they'd reach into the kind.
 MAX_NAMES: Final = 1 << 30
 
-#: Steps of the primal simplex that are tried where few bounds moved.
-FEW: Final = 100
-
-_DUAL, _PRIMAL = 1, 4
-_APART: Final = "dual_simplex_cost_perturbation_multiplier"
-_OPTIONS: Final[dict[str, Any]] = {
-    "threads": 1,
-    "solver": "simplex",
-    # The programs are sparse and small: what presolve saves is less than it takes.
-    "presolve": "off",
-    # Coefficients are kWh, kW and phasors, all near 1: scaling them takes more than it saves.
-    "simplex_scale_strategy": 0,
-    # Many plans cost nearly the same: costs that are moved apart by more than usual take half of the steps. HiGHS moves
-    # them back at the end.
-    _APART: 30.0,
-}
-
-
-class _Silent(highspy.Highs):
-    """HiGHS, which greets on stdout when its callbacks are enabled; they aren't needed, nor are they free."""
-
-    def enableCallbacks(self) -> None:  # noqa: N802 -- HiGHS's name
-        self.silent()
-
 
 class SiteSolver:
     """What solves the problems of one site, one after the other. Not for two threads at once. `seconds`: a clock that
@@ -71,13 +47,7 @@ class SiteSolver:
         self._seconds = seconds
         #: When all thinking is over that was allowed last; None: each solve has its own time.
         self._until_s: float | None = None
-        self._highs: Any = _Silent()  # type: ignore[no-untyped-call]
-        for option, value in _OPTIONS.items():
-            self._highs.setOptionValue(option, value)
-        self._form: Form | None = None
-        #: Whether the matrix in HiGHS is that of the form, or has had cuts added since.
-        self._same = False
-        self._starts = np.zeros(0)
+        self._program = Program()
         self._rows: Rows | None = None
         self._known: Incidence | None = None
         self._names: dict[Hashable, int] = {}
@@ -104,8 +74,8 @@ class SiteSolver:
         spread = branched(problem)
         self._move_cuts(starts, hours, known.rows * (int(problem.cars.scenario.max(initial=-1)) + 2))
         form = formulate(spread, known, self._numbers(spread), self._cuts, sparing=not self._bound)
-        self._load(form, starts)
-        self.problem, self._spread, self._starts = problem, spread, starts
+        self._program.load(form, starts)
+        self.problem, self._spread = problem, spread
         return self._settle(deadline_s)
 
     def pinned(self, lower_a: Floats, upper_a: Floats, deadline_s: float = DEADLINE_S) -> Plan:
@@ -113,7 +83,7 @@ class SiteSolver:
 
         A car that needs less than its lower current brings in that step may get so much more. Raises as `solve` does.
         """
-        form, problem = self._form, self._spread
+        form, problem = self._program.form, self._spread
         assert form is not None
         assert problem is not None
         self._allow(deadline_s)
@@ -138,21 +108,20 @@ class SiteSolver:
             charged = columns[Kind.CHARGED]
             upper[charged] = np.maximum(upper[charged], kwh[columns.given_car])
         pinned = msgspec.structs.replace(form, lower=lower, upper=upper, row_upper=row_upper)
-        self._change(form, pinned)
-        self._form = pinned
-        self._try_primal()
+        self._program.change(pinned)
+        self._program.try_primal()
         return self._settle(deadline_s)
 
     @property
     def solved(self) -> bool:
         """Whether the last problem, as it was pinned last, has a solution."""
-        return self._form is not None
+        return self._program.form is not None
 
     def now(self) -> tuple[Incidence, Floats, Complexes]:
         """Of the last problem's first step: the rows, the limit of each, and what is reserved in it."""
         assert self._known is not None
-        assert self._form is not None
-        loading = self._form.loading
+        assert self._program.form is not None
+        loading = self._program.form.loading
         still = loading.still[: loading.rows, 0].copy()
         if self.problem is not None:
             for battery, kw in zip(self.problem.batteries, self._charged_kw, strict=True):
@@ -177,7 +146,7 @@ class SiteSolver:
     def _numbers(self, problem: Problem) -> Ints:
         who = range(len(problem.cars)) if problem.who is None else problem.who
         if self._next_name + len(who) > MAX_NAMES:
-            self._names, self._next_name, self._form = {}, 0, None
+            self._names, self._next_name, self._program.form = {}, 0, None
         known: dict[Hashable, int] = {}
         for each in who:
             number = self._names.get(each)
@@ -189,95 +158,32 @@ class SiteSolver:
         self._names = known
         return np.fromiter(known.values(), np.int64, len(known))
 
-    def _load(self, form: Form, starts: Floats) -> None:
-        """Brings HiGHS to this program: in place if the matrix is the same, else with the basis of the one before."""
-        held = self._form
-        if held is not None and self._same and _same_matrix(held, form):
-            self._change(held, form)
-        else:
-            basis = None if held is None else carried(self._highs.getBasis(), held, self._starts, form, starts)
-            basis = begun(form) if basis is None else basis
-            self._highs.passModel(
-                form.columns.count,
-                len(form.row_lower),
-                len(form.index),
-                int(highspy.MatrixFormat.kColwise),
-                int(highspy.ObjSense.kMinimize),
-                0.0,
-                form.cost,
-                form.lower,
-                form.upper,
-                form.row_lower,
-                form.row_upper,
-                form.begin,
-                form.index,
-                form.value,
-                np.zeros(form.columns.count, np.int32),
-            )
-            if basis is not None:
-                self._highs.setBasis(basis)
-        self._form, self._same = form, True
-
-    def _change(self, held: Form, form: Form) -> None:
-        """Changes costs and bounds to those of a program with the same rows and columns."""
-        highs = self._highs
-        changed = np.nonzero((held.lower != form.lower) | (held.upper != form.upper))[0].astype(np.int32)
-        if len(changed):
-            highs.changeColsBounds(len(changed), changed, form.lower[changed], form.upper[changed])
-        changed = np.nonzero(held.cost != form.cost)[0].astype(np.int32)
-        if len(changed):
-            highs.changeColsCost(len(changed), changed, form.cost[changed])
-        for row in np.nonzero((held.row_lower != form.row_lower) | (held.row_upper != form.row_upper))[0]:
-            highs.changeRowBounds(int(row), form.row_lower[row], form.row_upper[row])
-
-    def _run(self) -> Any:
-        """The status after a run; what isn't solved from where the last one ended is begun anew, in smaller steps."""
-        highs = self._highs
-        highs.run()
-        status = highs.getModelStatus()
-        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit):
-            highs.clearSolver()
-            highs.setOptionValue(_APART, 1.0)
-            highs.run()
-            highs.setOptionValue(_APART, _OPTIONS[_APART])
-            status = highs.getModelStatus()
-        return status
-
     def _allow(self, deadline_s: float) -> None:
         """Lets HiGHS run for so long, or as long as it may think yet. Raises TooLate where that is over."""
         left_s = deadline_s if self._until_s is None else min(deadline_s, self._until_s - self._seconds())
         if self._until_s is not None and left_s <= 0:
             raise TooLate("all the time that a plan may take is over")
-        # HiGHS counts the time of all its runs.
-        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(left_s, 0.0))
-
-    def _try_primal(self) -> None:
-        """A few steps of the primal simplex: where few bounds moved it is there at once, else the dual goes on."""
-        for option, value in (("simplex_strategy", _PRIMAL), ("simplex_iteration_limit", FEW)):
-            self._highs.setOptionValue(option, value)
-        self._highs.run()
-        for option, value in (("simplex_strategy", _DUAL), ("simplex_iteration_limit", highspy.kHighsIInf)):
-            self._highs.setOptionValue(option, value)
+        self._program.allow(max(left_s, 0.0))
 
     def _settle(self, deadline_s: float) -> Plan:
         """Runs, and cuts off what violates rows that aren't linear, until nothing does or time is up."""
-        problem, highs = self._spread, self._highs
+        problem, program = self._spread, self._program
         assert problem is not None
         self._allow(deadline_s)
         plan: Plan | None = None
         for _ in range(MAX_ROUNDS):
-            form = self._form
+            form = program.form
             assert form is not None
-            status = self._run()
+            status = program.run()
             if status == highspy.HighsModelStatus.kTimeLimit:
                 if plan is None:
                     raise TooLate(f"no plan within {deadline_s:g} s")
                 break
             if status != highspy.HighsModelStatus.kOptimal:
                 # What can't be solved is no place to begin from.
-                self._form = None
-                raise Unsolvable(highs.modelStatusToString(status))
-            found = _clean(form, np.asarray(highs.getSolution().col_value))
+                self._program.form = None
+                raise Unsolvable(program.words(status))
+            found = _clean(form, program.found)
             violated, loads = self._violated(form, found)
             if form.spared and len(violated):
                 self._bind(form, problem)
@@ -303,8 +209,7 @@ class SiteSolver:
         upper = form.upper.copy()
         upper[shut] = np.maximum(form.lower[shut], 0.0)
         parted = msgspec.structs.replace(form, upper=upper)
-        self._change(form, parted)
-        self._form = parted
+        self._program.change(parted)
         return True
 
     def _bind(self, form: Form, problem: Problem) -> None:
@@ -314,7 +219,8 @@ class SiteSolver:
         whole = formulate(problem, self._known, self._numbers(problem), self._cuts)
         rows = len(form.row_upper)
         whole.row_upper[:rows] = form.row_upper
-        self._load(msgspec.structs.replace(whole, lower=form.lower, upper=form.upper), self._starts)
+        bound = msgspec.structs.replace(whole, lower=form.lower, upper=form.upper)
+        self._program.load(bound, self._program.starts)
 
     def _violated(self, form: Form, found: Floats) -> tuple[Ints, Any]:
         assert self._known is not None
@@ -335,29 +241,20 @@ class SiteSolver:
         found, which = loading.places(row, step)
         slope = (np.conj(towards[which]) * loading.value[found]).real
         most = loading.limits[row, step] - (np.conj(towards) * loading.still[row, step]).real
-        begin = np.searchsorted(which, np.arange(len(row))).astype(np.int32)
-        self._highs.addRows(
-            len(row),
-            np.full(len(row), -highspy.kHighsInf),
-            most,
-            len(slope),
-            begin,
-            loading.column[found].astype(np.int32),
-            slope,
-        )
+        begin = np.searchsorted(which, np.arange(len(row)))
         made = Cuts(row=row, step=step, towards=towards, number=number)
-        ends = self._starts[step] + problem.horizon.hours[step]
+        ends = self._program.starts[step] + problem.horizon.hours[step]
         self._cuts = Cuts(**{each: np.concatenate([getattr(self._cuts, each), getattr(made, each)]) for each in _CUT})
         self._cut_ends = np.concatenate([self._cut_ends, ends])
         named = np.concatenate([form.row_named, name(Kind.CUT, number)])
-        self._form = msgspec.structs.replace(
+        whole = msgspec.structs.replace(
             form,
             row_named=named,
             row_step=np.concatenate([form.row_step, step]),
             row_lower=np.concatenate([form.row_lower, np.full(len(row), -highspy.kHighsInf)]),
             row_upper=np.concatenate([form.row_upper, most]),
         )
-        self._same = False
+        self._program.add(whole, begin, loading.column[found], slope)
 
     def _move_cuts(self, starts: Floats, hours: Floats, rows: int) -> None:
         """Puts the cuts into the steps of now. Those of the past are dropped, of scenarios that there aren't any more,
@@ -388,7 +285,7 @@ class SiteSolver:
             current_a=there_a * share,
             unserved_kwh=of_cars(problem, len(self.problem.cars), unserved, mean=True),
             peak_kw=float(found[columns[Kind.PEAK]].mean()),
-            cost=self._highs.getInfo().objective_function_value,
+            cost=self._program.cost,
             grid_kw=found[columns[Kind.GRID]].reshape(problem.scenarios, horizon.steps).mean(axis=0),
             battery_kw=charged - found[columns[Kind.BATTERY_OUT]].reshape(stored),
             battery_kwh=found[columns[Kind.BATTERY]].reshape(stored),
@@ -397,8 +294,7 @@ class SiteSolver:
         )
 
     def _shadows(self, form: Form, problem: Problem, of: Problem) -> Shadows:
-        solution = self._highs.getSolution()
-        dual = np.asarray(solution.row_dual)
+        dual, reduced = self._program.duals
         kind, now = form.row_named >> KIND_BIT, form.row_step == 0
         limit = now & ((kind == Kind.LIMIT) | (kind == Kind.CUT))
         who = (form.row_named[limit] & ((1 << KIND_BIT) - 1)) >> WHO_BIT
@@ -410,20 +306,13 @@ class SiteSolver:
         grid = form.columns[Kind.GRID].start + np.arange(problem.scenarios) * problem.horizon.steps
         return Shadows(
             rows=np.bincount(row % max(rows, 1), np.maximum(-dual[limit], 0.0), rows) / hours,
-            grid=float(np.maximum(-np.asarray(solution.col_dual)[grid], 0.0).sum()) / hours,
+            grid=float(np.maximum(-reduced[grid], 0.0).sum()) / hours,
             peak=float(np.maximum(-dual[now & (kind == Kind.OVER)], 0.0).sum()),
             served=np.maximum(of_cars(problem, len(of.cars), dual[: len(problem.cars)], mean=False), 0.0),
         )
 
 
 _CUT: Final = Cuts.__struct_fields__
-
-
-def _same_matrix(one: Form, other: Form) -> bool:
-    return all(
-        np.array_equal(getattr(one, each), getattr(other, each))
-        for each in ("begin", "index", "value", "named", "named_step", "row_named", "row_step")
-    )
 
 
 def _clean(form: Form, found: Floats) -> Floats:

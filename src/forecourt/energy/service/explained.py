@@ -15,9 +15,10 @@ from forecourt.energy import store
 from forecourt.energy.errors import NotPlanned, SavingsRefused, TariffMissing, TooManyPlanned
 from forecourt.energy.explained.savings import Charged, Month, Savings, Time, savings
 from forecourt.energy.explained.session import Explanation, explain
-from forecourt.energy.keeper.knowledge import Knowledge, unpacked
-from forecourt.energy.keeper.planning import SitePlan, plan_site
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import Knowledge, unpacked
+from forecourt.energy.planning.making import plan_site
+from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.signals.model import Reading, Tariff
 from forecourt.energy.signals.outlook import LOOK_BACK, Known, Signal, signals_at
 from forecourt.energy.site import SiteRecord, SiteTree

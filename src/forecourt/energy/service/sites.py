@@ -9,19 +9,11 @@ from msgspec import Struct, structs
 from forecourt.access import Actor, audit
 from forecourt.energy import store
 from forecourt.energy.errors import ElectricsMissing, ElectricsRefused, SmartChargingRefused, refusal
+from forecourt.energy.faults import fallback_faults, fallbacks_of, settings_faults, site_faults
 from forecourt.energy.hanging import evse_faults
 from forecourt.energy.model import Fault
 from forecourt.energy.service.letting_go import let_go
-from forecourt.energy.site import (
-    Settings,
-    SiteRecord,
-    SiteTree,
-    fallback_faults,
-    fallbacks_of,
-    settings_faults,
-    site_faults,
-    with_dc,
-)
+from forecourt.energy.site import Settings, SiteRecord, SiteTree, with_dc
 from forecourt.energy.store import Connection, SiteEvse
 from forecourt.energy.store.nudges import nudge
 from forecourt.platform import outbox

@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from forecourt.energy.dispatch.obedience import MAX_OBEY_S
 from forecourt.energy.dispatch.standing import JITTER, Order
 from forecourt.energy.dispatch.times import ARRIVES_WITHIN, LOW_VALID_FOR
-from forecourt.energy.keeper.planning import SitePlan
+from forecourt.energy.planning.plan import SitePlan
 from forecourt.platform.unchanged import Texts
 
 Connection = AsyncConnection[Any]

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from forecourt.energy.dispatch.giving import LEAST_MA, bounded, may_give, told_to_give, with_giving
 from forecourt.energy.dispatch.orders import Told
 from forecourt.energy.dispatch.standing import MEASURED_FOR, Standing, controllable, may_draw
-from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
-from forecourt.energy.keeper.limits import Counted, Room
 from forecourt.energy.model import Phases
 from forecourt.energy.planner.problem import Discharging, Ints
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar
+from forecourt.energy.planning.limits import Counted, Room
 from forecourt.energy.rows import SLACK, Floats, rows_of
 from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Mode, SiteTree
 from forecourt.energy.storage.cars import (

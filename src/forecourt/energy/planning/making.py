@@ -1,22 +1,13 @@
 """From what is known of a site to a plan for it: who shall have which current now, and what is meant to come. Pure."""
 
 from collections.abc import Hashable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import Draws
-from forecourt.energy.keeper.fleet import KW_PER_A, Fleet, fleet_of, reserved_a
-from forecourt.energy.keeper.giving import counted_cars, discharging, gives_of, leaving
-from forecourt.energy.keeper.knowledge import Knowledge
-from forecourt.energy.keeper.limits import Room, room_of
-from forecourt.energy.keeper.outside import beside
-from forecourt.energy.keeper.storage import BatteryPlan, battery_plans, counted, planned_batteries
-from forecourt.energy.keeper.weighing import expected_cars, horizon_of, worth_of
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled_now
@@ -24,63 +15,23 @@ from forecourt.energy.planner.modes import room_kw, weighed
 from forecourt.energy.planner.problem import Cars, Minimums, Problem, Reserved, Unsolvable, joined
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.fleet import KW_PER_A, Fleet, fleet_of, reserved_a
+from forecourt.energy.planning.giving import counted_cars, discharging, gives_of, leaving
+from forecourt.energy.planning.knowledge import Knowledge
+from forecourt.energy.planning.limits import Room, room_of
+from forecourt.energy.planning.outside import beside
+from forecourt.energy.planning.plan import CarPlan, SitePlan
+from forecourt.energy.planning.storage import battery_plans, counted, planned_batteries
+from forecourt.energy.planning.weighing import expected_cars, horizon_of, worth_of
 from forecourt.energy.rows import Floats, Flows, Rows
 from forecourt.energy.site import Mode
 
 #: How long the solver may think for one plan, however often it solves for it: others wait for the processor. The fast
 #: path has answered long before.
 DEADLINE_S: Final = 10.0
-#: A plan that says what the last one said, as far as that is told, is kept no more often than this.
-KEPT_EVERY: Final = timedelta(minutes=1)
 #: What sharing evenly may cost more, as a share of all and at least so much.
 EVEN_COST: Final = 0.002
 EVEN_LEAST: Final = 0.01
-
-
-class CarPlan(Struct, frozen=True, kw_only=True):
-    """What is meant for one car: its limit now in mA, its mean power in each step in W, what it lacks and what of it it
-    will leave without, when it has what it takes (None: not within the steps), when it is thought to leave, and why it
-    has what it has (None where nobody planned). `gives_ma`: what shall flow back instead."""
-
-    session_id: UUID
-    evse_id: str
-    limit_ma: int
-    steps_w: tuple[int, ...]
-    lacks_wh: int
-    unserved_wh: int
-    ready_at: datetime | None
-    leaves_at: datetime
-    reason: Reason | None = None
-    gives_ma: int = 0
-
-
-class SitePlan(Struct, frozen=True, kw_only=True):
-    """A plan. `targets_ma` by the tree's EVSEs, without meaning where nothing runs; `grid_w` in each step; `grade`
-    tells how good it is, and `why` what kept it from being the best. `batteries` by the tree's order; `gives_ma` by its
-    EVSEs, what shall flow back there, empty where nothing shall."""
-
-    at: datetime
-    grade: Grade
-    why: str
-    targets_ma: tuple[int, ...]
-    cars: tuple[CarPlan, ...]
-    grid_w: tuple[int, ...]
-    peak_w: int
-    batteries: tuple[BatteryPlan, ...] = ()
-    gives_ma: tuple[int, ...] = ()
-
-
-def is_news(plan: SitePlan, kept: SitePlan | None) -> bool:
-    """Whether a plan is to be kept beside the last one that was: others are told something else, or for other reasons,
-    or it is time to."""
-    return kept is None or not timedelta() <= plan.at - kept.at < KEPT_EVERY or _said(plan) != _said(kept)
-
-
-def _said(plan: SitePlan) -> tuple[object, ...]:
-    cars = [(car.session_id, car.limit_ma, None if car.reason is None else (car.reason.why, car.reason.row))
-            for car in plan.cars]  # fmt: skip
-    batteries = [(each.id, each.why, each.steps_w[:1]) for each in plan.batteries]
-    return plan.grade, plan.why, plan.targets_ma, plan.gives_ma, cars, batteries
 
 
 def plan_site(

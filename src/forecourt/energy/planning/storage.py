@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.keeper.knowledge import Knowledge
-from forecourt.energy.keeper.limits import Counted, Room, room_of
 from forecourt.energy.planner import problem
 from forecourt.energy.planner.problem import Horizon, Plan
+from forecourt.energy.planning.knowledge import Knowledge
+from forecourt.energy.planning.limits import Counted, Room, room_of
+from forecourt.energy.planning.plan import BatteryPlan
 from forecourt.energy.rows import Floats, adds_of
 from forecourt.energy.site import Battery
 from forecourt.energy.storage.model import (
@@ -28,16 +28,6 @@ from forecourt.energy.storage.model import (
 NOTHING_KW: Final = 0.05
 #: What a kW of peak saves at least if that is why a battery gives.
 PEAK_SAVES: Final = 1e-6
-
-
-class BatteryPlan(Struct, frozen=True, kw_only=True):
-    """What is meant for one battery: its power in each step, below 0 where it gives, what it holds at the end of each,
-    and why it does what it does now. Without steps nobody planned for it."""
-
-    id: str
-    why: BatteryWhy
-    steps_w: tuple[int, ...] = ()
-    stored_wh: tuple[int, ...] = ()
 
 
 def counted(known: Knowledge) -> list[Counted]:

@@ -14,10 +14,10 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.dispatch.standing import Standing, newest
-from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
-from forecourt.energy.keeper.limits import Room
 from forecourt.energy.model import CURRENTS
 from forecourt.energy.outside.model import External, least_of
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar
+from forecourt.energy.planning.limits import Room
 from forecourt.energy.rows import SLACK, Complexes, Floats, Rows, entries_of, joined_entries
 from forecourt.energy.site import HungEvse
 from forecourt.ocpp.neutral import Unit

@@ -8,11 +8,11 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.dispatch.standing import Draws, draws_of
-from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
-from forecourt.energy.keeper.outside import MARGIN_A
 from forecourt.energy.model import Electrics
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.problem import Ints
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar
+from forecourt.energy.planning.outside import MARGIN_A
 from forecourt.energy.rows import Floats
 from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse
 from forecourt.platform.unchanged import Once

@@ -4,9 +4,9 @@ from typing import Final
 
 import numpy as np
 
-from forecourt.energy.keeper.knowledge import Knowledge
 from forecourt.energy.planner.problem import Cars, Horizon, Worth
 from forecourt.energy.planner.settings import INSISTENCE
+from forecourt.energy.planning.knowledge import Knowledge
 
 #: What a kWh costs more that comes a day later: drivers leave earlier than they say. Over the minute that is next this
 #: has to be more than what the solver takes for nothing, or it would change its mind at every look where the price is

@@ -2,15 +2,11 @@
 
 from typing import Final
 
+from forecourt.energy.events import LIMITED, SAID
 from forecourt.energy.outside.model import MAX_EXTERNAL, MAX_HELD
 from forecourt.platform.commit import Lane
 from forecourt.platform.outbox import COALESCE
 
-#: A car said what it needs; the subject is the station's number and the EVSE, `7.1`.
-SAID: Final = "energy.needs_said"
-#: Somebody else limits a station, or doesn't any more; its car means to charge in another way, it has said what it
-#: holds, has asked what it shall do, or its driver asked for priority. The subject is the station's number.
-LIMITED: Final = "energy.limited"
 #: Kept only where the EVSE hangs at a site that is charged smartly: elsewhere nobody plans by it.
 CAR_NEEDS: Final = Lane(
     name="car_needs",
