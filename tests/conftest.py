@@ -27,6 +27,7 @@ import hypothesis
 import psycopg
 import pytest
 import pytest_asyncio
+import structlog
 from msgspec import Struct
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -92,6 +93,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Temporary folders lie in memory where there is room, unless it was said where; garbage is looked for as seldom as
     in the processes of Forecourt, since much is held."""
     gc.set_threshold(*THRESHOLDS)
+    # The framework's own way paints each traceback with colours and the values of variables, which takes longer than
+    # what led to it.
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.dev.set_exc_info,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
     said = config.option.basetemp or {"TMPDIR", "PYTEST_DEBUG_TEMPROOT"} & os.environ.keys()
     if not said and room_in_memory() >= MEMORY_BYTES:
         os.environ["TMPDIR"] = str(MEMORY)

@@ -7,6 +7,7 @@ document doesn't know fails the test.
 
 import itertools
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
@@ -19,8 +20,7 @@ import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
 from httpx import AsyncClient, Response
-from jinja2 import Environment
-from jinja2.bccache import Bucket, BytecodeCache
+from jinja2 import Environment, FileSystemBytecodeCache
 
 from forecourt.access import Access, Actor, Role, passwords, store
 from forecourt.access.service import key_digest
@@ -220,24 +220,16 @@ def cheap_passwords() -> Iterator[None]:
         yield
 
 
-class Translated(BytecodeCache):
-    """Templates as they were translated for another shell: each is once a run."""
-
-    def __init__(self) -> None:
-        self._codes: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if code := self._codes.get(bucket.key):
-            bucket.bytecode_from_string(code)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._codes[bucket.key] = bucket.bytecode_to_string()
-
-
 @pytest.fixture(scope="session", autouse=True)
-def templates_translated_once() -> Iterator[None]:
+def templates_translated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Each template is translated once a run, whichever of its processes asks for it, and for whichever shell."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    cached = partial(Environment, bytecode_cache=FileSystemBytecodeCache(str(folder)))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("forecourt.ui.shell.Environment", partial(Environment, bytecode_cache=Translated()))
+        for shell in ("forecourt.ui.shell", "forecourt.driver.shell"):
+            patched.setattr(f"{shell}.Environment", cached)
         yield
 
 
