@@ -7,7 +7,7 @@
 | `database_url` | a module  | `database.url`: it as the application's login (SET ROLE to forecourt_app and so on) |
 | `admin_url`    | a module  | `database.admin_url`: it as a superuser, past row-level security                    |
 | `nats_url`     | the run   | the NATS server                                                                     |
-| `clock`        | a test    | a `FakeClock`, the one of the module at its beginning                               |
+| `clock`        | a test    | a `FakeClock`, the one of the process at its beginning                              |
 
 A test that needs a database of its own makes it by `with servers.database() as database`. A test that kills servers
 starts its own `EmbeddedPostgres(tmp_path)` or `EmbeddedNats(tmp_path)` and leaves these alone.
@@ -27,6 +27,7 @@ import hypothesis
 import psycopg
 import pytest
 import pytest_asyncio
+import structlog
 from msgspec import Struct
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -92,6 +93,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Temporary folders lie in memory where there is room, unless it was said where; garbage is looked for as seldom as
     in the processes of Forecourt, since much is held."""
     gc.set_threshold(*THRESHOLDS)
+    # The framework's own way paints each traceback with colours and the values of variables, which takes longer than
+    # what led to it.
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.dev.set_exc_info,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
     said = config.option.basetemp or {"TMPDIR", "PYTEST_DEBUG_TEMPROOT"} & os.environ.keys()
     if not said and room_in_memory() >= MEMORY_BYTES:
         os.environ["TMPDIR"] = str(MEMORY)
@@ -221,13 +232,13 @@ def nats_url(servers: Servers) -> str:
     return servers.nats.url
 
 
-@pytest.fixture(scope="module")
-def clock_of_module() -> FakeClock:
-    """What the application of a module is given; tests take `clock`."""
+@pytest.fixture(scope="session")
+def clock_of_process() -> FakeClock:
+    """What the applications of modules are given; tests take `clock`."""
     return FakeClock()
 
 
 @pytest.fixture
-def clock(clock_of_module: FakeClock) -> FakeClock:
-    clock_of_module.begin_again()
-    return clock_of_module
+def clock(clock_of_process: FakeClock) -> FakeClock:
+    clock_of_process.begin_again()
+    return clock_of_process

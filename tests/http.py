@@ -7,8 +7,10 @@ document doesn't know fails the test.
 
 import itertools
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -19,10 +21,10 @@ import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
 from httpx import AsyncClient, Response
-from jinja2 import Environment
-from jinja2.bccache import Bucket, BytecodeCache
+from jinja2 import Environment, FileSystemBytecodeCache
 
 from forecourt.access import Access, Actor, Role, passwords, store
+from forecourt.access.passwords import PasswordChecks
 from forecourt.access.service import key_digest
 from forecourt.app.screens import screens
 from forecourt.app.web import create_app
@@ -44,6 +46,8 @@ PASSWORD = "correct horse battery staple"
 NOBODY = "http://127.0.0.1:9"
 
 _numbers = itertools.count(1)
+#: Where the numbers of organisations begin in the database of each module, in thousands.
+_thousands = itertools.count(1)
 #: As cheap as argon2 can be made: the tests check many passwords.
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD_HASH = CHEAP.hash(PASSWORD)
@@ -220,69 +224,81 @@ def cheap_passwords() -> Iterator[None]:
         yield
 
 
-class Translated(BytecodeCache):
-    """Templates as they were translated for another shell: each is once a run."""
-
-    def __init__(self) -> None:
-        self._codes: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if code := self._codes.get(bucket.key):
-            bucket.bytecode_from_string(code)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._codes[bucket.key] = bucket.bytecode_to_string()
-
-
 @pytest.fixture(scope="session", autouse=True)
-def templates_translated_once() -> Iterator[None]:
+def templates_translated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Each template is translated once a run, whichever of its processes asks for it, and for whichever shell."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    cached = partial(Environment, bytecode_cache=FileSystemBytecodeCache(str(folder)))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("forecourt.ui.shell.Environment", partial(Environment, bytecode_cache=Translated()))
+        for shell in ("forecourt.ui.shell", "forecourt.driver.shell"):
+            patched.setattr(f"{shell}.Environment", cached)
         yield
+
+
+class Standing:
+    """An application of this process: to put all its routes together takes longer than most tests, so that modules
+    share it, one after another. It reaches the database and the bus of whoever has it now."""
+
+    def __init__(self, settings: Settings, db: Pool, bus: Bus, clock: FakeClock, *, pages: bool) -> None:
+        self._db, self._bus = Pool.__new__(Pool), Bus.__new__(Bus)
+        self._access = access = Access(self._db, settings.secret(), clock, console_url=settings.console_url)
+        self.take(db, bus)
+        if pages:
+            seen = screens(settings, self._db, self._bus, clock, access)
+            more: dict[str, Any] = {"shell": seen.shell, "screens": seen.routes, "strays": seen.strays}
+        else:
+            more = {"shell": fake_shell(clock)}
+        self.app = create_app(settings, self._db, self._bus, clock, access=access, **more)
+
+    def take(self, db: Pool, bus: Bus) -> None:
+        """From now on it is over these, of another event loop."""
+        self._db.__dict__, self._bus.__dict__ = db.__dict__, bus.__dict__
+        self._access.passwords = PasswordChecks()
+
+
+_standing: dict[bool, Standing] = {}
+
+
+@asynccontextmanager
+async def standing(
+    settings: Settings, database: Database, nats_url: str, clock: FakeClock, *, pages: bool, size: int
+) -> AsyncIterator[tuple[Pool, Any]]:
+    """The application over a module's database, and a pool of it. It remembers nothing of an organisation of another
+    database: none has its number."""
+    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+        first = next(_thousands) * 1_000
+        admin.execute(f"ALTER TABLE organisations ALTER COLUMN tenant_id RESTART WITH {first}".encode())
+    bus = await Bus.connect(nats_url)
+    async with Pool(database.url, "forecourt_app", size=size) as db:
+        if pages in _standing:
+            _standing[pages].take(db, bus)
+        else:
+            _standing[pages] = Standing(settings, db, bus, clock, pages=pages)
+        yield db, _standing[pages].app
+    await bus.close()
 
 
 @pytest_asyncio.fixture(scope="module")
 async def application(
-    database: Database, nats_url: str, clock_of_module: FakeClock, tmp_path_factory: pytest.TempPathFactory
+    database: Database, nats_url: str, clock_of_process: FakeClock
 ) -> AsyncIterator[tuple[Pool, Any]]:
-    """The application of a module's houses: to put all its routes together takes longer than most tests."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("data"),
-        database_url=database.url,
-        nats_url=nats_url,
-        secret_key=SECRET,
-        public_url=BASE,
-        # The tests' own provider listens on this machine.
-        oidc_private=True,
-        database_pool_size=2,
-        stripe_url=NOBODY,
-    )
-    bus = await Bus.connect(nats_url)
-    async with Pool(database.url, "forecourt_app", size=2) as db:
-        yield db, create_app(settings, db, bus, clock_of_module, shell=fake_shell(clock_of_module))
-    await bus.close()
+    """The application of a module's houses."""
+    # The tests' own provider listens on this machine.
+    settings = Settings(secret_key=SECRET, public_url=BASE, oidc_private=True, stripe_url=NOBODY)
+    async with standing(settings, database, nats_url, clock_of_process, pages=False, size=2) as made:
+        yield made
 
 
 @pytest_asyncio.fixture(scope="module")
 async def application_with_pages(
-    database: Database, nats_url: str, clock_of_module: FakeClock, tmp_path_factory: pytest.TempPathFactory
+    database: Database, nats_url: str, clock_of_process: FakeClock
 ) -> AsyncIterator[tuple[Pool, Any]]:
     """The application with the console's pages, for modules that say that it is their `application`."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("data"), database_url=database.url, nats_url=nats_url, secret_key=SECRET,
-        database_pool_size=2, stripe_url=NOBODY,
-    )  # fmt: skip
-    bus, clock = await Bus.connect(nats_url), clock_of_module
-    async with Pool(database.url, "forecourt_app", size=4) as db:
-        access = Access(db, settings.secret(), clock)
-        seen = screens(settings, db, bus, clock, access)
-        yield (
-            db,
-            create_app(
-                settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes, strays=seen.strays
-            ),
-        )
-    await bus.close()
+    settings = Settings(secret_key=SECRET, stripe_url=NOBODY)
+    async with standing(settings, database, nats_url, clock_of_process, pages=True, size=4) as made:
+        yield made
 
 
 @pytest_asyncio.fixture

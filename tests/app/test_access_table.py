@@ -281,7 +281,7 @@ async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tupl
 
 @pytest_asyncio.fixture(scope="module")
 async def whole(
-    database: Database, nats_url: str, clock_of_module: FakeClock, tmp_path_factory: pytest.TempPathFactory
+    database: Database, nats_url: str, clock_of_process: FakeClock, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Pool, Any]]:
     """The whole application, its pages included; to put all its routes together takes long."""
     names = (
@@ -292,7 +292,7 @@ async def whole(
         data_dir=tmp_path_factory.mktemp("data"), database_url=database.url, nats_url=nats_url, secret_key=SECRET,
         stripe_url=NOBODY,
     )  # fmt: skip
-    bus, clock = await Bus.connect(nats_url), clock_of_module
+    bus, clock = await Bus.connect(nats_url), clock_of_process
     async with Pool(database.url, "forecourt_app", size=2) as db:
         access = Access(db, SECRET.encode(), clock)
         with pytest.MonkeyPatch.context() as patched:

@@ -101,7 +101,7 @@ async def line(yard: Yard) -> AsyncIterator[Line]:
 def told(tmp_path: Path) -> Iterator[Path]:
     """All that is logged, as a worker at its most talkative would."""
     path = tmp_path / "log"
-    handlers, level = logging.root.handlers[:], logging.root.level
+    handlers, level, was = logging.root.handlers[:], logging.root.level, structlog.get_config()
     with path.open("w", encoding="utf-8") as stream:
         log.set_up("debug", "json", stream)
         # A logger that was kept as it is here would log here for ever.
@@ -109,7 +109,7 @@ def told(tmp_path: Path) -> Iterator[Path]:
         yield path
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**was)
 
 
 async def test_quarters_of_entsoe_are_stored_with_their_hole_and_the_token_is_told_to_nobody_else(

@@ -44,14 +44,14 @@ async def outside() -> AsyncIterator[Receiver]:
 
 @pytest_asyncio.fixture(scope="module")
 async def application(
-    database: Database, nats_url: str, clock_of_module: FakeClock, box: Sandbox, outside: Receiver,
+    database: Database, nats_url: str, clock_of_process: FakeClock, box: Sandbox, outside: Receiver,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[Pool, Any]]:  # fmt: skip
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("data"), database_url=database.url, nats_url=nats_url, secret_key=SECRET,
         database_pool_size=2, stripe_url=box.address, public_url=outside.url.removesuffix("/hook"),
     )  # fmt: skip
-    bus, clock = await Bus.connect(nats_url), clock_of_module
+    bus, clock = await Bus.connect(nats_url), clock_of_process
     async with Pool(database.url, "forecourt_app", size=6) as db:
         access = Access(db, settings.secret(), clock)
         seen = screens(settings, db, bus, clock, access)

@@ -13,13 +13,13 @@ from forecourt.platform import log
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    handlers, level = logging.root.handlers[:], logging.root.level
+    handlers, level, was = logging.root.handlers[:], logging.root.level, structlog.get_config()
     stream = io.StringIO()
     log.set_up("info", "json", stream)
     yield stream
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**was)
 
 
 def test_secrets_are_hidden_however_deep_they_lie(written: io.StringIO) -> None:

@@ -28,11 +28,11 @@ pytestmark = NEEDS_BROWSER
 
 @pytest_asyncio.fixture(scope="module")
 async def application(
-    database: Database, nats_url: str, clock_of_module: FakeClock, tmp_path_factory: pytest.TempPathFactory
+    database: Database, nats_url: str, clock_of_process: FakeClock, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Pool, Any]]:
     """The whole application, which may send to receivers on this machine."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), secret_key=SECRET, webhooks_private=True)
-    bus, clock = await Bus.connect(nats_url), clock_of_module
+    bus, clock = await Bus.connect(nats_url), clock_of_process
     async with Pool(database.url, "forecourt_app", size=2) as db:
         access = Access(db, SECRET.encode(), clock)
         try:
