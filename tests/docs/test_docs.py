@@ -352,7 +352,7 @@ def test_what_is_pinned_can_be_installed_by_the_oldest_python_that_is_promised()
         with contextlib.suppress(metadata.PackageNotFoundError):
             found = metadata.distribution(name)
             assert found.version == version, f"{name} is installed in another version than is pinned"
-            asked[name] = found.metadata.get("Requires-Python", "")
+            asked[name] = str(found.metadata.json.get("requires_python", ""))
     assert len(asked) > 100
     assert {name: asks for name, asks in asked.items() if oldest not in SpecifierSet(asks)} == {}
 
