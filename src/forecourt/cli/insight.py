@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from forecourt.cli import history, shown, sizing
+from forecourt.cli import history, shown, siting, sizing
 from forecourt.platform.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ Organisation = Annotated[
 
 
 app.command()(sizing.size)
+app.command()(siting.site)
 
 
 @app.callback()

@@ -1,0 +1,79 @@
+"""Maximal covering: so many new sites that the most demand has one within reach; and flow capture, which is the same
+with ways for places and detours for distances.
+
+What a site that is there reaches already is no gain. Demand with the same sites in reach is one; HiGHS proves the
+bound, which its linear relaxation is close to (ReVelle 1993). Greedy choice stands beside, and in its stead where HiGHS
+finds nothing better in time.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from forecourt.insight.siting import integer
+from forecourt.insight.siting.model import Chosen, Floats, SitingRefused
+
+Reach = np.ndarray[Any, np.dtype[np.bool_]]
+
+#: Demand and candidates within reach of each other, after like demand is put together.
+MAX_REACHED: Final = 1_000_000
+
+
+def solve(distances: Floats, fixed: Floats, weights: Floats, new: int, reach_km: float, *, seconds: float) -> Chosen:
+    """The choice, its bound, and greedy beside; values are demand reached, that of sites there included.
+
+    `distances` in km, demand by candidates; `fixed` those to the nearest own site, inf without any; `weights` 0 or
+    more; 0 < `new` <= candidates. Ends after about `seconds` with the gap that is reached. Raises SitingRefused
+    beyond MAX_REACHED.
+    """
+    assert 0 < new <= distances.shape[1]
+    already = float(weights[fixed <= reach_km].sum())
+    left = (fixed > reach_km) & (weights > 0)
+    reached, held = _together(distances[left] <= reach_km, weights[left])
+    if reached.sum() > MAX_REACHED:
+        raise SitingRefused(
+            f"{reached.sum():,} pairs lie within {reach_km:g} km. Take a shorter reach or fewer places."
+        )
+    picked = _greedy(reached, held, new)
+    greedy = _value(reached, held, picked)
+    best, value, bound = picked, greedy, float(held.sum())
+    if greedy < bound and len(held):
+        found = integer.cover(reached, held, new, seconds)
+        bound = min(bound, found.bound)
+        if found.picked is not None and _value(reached, held, found.picked.tolist()) > value:
+            best = _filled(found.picked.tolist(), reached, held, new)
+            value = _value(reached, held, best)
+    return Chosen(
+        picked=tuple(sorted(best)), value=already + value, bound=already + max(bound, value), greedy=already + greedy
+    )
+
+
+def _together(reached: Reach, weights: Floats) -> tuple[Reach, Floats]:
+    """Demand with the same candidates in reach as one; without any, it is left out."""
+    some = reached.any(axis=1)
+    reached, weights = reached[some], weights[some]
+    if not len(reached):
+        return reached, weights
+    packed = np.packbits(reached, axis=1)
+    _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    return reached[first], np.bincount(which.reshape(-1), weights)
+
+
+def _greedy(reached: Reach, weights: Floats, new: int) -> list[int]:
+    return _filled([], reached, weights, new)
+
+
+def _filled(picked: list[int], reached: Reach, weights: Floats, new: int) -> list[int]:
+    """With the best next candidate each time until there are so many."""
+    left = np.where(reached[:, picked].any(axis=1), 0.0, weights)
+    made = list(picked)
+    while len(made) < new:
+        gain = left @ reached
+        gain[made] = -1.0
+        made.append(int(gain.argmax()))
+        left = np.where(reached[:, made[-1]], 0.0, left)
+    return made
+
+
+def _value(reached: Reach, weights: Floats, picked: list[int]) -> float:
+    return float(weights[reached[:, picked].any(axis=1)].sum())

@@ -1,0 +1,103 @@
+"""The integer programs, on HiGHS: sparse, silent, one thread, bounded in time.
+
+A bound is what HiGHS proved when it ended, whether it was done or not.
+"""
+
+from typing import Any, Final
+
+import highspy
+import numpy as np
+from msgspec import Struct
+
+from forecourt.insight.siting.model import ENOUGH_GAP, Floats, Indices
+
+#: A share of the value below which HiGHS ends.
+_GAP: Final = ENOUGH_GAP / 10
+
+
+Usable = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class _Silent(highspy.Highs):
+    """HiGHS, which greets on stdout when its callbacks are enabled; they aren't needed."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802 -- HiGHS's name
+        self.silent()
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """The columns of the sites that are open, None where nothing was found in time, and the proven bound."""
+
+    picked: Indices | None
+    bound: float
+
+
+def median(distances: Floats, fixed: Floats, weights: Floats, usable: Usable, new: int, seconds: float) -> Found:
+    """The p-median among few candidates: at most `new` open, each demand at one of them or at the site that is there,
+    where `usable` says so (demand by candidates, and the sites that are there last). Km and units as in
+    `median.solve`; every weight above 0. The bound is infinite where no choice is left."""
+    demand, sites = distances.shape
+    row, column = np.nonzero(usable[:, :-1])
+    stays = np.flatnonzero(usable[:, -1])
+    pairs = len(row)
+    cost = np.concatenate([np.zeros(sites), weights[row] * distances[row, column], weights[stays] * fixed[stays]])
+    links = demand + np.arange(pairs)
+    # Rows: each demand once; nobody at a site that is closed; so many sites.
+    rows = [row, stays, links, links, np.full(sites, demand + pairs)]
+    served = sites + np.arange(pairs + len(stays))
+    columns = [served[:pairs], served[pairs:], served[:pairs], column, np.arange(sites)]
+    values = [np.ones(pairs), np.ones(len(stays)), np.ones(pairs), -np.ones(pairs), np.ones(sites)]
+    return _solved(
+        cost, (np.concatenate(rows), np.concatenate(columns), np.concatenate(values)),
+        np.concatenate([np.ones(demand), np.full(pairs, -np.inf), [0.0]]),
+        np.concatenate([np.ones(demand), np.zeros(pairs), [float(new)]]),
+        sites, seconds,
+    )  # fmt: skip
+
+
+def cover(covered: Usable, weights: Floats, new: int, seconds: float) -> Found:
+    """The most weight covered by at most `new` columns; the bound is the least weight that no choice can pass."""
+    demand, sites = covered.shape
+    row, column = np.nonzero(covered)
+    cost = np.concatenate([np.zeros(sites), -weights])
+    found = _solved(
+        cost,
+        (
+            np.concatenate([np.arange(demand), row, np.full(sites, demand)]),
+            np.concatenate([sites + np.arange(demand), column, np.arange(sites)]),
+            np.concatenate([np.ones(demand), -np.ones(len(row)), np.ones(sites)]),
+        ),
+        np.full(demand + 1, -np.inf),
+        np.concatenate([np.zeros(demand), [float(new)]]),
+        sites, seconds,
+    )  # fmt: skip
+    return Found(picked=found.picked, bound=-found.bound)
+
+
+def _solved(
+    cost: Floats, entries: tuple[Indices, Indices, Floats], lower: Floats, upper: Floats, sites: int, seconds: float
+) -> Found:
+    """Minimises over columns from 0 to 1, of which the first `sites` are whole."""
+    highs: Any = _Silent()  # type: ignore[no-untyped-call]
+    for option, chosen in (
+        ("output_flag", False), ("threads", 1), ("time_limit", max(seconds, 0.0)), ("mip_rel_gap", _GAP),
+    ):  # fmt: skip
+        highs.setOptionValue(option, chosen)
+    rows, columns, values = entries
+    order = np.lexsort((rows, columns))
+    starts = np.searchsorted(columns[order], np.arange(len(cost))).astype(np.int32)
+    whole = np.zeros(len(cost), np.int32)
+    whole[:sites] = int(highspy.HighsVarType.kInteger)
+    highs.passModel(
+        len(cost), len(lower), len(values), int(highspy.MatrixFormat.kColwise), int(highspy.ObjSense.kMinimize),
+        0.0, cost, np.zeros(len(cost)), np.ones(len(cost)), lower, upper, starts,
+        rows[order].astype(np.int32), values[order], whole,
+    )  # fmt: skip
+    highs.run()
+    if highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
+        return Found(picked=None, bound=float("inf"))
+    info = highs.getInfo()
+    picked = None
+    if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):
+        picked = np.flatnonzero(np.array(highs.getSolution().col_value[:sites]) > 0.5)
+    return Found(picked=picked, bound=float(info.mip_dual_bound))

@@ -1,0 +1,112 @@
+"""Places, demand and flows from CSV: a header with names of columns, one row each. What is wrong is told by row and
+column; nothing is left out in silence.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from forecourt.insight.model import MAX_NAME
+from forecourt.insight.siting.model import MAX_PLACES, Flow, Place, SitingRefused
+
+#: What a column is called unless it is mapped.
+COLUMNS: Final = ("name", "latitude", "longitude", "weight", "plugs", "own", "flow")
+#: The largest weight.
+MAX_WEIGHT: Final = 1e12
+MAX_PLUGS: Final = 10_000
+#: Points of all flows together.
+MAX_POINTS: Final = 100_000
+_YES: Final = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+class _Row:
+    """One row of a file, whose cells know where they stand."""
+
+    def __init__(self, file: str, line: int, cells: Mapping[str, str | None], columns: Mapping[str, str]) -> None:
+        self._where = f"{file}, row {line}"
+        self._cells = cells
+        self._columns = columns
+
+    def text(self, what: str, otherwise: str = "") -> str:
+        """What stands there, or `otherwise` where there is no such column or nothing in it."""
+        return (self._cells.get(self._columns[what]) or "").strip() or otherwise
+
+    def number(self, what: str, least: float, most: float, otherwise: str = "") -> float:
+        """From least to most. Raises SitingRefused."""
+        said = self.text(what, otherwise)
+        try:
+            found = float(said)
+        except ValueError:
+            found = float("nan")
+        if not least <= found <= most:
+            raise self.refused(what, f"“{said[:MAX_NAME]}” is no number from {least:g} to {most:g}")
+        return found
+
+    def refused(self, what: str, why: str) -> SitingRefused:
+        """What is wrong, with its row and column."""
+        return SitingRefused(f"{self._where}, column {self._columns[what]}: {why}.")
+
+
+def places(path: Path, mapped: Mapping[str, str]) -> tuple[Place, ...]:
+    """Sites, candidates or demand. Needs latitude and longitude; weight and plugs are else 1, `own` else yes, `name`
+    else the row. `mapped` gives the file's name of a column. Raises SitingRefused."""
+    found = []
+    for line, row in _rows(path, mapped, ("latitude", "longitude")):
+        plugs = row.number("plugs", 1, MAX_PLUGS, "1")
+        if plugs != int(plugs):
+            raise row.refused("plugs", f"{plugs:g} is no whole number")
+        own = _YES.get(row.text("own", "yes").lower())
+        if own is None:
+            raise row.refused("own", "say yes or no")
+        found.append(
+            Place(
+                name=row.text("name", str(line))[:MAX_NAME], latitude=row.number("latitude", -90, 90),
+                longitude=row.number("longitude", -180, 180), weight=row.number("weight", 0, MAX_WEIGHT, "1"),
+                plugs=int(plugs), own=own,
+            )
+        )  # fmt: skip
+        if len(found) > MAX_PLACES:
+            raise SitingRefused(f"{path.name} has more than {MAX_PLACES:,} rows.")
+    if not found:
+        raise SitingRefused(f"{path.name} has no row below its header.")
+    return tuple(found)
+
+
+def flows(path: Path, mapped: Mapping[str, str]) -> tuple[Flow, ...]:
+    """Ways: a row a point, in order, with the flow that it is of and the weight, which all its rows share. Raises
+    SitingRefused."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    weights: dict[str, float] = {}
+    for line, row in _rows(path, mapped, ("flow", "latitude", "longitude")):
+        name, weight = row.text("flow")[:MAX_NAME], row.number("weight", 0, MAX_WEIGHT, "1")
+        if not name:
+            raise row.refused("flow", "nothing stands there")
+        if weights.setdefault(name, weight) != weight:
+            raise row.refused("weight", f"flow {name} weighed {weights[name]:g} before")
+        points.setdefault(name, []).append((row.number("latitude", -90, 90), row.number("longitude", -180, 180)))
+        if line > MAX_POINTS or len(points) > MAX_PLACES:
+            raise SitingRefused(f"{path.name} has more than {MAX_POINTS:,} points or {MAX_PLACES:,} flows.")
+    for name, way in points.items():
+        if len(way) < 2:
+            raise SitingRefused(f"{path.name}: flow {name} has one point; a way has two or more.")
+    if not points:
+        raise SitingRefused(f"{path.name} has no row below its header.")
+    return tuple(Flow(name=name, points=tuple(way), weight=weights[name]) for name, way in points.items())
+
+
+def _rows(path: Path, mapped: Mapping[str, str], needed: tuple[str, ...]) -> Iterator[tuple[int, _Row]]:
+    columns = {name: mapped.get(name, name) for name in COLUMNS}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            reader = csv.DictReader(text)
+            header = list(reader.fieldnames or ())
+            for name, column in columns.items():
+                if column not in header and (name in needed or name in mapped):
+                    raise SitingRefused(
+                        f"{path.name} has no column {column} for {name}. It has: {', '.join(header)[:MAX_NAME]}."
+                    )
+            for line, cells in enumerate(reader, 2):
+                yield line, _Row(path.name, line, cells, columns)
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise SitingRefused(f"{path.name} can't be read as CSV of UTF-8: {fault}.") from fault

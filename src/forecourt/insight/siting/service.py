@@ -1,0 +1,178 @@
+"""The verb: scenarios side by side, each with its gap, greedy beside it, and what is only taken from own sites."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from msgspec import Struct
+
+from forecourt.insight.siting import covering, median
+from forecourt.insight.siting.model import (
+    MAX_NEW,
+    MAX_PAIRS,
+    MAX_SCENARIOS,
+    MAX_SECONDS,
+    Asked,
+    Chosen,
+    Floats,
+    Method,
+    Place,
+    Progress,
+    Scenario,
+    SitingRefused,
+    SitingStopped,
+    Split,
+    Stopped,
+    by_air,
+    detours,
+)
+from forecourt.insight.siting.taking import Sites, Taken, taken
+
+PROXY: Final = (
+    "The gap is proven for this model and this demand alone. The demand is a proxy: that drivers come where it says was"
+    " not measured, and no gap can show it. Plugs that stand somewhere show what was built, not who was turned away."
+)
+MEASURED: Final = (
+    "The gap is proven for this model and this demand alone. The demand was measured where sites are: who never came"
+    " for want of a site near is in no number."
+)
+_SPLITS: Final = {
+    Split.NEAREST: "Demand goes to the nearest site within reach, all of it; beyond reach it is served by nobody.",
+    Split.HUFF: "Demand goes to all sites within reach, by plugs over the square of the distance (Huff 1964).",
+}
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """One scenario. `value`, `bound` and `greedy` are demand within reach, or for a median km times demand; the gaps
+    are shares of the bound. `mean_km` is the way to the nearest own site of all demand, for a median."""
+
+    title: str
+    scenario: Scenario
+    value: float
+    bound: float
+    gap: float
+    greedy: float
+    greedy_gap: float
+    demand: float
+    mean_km: float | None
+    sites: tuple[Place, ...]
+    taken: Taken
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """Scenarios in the order asked; `words` say what they rest on and what they can't prove."""
+
+    format: int = 1
+    outcomes: tuple[Outcome, ...]
+    words: tuple[str, ...]
+
+
+class _Table(Struct, frozen=True):
+    """Demand of one kind, in the way that the models want it."""
+
+    weights: Floats
+    candidates: Floats
+    existing: Floats
+
+
+def compare(asked: Asked, scenarios: Sequence[Scenario], progress: Progress, stopped: Stopped) -> Report:
+    """All scenarios, one after the other. Deterministic unless time runs out. Raises SitingRefused, and SitingStopped
+    when somebody wants an end."""
+    _checked(asked, scenarios)
+    tables: dict[bool, _Table] = {}
+    outcomes = []
+    for number, scenario in enumerate(scenarios):
+        progress(scenario.title, number, len(scenarios))
+        flows = scenario.method is Method.FLOW
+        if flows not in tables:
+            tables[flows] = _table(asked, flows=flows)
+        outcomes.append(_outcome(asked, scenario, tables[flows], stopped))
+        if stopped():
+            raise SitingStopped
+    return Report(outcomes=tuple(outcomes), words=(MEASURED if asked.measured else PROXY, _SPLITS[asked.split]))
+
+
+def _checked(asked: Asked, scenarios: Sequence[Scenario]) -> None:
+    if not 0 < len(scenarios) <= MAX_SCENARIOS:
+        raise SitingRefused(f"{len(scenarios)} scenarios are asked for; 1 to {MAX_SCENARIOS} go side by side.")
+    for each in scenarios:
+        held: Sequence[Any] = asked.flows if each.method is Method.FLOW else asked.demand
+        what = "flows" if each.method is Method.FLOW else "demand"
+        if not sum(one.weight for one in held) > 0:
+            raise SitingRefused(f"{each.title}: there is no {what} above 0.")
+        if len(held) * (len(asked.candidates) + len(asked.existing)) > MAX_PAIRS:
+            raise SitingRefused(
+                f"{len(held):,} of {what} by {len(asked.candidates) + len(asked.existing):,} places is more than"
+                f" {MAX_PAIRS:,} distances. Put demand together, or leave candidates out."
+            )
+        if not 0 < each.new <= min(MAX_NEW, len(asked.candidates)):
+            raise SitingRefused(
+                f"{each.new} new sites of {len(asked.candidates)} candidates can't be chosen; at most {MAX_NEW} can."
+            )
+        if not (each.reach_km > 0 and 0 < each.seconds <= MAX_SECONDS):
+            raise SitingRefused(f"Reach is above 0 km, and a scenario may take up to {MAX_SECONDS:g} seconds.")
+
+
+def _table(asked: Asked, *, flows: bool) -> _Table:
+    if flows:
+        return _Table(
+            np.array([each.weight for each in asked.flows]), detours(asked.flows, asked.candidates),
+            detours(asked.flows, asked.existing),
+        )  # fmt: skip
+    return _Table(
+        np.array([each.weight for each in asked.demand]), by_air(asked.demand, asked.candidates),
+        by_air(asked.demand, asked.existing),
+    )  # fmt: skip
+
+
+def _outcome(asked: Asked, scenario: Scenario, table: _Table, stopped: Stopped) -> Outcome:
+    own = np.array([each.own for each in asked.existing], dtype=np.bool_)
+    # Own sites stay; others' are no reason not to come, they only keep what demand goes to them.
+    fixed = table.existing[:, own].min(axis=1) if own.any() else np.full(len(table.weights), np.inf)
+    chosen = _chosen(scenario, table, fixed, stopped)
+    picked = list(chosen.picked)
+    total = float(table.weights.sum())
+    return Outcome(
+        title=scenario.title, scenario=scenario, value=chosen.value, bound=chosen.bound, gap=chosen.gap,
+        greedy=chosen.greedy, greedy_gap=chosen.greedy_gap, demand=total,
+        mean_km=chosen.value / total if scenario.method is Method.MEDIAN else None,
+        sites=tuple(asked.candidates[each] for each in picked),
+        taken=taken(
+            Sites(distances=table.existing, plugs=_plugs(asked.existing), own=own),
+            Sites(
+                distances=table.candidates[:, picked], plugs=_plugs([asked.candidates[each] for each in picked]),
+                own=np.ones(len(picked), dtype=np.bool_),
+            ),
+            table.weights, scenario.reach_km, asked.split,
+        ),
+    )  # fmt: skip
+
+
+def _chosen(scenario: Scenario, table: _Table, fixed: Floats, stopped: Stopped) -> Chosen:
+    if scenario.method is Method.MEDIAN:
+        return median.solve(
+            table.candidates, fixed, table.weights, scenario.new, seconds=scenario.seconds, stopped=stopped
+        )
+    return covering.solve(
+        table.candidates, fixed, table.weights, scenario.new, scenario.reach_km, seconds=scenario.seconds
+    )
+
+
+def _plugs(places: Sequence[Place]) -> Floats:
+    return np.array([each.plugs for each in places], dtype=np.float64)
+
+
+def features(report: Report) -> dict[str, Any]:
+    """The chosen sites as GeoJSON (RFC 7946), a point each, with its scenario and what it serves."""
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": [site.longitude, site.latitude]},
+                "properties": {"scenario": outcome.title, "name": site.name, "serves": served},
+            }
+            for outcome in report.outcomes
+            for site, served in zip(outcome.sites, outcome.taken.each, strict=True)
+        ],
+    }
