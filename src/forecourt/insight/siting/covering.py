@@ -56,7 +56,7 @@ def _together(reached: Reach, weights: Floats) -> tuple[Reach, Floats]:
         return reached, weights
     packed = np.packbits(reached, axis=1)
     _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    return reached[first], np.bincount(which.reshape(-1), weights)
+    return reached[first], np.bincount(which.reshape(-1), weights).astype(np.float64)
 
 
 def _greedy(reached: Reach, weights: Floats, new: int) -> list[int]:

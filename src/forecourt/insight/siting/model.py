@@ -155,7 +155,8 @@ def haversine(ones: Floats, others: Floats) -> Floats:
     lat, lon = here[:, None, 0] - there[None, :, 0], here[:, None, 1] - there[None, :, 1]
     cosines = np.cos(here[:, 0])[:, None] * np.cos(there[:, 0])[None, :]
     square = np.sin(lat / 2) ** 2 + cosines * np.sin(lon / 2) ** 2
-    return 2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(square, 1.0)))
+    ways: Floats = 2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(square, 1.0)))
+    return ways
 
 
 def detours(flows: Sequence[Flow], places: Sequence[Place]) -> Floats:

@@ -66,4 +66,5 @@ def _shares(sites: Sites, reach_km: float, split: Split) -> Floats:
         return np.where(reached, nearest, 0.0)
     pull = np.where(reached, sites.plugs / np.maximum(sites.distances, NEAREST_KM) ** DECAY, 0.0)
     total = pull.sum(axis=1, keepdims=True)
-    return np.divide(pull, total, out=np.zeros_like(pull), where=total > 0)
+    shares: Floats = np.divide(pull, total, out=np.zeros_like(pull), where=total > 0)
+    return shares
