@@ -47,7 +47,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
     },
     "Sessions": {
         "/payments": "Payments with filters: what was held, taken, given back and is owed.",
-        "/payments/contracts": "Plug & Charge: contracts, whom they lead to, trusted authorities, a look at one.",
+        "/contracts": "Plug & Charge: contracts, whom they lead to, trusted authorities, a look at one.",
         "/payments/accounts": "Accounts at payment providers: where their webhooks go, a switch each, one more.",
         "/payments/{payment_id}": "One payment: its story, what its provider was asked, refunds and write-offs.",
         "/card-readers": "Card readers and where they stand; one more is said here.",

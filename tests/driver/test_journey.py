@@ -292,6 +292,9 @@ async def test_places_are_found_with_what_is_free_and_what_it_costs(street: Stre
     page = await street.page("/find/volt")
     for part in ("Yard", "1 of 1 free", "€0.595 per kWh", street.code, "+49 1", "/look/ffcc00"):
         assert part in page
+    # Whoever came by the code on a station can keep the pages on their phone too.
+    [manifest] = re.findall(r'<link rel="manifest" href="([^"]+)">', await street.page(street.code))
+    assert (await street.browser.get(manifest)).json()["start_url"] == "/find/volt"
     street.till.rows("DELETE FROM driver_brands WHERE tenant_id = %s", street.till.tenant_id)
 
 

@@ -13,7 +13,7 @@ from forecourt.loyalty import api, giving, service
 from forecourt.loyalty.errors import AccountNeeded, CampaignRefused, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import Audience, Places, QuietBy
 from forecourt.loyalty.store import uses as uses_store
-from forecourt.payments.hosts.shares import follow
+from forecourt.payments.hosts.shares import follow, follow_given
 from forecourt.payments.intents.model import ConnectorTaken
 from forecourt.payments.intents.service import Begin
 from forecourt.platform.money import Money
@@ -97,6 +97,24 @@ async def test_what_was_quoted_is_billed_posted_and_shared_and_counted_of_the_bu
     assert {
         name: left for name, left in till.balances().items() if name.startswith(("rev", "disc", "host", "vat"))
     } == {}
+
+
+async def test_what_is_given_away_whole_is_posted_and_shared_and_nothing_is_taken(club: Club) -> None:
+    till: Any = club.till
+    [site] = [row["site_id"] for row in till.rows("SELECT site_id FROM sites WHERE tenant_id = %s", till.tenant_id)]
+    host = await a_host(till)
+    await rules(till, host, site, a_rule(energy=Decimal(70)), till.clock.now() - timedelta(days=1))
+    await club.campaign(codes=("FREE-26",), uses=1, percent=Decimal(100), most=10_000)
+    session, intent = await paid_with(club, "FREE26", wh=10_000)
+    await till.settle()
+    [payment] = till.rows("SELECT state, billed_amount FROM payment_intents WHERE intent_id = %s", intent)
+    assert (payment["state"], payment["billed_amount"], till.happened("capture")) == ("released", 0, [])
+    earned = {"revenue:energy": -500, "discounts:operator:energy": 500}
+    assert till.balances() == earned
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        for _ in range(2):
+            await follow_given(conn, till.tenant_id, session, till.clock.now())
+    assert till.balances() == earned | {"host_share": 350, f"host_payable:{host.host_id}": -350}
 
 
 async def test_a_budget_and_a_code_hold_however_many_ask_at_once(club: Club) -> None:

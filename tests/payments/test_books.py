@@ -5,6 +5,7 @@ import io
 import random
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -323,6 +324,31 @@ async def test_a_host_is_billed_by_documents_that_stay_and_what_goes_back_is_one
     problem(await other.get(content), 404, "host-document-unknown")
 
 
+async def test_who_is_paid_nothing_is_billed_ten_days_after_the_month(yard: Yard, tenant: Tenant) -> None:
+    _, station, ada = await a_place(yard, "Ada")
+    await a_bank(yard)
+    yard.rows("UPDATE hosts SET iban_sealed = NULL WHERE host_id = %s", ada.host_id)
+    client = await tenant.client()
+    paid = await a_session(yard, station)
+    await paid.follow(settled=True)
+    jobs = MoneyJobs(yard.worker, yard.tenants, yard.clock, SECRET, no_accounts)
+    yard.clock.set(datetime(2026, 4, 10, 12, tzinfo=UTC))
+    await jobs.night_of(yard.tenant_id)
+    assert await walk(client, "/api/v1/host-documents") == []
+    yard.clock.advance(86_400)
+    for _ in range(2):
+        await jobs.night_of(yard.tenant_id)
+    [document] = await walk(client, "/api/v1/host-documents")
+    assert (document["payout"], document["net"]["amount"], document["lines"]) == (None, 700, 1)
+    # Paid in the end, it is billed no second time.
+    sealed = Bank(SECRET).close("DE89370400440532013000")
+    yard.rows("UPDATE hosts SET iban_sealed = %s WHERE host_id = %s", sealed, ada.host_id)
+    yard.clock.advance(3 * 86_400)
+    await jobs.night_of(yard.tenant_id)
+    assert [each["amount"]["amount"] for each in await walk(client, "/api/v1/payouts")] == [700]
+    assert len(await walk(client, "/api/v1/host-documents")) == 1
+
+
 async def test_the_vat_of_a_span_agrees_with_the_ledger_to_the_cent(yard: Yard, tenant: Tenant) -> None:
     site, station, ada = await a_place(yard, "Ada")
     yard.rows("UPDATE sites SET country = 'DE' WHERE site_id = %s", site)
@@ -330,6 +356,7 @@ async def test_the_vat_of_a_span_agrees_with_the_ledger_to_the_cent(yard: Yard, 
     tariff = a_tariff(("ENERGY", "0.50", "19"), ("PARKING_TIME", "6", "7"), ("TIME", "1", None))
     chance = random.Random(7)
     # The first is of round numbers, and the others of any; of some a part goes back.
+    nets = Counter[str]()
     for number in range(8):
         energy_wh, parked_s = (20_000, 1800) if not number else (chance.randrange(99_999), chance.randrange(9_999))
         session = yard.session(station, timedelta(hours=2), timedelta(hours=1), energy_wh)
@@ -339,8 +366,11 @@ async def test_the_vat_of_a_span_agrees_with_the_ledger_to_the_cent(yard: Yard, 
         if not number:
             first = await vat_of(await tenant.client())
         await paid.follow(settled=True)
+        nets.update(bill.nets or {})
         if number % 3 == 1:
-            await paid.refund(chance.randrange(1, bill.total))
+            back = chance.randrange(1, bill.total)
+            await paid.refund(back)
+            nets.subtract(bill.part(back).nets or {})
     assert first == {
         ("own", "DE", "19"): (1000, 190, 1),
         ("own", "DE", "7"): (300, 21, 1),
@@ -357,10 +387,8 @@ async def test_the_vat_of_a_span_agrees_with_the_ledger_to_the_cent(yard: Yard, 
     earned = -sum(amount for account, amount in by_account.items() if account.startswith("revenue:"))
     assert sum(net for (side, *_), (net, *_) in found.items() if side == "own") == earned
     assert found["self_billed", "DE", "19"][0] == by_account["host_share"] + by_account.get("platform_revenue", 0)
-    # Of each rate the net is what that VAT is of, but for the cents of rounding: eight sales, three refunds.
-    for percent in (19, 7):
-        net, vat, _ = found["own", "DE", str(percent)]
-        assert abs(net * percent - vat * 100) <= 11 * 100
+    # Of each rate the net is what the bills say, to the cent.
+    assert {f"vat_payable:DE:{rate}": found["own", "DE", rate][0] for rate in ("19", "7")} == nets
     assert found["own", "DE", "19"][2] == 11
     # Hosts' documents are counted once they are issued.
     assert found["self_billed", "DE", "19"][2] == 0

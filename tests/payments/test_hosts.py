@@ -148,6 +148,16 @@ async def test_a_share_is_of_what_was_captured_and_goes_back_with_refunds_and_di
         assert abs(await balance(yard, account)) in (630, 63, 108)
 
 
+async def test_kwh_count_as_far_as_they_were_paid(yard: Yard) -> None:
+    site = yard.site()
+    host = await a_host(yard)
+    rule = a_rule(energy=Decimal(0), per_kwh=Decimal("0.10"))
+    await rules(yard, host, site, rule, yard.clock.now() - timedelta(days=9))
+    half = await a_session(yard, yard.station(site_id=site), captured=595)
+    await half.follow(settled=True)
+    assert await owed(yard, host) == 100, "20 kWh, and half of the bill"
+
+
 async def test_who_is_paid_weekly_is_paid_after_a_night_that_failed_and_once_a_week(yard: Yard) -> None:
     await a_bank(yard)
     site, late = yard.site(), yard.site()

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -88,6 +89,12 @@ def test_parts_of_a_bill_are_together_the_whole(bill: Bill, data: st.DataObject)
         for line in part.lines:
             together[line.account] = together.get(line.account, 0) + line.amount
     assert together == {line.account: line.amount for line in whole.lines}
+    of = Counter[str]()
+    for part in parts:
+        assert part.nets is not None
+        assert sum(part.nets.values()) <= sum(line.amount for line in part.lines if line.account.startswith("revenue:"))
+        of.update(part.nets)
+    assert dict(of) == whole.nets
 
 
 def a_story(data: st.DataObject, number: int) -> list[Entry]:
@@ -284,7 +291,7 @@ async def test_a_process_killed_inside_a_transaction_leaves_whole_entries_only(y
 
 def test_a_bill_of_nothing_moves_nothing() -> None:
     free = billed(a_bill(a_tariff(("ENERGY", "0", "19"))), "DE")
-    assert free == Billed(currency="EUR", lines=())
+    assert free == Billed(currency="EUR", lines=(), nets={})
     assert entries.owed(intent="i", session_id=None, at=START, billed=free).legs == ()
 
 

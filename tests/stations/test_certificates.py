@@ -245,6 +245,13 @@ async def test_strange_certificates_fail_and_raise_nothing(court: Court) -> None
     old = Holder("old root", key=key)
     assert read_authority(old.pem) is None
     assert read_authority(doubled(ROOT).pem) is None
+    # The library reads names late, and then raises.
+    named = court.operator.contract.certificate.public_bytes(Encoding.DER)
+    assert b"MO sub 2" in named
+    garbled = b64encode(named.replace(b"MO sub 2", b"\xff" * 8)).decode()
+    pem = f"-----BEGIN CERTIFICATE-----\n{garbled}\n-----END CERTIFICATE-----\n"
+    unread = await court.judge.judge(court.trusted(), Contract(chain=pem), EMAID)
+    assert unread is ContractStatus.CHAIN_ERROR
     asked = question(court.operator.contract, court.operator.lower, court.responder.url)
     issuers = [old.certificate, court.operator.lower.certificate]
     court.responder.signer = doubled(Holder("desk", court.operator.lower, ca=False, answers=True))

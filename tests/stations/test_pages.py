@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
+from forecourt.access import Role
 from forecourt.platform.database import Pool
 from forecourt.stations import store
 from forecourt.stations.live import LiveStations
@@ -16,7 +17,7 @@ from tests.stations.pki import EMAID, Holder
 
 _numbers = itertools.count(1)
 PAGE = {"accept": "text/html"}
-CONTRACTS = "/payments/contracts"
+CONTRACTS = "/contracts"
 #: Certificates that are good by whichever clock.
 LONG: dict[str, Any] = {"from_": timedelta(days=-1_500), "until": timedelta(days=1_500)}
 #: Of the states below, the one that wants to be seen first.
@@ -273,7 +274,7 @@ async def test_authorities_are_trusted_and_contracts_registered_on_the_page_of_p
     lower = Holder("MO sub 2", root, depth=0, **LONG)
     contract = Holder(EMAID, lower, ca=False, **LONG)
     for path in ("/payments", "/settings", "/search?q=plug"):
-        assert 'href="/payments/contracts"' in (await client.get(path)).text, path
+        assert 'href="/contracts"' in (await client.get(path)).text, path
     assert "every contract whose certificates a station sends is refused" in (await client.get(CONTRACTS)).text
     refused = await client.post(f"{CONTRACTS}/roots", data={"pem": contract.pem})
     assert (refused.status_code, "no certificate of an authority" in refused.text) == (422, True)
@@ -285,6 +286,14 @@ async def test_authorities_are_trusted_and_contracts_registered_on_the_page_of_p
         await api.post("/api/v1/tokens", json={"uid": uid, "type": kind, "status": "accepted"})
     driver = (await api.post("/api/v1/drivers", json={"email": "ada@example.org", "name": "Ada"})).json()["driver_id"]
     await api.post(f"/api/v1/drivers/{driver}/tokens", json={"uid": EMAID})
+    # Who registers contracts sees what is trusted, and changes none of it.
+    support = house.client(headers={"origin": BASE, **PAGE})
+    await support.post("/sign-in", data={"email": await tenant.operator(Role.SUPPORT), "password": PASSWORD})
+    assert 'href="/contracts"' in (await support.get("/payments")).text
+    seen = (await support.get(CONTRACTS)).text
+    assert ("All contracts under this root" in seen, "Register a contract" in seen) == (True, True)
+    assert (f'action="{CONTRACTS}/' in seen, "Trust it no more" in seen) == (False, False)
+    assert (await support.post(f"{CONTRACTS}/roots", data={"pem": root.pem})).status_code == 403
     page = (await client.get(CONTRACTS)).text
     assert "All contracts under this root" in page
     assert "it is under CN=MO root" in page

@@ -130,7 +130,7 @@ COMMANDS = (
     Command(label=mark("Make a webhook"), href="/webhooks#new", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
-    Command(label=mark("Plug & Charge"), href="/payments/contracts", shown_to=may(Verb.WEBHOOKS)),
+    Command(label=mark("Plug & Charge"), href="/contracts", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Card readers"), href="/card-readers"),
     Command(label=mark("New fleet"), href="/fleets/new", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Who issues invoices"), href="/settings/invoicing", shown_to=may(Verb.ORGANISATION)),

@@ -283,6 +283,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
             follow("loyalty.paid", works.loyalty.paid, AT_ONCE),
             follow("driver.fee_paid", works.accounts.fee_paid, AT_ONCE),
         ),
+        paid.GIVEN: (follow("payments.given", works.money.given, AT_ONCE),),
         FEE_BEGUN: (follow("payments.fee_begun", works.fees.begun, queue=OUTWARD),),
         FEE_FAILED: (follow("driver.fee_failed", works.accounts.fee_failed, AT_ONCE),),
         paid.REFUNDED: (share,),

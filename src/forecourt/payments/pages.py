@@ -157,7 +157,7 @@ class PaymentPages:
         return self._page(
             "list", request, rows=rows[:PAGE_SIZE], more=more, first=cursor is None, state=state, search=search,
             states=STATES, tones=TONES, purposes=PURPOSES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
-            may_trust=actor.may(Verb.WEBHOOKS),
+            may_trust=actor.may(Verb.CHANGE_TOKENS),
         )  # fmt: skip
 
     async def show(self, request: WebRequest, payment_id: UUID, *, fault: str = "", status: int = 200) -> Response[str]:

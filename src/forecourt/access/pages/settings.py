@@ -34,10 +34,10 @@ MORE: Final = (
         Verb.WEBHOOKS,
     ),
     (
-        "/payments/contracts",
+        "/contracts",
         mark("Plug & Charge"),
         mark("Whose contracts in cars are trusted, and how they are judged."),
-        Verb.WEBHOOKS,
+        Verb.CHANGE_TOKENS,
     ),
     (
         "/settings/driver-pages",

@@ -13,6 +13,7 @@ import structlog
 from forecourt.payments.contracts import store
 from forecourt.payments.contracts.model import NO_CARD, TAKEN_UP_FOR, Begun, Chosen, choose
 from forecourt.payments.intents import store as intents
+from forecourt.payments.intents.books import post_given
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import (
     AccountMissing,
@@ -77,7 +78,7 @@ class Contracts:
                 cost = await self._prices.cost(conn, tenant_id, session_id)
                 if cost is None or cost.currency == begun.fleet_currency:
                     # Before its cost is final there is nothing to do: whoever hears of that comes here again.
-                    if cost is not None and cost.final and not cost.held and cost.amount:
+                    if cost is not None and cost.final and not cost.held:
                         await self._deliver(conn, tenant_id, begun, cost, begun.delivered_to)
                     return
             offer = None if begun is None else await self._prices.counting(conn, tenant_id, session_id, begun.station)
@@ -91,8 +92,13 @@ class Contracts:
 
     async def _deliver(self, conn: Connection, tenant_id: int, begun: Begun, cost: Cost, payer: str) -> None:
         """The payment of a fleet's session that is over before anything was held for it: all of its final cost stands
-        on the fleet's account, whatever is left of its limits, and of its station."""
+        on the fleet's account, whatever is left of its limits, and of its station. What was given away is posted."""
         now = self._clock.now()
+        if not cost.amount:
+            if cost.given:
+                await self._prices.seal(conn, tenant_id, begun.session_id)
+                await post_given(conn, self._prices, tenant_id, begun.session_id, now)
+            return
         values: dict[str, Any] = {
             **self._of_contract(begun), "method": Method.INVOICE.value, "payer": payer, "email": begun.email,
             "currency": cost.currency, "hold_amount": cost.amount, "per_hour": 0, "state": State.HOLD_REQUESTED.value,

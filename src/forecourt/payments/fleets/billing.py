@@ -45,7 +45,6 @@ from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.hosts.store import hosts
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.billed import Billed
-from forecourt.payments.ledger.billed import Line as Leg
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
 from forecourt.ui.i18n import speaking
@@ -281,8 +280,7 @@ async def _credit_line(
     now: datetime,
 ) -> Line:  # fmt: skip
     """Posts that a part of a line is given back: of what it was for and of its taxes in proportion."""
-    intent, legs = await store.sale_of(conn, tenant_id, line.line_id)
-    sold = Billed(currency=line.currency, lines=tuple(Leg(account=name, amount=-amount) for name, amount in legs))
+    intent, sold = await store.sale_of(conn, tenant_id, line.line_id)
     part = sold.part(amount, before)
     entry = entries.refund(
         refund=f"credit:{line.line_id}:{len(before) + 1}", intent=intent, session_id=line.session_id, at=now,

@@ -1,12 +1,13 @@
 """By what hosts are billed for what they supply: documents that the organisation issues in their name (self-billing).
 
-One is issued with every payout, of all that came since the one before, in the transaction that pays. It has a number of
+One is issued with every payout, of all that came since the one before, in the transaction that pays; what nobody was
+paid for is on one a while after its month, so that it is billed all the same. A document has a number of
 a series without gaps, and says who both were then: what changes later changes nothing of it. What goes back of a
 session that stands on one is a document of its own, which names it (Directive 2006/112/EC, art. 219, 224 and 226).
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -16,13 +17,17 @@ from msgspec import Struct
 
 from forecourt.payments.fleets.model import Part, number_of
 from forecourt.payments.hosts.model import DocumentUnknown
-from forecourt.payments.hosts.store import Connection
+from forecourt.payments.hosts.store import Connection, hosts
 from forecourt.payments.hosts.store import documents as store
 from forecourt.payments.hosts.store.documents import DocumentRow, OpenPart
 from forecourt.payments.hosts.store.hosts import HostRow
+from forecourt.platform.apart import apart
+from forecourt.platform.database import Pool
 
 #: How numbers of the series begin, before the year.
 PREFIX: Final = "SB-"
+#: After a month's end, in which payouts bill it; then it is billed without one.
+PAID_BY: Final = timedelta(days=10)
 
 
 class Party(Struct, frozen=True, kw_only=True):
@@ -53,10 +58,11 @@ class Document(DocumentRow, frozen=True, kw_only=True):
 
 
 async def issue(
-    conn: Connection, tenant_id: int, host: HostRow, currency: str, up_to_line: int, payout_id: int, now: datetime
-) -> None:
-    """Issues what a payout pays and is on no document yet. The host is held, and every other host that this transaction
-    will hold: whoever holds a number waits for nobody."""
+    conn: Connection, tenant_id: int, host: HostRow, currency: str, up_to_line: int, payout_id: int | None,
+    now: datetime,
+) -> None:  # fmt: skip
+    """Issues what is on no document yet, up to a line: what a payout pays, if one does. The host is held, and every
+    other host that this transaction will hold: whoever holds a number waits for nobody."""
     parts = await store.list_open(conn, tenant_id, host.host_id, currency, up_to_line)
     if not parts:
         return
@@ -72,6 +78,23 @@ async def issue(
         of = None if corrects is None else await find(conn, tenant_id, corrects)
         those = [part for part in parts if part.corrects == corrects]
         await _insert(conn, tenant_id, host, recipient, about, those, line_ids, of)
+
+
+async def issue_left(pool: Pool, tenant_id: int, now: datetime) -> None:
+    """Issues what hosts supplied in months that are over since PAID_BY and were not paid for: who has no bank account,
+    is held, or is below their minimum. Each in a transaction of its own."""
+    async with pool.tenant(tenant_id) as conn:
+        local = now.astimezone(ZoneInfo(await hosts.time_zone(conn, tenant_id)))
+        if local.day <= PAID_BY.days:
+            return
+        month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        left = await store.list_left(conn, tenant_id, month)
+    for host_id, currency, up_to_line in left:
+        with apart("a host was not billed", tenant=tenant_id, host=host_id):
+            async with pool.tenant(tenant_id) as conn:
+                host = await hosts.find_host(conn, tenant_id, host_id, lock=True)
+                assert host is not None, "hosts stay"
+                await issue(conn, tenant_id, host, currency, up_to_line, None, now)
 
 
 async def _insert(

@@ -80,8 +80,12 @@ class Transfers(Protocol):
         ...
 
 
-def share_of(rule: ShareRule, revenue: Mapping[str, int], energy_wh: int, vat_rate: Decimal | None) -> Share:
-    """The share of a session that earned this much before VAT, by account (`revenue:energy`). Rounded once."""
+def share_of(
+    rule: ShareRule, revenue: Mapping[str, int], energy_wh: int, vat_rate: Decimal | None,
+    part: Fraction = Fraction(1),
+) -> Share:  # fmt: skip
+    """The share of a session that earned this much before VAT, by account (`revenue:energy`). Rounded once. `part`,
+    from 0 to 1: what of the bill was paid, by which kWh count."""
     percents = {
         "revenue:energy": rule.energy, "revenue:time": rule.time, "revenue:idle": rule.idle, "revenue:flat": rule.flat,
         "revenue:reservation": rule.reservation,
@@ -89,7 +93,7 @@ def share_of(rule: ShareRule, revenue: Mapping[str, int], energy_wh: int, vat_ra
     unit = 10 ** minor_digits(rule.currency)
     exact = sum(
         (Fraction(percents[name]) / _PER_CENT * amount for name, amount in revenue.items() if name in percents),
-        Fraction(rule.per_kwh) * Fraction(energy_wh, _WH_A_KWH) * unit,
+        Fraction(rule.per_kwh) * Fraction(energy_wh, _WH_A_KWH) * part * unit,
     )
     whole = _minor(exact, rule.currency)
     fee = min(whole, _minor(Fraction(rule.platform_percent) / _PER_CENT * whole, rule.currency) + rule.platform_fee)

@@ -3,6 +3,7 @@ refund and dispute. All of it may be asked again at any time: what stands is not
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Final
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.lines import About, LineRow, PlaceRow
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.billed import HOST_BEARS, WE_BEAR, Billed, Line
-from forecourt.payments.ledger.entries import DRIVERS, TERMINAL, psp
+from forecourt.payments.ledger.entries import DRIVERS, TERMINAL, given_key, psp
 from forecourt.payments.ledger.host_entries import host_fee, reimbursement, share, share_back
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.store import EntryRow, PostingRow
@@ -100,6 +101,18 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     await _keep_to(conn, tenant_id, told, now, intent if settled else None)
 
 
+async def follow_given(conn: Connection, tenant_id: int, session_id: UUID, now: datetime) -> None:
+    """Writes what a host is owed of a session that was given away, if it isn't written yet: nobody pays for it, so
+    nothing is waited for, and nothing goes back."""
+    key = given_key(session_id)
+    await lines.hold_intent(conn, tenant_id, key)
+    entry = await ledger.find_by_key(conn, tenant_id, key)
+    if entry is None or await lines.find_share(conn, tenant_id, session_id) is not None:
+        return
+    legs = await ledger.list_postings(conn, tenant_id, [entry.entry_id])
+    await _give(conn, tenant_id, Told(entry=entry, legs=legs), now)
+
+
 async def _hosts_to_come(conn: Connection, tenant_id: int, intents: Iterable[str]) -> list[int]:
     """The hosts who have a share, by the rules, of what these payments paid for."""
     found = []
@@ -158,7 +171,8 @@ async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime, *, 
         return
     host = await store.find_host(conn, tenant_id, version.host_id)
     assert host is not None
-    given = share_of(version.rule, _earned(sale, late), place.energy_wh or 0, host.vat_rate)
+    earned, part = _earned(sale, late, place.billed)
+    given = share_of(version.rule, earned, place.energy_wh or 0, host.vat_rate, part)
     entry = share(
         session_id=session_id, host=version.host_id, at=now, currency=currency, share=given.share, vat=given.vat,
         vat_account=vat_account(host.country, host.vat_rate), platform_fee=given.platform_fee,
@@ -167,9 +181,10 @@ async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime, *, 
     await book(conn, tenant_id, version.host_id, entry, _about(place, version, given, sale.entry.intent))
 
 
-def _earned(sale: Told, late: int) -> dict[str, int]:
+def _earned(sale: Told, late: int, asked: int | None) -> tuple[dict[str, int], Fraction]:
     """What a sale earned before VAT, by account: of what was paid, at once and late, not of what is still owed by the
-    driver. What was given off it counts where the host bears it."""
+    driver; and what part of the bill that is. What was given off it counts where the host bears it. `asked`: what the
+    payment was asked for, more than was sold where a station's terminal took less."""
     billed = _billed_of(sale)
     paid = billed.total - _owed_of(sale)
     # A capture that was told and lost is paid by its debt: of one sale there is one share.
@@ -180,7 +195,8 @@ def _earned(sale: Told, late: int) -> dict[str, int]:
         if line.account.startswith((REVENUE, HOST_BEARS)):
             account = REVENUE + line.account.rpartition(":")[2]
             earned[account] = earned.get(account, 0) + line.amount
-    return earned
+    whole = max(billed.total, asked or 0)
+    return earned, Fraction(paid, whole) if whole else Fraction(1)
 
 
 def _billed_of(sale: Told) -> Billed:

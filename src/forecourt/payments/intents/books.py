@@ -2,15 +2,18 @@
 
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.fleets.billing import owe_back, owe_session
 from forecourt.payments.fleets.store.invoices import find_line_of_session, fleet_named
+from forecourt.payments.intents import events
 from forecourt.payments.intents.model import Call, Intent, Method, Purpose
 from forecourt.payments.intents.prices import Connection, Prices
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.billed import Billed, of_fee
 from forecourt.payments.ledger.service import post
+from forecourt.platform import outbox
 
 
 async def post_captured(conn: Connection, prices: Prices, intent: Intent, captured: int, at: datetime) -> bool:
@@ -40,6 +43,10 @@ async def post_captured(conn: Connection, prices: Prices, intent: Intent, captur
         await post(conn, intent.tenant_id, entry)
         return False
     billed = await _billed(conn, prices, intent, captured)
+    if not billed.total and intent.session_id is not None:
+        # Taken by hand at the provider, for a session that was given away.
+        await post_given(conn, prices, intent.tenant_id, intent.session_id, at, name)
+        billed = Billed(currency=billed.currency, lines=())
     about = {"intent": name, "session_id": intent.session_id, "at": at, "billed": billed}
     match intent.method:
         case Method.WALLET:
@@ -69,6 +76,15 @@ async def _on_fleet(conn: Connection, prices: Prices, intent: Intent, billed: Bi
         driver_id=None if driver is None else int(driver), billed=billed,
         rates=await prices.rates(conn, intent.tenant_id, intent.session_id), at=at,
     )  # fmt: skip
+
+
+async def post_given(
+    conn: Connection, prices: Prices, tenant_id: int, session_id: UUID, at: datetime, intent: str | None = None
+) -> None:
+    """A session costs nothing: what was given off it stands in the books, and its host is heard of."""
+    billed = await prices.billed(conn, tenant_id, session_id)
+    if await post(conn, tenant_id, entries.given(session_id=session_id, at=at, billed=billed, intent=intent)):
+        await outbox.write(conn, tenant_id, events.GIVEN, str(session_id))
 
 
 async def post_owed(conn: Connection, prices: Prices, intent: Intent, owed: int, at: datetime) -> None:

@@ -5,6 +5,8 @@ from typing import Final
 #: The hold stands: the session may start.
 AUTHORISED: Final = "payment.authorised"
 CAPTURED: Final = "payment.captured"
+#: A session costs nothing after what was given off it; the subject is the session.
+GIVEN: Final = "payment.given"
 REFUNDED: Final = "payment.refunded"
 #: The hold was given back and nothing was charged.
 RELEASED: Final = "payment.released"

@@ -207,6 +207,10 @@ class Turn:
         await self.change({"billed_amount": cost})
         assert intent.session_id is not None, "what was priced is a session"
         await self.prices.seal(self.conn, intent.tenant_id, intent.session_id)
+        if cost == 0:
+            await books.post_given(
+                self.conn, self.prices, intent.tenant_id, intent.session_id, self.now, str(intent.intent_id)
+            )
         if intent.state is State.AUTHORISED and amount == 0:
             await self.release(State.RELEASED, None)
         elif intent.state is State.AUTHORISED:

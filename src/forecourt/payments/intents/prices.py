@@ -56,12 +56,13 @@ class Offer(Struct, frozen=True, kw_only=True):
 
 class Cost(Struct, frozen=True, kw_only=True):
     """What a session comes to in minor units, with taxes: so far, or in the end. `held`: its measurement is broken or
-    unproven, and nothing is taken for it until a person releases it."""
+    unproven, and nothing is taken for it until a person releases it. `given`: something was given off it."""
 
     amount: int
     currency: str
     final: bool
     held: bool = False
+    given: bool = False
 
 
 class Prices:
@@ -138,7 +139,8 @@ class Prices:
         if found.incl_vat is None:
             return None
         said = found.incl_vat
-        return Cost(amount=said.amount, currency=said.currency, final=found.final, held=found.held)
+        given = found.bill is not None and bool(found.bill.discounts)
+        return Cost(amount=said.amount, currency=said.currency, final=found.final, held=found.held, given=given)
 
     async def seal(self, conn: Connection, tenant_id: int, session_id: UUID) -> None:
         """Money moves by the final cost: it changes no more. One that isn't final yet stays open."""

@@ -99,11 +99,12 @@ async def _cancelled(turn: Turn, hold: Hold | None, why: str | None) -> None:
 
 
 async def charge_late(turn: Turn) -> None:
-    """A session that began although its hold was given back is charged all the same, or owed, once it is priced."""
+    """A session that began although its hold was given back is charged all the same, or owed, once it is priced; one
+    that was given away is posted."""
     intent = turn.intent
     late = intent.state in (State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED)
     if not late or intent.session_id is None or intent.billed_amount is not None:
         return
     cost = await turn.prices.cost(turn.conn, intent.tenant_id, intent.session_id)
-    if cost is not None and cost.final and not cost.held and cost.amount:
+    if cost is not None and cost.final and not cost.held and (cost.amount or cost.given):
         await turn.charge(cost.amount)

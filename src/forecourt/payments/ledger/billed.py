@@ -1,6 +1,6 @@
 """From the bill of a session to the lines of an entry: revenue by what it was for, VAT by country and rate. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -12,6 +12,7 @@ from forecourt.pricing.bill import Bill
 from forecourt.pricing.model import Dimension, Fee
 from forecourt.pricing.shown import LineShown, Quote
 
+VAT: Final = "vat_payable:"
 RESERVATION: Final = "revenue:reservation"
 SUBSCRIPTION: Final = "revenue:subscription"
 #: What was given off it, by who bears that.
@@ -33,10 +34,12 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Billed(Struct, frozen=True, kw_only=True):
-    """What somebody owes for a session, parted into revenue and VAT."""
+    """What somebody owes for a session, parted into revenue and VAT. `nets`: what each account of VAT is of, before it,
+    in minor units; what is in none of them is without VAT. None: nobody says so."""
 
     currency: str
     lines: tuple[Line, ...]
+    nets: Mapping[str, int] | None = None
 
     @property
     def total(self) -> int:
@@ -46,23 +49,33 @@ class Billed(Struct, frozen=True, kw_only=True):
     def part(self, amount: int, after: Sequence[int] = ()) -> "Billed":
         """`amount` of it, in proportion, after these parts were taken before: all parts of it are together the whole,
         to the cent. No more than is left of it can be taken."""
-        left = [line.amount for line in self.lines]
+        left, nets = [line.amount for line in self.lines], [*(self.nets or {}).values()]
         for each in after:
-            left = [old - taken for old, taken in zip(left, apportioned(each, left), strict=True)]
+            taken = apportioned(each, left)
+            nets = _less(nets, self._nets_of(taken, left, nets))
+            left = _less(left, taken)
         assert 0 <= amount <= sum(left), "more than is left"
         taken = apportioned(amount, left)
+        of = zip(self.nets or {}, self._nets_of(taken, left, nets), strict=True)
+        lines = zip(self.lines, taken, strict=True)
         return Billed(
             currency=self.currency,
-            lines=tuple(
-                Line(account=line.account, amount=part) for line, part in zip(self.lines, taken, strict=True) if part
-            ),
+            lines=tuple(Line(account=line.account, amount=part) for line, part in lines if part),
+            nets=None if self.nets is None else {name: net for name, net in of if net},
         )
+
+    def _nets_of(self, taken: Sequence[int], left: Sequence[int], nets: Sequence[int]) -> list[int]:
+        """What of `nets` goes with a part of what is left of the lines: together no more than the part earns."""
+        earns = [number for number, line in enumerate(self.lines) if not line.account.startswith(VAT)]
+        whole, part = (sum(amounts[number] for number in earns) for amounts in (left, taken))
+        return apportioned(part, [*nets, whole - sum(nets)])[:-1]
 
 
 def billed(bill: Bill, country: str, rounding: Rounding = Rounding.HALF_UP) -> Billed:
     """What a bill comes to in minor units, as `Bill.rounded` says it, with the net amount of each rate of VAT parted by
     what it was for: in proportion, and together exactly that. `country`: ISO 3166 alpha-2, where the station stands."""
     totals: dict[str, int] = {}
+    nets: dict[str, int] = {}
     for rate in bill.rounded(rounding):
         fees = [fee for fee in bill.fees if _rate_of(bill, fee) == rate.vat]
         exact = [fee.excl_vat * 10 ** minor_digits(bill.tariff.currency) for fee in fees]
@@ -75,12 +88,19 @@ def billed(bill: Bill, country: str, rounding: Rounding = Rounding.HALF_UP) -> B
         for name, part in zip(names, parts, strict=True):
             totals[name] = totals.get(name, 0) + part
         if rate.vat is not None:
-            name = f"vat_payable:{country}:{rate_name(rate.vat)}"
+            name = f"{VAT}{country}:{rate_name(rate.vat)}"
             totals[name] = totals.get(name, 0) + rate.incl_vat - rate.excl_vat
-    return Billed(
-        currency=bill.tariff.currency,
-        lines=tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount),
-    )
+            nets |= {name: rate.excl_vat} if rate.vat and rate.excl_vat else {}
+    return _of(bill.tariff.currency, totals, nets)
+
+
+def _of(currency: str, totals: Mapping[str, int], nets: Mapping[str, int]) -> Billed:
+    lines = tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount)
+    return Billed(currency=currency, lines=lines, nets=nets)
+
+
+def _less(left: Sequence[int], taken: Sequence[int]) -> list[int]:
+    return [old - part for old, part in zip(left, taken, strict=True)]
 
 
 def of_quote(quote: Quote, country: str) -> Billed:
@@ -91,7 +111,7 @@ def of_quote(quote: Quote, country: str) -> Billed:
     def add(name: str, amount: int) -> None:
         totals[name] = totals.get(name, 0) + amount
 
-    rates, taken = quote.rounded.by_rate, _taken(quote)
+    rates, taken, nets = quote.rounded.by_rate, _taken(quote), dict[str, int]()
     for rate in rates:
         meant = [n for n, line in enumerate(quote.lines) if line.vat == rate.vat or len(rates) == 1]
         exact = [Fraction(quote.lines[number].excl_vat) for number in meant]
@@ -108,11 +128,10 @@ def of_quote(quote: Quote, country: str) -> Billed:
             add(name, part)
         for who, number, part in off:
             add(f"{who}:{_account(quote.lines[number]).partition(':')[2]}", -part)
-        add(f"vat_payable:{country}:{rate_name(rate.vat or Decimal(0))}", rate.incl_vat.amount - rate.excl_vat.amount)
-    return Billed(
-        currency=quote.currency,
-        lines=tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount),
-    )
+        taxed = f"{VAT}{country}:{rate_name(rate.vat or Decimal(0))}"
+        add(taxed, rate.incl_vat.amount - rate.excl_vat.amount)
+        nets |= {taxed: rate.excl_vat.amount} if rate.vat and rate.excl_vat.amount else {}
+    return _of(quote.currency, totals, nets)
 
 
 def _account(line: LineShown) -> str:
@@ -140,10 +159,8 @@ def of_fee(amount: int, currency: str, vat: Decimal | None, country: str) -> Bil
     """A membership's fee parted into revenue and the VAT within it, rounded once, half up."""
     exact = Fraction(amount) / (1 + Fraction(vat or 0) / 100)
     net = rounded(exact / 10 ** minor_digits(currency), currency)
-    lines = [Line(account=SUBSCRIPTION, amount=net)]
-    if amount - net:
-        lines.append(Line(account=f"vat_payable:{country}:{rate_name(vat or Decimal(0))}", amount=amount - net))
-    return Billed(currency=currency, lines=tuple(lines))
+    taxed = f"{VAT}{country}:{rate_name(vat or Decimal(0))}"
+    return _of(currency, {SUBSCRIPTION: net, taxed: amount - net}, {taxed: net} if vat and net else {})
 
 
 def rate_name(rate: Decimal) -> str:

@@ -74,6 +74,7 @@ def terminal_sale(*, intent: str, session_id: UUID, at: datetime, billed: Billed
     return Entry(
         key=f"capture:{intent}", kind=Kind.CAPTURE, at=at, session_id=session_id, intent=intent,
         legs=_legs(billed.currency, [(psp(TERMINAL), taken), (UNMATCHED, sold.total - taken), *earned]),
+        nets=_earned(sold),
     )  # fmt: skip
 
 
@@ -81,6 +82,17 @@ def owed(*, intent: str, session_id: UUID | None, at: datetime, billed: Billed) 
     """A session that nobody paid: all of it is the driver's debt."""
     paid = [(DRIVERS, billed.total)]
     return _sale(f"capture:{intent}", Kind.CAPTURE, at, billed, paid, 0, session_id, intent)
+
+
+def given(*, session_id: UUID, at: datetime, billed: Billed, intent: str | None = None) -> Entry:
+    """A session that costs nothing after what was given off it: what it earned stands against that. Nobody pays."""
+    assert not billed.total, "somebody pays for it"
+    return _sale(given_key(session_id), Kind.GIVEN, at, billed, (), 0, session_id, intent)
+
+
+def given_key(session_id: UUID) -> str:
+    """Under which a session stands that was given away."""
+    return f"given:{session_id}"
 
 
 def fleet_session(*, intent: str, session_id: UUID | None, at: datetime, fleet: str, billed: Billed) -> Entry:
@@ -173,7 +185,7 @@ def refund(
     back = [*((line.account, line.amount) for line in part.lines), (UNMATCHED, unbilled)]
     return Entry(
         key=f"refund:{refund}", kind=Kind.REFUND, at=at, memo=memo, session_id=session_id, intent=intent,
-        legs=_legs(part.currency, [*back, (source, -part.total - unbilled)]),
+        legs=_legs(part.currency, [*back, (source, -part.total - unbilled)]), nets=part.nets,
     )  # fmt: skip
 
 
@@ -245,8 +257,13 @@ def _sale(
     assert 0 <= settled <= billed.total, "more than was billed"
     earned = [(line.account, -line.amount) for line in billed.lines]
     return Entry(
-        key=key, kind=kind, at=at, legs=_legs(billed.currency, [*paid, *earned]), session_id=session_id, intent=intent
-    )
+        key=key, kind=kind, at=at, legs=_legs(billed.currency, [*paid, *earned]), session_id=session_id, intent=intent,
+        nets=_earned(billed),
+    )  # fmt: skip
+
+
+def _earned(billed: Billed) -> dict[str, int] | None:
+    return None if billed.nets is None else {name: -net for name, net in billed.nets.items()}
 
 
 def _two(

@@ -17,6 +17,7 @@ def share(
     return Entry(
         key=f"share:{session_id}", kind=Kind.HOST_SHARE, at=at, session_id=session_id, intent=intent,
         legs=_legs(currency, [*legs, (host_owed(host), -(share + vat - platform_fee))]),
+        nets={vat_account: share - platform_fee} if vat_account else {},
     )  # fmt: skip
 
 
@@ -30,6 +31,7 @@ def share_back(
     return Entry(
         key=f"share_back:{cause}", kind=Kind.HOST_SHARE_BACK, at=at, session_id=session_id, intent=intent,
         legs=_legs(currency, [*legs, (host_owed(host), share + vat - platform_fee)]),
+        nets={vat_account: platform_fee - share} if vat_account else {},
     )  # fmt: skip
 
 

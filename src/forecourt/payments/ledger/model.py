@@ -63,6 +63,7 @@ class Kind(StrEnum):
     CAPTURE = "capture"
     CAPTURE_LOST = "capture_lost"
     WALLET_USE = "wallet_use"
+    GIVEN = "given"
     TOP_UP = "top_up"
     REFUND = "refund"
     FEE = "fee"
@@ -99,8 +100,9 @@ class Leg(Struct, frozen=True, kw_only=True):
 class Entry(Struct, frozen=True, kw_only=True):
     """Something that happened to money. `key` names it once and for all; `at` is when it happened.
 
-    `session_id`, `intent` and `site_id` are what it is about, for whoever looks it up. Made by the functions of
-    `entries`, which leave out legs of nothing; one without legs says that no money moved.
+    `session_id`, `intent` and `site_id` are what it is about, for whoever looks it up. `nets`: what each account of VAT
+    is of, debit positive as legs are; what was earned beside that is without VAT. None: nobody says so. Made by the
+    functions of `entries`, which leave out legs of nothing; one without legs says that no money moved.
     """
 
     key: str
@@ -111,6 +113,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     session_id: UUID | None = None
     intent: str | None = None
     site_id: int | None = None
+    nets: Mapping[str, int] | None = None
 
 
 class Unbalanced(ForecourtError):

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from forecourt.payments.ledger.model import Entry, Leg
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
@@ -17,8 +18,8 @@ _COLUMNS: Final = "entry_id, key, kind, at, posted_at, memo, session_id, intent,
 _ORDERS: Final = by_age("entry_id")
 
 _ENTRY: Final = """
-    INSERT INTO journal (tenant_id, key, kind, at, legs, memo, session_id, intent, site_id)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, key) DO NOTHING RETURNING entry_id
+    INSERT INTO journal (tenant_id, key, kind, at, legs, memo, session_id, intent, site_id, nets)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, key) DO NOTHING RETURNING entry_id
     """
 _ACCOUNTS: Final = """
     INSERT INTO ledger_accounts (tenant_id, name) SELECT %s, name FROM unnest(%s::text[]) AS name ORDER BY name
@@ -88,7 +89,8 @@ class StatementRow(Struct, frozen=True, kw_only=True):
 
 async def insert_entry(conn: Connection, tenant_id: int, entry: Entry) -> bool:
     """Writes an entry with its legs and the accounts that they need; False if the key was there."""
-    said = (entry.kind, entry.at, len(entry.legs), entry.memo, entry.session_id, entry.intent, entry.site_id)
+    said = (entry.kind, entry.at, len(entry.legs), entry.memo, entry.session_id, entry.intent, entry.site_id,
+            None if entry.nets is None else Jsonb(dict(entry.nets)))  # fmt: skip
     row = await (await conn.execute(_ENTRY, (tenant_id, entry.key, *said))).fetchone()
     if row is None:
         return False

@@ -1,8 +1,9 @@
 """What a return of VAT needs of a span: what was sold and what hosts supplied, by country and rate, from the ledger.
 
-An entry's VAT stands on an account that names country and rate, so VAT is exact. What it was on is what the entry
-earned before VAT: of an entry with several rates each rate's part is reckoned from its VAT, and the highest takes what
-is left, so that all parts together are what was earned. What is more than rounding can explain was earned without VAT.
+An entry's VAT stands on an account that names country and rate, and the entry says what that was of, as the bill was
+rounded; what it earned beside that is without VAT. So both are exact. Of entries from before they said so, each rate's
+part is reckoned from its VAT, and the highest takes what is left, so that all parts together are what was earned; what
+is more than rounding can explain was earned without VAT.
 """
 
 from datetime import datetime
@@ -17,7 +18,7 @@ from forecourt.payments.ledger.store import Connection
 #: Rounding explains, of refunds too, whose VAT is parted to the cent, what a cent of VAT is on, and one of its own.
 _REPORT: Final = """
 WITH legs AS (
-    SELECT j.entry_id, j.session_id, p.currency, a.name, starts_with(a.name, 'vat_') AS taxed,
+    SELECT j.entry_id, j.session_id, j.nets, p.currency, a.name, starts_with(a.name, 'vat_') AS taxed,
         j.kind IN ('host_share', 'host_share_back') AS self_billed, p.amount
     FROM journal j JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)
     WHERE j.tenant_id = %(tenant)s AND j.at >= %(since)s AND j.at < %(until)s
@@ -26,23 +27,28 @@ WITH legs AS (
         ELSE starts_with(a.name, 'revenue:') OR starts_with(a.name, 'discounts:')
             OR starts_with(a.name, 'vat_payable:') END),
 entries AS (
-    SELECT entry_id, session_id, currency, self_billed, coalesce(sum(CASE WHEN self_billed THEN amount ELSE -amount END)
-        FILTER (WHERE NOT taxed), 0) AS net
-    FROM legs GROUP BY entry_id, session_id, currency, self_billed),
+    SELECT entry_id, session_id, currency, self_billed, nets,
+        coalesce(sum(CASE WHEN self_billed THEN amount ELSE -amount END) FILTER (WHERE NOT taxed), 0) AS net
+    FROM legs GROUP BY entry_id, session_id, currency, self_billed, nets),
+said AS (
+    SELECT entry_id, currency, name, CASE WHEN self_billed THEN amount ELSE -amount END AS vat, 0 AS net
+    FROM legs WHERE taxed
+    UNION ALL
+    SELECT entry_id, currency, key, 0, CASE WHEN self_billed THEN value::bigint ELSE -value::bigint END
+    FROM entries, jsonb_each_text(nets)),
 taxes AS (
     SELECT entry_id, currency, split_part(name, ':', 2) AS country,
-        substring(name FROM ':([0-9]+([.][0-9]+)?)$')::numeric AS rate,
-        sum(CASE WHEN self_billed THEN amount ELSE -amount END) AS vat
-    FROM legs WHERE taxed GROUP BY 1, 2, 3, 4),
+        substring(name FROM ':([0-9]+([.][0-9]+)?)$')::numeric AS rate, sum(vat) AS vat, sum(net) AS net
+    FROM said GROUP BY 1, 2, 3, 4),
 reckoned AS (
     SELECT e.entry_id, e.currency, e.self_billed, t.country, t.rate, t.vat,
-        CASE WHEN t.rate > 0 THEN round(t.vat * 100 / t.rate) ELSE 0 END AS net,
+        CASE WHEN e.nets IS NOT NULL THEN t.net WHEN t.rate > 0 THEN round(t.vat * 100 / t.rate) ELSE 0 END AS net,
         row_number() OVER of_entry AS turn
     FROM entries e JOIN taxes t USING (entry_id, currency)
     WINDOW of_entry AS (PARTITION BY e.entry_id, e.currency ORDER BY t.rate DESC, t.country)),
 rests AS (
     SELECT e.entry_id, e.currency, e.self_billed, e.session_id, e.net - coalesce(sum(r.net), 0) AS rest,
-        coalesce(sum(ceil(100 / rate) + 1) FILTER (WHERE rate > 0), -1) AS tolerance
+        coalesce(sum(ceil(100 / rate) + 1) FILTER (WHERE rate > 0 AND e.nets IS NULL), -1) AS tolerance
     FROM entries e LEFT JOIN reckoned r USING (entry_id, currency)
     GROUP BY e.entry_id, e.currency, e.self_billed, e.session_id, e.net),
 parts AS (

@@ -21,6 +21,7 @@ KINDS: Final = {
     "dispute_lost": mark("Dispute lost"),
     "debt_paid": mark("Debt paid"),
     "write_off": mark("Written off"),
+    "given": mark("Given away"),
     "fleet_invoice": mark("On a fleet's account"),
     "fleet_paid": mark("Fleet paid"),
     "reminder_fee": mark("Fee of a reminder"),

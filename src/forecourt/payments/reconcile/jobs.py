@@ -3,13 +3,15 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.connect import Tells, look_at_all
+from forecourt.payments.hosts.documents import issue_left
 from forecourt.payments.hosts.model import Transfers
 from forecourt.payments.hosts.payouts import Payouts
-from forecourt.payments.hosts.shares import ask_monthly_fees, follow, reimburse_due
+from forecourt.payments.hosts.shares import ask_monthly_fees, follow, follow_given, reimburse_due
 from forecourt.payments.hosts.store.hosts import time_zone
 from forecourt.payments.reconcile.model import Movements
 from forecourt.payments.reconcile.service import Reconciler
@@ -74,6 +76,8 @@ class MoneyJobs:
             await look_at_all(self._tenants, self._clock, tenant_id, accounts)
         with apart("not all hosts were paid", tenant=tenant_id):
             await self._payouts.pay(tenant_id, accounts)
+        with apart("not all hosts were billed", tenant=tenant_id):
+            await issue_left(self._tenants, tenant_id, now)
 
     async def _ask_fees(self, tenant_id: int, now: datetime) -> None:
         async with self._tenants.tenant(tenant_id) as conn:
@@ -85,6 +89,11 @@ class MoneyJobs:
         """A payment was captured, refunded or disputed: its host's share goes with it."""
         async with self._tenants.tenant(tenant_id) as conn:
             await follow(conn, tenant_id, subject, self._clock.now(), settled=False)
+
+    async def given(self, *, tenant_id: int, subject: str) -> None:
+        """A session was given away: its host has a share of it all the same."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            await follow_given(conn, tenant_id, UUID(subject), self._clock.now())
 
 
 async def no_accounts(_tenant_id: int) -> Mapping[str, Provider]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from forecourt.payments.intents import events
 from forecourt.payments.intents import store as intents
+from forecourt.payments.intents.books import post_given
 from forecourt.payments.intents.model import Method, Purpose, State
 from forecourt.payments.intents.prices import Connection, Prices
 from forecourt.payments.ledger import entries
@@ -81,6 +82,9 @@ class TerminalJobs:
             )
             await post(conn, tenant_id, entry)
             await outbox.write(conn, tenant_id, events.CAPTURED, str(row.settlement_id))
+        elif not bill.amount:
+            await self._prices.seal(conn, tenant_id, paid.session_id)
+            await post_given(conn, self._prices, tenant_id, paid.session_id, row.settled_at)
         await store.mark(
             conn, tenant_id, row.settlement_id, session_id=paid.session_id,
             intent_id=row.settlement_id if taken > 0 else None,

@@ -43,7 +43,9 @@ def read_chain(pem: str) -> list[x509.Certificate] | None:
     """The certificates of a chain in PEM; None if they are none, or too many."""
     try:
         chain = x509.load_pem_x509_certificates(pem.encode())
-    except (ValueError, UnsupportedAlgorithm):
+        for each in chain:
+            _read(each)
+    except UNREADABLE:
         return None
     return chain if 0 < len(chain) <= MAX_CHAIN else None
 
@@ -53,11 +55,19 @@ def read_authority(text: str) -> x509.Certificate | None:
     try:
         [found] = x509.load_pem_x509_certificates(text.encode())
         basic = found.extensions.get_extension_for_class(x509.BasicConstraints)
-        # Reads the rest too: one that can't be read would fail every chain later.
+        # One that can't be read would fail every chain later.
+        _read(found)
         found.public_key()
     except UNREADABLE:
         return None
     return found if has_usable_key(found) and basic.value.ca and len(encoded(found)) <= MAX_DER else None
+
+
+def _read(certificate: x509.Certificate) -> None:
+    """Reads what the library leaves unread until it is asked for. Raises one of UNREADABLE."""
+    for name in (certificate.subject, certificate.issuer):
+        name.rfc4514_string()
+    _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def has_usable_key(certificate: x509.Certificate) -> bool:

@@ -43,7 +43,7 @@ from forecourt.stations.certificates.store import RootRow, RulesRow
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
 
-PATH: Final = "/payments/contracts"
+PATH: Final = "/contracts"
 #: Registered contracts of one page.
 PAGE_SIZE: Final = 50
 CURSORS: Final = Cursors("contracts on a page")
@@ -52,6 +52,8 @@ EMAID: Final = "eMAID"
 #: So long before an authority's certificate ends the page warns of it.
 SOON: Final = timedelta(days=60)
 GUARDED: Final[Mapping[str, Any]] = {"verb": Verb.WEBHOOKS}
+#: Who registers contracts reads whom they lead to and what is trusted.
+READ: Final[Mapping[str, Any]] = {"verb": Verb.CHANGE_TOKENS}
 UNPROVEN: Final = {
     "accept": (mark("Accept it"), mark("Responders fail more often than contracts are stolen; block it here instead.")),
     "refuse": (mark("Refuse it"), mark("Nobody charges by a contract while its responders are silent.")),
@@ -188,7 +190,8 @@ class ContractPages:
                        for row in rows],
             used=await self._last_use(actor.tenant_id, [row.uid for row in rows]),
             next=f"{PATH}?cursor={CURSORS.encode(rows[-1].number)}" if more else "", first=not cursor,
-            can_change=actor.may(Verb.CHANGE_TOKENS), token_tones=TOKEN_TONES, ways=WAYS, told=told, path=PATH,
+            can_change=actor.may(Verb.CHANGE_TOKENS), may_set_up=actor.may(Verb.WEBHOOKS),
+            token_tones=TOKEN_TONES, ways=WAYS, told=told, path=PATH,
             worth=WORTH, standings=STANDINGS, max_pem=MAX_PEM, max_chain=MAX_CHAIN_PEM, done=DONE.get(done, ""),
         )  # fmt: skip
 
@@ -244,10 +247,10 @@ class ContractPages:
 def contract_pages(
     *, shell: Shell, db: Pool, clock: Clock, rules: ContractRules, checks: ContractChecks, last_use: LastUse
 ) -> list[HTTPRouteHandler]:
-    """`/payments/contracts` and what is done there, for those who may set it up."""
+    """`/contracts` for those who register contracts, and what is done there for those who may set it up."""
     pages = ContractPages(shell, db, clock, rules, checks, last_use)
 
-    @get(PATH, opt=GUARDED, include_in_schema=False)
+    @get(PATH, opt=READ, include_in_schema=False)
     async def contracts(request: WebRequest, actor: Asker, cursor: Cursor = "", done: Done = "") -> Response[str]:
         return await pages.show(request, actor, cursor=cursor, done=done)
 

@@ -11,6 +11,8 @@ from psycopg.types.json import Jsonb
 
 from forecourt.payments.fleets.model import Dunning, Invoice, Line, Seller, Terms
 from forecourt.payments.fleets.store import Connection
+from forecourt.payments.ledger.billed import Billed
+from forecourt.payments.ledger.billed import Line as Leg
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 _ORDERS: Final = by_age("i.invoice_id")
@@ -384,17 +386,22 @@ async def given_back(conn: Connection, tenant_id: int, session_ids: Sequence[UUI
     return found
 
 
-async def sale_of(conn: Connection, tenant_id: int, line_id: int) -> tuple[str, list[tuple[str, int]]]:
-    """What was posted for a line: its payment, and the legs of revenue and VAT, debit positive."""
+async def sale_of(conn: Connection, tenant_id: int, line_id: int) -> tuple[str, Billed]:
+    """What was posted for a line: its payment, and what was sold."""
     cursor = await conn.execute(
-        "SELECT j.intent, a.name, p.amount FROM fleet_lines l JOIN journal j USING (entry_id) JOIN postings p USING"
-        " (entry_id) JOIN ledger_accounts a USING (account_id) WHERE l.tenant_id = %s AND l.line_id = %s"
+        "SELECT j.intent, j.nets, p.currency, a.name, p.amount FROM fleet_lines l JOIN journal j USING (entry_id)"
+        " JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)"
+        " WHERE l.tenant_id = %s AND l.line_id = %s"
         " AND (starts_with(a.name, 'revenue:') OR starts_with(a.name, 'vat_payable:')"
         " OR starts_with(a.name, 'discounts:')) ORDER BY p.leg",
         (tenant_id, line_id),
     )
     rows = await cursor.fetchall()
-    return str(rows[0][0]) if rows else "", [(str(name), int(amount)) for _, name, amount in rows]
+    assert rows, "a line of a session is one of an entry"
+    intent, nets, currency = rows[0][:3]
+    lines = tuple(Leg(account=str(name), amount=-amount) for *_, name, amount in rows)
+    turned = None if nets is None else {name: -net for name, net in nets.items()}
+    return str(intent), Billed(currency=currency, lines=lines, nets=turned)
 
 
 async def _invoices(conn: Connection, condition: str, values: Mapping[str, Any]) -> list[Invoice]:

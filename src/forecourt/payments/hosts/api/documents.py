@@ -52,7 +52,8 @@ class HostDocument(Struct, frozen=True, kw_only=True):
     "/host-documents",
     opt={"verb": Verb.READ_HOSTS, "problems": [CursorRefused]},
     summary="List the documents by which hosts are billed",
-    description="One is issued with every payout, and one more for each document of which something went back.",
+    description="One is issued with every payout, and one more for each document of which something went back. What"
+    " nobody was paid for is on one ten days after its month, without a payout.",
     tags=["hosts"],
 )
 async def list_documents(

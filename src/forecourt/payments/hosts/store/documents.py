@@ -95,6 +95,21 @@ async def list_open_lines(
     return [(int(line), corrects) for line, corrects in await rows.fetchall()]
 
 
+async def list_left(conn: Connection, tenant_id: int, before: datetime) -> list[tuple[int, str, int]]:
+    """Who supplied something before a moment that is on no document, in which currency, and up to which line."""
+    rows = await conn.execute(
+        """
+        SELECT l.host_id, l.currency, max(l.line_id) FROM host_lines l
+        WHERE l.tenant_id = %(tenant)s AND l.at < %(before)s AND l.kind NOT IN ('payout', 'payout_bounced')
+        AND l.line_id > (SELECT coalesce(max(up_to_line), 0) FROM host_documents d WHERE d.tenant_id = %(tenant)s
+            AND d.host_id = l.host_id AND d.currency = l.currency)
+        GROUP BY l.host_id, l.currency HAVING bool_or(starts_with(l.kind, 'host_share')) ORDER BY 1, 2
+        """,
+        {"tenant": tenant_id, "before": before},
+    )
+    return [(int(host), str(currency), int(line)) for host, currency, line in await rows.fetchall()]
+
+
 async def next_serial(conn: Connection, tenant_id: int, year: int) -> int:
     """The next number of a year. Whoever asks too waits until this transaction has ended, so that none is left out: ask
     when all hosts are held that will be."""

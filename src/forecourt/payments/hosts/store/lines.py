@@ -65,7 +65,8 @@ class LineRow(Struct, frozen=True, kw_only=True):
 
 
 class PlaceRow(Struct, frozen=True, kw_only=True):
-    """A session and where it was: `path` holds the sites above its station's and that one."""
+    """A session and where it was: `path` holds the sites above its station's and that one. `billed`: what its payment
+    was asked for, in minor units with VAT; None where there is none, or it was not billed."""
 
     session_id: UUID
     station_id: int
@@ -77,6 +78,7 @@ class PlaceRow(Struct, frozen=True, kw_only=True):
     energy_wh: int | None
     site_id: int | None
     path: list[int] | None
+    billed: int | None
 
 
 class Owed(Struct, frozen=True, kw_only=True):
@@ -208,8 +210,10 @@ async def find_place(conn: Connection, tenant_id: int, session_id: UUID) -> Plac
     cursor = conn.cursor(row_factory=class_row(PlaceRow))
     await cursor.execute(
         "SELECT f.session_id, f.station_id, s.identity AS station, f.evse, f.connector, f.started_at, f.over_at,"
-        " f.energy_wh, s.site_id, i.path FROM session_facts f JOIN stations s USING (tenant_id, station_id)"
-        " LEFT JOIN sites i USING (tenant_id, site_id) WHERE f.tenant_id = %s AND f.session_id = %s",
+        " f.energy_wh, s.site_id, i.path, (SELECT max(p.billed_amount) FROM payment_intents p"
+        "  WHERE p.tenant_id = f.tenant_id AND p.session_id = f.session_id) AS billed FROM session_facts f"
+        " JOIN stations s USING (tenant_id, station_id) LEFT JOIN sites i USING (tenant_id, site_id)"
+        " WHERE f.tenant_id = %s AND f.session_id = %s",
         (tenant_id, session_id),
     )
     return await cursor.fetchone()
