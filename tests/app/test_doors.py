@@ -397,6 +397,7 @@ TENANT_TABLES = (
     "priority_asks",
     "session_caps",
     "node_overloads",
+    "node_excesses",
 )
 #: Open to everybody: a driver who stands at a station has no account.
 PUBLIC = {

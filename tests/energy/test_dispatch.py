@@ -211,6 +211,8 @@ class Habits(Struct, frozen=True, kw_only=True):
     beyond_ma: int = 0
     #: How long more may flow than the tree bears, until it is heard and everybody has obeyed.
     excess_s: int = 0
+    #: How long those take to obey that take longest.
+    slow_s: int = 9
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -235,6 +237,7 @@ class Station:
         self.ignores = chance.random() < habits.ignores
         self.beyond_ma = habits.beyond_ma
         self.skew = chance.uniform(-1, 1) * CLOCK_MARGIN
+        self.takes_s = chance.choice((9, habits.slow_s))
         self.since: datetime | None = None
         self.orders: list[tuple[datetime, Told]] = []
         #: What waits to be told it, one at a time; urgent ones overtake others.
@@ -272,7 +275,12 @@ class World:
         self.rows = rows_of(site(30))
         self.stations = [Station(self.chance, habits) for _ in range(6)]
         self.known = [
-            Standing(max_ma=each.max_ma, fallback_ma=each.default_ma, refuses_default=each.default_ma is None)
+            Standing(
+                max_ma=each.max_ma,
+                fallback_ma=each.default_ma,
+                refuses_default=each.default_ma is None,
+                proven=habits.slow_s == 9,
+            )
             for each in self.stations
         ]
         self.answers: list[tuple[datetime, int, Order, bool]] = []
@@ -368,8 +376,8 @@ class World:
         known = replace(self.known[number], drawn_ma=station.draws(now), drawn_at=now)
         seen = look(known)
         if seen is not None:
-            assert seen.obeys or station.ignores, f"an honest station is accused: {known}"
-            known = replace(known, disobeys=not seen.obeys, obey_s=seen.obey_s)
+            assert seen.obeys or station.ignores or station.takes_s > 9, f"an honest station is accused: {known}"
+            known = replace(known, disobeys=not seen.obeys, obey_s=seen.obey_s, proven=seen.obeys)
         self.known[number] = known
 
     def _targets(self, now: datetime) -> list[int]:
@@ -417,7 +425,8 @@ class World:
         elif station.refuses or call.fate < 0.08 or call.since != station.since:
             self.answers.append((answered, number, call.sent, False))
         else:
-            station.orders.append((now + self.chance.choice((0, 2, 9)) * S, call.told))
+            takes_s = self.chance.choice((0, 2, 9)) if station.takes_s == 9 else station.takes_s
+            station.orders.append((now + takes_s * S, call.told))
             if not station.mute:
                 self.answers.append((answered, number, call.sent, True))
 
@@ -436,11 +445,14 @@ HONEST = Habits()
 REFUSERS = Habits(max_ma=16_000, refuses_default=0.5, excess_s=60)
 #: Until it is measured anew after each rise.
 INEXACT = Habits(beyond_ma=900, excess_s=180)
+SLOW = Habits(slow_s=60)
 DEAF = Habits(max_ma=24_000, ignores=0.4, excess_s=120)
 
 
 @pytest.mark.parametrize(
-    "habits", [HONEST, REFUSERS, DEAF, INEXACT], ids=["honest", "without defaults", "deaf", "inexact"]
+    "habits",
+    [HONEST, REFUSERS, DEAF, INEXACT, SLOW],
+    ids=["honest", "without defaults", "deaf", "inexact", "slow"],
 )
 @pytest.mark.parametrize("seed", range(4))
 def test_the_tree_bears_what_stations_really_draw_whatever_they_answer_and_when(seed: int, habits: Habits) -> None:
