@@ -1,12 +1,14 @@
 """How much more might flow than limits allow: kept from a cut until it fits, told, and an incident where it lasts."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from forecourt.energy.store import excesses
 from forecourt.energy.store.excesses import Excess, Late, keep_excesses, list_excesses
-from forecourt.platform.database import limited_to
+from forecourt.platform.database import Pool, limited_to
+from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import signed_in
 from tests.care.yard import Yard
 from tests.energy.test_api import furnish
@@ -14,6 +16,11 @@ from tests.energy.test_keeper import furnished
 from tests.http import House, Tenant, walk
 
 LATE = Late(station="CP1", evse=1, may_draw_ma=16_000, ground="under_way", obey_s=60.0)
+
+
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
 
 
 def excess(due_at: datetime, allowed: int, counted: int, measured: int | None, *late: Late) -> Excess:
@@ -75,6 +82,9 @@ async def test_what_is_kept_of_a_site_is_bounded_and_who_sees_others_alone_sees_
             assert await list_excesses(conn, yard.tenant_id, site, order="oldest", place=None, limit=9) == []
 
 
+@pytest.mark.skipif(
+    not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
+)
 async def test_excesses_are_listed_and_on_the_page_of_their_site(house: House, tenant: Tenant) -> None:
     owner, site, _ = await furnish(house, tenant)
     slug, now = site.removeprefix("/api/v1/sites/"), datetime.now(UTC)
