@@ -284,6 +284,7 @@ NEEDS = {
     ("GET", "/api/v1/sites/{site}/outlook"): Verb.READ,
     ("GET", "/api/v1/sites/{site}/plan"): Verb.READ,
     ("GET", "/api/v1/sites/{site}/orders"): Verb.READ,
+    ("GET", "/api/v1/sites/{site}/excesses"): Verb.READ,
     ("GET", "/api/v1/sites/{site}/savings"): Verb.READ,
     ("GET", "/api/v1/sessions/{session_id}/charging"): Verb.READ,
     ("GET", "/api/v1/sites/{site}/limits"): Verb.READ,
@@ -397,6 +398,7 @@ TENANT_TABLES = (
     "priority_asks",
     "session_caps",
     "node_overloads",
+    "node_excesses",
 )
 #: Open to everybody: a driver who stands at a station has no account.
 PUBLIC = {

@@ -217,6 +217,17 @@ async def test_a_limit_is_said_once_however_often_it_is_sent_and_withdrawn_for_g
     problem(await owner.delete(f"{site}/limits/{uuid4()}"), 404, "limit-unknown")
 
 
+async def test_an_outlook_without_all_limits_is_refused_as_is_declared(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, site, _ = await furnish(house, tenant)
+    assert (await owner.post(f"{site}/limits", json={"source": "DSO", "id": "1", "limit_w": 9})).status_code == 200
+    monkeypatch.setattr("forecourt.energy.store.signals.MAX_LIMITS", 0)
+    problem(await owner.get(f"{site}/outlook"), 409, "too-many-limits")
+    told = (await owner.get("/api/v1/openapi.json")).json()["paths"]["/api/v1/sites/{site}/outlook"]["get"]
+    assert "409" in told["responses"]
+
+
 async def test_a_load_is_foretold_from_days_like_today_and_from_what_it_draws_now(house: House, tenant: Tenant) -> None:
     owner, site, [one, _] = await furnish(house, tenant)
     body = {"nodes": [GRID], "evses": [hung(one)], "loads": [{"id": "hall", "node": "grid", "most_w": 50_000}]}

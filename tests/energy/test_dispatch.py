@@ -144,6 +144,25 @@ def test_more_is_told_only_once_less_is_obeyed() -> None:
     assert (told.evse, told.limit_ma) == (1, 14_000)
 
 
+def test_a_station_counts_as_slow_until_a_cut_that_shows_was_seen_to_be_obeyed() -> None:
+    rows = rows_of(Electrics(nodes=(Node(id="grid", limit_a=20),), evses=(e(0), e(1))))
+    low = running(order(6_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True))
+    high = order(14_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True)
+
+    def cut(limit_ma: int, **known: object) -> Standing:
+        told = order(limit_ma, NOW - S, answered=NOW, accepted=True)
+        return running(high, told, proven=False, **known)
+
+    told = [6_000, 14_000]
+    for waits_s, more in ((20, []), (89, []), (90, [14_000])):
+        found = due([cut(6_000), low], told, [LEAST_MA] * 2, rows, NOW + waits_s * S)
+        assert [each.limit_ma for each in found if each.limit_ma > 6_000] == more, waits_s
+    # By half an ampere less nobody could see it; it draws too much as soon as with any other.
+    assert look(cut(13_500, drawn_ma=13_500, drawn_at=NOW + 15 * S)) is None
+    assert look(cut(6_000, drawn_ma=6_000, drawn_at=NOW + 15 * S)) == Seen(obeys=True, obey_s=30.0)
+    assert look(cut(6_000, drawn_ma=14_000, drawn_at=NOW + 21 * S)) == Seen(obeys=False, obey_s=10.0)
+
+
 def test_less_replaces_more_only_if_that_had_surely_come_before_and_is_told_again_to_be_sure() -> None:
     rows = rows_of(Electrics(nodes=(Node(id="grid", limit_a=20),), evses=(e(0), e(1))))
     more, less = order(20_000), order(8_000, NOW + 5 * S, answered=NOW + 6 * S, accepted=True)

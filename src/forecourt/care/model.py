@@ -64,6 +64,7 @@ class IncidentKind(StrEnum):
     DISOBEYS = "disobeys"
     OVERLOADED = "overloaded"
     HOLD_ENDS = "hold_ends"
+    EXCESS = "excess"
 
 
 class Severity(IntEnum):
@@ -79,6 +80,7 @@ SEVERITIES: Final[Mapping[IncidentKind, Severity]] = {
     IncidentKind.OFFLINE: Severity.CRITICAL,
     IncidentKind.FAILED_STARTS: Severity.CRITICAL,
     IncidentKind.OVERLOADED: Severity.CRITICAL,
+    IncidentKind.EXCESS: Severity.CRITICAL,
     IncidentKind.FLAPPING: Severity.WARNING,
     IncidentKind.QUARANTINED: Severity.WARNING,
     IncidentKind.GHOST: Severity.WARNING,

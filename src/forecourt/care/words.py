@@ -26,6 +26,7 @@ KIND_WORDS: Final[Mapping[IncidentKind, str]] = {
     IncidentKind.DISOBEYS: mark("Draws more than it may"),
     IncidentKind.OVERLOADED: mark("Overloaded by the building"),
     IncidentKind.HOLD_ENDS: mark("Hold runs out"),
+    IncidentKind.EXCESS: mark("Limit not kept in time"),
 }
 SEVERITY_WORDS: Final[Mapping[Severity, str]] = {
     Severity.CRITICAL: mark("Critical"),
@@ -90,7 +91,7 @@ def action_for(kind: str, detail: Mapping[str, Any]) -> Action:
             return Action.STOP
         case IncidentKind.QUARANTINED:
             return Action.READ
-        case IncidentKind.OVERLOADED:
+        case IncidentKind.OVERLOADED | IncidentKind.EXCESS:
             return Action.PLAN
         case IncidentKind.HOLD_ENDS:
             return Action.SESSION
@@ -175,8 +176,15 @@ def tell(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
                 cause=_("the station takes limits and doesn't keep to them, or its meter is wrong"),
                 next_step=_("Stop its session if a limit is exceeded, then restart the station or switch the EVSE off"),
             )
-        case IncidentKind.HOLD_ENDS | IncidentKind.OVERLOADED:
-            return _overloaded(detail) if kind == IncidentKind.OVERLOADED else _hold_ends(detail, zone)
+        case IncidentKind.HOLD_ENDS | IncidentKind.OVERLOADED | IncidentKind.EXCESS:
+            return _of_site(kind, detail, zone)
+
+
+def _of_site(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
+    """What is no station's fault alone."""
+    if kind == IncidentKind.HOLD_ENDS:
+        return _hold_ends(detail, zone)
+    return _overloaded(detail) if kind == IncidentKind.OVERLOADED else _excess(detail)
 
 
 def _hold_ends(detail: Mapping[str, Any], zone: str) -> Told:
@@ -201,6 +209,23 @@ def _overloaded(detail: Mapping[str, Any]) -> Told:
             "Switch something off in the building: nobody can charge there until then; if it doesn't take that"
             " much, correct the meter or the limit in the site's electrics"
         ),
+    )
+
+
+def _excess(detail: Mapping[str, Any]) -> Told:
+    values = {
+        "node": detail.get("name", ""),
+        "counted": i18n.number(detail.get("counted", 0) / 1000, 1),
+        "allowed": i18n.number(detail.get("allowed", 0) / 1000, 1),
+    }
+    amperes = _("At %(node)s cars may draw %(counted)s A, and the limit leaves %(allowed)s A for them")
+    power = _("At %(node)s cars may draw %(counted)s kW, and the limit leaves %(allowed)s kW for them")
+    stations = ", ".join(str(each) for each in detail.get("stations", ()))
+    return Told(
+        happened=(power if detail.get("unit") == "W" else amperes) % values,
+        cause=_("stations don't do as they are told, or can't be told, though all have had time to: %(stations)s")
+        % {"stations": stations or "?"},
+        next_step=_("Stop the sessions at these stations or switch them off, then look why they don't obey"),
     )
 
 

@@ -102,6 +102,7 @@ async def _find(
     found += await conditions.list_ending_holds(conn, tenant_id, station_id, now)
     if station_id is None:
         found += await conditions.list_overloaded(conn, tenant_id, now)
+        found += await conditions.list_excesses(conn, tenant_id, now)
     return [one for one in found if one is not None]
 
 

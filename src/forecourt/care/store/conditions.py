@@ -316,6 +316,28 @@ async def list_overloaded(conn: Connection, tenant_id: int, now: datetime) -> li
     ]
 
 
+async def list_excesses(conn: Connection, tenant_id: int, now: datetime) -> list[Finding]:
+    """Nodes of sites where more may flow than their limits allow, for longer than the slowest station takes to obey;
+    of one whose current and power both exceed theirs, its current."""
+    rows = await _rows(
+        conn,
+        "SELECT DISTINCT ON (site_id, node) site_id, node, name, unit, since, allowed, counted,"
+        " ARRAY(SELECT DISTINCT each->>'station' FROM jsonb_array_elements(late) each ORDER BY 1) AS stations"
+        " FROM excess_conditions WHERE tenant_id = %(tenant_id)s AND due_at < %(now)s ORDER BY site_id, node, unit",
+        {"tenant_id": tenant_id, "now": now},
+    )
+    return [
+        plain(
+            IncidentKind.EXCESS,
+            Place(site_id=row["site_id"], node=row["node"]),
+            row["since"],
+            row["since"],
+            {name: row[name] for name in ("name", "unit", "allowed", "counted", "stations")},
+        )
+        for row in rows
+    ]
+
+
 def _ghost(row: dict[str, Any]) -> Finding:
     newer: UUID | None = row["newer"]
     since: datetime = row["newer_at"] or row["free_at"]

@@ -9,6 +9,7 @@ from forecourt.energy.api.electrics import (
     put_electrics,
     put_smart_charging,
 )
+from forecourt.energy.api.excesses import list_site_excesses
 from forecourt.energy.api.explained import explain_session, list_orders, show_plan, show_savings
 from forecourt.energy.api.feeds import add_feed, fetch_feed, find_feed, list_feeds, put_feed, remove_feed
 from forecourt.energy.api.limits import list_limits, list_load, say_limit, say_load, withdraw_limit
@@ -62,6 +63,7 @@ routes = Router(
         show_plan,
         explain_session,
         list_orders,
+        list_site_excesses,
         show_savings,
         list_charging_limits,
         forget_charging_limit,

@@ -12,7 +12,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.access.model import Actor
 from forecourt.energy import store
 from forecourt.energy.api.electrics import SiteInPath, Ticking
-from forecourt.energy.errors import TariffMissing, TariffRefused
+from forecourt.energy.errors import TariffMissing, TariffRefused, TooManyLimits
 from forecourt.energy.service import signals as service
 from forecourt.energy.service.signals import tariff_tag
 from forecourt.energy.service.sites import find_record
@@ -104,7 +104,7 @@ async def put_tariff(
 
 @get(
     "/sites/{site:str}/outlook",
-    opt={"problems": [SiteUnknown]},
+    opt={"problems": [SiteUnknown, TooManyLimits]},
     summary="Show what is known of the hours ahead of a site",
     description=(
         "In quarters of an hour from now on: price, feed-in, CO2, loads, sun and limits. Where a value is missing or"

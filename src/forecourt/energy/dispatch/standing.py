@@ -35,8 +35,10 @@ TOLERANCE: Final = 0.1
 #: By how much a meter may be wrong, the larger of both: what is measured above a limit by no more isn't counted.
 EXACT_MA: Final = 100
 EXACT: Final = 0.01
-#: What a station takes to obey, before anything is known of it.
+#: What a station takes to obey, before anything is known of it: it is judged by this, and its limits count by the
+#: other, as slow as the slowest that are usual, until it was seen to be quick.
 OBEY_S: Final = 10.0
+UNPROVEN_S: Final = 90.0
 #: One that has answered nothing for so long is not counted on to obey: longer than any call is waited for.
 DOUBT_AFTER: Final = timedelta(seconds=60)
 #: By how much a clock may be set back in its ordinary course.
@@ -99,7 +101,8 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
 
     `fallback_ma`: the most that a default profile allows which it holds or may hold, since `fallback_at`; None where it
     is not known to hold any, and a car draws up to `max_ma`: for good where it `refuses_default`. `obey_s`: what the
-    station takes to obey. `disobeys`: it drew more than it was allowed, for longer than that. `back_at`: when its
+    station takes to obey, `proven`: as was seen.
+    `disobeys`: it drew more than it was allowed, for longer than that. `back_at`: when its
     station came back that was away since `away_at`; None where what it did meanwhile is known. What was said before
     `booted_at` may be forgotten. `prioritised`: it may go by a profile of its own for priority, whatever it was told.
     `drawn_ma`: what was measured last, `drawn_most_ma` where that may have been more on
@@ -112,6 +115,7 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
     fallback_at: datetime | None = None
     refuses_default: bool = False
     obey_s: float = OBEY_S
+    proven: bool = True
     silent_since: datetime | None = None
     away_at: datetime | None = None
     back_at: datetime | None = None
@@ -124,6 +128,11 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
     drawn_most_ma: int | None = None
     drawn_at: datetime | None = None
     drawn_since: datetime | None = None
+
+    @property
+    def settles_s(self) -> float:
+        """After how many seconds it is counted on to obey."""
+        return self.obey_s if self.proven else max(self.obey_s, UNPROVEN_S)
 
 
 def may_draw(standing: Standing, now: datetime) -> tuple[int, Ground]:
@@ -211,7 +220,7 @@ def as_of(standing: Standing, at: datetime) -> Standing:
         for order in standing.orders
         if order.sent_at <= at
     )
-    guarded = standing.fallback_at is None or standing.fallback_at + timedelta(seconds=standing.obey_s) <= at
+    guarded = standing.fallback_at is None or standing.fallback_at + timedelta(seconds=standing.settles_s) <= at
     return replace(standing, orders=orders, disobeys=False, fallback_ma=standing.fallback_ma if guarded else None)
 
 
@@ -341,7 +350,7 @@ def _is_settled(order: Order, standing: Standing, now: datetime) -> bool:
 def _settles_at(order: Order, standing: Standing) -> datetime | None:
     if not order.accepted or order.answered_at is None or is_forgotten(order, standing):
         return None
-    return order.answered_at + timedelta(seconds=standing.obey_s)
+    return order.answered_at + timedelta(seconds=standing.settles_s)
 
 
 def _beyond(standing: Standing, bound_ma: int, now: datetime) -> int:

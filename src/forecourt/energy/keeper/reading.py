@@ -13,7 +13,7 @@ from forecourt.energy import store
 from forecourt.energy.dispatch.checking import is_unsaid, with_reported
 from forecourt.energy.dispatch.defaults import Held, defaults_of
 from forecourt.energy.dispatch.dynamic import HeldDynamic
-from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing
+from forecourt.energy.dispatch.standing import OBEY_S, UNPROVEN_S, Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.memory import Memory
 from forecourt.energy.model import Evse
@@ -113,7 +113,7 @@ async def read_site(
     desired = await list_profiles(conn, tenant_id, station_ids, memory.profiles)
     defaults = memory.defaults.of(None, (record.tree, tuple(desired)), defaults_of)
     signals = await known_signals(conn, record, now, now + AHEAD, await memory.past.readings(conn, record, now))
-    lead = _lead(obedience)
+    lead = _lead(record.tree, obedience)
     outlook = signals_at(record, signals, now, _hours(now), lead)
     demand = outlook.demand
     paid_w = 0 if demand is None or not demand.charge_per_kw else await memory.past.paid_w(conn, record, demand, now)
@@ -200,10 +200,11 @@ async def _batteries(conn: AsyncConnection[Any], record: SiteRecord, now: dateti
     return tuple(await known_batteries(conn, record.tenant_id, record.site_id, ids, now))
 
 
-def _lead(obedience: Mapping[tuple[int, int], keeping.Obedience]) -> timedelta:
+def _lead(tree: SiteTree, obedience: Mapping[tuple[int, int], keeping.Obedience]) -> timedelta:
     """What it takes until the slowest of those that obey keeps what it is told."""
     slowest_s = max((each.obey_s for each in obedience.values() if each.disobeys_since is None), default=OBEY_S)
-    return TELLS_WITHIN + timedelta(seconds=max(slowest_s, OBEY_S))
+    unproven = sum(each.proven for each in obedience.values()) < len(tree.evses)
+    return TELLS_WITHIN + timedelta(seconds=max(slowest_s, UNPROVEN_S if unproven else OBEY_S))
 
 
 def _hours(now: datetime) -> list[float]:
@@ -330,7 +331,7 @@ def _prioritised(
         if number is None:
             continue
         pressed = car.needs.sources.get("priority") is Source.STATION and car.needs.wants.priority is Priority.HIGH
-        if pressed or (ask is not None and ask.counts(standings[number].obey_s, now)):
+        if pressed or (ask is not None and ask.counts(standings[number].settles_s, now)):
             found[number] = structs.replace(standings[number], prioritised=True)
     return found
 
@@ -357,6 +358,7 @@ def _standing(
         there=link is not None and link.since is not None,
         refuses_default=default is not None and default.refused,
         obey_s=OBEY_S if known is None else known.obey_s,
+        proven=known is not None and known.proven,
         silent_since=silent_since,
         away_at=None if link is None else link.away_at,
         back_at=None if link is None or evse.evse in link.free else link.back_at,

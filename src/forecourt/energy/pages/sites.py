@@ -25,6 +25,7 @@ from forecourt.energy.signals.model import NodeLimit, Tariff
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
 from forecourt.energy.site import Current, Mode, SiteRecord, SiteTree
 from forecourt.energy.storage.model import STATE_LATE
+from forecourt.energy.store.excesses import list_excesses
 from forecourt.energy.store.now import EvseNow, list_now
 from forecourt.energy.store.storage import latest_of_site
 from forecourt.stations.service import find_site
@@ -35,6 +36,8 @@ from forecourt.ui.numbers import plain
 AHEAD_H: Final = 24
 #: Limits that a site's page lists; all are in the API.
 MAX_LISTED: Final = 50
+#: The same of when its limits were exceeded.
+MAX_EXCESSES_LISTED: Final = 10
 
 
 class Now(Struct, frozen=True, kw_only=True):
@@ -191,6 +194,9 @@ class SitePages:
             "outlook": signals_at(record, known, now, [0.25] * (AHEAD_H * 4)),
             "flowing": None if record.tree is None else await read_now(conn, tenant_id, site_id, record.tree, now),
             "limits": await store.list_limits(conn, tenant_id, site_id, order="newest", place=None, limit=MAX_LISTED),
+            "excesses": await list_excesses(
+                conn, tenant_id, site_id, order="newest", place=None, limit=MAX_EXCESSES_LISTED
+            ),
             "prices": prices,
             "price_until": _priced_until(known, prices),
             "series": [*(("price", each) for each in prices), *(("co2", each) for each in co2)],

@@ -48,12 +48,14 @@ class Link(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Obedience(Struct, frozen=True, kw_only=True):
-    """How an EVSE obeys. `disobeys_since`: it drew more than it was allowed, after it should have obeyed."""
+    """How an EVSE obeys. `disobeys_since`: it drew more than it was allowed, after it should have obeyed. `proven`:
+    that it takes `obey_s` was seen."""
 
     station_id: int
     evse: int
     disobeys_since: datetime | None
     obey_s: float
+    proven: bool = False
 
 
 class NewOrder(Struct, frozen=True, kw_only=True, gc=False):
@@ -272,7 +274,7 @@ async def obedience_of(conn: Connection, tenant_id: int, site_id: int) -> dict[t
     """How the EVSEs of a site obey, as far as anything is known, by station and EVSE."""
     cursor = conn.cursor(row_factory=class_row(Obedience))
     await cursor.execute(
-        "SELECT o.station_id, o.evse, o.disobeys_since, o.obey_s"
+        "SELECT o.station_id, o.evse, o.disobeys_since, o.obey_s, o.proven"
         " FROM evse_obedience o JOIN hung_evses h ON h.tenant_id = o.tenant_id AND h.station_id = o.station_id"
         " AND h.evse = o.evse WHERE h.tenant_id = %s AND h.site_id = %s",
         (tenant_id, site_id),
@@ -283,12 +285,14 @@ async def obedience_of(conn: Connection, tenant_id: int, site_id: int) -> dict[t
 async def store_obedience(
     conn: Connection, tenant_id: int, station_id: int, evse: int, disobeys_since: datetime | None, obey_s: float
 ) -> None:
-    """Keeps since when an EVSE draws more than it may, or that it doesn't, and how long it takes to obey."""
+    """Keeps since when an EVSE draws more than it may, or that it doesn't, and how long it takes to obey: that is
+    proven as long as it obeys."""
     await conn.execute(
-        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since, obey_s) VALUES (%s, %s, %s, %s, %s)"
+        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since, obey_s, proven)"
+        " VALUES (%s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (station_id, evse) DO UPDATE SET disobeys_since = excluded.disobeys_since,"
-        " obey_s = excluded.obey_s",
-        (station_id, evse, tenant_id, disobeys_since, obey_s),
+        " obey_s = excluded.obey_s, proven = excluded.proven",
+        (station_id, evse, tenant_id, disobeys_since, obey_s, disobeys_since is None),
     )
 
 

@@ -1,0 +1,105 @@
+"""How much more might flow than limits allow: kept from a cut until it fits, told, and an incident where it lasts."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from forecourt.energy.store import excesses
+from forecourt.energy.store.excesses import Excess, Late, keep_excesses, list_excesses
+from forecourt.platform.database import Pool, limited_to
+from forecourt.ui.assets import STATIC_DIR
+from tests.care.console import signed_in
+from tests.care.yard import Yard
+from tests.energy.test_api import furnish
+from tests.energy.test_keeper import furnished
+from tests.http import House, Tenant, walk
+
+LATE = Late(station="CP1", evse=1, may_draw_ma=16_000, ground="under_way", obey_s=60.0)
+
+
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
+
+
+def excess(due_at: datetime, allowed: int, counted: int, measured: int | None, *late: Late) -> Excess:
+    return Excess(
+        node="panel", name="Panel", unit="mA", due_at=due_at, allowed=allowed, counted=counted, measured=measured,
+        late=late,
+    )  # fmt: skip
+
+
+async def test_an_excess_is_one_row_with_the_most_of_it_and_an_incident_once_everybody_had_time(yard: Yard) -> None:
+    _, _, site = await furnished(yard)
+    began = yard.clock.now()
+
+    async def found(*these: Excess) -> None:
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            await keep_excesses(conn, yard.tenant_id, site, these, yard.clock.now())
+        await yard.look()
+
+    due = began + timedelta(seconds=70)
+    await found(excess(due, 20_000, 32_000, None))
+    yard.clock.advance(60)
+    await found(excess(due + timedelta(minutes=1), 20_000, 40_000, 31_000, LATE))
+    assert "excess" not in yard.kinds(), "the slowest has time to obey"
+    # A limit that is cut further gives more time.
+    await found(excess(due + timedelta(minutes=1), 18_000, 30_000, 30_000, LATE))
+    yard.clock.advance(60)
+    await found(excess(due + timedelta(minutes=9), 18_000, 30_000, 30_000, LATE))
+    assert "excess" not in yard.kinds()
+    yard.clock.advance(20)
+    await found(excess(due + timedelta(minutes=9), 18_000, 30_000, 30_000, LATE))
+    [incident] = [each for each in yard.incidents() if each["kind"] == "excess"]
+    assert (incident["site_id"], incident["node"]) == (site, "panel")
+    assert incident["detail"] == {
+        "name": "Panel", "unit": "mA", "allowed": 18_000, "counted": 40_000, "stations": ["CP1"],
+    }  # fmt: skip
+    await found()
+    assert "excess" not in yard.kinds()
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        [row] = await list_excesses(conn, yard.tenant_id, site, order="newest", place=None, limit=9)
+    assert (row.since, row.over_at, row.due_at) == (began, yard.clock.now(), due + timedelta(minutes=1))
+    assert (row.allowed, row.counted, row.measured, row.late) == (18_000, 40_000, 31_000, (LATE,))
+
+
+async def test_what_is_kept_of_a_site_is_bounded_and_who_sees_others_alone_sees_nothing(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(excesses, "MAX_EXCESSES", 2)
+    _, _, site = await furnished(yard)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        for counted in (31, 32, 33):
+            yard.clock.advance(10)
+            now = yard.clock.now()
+            await keep_excesses(conn, yard.tenant_id, site, [excess(now, 0, counted, None)], now)
+            await keep_excesses(conn, yard.tenant_id, site, [], now)
+        rows = await list_excesses(conn, yard.tenant_id, site, order="oldest", place=None, limit=9)
+    assert [each.counted for each in rows] == [32, 33]
+    with limited_to((site + 1,)):
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            assert await list_excesses(conn, yard.tenant_id, site, order="oldest", place=None, limit=9) == []
+
+
+@pytest.mark.skipif(
+    not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
+)
+async def test_excesses_are_listed_and_on_the_page_of_their_site(house: House, tenant: Tenant) -> None:
+    owner, site, _ = await furnish(house, tenant)
+    slug, now = site.removeprefix("/api/v1/sites/"), datetime.now(UTC)
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        [(site_id,)] = await (await conn.execute("SELECT site_id FROM sites WHERE slug = %s", (slug,))).fetchall()
+        for counted in (41_000, 42_000, 43_000):
+            await keep_excesses(conn, tenant.tenant_id, site_id, [excess(now, 20_000, counted, 21_500, LATE)], now)
+            await keep_excesses(conn, tenant.tenant_id, site_id, [], now)
+    listed = await walk(owner, f"{site}/excesses")
+    assert [each["counted"] for each in listed] == [43_000, 42_000, 41_000]
+    assert listed[0]["late"] == [
+        {"station": "CP1", "evse": 1, "may_draw_ma": 16_000, "ground": "under_way", "obey_s": 60.0}
+    ]
+    assert listed[0]["until"] is not None
+    page = (await (await signed_in(house, tenant)).get(f"/energy/sites/{slug}")).text
+    assert "CP1:1 (60 s)" in page
+    assert "21.5" in page
+    assert page.count("Late:") == 3
