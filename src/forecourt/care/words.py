@@ -221,10 +221,11 @@ def _excess(detail: Mapping[str, Any]) -> Told:
     amperes = _("At %(node)s cars may draw %(counted)s A, and the limit leaves %(allowed)s A for them")
     power = _("At %(node)s cars may draw %(counted)s kW, and the limit leaves %(allowed)s kW for them")
     stations = ", ".join(str(each) for each in detail.get("stations", ()))
+    late = _("stations don't do as they are told, or can't be told, though all have had time to: %(stations)s")
+    nobody = _("what cars there may draw is more than the limit leaves, and no station is known that is late")
     return Told(
         happened=(power if detail.get("unit") == "W" else amperes) % values,
-        cause=_("stations don't do as they are told, or can't be told, though all have had time to: %(stations)s")
-        % {"stations": stations or "?"},
+        cause=late % {"stations": stations} if stations else nobody,
         next_step=_("Stop the sessions at these stations or switch them off, then look why they don't obey"),
     )
 
