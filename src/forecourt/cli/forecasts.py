@@ -208,7 +208,9 @@ def _tell_hours(forecasts: "list[Forecast]", *, as_json: bool) -> None:
     from forecourt.insight.forecast.model import hours_of
 
     rows: list[dict[str, Any]] = [
-        {"target": forecast.target, **msgspec.to_builtins(hour)} for forecast in forecasts for hour in hours_of(forecast)
+        {"target": forecast.target, **msgspec.to_builtins(hour)}
+        for forecast in forecasts
+        for hour in hours_of(forecast)
     ]
     names = ("target", "at", "expected", "low", "middle", "high")
     shown.rows(rows, [(name, lambda each, name=name: each[name]) for name in names], as_json=as_json)
