@@ -102,11 +102,3 @@ async def forget(conn: Connection, tenant_id: int, before: date) -> int:
     done = await conn.execute("DELETE FROM forecasts WHERE tenant_id = %s AND begins_on < %s", (tenant_id, before))
     await conn.execute("DELETE FROM forecast_choices WHERE tenant_id = %s AND seen_on < %s", (tenant_id, before))
     return done.rowcount
-
-
-async def site_slug(conn: Connection, tenant_id: int, site_id: int) -> str | None:
-    """What the lake calls a site of ours."""
-    row = await (
-        await conn.execute("SELECT slug FROM sites WHERE tenant_id = %s AND site_id = %s", (tenant_id, site_id))
-    ).fetchone()
-    return None if row is None else str(row[0])
