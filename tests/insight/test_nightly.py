@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from forecourt.insight.forecast import store
+from forecourt.insight.forecast import making, store
 from forecourt.insight.forecast.backtest import Memory, run
-from forecourt.insight.forecast.making import MAX_ORIGINS, Forecaster, Made, has_drifted
+from forecourt.insight.forecast.making import Forecaster, Made, has_drifted
 from forecourt.insight.forecast.model import Choice, Forecast, Judged, hours_of
 from forecourt.insight.forecast.past import Past
 from forecourt.insight.forecast.plan import planned
@@ -69,6 +69,7 @@ class Night:
 @pytest_asyncio.fixture
 async def night(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Night]:
     shrink(monkeypatch)
+    monkeypatch.setattr(making, "MAX_ORIGINS", 11)
     made = Night(desk, tmp_path / "lake")
     with pytest.raises(LakeMissing):
         await made.make()
@@ -105,6 +106,7 @@ async def test_a_night_forecasts_what_it_can_says_why_not_and_makes_the_same_aga
     told = choices["old/yard", "energy"].judged
     assert told is not None
     check_coverage(night, told)
+    await check_a_week(night, choices)
 
 
 def check_coverage(night: Night, told: Judged) -> None:
@@ -121,7 +123,7 @@ def check_coverage(night: Night, told: Judged) -> None:
             counted[int((since + timedelta(minutes=minute)) / timedelta(hours=1))] += float(kwh) / 120
     row = panel.names.index("old/yard")
     np.testing.assert_allclose(panel.values[row], counted, atol=0.01)
-    parts = planned(panel.hours, len(panel.names), MAX_ORIGINS)
+    parts = planned(panel.hours, len(panel.names), making.MAX_ORIGINS)
     assert parts is not None
     again = run(panel, parts, Memory(), lambda *_: None)
     inside, every = 0, 0
@@ -136,9 +138,8 @@ def check_coverage(night: Night, told: Judged) -> None:
     assert told.figures.hours == every
 
 
-async def test_a_choice_is_kept_for_a_week_unless_what_comes_is_another_thing(night: Night) -> None:
-    await night.make()
-    first = await night.choices()
+async def check_a_week(night: Night, first: dict[tuple[str, str], Choice]) -> None:
+    """A choice is kept for a week unless what comes is another thing."""
     night.shore.clock.advance(24 * 3600.0)
     await night.shore.export(anew=True)
     made = await night.make()

@@ -4,6 +4,7 @@
 import asyncio
 import os
 import sys
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -213,4 +214,4 @@ def _tell_hours(forecasts: "list[Forecast]", *, as_json: bool) -> None:
         for hour in hours_of(forecast)
     ]
     names = ("target", "at", "expected", "low", "middle", "high")
-    shown.rows(rows, [(name, lambda each, name=name: each[name]) for name in names], as_json=as_json)
+    shown.rows(rows, [(name, itemgetter(name)) for name in names], as_json=as_json)

@@ -111,7 +111,7 @@ def _bases(losses: Doubles, squared: npt.NDArray[np.bool_], independent: float) 
     several that are judged alike the one that is best for all, for which of five wins at one series is much of a
     chance; but its own where that wins for sure."""
     sums = losses.sum(2)
-    base = sums.argmin(0)
+    base: npt.NDArray[np.int64] = sums.argmin(0)
     for group in (squared, ~squared):
         if group.sum() < LEAST_ALIKE:
             continue

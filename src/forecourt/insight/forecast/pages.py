@@ -48,6 +48,15 @@ AHEAD: Final = {
     "7 to 24 h": mark("7 to 24 hours ahead"),
     "2 to 7 days": mark("2 to 7 days ahead"),
 }
+#: Why a series can't be judged, as a backtest says it: here so that they are translated.
+REASONS: Final = (
+    mark("too few hours of the training are known"),
+    mark("too few hours of the validation are known"),
+    mark("too few hours of the test are known"),
+    mark("nothing came in the validation"),
+    mark("nothing came in the test"),
+    mark("it is the same in every hour: every method is right"),
+)
 #: Columns of the CSV.
 COLUMNS: Final = ("site", "target", "hour_at", "expected", "low_10", "middle_50", "high_90")
 
