@@ -21,7 +21,7 @@ from forecourt.stations.pages.listing import csv_line
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
 
-TEMPLATES_DIR: Final = Path(__file__).parent / "templates"
+TEMPLATES_DIR: Final = Path(__file__).parents[1] / "templates"
 WebRequest = Request[Any, Any, Any]
 #: What is forecast, in words, and its unit.
 WORDS: Final = {
@@ -73,7 +73,7 @@ def forecast_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandle
             shown = None
         hours = [] if shown is None or shown.forecast is None else hours_of(shown.forecast)
         return shell.page(
-            "forecasts/page.html",
+            "forecasts/forecasts.html",
             request,
             viewer=actor,
             current="insight",
