@@ -48,8 +48,8 @@ async def tenant(house: House, monkeypatch: pytest.MonkeyPatch) -> Tenant:
     run = ran(made)
     day = (house.clock.now() - timedelta(days=1)).date()
     told = Judged(figures=judged(run, 0), split=split_of(run), trees=True)
-    recent = [float(each) for each in made.values[0, -336:]]
-    common = {"zone": ZONE, "seen_on": day}
+    recent: list[float | None] = [float(each) for each in made.values[0, -336:]]
+    common: dict[str, Any] = {"zone": ZONE, "seen_on": day}
     choices = [
         Choice(site=site, target=target, name=None, chosen_on=day, reason=None, recipe=recipe_of(run, 0), judged=told,
                recent=recent, **common)
