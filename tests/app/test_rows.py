@@ -37,6 +37,7 @@ MADE: Mapping[str, str] = {
     "text[]": "'{{}}'",
     "integer[]": "'{{}}'",
     "bigint[]": "'{{}}'",
+    "real[]": "'{{}}'",
     "int8multirange": "'{{}}'",
     "inet": "'127.0.0.1'",
     "interval": "'{n} minutes'",

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import Standing
+from forecourt.energy.expecting import Foreseen, HourForecast, SiteForecast
 from forecourt.energy.explained.session import stay_of
 from forecourt.energy.keeper.foresight import LEAST_VISITS, Foresight
 from forecourt.energy.model import Node
@@ -132,3 +133,39 @@ def test_a_plan_that_was_kept_as_bytes_is_made_again_of_them() -> None:
     assert plan.grade is Grade.OPTIMAL
     assert unpacked(packed(what)) == what
     assert plan_site(unpacked(packed(what)), SiteSolver()) == plan
+
+
+def forecast(*hours: tuple[int, float, float, float]) -> SiteForecast:
+    """Of today: the hour, cars, plugs taken and kWh."""
+    told = [HourForecast(at=NOW.replace(hour=hour), cars=cars, plugs=plugs, energy_kwh=kwh)
+            for hour, cars, plugs, kwh in hours]  # fmt: skip
+    return SiteForecast(made_on=NOW.date(), hours=told)
+
+
+def test_a_forecast_stands_in_where_a_site_has_no_past_of_its_own_and_only_there() -> None:
+    # Six cars in all, twelve hours of plugs, 60 kWh: two hours and 10 kWh each; who came by nine is not expected.
+    told = forecast((7, 2, 2, 10), (8, 0, 2, 10), (11, 2.5, 2.5, 10), (12, 1.5, 4, 20), (13, 0, 1.5, 10))
+    new = Foresight([], TREE, 1, "UTC", NOW, told)
+    cars = new.expected([], NOW)
+    assert new.by is Foreseen.FORECAST
+    assert [round(car.comes_h, 2) for car in cars] == [2.17, 2.5, 2.83, 3.5]
+    assert [round(car.leaves_h - car.comes_h, 6) for car in cars] == [2.0] * 4
+    assert [car.need_wh for car in cars] == [10_000] * 4
+    assert {car.evse for car in cars} == {0, 1, 2}
+    # Its own days say more: nothing changes for a site that has them.
+    own = visits((8, 4, 9_000), (12, 2, 5_000))
+    known = Foresight(own, TREE, 1, "UTC", NOW, told)
+    assert known.expected([], NOW) == Foresight(own, TREE, 1, "UTC", NOW).expected([], NOW)
+    assert known.by is Foreseen.OWN_DAYS
+    for why in (Foreseen.NO_FORECAST, Foreseen.OLD_FORECAST):
+        nobody = Foresight([], TREE, 1, "UTC", NOW, why)
+        assert (nobody.expected([], NOW), nobody.by) == ([], why)
+
+
+def test_who_is_forecast_to_stay_beyond_what_is_planned_takes_as_much_less() -> None:
+    night = SiteForecast(
+        made_on=NOW.date(),
+        hours=[HourForecast(at=NOW + timedelta(hours=23), cars=1, plugs=4, energy_kwh=8)],
+    )
+    [car] = Foresight([], TREE, 1, "UTC", NOW, night).expected([], NOW)
+    assert (car.comes_h, car.leaves_h, car.need_wh) == (23.5, 24.0, 1_000)

@@ -7,6 +7,7 @@ import uvloop
 
 from forecourt.app.signals import stop_event
 from forecourt.energy.keeper.planner import Planner
+from forecourt.insight.forecast.offered import forecast_of
 from forecourt.platform import metrics
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -43,7 +44,9 @@ async def serve(settings: Settings) -> None:
         Pool(url, "forecourt_app", size=TENANT_POOL, application="planner-tenants") as tenants,
     ):
         commander = Commander(tenants, bus, clock, secret_key=settings.secret())
-        planner = Planner(url, worker=worker, tenants=tenants, stations=commander.batch, clock=clock)
+        planner = Planner(
+            url, worker=worker, tenants=tenants, stations=commander.batch, clock=clock, forecaster=forecast_of
+        )
         with metrics.served(settings):
             frozen = asyncio.create_task(keep_frozen())
             running = asyncio.create_task(planner.run())

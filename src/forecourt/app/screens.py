@@ -45,6 +45,8 @@ from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
+from forecourt.insight.forecast.pages import TEMPLATES_DIR as FORECAST_TEMPLATES
+from forecourt.insight.forecast.pages import forecast_pages
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.pages import payment_account_pages
 from forecourt.payments.hosts.connect import Connect
@@ -134,6 +136,7 @@ COMMANDS = (
     Command(label=mark("Card readers"), href="/card-readers"),
     Command(label=mark("New fleet"), href="/fleets/new", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Who issues invoices"), href="/settings/invoicing", shown_to=may(Verb.ORGANISATION)),
+    Command(label=mark("Forecasts"), href="/insight/forecasts"),
     Command(label=mark("New host"), href="/hosts/new", shown_to=may(Verb.CHANGE_HOSTS)),
     Command(label=mark("Profit"), href="/ledger/profit", shown_to=may(Verb.READ_MONEY)),
     Command(label=mark("Who owes what"), href="/ledger/receivables", shown_to=may(Verb.READ_MONEY)),
@@ -165,6 +168,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
         "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
+        "forecasts": FORECAST_TEMPLATES,
         "payments": forecourt.payments.pages.TEMPLATES_DIR,
         "money": forecourt.payments.ledger.pages.TEMPLATES_DIR,
         "fleets": forecourt.payments.fleets.pages.TEMPLATES_DIR,
@@ -247,6 +251,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
                 shell=shell, db=db, clock=clock, feeds=Feeds(settings.secret(), private=settings.webhooks_private)
             )
         ),
+        *forecast_pages(shell, db, clock),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
         *host_pages(shell, db, clock, Connect(db, providers, clock), settings.console_url),
         *host_form_pages(shell, db, clock, settings.secret()),

@@ -26,6 +26,7 @@ import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.insight.forecast.api
 import forecourt.loyalty.api
 import forecourt.payments.api
 import forecourt.payments.fleets.api
@@ -172,6 +173,7 @@ def create_app(
             forecourt.webhooks.api.routes,
             forecourt.care.api.routes,
             forecourt.energy.api.routes,
+            forecourt.insight.forecast.api.routes,
             forecourt.pricing.api.routes,
             forecourt.loyalty.api.routes,
             forecourt.payments.api.routes,

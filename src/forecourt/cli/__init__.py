@@ -68,6 +68,7 @@ energy.app.add_typer(charging.needs)
 energy.app.command()(charging.plan)
 energy.app.command()(charging.why)
 insight.app.command()(forecasts.backtest)
+insight.app.command()(forecasts.forecast)
 
 
 @app.callback()

@@ -1,16 +1,24 @@
-"""`forecourt insight backtest`: how well forecasts of a history would have been. Needs no database."""
+"""`forecourt insight backtest`: how well forecasts of a history would have been, which needs no database; and
+`forecourt insight forecast`: those of the lake, made now or shown."""
 
+import asyncio
+import os
 import sys
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from forecourt.cli import history
+from forecourt.cli import history, shown
+from forecourt.platform.settings import load
 
 if TYPE_CHECKING:
+    from forecourt.insight.forecast.making import Made
+    from forecourt.insight.forecast.model import Choice, Forecast
     from forecourt.insight.forecast.report import OfDataSet, OfFile, Report
 
 #: Series of one data set that are printed, the largest first; the report holds them all.
@@ -130,3 +138,80 @@ def _table(found: "OfDataSet") -> None:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:+.1%}"
+
+
+def forecast(
+    organisation: Annotated[
+        str | None, typer.Option(help="Whose it is, by name or number; needed where there are several.")
+    ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Choose and make all again, whatever was made before.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Make nothing: tell what there is.")] = False,
+    site: Annotated[
+        str | None, typer.Option(help="The hours ahead of this site, by its slug; - is the whole network.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON value a line, for programs.")] = False,
+) -> None:
+    """Make what is missing of the forecasts that the lake allows, and tell by what each series is forecast."""
+    made, choices, hours = asyncio.run(_forecast(organisation, site, anew=anew, make=not show))
+    if made is not None:
+        console.print(
+            f"{made.forecast} series forecast, {made.chosen} of them chosen for anew; {made.before} had been made"
+            f" before, {made.left} can't be.", highlight=False,
+        )  # fmt: skip
+    if site is not None:
+        _tell_hours(hours, as_json=as_json)
+        return
+    rows = [msgspec.to_builtins(each) for each in choices]
+    for row in rows:
+        # What intervals are read off is nothing to look at.
+        del row["recipe"], row["recent"]
+    columns = (
+        ("site", lambda each: each["site"] or "(network)"),
+        ("target", lambda each: each["target"]),
+        ("method", lambda each: each["reason"] or each["judged"]["figures"]["method"]),
+        ("skill", lambda each: _percent(each["judged"]["figures"]["skill"]) if each["judged"] else ""),
+        ("in 80 %", lambda each: f"{each['judged']['figures']['coverage']:.1%}" if each["judged"] else ""),
+        ("chosen", lambda each: each["chosen_on"] or ""),
+        ("seen", lambda each: each["seen_on"]),
+    )
+    shown.rows(rows, columns, as_json=as_json)
+
+
+async def _forecast(
+    organisation: str | None, site: str | None, *, anew: bool, make: bool
+) -> "tuple[Made | None, list[Choice], list[Forecast]]":
+    from forecourt.cli.insight import tenant_of
+    from forecourt.insight.forecast import store
+    from forecourt.insight.forecast.making import Forecaster
+    from forecourt.platform.clock import SystemClock
+
+    settings = load(os.environ)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    async with tenant_of(settings, organisation) as (pool, tenant_id):
+        made = None
+        if make:
+            with Progress(*columns, console=console, transient=True) as bar:
+                task = bar.add_task("", total=None)
+
+                def progress(what: str, done: int, every: int) -> None:
+                    bar.update(task, description=what, completed=done, total=every)
+
+                forecaster = Forecaster(pool, SystemClock(), settings.lake)
+                made = await forecaster.make(tenant_id, anew=anew, progress=progress)
+        async with pool.tenant(tenant_id) as conn:
+            choices = await store.list_choices(conn, tenant_id)
+            wanted = None if site is None else ["" if site == "-" else site]
+            hours = [] if wanted is None else await store.latest(conn, tenant_id, wanted)
+    return made, choices, hours
+
+
+def _tell_hours(forecasts: "list[Forecast]", *, as_json: bool) -> None:
+    from forecourt.insight.forecast.model import hours_of
+
+    rows: list[dict[str, Any]] = [
+        {"target": forecast.target, **msgspec.to_builtins(hour)}
+        for forecast in forecasts
+        for hour in hours_of(forecast)
+    ]
+    names = ("target", "at", "expected", "low", "middle", "high")
+    shown.rows(rows, [(name, itemgetter(name)) for name in names], as_json=as_json)

@@ -1,13 +1,16 @@
-"""What follows sessions, and what the clock does: days that changed are marked, the lake is written every night, and
-who is erased leaves it."""
+"""What follows sessions, and what the clock does: days that changed are marked, the lake is written every night and
+forecasts are made from it, and who is erased leaves it."""
 
+import contextlib
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from forecourt.insight.forecast.making import Forecaster
 from forecourt.insight.lake import store
 from forecourt.insight.lake.erasing import Eraser
 from forecourt.insight.lake.export import Exporter, Keep
+from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.store import list_tenants
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
@@ -26,6 +29,7 @@ class InsightJobs:
         self._tenants = tenants
         self._exporter = Exporter(tenants, clock, root, keep)
         self._eraser = Eraser(tenants, clock, root)
+        self._forecaster = Forecaster(tenants, clock, root)
 
     async def session_settled(self, *, tenant_id: int, subject: str) -> None:
         """A session that is over was looked at or priced: its days are to be written anew."""
@@ -56,3 +60,13 @@ class InsightJobs:
                     await self._exporter.export(tenant_id)
                     written += 1
         return written
+
+    async def forecast_all(self) -> int:
+        """Make the forecasts of each organisation that has a lake; how many."""
+        async with self._pool.anyone() as conn:
+            tenants = [number for number, _ in await list_tenants(conn)]
+        made = 0
+        for tenant_id in tenants:
+            with apart("forecasts could not be made", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
+                made += (await self._forecaster.make(tenant_id)).forecast
+        return made

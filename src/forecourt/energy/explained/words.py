@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from forecourt.energy.dispatch.standing import Ground
+from forecourt.energy.expecting import Foreseen
 from forecourt.energy.explained.session import Explanation
 from forecourt.energy.needs.caps import CapWhy
 from forecourt.energy.needs.model import Priority, Source
@@ -34,6 +35,13 @@ WHY: Final[Mapping[Why, str]] = {
     Why.GIVES: mark("energy is dear now"),
     Why.WORTH: mark("its energy costs more at any time than it is worth"),
     Why.LATER: mark("nothing presses, later is as good"),
+}
+#: By what is known who may come.
+FORESEEN: Final[Mapping[Foreseen, str]] = {
+    Foreseen.OWN_DAYS: mark("Who may come is taken from past days of this site."),
+    Foreseen.FORECAST: mark("Who may come is taken from the forecast of this site: its own past days are too few."),
+    Foreseen.NO_FORECAST: mark("Nobody is expected: past days are too few, and there is no forecast of this site."),
+    Foreseen.OLD_FORECAST: mark("Nobody is expected: past days are too few, and the forecast of this site is old."),
 }
 #: Why a session is kept to a power of its own.
 CAPPED: Final[Mapping[CapWhy, str]] = {CapWhy.HELD: mark("what was held is nearly used up")}

@@ -14,12 +14,13 @@ from msgspec.structs import replace
 from psycopg import AsyncConnection
 
 from forecourt.energy import store
+from forecourt.energy.expecting import Forecaster, Foreseen, Guest, SiteForecast, guests, no_forecasts
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
 from forecourt.energy.planner.assumed import assumed_visits
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
 from forecourt.energy.planner.settings import DAYS
 from forecourt.energy.planning.knowledge import AHEAD, Expected, KnownCar
-from forecourt.energy.site import SiteTree
+from forecourt.energy.site import SiteRecord, SiteTree
 
 #: How far back visits are looked at, and how long what was read of them is good.
 PAST: Final = timedelta(days=28)
@@ -34,16 +35,29 @@ _HOUR: Final = timedelta(hours=1)
 
 
 class Foresight:
-    """Of one site and version of its tree."""
+    """Of one site and version of its tree. `others`: what is forecast of it where its own visits are too few, or why
+    nothing is."""
 
     def __init__(
-        self, visits: Sequence[store.PastVisit], tree: SiteTree, version: int, zone: str, at: datetime
+        self,
+        visits: Sequence[store.PastVisit],
+        tree: SiteTree,
+        version: int,
+        zone: str,
+        at: datetime,
+        others: SiteForecast | Foreseen = Foreseen.NO_FORECAST,
     ) -> None:
         self.version = version
         self._read_at = at
         self._zone = zone
         took = [visit for visit in visits if visit.energy_wh]
         self._known = len(took) >= LEAST_VISITS
+        self._electrics = tree.electrics
+        self._others = others
+        #: By what it knows who may come.
+        self.by = Foreseen.OWN_DAYS if self._known else Foreseen.FORECAST
+        if not self._known and isinstance(others, Foreseen):
+            self.by = others
         self._predictor = Predictor([_past(visit) for visit in took], zone)
         #: Where and when cars came and what they took.
         self.visits = _placed(took, tree) if self._known else []
@@ -85,7 +99,7 @@ class Foresight:
         """The cars that may come within what is planned. Today is compared with past days by what the cars took and
         are thought to take that came today and are there."""
         if not self._known:
-            return []
+            return [] if isinstance(self._others, Foreseen) else self._forecast(self._others, now)
         begins = midnight(now.astimezone(ZoneInfo(self._zone)).date(), self._zone)
         came = sum(car.energy_wh + car.lacks_wh() for car in cars if car.started_at >= begins) / 1000
         found = self._arrivals.expected(now, AHEAD // _STEP, came or None)
@@ -103,12 +117,36 @@ class Foresight:
             for number in np.nonzero(found.need_kwh > 0)[0]
         ]
 
+    def _forecast(self, forecast: SiteForecast, now: datetime) -> list[Expected]:
+        """The cars that others forecast."""
+        electrics = self._electrics
+
+        def of(guest: Guest) -> Expected:
+            evse = electrics.evses[guest.evse]
+            return Expected(
+                comes_h=(guest.comes_at - now) / _HOUR,
+                leaves_h=(guest.leaves_at - now) / _HOUR,
+                need_wh=round(guest.need_kwh * 1000),
+                max_a=evse.max_a,
+                kw_per_a=electrics.watts_per_ampere(evse) / 1000,
+                evse=guest.evse,
+                scenario=0,
+            )
+
+        return [of(guest) for guest in guests(forecast, electrics, now, now + AHEAD)]
+
 
 async def read_foresight(
-    conn: AsyncConnection[Any], tenant_id: int, site_id: int, tree: SiteTree, version: int, zone: str, now: datetime
+    conn: AsyncConnection[Any], record: SiteRecord, now: datetime, forecaster: Forecaster = no_forecasts
 ) -> Foresight:
-    """From the visits of the last weeks."""
-    return Foresight(await store.visits_of(conn, tenant_id, site_id, now - PAST), tree, version, zone, now)
+    """From the visits of the last weeks of a site that has a tree; where these are too few, from what others forecast
+    of it."""
+    assert record.tree is not None
+    visits = await store.visits_of(conn, record.tenant_id, record.site_id, now - PAST)
+    others: SiteForecast | Foreseen = Foreseen.NO_FORECAST
+    if sum(bool(visit.energy_wh) for visit in visits) < LEAST_VISITS:
+        others = await forecaster(conn, record.tenant_id, record.slug, now)
+    return Foresight(visits, record.tree, record.version, record.zone, now, others)
 
 
 def _past(visit: store.PastVisit) -> PastVisit:

@@ -22,6 +22,7 @@ from forecourt.energy import store
 from forecourt.energy.dispatch.checking import QUIET
 from forecourt.energy.dispatch.orders import next_try
 from forecourt.energy.dispatch.standing import Draws, draws_of, next_change
+from forecourt.energy.expecting import Forecaster, no_forecasts
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.excesses import excesses_of
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
@@ -94,10 +95,11 @@ class SiteKeeper:
 
     def __init__(
         self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock, gates: Gates,
-        holder: UUID | None = None,
+        holder: UUID | None = None, forecaster: Forecaster = no_forecasts,
     ) -> None:  # fmt: skip
         self.tenant_id, self.site_id = tenant_id, site_id
         self._gates = gates
+        self._forecaster = forecaster
         self._tenants = tenants
         self._clock = clock
         self._solver = SiteSolver()
@@ -325,12 +327,9 @@ class SiteKeeper:
         now = self._clock.now()
         if self._foresight is not None and self._foresight.holds(record.version, now):
             return False
-        assert record.tree is not None
         try:
             async with self._tenants.tenant(self.tenant_id) as conn:
-                foresight = await read_foresight(
-                    conn, self.tenant_id, self.site_id, record.tree, record.version, record.zone, now
-                )
+                foresight = await read_foresight(conn, record, now, self._forecaster)
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
             return False

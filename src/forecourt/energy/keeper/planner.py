@@ -16,6 +16,7 @@ import structlog
 from prometheus_client import Gauge
 
 from forecourt.energy import store
+from forecourt.energy.expecting import Forecaster, no_forecasts
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper, heed_cancel
 from forecourt.energy.store import leases
 from forecourt.energy.store.nudges import CHANNEL
@@ -50,14 +51,19 @@ UNHELD = Gauge("forecourt_planner_unheld_sites", "Sites that shall be planned fo
 
 class Planner:
     """Holds sites and keeps them. `worker` sees which sites there are, `tenants` what is of each organisation; nudges
-    come over a connection of its own to the database at `url`."""
+    come over a connection of its own to the database at `url`. `forecaster` tells of sites whose own past is too
+    short."""
 
-    def __init__(self, url: str, *, worker: Pool, tenants: Pool, stations: Batch, clock: Clock) -> None:
+    def __init__(
+        self, url: str, *, worker: Pool, tenants: Pool, stations: Batch, clock: Clock,
+        forecaster: Forecaster = no_forecasts,
+    ) -> None:  # fmt: skip
         self._url = url
         self._worker = worker
         self._tenants = tenants
         self._stations = stations
         self._clock = clock
+        self._forecaster = forecaster
         self._holder: UUID = uuid4()
         #: Of a lock that goes with the connection that hears nudges; whether it is held now.
         self._lock = secrets.randbelow(2**31 - 1) + 1
@@ -118,6 +124,7 @@ class Planner:
             clock=self._clock,
             gates=self._gates,
             holder=self._holder,
+            forecaster=self._forecaster,
         )
         self._keepers[site_id] = keeper, asyncio.create_task(keeper.run())
         log.info("a site is kept", site=site_id)

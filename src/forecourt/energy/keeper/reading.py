@@ -168,7 +168,8 @@ def foreseen(known: Knowledge, foresight: Foresight | None) -> Knowledge:
     if foresight is None:
         return known
     cars = [foresight.of(car, known.at) for car in known.cars]
-    return structs.replace(known, cars=cars, expected=foresight.expected(cars, known.at))
+    expected = foresight.expected(cars, known.at)
+    return structs.replace(known, cars=cars, expected=expected, foreseen=foresight.by)
 
 
 async def _checks(

@@ -19,7 +19,7 @@ from forecourt.energy.errors import TooManyPlanned
 from forecourt.energy.explained.axis import Lines, lines_of
 from forecourt.energy.explained.nodes import NodeLine, below, node_lines, past_of
 from forecourt.energy.explained.session import Explanation, explain_all
-from forecourt.energy.explained.words import GRADES, GROUNDS, clock_word, sentences
+from forecourt.energy.explained.words import FORESEEN, GRADES, GROUNDS, clock_word, sentences
 from forecourt.energy.pages.batteries import BatteryTold, batteries_told
 from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest
 from forecourt.energy.pages.words import MODES, source_word
@@ -159,6 +159,7 @@ class PlanPages:
             odd=odd,
             stands=[] if planned is None else stands_on(planned),
             stale=at is None and planned is not None and now - planned.plan.at > STALE,
+            foreseen=FORESEEN,
             grades=GRADES,
             grounds=GROUNDS,
             modes=MODES,

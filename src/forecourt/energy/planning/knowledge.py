@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.energy.dispatch.standing import Standing
+from forecourt.energy.expecting import Foreseen
 from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.model import Needs
 from forecourt.energy.outside.model import External
@@ -137,7 +138,8 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of
     the billing month so far, `worthwhile_w`: the one that would have been best for the days that are over.
     `externals`: what others limit its stations to. `batteries`: what is known of those of the tree. `leaving`: EVSEs
-    of cars that give back and aren't counted on any more."""
+    of cars that give back and aren't counted on any more. `foreseen`: by what is known who may come; None in a plan
+    that was made before that was noted."""
 
     at: datetime
     tenant_id: int
@@ -155,6 +157,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     externals: tuple[External, ...] = ()
     batteries: tuple[KnownBattery, ...] = ()
     leaving: tuple[str, ...] = ()
+    foreseen: Foreseen | None = None
 
 
 def packed(known: Knowledge) -> bytes:

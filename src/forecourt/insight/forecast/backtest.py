@@ -94,8 +94,19 @@ class Intervals(Struct, frozen=True, kw_only=True):
     seasonal: Floats
 
 
+class Standing(Struct, frozen=True, kw_only=True):
+    """What forecasts after the test go by in one band: whether the choice is kept (series) against the simple method,
+    and of intervals the weights (series, methods) of what outcomes are classed by, the middles of the classes (series,
+    classes), and the lower end, the middle and the upper end of each (3, series, classes)."""
+
+    kept: npt.NDArray[np.bool_]
+    weights: Floats
+    middles: Floats
+    ends: Floats
+
+
 class Run(Struct, frozen=True, kw_only=True):
-    """All that a backtest found. `points` and `simple` are (series, origins, hours) of the test."""
+    """All that a backtest found. `points` and `simple` are (series, origins, hours) of the test; `standing` by band."""
 
     panel: Panel
     plan: Plan
@@ -108,12 +119,14 @@ class Run(Struct, frozen=True, kw_only=True):
     simple: Floats
     one_simple: Floats
     intervals: Intervals
+    standing: list[Standing]
 
 
-def run(panel: Panel, plan: Plan, kept: Kept, progress: Progress) -> Run:
-    """The backtest of one panel. Deterministic: the same values give the same run, bit for bit, on one machine."""
+def run(panel: Panel, plan: Plan, kept: Kept, progress: Progress, *, trees: bool = True) -> Run:
+    """The backtest of one panel. Deterministic: the same values give the same run, bit for bit, on one machine.
+    `trees`: whether they may be learned, which takes longest."""
     key = _key(panel, plan)
-    methods = _methods(panel, plan)
+    methods = _methods(plan) if trees else POINTS
 
     def of(part: str, names: Sequence[str]) -> Part:
         return _forecast(panel, plan, part, names, key, kept, progress)
@@ -124,20 +137,22 @@ def run(panel: Panel, plan: Plan, kept: Kept, progress: Progress) -> Run:
     bands = [(first, min(end, plan.horizon_h), words) for first, end, words in BANDS if first < plan.horizon_h]
     points, simple, one = (np.zeros_like(test.actual) for _ in range(3))
     series = np.arange(len(panel.names))
-    choices = []
+    choices: list[Choice] = []
+    lasting: list[npt.NDArray[np.bool_]] = []
     for first, end, _ in bands:
         hours = (..., slice(first, end))
         choice = choosing.choose(
             seen.forecasts[hours], seen.actual[hours], methods, len(SIMPLE), metrics, plan.spacing_h
         )
         simple[hours] = test.forecasts[hours][choice.simple, series]
-        points[hours] = _points(seen, test, choice, hours, first, metrics)
+        points[hours], kept_now = _points(seen, test, choice, hours, first, metrics, plan.end_h)
+        lasting.append(kept_now)
         one[hours] = test.forecasts[hours][choice.one_simple]
         choices.append(choice)
     ends = None
     if learned.POINTS[0] in methods:
         ends = (of("validation", learned.ENDS), of("test", learned.ENDS))
-    found = _intervals(panel, plan, (seen, test), ends, bands, progress)
+    found, tables = _intervals(panel, plan, (seen, test), ends, bands, progress)
     return Run(
         panel=panel,
         plan=plan,
@@ -150,23 +165,36 @@ def run(panel: Panel, plan: Plan, kept: Kept, progress: Progress) -> Run:
         simple=simple,
         one_simple=one,
         intervals=found,
+        standing=[
+            Standing(kept=kept_now, weights=weights, middles=middles, ends=values)
+            for kept_now, (weights, middles, values) in zip(lasting, tables, strict=True)
+        ],
     )
 
 
 def _points(
-    seen: Part, test: Part, choice: Choice, hours: tuple[Any, slice], first: int, metrics: Sequence[Metric]
-) -> Floats:
-    """Of the test: what was chosen, or the simple method from origins before which the choice had lost against it."""
+    seen: Part,
+    test: Part,
+    choice: Choice,
+    hours: tuple[Any, slice],
+    first: int,
+    metrics: Sequence[Metric],
+    end_h: int,
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Of the test: what was chosen, or the simple method from origins before which the choice had lost against it; and
+    whether the choice is kept after the test (series)."""
     series = np.arange(len(test.actual))
     both = np.concatenate([seen.forecasts[hours], test.forecasts[hours]], axis=2)
     actual = np.concatenate([seen.actual[hours], test.actual[hours]], axis=1)
-    chosen, simple = choosing.blended(choice.weights, both), both[choice.simple, series]
+    chosen, simple = choosing.blended(choice.weights, both), both[choice.base, series]
     origins = np.array([*seen.origins, *test.origins])
     hour = origins[:, None] + first + np.arange(actual.shape[2])[None]
     begin = len(seen.origins)
     losses = [choosing.hourly_loss(each, actual, metrics) for each in (simple, chosen)]
-    kept = choosing.guarded(losses[0] - losses[1], hour, origins, begin)
-    return np.where(kept[..., None], chosen[:, begin:], simple[:, begin:]).astype(np.float32)
+    ahead = losses[0] - losses[1]
+    kept = choosing.guarded(ahead, hour, origins, begin)
+    points = np.where(kept[..., None], chosen[:, begin:], simple[:, begin:]).astype(np.float32)
+    return points, choosing.kept_at(ahead, hour, origins, end_h)
 
 
 def _key(panel: Panel, plan: Plan) -> str:
@@ -176,7 +204,7 @@ def _key(panel: Panel, plan: Plan) -> str:
     return digest.hexdigest()[:24]
 
 
-def _methods(panel: Panel, plan: Plan) -> tuple[str, ...]:
+def _methods(plan: Plan) -> tuple[str, ...]:
     """Those that are tried: trees only where there is enough to learn from."""
     enough = plan.validation_h >= LEAST_WEEKS_LEARNED * WEEK_H and learned.available()
     return (*POINTS, *learned.POINTS) if enough else POINTS
@@ -219,9 +247,9 @@ def _intervals(
     learned_ends: tuple[Part, Part] | None,
     bands: Sequence[Band],
     progress: Progress,
-) -> Intervals:
+) -> tuple[Intervals, list[tuple[Floats, Floats, Floats]]]:
     """From each origin by what is known there; the first origins of the validation only teach, on the others the
-    weights of several ways to tell quantiles are found."""
+    weights of several ways to tell quantiles are found. And by band what later intervals are read off."""
     seen, test = parts
     begins, split = max(1, len(seen.origins) // 2), len(seen.origins)
     origins = [*seen.origins, *test.origins]
@@ -229,6 +257,7 @@ def _intervals(
     actual = np.concatenate([seen.actual, test.actual], axis=1)
     low, high = np.zeros(actual.shape, np.float32), np.zeros(actual.shape, np.float32)
     ways = [np.zeros((len(intervals.LEVELS), *actual.shape), np.float32)]
+    tables = []
     for first, end, words in bands:
         hours = slice(first, end)
         weights = choosing.mean_weights(seen.forecasts[..., hours], seen.actual[..., hours])
@@ -236,6 +265,7 @@ def _intervals(
         for number in range(begins, len(origins)):
             progress(f"intervals: {words}", number - begins, len(origins) - begins)
             low[:, number, hours], high[:, number, hours], ways[0][:, :, number, hours] = tuner.at(number)
+        tables.append((weights, *tuner.after(plan.end_h)))
     seasonal = [intervals.seasonal_quantiles(panel.values[:, :each], plan.horizon_h) for each in origins]
     ways += [np.stack([row[kind] for row in seasonal], axis=2) for kind in seasonal[0]]
     if learned_ends is not None:
@@ -246,9 +276,10 @@ def _intervals(
     better = (losses[0] <= losses[1])[None, :, None, None]
     usual = np.where(better, ways[1], ways[2])
     told = _mixed(np.stack(ways), usual, actual, np.array(origins), (begins, split), bands)
-    return Intervals(
+    found = Intervals(
         low=low[:, split:], high=high[:, split:], quantiles=told[:, :, split:], seasonal=usual[:, :, split:]
     )
+    return found, tables
 
 
 def _mixed(

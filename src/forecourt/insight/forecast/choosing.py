@@ -45,11 +45,14 @@ Doubles = npt.NDArray[np.float64]
 
 class Choice(Struct, frozen=True, kw_only=True):
     """What is chosen in one band, for each series: weights (series, methods), the best simple method by its number,
-    what is chosen (`simple`, `one` other method, a `blend`), its loss and that of the simple method.
+    what is chosen (`simple`, `one` other method, a `blend`), its loss and that of the simple method. `base` is the
+    simple method that is taken where no other wins: the best one, but among several series that of all of them, unless
+    the series' own wins for sure.
     `one_simple` is the simple method that is best for all series together. Losses are sums over `validation_hours`."""
 
     weights: Floats
     simple: npt.NDArray[np.int64]
+    base: npt.NDArray[np.int64]
     one_simple: int
     kinds: tuple[str, ...]
     validation: Doubles
@@ -77,16 +80,19 @@ def choose(
     sums = losses.sum(2)
     best = sums[:simple].argmin(0)
     series = np.arange(len(best))
+    independent = max(2.0, origins * min(1.0, spacing_h / actual.shape[2]))
+    base = _bases(losses[:simple], squared, independent)
     weights = np.zeros((len(best), len(names)), np.float32)
-    weights[series, best] = 1
+    weights[series, base] = 1
     kinds = ["simple"] * len(best)
-    validation = sums[best, series].copy()
-    one_simple = int(np.where(squared, np.sqrt(sums[:simple]), sums[:simple]).sum(1).argmin())
+    validation = sums[base, series].copy()
+    one_simple = _one_simple(sums[:simple], squared)
     if origins >= LEAST_ORIGINS:
-        _prefer(forecasts, actual, names, simple, squared, spacing_h, losses, weights, kinds, validation)
+        _prefer(forecasts, actual, names, simple, squared, independent, losses, base, weights, kinds, validation)
     return Choice(
         weights=weights,
         simple=best,
+        base=base,
         one_simple=one_simple,
         kinds=tuple(kinds),
         validation=validation,
@@ -95,21 +101,49 @@ def choose(
     )
 
 
+def _one_simple(sums: Doubles, squared: npt.NDArray[np.bool_]) -> int:
+    """The simple method of the least errors of all series together; `sums` is (methods, series)."""
+    return int(np.where(squared, np.sqrt(sums), sums).sum(1).argmin())
+
+
+def _bases(losses: Doubles, squared: npt.NDArray[np.bool_], independent: float) -> npt.NDArray[np.int64]:
+    """The simple method that each series is forecast by where no other wins, of losses (methods, series, origins): of
+    several that are judged alike the one that is best for all, for which of five wins at one series is much of a
+    chance; but its own where that wins for sure."""
+    sums = losses.sum(2)
+    base: npt.NDArray[np.int64] = sums.argmin(0)
+    for group in (squared, ~squared):
+        if group.sum() < LEAST_ALIKE:
+            continue
+        one = _one_simple(sums[:, group], squared[group])
+        for row in np.flatnonzero(group):
+            if not _wins(losses[one, row], losses[base[row], row], independent):
+                base[row] = one
+    return base
+
+
+def _wins(against: Doubles, losses: Doubles, independent: float) -> bool:
+    """Whether losses from each origin are lower than others by more than MARGIN standard errors of their sum, were so
+    many of the origins independent of each other."""
+    ahead = against - losses
+    return bool(ahead.sum() > MARGIN * ahead.std() * len(ahead) / np.sqrt(independent))
+
+
 def _prefer(
     forecasts: Floats,
     actual: Floats,
     names: Sequence[str],
     simple: int,
     squared: npt.NDArray[np.bool_],
-    spacing_h: int,
+    independent: float,
     losses: Doubles,
+    base: npt.NDArray[np.int64],
     weights: Floats,
     kinds: list[str],
     validation: Doubles,
 ) -> None:
-    """Puts other methods and weights in the place of the best simple one, for each series where they win for sure."""
-    origins, hours = actual.shape[1:]
-    best = losses[:simple].sum(2).argmin(0)
+    """Puts other methods and weights in the place of the simple one, for each series where they win for sure."""
+    origins = actual.shape[1]
     half = origins // 2
     parts = (slice(0, half), slice(half, origins))
     crossed: dict[str, Doubles] = {name: losses[number] for number, name in enumerate(names)}
@@ -120,10 +154,9 @@ def _prefer(
             mixed = np.einsum("sm,msoh->soh", found, forecasts[:, :, judge])
             crossed[kind][:, judge] = _by_origin(mixed, actual[:, judge], squared)
     final = _weights(forecasts, actual, squared)
-    independent = max(2.0, origins * min(1.0, spacing_h / hours))
-    against = np.stack([losses[best[row], row] for row in range(len(best))])
+    against = np.stack([losses[base[row], row] for row in range(len(base))])
     scores = _scores(crossed, against, squared)
-    for row in range(len(best)):
+    for row in range(len(base)):
         kind = min(scores, key=lambda each: float(scores[each][row]))
         error = (against[row] - crossed[kind][row]).std() * origins / np.sqrt(independent)
         if kind in names[:simple] or (1 - scores[kind][row]) * against[row].sum() <= MARGIN * error:
@@ -174,15 +207,24 @@ def guarded(
     """Whether a choice is kept, (series, origins from number `begin` on): not where it lost against the simple one over
     one of `guards_h` hours before the origin. `ahead` (series, origins, hours) is by how much it won in an hour, 0
     where nobody knows; `hour` (origins, hours) which hour that is."""
-    rows = []
-    for now in origins[begin:]:
-        held = []
-        for back in guards_h:
-            recent = (hour >= now - back) & (hour < now) & (origins < now)[:, None]
-            of_origin = np.where(recent[None], ahead, 0).sum(2, dtype=np.float64)
-            held.append(of_origin.sum(1) >= -GUARD_SLACK * np.sqrt((of_origin**2).sum(1)))
-        rows.append(np.all(held, axis=0))
-    return np.stack(rows, axis=1)
+    return np.stack([kept_at(ahead, hour, origins, now, guards_h) for now in origins[begin:]], axis=1)
+
+
+def kept_at(
+    ahead: Floats,
+    hour: npt.NDArray[np.int64],
+    origins: npt.NDArray[np.int64],
+    now: int,
+    guards_h: Sequence[int] = GUARDS_H,
+) -> npt.NDArray[np.bool_]:
+    """The same, (series), of a forecast that is made in the hour `now`."""
+    held = []
+    for back in guards_h:
+        recent = (hour >= now - back) & (hour < now) & (origins < now)[:, None]
+        of_origin = np.where(recent[None], ahead, 0).sum(2, dtype=np.float64)
+        held.append(of_origin.sum(1) >= -GUARD_SLACK * np.sqrt((of_origin**2).sum(1)))
+    kept: npt.NDArray[np.bool_] = np.all(held, axis=0)
+    return kept
 
 
 def hourly_loss(forecast: Floats, actual: Floats, metrics: Sequence[Metric]) -> Floats:

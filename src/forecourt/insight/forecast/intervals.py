@@ -89,16 +89,31 @@ class Tuner:
         Each is to be asked once, in order. Looks at nothing from that origin on."""
         now, before = self._origins[number], self._origins[number - 1]
         self._learn(int(before), int(now), number)
-        seen = slice(max(0, number - MAX_LOOK_BACK), number)
-        known = np.where(self._hour[seen][None] < now, self._actual[:, seen], np.nan).reshape(len(self._actual), -1)
-        index = self._index[:, seen].reshape(len(known), -1)
-        middles, ordered, held = classes(index, known)
+        middles, ordered, held = self._classes(int(now), number)
         asked = self._index[:, number]
         half = self._missed / 2
         rows = [read_off(middles, ordered, held, asked, level) for level in (half, 1 - half)]
-        fixed = [read_off(middles, ordered, held, asked, np.full(len(known), level, np.float32)) for level in LEVELS]
+        fixed = [read_off(middles, ordered, held, asked, np.full(len(half), level, np.float32)) for level in LEVELS]
         self._low[:, number], self._high[:, number] = rows
         return rows[0], rows[1], np.stack(fixed)
+
+    def after(self, now: int) -> tuple[Floats, Floats]:
+        """What intervals that are made in an hour after all origins are read off: the middles of the classes (series,
+        classes), and the lower end, the middle and the upper end of each (3, series, classes)."""
+        number = len(self._origins)
+        self._learn(int(self._origins[-1]), now, number)
+        middles, ordered, held = self._classes(now, number)
+        half = self._missed / 2
+        levels = (half, np.full(len(half), 0.5, np.float32), 1 - half)
+        values = [at_levels(ordered, held, np.broadcast_to(each[:, None], held.shape).astype(np.float64))
+                  for each in levels]  # fmt: skip
+        return middles, np.stack(values)
+
+    def _classes(self, now: int, number: int) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+        """Of what is known in an hour, of the origins before the one of that number."""
+        seen = slice(max(0, number - MAX_LOOK_BACK), number)
+        known = np.where(self._hour[seen][None] < now, self._actual[:, seen], np.nan).reshape(len(self._actual), -1)
+        return classes(self._index[:, seen].reshape(len(known), -1), known)
 
     def _learn(self, before: int, now: int, number: int) -> None:
         """Moves the level by how often what has come since the last origin lay outside."""

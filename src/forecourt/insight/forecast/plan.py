@@ -47,15 +47,16 @@ class Plan(Struct, frozen=True, kw_only=True):
         return self.test_h if part == "validation" else self.end_h
 
 
-def planned(hours: int, series: int) -> Plan | None:
-    """The parts of a history of whole days; None: it is too short to judge anything."""
+def planned(hours: int, series: int, most_origins: int | None = None) -> Plan | None:
+    """The parts of a history of whole days, each with so many origins at most; None: it is too short to judge
+    anything."""
     days = hours // DAY_H
     if days < LEAST_DAYS:
         return None
     part = min(max(days // 4, LEAST_PART_DAYS), MOST_PART_DAYS)
     horizon = WEEK_H if days >= LEAST_DAYS_OF_WEEK else DAY_H
     span = (part - 1) * DAY_H
-    room = min(MAX_ORIGINS, max(1, MAX_STEPS // (series * horizon)))
+    room = min(MAX_ORIGINS if most_origins is None else most_origins, max(1, MAX_STEPS // (series * horizon)))
     spacing = next((each for each in SPACINGS_H if span // each + 1 <= room), SPACINGS_H[-1])
     return Plan(
         horizon_h=horizon,

@@ -35,6 +35,13 @@ COLUMNS: Final = ("series", "time", "value")
 #: Sessions that become a file at a time.
 GROUP_SESSIONS: Final = 100_000
 
+#: Which column of the lake's hours is what, and what of it is one.
+COUNTED: Final[dict[Target, tuple[str, float]]] = {
+    "energy": ("energy_wh", 1000.0),
+    "occupancy": ("busy_s", float(HOUR_S)),
+    "arrivals": ("starts", 1.0),
+}
+
 #: Why a row of a CSV of hours is not taken.
 POINT_REASONS: Final[dict[str, str]] = {
     "bad-time": "its time can't be read; write it as 2025-03-01T14:00",
@@ -208,7 +215,8 @@ def panels_of(name: str, sessions: Iterable[Session]) -> list[Panel]:
             raise ForecastRefused(f"{name} holds no session that can be taken.")
         first, last = starts
         counted = _hours(places.values(), files, Path(folder), first, last)
-    return [with_network(_panel(name, target, counted, first, last)) for target in ("energy", "occupancy")]
+    days = first.date(), last.date()
+    return [with_network(panel_of_hours(name, target, counted, *days)) for target in ("energy", "occupancy")]
 
 
 def _groups(sessions: Iterable[Session]) -> Iterator[list[Session]]:
@@ -273,31 +281,32 @@ def _hours(places: Iterable[Place], files: list[Path], folder: Path, first: date
         roll_up.close()
 
 
-def _panel(name: str, target: Target, counted: "pa.Table", first: datetime, last: datetime) -> Panel:
-    """Hours of the lake (`site_hours`) as a panel: hours without a row are zero from a site's first session on."""
+def panel_of_hours(name: str, target: Target, counted: "pa.Table", first: date, end: date) -> Panel:
+    """Hours as the lake counts them (`site_hours`) as a panel, from one day until another: hours without a row are zero
+    from a site's first session on. Raises ForecastRefused where there is no whole day."""
     sites = counted.column("site").to_numpy(zero_copy_only=False)
     names, row = np.unique(sites.astype(str), return_inverse=True)
     days = counted.column("local_date").to_numpy().astype("datetime64[D]").astype(np.int64)
     hour = days * 24 + counted.column("hour").to_numpy()
-    column, divisor = ("energy_wh", 1000.0) if target == "energy" else ("busy_s", float(HOUR_S))
+    column, divisor = COUNTED[target]
     value = counted.column(column).to_numpy().astype(np.float64) / divisor
     begins = _day(first) * 24
-    ends = _day(last) * 24
+    ends = _day(end) * 24
     keep = (hour >= begins) & (hour < ends)
     if not keep.any():
         raise ForecastRefused(f"{name} holds less than a whole day of sessions.")
     # The last hour is there whatever stood in it.
     row, hour, value = row[keep], hour[keep], value[keep]
     panel = gridded(name, target, [str(each) for each in names], row, hour, value)
-    width = ends - _day(panel.start) * 24
+    width = ends - _day(panel.start.date()) * 24
     values = np.zeros((len(names), width), np.float32)
     values[:, : panel.hours] = np.nan_to_num(panel.values)
     opened_h = np.full(len(names), width)
-    np.minimum.at(opened_h, row, hour - _day(panel.start) * 24)
+    np.minimum.at(opened_h, row, hour - _day(panel.start.date()) * 24)
     values[np.arange(width)[None, :] < (opened_h - opened_h % 24)[:, None]] = np.nan
     return Panel(name=name, target=target, names=panel.names, start=panel.start, values=values)
 
 
-def _day(at: datetime) -> int:
+def _day(day: date) -> int:
     """Days since 1970."""
-    return at.date().toordinal() - date(1970, 1, 1).toordinal()
+    return day.toordinal() - date(1970, 1, 1).toordinal()

@@ -157,13 +157,13 @@ def gathered(found: OfDataSet, runs: Sequence[Run]) -> None:
     sites: list[tuple[Run, int]] = []
     sums: list[tuple[Run, int]] = []
     for run in runs:
-        found.splits.append(_split(run))
+        found.splits.append(split_of(run))
         for row, name in enumerate(run.panel.names):
-            reason = _unjudged(run, row)
+            reason = unjudged(run, row)
             if reason is not None:
                 found.not_judged.append(NotJudged(series=name, reason=reason))
                 continue
-            found.series.append(_series(run, row))
+            found.series.append(judged(run, row))
             (sums if run.panel.totals[row] else sites).append((run, row))
     found.judged = len(sites)
     if sites or sums:
@@ -171,7 +171,8 @@ def gathered(found: OfDataSet, runs: Sequence[Run]) -> None:
     found.words = [*found.words, *_words(found)]
 
 
-def _split(run: Run) -> Split:
+def split_of(run: Run) -> Split:
+    """How a run parted the past."""
     plan, panel = run.plan, run.panel
     return Split(
         training_from=panel.at(0).isoformat(),
@@ -186,7 +187,8 @@ def _split(run: Run) -> Split:
     )
 
 
-def _unjudged(run: Run, row: int) -> str | None:
+def unjudged(run: Run, row: int) -> str | None:
+    """Why nothing can be said of a series by a run; None: it can."""
     plan, values = run.plan, run.panel.values[row]
     parts = {
         "training": values[: plan.validation_h],
@@ -217,7 +219,8 @@ def _skill(error: float, other: float) -> float | None:
     return None if other <= 0 else 1 - error / other
 
 
-def _series(run: Run, row: int) -> OfSeries:
+def judged(run: Run, row: int) -> OfSeries:
+    """What a run found of one of its series."""
     actual, points, simple = run.test.actual[row], run.points[row], run.simple[row]
     known = np.isfinite(actual)
     metric = run.metrics[row]

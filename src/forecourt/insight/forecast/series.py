@@ -26,11 +26,12 @@ WEEK_H: Final = 168
 #: The name of the sum of all sites.
 NETWORK: Final = "(network)"
 
-Target = Literal["energy", "occupancy", "value"]
+Target = Literal["energy", "occupancy", "arrivals", "value"]
 #: What each target is, and in which unit.
 UNITS: Final[dict[Target, str]] = {
     "energy": "kWh in an hour",
     "occupancy": "plugs taken, on average over an hour",
+    "arrivals": "cars that come in an hour",
     "value": "as the file has it",
 }
 
