@@ -22,6 +22,7 @@ from forecourt.cli import (
     energy,
     feeds,
     forecasts,
+    health,
     inbox,
     incidents,
     insight,
@@ -68,6 +69,7 @@ energy.app.add_typer(charging.needs)
 energy.app.command()(charging.plan)
 energy.app.command()(charging.why)
 insight.app.command()(forecasts.backtest)
+insight.app.add_typer(health.app, name="health")
 
 
 @app.callback()
