@@ -22,6 +22,7 @@ from forecourt.cli import (
     energy,
     feeds,
     forecasts,
+    health,
     inbox,
     incidents,
     insight,
@@ -69,6 +70,7 @@ energy.app.command()(charging.plan)
 energy.app.command()(charging.why)
 insight.app.command()(forecasts.backtest)
 insight.app.command()(forecasts.forecast)
+insight.app.add_typer(health.app, name="health")
 
 
 @app.callback()

@@ -1,0 +1,44 @@
+"""When a risk is an alert: it stands above a threshold for two days, and lasts until it has been low for a while."""
+
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+
+from forecourt.insight.health.days import Flags, Floats
+
+#: Days in a row above the threshold that raise an alert.
+HELD_D: Final = 2
+#: An alert ends after so many days in a row below this share of its threshold.
+CALM_D: Final = 7
+CALM_SHARE: Final = 0.5
+
+
+class Episode(Struct, frozen=True, kw_only=True):
+    """An alert of a plug, from the day that raised it until the day before which it ended; days by number."""
+
+    plug: int
+    begun: int
+    ended: int
+
+
+def episodes(scores: Floats, known: Flags, threshold: float) -> list[Episode]:
+    """The alerts that a threshold gives, of (plugs, days). A day of which nothing is known ends an alert: the
+    connector is down, or new."""
+    plugs, days = scores.shape
+    high = np.zeros(plugs, int)
+    low = np.zeros(plugs, int)
+    begun = np.full(plugs, -1)
+    found: list[Episode] = []
+    for day in range(days):
+        score, fine = scores[:, day], known[:, day]
+        high = np.where(fine & (score >= threshold), high + 1, 0)
+        low = np.where(score < CALM_SHARE * threshold, low + 1, 0)
+        over = (begun >= 0) & (~fine | (low >= CALM_D))
+        found += [Episode(plug=int(p), begun=int(begun[p]), ended=day) for p in np.flatnonzero(over)]
+        begun[over] = -1
+        raised = (begun < 0) & (high >= HELD_D)
+        begun[raised] = day
+        low[raised] = 0
+    found += [Episode(plug=int(p), begun=int(begun[p]), ended=days) for p in np.flatnonzero(begun >= 0)]
+    return sorted(found, key=lambda each: (each.begun, each.plug))

@@ -1,0 +1,119 @@
+"""What tables of the lake's form are asked about days of connectors, on DuckDB."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import duckdb
+
+DAY_S: Final = 86_400
+#: A session of less energy, or of less time, was no charge; as for incidents of failed starts.
+LEAST_CHARGE_WH: Final = 50
+LEAST_CHARGE_S: Final = 60
+#: How soon the same driver starts at the same site again where that is a second try.
+RETRY_S: Final = 600
+#: Codes by what they point at.
+CODES: Final[Mapping[str, tuple[str, ...]]] = {
+    "lock": ("ConnectorLockFailure",),
+    "hot": ("HighTemperature",),
+    "switch": ("PowerSwitchFailure", "OverCurrentFailure", "GroundFailure"),
+    "link": ("EVCommunicationError",),
+    "metering": ("PowerMeterFailure",),
+}
+#: Each gives station, evse (None: all of the station), the day since 1970, and values; times are whole seconds.
+_SESSIONS: Final = f"""
+    WITH tried AS (
+        SELECT s.station, try_cast(s.evse AS INT) AS evse, p.site, s.driver, epoch(s.started_at)::BIGINT AS a,
+            epoch(s.ended_at)::BIGINT AS b, s.sampled_wh, s.power_wh, s.offered_wh, s.hottest_c,
+            coalesce(s.energy_wh, 0) AS wh, coalesce(s.energy_wh, 0) < {LEAST_CHARGE_WH}
+                OR epoch(s.ended_at)::BIGINT - epoch(s.started_at)::BIGINT < {LEAST_CHARGE_S} AS failed
+        FROM sessions s LEFT JOIN stations p USING (station)
+        WHERE s.source = 'own' AND s.outcome <> 'refused' AND epoch(s.started_at)::BIGINT >= $since
+            AND epoch(s.started_at)::BIGINT < $until
+    ),
+    followed AS (
+        SELECT *, lead(a) OVER (PARTITION BY coalesce(site, station), driver ORDER BY a) AS next_at FROM tried
+    )
+    SELECT station, evse, a // {DAY_S} AS day, count(*) AS starts,
+        count(*) FILTER (WHERE failed) AS failed,
+        count(*) FILTER (WHERE failed AND driver IS NOT NULL AND next_at - b < {RETRY_S}) AS retries,
+        sum(wh) AS energy,
+        coalesce(sum(power_wh) FILTER (WHERE offered_wh > 0), 0) AS power_wh,
+        coalesce(sum(offered_wh) FILTER (WHERE power_wh IS NOT NULL), 0) AS offered_wh,
+        coalesce(sum(power_wh) FILTER (WHERE sampled_wh IS NOT NULL), 0) AS metered_wh,
+        coalesce(sum(sampled_wh - power_wh), 0) AS drifted_wh,
+        coalesce(sum(hottest_c), 0) AS heat, count(hottest_c) AS heats
+    FROM followed WHERE evse IS NOT NULL GROUP BY ALL
+    """
+_ERRORS: Final = f"""
+    WITH said AS (
+        SELECT station, evse, epoch(state_at)::BIGINT AS t, error_code FROM states
+        WHERE epoch(state_at)::BIGINT >= $since AND epoch(state_at)::BIGINT < $until AND error_code IS NOT NULL
+            AND error_code <> 'NoError' AND evse > 0
+    ),
+    hourly AS (
+        SELECT station, evse, t // {DAY_S} AS day, t // 3600 AS hour, count(*) AS errors, {{each}}
+        FROM said GROUP BY ALL
+    )
+    SELECT station, evse, day, {{sums}}, max(errors) AS burst FROM hourly GROUP BY ALL
+    """
+#: Times are shared out among the days that they are in.
+_SPREAD: Final = f"""
+    SELECT station, evse, day, sum(least(b, (day + 1) * {DAY_S}) - greatest(a, day * {DAY_S})) AS {{name}}
+    FROM (SELECT *, unnest(generate_series(a // {DAY_S}, (b - 1) // {DAY_S})) AS day FROM (
+        {{spans}}) WHERE b > a) GROUP BY ALL
+    """
+_FAULTED: Final = """
+    SELECT station, evse, greatest(t, $since) AS a, least(coalesce(next_at, $until), $until) AS b FROM (
+        SELECT station, evse, state, epoch(state_at)::BIGINT AS t,
+            lead(epoch(state_at)::BIGINT) OVER (PARTITION BY station, evse, connector ORDER BY state_at) AS next_at
+        FROM states WHERE evse > 0 AND epoch(state_at)::BIGINT < $until
+    ) WHERE state = 'Faulted'
+    """
+_AWAY: Final = """
+    SELECT station, NULL::INT AS evse, greatest(epoch(lost_at)::BIGINT, $since) AS a,
+        least(coalesce(epoch(returned_at)::BIGINT, $until), $until) AS b
+    FROM gaps WHERE epoch(lost_at)::BIGINT < $until
+    """
+_FLAPS: Final = f"""
+    SELECT station, NULL::INT AS evse, epoch(lost_at)::BIGINT // {DAY_S} AS day, count(*) AS flaps
+    FROM gaps WHERE epoch(lost_at)::BIGINT >= $since AND epoch(lost_at)::BIGINT < $until GROUP BY ALL
+    """
+_PLUGS: Final = """
+    SELECT k.station, k.evse, any_value(p.site) AS site FROM (
+        SELECT DISTINCT station, try_cast(evse AS INT) AS evse FROM sessions WHERE source = 'own'
+        UNION SELECT DISTINCT station, evse::INT FROM states
+    ) k JOIN stations p USING (station) WHERE k.evse > 0 GROUP BY ALL ORDER BY k.station, k.evse
+    """
+
+
+def list_plugs(db: "duckdb.DuckDBPyConnection") -> list[tuple[str, int, str | None]]:
+    """Station, EVSE and site of every EVSE that ever did or said something, in order."""
+    return db.execute(_PLUGS).fetchall()
+
+
+def day_counts(
+    db: "duckdb.DuckDBPyConnection", since: int, until: int
+) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:
+    """Counts of days, from one time until another (seconds since 1970): the names of some, and rows of station, EVSE
+    (None: all of the station), day since 1970, and the count of each name."""
+    for query in _queries():
+        answer = db.execute(query, {"since": since, "until": until})
+        yield [column[0] for column in answer.description[3:]], answer.fetchall()
+
+
+def _queries() -> list[str]:
+    each = [
+        f"count(*) FILTER (WHERE error_code IN ({', '.join(repr(code) for code in codes)})) AS {name}"
+        for name, codes in CODES.items()
+    ]
+    known = ", ".join(repr(code) for codes in CODES.values() for code in codes)
+    each.append(f"count(*) FILTER (WHERE error_code NOT IN ({known})) AS other")
+    sums = ", ".join(f"sum({name}) AS {name}" for name in (*CODES, "other"))
+    return [
+        _SESSIONS,
+        _ERRORS.format(each=", ".join(each), sums=sums),
+        _SPREAD.format(name="faulted_s", spans=_FAULTED),
+        _SPREAD.format(name="away_s", spans=_AWAY),
+        _FLAPS,
+    ]
