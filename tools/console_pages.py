@@ -116,6 +116,13 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/ledger/profit": "What each site and connector earned: revenue less energy, fees, shares and losses.",
         "/ledger/receivables": "What drivers, fleets and partners owe, by age.",
     },
+    "Insight": {
+        "/insight": "Use of the network, a site, a station or an EVSE, beside that of other days.",
+        "/insight/success": "How many who tried to charge did, and how soon faults are seen and mended.",
+        "/insight/availability": "Uptime of ports, and the ledger of outages.",
+        "/insight/drivers": "Who comes back, who is new, who is likely lost; nobody is named.",
+        "/insight/profit": "Profit and margin of each connector, by the books.",
+    },
     "People and programs": {
         "/people": "Members of the organisation and open invitations.",
         "/people/invite": "Invite somebody by e-mail with a role, and sites where that is all they shall see.",

@@ -11,6 +11,7 @@ import forecourt.care.pages
 import forecourt.drivers.accounts.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
+import forecourt.insight.dashboards.pages
 import forecourt.loyalty.pages
 import forecourt.payments.fleets.pages
 import forecourt.payments.ledger.pages
@@ -47,6 +48,8 @@ from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
 from forecourt.insight.forecast.pages import TEMPLATES_DIR as FORECAST_TEMPLATES
 from forecourt.insight.forecast.pages import forecast_pages
+from forecourt.insight.dashboards.answering import Answers
+from forecourt.insight.dashboards.pages import InsightPages, dashboard_pages
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.pages import payment_account_pages
 from forecourt.payments.hosts.connect import Connect
@@ -101,6 +104,7 @@ NAVIGATION = (
     NavItem(key="payments", label=mark("Payments"), href="/payments"),
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
+    NavItem(key="insight", label=mark("Insight"), href="/insight"),
     NavItem(key="prices", label=mark("Prices"), href="/prices"),
     NavItem(key="campaigns", label=mark("Campaigns"), href="/campaigns"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
@@ -169,6 +173,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
         "forecasts": FORECAST_TEMPLATES,
+        "insight": forecourt.insight.dashboards.pages.TEMPLATES_DIR,
         "payments": forecourt.payments.pages.TEMPLATES_DIR,
         "money": forecourt.payments.ledger.pages.TEMPLATES_DIR,
         "fleets": forecourt.payments.fleets.pages.TEMPLATES_DIR,
@@ -252,6 +257,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             )
         ),
         *forecast_pages(shell, db, clock),
+        *dashboard_pages(InsightPages(shell=shell, db=db, clock=clock, answers=Answers(settings.lake))),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
         *host_pages(shell, db, clock, Connect(db, providers, clock), settings.console_url),
         *host_form_pages(shell, db, clock, settings.secret()),

@@ -27,6 +27,13 @@ PRESETS: Final = {
     "7d": mark("7 days"),
     "month": mark("This month"),
 }
+#: The same for pages that tell of long times.
+LONG_PRESETS: Final = {
+    "7d": mark("7 days"),
+    "30d": mark("30 days"),
+    "month": mark("This month"),
+    "12m": mark("12 months"),
+}
 #: The same for pages that show everything unless they are asked for less.
 PRESETS_OR_ALWAYS: Final = {ALWAYS: mark("Whenever"), **PRESETS}
 
@@ -92,7 +99,7 @@ def time_range(
         begin, end = days
         chosen = CUSTOM
     else:
-        chosen = preset if preset in PRESETS or preset == default else default
+        chosen = preset if preset in PRESETS or preset in LONG_PRESETS or preset == default else default
         begin, end = _of_preset(chosen, today)
     return TimeRange(
         preset=chosen,
@@ -136,6 +143,10 @@ def _of_preset(preset: str, today: date) -> tuple[date, date]:
         return today - timedelta(days=1), today - timedelta(days=1)
     if preset == "7d":
         return today - timedelta(days=6), today
+    if preset == "30d":
+        return today - timedelta(days=29), today
+    if preset == "12m":
+        return today - timedelta(days=364), today
     if preset == ALWAYS:
         return today, today
     if preset == "month":

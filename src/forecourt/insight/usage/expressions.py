@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 #: Lengths of stay are counted in steps of so many seconds for quantiles that every engine agrees on.
 DWELL_STEP_S: Final = 60
-#: How long after the first try a driver's next one at the same site is part of the same visit.
+#: So soon after the end of a driver's try the next one at the same site is part of the same visit.
 VISIT_S: Final = 600
+QUARTER_S: Final = 900
 
 _SUMS: Final = ("busy_s", "charging_s", "energy_wh", "starts")
 
@@ -138,6 +139,58 @@ def drivers(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
         by,
         {"drivers": sessions.driver.nunique().cast("int64"), "with_driver": sessions.driver.count().cast("int64")},
     )
+
+
+def by_driver(sessions: "ibis.Table") -> "ibis.Table":
+    """Of each known driver: when the first and the last session began, how many there were, what they took."""
+    known = sessions.filter(sessions.driver.notnull())
+    return _grouped(
+        known,
+        ("driver",),
+        {
+            "first_at": known.started_at.min(),
+            "last_at": known.started_at.max(),
+            "sessions": known.count().cast("int64"),
+            "energy_wh": known.energy_wh.sum().coalesce(0).cast("int64"),
+        },
+    )
+
+
+def visits(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """How many visits there were, in how many somebody charged, and in how many at the first try. A visit is tries of
+    one driver at one site, each within VISIT_S of the end of the one before; a try of nobody known is one of its own.
+    A visit is where its first try was."""
+    import ibis
+
+    tries = _timed(sessions).mutate(
+        did=(sessions.outcome == "charged").ifelse(1, 0).cast("int64"), place=sessions.site.coalesce(sessions.station)
+    )
+    order = ["began_s", "over_s", "session"]
+    before = tries.over_s.lag().over(ibis.window(group_by=["driver", "place"], order_by=order))
+    same = tries.driver.notnull() & before.notnull() & (tries.began_s - before <= VISIT_S)
+    tries = tries.mutate(begun=same.ifelse(0, 1).cast("int64"))
+    number = tries.begun.sum().over(ibis.window(group_by=["driver", "place"], order_by=order, preceding=(None, 0)))
+    tries = tries.mutate(number=number)
+    made = tries.group_by(["driver", "place", "number"]).aggregate(
+        charged=tries.did.max(),
+        at_once=(tries.begun * tries.did).sum(),
+        **{name: tries[name].max(where=tries.begun == 1) for name in by},
+    )
+    return _grouped(
+        made,
+        by,
+        {
+            "visits": made.count().cast("int64"),
+            "charged": made.charged.sum().coalesce(0).cast("int64"),
+            "at_once": made.at_once.sum().coalesce(0).cast("int64"),
+        },
+    )
+
+
+def arrivals_by_quarter(sessions: "ibis.Table") -> "ibis.Table":
+    """`arrivals` by the quarter of an hour, in seconds since 1970: every zone's days begin with one."""
+    timed = _timed(sessions)
+    return arrivals(timed.mutate(quarter_s=(timed.began_s // QUARTER_S * QUARTER_S).cast("int64")), ("quarter_s",))
 
 
 def _timed(sessions: "ibis.Table") -> "ibis.Table":

@@ -1,0 +1,195 @@
+"""Availability: for what share of its time a port could be used, and the ledger of when it could not.
+
+A port is an EVSE that said something of itself. It is out while its station is not connected, or while a connector of
+it, or the station as a whole, says that it is faulted or unavailable: 23 CFR 680.116(b) counts a port as up when its
+hardware and software are online and it is available or in use. By that rule uptime of the last twelve months is
+(525,600 - (outage - excluded)) / 525,600 in minutes. Nothing is excluded here, as nobody states causes with evidence
+yet, so the true figure is no lower; of a port that is known for a shorter time, that time stands in place of the year.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from msgspec import Struct
+
+from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Span, Table, Unit, table
+from forecourt.insight.dashboards.scope import Scope, literal, rows_of
+from forecourt.insight.usage import measures
+from forecourt.ui.i18n import mark
+
+YEAR: Final = timedelta(minutes=525_600)
+#: Of the rule, and of rapid networks in the United Kingdom.
+GOAL_PCT: Final = 97
+#: Changes of state and losses of connection that one answer looks at; the latest are taken.
+MAX_CHANGES: Final = 500_000
+OUT: Final = ("Faulted", "Unavailable")
+OFFLINE: Final = "offline"
+CAUSES: Final = {"Faulted": mark("Faulted"), "Unavailable": mark("Out of service"), OFFLINE: mark("Not connected")}
+
+Port = tuple[str, int]
+
+
+class Outage(Struct, frozen=True, kw_only=True):
+    """When a port was out, and why; `until` None: it still was when the lake was written."""
+
+    port: Port
+    since: datetime
+    until: datetime | None
+    cause: str
+
+
+def answer(scope: Scope) -> Answer:
+    """Everything of the family."""
+    known, outages = _ports(scope)
+    year = Span(since=scope.span.until - YEAR, until=scope.span.until)
+    in_span, in_year = down(outages, scope.span), down(outages, year)
+    there = {port: _there(scope.span, since) for port, since in known.items()}
+    there_year = {port: _there(year, since) for port, since in known.items()}
+    out_s = sum(sum(causes.values()) for causes in in_span.values())
+    year_s = sum(sum(causes.values()) for causes in in_year.values())
+    below = sum(
+        (there_year[port] - sum(in_year.get(port, {}).values())) * 100 < GOAL_PCT * there_year[port]
+        for port in known
+        if there_year[port]
+    )
+    return Answer(
+        figures=(
+            Figure(
+                key="uptime", label=mark("Uptime"), unit=Unit.SHARE, more_is=1,
+                value=measures.share(sum(there.values()) - out_s, sum(there.values())),
+            ),
+            Figure(
+                key="uptime_year", label=mark("Uptime, last 12 months"), unit=Unit.SHARE, more_is=1,
+                value=measures.share(sum(there_year.values()) - year_s, sum(there_year.values())),
+            ),
+            Figure(
+                key="below_goal", label=mark("Ports below 97 % in 12 months"), unit=Unit.COUNT, value=below, more_is=-1
+            ),
+            Figure(key="ports", label=mark("Ports"), unit=Unit.COUNT, value=len(known)),
+            Figure(key="outage", label=mark("Out of use, all ports"), unit=Unit.SECONDS, value=out_s, more_is=-1),
+        ),
+        tables=(_by_port(known, there, in_span, there_year, in_year), _ledger(outages, scope.span)),
+    )  # fmt: skip
+
+
+def _there(span: Span, since: datetime) -> int:
+    return max(0, (span.until - max(span.since, since)) // timedelta(seconds=1))
+
+
+def down(outages: Iterable[Outage], span: Span) -> dict[Port, dict[str, int]]:
+    """Seconds for which each port was out within a span, by cause; where two overlap, the one that began first."""
+    found: dict[Port, dict[str, int]] = {}
+    by_port: dict[Port, list[tuple[datetime, datetime, str]]] = defaultdict(list)
+    for each in outages:
+        since, until = max(each.since, span.since), min(each.until or span.until, span.until)
+        if until > since:
+            by_port[each.port].append((since, until, each.cause))
+    for port, times in by_port.items():
+        causes, reached = dict.fromkeys(CAUSES, 0), span.since
+        for since, until, cause in sorted(times):
+            causes[cause] += max(timedelta(0), until - max(since, reached)) // timedelta(seconds=1)
+            reached = max(reached, until)
+        found[port] = causes
+    return found
+
+
+def _ports(scope: Scope) -> tuple[dict[Port, datetime], list[Outage]]:
+    """Ports with since when they are known, and their outages, by what was said until the span was over."""
+    states = scope.facts("states")
+    states = states.filter(states.state_at < literal(scope.span.until)).select(
+        "station", "evse", "connector", "state_at", "state"
+    )
+    changes = rows_of(states.order_by(states.state_at.desc()).limit(MAX_CHANGES))
+    gaps = scope.facts("gaps")
+    gaps = gaps.filter(gaps.lost_at < literal(scope.span.until))
+    lost = rows_of(gaps.order_by(gaps.lost_at.desc()).limit(MAX_CHANGES))
+    known: dict[Port, datetime] = {}
+    for row in changes:
+        if row["evse"] and scope.asked.evse in (None, str(row["evse"])):
+            port = row["station"], row["evse"]
+            known[port] = min(row["state_at"], known.get(port, row["state_at"]))
+    ports: dict[str, list[Port]] = defaultdict(list)
+    for port in sorted(known):
+        ports[port[0]].append(port)
+    return known, [*_said(changes, ports), *_lost(lost, ports)]
+
+
+def _said(changes: Sequence[Mapping[str, Any]], ports: Mapping[str, list[Port]]) -> Iterable[Outage]:
+    """Outages by what connectors said: each state lasts until the next one of the same connector."""
+    by_connector: dict[tuple[str, int, int], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in reversed(changes):
+        by_connector[row["station"], row["evse"], row["connector"]].append(row)
+    for (station, evse, _connector), rows in by_connector.items():
+        for row, after in zip(rows, [*rows[1:], None], strict=True):
+            if row["state"] in OUT:
+                for port in (
+                    ports.get(station, ()) if not evse else [each for each in ports.get(station, ()) if each[1] == evse]
+                ):
+                    yield Outage(
+                        port=port,
+                        since=row["state_at"],
+                        until=None if after is None else after["state_at"],
+                        cause=row["state"],
+                    )
+
+
+def _lost(gaps: Sequence[Mapping[str, Any]], ports: Mapping[str, list[Port]]) -> Iterable[Outage]:
+    for row in gaps:
+        for port in ports.get(row["station"], ()):
+            yield Outage(port=port, since=row["lost_at"], until=row["returned_at"], cause=OFFLINE)
+
+
+def _by_port(
+    known: Mapping[Port, datetime],
+    there: Mapping[Port, int],
+    in_span: Mapping[Port, Mapping[str, int]],
+    there_year: Mapping[Port, int],
+    in_year: Mapping[Port, Mapping[str, int]],
+) -> Table:
+    """Every port, the worst first."""
+    none = dict.fromkeys(CAUSES, 0)
+    rows: list[tuple[Cell, ...]] = []
+    for port in known:
+        causes, year_s = in_span.get(port, none), sum(in_year.get(port, none).values())
+        rows.append(
+            (
+                *port, measures.share(there[port] - sum(causes.values()), there[port]), sum(causes.values()),
+                *(causes[cause] for cause in CAUSES),
+                measures.share(there_year[port] - year_s, there_year[port]),
+            )
+        )  # fmt: skip
+    rows.sort(key=lambda row: (-int(row[3] or 0), str(row[0]), int(row[1] or 0)))  # type: ignore[arg-type]
+    columns = (
+        Column(name="station", label=mark("Station"), unit=Unit.TEXT),
+        Column(name="evse", label=mark("EVSE"), unit=Unit.COUNT),
+        Column(name="uptime", label=mark("Uptime"), unit=Unit.SHARE),
+        Column(name="outage_s", label=mark("Out of use"), unit=Unit.SECONDS),
+        Column(name="faulted_s", label=CAUSES["Faulted"], unit=Unit.SECONDS),
+        Column(name="unavailable_s", label=CAUSES["Unavailable"], unit=Unit.SECONDS),
+        Column(name="offline_s", label=CAUSES[OFFLINE], unit=Unit.SECONDS),
+        Column(name="uptime_year", label=mark("Uptime, last 12 months"), unit=Unit.SHARE),
+    )
+    return table("ports", mark("Ports"), columns, rows)
+
+
+def _ledger(outages: Sequence[Outage], span: Span) -> Table:
+    """Outages of which a part is in the span, the latest first."""
+    inside = [each for each in outages if each.since < span.until and (each.until or span.until) > span.since]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            *each.port, each.since, each.until, ((each.until or span.until) - each.since) // timedelta(seconds=1),
+            each.cause,
+        )
+        for each in sorted(inside, key=lambda each: (each.since, each.port), reverse=True)
+    ]  # fmt: skip
+    columns = (
+        Column(name="station", label=mark("Station"), unit=Unit.TEXT),
+        Column(name="evse", label=mark("EVSE"), unit=Unit.COUNT),
+        Column(name="since", label=mark("From"), unit=Unit.TIME),
+        Column(name="until", label=mark("Until"), unit=Unit.TIME),
+        Column(name="seconds", label=mark("Length"), unit=Unit.SECONDS),
+        Column(name="cause", label=mark("Cause"), unit=Unit.TEXT),
+    )
+    return table("outages", mark("Ledger of outages"), columns, rows)

@@ -1,0 +1,162 @@
+"""`/insight`: what an operator asks, one page a family, over one span of time for all; and every table as a file."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter
+from msgspec import Struct
+
+from forecourt.access import Actor
+from forecourt.access.guard import Asker
+from forecourt.access.model import Verb
+from forecourt.insight.dashboards import drawings, words
+from forecourt.insight.dashboards.answering import Answers, Lake
+from forecourt.insight.dashboards.asking import OfCompare, OfEvse, OfSite, OfStation, Question, answered, question
+from forecourt.insight.dashboards.files import MEDIA_TYPES, Form, written
+from forecourt.insight.dashboards.model import Answer, Compare, Family, PlaceUnknown, Table
+from forecourt.insight.lake.layout import LakeMissing
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.ui.ranges import LONG_PRESETS, FromDay, RangeWord, ToDay
+from forecourt.ui.shell import Shell
+
+TEMPLATES_DIR: Final = Path(__file__).parents[1] / "templates"
+#: A lake that is older is said to be late: it is written every night.
+LATE_AFTER: Final = timedelta(hours=36)
+#: Rows of a table on a page; its file has all.
+MAX_SHOWN: Final = 50
+#: The page of each family.
+PATHS: Final = {
+    Family.USE: "/insight",
+    Family.SUCCESS: "/insight/success",
+    Family.AVAILABILITY: "/insight/availability",
+    Family.DRIVERS: "/insight/drivers",
+    Family.PROFIT: "/insight/profit",
+}
+
+WebRequest = Request[Any, Any, Any]
+
+
+class TableUnknown(PlaceUnknown):
+    """There is no such table. The page links to those there are."""
+
+    code = "table-unknown"
+
+
+class InsightPages(Struct, frozen=True, kw_only=True):
+    """What the handlers are given."""
+
+    shell: Shell
+    db: Pool
+    clock: Clock
+    answers: Answers
+
+    async def show(self, request: WebRequest, actor: Actor, family: Family, asked: Question) -> Response[str]:
+        """A family's page."""
+        lake, answer, fault = None, None, ""
+        try:
+            lake = await self.answers.lake(actor.tenant_id)
+            answer = await answered(self.db, self.answers, actor, lake, family, asked)
+        except LakeMissing:
+            fault = "missing"
+            if family == Family.PROFIT:
+                answer = await answered(self.db, self.answers, actor, None, family, asked)
+        except PlaceUnknown:
+            fault = "place"
+        now, path = self.clock.now(), PATHS[family]
+        return self.shell.page(
+            "insight/dashboard.html", request, viewer=actor, current="insight", family=family, answer=answer,
+            asked=asked, lake=lake, fault=fault, status=404 if fault == "place" else 200, path=path,
+            late=lake is not None and now - lake.watermark > LATE_AFTER, presets=LONG_PRESETS,
+            empty=_is_empty(answer), tabs=tabs_of(actor), words=words, drawings=drawings, most=MAX_SHOWN,
+            last_days=_last_days(asked, lake, path), place=words.place_of(asked), compares=words.COMPARES,
+            href=lambda **changes: asked.href(path, **changes),
+            file=lambda table, form: asked.href(f"/insight/tables/{family.value}/{table.key}.{form}"),
+        )  # fmt: skip
+
+
+def tabs_of(actor: Actor) -> list[tuple[str, str, str]]:
+    """Sub-pages of `/insight` that somebody may open: key, words and path."""
+    return [
+        (family.value, words.FAMILIES[family], path)
+        for family, path in PATHS.items()
+        if family != Family.PROFIT or actor.may(Verb.READ_MONEY)
+    ]
+
+
+def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
+    """The routes `/insight`, `/insight/...` and `/insight/tables/...`."""
+
+    def page(family: Family) -> HTTPRouteHandler:
+        verb = Verb.READ_MONEY if family == Family.PROFIT else Verb.READ
+
+        @get(PATHS[family], opt={"verb": verb}, include_in_schema=False)
+        async def shown(
+            request: WebRequest,
+            actor: Asker,
+            preset: RangeWord = "",
+            first: FromDay = "",
+            last: ToDay = "",
+            compare: OfCompare = Compare.BEFORE,
+            site: OfSite = "",
+            station: OfStation = "",
+            evse: OfEvse = "",
+        ) -> Response[str]:
+            asked = await question(pages.db, pages.clock, actor, (preset, first, last), compare, (site, station, evse))
+            return await pages.show(request, actor, family, asked)
+
+        return shown
+
+    def files(family: Family) -> HTTPRouteHandler:
+        verb = Verb.READ_MONEY if family == Family.PROFIT else Verb.READ
+
+        @get(f"/insight/tables/{family.value}/{{name:str}}", opt={"verb": verb}, include_in_schema=False)
+        async def taken(
+            actor: Asker,
+            name: Annotated[str, PathParameter(pattern=r"^[a-z_]{1,40}\.(csv|parquet|json)$")],
+            preset: RangeWord = "",
+            first: FromDay = "",
+            last: ToDay = "",
+            compare: OfCompare = Compare.BEFORE,
+            site: OfSite = "",
+            station: OfStation = "",
+            evse: OfEvse = "",
+        ) -> Response[bytes]:
+            del compare
+            asked = await question(
+                pages.db, pages.clock, actor, (preset, first, last), Compare.NOTHING, (site, station, evse)
+            )
+            lake = None if family == Family.PROFIT else await pages.answers.lake(actor.tenant_id)
+            answer = await answered(pages.db, pages.answers, actor, lake, family, asked)
+            key, _dot, form = name.partition(".")
+            return _file(family, answer.table(key), Form(form), asked)
+
+        return taken
+
+    return [route for family in Family for route in (page(family), files(family))]
+
+
+def _file(family: Family, table: Table | None, form: Form, asked: Question) -> Response[bytes]:
+    if table is None:
+        raise TableUnknown
+    name = f"{family.value}-{table.key}-{asked.range.first}-{asked.range.last}.{form}".replace("_", "-")
+    headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
+    return Response(written(table, form), media_type=MEDIA_TYPES[form], headers=headers)
+
+
+def _is_empty(answer: Answer | None) -> bool:
+    """Whether nothing happened: every figure is nothing."""
+    return answer is None or not any(figure.value for figure in answer.figures)
+
+
+def _last_days(asked: Question, lake: Lake | None, path: str) -> str:
+    """The address of the last month of which the lake has something; nothing where there is none."""
+    if lake is None or lake.last_at is None:
+        return ""
+    last = lake.last_at.date()
+    days: Mapping[str, str] = {"from": (last - timedelta(days=29)).isoformat(), "to": last.isoformat()}
+    return asked.href(path, range="", **days)

@@ -1,0 +1,263 @@
+"""What of a lake is asked about: its tables narrowed to a time and a place, and the plugs that were there.
+
+Hours of EVSEs are not kept in the lake: those of one station are counted from its sessions by the lake's own roll-up,
+so an EVSE is told of in the same way as a station.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct, structs
+
+from forecourt.insight.dashboards.model import (
+    MAX_DAY_BARS,
+    NO_SITE,
+    Asked,
+    Cell,
+    Column,
+    PlaceUnknown,
+    Table,
+    Unit,
+    table,
+)
+from forecourt.insight.lake.store import Place
+from forecourt.insight.usage import expressions
+from forecourt.ui.i18n import mark
+
+if TYPE_CHECKING:
+    import ibis
+
+_NO_TIME: Final = timedelta(0)
+
+
+#: What the parts of a place are: sites of a network, stations of a site, EVSEs of a station.
+PARTS: Final = {"site": mark("Sites"), "station": mark("Stations"), "evse": mark("EVSEs")}
+
+
+class Station(Struct, frozen=True, kw_only=True):
+    """A station as the snapshot knows it: an EVSE of it, where one station is looked at."""
+
+    station: str
+    name: str | None
+    site: str | None
+    site_name: str | None
+    zone: str
+    source: str
+    evses: int
+    power_w: int | None
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+class Scope:
+    """One snapshot, narrowed to what is asked. `watermark`: what happened later is not in it. `folder` is for files
+    that live as long as the scope."""
+
+    def __init__(self, tables: "Mapping[str, ibis.Table]", asked: Asked, watermark: datetime, folder: Path) -> None:
+        self._tables = tables
+        self._folder = folder
+        self.asked = asked
+        self.span = structs.replace(asked.span, until=max(min(asked.span.until, watermark), asked.span.since))
+        self.watermark = watermark
+
+    def check(self) -> None:
+        """Raises PlaceUnknown where a place is named and there is none that may be told of."""
+        if not self.stations and (self.asked.site or self.asked.station):
+            raise PlaceUnknown
+
+    @cached_property
+    def stations(self) -> list[Station]:
+        """Those that are meant, by name."""
+        names = Station.__struct_fields__
+        rows = rows_of(self._narrow(self._tables["stations"]).select(*names).order_by("station"))
+        return [Station(**row) for row in rows]
+
+    @cached_property
+    def hours(self) -> "ibis.Table":
+        """Hours of stations; of EVSEs, as `station`, where one station is meant."""
+        import ibis
+
+        if self.asked.station is None:
+            return self.at(self._tables["hours"])
+        table = ibis.memtable(self._evse_hours)
+        if self.asked.evse is not None:
+            table = table.filter(table.station == self.asked.evse)
+        return table
+
+    @property
+    def site_hours(self) -> "ibis.Table":
+        """Hours of sites: what stood there at once stands in them."""
+        return self.at(self._tables["site_hours"])
+
+    @property
+    def sessions(self) -> "ibis.Table":
+        """Sessions that began in the span, with their site and zone."""
+        return self.at(self._sessions)
+
+    @property
+    def overlapping(self) -> "ibis.Table":
+        """Sessions of which a part is in the span."""
+        found = self._sessions
+        return found.filter(found.ended_at > literal(self.span.since), found.started_at < literal(self.span.until))
+
+    @property
+    def present(self) -> "ibis.Table":
+        """The same, cut to the span."""
+        import ibis
+
+        found = self.overlapping
+        return found.mutate(
+            started_at=ibis.greatest(found.started_at, literal(self.span.since)),
+            ended_at=ibis.least(found.ended_at, literal(self.span.until)),
+        )
+
+    @property
+    def ever(self) -> "ibis.Table":
+        """Sessions that began before the span was over."""
+        found = self._sessions
+        return found.filter(found.started_at < literal(self.span.until))
+
+    def facts(self, name: str) -> "ibis.Table":
+        """Another table, of the stations that are meant with all their EVSEs and of all times."""
+        table = self._tables[name]
+        if self.asked.whole:
+            return table
+        return table.filter(table.station.isin([each.station for each in self.stations]))
+
+    def at(self, table: "ibis.Table") -> "ibis.Table":
+        """What begins in the span, at the place."""
+        return self._narrow(expressions.within(table, self.span.since, self.span.until))
+
+    def plug_s(self, first_hours: Mapping[str, datetime], stations: Sequence[Station] | None = None) -> int:
+        """Seconds for which plugs were there, all together, in the span."""
+        return sum(
+            each.evses * self.there_s(each, first_hours.get(each.station))
+            for each in (self.stations if stations is None else stations)
+        )
+
+    def there_s(self, station: Station, first_hour: datetime | None = None) -> int:
+        """Seconds of the span for which a station was there: since it is known or somebody charged, whichever was
+        first."""
+        known = [at for at in (station.first_at, first_hour) if at is not None]
+        begins = max(self.span.since, min(known, default=self.span.since))
+        # History that is brought in ends with its last session; what is registered here goes on.
+        ends = self.span.until if station.last_at is None else min(self.span.until, station.last_at)
+        return max(_NO_TIME, ends - begins) // timedelta(seconds=1)
+
+    def mean_plugs(self, first_hours: Mapping[str, datetime]) -> Fraction:
+        """Plugs that were there on the mean of the span."""
+        return Fraction(self.plug_s(first_hours), self.span.seconds) if self.span.seconds else Fraction(0)
+
+    @property
+    def part(self) -> str:
+        """What the parts of the place are, by the column of sessions."""
+        if self.asked.station is not None:
+            return "evse"
+        return "site" if self.asked.site is None else "station"
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Of parts."""
+        if self.part == "site":
+            return {each.site: each.site_name or each.site for each in self.stations if each.site}
+        return {each.station: each.name or each.station for each in self.stations}
+
+    def table_of_parts(self, columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]]) -> Table:
+        """A table whose rows begin with the id of a part; its name is put behind that."""
+        head = (
+            Column(name="place", label=mark("Id"), unit=Unit.TEXT),
+            Column(name="name", label=mark("Name"), unit=Unit.TEXT),
+        )
+        named = [(row[0], self.names.get(str(row[0]), str(row[0])), *row[1:]) for row in rows]
+        return table("places", PARTS[self.part], (*head, *columns), named)
+
+    @cached_property
+    def days(self) -> list[date]:
+        """The days of the span by the clock of who asks."""
+        clock = ZoneInfo(self.asked.zone)
+        if not self.span.seconds:
+            return []
+        first = self.span.since.astimezone(clock).date()
+        last = (self.span.until - timedelta(seconds=1)).astimezone(clock).date()
+        return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+    def over_time(self, sums: Mapping[date, Sequence[int]], width: int) -> list[tuple[date, list[int]]]:
+        """Sums of `width` numbers by days, with those of nothing; by weeks from Monday on where there are many days."""
+        every = sorted({*self.days, *sums})
+        weekly = len(every) > MAX_DAY_BARS
+        found: dict[date, list[int]] = {}
+        for day in every:
+            begins = max(every[0], day - timedelta(days=day.weekday())) if weekly else day
+            kept = found.setdefault(begins, [0] * width)
+            for place, number in enumerate(sums.get(day, ())):
+                kept[place] += number
+        return [*found.items()]
+
+    @property
+    def day_column(self) -> Column:
+        """Of the first column of what is told over time."""
+        if len(self.days) > MAX_DAY_BARS:
+            return Column(name="week", label=mark("Week from"), unit=Unit.DAY)
+        return Column(name="day", label=mark("Day"), unit=Unit.DAY)
+
+    @cached_property
+    def _sessions(self) -> "ibis.Table":
+        placed = expressions.placed(self._tables["sessions"], self._tables["stations"])
+        found = self._narrow(placed)
+        if self.asked.evse is not None:
+            found = found.filter(found.evse.coalesce("") == self.asked.evse)
+        return found
+
+    def _narrow(self, table: "ibis.Table") -> "ibis.Table":
+        sites = self.asked.sites
+        if sites is not None:
+            table = table.filter(table.site.isnull() if sites == (NO_SITE,) else table.site.isin(list(sites)))
+        if self.asked.station is not None and "station" in table.columns:
+            table = table.filter(table.station == self.asked.station)
+        return table
+
+    @cached_property
+    def _evse_hours(self) -> Any:
+        """Hours of each EVSE of the one station, from the sessions of which a part is in the span."""
+        import pyarrow.parquet as pq
+
+        from forecourt.insight.lake.rollup import RollUp
+        from forecourt.insight.lake.tables import schema
+
+        whole = Scope(self._tables, structs.replace(self.asked, evse=None), self.watermark, self._folder).overlapping
+        names = [name for name in self._tables["sessions"].columns if name != "station"]
+        rows = whole.select(*names, station=whole.evse.coalesce("")).to_pyarrow()
+        if not rows.num_rows:
+            return schema("hours").empty_table()
+        path = self._folder / "evses.parquet"
+        pq.write_table(rows, path)
+        evses = sorted(set(rows.column("station").to_pylist()))
+        with closing(RollUp([_as_place(self.stations[0], evse) for evse in evses], self._folder)) as rolled:
+            return rolled.hours([path], self.span.since, self.span.until)["hours"].cast(schema("hours"))
+
+
+def rows_of(expression: "ibis.Table") -> list[dict[str, Any]]:
+    """The answer of an expression."""
+    found: list[dict[str, Any]] = expression.to_pyarrow().to_pylist()
+    return found
+
+
+def _as_place(station: Station, evse: str) -> Place:
+    return Place(
+        station=evse, name=None, site=station.site, site_name=station.site_name, zone=station.zone,
+        source=station.source, evses=1, power_w=None, vendor=None, model=None, latitude=None, longitude=None,
+        first_at=station.first_at, last_at=station.last_at, gone=False,
+    )  # fmt: skip
+
+
+def literal(at: datetime) -> Any:
+    """A time in an expression."""
+    import ibis
+
+    return ibis.literal(at, type="timestamp('UTC')")

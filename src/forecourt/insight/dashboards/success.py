@@ -1,0 +1,169 @@
+"""Success: of those who tried to charge, how many did, how soon faults are seen, and how soon they are mended.
+
+A visit is the tries of one driver at one site, each begun within `VISIT_S` of the end of the one before; a try of
+somebody unknown is a visit of its own. A visit succeeds when any of its tries charged, and the first time when its
+first one did (after the ChargeX consortium's measures of the driver's experience).
+"""
+
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from forecourt.insight.dashboards.model import NO_SITE, Answer, Cell, Column, Figure, Table, Unit, table
+from forecourt.insight.dashboards.scope import Scope, literal, rows_of
+from forecourt.insight.usage import expressions, measures
+from forecourt.ui.i18n import mark
+
+#: Kinds of incidents and reasons of ends that are listed.
+MAX_LISTED: Final = 50
+
+
+def answer(scope: Scope) -> Answer:
+    """Everything of the family."""
+    [tried] = rows_of(expressions.arrivals(scope.sessions, ()))
+    [visits] = rows_of(expressions.visits(scope.sessions))
+    incidents = _incidents(scope)
+    return Answer(
+        figures=(*_figures(tried, visits), *_mending(incidents)),
+        tables=(_timeline(scope), _places(scope), _kinds(incidents), _ends(scope)),
+    )
+
+
+def _figures(tried: dict[str, Any], visits: dict[str, Any]) -> tuple[Figure, ...]:
+    return (
+        Figure(
+            key="session_success", label=mark("Sessions that charged"), unit=Unit.SHARE, more_is=1,
+            value=measures.share(tried["charged"], tried["charged"] + tried["nothing"]),
+        ),
+        Figure(
+            key="charging_success", label=mark("Tries that charged, refused tokens included"), unit=Unit.SHARE,
+            more_is=1, value=measures.share(tried["charged"], tried["arrivals"]),
+        ),
+        Figure(
+            key="visit_success", label=mark("Visits that charged"), unit=Unit.SHARE, more_is=1,
+            value=measures.share(visits["charged"], visits["visits"]),
+        ),
+        Figure(
+            key="first_time", label=mark("Visits that charged at the first try"), unit=Unit.SHARE, more_is=1,
+            value=measures.share(visits["at_once"], visits["visits"]),
+        ),
+        Figure(
+            key="nothing", label=mark("Sessions without energy"), unit=Unit.COUNT, value=tried["nothing"], more_is=-1
+        ),
+        Figure(key="refused", label=mark("Tokens refused"), unit=Unit.COUNT, value=tried["refused"], more_is=-1),
+        Figure(key="visits", label=mark("Visits"), unit=Unit.COUNT, value=visits["visits"], more_is=1),
+    )  # fmt: skip
+
+
+def _incidents(scope: Scope) -> list[dict[str, Any]]:
+    """By kind: how many were seen in the span, and how long it took to see and to mend them."""
+    found = scope.facts("incidents")
+    found = found.filter(found.opened_at >= literal(scope.span.since), found.opened_at < literal(scope.span.until))
+    opened, since, gone = (found[name].epoch_seconds() for name in ("opened_at", "since", "gone_at"))
+    timed = found.mutate(seen_s=(opened - since).cast("int64"), down_s=(gone - since).cast("int64"))
+    return rows_of(
+        timed.group_by("kind").aggregate(
+            incidents=timed.count().cast("int64"),
+            seen_s=timed.seen_s.sum().coalesce(0).cast("int64"),
+            mended=timed.down_s.count().cast("int64"),
+            down_s=timed.down_s.sum().coalesce(0).cast("int64"),
+        )
+    )
+
+
+def _mending(incidents: list[dict[str, Any]]) -> tuple[Figure, ...]:
+    sums = {name: sum(row[name] for row in incidents) for name in ("incidents", "seen_s", "mended", "down_s")}
+    return (
+        Figure(key="incidents", label=mark("Incidents"), unit=Unit.COUNT, value=sums["incidents"], more_is=-1),
+        Figure(
+            key="mttd", label=mark("Mean time to detect"), unit=Unit.SECONDS, more_is=-1,
+            value=measures.share(sums["seen_s"], sums["incidents"]),
+        ),
+        Figure(
+            key="mttr", label=mark("Mean time to repair"), unit=Unit.SECONDS, more_is=-1,
+            value=measures.share(sums["down_s"], sums["mended"]),
+        ),
+    )  # fmt: skip
+
+
+def _timeline(scope: Scope) -> Table:
+    """By days of the clock of who asks, or weeks where there are many."""
+    clock, sums = ZoneInfo(scope.asked.zone), dict[date, list[int]]()
+    for row in rows_of(expressions.arrivals_by_quarter(scope.sessions)):
+        kept = sums.setdefault(datetime.fromtimestamp(row["quarter_s"], clock).date(), [0, 0, 0])
+        for place, name in enumerate(("charged", "nothing", "refused")):
+            kept[place] += row[name]
+    rows: list[tuple[Cell, ...]] = [
+        (day, charged, nothing, refused, measures.share(charged, charged + nothing))
+        for day, (charged, nothing, refused) in scope.over_time(sums, 3)
+    ]
+    columns = (
+        scope.day_column,
+        Column(name="charged", label=mark("Charged"), unit=Unit.COUNT),
+        Column(name="nothing", label=mark("No energy"), unit=Unit.COUNT),
+        Column(name="refused", label=mark("Refused"), unit=Unit.COUNT),
+        Column(name="success", label=mark("Sessions that charged"), unit=Unit.SHARE),
+    )
+    return table("outcomes", mark("What came of sessions over time"), columns, rows)
+
+
+def _places(scope: Scope) -> Table:
+    """By the parts of the place, what fails most first."""
+    other = NO_SITE if scope.part == "site" else ""
+    sessions = scope.sessions.mutate(part=scope.sessions[scope.part].coalesce(other))
+    visited = {row["part"]: row for row in rows_of(expressions.visits(sessions, ("part",)))}
+    found = rows_of(expressions.arrivals(sessions, ("part",)))
+    none = {"visits": 0, "charged": 0, "at_once": 0}
+    rows: list[tuple[Cell, ...]] = []
+    for row in sorted(found, key=lambda row: (-row["nothing"], row["part"])):
+        visits = visited.get(row["part"], none)
+        rows.append(
+            (
+                row["part"], row["arrivals"], row["charged"], row["nothing"], row["refused"],
+                measures.share(row["charged"], row["charged"] + row["nothing"]),
+                measures.share(visits["charged"], visits["visits"]),
+                measures.share(visits["at_once"], visits["visits"]),
+            )
+        )  # fmt: skip
+    columns = (
+        Column(name="tries", label=mark("Tries"), unit=Unit.COUNT),
+        Column(name="charged", label=mark("Charged"), unit=Unit.COUNT),
+        Column(name="nothing", label=mark("No energy"), unit=Unit.COUNT),
+        Column(name="refused", label=mark("Refused"), unit=Unit.COUNT),
+        Column(name="success", label=mark("Sessions that charged"), unit=Unit.SHARE),
+        Column(name="visit_success", label=mark("Visits that charged"), unit=Unit.SHARE),
+        Column(name="first_time", label=mark("At the first try"), unit=Unit.SHARE),
+    )
+    return scope.table_of_parts(columns, rows)
+
+
+def _kinds(incidents: list[dict[str, Any]]) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (
+            row["kind"], row["incidents"], Fraction(row["seen_s"], row["incidents"]), row["mended"],
+            measures.share(row["down_s"], row["mended"]),
+        )
+        for row in sorted(incidents, key=lambda row: (-row["incidents"], row["kind"]))[:MAX_LISTED]
+    ]  # fmt: skip
+    columns = (
+        Column(name="kind", label=mark("Incident"), unit=Unit.TEXT),
+        Column(name="incidents", label=mark("Number"), unit=Unit.COUNT),
+        Column(name="mttd_s", label=mark("Mean time to detect"), unit=Unit.SECONDS),
+        Column(name="mended", label=mark("Mended"), unit=Unit.COUNT),
+        Column(name="mttr_s", label=mark("Mean time to repair"), unit=Unit.SECONDS),
+    )
+    return table("incidents", mark("Incidents"), columns, rows)
+
+
+def _ends(scope: Scope) -> Table:
+    """Why sessions that charged nothing ended, as stations said."""
+    failed = scope.sessions.filter(scope.sessions.outcome == "nothing")
+    found = rows_of(expressions.arrivals(failed.mutate(reason=failed.stop_reason.coalesce("")), ("reason",)))
+    ordered = sorted(found, key=lambda row: (-row["arrivals"], row["reason"]))[:MAX_LISTED]
+    columns = (
+        Column(name="reason", label=mark("Why they ended"), unit=Unit.TEXT),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+    )
+    rows: list[tuple[Cell, ...]] = [(row["reason"], row["arrivals"]) for row in ordered]
+    return table("ends", mark("How sessions without energy ended"), columns, rows)

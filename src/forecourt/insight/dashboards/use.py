@@ -1,0 +1,328 @@
+"""Use: how much plugs were taken, by how many at once, when, for how long, and what they gave and earned."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Final
+
+from msgspec import Struct, field
+
+from forecourt.insight.dashboards.model import NO_SITE, Answer, Cell, Column, Figure, Table, Unit, table
+from forecourt.insight.dashboards.scope import Scope, rows_of
+from forecourt.insight.usage import expressions, measures
+from forecourt.ui.i18n import mark
+
+MINUTE_S: Final = 60
+#: Where the classes of lengths of stay begin, in minutes.
+DWELL_CLASSES: Final = (0, 15, 30, 60, 120, 240, 480, 720, 1440)
+_HALF: Final = Fraction(1, 2)
+
+
+class Counted(Struct, kw_only=True):
+    """What a station, an EVSE or all of a site come to."""
+
+    plug_s: int = 0
+    busy_s: int = 0
+    energy_wh: int = 0
+    #: Of stations whose power is known: the energy that they gave, and could have given in watt seconds.
+    known_wh: int = 0
+    power_ws: int = 0
+    peak: int = 0
+    sessions: int = 0
+    dwell_s: int = 0
+    idle_known: int = 0
+    idle_s: int = 0
+    plugs: int = 0
+    money: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Counted") -> None:
+        """Takes in what another one comes to; the most at once is no sum."""
+        for name in self.__struct_fields__:
+            if name not in ("money", "peak"):
+                setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.money.update(other.money)
+
+
+def answer(scope: Scope) -> Answer:
+    """Everything of the family."""
+    by_station, firsts = _by_station(scope)
+    whole = Counted()
+    for each in by_station.values():
+        whole.add(each)
+    whole.peak = _peak(scope, by_station)
+    currency = max(whole.money, key=lambda each: whole.money[each], default=None)
+    return Answer(
+        figures=_figures(scope, whole),
+        tables=(
+            _timeline(scope, currency),
+            _hour_of_week(scope, firsts),
+            _hour_of_day(scope),
+            _dwell(scope),
+            _places(scope, by_station, currency),
+            _mix(scope, "connector_type", mark("By kind of connector"), mark("Connector")),
+            _mix(scope, "tariff", mark("By tariff"), mark("Tariff")),
+        ),
+    )
+
+
+def _by_station(scope: Scope) -> tuple[dict[str, Counted], dict[str, datetime]]:
+    """What each station comes to, or each EVSE of the one that is asked for, and when its first hour of use began."""
+    hours, sessions = scope.hours, scope.sessions
+    if scope.asked.station is not None:
+        sessions = sessions.mutate(station=sessions.evse.coalesce(""))
+    sums = expressions.totals(hours, ("station",))
+    extra = hours.group_by("station").aggregate(first=hours.hour_at.min(), peak=hours.peak.max())
+    found: dict[str, Counted] = defaultdict(Counted)
+    firsts: dict[str, datetime] = {}
+    for row in rows_of(extra):
+        firsts[row["station"]] = row["first"]
+        found[row["station"]].peak = row["peak"]
+    for row in rows_of(sums):
+        each = found[row["station"]]
+        each.busy_s, each.energy_wh = row["busy_s"], row["energy_wh"]
+    for row in rows_of(expressions.stays(sessions, ("station",))):
+        each = found[row["station"]]
+        each.sessions, each.dwell_s = row["sessions"], row["dwell_s"]
+        each.idle_known, each.idle_s = row["idle_known"], row["idle_s"]
+    for row in rows_of(expressions.revenue(hours, ("station",))):
+        found[row["station"]].money[row["currency"]] += row["excl_minor"]
+    _add_plugs(scope, found, firsts)
+    return dict(found), firsts
+
+
+def _add_plugs(scope: Scope, found: dict[str, Counted], firsts: Mapping[str, datetime]) -> None:
+    if scope.asked.station is None:
+        for station in scope.stations:
+            each, there_s = found[station.station], scope.there_s(station, firsts.get(station.station))
+            each.plugs, each.plug_s = station.evses, station.evses * there_s
+            if station.power_w:
+                each.known_wh, each.power_ws = each.energy_wh, station.power_w * there_s
+        return
+    [station] = scope.stations
+    there_s = scope.there_s(station, min(firsts.values(), default=None))
+    for each in found.values():
+        each.plugs, each.plug_s = 1, there_s
+    if scope.asked.evse is None:
+        # EVSEs that nobody used in the span stand for nothing but their time.
+        unused = max(0, station.evses - len(found))
+        if unused:
+            found.setdefault("", Counted())
+            found[""].plugs += unused
+            found[""].plug_s += unused * there_s
+        if station.power_w:
+            first = next(iter(found.values()))
+            first.known_wh, first.power_ws = sum(each.energy_wh for each in found.values()), station.power_w * there_s
+
+
+def _peak(scope: Scope, by_station: Mapping[str, Counted]) -> int:
+    """The most at once: of one EVSE, station or site by its hours, of more by sessions."""
+    if scope.asked.evse is not None:
+        return max((each.peak for each in by_station.values()), default=0)
+    found = rows_of(expressions.concurrency(scope.present))
+    return int(found[0]["peak"]) if found else 0
+
+
+def _figures(scope: Scope, whole: Counted) -> tuple[Figure, ...]:
+    people = rows_of(expressions.drivers(scope.sessions))[0]
+    steps = {row["minutes"]: row["sessions"] for row in rows_of(expressions.dwell_steps(scope.sessions))}
+    median = measures.quantile(steps, _HALF)
+    money = [
+        Figure(key="revenue", label=mark("Revenue"), unit=Unit.MONEY, value=amount, currency=currency, more_is=1)
+        for currency, amount in sorted(whole.money.items(), key=lambda each: -each[1])
+    ]
+    return (
+        Figure(key="energy", label=mark("Energy"), unit=Unit.ENERGY, value=whole.energy_wh, more_is=1),
+        *money,
+        Figure(key="sessions", label=mark("Sessions"), unit=Unit.COUNT, value=whole.sessions, more_is=1),
+        Figure(
+            key="utilisation", label=mark("Time in use"), unit=Unit.SHARE, more_is=1,
+            value=measures.share(whole.busy_s, whole.plug_s),
+        ),
+        Figure(
+            key="energy_utilisation", label=mark("Of the energy possible"), unit=Unit.SHARE, more_is=1,
+            value=measures.share(whole.known_wh * measures.HOUR_S, whole.power_ws),
+        ),
+        Figure(key="peak", label=mark("Most at once"), unit=Unit.COUNT, value=whole.peak),
+        Figure(
+            key="dwell_median", label=mark("Median stay"), unit=Unit.SECONDS,
+            value=None if median is None else median * MINUTE_S,
+        ),
+        Figure(key="dwell", label=mark("Mean stay"), unit=Unit.SECONDS, value=_mean(whole.dwell_s, whole.sessions)),
+        Figure(
+            key="idle", label=mark("Mean time idle after charging"), unit=Unit.SECONDS, more_is=-1,
+            value=_mean(whole.idle_s, whole.idle_known),
+        ),
+        Figure(
+            key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, more_is=1,
+            value=people["drivers"] if people["with_driver"] else None,
+        ),
+    )  # fmt: skip
+
+
+def _mean(total: int, count: int) -> Fraction | None:
+    return Fraction(total, count) if count else None
+
+
+def _timeline(scope: Scope, currency: str | None) -> Table:
+    """Days of the sites' clocks, or weeks where there are many."""
+    sums: dict[date, list[int]] = {}
+    for row in rows_of(expressions.daily(scope.hours)):
+        sums[row["local_date"]] = [row["energy_wh"], row["starts"], row["busy_s"], 0]
+    if currency is not None:
+        for row in rows_of(expressions.revenue(scope.hours, ("local_date",))):
+            if row["currency"] == currency:
+                sums[row["local_date"]][3] = row["excl_minor"]
+    rows: list[tuple[Cell, ...]] = [
+        (day, energy, starts, busy, *((paid, currency) if currency else ()))
+        for day, (energy, starts, busy, paid) in scope.over_time(sums, 4)
+    ]
+    columns = (
+        scope.day_column,
+        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+        Column(name="busy_s", label=mark("Plugs taken for"), unit=Unit.SECONDS),
+        *_money(currency),
+    )
+    return table("timeline", mark("Energy and sessions over time"), columns, rows)
+
+
+def _money(currency: str | None) -> list[Column]:
+    if currency is None:
+        return []
+    return [
+        Column(name="revenue_minor", label=mark("Revenue"), unit=Unit.MONEY),
+        Column(name="currency", label=mark("Currency"), unit=Unit.TEXT),
+    ]
+
+
+def _hour_of_week(scope: Scope, firsts: Mapping[str, datetime]) -> Table:
+    """How many plugs were taken on the mean in each hour of the week of the sites' own clocks."""
+    zones = {station.station: station.zone for station in scope.stations}
+    alone = next(iter(set(zones.values())), "UTC") if len(set(zones.values())) <= 1 else None
+    by: tuple[str, ...] = () if alone or scope.asked.station else ("station",)
+    busy: Counter[tuple[str, int, int]] = Counter()
+    starts: Counter[tuple[int, int]] = Counter()
+    for row in rows_of(expressions.hour_of_week(scope.hours, by)):
+        slot = row["weekday"], row["hour"]
+        busy[alone or zones.get(row.get("station", ""), "UTC"), *slot] += row["busy_s"]
+        starts[slot] += row["starts"]
+    seconds = {
+        zone: measures.hours_of_week(zone, scope.span.since, scope.span.until) for zone in {zone for zone, *_ in busy}
+    }
+    plugs = scope.mean_plugs(firsts) if scope.asked.evse is None else Fraction(1)
+    rows: list[tuple[Cell, ...]] = []
+    for slot in ((weekday, hour) for weekday in range(7) for hour in range(24)):
+        taken = sum(
+            (Fraction(busy[zone, *slot], had[slot]) for zone, had in seconds.items() if had.get(slot)), Fraction(0)
+        )
+        rows.append(
+            (*slot, sum(busy[zone, *slot] for zone in seconds), starts[slot], taken, taken / plugs if plugs else None)
+        )
+    columns = (
+        Column(name="weekday", label=mark("Day of the week, 0 is Monday"), unit=Unit.COUNT),
+        Column(name="hour", label=mark("Hour"), unit=Unit.COUNT),
+        Column(name="busy_s", label=mark("Plugs taken for"), unit=Unit.SECONDS),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+        Column(name="plugs_taken", label=mark("Plugs taken"), unit=Unit.MEAN),
+        Column(name="utilisation", label=mark("Time in use"), unit=Unit.SHARE),
+    )
+    return table("hour_of_week", mark("Use by hour of the week"), columns, rows)
+
+
+def _hour_of_day(scope: Scope) -> Table:
+    """When people come, and the most that stood at one site at once, or at the station or EVSE."""
+    found = {row["hour"]: row for row in rows_of(expressions.peak_hours(scope.hours))}
+    of_site = scope.asked.station is None
+    peaks = {row["hour"]: row["peak"] for row in rows_of(expressions.peak_hours(scope.site_hours))} if of_site else {}
+    days = max(1, len(scope.days))
+    rows: list[tuple[Cell, ...]] = []
+    for hour in range(24):
+        row = found.get(hour, {"starts": 0, "energy_wh": 0, "busy_s": 0, "peak": 0})
+        peak = max(peaks.get(hour, 0), row["peak"])
+        rows.append((hour, row["starts"], Fraction(row["starts"], days), row["energy_wh"], row["busy_s"], peak))
+    columns = (
+        Column(name="hour", label=mark("Hour"), unit=Unit.COUNT),
+        Column(name="sessions", label=mark("Arrivals"), unit=Unit.COUNT),
+        Column(name="sessions_a_day", label=mark("Arrivals a day"), unit=Unit.MEAN),
+        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
+        Column(name="busy_s", label=mark("Plugs taken for"), unit=Unit.SECONDS),
+        Column(name="peak", label=mark("Most at once at a site") if of_site else mark("Most at once"), unit=Unit.COUNT),
+    )
+    return table("hour_of_day", mark("Arrivals by hour of the day"), columns, rows)
+
+
+def _dwell(scope: Scope) -> Table:
+    """How many sessions lasted how long."""
+    counts = [0] * len(DWELL_CLASSES)
+    for row in rows_of(expressions.dwell_steps(scope.sessions)):
+        place = sum(1 for begins in DWELL_CLASSES if begins <= row["minutes"]) - 1
+        counts[max(0, place)] += row["sessions"]
+    ends = [*DWELL_CLASSES[1:], None]
+    rows: list[tuple[Cell, ...]] = [
+        (begins * MINUTE_S, None if end is None else end * MINUTE_S, count)
+        for begins, end, count in zip(DWELL_CLASSES, ends, counts, strict=True)
+    ]
+    columns = (
+        Column(name="from_s", label=mark("From"), unit=Unit.SECONDS),
+        Column(name="below_s", label=mark("Below"), unit=Unit.SECONDS),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+    )
+    return table("dwell", mark("How long people stay"), columns, rows)
+
+
+def _places(scope: Scope, by_station: Mapping[str, Counted], currency: str | None) -> Table:
+    """The parts of what is asked for, the most used first."""
+    sites = {station.station: station.site or NO_SITE for station in scope.stations}
+    found: dict[str, Counted] = defaultdict(Counted)
+    for station, counted in by_station.items():
+        whole = found[sites.get(station, NO_SITE) if scope.part == "site" else station]
+        whole.add(counted)
+        whole.peak = max(whole.peak, counted.peak)
+    if scope.part == "site":
+        for row in rows_of(expressions.peaks(scope.site_hours, ("site",))):
+            found[row["site"]].peak = row["peak"]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            part, each.plugs, measures.share(each.busy_s, each.plug_s), each.energy_wh, each.sessions, each.peak,
+            _mean(each.dwell_s, each.sessions), _mean(each.idle_s, each.idle_known),
+            *((each.money[currency], currency) if currency else ()),
+        )
+        for part, each in sorted(found.items(), key=lambda each: (-each[1].busy_s, each[0]))
+        if each.plug_s or each.sessions
+    ]  # fmt: skip
+    columns = (
+        Column(name="plugs", label=mark("Plugs"), unit=Unit.COUNT),
+        Column(name="utilisation", label=mark("Time in use"), unit=Unit.SHARE),
+        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+        Column(name="peak", label=mark("Most at once"), unit=Unit.COUNT),
+        Column(name="dwell_s", label=mark("Mean stay"), unit=Unit.SECONDS),
+        Column(name="idle_s", label=mark("Mean time idle"), unit=Unit.SECONDS),
+        *_money(currency),
+    )
+    return scope.table_of_parts(columns, rows)
+
+
+def _mix(scope: Scope, column: str, title: str, label: str) -> Table:
+    """Sessions by one of their traits, the most frequent first."""
+    sessions = scope.sessions
+    found = rows_of(expressions.stays(sessions.mutate(trait=sessions[column].coalesce("")), ("trait",)))
+    rows: list[tuple[Cell, ...]] = [
+        (
+            row["trait"],
+            row["sessions"],
+            row["energy_wh"],
+            _mean(row["dwell_s"], row["sessions"]),
+            _mean(row["idle_s"], row["idle_known"]),
+        )
+        for row in sorted(found, key=lambda row: (-row["sessions"], row["trait"]))
+    ]
+    columns = (
+        Column(name=column, label=label, unit=Unit.TEXT),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
+        Column(name="dwell_s", label=mark("Mean stay"), unit=Unit.SECONDS),
+        Column(name="idle_s", label=mark("Mean time idle"), unit=Unit.SECONDS),
+    )
+    return table(column, title, columns, rows)

@@ -1,0 +1,153 @@
+"""How figures and cells read on a page and on paper."""
+
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import Final
+
+from babel.dates import format_skeleton
+
+from forecourt.insight.dashboards.asking import Question
+from forecourt.insight.dashboards.availability import CAUSES
+from forecourt.insight.dashboards.drivers import SEGMENTS
+from forecourt.insight.dashboards.model import NO_SITE, Cell, Compare, Family, Figure, Table, Unit
+from forecourt.ui import formats, i18n
+from forecourt.ui.i18n import gettext as _
+from forecourt.ui.i18n import mark
+
+FAMILIES: Final = {
+    Family.USE: mark("Use"),
+    Family.SUCCESS: mark("Success"),
+    Family.AVAILABILITY: mark("Availability"),
+    Family.DRIVERS: mark("Drivers"),
+    Family.PROFIT: mark("Profit"),
+}
+COMPARES: Final = {
+    Compare.BEFORE: mark("the days before"),
+    Compare.YEAR: mark("a year before"),
+    Compare.NOTHING: mark("nothing"),
+}
+#: Words for cells that are words of the program.
+SAID: Final = {**CAUSES, **SEGMENTS}
+#: From so many Wh on, energy is told in MWh.
+MEGA: Final = 10_000_000
+DAYS: Final = (mark("Mon"), mark("Tue"), mark("Wed"), mark("Thu"), mark("Fri"), mark("Sat"), mark("Sun"))
+
+
+def figure(each: Figure) -> str:
+    """A figure with its unit."""
+    return value(each.value, each.unit, each.currency)
+
+
+def value(cell: Cell, unit: Unit, currency: str | None = None) -> str:
+    """A cell with its unit; a dash for nothing."""
+    if cell is None:
+        return formats.NOTHING
+    if isinstance(cell, datetime):
+        return formats.moment(cell)
+    if isinstance(cell, date):
+        return formats.date_of(cell)
+    if isinstance(cell, str):
+        return _(SAID[cell]) if cell in SAID else cell
+    if unit == Unit.SHARE:
+        return f"{i18n.number(float(cell * 100), 1)}{formats.SPACE}%"
+    if unit == Unit.SECONDS:
+        return formats.duration(timedelta(seconds=round(cell)))
+    if unit == Unit.MEAN:
+        return i18n.number(float(cell), 2)
+    if unit == Unit.ENERGY:
+        return energy(int(cell))
+    return formats.money(int(cell), currency) if unit == Unit.MONEY else formats.count(int(cell))
+
+
+def energy(energy_wh: int) -> str:
+    """`12.3 kWh`, of much `12.34 MWh`."""
+    if energy_wh < MEGA:
+        return f"{i18n.number(energy_wh / 1000, 1)}{formats.SPACE}kWh"
+    return f"{i18n.number(energy_wh / 1_000_000, 2)}{formats.SPACE}MWh"
+
+
+def columns(table: Table) -> list[int]:
+    """The places of columns that a page shows: not ids and currencies, which stand with what they are of, nor what is
+    known of no row."""
+    return [
+        place
+        for place, column in enumerate(table.columns)
+        if column.name not in ("place", "currency") and any(row[place] is not None for row in table.rows)
+    ]
+
+
+def cell(table: Table, row: tuple[Cell, ...], place: int) -> str:
+    """A cell with its unit."""
+    money = [at for at, column in enumerate(table.columns) if column.name == "currency"]
+    return value(row[place], table.columns[place].unit, str(row[money[0]]) if money else None)
+
+
+def tells(table: Table) -> bool:
+    """Whether a table says anything: one of a trait that nobody knows does not."""
+    return bool(table.rows) and not (len(table.rows) == 1 and table.rows[0][0] == "" and table.key != "places")
+
+
+def change(each: Figure) -> str:
+    """By how much a figure changed, with its sign: per cent, of shares points."""
+    if each.change is None:
+        return ""
+    hundredths = round(float(each.change * 100), 1)
+    sign = "+" if hundredths > 0 else "\N{MINUS SIGN}" if hundredths < 0 else "±"
+    number = i18n.number(abs(hundredths), 1)
+    return (
+        _("%(n)s points") % {"n": f"{sign}{number}"} if each.unit == Unit.SHARE else f"{sign}{number}{formats.SPACE}%"
+    )
+
+
+def is_good(each: Figure) -> str:
+    """Whether a change is for the better: `good`, `bad` or neither."""
+    if not each.change or not each.more_is:
+        return ""
+    return "good" if (each.change > 0) == (each.more_is > 0) else "bad"
+
+
+def part(table: Table, row: tuple[Cell, ...]) -> str:
+    """The name of a part of a place."""
+    name = row[table.at("name")]
+    return _("No site") if name in (NO_SITE, None) else str(name) or _("EVSE not known")
+
+
+def place_of(asked: Question) -> str:
+    """What is looked at, in words."""
+    if asked.station:
+        return f"{asked.station} · EVSE {asked.evse}" if asked.evse else asked.station
+    if asked.site:
+        return _("No site") if asked.site == NO_SITE else asked.site
+    return ""
+
+
+def dwell(row: tuple[Cell, ...]) -> str:
+    """A class of lengths of stay."""
+    since, until = (None if cell is None else timedelta(seconds=int(cell)) for cell in row[:2])  # type: ignore[arg-type]
+    return f"≥ {formats.duration(since)}" if until is None else f"< {formats.duration(until)}"
+
+
+def axis(top: int, share: float, unit: Unit) -> str:
+    """What a line of a chart stands for; nothing where that is no whole number."""
+    at = top * share
+    if unit == Unit.ENERGY:
+        return f"{i18n.number(at / 1000, 1 if 0 < at < 1000 else 0)}{formats.SPACE}kWh"
+    return i18n.number(int(at)) if at == int(at) else ""
+
+
+def short_day(day: Cell) -> str:
+    """A day below a bar: `3 Mar`."""
+    assert isinstance(day, date)
+    return format_skeleton("MMMd", datetime(day.year, day.month, day.day), locale=i18n.current().locale)  # noqa: DTZ001
+
+
+def most(table: Table, name: str) -> Cell:
+    """The most of a column."""
+    return max((cell for cell in table.cells(name) if isinstance(cell, int | Fraction)), default=None)
+
+
+def into(asked: Question, path: str, part: Cell) -> str:
+    """The address of a part of the place."""
+    if asked.station:
+        return asked.href(path, evse=str(part))
+    return asked.href(path, **{"station" if asked.site else "site": str(part)})

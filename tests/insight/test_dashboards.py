@@ -1,0 +1,271 @@
+"""Dashboards: their numbers against a plain calculation over the sessions, and their pages as they arrive."""
+
+import csv
+import io
+import random
+from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+import pytest_asyncio
+from msgspec import Struct, structs
+
+from forecourt.access import Role
+from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
+from forecourt.insight.dashboards.availability import Outage, down
+from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, PlaceUnknown, Span, compared
+from forecourt.insight.dashboards.profit import told
+from forecourt.insight.lake.export import Exporter
+from forecourt.payments.ledger.reports import Earned, SiteCost
+from forecourt.platform.database import Pool
+from forecourt.ui.assets import STATIC_DIR
+from tests.care.console import signed_in
+from tests.http import House, Tenant
+from tests.insight.conftest import Desk
+from tests.insight.test_importing import written
+
+HEAD = "id,station,site,evse,driver,start,end,kwh,currency,cost"
+BEGIN, END = datetime(2025, 3, 3, tzinfo=UTC), datetime(2025, 3, 17, tzinfo=UTC)
+
+
+class Stay(Struct, frozen=True):
+    """A session as plain as it gets, times in minutes since BEGIN."""
+
+    station: str
+    site: str
+    evse: str
+    driver: str
+    began: int
+    over: int
+    wh: int
+    cents: int
+
+    @property
+    def charged(self) -> bool:
+        return self.wh > 0
+
+
+def made_up() -> list[Stay]:
+    """Three weeks, one before the days that are asked for: at two sites, by people who try again when it fails."""
+    dice = random.Random(7)
+    stays: list[Stay] = []
+    for number in range(260):
+        site = dice.choice(["north", "south"])
+        began, length = dice.randrange(-7 * 1440, 14 * 1440), dice.randrange(20, 300)
+        fails = dice.random() < 0.2
+        wh, cents = (0, 0) if fails else (dice.randrange(1000, 40_000), 500)
+        station, evse = f"{site}-{dice.randrange(3)}", str(dice.randrange(1, 3))
+        one = Stay(station, site, evse, f"d{number % 30}", began, began + (3 if fails else length), wh, cents)
+        stays.append(one)
+        if fails and dice.random() < 0.5:
+            again = one.over + dice.choice([5, 10, 30])
+            stays.append(structs.replace(one, began=again, over=again + length, wh=9000, cents=300))
+    return stays
+
+
+@pytest.fixture(scope="module")
+def stays() -> list[Stay]:
+    return made_up()
+
+
+def lines(stays: list[Stay]) -> list[str]:
+    def at(minute: int) -> str:
+        return (BEGIN + timedelta(minutes=minute)).strftime("%Y-%m-%d %H:%M")
+
+    return [
+        f"{n},{s.station},{s.site},{s.evse},{s.driver},{at(s.began)},{at(s.over)},{s.wh / 1000},EUR,{s.cents / 100}"
+        for n, s in enumerate(stays)
+    ]
+
+
+async def lake_of(desk: Desk, tenant_id: int, stays: list[Stay], folder: Path, root: Path) -> Answers:
+    await desk.bring(tenant_id, written(folder, *lines(stays), head=HEAD), "old")
+    await Exporter(desk.pool, desk.clock, root).export(tenant_id)
+    return Answers(root)
+
+
+def figures(answer: Answer) -> dict[str, Any]:
+    return {figure.key: figure.value for figure in answer.figures}
+
+
+def asked(**place: Any) -> Asked:
+    return Asked(span=Span(since=BEGIN, until=END), zone="UTC", **place)
+
+
+def busy_minutes(stays: list[Stay]) -> int:
+    return sum(max(0, min(s.over, 14 * 1440) - max(s.began, 0)) for s in stays)
+
+
+def visits(stays: list[Stay]) -> tuple[int, int, int]:
+    """Visits, those that charged, and those that did at the first try."""
+    found: list[list[Stay]] = []
+    tries: dict[tuple[str, str], list[Stay]] = defaultdict(list)
+    for s in stays:
+        tries[s.driver, s.site].append(s)
+    for mine in tries.values():
+        last = None
+        for s in sorted(mine, key=lambda s: (s.began, s.over)):
+            if last is not None and s.began - last.over <= 10:
+                found[-1].append(s)
+            else:
+                found.append([s])
+            last = s
+    return len(found), sum(any(s.charged for s in v) for v in found), sum(v[0].charged for v in found)
+
+
+def most_at_once(stays: list[Stay]) -> int:
+    minutes: Counter[int] = Counter()
+    for s in stays:
+        minutes.update(range(max(s.began, 0), min(s.over, 14 * 1440)))
+    return max(minutes.values(), default=0)
+
+
+async def test_use_and_success_equal_a_plain_calculation_at_every_place(
+    desk: Desk, stays: list[Stay], tmp_path: Path
+) -> None:
+    tenant_id = desk.organisation("plainly")
+    answers = await lake_of(desk, tenant_id, stays, tmp_path, tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    for place, of in (
+        ({}, lambda s: True),
+        ({"site": "old/north"}, lambda s: s.site == "north"),
+        ({"station": "old/north-1"}, lambda s: s.station == "north-1"),
+        ({"station": "old/north-1", "evse": "2"}, lambda s: (s.station, s.evse) == ("north-1", "2")),
+    ):
+        here = [s for s in stays if of(s)]
+        began = [s for s in here if 0 <= s.began < 14 * 1440]
+        use = await answers.answer(tenant_id, lake, Family.USE, asked(**place))
+        told_of = figures(use)
+        assert told_of["sessions"] == len(began)
+        assert told_of["revenue"] == sum(s.cents for s in began)
+        assert told_of["dwell"] == Fraction(60 * sum(s.over - s.began for s in began), len(began))
+        assert told_of["peak"] == most_at_once(here)
+        assert sum(use.table("hour_of_week").cells("busy_s")) == 60 * busy_minutes(here)  # type: ignore[union-attr, arg-type]
+        assert sum(use.table("timeline").cells("energy_wh")) == told_of["energy"]  # type: ignore[union-attr, arg-type]
+        success = figures(await answers.answer(tenant_id, lake, Family.SUCCESS, asked(**place)))
+        charged, (whole, good, at_once) = sum(s.charged for s in began), visits(began)
+        assert success["session_success"] == Fraction(charged, len(began))
+        assert (success["visits"], success["visit_success"], success["first_time"]) == (
+            whole, Fraction(good, whole), Fraction(at_once, whole),
+        )  # fmt: skip
+    parts = {row[0]: row[5] for row in (await answers.answer(tenant_id, lake, Family.USE, asked())).tables[4].rows}
+    assert parts == {
+        f"old/{site}": sum(s.site == site and 0 <= s.began < 14 * 1440 for s in stays) for site in ("north", "south")
+    }
+    evses = await answers.answer(tenant_id, lake, Family.USE, asked(station="old/north-1"))
+    assert sorted(str(row[0]) for row in evses.tables[4].rows) == ["1", "2"]
+
+
+async def test_who_is_limited_to_sites_is_told_of_no_other(desk: Desk, stays: list[Stay], tmp_path: Path) -> None:
+    tenant_id = desk.organisation("limited")
+    answers = await lake_of(desk, tenant_id, stays, tmp_path, tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    mine = await answers.answer(tenant_id, lake, Family.USE, asked(allowed=("old/south",)))
+    north = sum(s.site == "north" and 0 <= s.began < 14 * 1440 for s in stays)
+    assert (
+        figures(mine)["sessions"]
+        == figures(await answers.answer(tenant_id, lake, Family.USE, asked()))["sessions"] - north
+    )
+    for family in FROM_THE_LAKE:
+        with pytest.raises(PlaceUnknown):
+            await answers.answer(tenant_id, lake, family, asked(allowed=("old/south",), site="old/north"))
+        with pytest.raises(PlaceUnknown):
+            await answers.answer(tenant_id, lake, family, asked(allowed=("old/south",), station="old/north-1"))
+
+
+async def test_drivers_are_counted_and_too_few_are_not_told_of(desk: Desk, stays: list[Stay], tmp_path: Path) -> None:
+    tenant_id = desk.organisation("drivers")
+    answers = await lake_of(desk, tenant_id, stays, tmp_path, tmp_path / "lake")
+    answer = await answers.answer(tenant_id, await answers.lake(tenant_id), Family.DRIVERS, asked())
+    began = [s for s in stays if 0 <= s.began < 14 * 1440]
+    counts = Counter(s.driver for s in began)
+    before = {s.driver for s in stays if s.began < 0}
+    found = figures(answer)
+    assert found["drivers"] == len(counts)
+    assert found["repeat"] == Fraction(sum(n > 1 for n in counts.values()), len(counts))
+    assert found["new"] == len(set(counts) - before)
+    late = 14 * 1440 * 3 / 4
+    last = {driver: max(s.began for s in began if s.driver == driver) for driver in counts}
+    loyal = sum(n >= 4 and last[driver] >= late for driver, n in counts.items())
+    assert loyal >= 3
+    segments = {row[0]: row[1] for row in answer.tables[0].rows}
+    assert segments["loyal"] == loyal
+    assert not {1, 2} & set(segments.values())
+
+
+def test_outages_of_a_port_that_overlap_count_once() -> None:
+    def outage(since: int, until: int | None, cause: str) -> Outage:
+        return Outage(
+            port=("A", 1), since=BEGIN + timedelta(hours=since), cause=cause,
+            until=None if until is None else BEGIN + timedelta(hours=until),
+        )  # fmt: skip
+
+    span = Span(since=BEGIN, until=BEGIN + timedelta(hours=24))
+    found = down([outage(-2, 3, "Faulted"), outage(1, 5, "offline"), outage(20, None, "Unavailable")], span)
+    assert found == {("A", 1): {"Faulted": 3 * 3600, "offline": 2 * 3600, "Unavailable": 4 * 3600}}
+
+
+def test_profit_is_told_per_connector_and_by_currency() -> None:
+    one = Earned(
+        site_id=1, site="North", station="A", evse=1, connector=1, currency="EUR", sessions=2, energy_wh=20_000,
+        revenue=1000, fees=30, share=100, lost=20, energy_cost=400,
+    )  # fmt: skip
+    other = structs.replace(one, station="B", revenue=300, energy_cost=500)
+    answer = told([one, other], [SiteCost(site_id=1, currency="EUR", energy=900, other=50)])
+    assert figures(answer)["profit"] == 450 - 350 - 50
+    assert figures(answer)["margin"] == Fraction(50, 1300)
+    assert [row[0] for row in answer.tables[0].rows] == ["A", "B"]
+    was = compared(answer, told([one], []))
+    assert next(each.change for each in was.figures if each.key == "profit") == Fraction(50 - 450, 450)
+
+
+needs_assets = pytest.mark.skipif(not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built")
+
+
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
+
+
+@pytest_asyncio.fixture
+async def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the application of this module keeps its lakes."""
+    return next(tmp_path_factory.getbasetemp().glob("data*"))
+
+
+@needs_assets
+async def test_pages_drill_compare_and_give_their_tables_away(
+    house: House, tenant: Tenant, desk: Desk, data: Path, stays: list[Stay], tmp_path: Path
+) -> None:
+    owner = await signed_in(house, tenant)
+    for path in ("/insight", "/insight/success", "/insight/availability", "/insight/drivers"):
+        assert "There is no lake yet" in (await owner.get(path)).text
+    await lake_of(desk, tenant.tenant_id, stays, tmp_path, data / "lake")
+    assert "Show the last days that it holds" in (await owner.get("/insight")).text
+    days = "from=2025-03-10&to=2025-03-16"
+    page = (await owner.get(f"/insight?{days}")).text
+    assert "compared with 3 Mar 2025" in page
+    assert "to=2025-03-16&amp;site=old%2Fnorth" in page
+    assert "north-1" in (await owner.get(f"/insight?{days}&site=old/north")).text
+    assert 'evse=2"' in (await owner.get(f"/insight?{days}&station=old/north-1")).text
+    assert (await owner.get(f"/insight?{days}&site=nowhere")).status_code == 404
+    assert (
+        "Besuche mit Energie"
+        in (await (await signed_in(house, tenant, language="de")).get(f"/insight/success?{days}")).text
+    )
+    week = [s for s in stays if 7 * 1440 <= s.began < 14 * 1440]
+    rows = [*csv.DictReader(io.StringIO((await owner.get(f"/insight/tables/use/places.csv?{days}")).text))]
+    assert sum(int(row["sessions"]) for row in rows) == len(week)
+    told_of = (await owner.get(f"/insight/tables/use/places.json?{days}")).json()
+    assert [row["energy_wh"] for row in told_of] == [int(row["energy_wh"]) for row in rows]
+    taken = await owner.get(f"/insight/tables/use/timeline.parquet?{days}")
+    assert pyarrow.parquet.read_table(io.BytesIO(taken.content)).num_rows == 7
+    assert (await owner.get(f"/insight/tables/use/nothing.csv?{days}")).status_code == 404
+    reader = await signed_in(house, tenant, Role.VIEWER)
+    assert (await reader.get("/insight/profit")).status_code == 403
+    assert (await owner.get("/insight/profit")).status_code == 200
+    assert Compare.BEFORE.value not in (await owner.get(f"/insight?{days}")).url.query.decode()
