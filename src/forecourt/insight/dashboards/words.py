@@ -127,6 +127,14 @@ def dwell(row: tuple[Cell, ...]) -> str:
     return f"≥ {formats.duration(since)}" if until is None else f"< {formats.duration(until)}"
 
 
+def dwell_tick(row: tuple[Cell, ...]) -> str:
+    """The same below a bar, in few letters: `< 4 h`."""
+    since_s, until_s = (None if cell is None else int(cell) for cell in row[:2])  # type: ignore[arg-type]
+    at_s = (since_s if until_s is None else until_s) or 0
+    whole = f"{at_s // 3600}{formats.SPACE}h" if at_s >= 3600 else f"{at_s // 60}{formats.SPACE}min"
+    return f"{'≥' if until_s is None else '<'} {whole}"
+
+
 def axis(top: int, share: float, unit: Unit) -> str:
     """What a line of a chart stands for; nothing where that is no whole number."""
     at = top * share
