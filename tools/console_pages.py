@@ -185,6 +185,11 @@ PURPOSES = {path: purpose for pages in CHAPTERS.values() for path, purpose in pa
 
 #: Routes that answer a GET and are no pages of their own, by what stands in their place.
 NO_PAGES = {
+    "/insight/tables/use/{name}": "a table as a file",
+    "/insight/tables/success/{name}": "a table as a file",
+    "/insight/tables/availability/{name}": "a table as a file",
+    "/insight/tables/drivers/{name}": "a table as a file",
+    "/insight/tables/profit/{name}": "a table as a file",
     "/healthz": "for the balancer",
     "/readyz": "for the balancer",
     "/metrics": "for Prometheus",

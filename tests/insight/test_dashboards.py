@@ -4,6 +4,7 @@ import csv
 import io
 import random
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -23,10 +24,12 @@ from forecourt.insight.lake.export import Exporter
 from forecourt.payments.ledger.reports import Earned, SiteCost
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
-from tests.care.console import signed_in
+from tests.care.console import console, signed_in
+from tests.conftest import Database
 from tests.http import House, Tenant
 from tests.insight.conftest import Desk
 from tests.insight.test_importing import written
+from tests.support import FakeClock
 
 HEAD = "id,station,site,evse,driver,start,end,kwh,currency,cost"
 BEGIN, END = datetime(2025, 3, 3, tzinfo=UTC), datetime(2025, 3, 17, tzinfo=UTC)
@@ -227,24 +230,27 @@ needs_assets = pytest.mark.skipif(not (STATIC_DIR / "manifest.json").exists(), r
 
 
 @pytest.fixture(scope="module")
-def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
-    return application_with_pages
-
-
-@pytest_asyncio.fixture
-async def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the application of this module keeps its lakes."""
-    return next(tmp_path_factory.getbasetemp().glob("data*"))
+    return tmp_path_factory.mktemp("lakes")
+
+
+@pytest_asyncio.fixture(scope="module")
+async def application(
+    database: Database, nats_url: str, clock_of_process: FakeClock, lakes: Path
+) -> AsyncIterator[tuple[Pool, Any]]:
+    async with console(database, nats_url, clock_of_process, lakes) as (db, _bus, app):
+        yield db, app
 
 
 @needs_assets
 async def test_pages_drill_compare_and_give_their_tables_away(
-    house: House, tenant: Tenant, desk: Desk, data: Path, stays: list[Stay], tmp_path: Path
+    house: House, tenant: Tenant, desk: Desk, lakes: Path, stays: list[Stay], tmp_path: Path
 ) -> None:
     owner = await signed_in(house, tenant)
     for path in ("/insight", "/insight/success", "/insight/availability", "/insight/drivers"):
         assert "There is no lake yet" in (await owner.get(path)).text
-    await lake_of(desk, tenant.tenant_id, stays, tmp_path, data / "lake")
+    await lake_of(desk, tenant.tenant_id, stays, tmp_path, lakes / "lake")
     assert "Show the last days that it holds" in (await owner.get("/insight")).text
     days = "from=2025-03-10&to=2025-03-16"
     page = (await owner.get(f"/insight?{days}")).text
