@@ -46,10 +46,10 @@ from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
-from forecourt.insight.forecast.pages import TEMPLATES_DIR as FORECAST_TEMPLATES
-from forecourt.insight.forecast.pages import forecast_pages
 from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.dashboards.pages import InsightPages, dashboard_pages
+from forecourt.insight.forecast.pages import TEMPLATES_DIR as FORECAST_TEMPLATES
+from forecourt.insight.forecast.pages import forecast_pages
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.pages import payment_account_pages
 from forecourt.payments.hosts.connect import Connect
