@@ -11,7 +11,7 @@ import forecourt.care.pages
 import forecourt.drivers.accounts.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
-import forecourt.insight.dashboards.pages
+import forecourt.insight.pages
 import forecourt.loyalty.pages
 import forecourt.payments.fleets.pages
 import forecourt.payments.ledger.pages
@@ -48,7 +48,6 @@ from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
 from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.dashboards.pages import InsightPages, dashboard_pages
-from forecourt.insight.forecast.pages import TEMPLATES_DIR as FORECAST_TEMPLATES
 from forecourt.insight.forecast.pages import forecast_pages
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.pages import payment_account_pages
@@ -172,8 +171,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
         "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
-        "forecasts": FORECAST_TEMPLATES,
-        "insight": forecourt.insight.dashboards.pages.TEMPLATES_DIR,
+        "insight": forecourt.insight.pages.TEMPLATES_DIR,
         "payments": forecourt.payments.pages.TEMPLATES_DIR,
         "money": forecourt.payments.ledger.pages.TEMPLATES_DIR,
         "fleets": forecourt.payments.fleets.pages.TEMPLATES_DIR,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get
@@ -12,31 +11,25 @@ from msgspec import Struct
 
 from forecourt.access import Actor
 from forecourt.access.guard import Asker
-from forecourt.access.model import Verb
 from forecourt.insight.dashboards import drawings, words
 from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.dashboards.asking import OfCompare, OfEvse, OfSite, OfStation, Question, answered, question
 from forecourt.insight.dashboards.files import MEDIA_TYPES, Form, written
 from forecourt.insight.dashboards.model import Answer, Compare, Family, PlaceUnknown, Table
 from forecourt.insight.lake.layout import LakeMissing
+from forecourt.insight.pages import SUB_PAGES, tabs_of
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.ui.ranges import LONG_PRESETS, FromDay, RangeWord, ToDay
 from forecourt.ui.shell import Shell
 
-TEMPLATES_DIR: Final = Path(__file__).parents[1] / "templates"
 #: A lake that is older is said to be late: it is written every night.
 LATE_AFTER: Final = timedelta(hours=36)
 #: Rows of a table on a page; its file has all.
 MAX_SHOWN: Final = 50
-#: The page of each family.
-PATHS: Final = {
-    Family.USE: "/insight",
-    Family.SUCCESS: "/insight/success",
-    Family.AVAILABILITY: "/insight/availability",
-    Family.DRIVERS: "/insight/drivers",
-    Family.PROFIT: "/insight/profit",
-}
+#: The page of each family, and what one must be allowed to open it.
+PATHS: Final = {key: path for key, _, path, _ in SUB_PAGES}
+VERBS: Final = {key: verb for key, _, _, verb in SUB_PAGES}
 
 WebRequest = Request[Any, Any, Any]
 
@@ -67,7 +60,7 @@ class InsightPages(Struct, frozen=True, kw_only=True):
                 answer = await answered(self.db, self.answers, actor, None, family, asked)
         except PlaceUnknown:
             fault = "place"
-        now, path = self.clock.now(), PATHS[family]
+        now, path = self.clock.now(), PATHS[family.value]
         return self.shell.page(
             "insight/dashboard.html", request, viewer=actor, current="insight", family=family, answer=answer,
             asked=asked, lake=lake, fault=fault, status=404 if fault == "place" else 200, path=path,
@@ -79,22 +72,13 @@ class InsightPages(Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-def tabs_of(actor: Actor) -> list[tuple[str, str, str]]:
-    """Sub-pages of `/insight` that somebody may open: key, words and path."""
-    return [
-        (family.value, words.FAMILIES[family], path)
-        for family, path in PATHS.items()
-        if family != Family.PROFIT or actor.may(Verb.READ_MONEY)
-    ]
-
-
 def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
     """The routes `/insight`, `/insight/...` and `/insight/tables/...`."""
 
     def page(family: Family) -> HTTPRouteHandler:
-        verb = Verb.READ_MONEY if family == Family.PROFIT else Verb.READ
+        verb = VERBS[family.value]
 
-        @get(PATHS[family], opt={"verb": verb}, include_in_schema=False)
+        @get(PATHS[family.value], opt={"verb": verb}, include_in_schema=False)
         async def shown(
             request: WebRequest,
             actor: Asker,
@@ -112,7 +96,7 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
         return shown
 
     def files(family: Family) -> HTTPRouteHandler:
-        verb = Verb.READ_MONEY if family == Family.PROFIT else Verb.READ
+        verb = VERBS[family.value]
 
         @get(f"/insight/tables/{family.value}/{{name:str}}", opt={"verb": verb}, include_in_schema=False)
         async def taken(

@@ -9,18 +9,11 @@ from babel.dates import format_skeleton
 from forecourt.insight.dashboards.asking import Question
 from forecourt.insight.dashboards.availability import CAUSES
 from forecourt.insight.dashboards.drivers import SEGMENTS
-from forecourt.insight.dashboards.model import NO_SITE, Cell, Compare, Family, Figure, Table, Unit
+from forecourt.insight.dashboards.model import NO_SITE, Cell, Compare, Figure, Table, Unit
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 
-FAMILIES: Final = {
-    Family.USE: mark("Use"),
-    Family.SUCCESS: mark("Success"),
-    Family.AVAILABILITY: mark("Availability"),
-    Family.DRIVERS: mark("Drivers"),
-    Family.PROFIT: mark("Profit"),
-}
 COMPARES: Final = {
     Compare.BEFORE: mark("the days before"),
     Compare.YEAR: mark("a year before"),

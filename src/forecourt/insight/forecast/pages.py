@@ -1,7 +1,6 @@
 """The screen of forecasts: what came and what is expected, and why it is forecast like that."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -15,13 +14,13 @@ from forecourt.insight.forecast.api import Site, What
 from forecourt.insight.forecast.asked import Hours
 from forecourt.insight.forecast.chart import drawing
 from forecourt.insight.forecast.model import TARGETS, ForecastUnknown, hours_of
+from forecourt.insight.pages import tabs_of
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations.pages.listing import csv_line
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
 
-TEMPLATES_DIR: Final = Path(__file__).parents[1] / "templates"
 WebRequest = Request[Any, Any, Any]
 #: What is forecast, in words, and its unit.
 WORDS: Final = {
@@ -73,10 +72,12 @@ def forecast_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandle
             shown = None
         hours = [] if shown is None or shown.forecast is None else hours_of(shown.forecast)
         return shell.page(
-            "forecasts/forecasts.html",
+            "insight/forecasts.html",
             request,
             viewer=actor,
             current="insight",
+            tabs=tabs_of(actor),
+            plain=lambda path: path,
             status=404 if shown is None and site else 200,
             site=site,
             target=target,
