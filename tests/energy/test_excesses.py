@@ -4,7 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from forecourt.energy.dispatch.standing import MEASURED_FOR, Standing, draws_of
+from forecourt.energy.keeper.excesses import excesses_of
+from forecourt.energy.planning.making import site_room
+from forecourt.energy.site import Mode
 from forecourt.energy.store import excesses
 from forecourt.energy.store.excesses import Excess, Late, keep_excesses, list_excesses
 from forecourt.platform.database import Pool, limited_to
@@ -13,6 +18,7 @@ from tests.care.console import signed_in
 from tests.care.yard import Yard
 from tests.energy.test_api import furnish
 from tests.energy.test_keeper import furnished
+from tests.energy.test_turns import NOW, known
 from tests.http import House, Tenant, walk
 
 LATE = Late(station="CP1", evse=1, may_draw_ma=16_000, ground="under_way", obey_s=60.0)
@@ -103,3 +109,34 @@ async def test_excesses_are_listed_and_on_the_page_of_their_site(house: House, t
     assert "CP1:1 (60 s)" in page
     assert "21.5" in page
     assert page.count("Late:") == 3
+
+
+async def test_less_and_less_room_puts_an_incident_off_by_no_more_than_the_slowest_that_obey(yard: Yard) -> None:
+    _, _, site = await furnished(yard)
+    began = yard.clock.now()
+    for look in range(20):
+        now = yard.clock.now()
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            found = excess(now + timedelta(seconds=100), 40_000 - look * 1_000, 50_000, None, LATE)
+            await keep_excesses(conn, yard.tenant_id, site, [found, replace(found, unit="W")], now)
+        await yard.look()
+        assert ("excess" in yard.kinds()) == (now - began > excesses.LATEST)
+        yard.clock.advance(30)
+    [incident] = [each for each in yard.incidents() if each["kind"] == "excess"]
+    assert incident["detail"]["unit"] == "mA", "of a node whose current and power exceed theirs, its current"
+
+
+def test_what_was_measured_of_some_alone_is_not_told_as_if_it_were_all() -> None:
+    fresh = Standing(max_ma=16_000, running_since=NOW, drawn_ma=15_000, drawn_most_ma=15_500, drawn_at=NOW)
+    idle = Standing(max_ma=16_000)
+
+    def found(*standings: Standing) -> list[tuple[str, str, int, int | None]]:
+        of = known(Mode.FASTEST, [], list(standings), NOW)
+        rows = excesses_of(of, site_room(of), draws_of(of.standings, NOW))
+        return [(each.node, each.unit, each.allowed, each.measured) for each in rows]
+
+    assert found(fresh, fresh, idle) == [("grid", "mA", 14_000, 31_000)]
+    assert found(fresh, Standing(max_ma=16_000, running_since=NOW), idle) == [("grid", "mA", 14_000, None)]
+    late = replace(fresh, drawn_at=NOW - MEASURED_FOR - timedelta(seconds=1))
+    assert found(fresh, late, idle) == [("grid", "mA", 14_000, None)]
+    assert found(*[replace(idle, fallback_ma=0, fallback_at=NOW - MEASURED_FOR)] * 3) == []

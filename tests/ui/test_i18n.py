@@ -1,5 +1,6 @@
 """Pages speak the language of who reads them, and what is said in English is said in every other."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -58,6 +59,15 @@ def test_placeholders_survive_translation() -> None:
             names = {part.partition(")")[0] for part in singular.split("%(")[1:]}
             told = catalogue.gettext(message) if isinstance(message, str) else catalogue.ngettext(*message, 2)
             assert {part.partition(")")[0] for part in told.split("%(")[1:]} == names, message
+
+
+def test_a_percent_sign_is_doubled_as_templates_format_what_they_say() -> None:
+    alone = re.compile(r"%(?!\()")
+    for catalogue in LANGUAGES:
+        for message in every_word():
+            singular = message if isinstance(message, str) else message[0]
+            told = catalogue.gettext(message) if isinstance(message, str) else catalogue.ngettext(*message, 2)
+            assert not any(alone.search(text.replace("%%", "")) for text in (singular, told)), message
 
 
 @pytest.mark.parametrize(

@@ -323,7 +323,8 @@ async def list_excesses(conn: Connection, tenant_id: int, now: datetime) -> list
         conn,
         "SELECT DISTINCT ON (site_id, node) site_id, node, name, unit, since, allowed, counted,"
         " ARRAY(SELECT DISTINCT each->>'station' FROM jsonb_array_elements(late) each ORDER BY 1) AS stations"
-        " FROM excess_conditions WHERE tenant_id = %(tenant_id)s AND due_at < %(now)s ORDER BY site_id, node, unit",
+        " FROM excess_conditions WHERE tenant_id = %(tenant_id)s AND due_at < %(now)s"
+        " ORDER BY site_id, node, (unit = 'mA') DESC",
         {"tenant_id": tenant_id, "now": now},
     )
     return [

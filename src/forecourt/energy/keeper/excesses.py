@@ -9,7 +9,7 @@ from forecourt.energy.dispatch.standing import MEASURED_FOR, Draws, Standing, ma
 from forecourt.energy.keeper.reading import TELLS_WITHIN
 from forecourt.energy.planning.knowledge import Knowledge
 from forecourt.energy.planning.limits import Room
-from forecourt.energy.rows import SLACK, Rows
+from forecourt.energy.rows import SLACK, Floats, Rows
 from forecourt.energy.store.excesses import Excess, Late
 
 #: EVSEs that are named of one excess, those first that may draw most.
@@ -35,20 +35,26 @@ def excesses_of(known: Knowledge, room: Room, draws: Draws) -> list[Excess]:
             due_at=_due_at(known, rows, draws, row),
             allowed=round(float(rows.limits[row]) * 1000),
             counted=round(float(counted[row]) * 1000),
-            measured=None if measured is None else round(float(measured[row]) * 1000),
+            measured=round(float(measured[row]) * 1000) if _is_measured(known, rows, row) else None,
             late=_late(known, rows, draws, row),
         )
         for (node, power), row in worst.items()
     ]
 
 
-def _measured(known: Knowledge, rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
-    """What flows in each row by what was measured of EVSEs a short while ago; None where nothing was."""
-    fresh = [_is_fresh(each, known.at) for each in known.standings]
-    if not any(fresh):
-        return None
-    drawn_ma = [each.drawn_ma if there else 0 for each, there in zip(known.standings, fresh, strict=True)]
-    return rows.loads(np.array(drawn_ma, dtype=np.float64) / 1000)
+def _measured(known: Knowledge, rows: Rows) -> Floats:
+    """The most that flows in each row in A or kW by what was measured of EVSEs a short while ago."""
+    drawn_ma = np.zeros(len(known.standings))
+    for number, each in enumerate(known.standings):
+        if each.drawn_ma is not None and _is_fresh(each, known.at):
+            drawn_ma[number] = each.drawn_ma if each.drawn_most_ma is None else each.drawn_most_ma
+    return rows.loads(drawn_ma / 1000)
+
+
+def _is_measured(known: Knowledge, rows: Rows, row: int) -> bool:
+    """Whether all that runs below a row was measured a short while ago: a part of it would look like all."""
+    running = [each for number in _below(rows, row) if (each := known.standings[number]).running_since is not None]
+    return bool(running) and all(_is_fresh(each, known.at) for each in running)
 
 
 def _is_fresh(standing: Standing, now: datetime) -> bool:

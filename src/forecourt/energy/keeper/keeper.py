@@ -333,6 +333,10 @@ class SiteKeeper:
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
             return False
+        except Exception:
+            log.exception("the past of a site can't be read", site=self.site_id)
+            FAULTS.inc()
+            return False
         self._look_back(foresight, record, now)
         self._foresight = foresight
         return True

@@ -1,7 +1,7 @@
 """When more might flow at nodes than their limits allow, how much, and who was late."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
@@ -9,10 +9,13 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from forecourt.energy.dispatch.obedience import MAX_OBEY_S
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]
 
+#: After so long an excess is late, whatever was cut meanwhile: the slowest that obey have by then.
+LATEST: Final = timedelta(seconds=MAX_OBEY_S + 10)
 #: Rows of one site that are kept, the newest.
 MAX_EXCESSES: Final = 5_000
 _ORDERS: Final = by_age("excess_id")
@@ -67,7 +70,8 @@ class ExcessRow(Struct, frozen=True, kw_only=True):
 
 async def keep_excesses(conn: Connection, tenant_id: int, site_id: int, found: Sequence[Excess], now: datetime) -> None:
     """Keeps what is found now of a site, in one row for each node and unit until it is over; all others are over. One
-    whose limit is cut further while it goes on is due later."""
+    whose limit is cut further while it goes on is due later, by no more than the slowest that obey may take: less and
+    less sun would put it off for ever."""
     await conn.execute(
         "UPDATE node_excesses SET over_at = greatest(since, %s) WHERE tenant_id = %s AND site_id = %s"
         " AND over_at IS NULL AND NOT (node, unit) IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
@@ -78,14 +82,14 @@ async def keep_excesses(conn: Connection, tenant_id: int, site_id: int, found: S
             "INSERT INTO node_excesses AS x (tenant_id, site_id, node, name, unit, since, due_at, allowed, counted,"
             " measured, late) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)"
             " ON CONFLICT (site_id, node, unit) WHERE over_at IS NULL DO UPDATE SET name = excluded.name,"
-            " due_at = CASE WHEN excluded.allowed < x.allowed THEN greatest(x.due_at, excluded.due_at)"
-            "  ELSE x.due_at END,"
+            " due_at = CASE WHEN excluded.allowed < x.allowed"
+            "  THEN greatest(x.due_at, least(excluded.due_at, x.since + %s)) ELSE x.due_at END,"
             " allowed = least(x.allowed, excluded.allowed), counted = greatest(x.counted, excluded.counted),"
             " measured = greatest(x.measured, excluded.measured), late = excluded.late RETURNING x.since = %s",
             (
                 tenant_id, site_id, each.node, each.name, each.unit, now, each.due_at, min(each.allowed, _MOST),
                 min(each.counted, _MOST), None if each.measured is None else min(each.measured, _MOST),
-                msgspec.json.encode(each.late).decode(), now,
+                msgspec.json.encode(each.late).decode(), LATEST, now,
             ),
         )  # fmt: skip
         if await cursor.fetchone() == (True,):

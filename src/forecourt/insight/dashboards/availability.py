@@ -65,7 +65,7 @@ def answer(scope: Scope) -> Answer:
                 value=measures.share(sum(there_year.values()) - year_s, sum(there_year.values())),
             ),
             Figure(
-                key="below_goal", label=mark("Ports below 97 % in 12 months"), unit=Unit.COUNT, value=below, more_is=-1
+                key="below_goal", label=mark("Ports below 97 %% in 12 months"), unit=Unit.COUNT, value=below, more_is=-1
             ),
             Figure(key="ports", label=mark("Ports"), unit=Unit.COUNT, value=len(known)),
             Figure(key="outage", label=mark("Out of use, all ports"), unit=Unit.SECONDS, value=out_s, more_is=-1),
