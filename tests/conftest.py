@@ -13,7 +13,9 @@ A test that needs a database of its own makes it by `with servers.database() as 
 starts its own `EmbeddedPostgres(tmp_path)` or `EmbeddedNats(tmp_path)` and leaves these alone.
 """
 
+import asyncio
 import contextlib
+import fcntl
 import gc
 import itertools
 import os
@@ -34,7 +36,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from forecourt.platform.collector import THRESHOLDS, loading
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
-from forecourt.platform.embedded.postgres import ADMIN, LOGIN
+from forecourt.platform.embedded.postgres import ADMIN, DATABASE, LOGIN
 from forecourt.platform.migrate import migrate
 from tests.support import FakeClock
 
@@ -171,16 +173,10 @@ class Servers:
         self.postgres = postgres
         self.nats = nats
         self._numbers = itertools.count(1)
-        self._has_template = False
 
     @contextmanager
     def database(self) -> Iterator[Database]:
         """A fresh database with every room's migrations applied, dropped on leaving whoever still uses it."""
-        if not self._has_template:
-            self._run(f"DROP DATABASE IF EXISTS {TEMPLATE}")  # left behind by a migration that failed
-            self._run(f"CREATE DATABASE {TEMPLATE}")
-            migrate(self.postgres.url(ADMIN, TEMPLATE), LOGIN)
-            self._has_template = True
         with self.empty_database(TEMPLATE) as database:
             yield database
 
@@ -201,9 +197,32 @@ class Servers:
             connection.execute(statement.encode())
 
 
+async def copy_prepared(base: Path, folder: Path) -> None:
+    """PostgreSQL's data folder in `folder`: migrated, with a `TEMPLATE` that is a copy of its database.
+
+    Made in `base`, the folder of the tests of a process, or beside it for all the processes of a run: the first that
+    asks makes it, and each copies it.
+    """
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    prepared, draft = run / "prepared", run / "draft"
+    with (run / "prepared.lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        if not prepared.exists():
+            shutil.rmtree(draft, ignore_errors=True)  # left behind by one that failed or was killed
+            async with EmbeddedPostgres(draft, configuration=CONFIGURATION) as postgres:
+                await asyncio.to_thread(migrate, postgres.admin_url, LOGIN)
+                with psycopg.connect(
+                    postgres.url(ADMIN, "postgres"), autocommit=True, connect_timeout=CONNECT_TIMEOUT_S
+                ) as connection:
+                    connection.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE {DATABASE}".encode())
+            (draft / "postgres").rename(prepared)
+    await asyncio.to_thread(shutil.copytree, prepared, folder / "postgres")
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
     folder = tmp_path_factory.mktemp("servers")
+    await copy_prepared(tmp_path_factory.getbasetemp(), folder)
     async with (
         EmbeddedPostgres(folder, configuration=CONFIGURATION) as postgres,
         EmbeddedNats(folder) as nats,

@@ -9,9 +9,7 @@ a random table until it has.
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -24,10 +22,9 @@ import structlog
 from msgspec import Struct
 
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
-from forecourt.platform.embedded.postgres import LOGIN
 from forecourt.platform.embedded.process import processes_in
-from forecourt.platform.migrate import migrate
 from forecourt.simulator.faults import random_cut
+from tests.conftest import copy_prepared
 from tests.spine.load import TOKENS, Load, describe
 from tests.spine.processes import Deployment, Program, stands_still, until
 from tests.support import WAIT_S, free_port
@@ -45,7 +42,6 @@ TABLES = ("sessions", "outbox", "meter_values")
 WANDER_S = 0.3
 #: Messages of the log that are looked through for a call, newest first.
 LOOK_BACK = 5_000
-_migrated: list[Path] = []
 
 
 class Victim(StrEnum):
@@ -338,22 +334,11 @@ async def read_what_was_sent() -> None:
         await asyncio.sleep(0)
 
 
-async def make_data_folder(folder: Path) -> None:
-    """PostgreSQL's, migrated: made once by each process of a run, beside the folders of its tests, and copied from then
-    on."""
-    if not _migrated:
-        first = Path(tempfile.mkdtemp(prefix="plant", dir=folder.parent))
-        async with EmbeddedPostgres(first, configuration=CONFIGURATION) as postgres:
-            await asyncio.to_thread(migrate, postgres.admin_url, LOGIN)
-        _migrated.append(first / "postgres")
-    await asyncio.to_thread(shutil.copytree, _migrated[0], folder / "postgres")
-
-
 @asynccontextmanager
 async def plant(folder: Path, *, seed: int) -> AsyncIterator[Plant]:
     """A plant at work. Leaving it ends every process."""
     port = free_port()
-    await make_data_folder(folder)
+    await copy_prepared(folder.parent, folder)
     async with (
         EmbeddedPostgres(folder, configuration=CONFIGURATION) as postgres,
         EmbeddedNats(folder) as nats,
