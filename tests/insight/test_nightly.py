@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from forecourt.insight.forecast import making, store
+from forecourt.insight.forecast import learned, making, store
 from forecourt.insight.forecast.backtest import Run
 from forecourt.insight.forecast.making import Forecaster, Made, has_drifted
 from forecourt.insight.forecast.model import TARGETS, Choice, Forecast, hours_of
@@ -85,6 +85,8 @@ class Night:
 def small(patch: pytest.MonkeyPatch) -> None:
     shrink(patch)
     patch.setattr(making, "MAX_ORIGINS", 7)
+    patch.setattr(learned, "MAX_EXAMPLES", 2_400)
+    patch.setattr(learned, "ROUNDS", 5)
 
 
 @pytest_asyncio.fixture(scope="module")
