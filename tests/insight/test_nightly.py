@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from forecourt.insight.forecast import learned, making, store
-from forecourt.insight.forecast.backtest import Run
+from forecourt.insight.forecast.backtest import Run, run
 from forecourt.insight.forecast.making import Forecaster, Made, has_drifted
 from forecourt.insight.forecast.model import TARGETS, Choice, Forecast, hours_of
 from forecourt.insight.forecast.past import Past
@@ -95,7 +95,7 @@ async def night(
 ) -> AsyncIterator[Night]:
     folder = tmp_path_factory.mktemp("night")
     night = Night(Desk(pool, admin, FakeClock(), database), folder / "lake")
-    honest = making.run
+    honest = run
 
     def noted(panel: Panel, *arguments: Any, **how: Any) -> Run:
         return night.runs.setdefault((*panel.names, panel.target), honest(panel, *arguments, **how))
@@ -163,11 +163,13 @@ async def test_coverage_is_the_share_of_hours_in_the_intervals_counted_from_the_
             counted[int((since + timedelta(minutes=minute)) / timedelta(hours=1))] += float(kwh) / 120
     row = panel.names.index("old/yard")
     np.testing.assert_allclose(panel.values[row], counted, atol=0.01)
-    run = night.runs[*panel.names, "energy"]
+    found = night.runs[*panel.names, "energy"]
     inside, every = 0, 0
-    for number, origin in enumerate(run.plan.origins("test")):
+    for number, origin in enumerate(found.plan.origins("test")):
         for hour in range(origin, min(origin + 168, panel.hours)):
-            low, high = (float(each[row, number, hour - origin]) for each in (run.intervals.low, run.intervals.high))
+            low, high = (
+                float(each[row, number, hour - origin]) for each in (found.intervals.low, found.intervals.high)
+            )
             inside += low <= panel.values[row, hour] <= high
             every += 1
     assert told.figures.coverage == pytest.approx(inside / every)
