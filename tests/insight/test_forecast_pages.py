@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest_asyncio
 from forecourt.access import Role
 from forecourt.energy.expecting import Foreseen, SiteForecast
 from forecourt.insight.forecast import store
+from forecourt.insight.forecast.backtest import Run
 from forecourt.insight.forecast.model import TARGETS, Choice, Forecast, Judged
 from forecourt.insight.forecast.offered import forecast_of
 from forecourt.insight.forecast.recipe import ahead_of, recipe_of
@@ -33,10 +35,17 @@ def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
     return application_with_pages
 
 
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """A backtest, of which all series are said to be."""
+    with pytest.MonkeyPatch.context() as patch:
+        shrink(patch)
+        yield ran(panel(week(6 * 168)[None] + np.random.default_rng(1).uniform(0, 2, (1, 6 * 168))))
+
+
 @pytest_asyncio.fixture
-async def tenant(house: House, monkeypatch: pytest.MonkeyPatch) -> Tenant:
+async def tenant(house: House, run: Run) -> Tenant:
     """With forecasts of a site and of the network, made yesterday, and a site that has none."""
-    shrink(monkeypatch)
     tenant = await house.tenant()
     with house.admin() as admin:
         admin.execute(
@@ -44,11 +53,9 @@ async def tenant(house: House, monkeypatch: pytest.MonkeyPatch) -> Tenant:
             " SELECT %s, slug, slug, %s FROM unnest('{yard,new}'::text[]) AS slug",
             (tenant.tenant_id, ZONE),
         )
-    made = panel(week(6 * 168)[None] + np.random.default_rng(1).uniform(0, 2, (1, 6 * 168)))
-    run = ran(made)
     day = (house.clock.now() - timedelta(days=1)).date()
     told = Judged(figures=judged(run, 0), split=split_of(run), trees=True)
-    recent: list[float | None] = [float(each) for each in made.values[0, -336:]]
+    recent: list[float | None] = [float(each) for each in run.panel.values[0, -336:]]
     common: dict[str, Any] = {"zone": ZONE, "seen_on": day}
     choices = [
         Choice(site=site, target=target, name=None, chosen_on=day, reason=None, recipe=recipe_of(run, 0), judged=told,
@@ -57,7 +64,7 @@ async def tenant(house: House, monkeypatch: pytest.MonkeyPatch) -> Tenant:
     ]  # fmt: skip
     left = Choice(site="new", target="energy", name="A", chosen_on=None, reason="its history is shorter than two weeks",
                   recipe=None, judged=None, recent=[], **common)  # fmt: skip
-    ahead = ahead_of(made, {0: choices[0].recipe or []}, lambda: None)[0]
+    ahead = ahead_of(run.panel, {0: choices[0].recipe or []}, lambda: None)[0]
     forecasts = [
         Forecast(site=each.site, target=each.target, begins_on=day, zone=ZONE, ahead=ahead) for each in choices
     ]

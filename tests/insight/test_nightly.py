@@ -1,28 +1,37 @@
 """Forecasts of an organisation: made of its lake once a night, and the same again, whoever is stopped."""
 
+import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 import pytest_asyncio
 
-from forecourt.insight.forecast import making, store
-from forecourt.insight.forecast.backtest import Memory, run
+from forecourt.insight.forecast import learned, making, store
+from forecourt.insight.forecast.backtest import Run, run
 from forecourt.insight.forecast.making import Forecaster, Made, has_drifted
-from forecourt.insight.forecast.model import Choice, Forecast, Judged, hours_of
+from forecourt.insight.forecast.model import TARGETS, Choice, Forecast, hours_of
 from forecourt.insight.forecast.past import Past
-from forecourt.insight.forecast.plan import planned
 from forecourt.insight.forecast.recipe import Ahead
+from forecourt.insight.forecast.series import Panel
 from forecourt.insight.lake.layout import LakeMissing
+from forecourt.platform.database import Pool
+from tests.conftest import Database
 from tests.insight.conftest import Desk
 from tests.insight.test_forecast import shrink
 from tests.insight.test_importing import written
 from tests.insight.test_lake import Shore
+from tests.support import FakeClock
 
-DAYS = 56
+ROOT = Path(__file__).parents[2]
+DAYS = 42
 HEAD = "id,station,site,start,end,kwh"
 FIRST = datetime(2025, 12, 1, tzinfo=UTC)
 
@@ -38,26 +47,33 @@ def sessions(site: str, days: int = DAYS, seed: int = 3) -> Iterator[str]:
 
 
 class Night:
-    """An organisation with history at three sites, one of which is too young."""
+    """An organisation with history at three sites, one of which is too young, and what its first night made."""
+
+    made: Made
+    #: Backtests by their series and target.
+    runs: dict[tuple[str, ...], Run]
+    first: list[Any]
+    choices: dict[tuple[str, str], Choice]
 
     def __init__(self, desk: Desk, root: Path) -> None:
         self.shore = Shore(desk, root, "nights")
         self.shore.clock.set(FIRST + timedelta(days=DAYS, hours=3))
         self.desk = desk
+        self.runs = {}
 
     @property
     def tenant_id(self) -> int:
         return self.shore.tenant_id
 
-    async def make(self, **how: Any) -> Made:
-        return await Forecaster(self.desk.pool, self.shore.clock, self.shore.root).make(self.tenant_id, **how)
+    async def make(self) -> Made:
+        return await Forecaster(self.desk.pool, self.shore.clock, self.shore.root).make(self.tenant_id)
 
     def rows(self) -> list[Any]:
         """All that is kept, to the last digit."""
         query = "SELECT f::text FROM {0} f WHERE tenant_id = %s ORDER BY 1"
         return [self.desk.rows(query.format(table), self.tenant_id) for table in ("forecasts", "forecast_choices")]
 
-    async def choices(self) -> dict[tuple[str, str], Choice]:
+    async def known(self) -> dict[tuple[str, str], Choice]:
         async with self.desk.pool.tenant(self.tenant_id) as conn:
             return {(each.site, each.target): each for each in await store.list_choices(conn, self.tenant_id)}
 
@@ -66,26 +82,43 @@ class Night:
             return {(each.site, each.target): each for each in await store.latest(conn, self.tenant_id)}
 
 
-@pytest_asyncio.fixture
-async def night(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Night]:
-    shrink(monkeypatch)
-    monkeypatch.setattr(making, "MAX_ORIGINS", 11)
-    made = Night(desk, tmp_path / "lake")
-    with pytest.raises(LakeMissing):
-        await made.make()
-    lines = [*sessions("yard"), *sessions("dock", seed=4), *list(sessions("new"))[-20:]]
-    await desk.bring(made.tenant_id, written(tmp_path, *lines, head=HEAD), "old")
-    await made.shore.export()
-    yield made
+def small(patch: pytest.MonkeyPatch) -> None:
+    shrink(patch)
+    patch.setattr(making, "MAX_ORIGINS", 7)
+    patch.setattr(learned, "MAX_EXAMPLES", 2_400)
+    patch.setattr(learned, "ROUNDS", 5)
 
 
-async def test_a_night_forecasts_what_it_can_says_why_not_and_makes_the_same_again(night: Night) -> None:
-    made = await night.make()
+@pytest_asyncio.fixture(scope="module")
+async def night(
+    pool: Pool, admin: psycopg.Connection[Any], database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Night]:
+    folder = tmp_path_factory.mktemp("night")
+    night = Night(Desk(pool, admin, FakeClock(), database), folder / "lake")
+    honest = run
+
+    def noted(panel: Panel, *arguments: Any, **how: Any) -> Run:
+        return night.runs.setdefault((*panel.names, panel.target), honest(panel, *arguments, **how))
+
+    with pytest.MonkeyPatch.context() as patch:
+        small(patch)
+        patch.setattr(making, "run", noted)
+        with pytest.raises(LakeMissing):
+            await night.make()
+        lines = [*sessions("yard"), *sessions("dock", seed=4), *list(sessions("new"))[-20:]]
+        await night.desk.bring(night.tenant_id, written(folder, *lines, head=HEAD), "old")
+        await night.shore.export()
+        night.made = await night.make()
+        night.first, night.choices = night.rows(), await night.known()
+        yield night
+
+
+async def test_a_night_forecasts_what_it_can_says_why_not_and_makes_nothing_twice(night: Night) -> None:
     # Two sites and the network, three targets each; the young one is left with the reason.
-    assert (made.forecast, made.before) == (9, 0)
-    choices, forecasts = await night.choices(), await night.forecasts()
-    assert choices["old/new", "energy"].reason is not None
-    assert set(forecasts) == {(s, t) for s in ("", "old/yard", "old/dock") for t in ("energy", "occupancy", "arrivals")}
+    assert (night.made.forecast, night.made.before) == (9, 0)
+    assert night.choices["old/new", "energy"].reason is not None
+    forecasts = await night.forecasts()
+    assert set(forecasts) == {(site, target) for site in ("", "old/yard", "old/dock") for target in TARGETS}
     begins_on = (FIRST + timedelta(days=DAYS)).date()
     for (site, target), forecast in forecasts.items():
         assert (forecast.begins_on, len(forecast.ahead.expected)) == (begins_on, 168), (site, target)
@@ -96,21 +129,28 @@ async def test_a_night_forecasts_what_it_can_says_why_not_and_makes_the_same_aga
     assert by_day[0, :8].sum() == 0
     assert 3 < by_day[0, 8:12].sum() < 8
     assert by_day[5:].sum(1).max() < by_day[:5].sum(1).min()
-    rows = night.rows()
-    assert await night.make() == Made(forecast=0, left=made.left, chosen=0, before=9)
-    assert night.rows() == rows
-    # Somebody was stopped in the middle: what is missing is made, and is the same.
-    night.desk.rows("DELETE FROM forecast_choices WHERE tenant_id = %s AND site IN ('old/yard', 'old/dock') AND target <> 'energy' RETURNING 1", night.tenant_id)  # fmt: skip  # noqa: E501
-    assert (await night.make()).forecast == 4
-    assert night.rows() == rows
-    told = choices["old/yard", "energy"].judged
+    assert await night.make() == Made(forecast=0, left=night.made.left, chosen=0, before=9)
+    assert night.rows() == night.first
+
+
+async def test_a_night_that_is_killed_at_work_and_goes_on_is_as_if_it_had_never_been(night: Night) -> None:
+    sites = ["old/dock", "old/yard"]
+    for table in ("forecasts", "forecast_choices"):
+        query = f"DELETE FROM {table} WHERE tenant_id = %s AND site = ANY(%s) AND target <> 'energy' RETURNING 1"
+        assert len(night.desk.rows(query, night.tenant_id, sites)) == 4
+    told = (night.desk.database.url, str(night.shore.root), str(night.tenant_id), night.shore.clock.now().isoformat())
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", __name__, *told, cwd=ROOT)
+    assert await process.wait() == -signal.SIGKILL
+    # One group was made there as here; of the one that was being kept, there is nothing.
+    torn = [f"({night.tenant_id},{site},arrivals," for site in sites]
+    assert night.rows() == [[row for row in rows if not row[0].startswith(tuple(torn))] for rows in night.first]
+    assert await night.make() == Made(forecast=2, left=night.made.left, chosen=2, before=7)
+    assert night.rows() == night.first
+
+
+async def test_coverage_is_the_share_of_hours_in_the_intervals_counted_from_the_file_itself(night: Night) -> None:
+    told = night.choices["old/yard", "energy"].judged
     assert told is not None
-    check_coverage(night, told)
-    await check_a_week(night, choices)
-
-
-def check_coverage(night: Night, told: Judged) -> None:
-    """The share of hours in the intervals, counted hour by hour, of a past that is counted from the file itself."""
     past = Past(night.shore.root, night.tenant_id)
     [group] = [each for each in past.groups if "old/yard" in [place.site for place in each.places]]
     panel = past.panel(group, "energy")
@@ -123,14 +163,12 @@ def check_coverage(night: Night, told: Judged) -> None:
             counted[int((since + timedelta(minutes=minute)) / timedelta(hours=1))] += float(kwh) / 120
     row = panel.names.index("old/yard")
     np.testing.assert_allclose(panel.values[row], counted, atol=0.01)
-    parts = planned(panel.hours, len(panel.names), making.MAX_ORIGINS)
-    assert parts is not None
-    again = run(panel, parts, Memory(), lambda *_: None)
+    found = night.runs[*panel.names, "energy"]
     inside, every = 0, 0
-    for number, origin in enumerate(parts.origins("test")):
+    for number, origin in enumerate(found.plan.origins("test")):
         for hour in range(origin, min(origin + 168, panel.hours)):
             low, high = (
-                float(each[row, number, hour - origin]) for each in (again.intervals.low, again.intervals.high)
+                float(each[row, number, hour - origin]) for each in (found.intervals.low, found.intervals.high)
             )
             inside += low <= panel.values[row, hour] <= high
             every += 1
@@ -138,13 +176,13 @@ def check_coverage(night: Night, told: Judged) -> None:
     assert told.figures.hours == every
 
 
-async def check_a_week(night: Night, first: dict[tuple[str, str], Choice]) -> None:
-    """A choice is kept for a week unless what comes is another thing."""
+async def test_a_choice_is_kept_for_a_week_unless_what_comes_is_another_thing(night: Night) -> None:
+    first = night.choices
     night.shore.clock.advance(24 * 3600.0)
     await night.shore.export(anew=True)
     made = await night.make()
     assert (made.forecast, made.chosen) == (9, 0)
-    later = (await night.choices())["old/yard", "energy"]
+    later = (await night.known())["old/yard", "energy"]
     assert later.recipe == first["old/yard", "energy"].recipe
     assert later.recent[-24:] == [0.0] * 24
     assert later.chosen_on == first["old/yard", "energy"].chosen_on
@@ -172,3 +210,27 @@ def test_an_hour_that_a_clock_leaves_out_is_left_out_and_one_that_it_has_twice_i
     assert (len(spring), spring[-1]) == (23, "29 21 23")
     assert autumn[:5] == ["24 22 0", "24 23 1", "25 00 2", "25 01 2", "25 02 3"]
     assert len(autumn) == 25
+
+
+async def killed(url: str, root: str, tenant_id: str, now: str) -> None:
+    """Makes a night until the rows of its second group are written, and before they are kept."""
+    keep, groups = store.keep_forecasts, 0
+
+    async def kept(*arguments: Any) -> None:
+        nonlocal groups
+        await keep(*arguments)
+        groups += 1
+        if groups == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.MonkeyPatch.context() as patch:
+        small(patch)
+        patch.setattr(store, "keep_forecasts", kept)
+        clock = FakeClock()
+        clock.set(datetime.fromisoformat(now))
+        async with Pool(url, "forecourt_app", size=2) as pool:
+            await Forecaster(pool, clock, Path(root)).make(int(tenant_id))
+
+
+if __name__ == "__main__":
+    asyncio.run(killed(*sys.argv[1:]))

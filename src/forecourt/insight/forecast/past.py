@@ -23,7 +23,7 @@ SITES_AT_ONCE: Final = 32
 MAX_SITES: Final = 1_000
 
 #: Why a site isn't forecast.
-NOTHING_CAME: Final = mark("nothing was charged there yet")
+NOTHING_CAME: Final = mark("nothing was charged there in the last year")
 IS_OVER: Final = mark("nothing was charged there for four weeks")
 TOO_SHORT: Final = mark("its history is shorter than two weeks")
 TOO_MANY: Final = mark("there are more sites than are forecast, and it is one of those with the least energy")
