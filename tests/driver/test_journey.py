@@ -333,7 +333,8 @@ async def test_a_list_of_places_that_is_cut_says_so_and_goes_on(
 
     assert await shown("/find/many") == (["Apia", "Bern", "Suva"], "")
     monkeypatch.setattr(store, "MAX_CONNECTORS", 3)
-    seen, way = [], "/find/many"
+    seen: list[str] = []
+    way = "/find/many"
     for _ in stood:
         found, onward = await shown(way)
         [fresh] = (await street.browser.get(way.replace("many", "many/places.json", 1))).json()["places"]

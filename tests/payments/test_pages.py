@@ -138,10 +138,10 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(
     again = await owner.post(way, data=form)
     assert "It is known by now" in await text(owner, again.headers["location"])
     monkeypatch.setattr(host_pages, "PAGE_SIZE", 1)
-    first = await text(owner, "/hosts")
-    [onward] = re.findall(r'rel="next" href="(/hosts[^"]+)"', first)
+    page_one = await text(owner, "/hosts")
+    [onward] = re.findall(r'rel="next" href="(/hosts[^"]+)"', page_one)
     second = await text(owner, onward)
-    for page, there in ((first, (True, False)), (second, (False, True))):
+    for page, there in ((page_one, (True, False)), (second, (False, True))):
         assert tuple(f'href="/hosts/{each.host_id}"' in page for each in (host, other)) == there
     assert 'rel="next"' not in second
     monkeypatch.undo()
