@@ -40,6 +40,7 @@ async def test_authorities_are_trusted_by_a_file_and_taken_away_again(shell: She
 async def test_payouts_and_vat_are_read_and_a_payout_that_is_not_there_is_not_given_up(shell: Shell) -> None:
     assert (await shell.run("ledger", "vat", "--from", "2026-03-01T00:00:00Z", "--json")).json() == []
     assert (await shell.run("ledger", "vat", "--to", "2026-03-01T00:00:00")).code == 1, "without a zone"
+    assert (await shell.run("ledger", "compare")).code == 0
     assert (await shell.run("payouts", "run")).code == 0
     assert (await shell.run("payouts", "list", "--json")).json() == []
     refused = await shell.run("payouts", "fail", "1", "--reason", "Closed")

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import pytest_asyncio
 from litestar import Litestar
 
 from forecourt.app import problems
-from forecourt.driver import words
+from forecourt.driver import store, words
 from forecourt.driver.gates import MAX_UNPAID_HERE, MAX_UNPAID_OF_ONE, MAX_UNPAID_OF_ONE_HERE, Gates, giving_way, who_of
 from forecourt.driver.jobs import DriverJobs
 from forecourt.driver.model import Running, Stage, departure_of, stage_of
@@ -296,6 +297,55 @@ async def test_places_are_found_with_what_is_free_and_what_it_costs(street: Stre
     [manifest] = re.findall(r'<link rel="manifest" href="([^"]+)">', await street.page(street.code))
     assert (await street.browser.get(manifest)).json()["start_url"] == "/find/volt"
     street.till.rows("DELETE FROM driver_brands WHERE tenant_id = %s", street.till.tenant_id)
+
+
+async def test_a_list_of_places_that_is_cut_says_so_and_goes_on(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    street.connector("Available")
+    tenant = street.till.tenant_id
+    street.till.rows(
+        "INSERT INTO driver_brands (tenant_id, slug, name, colour) VALUES (%s, 'many', 'M', '#ffcc00')", tenant
+    )
+    street.till.rows("DELETE FROM connectors WHERE tenant_id = %s", tenant)
+    stood = (("Apia", -13.8, -171.7), ("Bern", 46.9, 7.4), ("Suva", -18.1, 178.4))
+    for number, (name, latitude, longitude) in enumerate(stood):
+        [site] = street.till.rows(
+            "INSERT INTO sites (tenant_id, slug, name, time_zone, country, latitude,"
+            " longitude) VALUES (%s, %s, %s, 'UTC', 'DE', %s, %s) RETURNING site_id",
+            tenant, f"s{number}", name, latitude, longitude,
+        )  # fmt: skip
+        [station] = street.till.rows(
+            "INSERT INTO stations (tenant_id, identity, site_id) VALUES (%s, %s, %s) RETURNING station_id",
+            tenant, f"MANY-{tenant}-{number}", site["site_id"],
+        )  # fmt: skip
+        for evse in (1, 2):
+            street.till.rows(
+                "INSERT INTO connectors (tenant_id, station_id, evse, connector, state, state_at)"
+                " VALUES (%s, %s, %s, 1, 'Available', now())", tenant, station["station_id"], evse,
+            )  # fmt: skip
+
+    async def shown(path: str) -> tuple[list[str], str]:
+        page = await street.page(path)
+        onward = re.findall(r'rel="next" href="([^"]+)"', page)
+        assert ("There are more places" in page) is bool(onward)
+        return re.findall(r"<summary><b>(\w+)</b>", page), unescape(onward[0]) if onward else ""
+
+    assert await shown("/find/many") == (["Apia", "Bern", "Suva"], "")
+    monkeypatch.setattr(store, "MAX_CONNECTORS", 3)
+    seen: list[str] = []
+    way = "/find/many"
+    for _ in stood:
+        found, onward = await shown(way)
+        [fresh] = (await street.browser.get(way.replace("many", "many/places.json", 1))).json()["places"]
+        assert [fresh["name"]] == found
+        seen, way = [*seen, *found], onward
+    assert (seen, way) == (["Apia", "Bern", "Suva"], "")
+    assert (await shown("/find/many?box=40,0,50,10"))[0] == ["Bern"]
+    monkeypatch.setattr(store, "MAX_CONNECTORS", 4)
+    assert (await shown("/find/many?box=-20,170,0,-170"))[0] == ["Apia", "Suva"]
+    assert (await street.browser.get("/find/many?cursor=nothing")).status_code == 400
+    street.till.rows("DELETE FROM driver_brands WHERE tenant_id = %s", tenant)
 
 
 def test_what_is_written_on_a_brands_colour_can_be_read() -> None:

@@ -1,14 +1,17 @@
 """The screens of money, as the application serves them: the books for who runs it, their own for a host."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import pytest_asyncio
 from httpx import AsyncClient
 
 from forecourt.access import Role
+from forecourt.payments.hosts import pages as host_pages
 from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.payouts import Payouts, bounce
 from forecourt.payments.reconcile.model import Difference, Differs
@@ -81,7 +84,9 @@ async def test_an_owner_adds_accounts_of_either_provider_and_switches_them_and_k
     assert 'href="/payments/accounts"' not in await text(operator, "/payments")
 
 
-async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(yard: Yard, tenant: Tenant) -> None:
+async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(
+    yard: Yard, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await a_bank(yard)
     site = yard.site()
     station = yard.station(site_id=site)
@@ -132,6 +137,14 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(y
     assert "Closed in May" in await text(owner, given_up.headers["location"])
     again = await owner.post(way, data=form)
     assert "It is known by now" in await text(owner, again.headers["location"])
+    monkeypatch.setattr(host_pages, "PAGE_SIZE", 1)
+    page_one = await text(owner, "/hosts")
+    [onward] = re.findall(r'rel="next" href="(/hosts[^"]+)"', page_one)
+    second = await text(owner, onward)
+    for page, there in ((page_one, (True, False)), (second, (False, True))):
+        assert tuple(f'href="/hosts/{each.host_id}"' in page for each in (host, other)) == there
+    assert 'rel="next"' not in second
+    monkeypatch.undo()
     limited = await tenant.client(Role.SITE_HOST, (site,))
     listed = await text(limited, "/hosts")
     assert "Pay now" not in listed

@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from forecourt.access import Actor
 from forecourt.platform.database import Pool
 from forecourt.platform.preconditions import ChangedMeanwhile
-from forecourt.pricing import service, store
+from forecourt.pricing import service
 from forecourt.pricing.assigning import Place, Scope
 from forecourt.pricing.errors import (
     AssignmentUnknown,
@@ -39,6 +39,7 @@ from forecourt.pricing.model import (
     Tariff,
     Tax,
 )
+from forecourt.pricing.store import tariffs as store
 from tests.conftest import Database
 from tests.http import an_actor
 from tests.support import EPOCH, FakeClock

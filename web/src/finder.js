@@ -8,7 +8,7 @@ const CLOSEST_ZOOM = 9, PADDING = { top: 32, bottom: 40, left: 56, right: 56 };
 // A dot's radius with its rim, in pixels; drawn twice as fine, for telephones.
 const DOT = 11, RIM = 2, FINE = 2;
 
-export async function start(element, places, choose) {
+export async function start(element, places, choose, moved) {
   const world = await (await fetch(element.dataset.world)).json();
   maplibre.setWorkerUrl(element.dataset.worker);
   const bounds = new maplibre.LngLatBounds();
@@ -32,6 +32,7 @@ export async function start(element, places, choose) {
   map.on("style.load", () => ["open", "shut"].forEach((id) => map.addImage(id, dot(token(id)), { pixelRatio: FINE })));
   map.setStyle(style());
   map.on("click", "places", ({ features }) => choose(features[0].properties.site));
+  if (moved) map.on("moveend", ({ originalEvent }) => originalEvent && moved(map.getBounds()));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map.setStyle(style(), { diff: false }));
   return (now, goto) => {
     points = collection(now);

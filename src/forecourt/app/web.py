@@ -73,7 +73,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import Settings
-from forecourt.pricing.store import list_subscriptions
+from forecourt.pricing.store.assigned import list_subscriptions
 from forecourt.stations.certificates.service import ContractChecks, ContractRules
 from forecourt.stations.commands import Commander
 from forecourt.stations.payment_codes.service import CodeVault

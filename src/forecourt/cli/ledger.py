@@ -9,13 +9,15 @@ from rich.console import Console
 from forecourt.cli import shown
 from forecourt.cli.client import Api, AsJson, Url
 
-app = typer.Typer(name="ledger", no_args_is_help=True, help="The ledger: its export, its VAT.")
+app = typer.Typer(
+    name="ledger", no_args_is_help=True, help="The ledger: its export, its VAT, its comparison with providers."
+)
 console = Console(stderr=True)
 
 
 @app.callback()
 def ledger() -> None:
-    """The ledger: its export, its VAT."""
+    """The ledger: its export, its VAT, its comparison with providers."""
 
 
 _VAT: list[shown.Column] = [
@@ -46,6 +48,12 @@ def vat(
     """Show the VAT of a span by rate and country, in minor units; of the last 30 days where none is said."""
     found = Api(url).get("ledger", "vat", **{"from": since, "to": until})
     shown.rows(found["items"], _VAT, as_json=as_json)
+
+
+@app.command()
+def compare(url: Url = None) -> None:
+    """Compare every account with the journal now, as every night."""
+    Api(url).post("reconciliation", "run")
 
 
 @app.command()

@@ -188,7 +188,7 @@ async def list_places(
     cursor: NextCursor = None,
 ) -> Page[DriverSpot]:
     _, spots, _ = await ways.spots(brand, "", place=PLACE_CURSORS.decode_names(cursor), limit=limit + 1)
-    return PLACE_CURSORS.page(spots, limit, lambda row: (row.site_name, row.site, row.station, str(row.evse)), _spot)
+    return PLACE_CURSORS.page(spots, limit, lambda row: row.place, _spot)
 
 
 def _spot(row: FoundSpot) -> DriverSpot:

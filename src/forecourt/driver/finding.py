@@ -8,10 +8,12 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from forecourt.driver.model import PlaceUnknown
+from forecourt.driver import store
+from forecourt.driver.model import Box, PlaceUnknown
 from forecourt.driver.service import Shown, Ways
 from forecourt.driver.store import Brand, FoundSpot
 from forecourt.platform.clock import Clock
+from forecourt.platform.ordering import Place as Behind
 from forecourt.pricing.display import Unit
 
 #: A price that was looked up counts so long on the list; before anybody pays it is looked up anew.
@@ -117,6 +119,14 @@ class Place(Struct, frozen=True, kw_only=True):
         return len({None if each.shown is None else each.shown.lines for each in self.kinds}) == 1
 
 
+class Found(Struct, frozen=True, kw_only=True):
+    """What a look at the pages of `brand` shows. `last`: where more places begin behind; None: that is all."""
+
+    brand: Brand
+    places: Sequence[Place]
+    last: tuple[str, ...] | None = None
+
+
 class Finder:
     """Finds places, for the life of a process."""
 
@@ -125,9 +135,17 @@ class Finder:
         self._clock = clock
         self._prices: dict[tuple[str, int], tuple[datetime, Shown | None]] = {}
 
-    async def places(self, slug: str, host: str) -> tuple[Brand, list[Place]]:
-        """Those of the pages of this name, or of this host. Raises PlaceUnknown."""
-        brand, spots, _ = await self._ways.spots(slug, host)
+    async def places(self, slug: str, host: str, *, box: Box | None = None, behind: Behind = None) -> Found:
+        """Those of the pages of this name, or of this host, in a box of the map and behind the last of a page before:
+        as many as MAX_CONNECTORS EVSEs are at. Raises PlaceUnknown."""
+        most = store.MAX_CONNECTORS
+        brand, found, _ = await self._ways.spots(slug, host, box=box, place=behind, limit=most + 1)
+        spots = whole_sites(found, most)
+        last = spots[-1].place if len(spots) < len(found) else None
+        return Found(brand=brand, places=await self._priced(spots), last=last)
+
+    async def _priced(self, spots: Sequence[FoundSpot]) -> list[Place]:
+        """Site by site, with what is known of their prices and MAX_PRICED that are looked up now."""
         by_site: dict[str, list[FoundSpot]] = {}
         for spot in spots:
             by_site.setdefault(spot.site, []).append(spot)
@@ -147,7 +165,7 @@ class Finder:
                     longitude=first.longitude, kinds=kinds, waiting=first.waiting,
                 )
             )  # fmt: skip
-        return brand, places
+        return places
 
     def _known(self, spot: FoundSpot) -> tuple[Shown | None] | None:
         kept = self._prices.get((spot.station, spot.evse))
@@ -162,6 +180,14 @@ class Finder:
             self._prices.clear()
         self._prices[spot.station, spot.evse] = (self._clock.now(), shown)
         return shown
+
+
+def whole_sites(spots: Sequence[FoundSpot], most: int) -> Sequence[FoundSpot]:
+    """The first `most` EVSEs at the most, without a site that is cut there; of a site alone as many as may be."""
+    if len(spots) <= most:
+        return spots
+    whole = [spot for spot in spots[:most] if spot.site != spots[most].site]
+    return whole or spots[:most]
 
 
 def fitting(places: Sequence[Place], wanted: Wanted) -> list[Place]:

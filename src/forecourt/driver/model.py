@@ -66,6 +66,15 @@ STEPS: Final = {
 CAN_GIVE_UP: Final = frozenset({Stage.PAY, Stage.STARTING, Stage.PLUG})
 
 
+class Box(Struct, frozen=True, kw_only=True):
+    """A part of the map, in degrees. `west` beyond `east`: it goes over 180 degrees east."""
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+
 class Running(Struct, frozen=True, kw_only=True):
     """What a session does, as far as its driver is told."""
 

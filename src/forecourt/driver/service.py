@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from forecourt.driver import store
 from forecourt.driver.gates import Gates
-from forecourt.driver.model import BEGUN, LAST, CodeStale, NotRunning, PlaceUnknown, Running, Stage, stage_of
+from forecourt.driver.model import BEGUN, LAST, Box, CodeStale, NotRunning, PlaceUnknown, Running, Stage, stage_of
 from forecourt.driver.scans import Scans
 from forecourt.driver.store import Brand, FoundSpot, Spot
 from forecourt.driver.waiting.service import WaitingLists
@@ -291,9 +291,10 @@ class Ways:
         return await self.find(intent_id)
 
     async def spots(
-        self, slug: str, host: str, *, place: Place = None, limit: int = store.MAX_CONNECTORS
+        self, slug: str, host: str, *, box: Box | None = None, place: Place = None, limit: int
     ) -> tuple[Brand, list[FoundSpot], int]:
-        """The places of an organisation that can be found, behind one, and whose they are. Raises PlaceUnknown."""
+        """The places of an organisation that can be found, in a box of the map if one is said, behind one, and
+        whose they are. Raises PlaceUnknown."""
         async with self._tenants.anyone() as conn:
             tenant_id = await store.tenant_of_brand(conn, slug, host)
         if tenant_id is None:
@@ -301,7 +302,7 @@ class Ways:
         async with self._tenants.tenant(tenant_id) as conn:
             return (
                 await store.find_brand(conn, tenant_id),
-                await store.list_spots(conn, tenant_id, place=place, limit=limit),
+                await store.list_spots(conn, tenant_id, box=box, place=place, limit=limit),
                 tenant_id,
             )
 

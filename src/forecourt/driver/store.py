@@ -9,16 +9,19 @@ from msgspec import Struct, structs
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from forecourt.driver.model import Running
+from forecourt.driver.model import Box, Running
 from forecourt.platform.ordering import Place, bounds, oldest, onward
 
 Connection = AsyncConnection[Any]
 
-#: Sites that are shown to somebody who looks for one.
-MAX_FOUND: Final = 300
-#: Connectors of them.
 _SPOT_ORDER: Final = oldest("site_name", "site", "station", "evse")
+#: EVSEs on one page of places.
 MAX_CONNECTORS: Final = 2_000
+_INSIDE: Final = " AND latitude BETWEEN %(south)s AND %(north)s AND longitude >= %(west)s AND longitude <= %(east)s"
+#: The same over 180 degrees east.
+_INSIDE_OVER: Final = (
+    " AND latitude BETWEEN %(south)s AND %(north)s AND (longitude >= %(west)s OR longitude <= %(east)s)"
+)
 #: By then no password of a code is good any more.
 CODES_KEPT: Final = timedelta(days=1)
 #: Codes on one sheet.
@@ -102,6 +105,11 @@ class FoundSpot(Struct, frozen=True, kw_only=True):
         """Whether somebody could go there now."""
         return self.connected and self.state == "Available"
 
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """Where it stands in the list of all."""
+        return self.site_name, self.site, self.station, str(self.evse)
+
 
 async def tenant_of_station(conn: Connection, identity: str) -> int | None:
     """Whose station it is."""
@@ -183,10 +191,11 @@ async def start_expires(conn: Connection, tenant_id: int, token_uid: str) -> dat
 
 
 async def list_spots(
-    conn: Connection, tenant_id: int, *, place: Place = None, limit: int = MAX_CONNECTORS
+    conn: Connection, tenant_id: int, *, box: Box | None = None, place: Place = None, limit: int
 ) -> list[FoundSpot]:
     """The EVSEs of the organisation's sites, site by site, behind the site's name, its slug, the station and the EVSE
-    of a place."""
+    of a place; with a box those that are known to stand in it."""
+    inside = "" if box is None else _INSIDE_OVER if box.west > box.east else _INSIDE
     cursor = conn.cursor(row_factory=class_row(FoundSpot))
     await cursor.execute(
         "SELECT * FROM (SELECT i.site_id, i.slug AS site, i.name AS site_name, i.address, i.city,"
@@ -204,8 +213,8 @@ async def list_spots(
         "  GROUP BY 1, 2, 3) p ON p.tenant_id = c.tenant_id AND p.station_id = c.station_id AND p.evse = c.evse"
         " WHERE i.tenant_id = %(tenant)s AND t.identity IS NOT NULL AND c.evse > 0"
         " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15) found"
-        f" WHERE true {onward(_SPOT_ORDER, place)}",
-        {"tenant": tenant_id, **bounds(place, limit)},
+        f" WHERE true {inside} {onward(_SPOT_ORDER, place)}",
+        {"tenant": tenant_id, **bounds(place, limit), **({} if box is None else structs.asdict(box))},
     )
     return await cursor.fetchall()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from forecourt.platform.database import Pool
-from forecourt.pricing import store
+from forecourt.pricing.store import tariffs as store
 from forecourt.ui.search import Found
 
 

@@ -13,7 +13,6 @@ from msgspec import Struct, structs
 
 from forecourt.access import Actor, audit
 from forecourt.platform.preconditions import check_match, etag
-from forecourt.pricing import store
 from forecourt.pricing.assigning import Assignment, Place, Scope, fits, rank
 from forecourt.pricing.checking import check
 from forecourt.pricing.errors import (
@@ -24,7 +23,10 @@ from forecourt.pricing.errors import (
     TariffUnknown,
 )
 from forecourt.pricing.model import Tariff
-from forecourt.pricing.store import AssignmentRow, Connection, TariffRow, VersionRow
+from forecourt.pricing.store import Connection, assigned
+from forecourt.pricing.store import tariffs as store
+from forecourt.pricing.store.assigned import AssignmentRow
+from forecourt.pricing.store.tariffs import TariffRow, VersionRow
 
 #: Assignments that are told of where several fit.
 MAX_CONTENDERS: Final = 20
@@ -66,7 +68,7 @@ async def tariff_for(
     The rule is `assigning`'s. An assignment whose tariff has ended, or counts for no session of that time, is passed
     over, and the next one counts.
     """
-    fitting = await store.list_fitting(connection, tenant_id, place, at)
+    fitting = await assigned.list_fitting(connection, tenant_id, place, at)
     for one in sorted(
         (each for each in fitting if fits(each, place, at, group=group, subscription=subscription)),
         key=lambda each: rank(each, place),
@@ -93,7 +95,7 @@ async def contenders(
     subscription: str | None = None,
 ) -> list[Contender]:
     """Every assignment that fits there and then, in the order in which they count, MAX_CONTENDERS at the most."""
-    fitting = await store.list_fitting(connection, tenant_id, place, at)
+    fitting = await assigned.list_fitting(connection, tenant_id, place, at)
     ranked = sorted(
         (each for each in fitting if fits(each, place, at, group=group, subscription=subscription)),
         key=lambda each: rank(each, place),
@@ -121,7 +123,7 @@ async def find_place(
     connection: Connection, tenant_id: int, station_id: int, evse: int | None = None, connector: int | None = None
 ) -> Place | None:
     """What counts of where a station stands and what plugs it has; None if there is no such station."""
-    return await store.find_place(connection, tenant_id, station_id, evse, connector)
+    return await assigned.find_place(connection, tenant_id, station_id, evse, connector)
 
 
 async def find_tariff(connection: Connection, tenant_id: int, tariff_id: UUID) -> TariffRow:
@@ -229,7 +231,7 @@ async def assign_tariff(
     ):
         raise ScopeRefused
     tenant_id = actor.tenant_id
-    assignment_id = await store.insert_assignment(
+    assignment_id = await assigned.insert_assignment(
         connection, tenant_id, tariff_id, scope, begins, ends_at, str(actor), now
     )
     row = await find_assignment(connection, tenant_id, assignment_id)
@@ -244,14 +246,14 @@ async def unassign_tariff(
     held = await find_assignment(connection, actor.tenant_id, assignment_id)
     if held.ends_at is not None and held.ends_at <= max(now, held.starts_at):
         return held
-    await store.end_assignment(connection, actor.tenant_id, assignment_id, now, str(actor))
+    await assigned.end_assignment(connection, actor.tenant_id, assignment_id, now, str(actor))
     await audit(connection, actor, "unassign tariff", f"tariff:{held.tariff_id}", _scope_told(held))
     return await find_assignment(connection, actor.tenant_id, assignment_id)
 
 
 async def find_assignment(connection: Connection, tenant_id: int, assignment_id: UUID) -> AssignmentRow:
     """The assignment of this id. Raises AssignmentUnknown."""
-    row = await store.find_assignment(connection, tenant_id, assignment_id)
+    row = await assigned.find_assignment(connection, tenant_id, assignment_id)
     if row is None:
         raise AssignmentUnknown
     return row
@@ -263,8 +265,8 @@ async def scope_of(
     """The scope with the site of this slug or the station of this id. Raises ScopeRefused."""
     if site is not None and station is not None:
         raise ScopeRefused
-    site_id = None if site is None else await store.find_site_id(connection, tenant_id, site)
-    station_id = None if station is None else await store.find_station_id(connection, tenant_id, station)
+    site_id = None if site is None else await assigned.find_site_id(connection, tenant_id, site)
+    station_id = None if station is None else await assigned.find_station_id(connection, tenant_id, station)
     if (site is not None and site_id is None) or (station is not None and station_id is None):
         raise ScopeRefused
     return structs.replace(scope, site_id=site_id, station_id=station_id)

@@ -26,18 +26,20 @@ from forecourt.payments.psp.errors import ProviderAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.paging import MAX_CURSOR_LENGTH, Cursors
 from forecourt.ui import formats
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
 
 PAGE_SIZE: Final = 50
-MAX_LISTED: Final = 500
+CURSORS: Final = Cursors("hosts on a page")
 MAX_REASON: Final = 300
 
 WebRequest = Request[Any, Any, Any]
 Done = Annotated[str, QueryParameter(name="done", max_length=30)]
 HostId = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
 Asked = Annotated[int, QueryParameter(ge=0, le=1)]
+Cursor = Annotated[str, QueryParameter(name="cursor", max_length=MAX_CURSOR_LENGTH)]
 Said = Annotated[str, QueryParameter(name="said", max_length=60)]
 #: Of a share rule, in percent of what was earned before VAT.
 PERCENTS: Final = {
@@ -73,14 +75,16 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
         )  # fmt: skip
 
     @get("/hosts", opt=GUARDED, include_in_schema=False)
-    async def hosts(request: WebRequest, actor: Asker, asked: Asked = 0) -> Response[str]:
+    async def hosts(request: WebRequest, actor: Asker, asked: Asked = 0, cursor: Cursor = "") -> Response[str]:
+        place = CURSORS.decode(cursor or None)
         async with db.tenant(actor.tenant_id) as conn:
-            rows = await store.list_hosts(conn, actor.tenant_id, limit=MAX_LISTED)
-            owed = await lines.owed(conn, actor.tenant_id)
+            rows = await store.list_hosts(conn, actor.tenant_id, place=place, limit=PAGE_SIZE + 1)
+            more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+            owed = await lines.owed(conn, actor.tenant_id, host_ids=[row.host_id for row in rows])
             sites = await store.name_sites(conn, actor.tenant_id, [site for row in rows for site in row.site_ids])
         return page(
             "hosts", request, actor, rows=rows, owed=owed, sites=sites, may_change=actor.may(Verb.CHANGE_HOSTS),
-            asked=asked,
+            asked=asked, next=f"/hosts?cursor={CURSORS.encode(rows[-1].host_id)}" if more else "", first=not cursor,
         )  # fmt: skip
 
     @get("/hosts/{host_id:int}", opt=GUARDED, include_in_schema=False)

@@ -1,10 +1,9 @@
 """The verbs of reconciliation: take what a provider says, settle, compare; read what a bank says."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -19,22 +18,16 @@ from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.hosts import hold_hosts, time_zone
-from forecourt.payments.hosts.store.lines import hosts_of_shares, list_given_up
+from forecourt.payments.hosts.store.lines import list_given_up
 from forecourt.payments.intents.events import DUE
-from forecourt.payments.intents.store import find_intent
 from forecourt.payments.ledger import entries
-from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
 from forecourt.payments.reconcile import camt
 from forecourt.payments.reconcile.events import COMPARE
 from forecourt.payments.reconcile.matching import BANK_DAYS, about_of_line, match, of_line
 from forecourt.payments.reconcile.model import (
     CHARGES,
-    DISPUTES,
-    DISPUTES_WON,
-    FEES,
     MAX_COMPARED,
-    PAYOUTS,
     TRANSFERS,
     BankLineMatched,
     BankLineUnknown,
@@ -47,6 +40,7 @@ from forecourt.payments.reconcile.model import (
     compare,
     cut,
 )
+from forecourt.payments.reconcile.posting import followed, hosts_moved, is_ours, told_by, unposted
 from forecourt.payments.reconcile.store import Connection, bank, comparing
 from forecourt.payments.reconcile.store.bank import BankLineRow
 from forecourt.payments.reconcile.store.comparing import DifferenceRow, MovementRow, ReconciliationRow
@@ -154,8 +148,8 @@ class Reconciler:
         async with self._pool.tenant(tenant_id) as conn:
             seen = await comparing.list_to_post(conn, tenant_id, account, AT_ONCE, but=failed)
             # Payments, then their hosts, then movements: in the order in which all others hold them.
-            held = await hold(conn, tenant_id, [followed for row in seen if (followed := _followed(row)) is not None])
-            await hold_hosts(conn, tenant_id, await _hosts_of(conn, tenant_id, seen, held))
+            held = await hold(conn, tenant_id, [intent for row in seen if (intent := followed(row)) is not None])
+            await hold_hosts(conn, tenant_id, await hosts_moved(conn, tenant_id, seen, held))
             rows = await comparing.hold_to_post(conn, tenant_id, account, [row.reference for row in seen])
             posted: list[str] = []
             for row in rows:
@@ -172,9 +166,9 @@ class Reconciler:
             await post(conn, tenant_id, entry)
         if row.kind in TRANSFERS and row.amount > 0 and row.source is not None:
             await take_back(conn, tenant_id, row.source, row.amount, row.reference, row.at)
-        if (intent := _followed(row)) is not None:
+        if (intent := followed(row)) is not None:
             await follow(conn, tenant_id, intent, self._clock.now(), settled=False)
-            if await _is_ours(conn, tenant_id, intent):
+            if await is_ours(conn, tenant_id, intent):
                 # How it stands is looked at as well, should its webhook be lost.
                 await outbox.write(conn, tenant_id, DUE, intent)
 
@@ -247,10 +241,10 @@ class Reconciler:
         now = self._clock.now()
         waiting = await comparing.list_to_post(conn, tenant_id, account, MAX_COMPARED + 1)
         until = cut(MAX_COMPARED, LAST, waiting)
-        unposted = [_unposted(each) for each in waiting if each.at < until]
+        left = [unposted(each) for each in waiting if each.at < until]
         kinds = [Differs.UNPOSTED.value]
-        await comparing.put_differences(conn, tenant_id, account, unposted, now, kinds, until=until)
-        return unposted
+        await comparing.put_differences(conn, tenant_id, account, left, now, kinds, until=until)
+        return left
 
     async def read_statement(self, tenant_id: int, content: bytes, by: str = "") -> StatementTaken:
         """Takes a bank's statement (camt.053) and matches its lines. `by`: who gave it. Raises StatementUnreadable."""
@@ -352,55 +346,3 @@ async def _begin(conn: Connection, tenant_id: int, account: str, now: datetime) 
     if last is None:
         return now - LOOK_BACK
     return last.until if last.until < last.made_at else min(last.until, now - LOOK_BACK)
-
-
-def _followed(row: MovementRow) -> str | None:
-    """The payment whose share goes with a movement, if one does."""
-    return row.intent if row.kind in DISPUTES | DISPUTES_WON else None
-
-
-async def _hosts_of(conn: Connection, tenant_id: int, rows: list[MovementRow], intents: Collection[str]) -> list[int]:
-    """The hosts of whom something may go back with movements: with a transfer, or with these payments."""
-    sent = [row.source for row in rows if row.kind in TRANSFERS and row.source is not None]
-    of_shares = await hosts_of_shares(conn, tenant_id, intents)
-    return [*of_shares, *await payouts.hosts_of(conn, tenant_id, [], sent)]
-
-
-async def _is_ours(conn: Connection, tenant_id: int, intent: str) -> bool:
-    """Whether what a movement names is a payment of ours."""
-    try:
-        return await find_intent(conn, tenant_id, UUID(intent)) is not None
-    except ValueError:
-        return False
-
-
-def told_by(account: str, row: MovementRow) -> list[Entry]:
-    """The entries of what only the provider can tell of a movement: its fee, a payout to our bank, a dispute."""
-    about = {"at": row.at, "account": account, "currency": row.currency}
-    said: list[Entry] = []
-    if row.kind in PAYOUTS:
-        said.append(entries.settlement(movement=row.reference, amount=-row.amount, **about))  # type: ignore[arg-type]
-    elif row.kind in FEES:
-        said.append(entries.fee(movement=row.reference, amount=row.fee - row.amount, **about))  # type: ignore[arg-type]
-    elif row.kind in DISPUTES | DISPUTES_WON:
-        of = row.source or row.hold or row.reference
-        return entries.of_dispute(
-            movement=row.reference,
-            dispute=of,
-            intent=row.intent or "",
-            amount=row.amount,
-            kept=row.fee,
-            **about,  # type: ignore[arg-type]
-        )
-    if row.fee and row.kind not in FEES:
-        said.append(
-            entries.fee(movement=row.reference, amount=row.fee, intent=row.intent, **about)  # type: ignore[arg-type]
-        )
-    return said
-
-
-def _unposted(row: MovementRow) -> Difference:
-    return Difference(
-        kind=Differs.UNPOSTED, about=row.reference, at=row.at, reference=row.reference, intent=row.intent,
-        said=row.amount, said_currency=row.currency,
-    )  # fmt: skip

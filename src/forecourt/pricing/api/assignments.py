@@ -13,7 +13,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.platform.ordering import Age
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.text import NAME_LINE
-from forecourt.pricing import service, store
+from forecourt.pricing import service
 from forecourt.pricing.api.tariffs import Moment, Ticking
 from forecourt.pricing.assigning import MAX_NAME, Name, Scope
 from forecourt.pricing.errors import (
@@ -25,7 +25,8 @@ from forecourt.pricing.errors import (
     TariffUnknown,
 )
 from forecourt.pricing.model import EvseKind, Tariff
-from forecourt.pricing.store import AssignmentRow
+from forecourt.pricing.store import assigned
+from forecourt.pricing.store.assigned import AssignmentRow
 
 CURSORS = cursors_by_age("tariff assignments")
 AtSite = Annotated[str, Meta(min_length=1, max_length=63, pattern=NAME_LINE)]
@@ -107,7 +108,7 @@ async def list_assignments(
 ) -> Page[AssignmentShown]:
     place = CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_assignments(
+        rows = await assigned.list_assignments(
             conn,
             actor.tenant_id,
             tariff_id=tariff,
@@ -185,7 +186,7 @@ async def find_counting(
     at: Annotated[datetime | None, QueryParameter(description="For a session that begins then; else now.")] = None,
 ) -> CountsHere:
     async with db.tenant(actor.tenant_id) as conn:
-        station_id = await store.find_station_id(conn, actor.tenant_id, station)
+        station_id = await assigned.find_station_id(conn, actor.tenant_id, station)
         place = None
         if station_id is not None:
             place = await service.find_place(conn, actor.tenant_id, station_id, evse, connector)

@@ -20,13 +20,14 @@ from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.search_parameter import Search
 from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
-from forecourt.pricing import service, store
+from forecourt.pricing import service
 from forecourt.pricing.errors import PastRefused, TariffEnded, TariffUnknown, TariffUnreadable, TariffUnsayable
 from forecourt.pricing.model import Tariff
 from forecourt.pricing.ocpi import EXAMPLE as OCPI_EXAMPLE
 from forecourt.pricing.ocpi import OcpiTariff, read_tariff, write_tariff
 from forecourt.pricing.ocpi_object import NOBODY, NOWHERE, TariffObject, as_json, tariff_object
-from forecourt.pricing.store import TariffRow, VersionRow
+from forecourt.pricing.store import tariffs as store
+from forecourt.pricing.store.tariffs import TariffRow, VersionRow
 
 CURSORS = cursors_by_age("tariffs")
 VERSION_CURSORS = cursors_by_age("tariff versions")

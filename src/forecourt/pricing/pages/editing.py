@@ -11,13 +11,14 @@ from forecourt.access import Actor
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.text import seen
-from forecourt.pricing import service, store
+from forecourt.pricing import service
 from forecourt.pricing.errors import PastRefused, TariffEnded, TariffUnreadable
 from forecourt.pricing.model import Day, Tariff
 from forecourt.pricing.pages.draft import NOW_WITHIN, Draft, blank, changed, read, written
 from forecourt.pricing.pages.preview import Preview, preview
 from forecourt.pricing.pages.reading import Fault, faults_of, read_draft
 from forecourt.pricing.pages.shared import PricePages, WebRequest, tariff_href, zone_of
+from forecourt.pricing.store import assigned
 from forecourt.ui.i18n import mark
 
 #: The currency of a new tariff, until somebody says another.
@@ -106,8 +107,8 @@ async def preview_of(pages: PricePages, actor: Actor, tariff: Tariff, tariff_id:
     """What a tariff comes to where it is assigned; where it isn't, at all sites."""
     now, zone = pages.clock.now(), zone_of(actor)
     async with pages.db.tenant(actor.tenant_id) as conn:
-        stands = [] if tariff_id is None else await store.list_stands(conn, actor.tenant_id, tariff_id, now)
-        stands = stands or await store.list_stands(conn, actor.tenant_id, None, now)
+        stands = [] if tariff_id is None else await assigned.list_stands(conn, actor.tenant_id, tariff_id, now)
+        stands = stands or await assigned.list_stands(conn, actor.tenant_id, None, now)
     return preview(tariff, zone, now.astimezone(zone).date(), stands)
 
 

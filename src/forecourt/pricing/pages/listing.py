@@ -12,11 +12,13 @@ from msgspec import Struct
 from forecourt.access import Actor
 from forecourt.drivers.fleets.store import list_plans
 from forecourt.platform.paging import cursors_by_age
-from forecourt.pricing import service, store
+from forecourt.pricing import service
 from forecourt.pricing.pages.shared import PricePages, WebRequest, moment_in
 from forecourt.pricing.pages.words import reason_words
 from forecourt.pricing.service import Contender
-from forecourt.pricing.store import AssignmentRow, Connection
+from forecourt.pricing.store import Connection, assigned
+from forecourt.pricing.store import tariffs as store
+from forecourt.pricing.store.assigned import AssignmentRow
 from forecourt.ui.i18n import mark
 
 CURSORS = cursors_by_age("tariffs")
@@ -49,8 +51,8 @@ async def show_list(pages: PricePages, request: WebRequest, actor: Actor, search
         rows = await store.list_tariffs(
             conn, actor.tenant_id, search=search or None, place=cursors.decode(cursor), limit=PAGE_SIZE + 1
         )
-        assigned = await store.list_assignments(conn, actor.tenant_id, at=pages.clock.now(), limit=MAX_TOLD)
-        named = await store.list_subscriptions(conn, actor.tenant_id, pages.clock.now())
+        standing = await assigned.list_assignments(conn, actor.tenant_id, at=pages.clock.now(), limit=MAX_TOLD)
+        named = await assigned.list_subscriptions(conn, actor.tenant_id, pages.clock.now())
         plans = await list_plans(conn, actor.tenant_id)
         tried = await _try(conn, actor, asked, pages.clock.now()) if asked["station"] else None
     more = cursors.encode(rows[PAGE_SIZE - 1].number) if len(rows) > PAGE_SIZE else None
@@ -59,7 +61,7 @@ async def show_list(pages: PricePages, request: WebRequest, actor: Actor, search
         request,
         actor,
         rows=rows[:PAGE_SIZE],
-        where=_by_tariff(assigned),
+        where=_by_tariff(standing),
         search=search,
         asked=asked,
         tried=tried,
@@ -82,7 +84,7 @@ async def _try(conn: Connection, actor: Actor, asked: Mapping[str, str], now: da
     except ValueError:
         return Tried(fault=NO_TIME)
     tenant_id = actor.tenant_id
-    station_id = await store.find_station_id(conn, tenant_id, asked["station"])
+    station_id = await assigned.find_station_id(conn, tenant_id, asked["station"])
     place = None
     if station_id is not None:
         place = await service.find_place(

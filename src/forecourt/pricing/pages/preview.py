@@ -25,7 +25,7 @@ from forecourt.pricing.model import (
 )
 from forecourt.pricing.ocpi import write_tariff
 from forecourt.pricing.ocpp21 import tariff_21
-from forecourt.pricing.store import Stand
+from forecourt.pricing.store.assigned import Stand
 from forecourt.ui.i18n import mark
 
 WEEK: Final = 7

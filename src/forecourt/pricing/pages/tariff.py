@@ -10,7 +10,7 @@ from litestar import Response
 from litestar.response import Redirect
 
 from forecourt.access import Actor
-from forecourt.pricing import service, store
+from forecourt.pricing import service
 from forecourt.pricing.assigning import Scope
 from forecourt.pricing.errors import PastRefused, ScopeRefused, TariffEnded
 from forecourt.pricing.model import EvseKind
@@ -20,6 +20,8 @@ from forecourt.pricing.pages.editing import preview_of
 from forecourt.pricing.pages.listing import MAX_TEXT
 from forecourt.pricing.pages.shared import PricePages, WebRequest, moment_in, tariff_href, zone_of
 from forecourt.pricing.pages.words import is_open
+from forecourt.pricing.store import assigned
+from forecourt.pricing.store import tariffs as store
 from forecourt.ui.i18n import mark
 
 #: What the form of an assignment sends.
@@ -54,8 +56,8 @@ async def show_tariff(
         shown = await service.find_version(conn, tenant_id, tariff_id, version or row.version)
         versions = await store.list_versions(conn, tenant_id, tariff_id, limit=store.MAX_SHOWN)
         valid = await store.version_at(conn, tenant_id, tariff_id, now)
-        assigned = await store.list_assignments(conn, tenant_id, tariff_id=tariff_id, limit=store.MAX_SHOWN)
-        sites = await store.list_sites(conn, tenant_id)
+        standing = await assigned.list_assignments(conn, tenant_id, tariff_id=tariff_id, limit=store.MAX_SHOWN)
+        sites = await assigned.list_sites(conn, tenant_id)
     zone = zone_of(actor)
     older = {one.version: before for one, before in pairwise(versions)}
     return pages.page(
@@ -70,7 +72,7 @@ async def show_tariff(
             (one, changes(older[one.version].tariff, one.tariff, zone) if one.version in older else None)
             for one in versions
         ],
-        assigned=[(each, is_open(each, now)) for each in assigned],
+        assigned=[(each, is_open(each, now)) for each in standing],
         sites=sites,
         plugs=PLUGS,
         kinds=[each.value for each in EvseKind],

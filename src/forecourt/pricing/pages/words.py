@@ -10,7 +10,7 @@ from forecourt.pricing.assigning import Assignment, Place, rank
 from forecourt.pricing.display import Warned
 from forecourt.pricing.model import Day, Dimension, Per, Reserved, Since, TaxIncluded
 from forecourt.pricing.pages.reading import Fault
-from forecourt.pricing.store import AssignmentRow
+from forecourt.pricing.store.assigned import AssignmentRow
 from forecourt.ui.i18n import current, mark
 from forecourt.ui.i18n import gettext as _
 
