@@ -16,11 +16,15 @@ from forecourt.loyalty.store import uses as uses_store
 from forecourt.payments.hosts.shares import follow, follow_given
 from forecourt.payments.intents.model import ConnectorTaken
 from forecourt.payments.intents.service import Begin
+from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.platform.money import Money
 from forecourt.pricing.shown import Quote
 from tests.loyalty.club import Club
 from tests.payments.hosts import a_host, a_rule, rules
 from tests.payments.till import RETURN
+
+#: The books of 10 kWh that were given away whole: what was earned stands, and what was given against it.
+GIVEN = {"revenue:energy": -500, "discounts:operator:energy": 500}
 
 
 def euro(cents: int) -> Money:
@@ -109,12 +113,64 @@ async def test_what_is_given_away_whole_is_posted_and_shared_and_nothing_is_take
     await till.settle()
     [payment] = till.rows("SELECT state, billed_amount FROM payment_intents WHERE intent_id = %s", intent)
     assert (payment["state"], payment["billed_amount"], till.happened("capture")) == ("released", 0, [])
-    earned = {"revenue:energy": -500, "discounts:operator:energy": 500}
-    assert till.balances() == earned
+    assert till.balances() == GIVEN
     async with till.tenants.tenant(till.tenant_id) as conn:
         for _ in range(2):
             await follow_given(conn, till.tenant_id, session, till.clock.now())
-    assert till.balances() == earned | {"host_share": 350, f"host_payable:{host.host_id}": -350}
+    assert till.balances() == GIVEN | {"host_share": 350, f"host_payable:{host.host_id}": -350}
+
+
+async def test_a_fleets_session_given_away_whole_that_is_told_late_is_posted_once_and_owed_by_nobody(
+    club: Club,
+) -> None:
+    till: Any = club.till
+    [(driver, uid)] = club.drivers()
+    fleet = till.one(
+        "INSERT INTO fleets (tenant_id, name, currency, zone, created_at, updated_at)"
+        " VALUES (%s, 'Vans', 'EUR', 'Europe/Berlin', now(), now()) RETURNING fleet_id AS it", till.tenant_id,
+    )  # fmt: skip
+    till.rows(
+        "INSERT INTO fleet_members (tenant_id, driver_id, fleet_id, joined_at) VALUES (%s, %s, %s, %s)",
+        till.tenant_id, driver, fleet, till.clock.now() - timedelta(days=9),
+    )  # fmt: skip
+    till.rows("UPDATE driver_accounts SET pays_by = 'fleet' WHERE driver_id = %s", driver)
+    await club.campaign(percent=Decimal(100), most=10_000)
+    till.clock.advance(3601)
+    session = club.session(uid)
+    await club.begun(session)
+    assert (await club.priced(session)).final
+    till.clock.advance(3 * 86_400)
+    for _ in range(2):
+        await till.contracts.priced(tenant_id=till.tenant_id, subject=str(session))
+    assert till.balances() == GIVEN
+    assert till.rows("SELECT FROM fleet_lines WHERE tenant_id = %s", till.tenant_id) == []
+    assert till.rows("SELECT FROM payment_intents WHERE tenant_id = %s", till.tenant_id) == []
+
+
+async def test_a_session_given_away_whole_that_a_terminal_settles_with_nothing_is_posted_once(club: Club) -> None:
+    till: Any = club.till
+    [(_, uid)] = club.drivers()
+    await club.campaign(percent=Decimal(100), most=10_000)
+    till.clock.advance(3601)
+    session, settlement = club.session(uid), uuid4()
+    await club.begun(session)
+    till.rows(
+        "INSERT INTO terminal_settlements (settlement_id, tenant_id, station_id, reference, status, amount, settled_at,"
+        " heard_at) VALUES (%s, %s, %s, %s, 'Settled', 0, %s, now())",
+        settlement, till.tenant_id, till.station_id, uid, till.clock.now(),
+    )  # fmt: skip
+    terminals = TerminalJobs(till.tenants, till.clock, till.prices)
+    about = {"tenant_id": till.tenant_id, "subject": str(settlement)}
+    # Before it has a price nothing is posted.
+    await terminals.told(**about)
+    assert till.balances() == {}
+    await club.priced(session)
+    for _ in range(2):
+        await terminals.priced(tenant_id=till.tenant_id, subject=str(session))
+        await terminals.told(**about)
+    assert till.balances() == GIVEN
+    [row] = till.rows("SELECT session_id, problem FROM terminal_settlements WHERE settlement_id = %s", settlement)
+    assert (row["session_id"], row["problem"]) == (session, None)
 
 
 async def test_a_budget_and_a_code_hold_however_many_ask_at_once(club: Club) -> None:
