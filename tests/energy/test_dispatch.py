@@ -9,11 +9,12 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.obedience import Seen, look
+from forecourt.energy.dispatch.obedience import Seen, drawn_now, look
 from forecourt.energy.dispatch.orders import AGAIN, REST, STEP_MA, Told, due, next_try
 from forecourt.energy.dispatch.standing import (
     ABSENT_AFTER,
     DOUBT_AFTER,
+    MEASURED_FOR,
     RETURN_FOR,
     Ground,
     Order,
@@ -44,10 +45,17 @@ def site(limit_a: float, evses: int = 6) -> Electrics:
 
 
 def order(
-    limit_ma: int, sent: datetime = NOW, *, answered: datetime | None = None, accepted: bool | None = None
+    limit_ma: int,
+    sent: datetime = NOW,
+    *,
+    answered: datetime | None = None,
+    accepted: bool | None = None,
+    drawn_ma: int | None = None,
 ) -> Order:
     valid_to = sent + (LOW_VALID_FOR if limit_ma < FALLBACK_MA else VALID_FOR)
-    return Order(limit_ma=limit_ma, sent_at=sent, valid_to=valid_to, answered_at=answered, accepted=accepted)
+    return Order(
+        limit_ma=limit_ma, sent_at=sent, valid_to=valid_to, answered_at=answered, accepted=accepted, drawn_ma=drawn_ma
+    )
 
 
 def idle(**known: object) -> Standing:
@@ -150,7 +158,7 @@ def test_a_station_counts_as_slow_until_a_cut_that_shows_was_seen_to_be_obeyed()
     high = order(14_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True)
 
     def cut(limit_ma: int, **known: object) -> Standing:
-        told = order(limit_ma, NOW - S, answered=NOW, accepted=True)
+        told = order(limit_ma, NOW - S, answered=NOW, accepted=True, drawn_ma=14_000)
         return running(high, told, proven=False, **known)
 
     told = [6_000, 14_000]
@@ -159,8 +167,50 @@ def test_a_station_counts_as_slow_until_a_cut_that_shows_was_seen_to_be_obeyed()
         assert [each.limit_ma for each in found if each.limit_ma > 6_000] == more, waits_s
     # By half an ampere less nobody could see it; it draws too much as soon as with any other.
     assert look(cut(13_500, drawn_ma=13_500, drawn_at=NOW + 15 * S)) is None
-    assert look(cut(6_000, drawn_ma=6_000, drawn_at=NOW + 15 * S)) == Seen(obeys=True, obey_s=30.0)
+    assert look(cut(6_000, drawn_ma=6_000, drawn_at=NOW + 15 * S)) == Seen(obeys=True, obey_s=30.0, proven=True)
     assert look(cut(6_000, drawn_ma=14_000, drawn_at=NOW + 21 * S)) == Seen(obeys=False, obey_s=10.0)
+
+
+@pytest.mark.parametrize("known", [{"proven": False}, {"obey_s": 120.0}], ids=["unproven", "known to be slow"])
+@pytest.mark.parametrize(
+    ("before_ma", "after_ma", "shows"),
+    [(32_000, 16_000, True), (16_000, 16_000, False), (None, 16_000, False), (32_000, 8_000, False)],
+    ids=["fell to its limit", "drew no more before", "nobody knows what it drew", "fell of itself"],
+)
+def test_an_evse_is_quick_only_if_what_it_drew_was_seen_to_fall_to_its_limit(
+    known: dict[str, object], before_ma: int | None, after_ma: int, shows: bool
+) -> None:
+    high = order(32_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True)
+    cut = order(16_000, NOW - S, answered=NOW, accepted=True, drawn_ma=before_ma)
+    drawn = {"drawn_ma": after_ma, "drawn_at": NOW + 3 * S}
+    assert look(running(high, cut, **drawn, **known)) == (Seen(obeys=True, obey_s=10.0, proven=True) if shows else None)
+    # Told the same again, with what was measured before, it does what it was told first.
+    unsure = replace(cut, sent_at=NOW - 40 * S, answered_at=None, accepted=None)
+    assert look(running(high, unsure, cut, **drawn, **known)) is None
+
+
+@pytest.mark.parametrize(
+    ("before_ma", "after_ma", "proven"),
+    [(32_000, 16_000, True), (32_000, 0, False), (16_000, 16_000, False), (None, 16_000, False)],
+    ids=["fell to its limit", "its car stopped", "drew no more before", "nobody knows what it drew"],
+)
+def test_an_evse_that_disobeyed_is_taken_for_slow_unless_its_draw_fell_to_its_limit(
+    before_ma: int | None, after_ma: int, proven: bool
+) -> None:
+    high = order(32_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True)
+    cut = order(16_000, NOW, answered=NOW + S, accepted=True, drawn_ma=before_ma)
+    again = order(16_000, NOW + 20 * S, answered=NOW + 21 * S, accepted=True, drawn_ma=before_ma)
+    for told in ((high, cut), (high, cut, again)):
+        ran = running(*told, disobeys=True, proven=False, drawn_ma=after_ma, drawn_at=NOW + 25 * S)
+        assert look(ran) == Seen(obeys=True, obey_s=24.0, proven=proven)
+
+
+def test_what_is_drawn_when_a_limit_is_sent_is_what_was_measured_lately() -> None:
+    at = NOW - MEASURED_FOR
+    for drawn_ma, counts_ma in ((16_000, 16_000), (10**12, MAX_MA), (-9_000, 0)):
+        assert drawn_now(running(drawn_ma=drawn_ma, drawn_at=at), NOW) == counts_ma
+    assert drawn_now(running(drawn_ma=16_000, drawn_at=at - S), NOW) is None
+    assert drawn_now(running(), NOW) is None
 
 
 def test_less_replaces_more_only_if_that_had_surely_come_before_and_is_told_again_to_be_sure() -> None:
@@ -388,7 +438,7 @@ class World:
         seen = look(known)
         if seen is not None:
             assert seen.obeys or station.ignores, f"an honest station is accused: {known}"
-            known = replace(known, disobeys=not seen.obeys, obey_s=seen.obey_s)
+            known = replace(known, disobeys=not seen.obeys, obey_s=seen.obey_s, proven=seen.proven)
         self.known[number] = known
 
     def _targets(self, now: datetime) -> list[int]:
@@ -406,7 +456,8 @@ class World:
 
     def _tell(self, told: Told, station: Station, now: datetime, *, killed: bool) -> None:
         number = told.evse
-        sent = Order(limit_ma=told.limit_ma, sent_at=now, valid_to=told.valid_to)
+        drawn_ma = drawn_now(self.known[number], now)
+        sent = Order(limit_ma=told.limit_ma, sent_at=now, valid_to=told.valid_to, drawn_ma=drawn_ma)
         self.known[number] = replace(self.known[number], orders=(*self.known[number].orders, sent)[-60:])
         # What the former planner had recorded may be sent by it after all, or never.
         if station.reachable and not (killed and self.chance.random() < 0.5):
@@ -631,9 +682,9 @@ def test_a_running_car_is_always_told_something_or_nobody_could_find_out_who_obe
         pytest.param(
             running(
                 order(30_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True),
-                order(9_000, NOW - 16 * S, answered=NOW - 15 * S, accepted=True), drawn_ma=9_000, drawn_at=NOW,
-                obey_s=120.0,
-            ), Seen(obeys=True, obey_s=30.0), id="obeys sooner than was known",
+                order(9_000, NOW - 16 * S, answered=NOW - 15 * S, accepted=True, drawn_ma=30_000),
+                drawn_ma=9_000, drawn_at=NOW, obey_s=120.0,
+            ), Seen(obeys=True, obey_s=30.0, proven=True), id="obeys sooner than was known",
         ),
         pytest.param(
             running(order(9_000, NOW - 61 * S, answered=NOW - 60 * S, accepted=True), drawn_ma=9_000, drawn_at=NOW,

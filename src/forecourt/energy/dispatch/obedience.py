@@ -6,7 +6,17 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing, as_of, is_obeyed, may_draw, most_between, newest
+from forecourt.energy.dispatch.standing import (
+    MEASURED_FOR,
+    OBEY_S,
+    Order,
+    Standing,
+    as_of,
+    is_obeyed,
+    may_draw,
+    most_between,
+    newest,
+)
 
 #: Whoever takes longer to obey than this never does.
 MAX_OBEY_S: Final = 180.0
@@ -17,20 +27,33 @@ KEPT_BY: Final = 0.8
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """Something new: it obeys, or it does not; and how long it takes as far as is known now."""
+    """Something new: it obeys, or it does not; and how long it takes as far as is known now. `proven`: what it drew was
+    seen to fall to its limit within that time."""
 
     obeys: bool
     obey_s: float
+    proven: bool = False
+
+
+def drawn_now(standing: Standing, now: datetime) -> int | None:
+    """What is drawn on a conductor, in mA from 0 to the most that the EVSE can give; None where it wasn't measured
+    lately."""
+    drawn_ma, at = standing.drawn_ma, standing.drawn_at
+    if drawn_ma is None or at is None or abs(now - at) > MEASURED_FOR:
+        return None
+    return max(0, min(drawn_ma, standing.max_ma))
 
 
 def look(standing: Standing) -> Seen | None:
     """What the last measurement changes; None where it tells nothing new.
 
     One that drew more than it might by anything it could go by at the time, an order or its default, disobeys. It obeys
-    again once it is measured within the limit that it was told, and is then known to take so long; one that is kept by
-    a lower limit sooner than was known is known to be quicker, by a step that shows alone. A mean is judged by the most
-    that was allowed at any moment of its time. One that was not seen to be quick yet is found out as soon as one that
-    was: what it draws tells, whatever is counted on.
+    again once it is measured within the limit that it was told, and is then known to take so long; one whose draw fell
+    to a lower limit sooner than was known is known to be quicker. That alone proves anything: what was drawn when a
+    limit was sent was more than that, and what is drawn now is about as much. A car that drew no more anyway, or that
+    just stopped, tells nothing of its station. A mean is judged by the most that was allowed at any moment of its time.
+    One that was not seen to be quick yet is found out as soon as one that was: what it draws tells, whatever is counted
+    on.
     """
     counts_s, standing = standing.settles_s, replace(standing, proven=True)
     drawn_ma, at = standing.drawn_ma, standing.drawn_at
@@ -53,27 +76,37 @@ def look(standing: Standing) -> Seen | None:
     if not is_obeyed(drawn_ma, last.limit_ma):
         return None
     if standing.disobeys:
-        took_s = (at - _asked_at(then, last, drawn_ma)).total_seconds()
-        return Seen(obeys=True, obey_s=max(standing.obey_s, min(took_s, MAX_OBEY_S)))
+        first, asked_at = _asked(then, last, last.answered_at, drawn_ma)
+        took_s = (at - asked_at).total_seconds()
+        obey_s = max(standing.obey_s, min(took_s, MAX_OBEY_S))
+        return Seen(obeys=True, obey_s=obey_s, proven=_fell(then, first, drawn_ma))
     took_s = (at - last.answered_at).total_seconds()
     quicker_s = max(OBEY_S, 2 * took_s)
-    if quicker_s < counts_s and drawn_ma >= last.limit_ma * KEPT_BY and _fell(then, last):
-        return Seen(obeys=True, obey_s=quicker_s)
+    if quicker_s < counts_s and _fell(then, last, drawn_ma):
+        return Seen(obeys=True, obey_s=quicker_s, proven=True)
     return None
 
 
-def _asked_at(then: Standing, last: Order, drawn_ma: int) -> datetime:
-    """Since when it was told no more than it draws now: the same that is told again begins nothing."""
-    assert last.answered_at is not None
-    since = last.answered_at
+def _asked(then: Standing, last: Order, answered_at: datetime, drawn_ma: int) -> tuple[Order, datetime]:
+    """The first order that told it no more than it draws now, and since when it knows: the same that is told again
+    begins nothing. `answered_at`: of the last."""
+    first, since = last, answered_at
     for order in reversed([each for each in then.orders if each.accepted and each.sent_at < last.sent_at]):
         if order.answered_at is None or not is_obeyed(drawn_ma, order.limit_ma) or order.limit_ma > last.limit_ma:
             break
-        since = min(since, order.answered_at)
-    return since
+        first, since = order, min(since, order.answered_at)
+    return first, since
 
 
-def _fell(then: Standing, last: Order) -> bool:
-    """Whether an order was a decrease that shows."""
-    before = [order for order in then.orders if order is not last and order.accepted]
-    return last.limit_ma > 0 and bool(before) and not is_obeyed(before[-1].limit_ma, last.limit_ma)
+def _fell(then: Standing, order: Order, drawn_ma: int) -> bool:
+    """Whether what is drawn fell to a limit since that was sent, and not of itself or by one of before."""
+    before = [each for each in then.orders if each.sent_at < order.sent_at and each.accepted is not False]
+    return (
+        order.drawn_ma is not None
+        and not is_obeyed(order.drawn_ma, order.limit_ma)
+        and is_obeyed(drawn_ma, order.limit_ma)
+        and drawn_ma >= order.limit_ma * KEPT_BY
+        and order.limit_ma > 0
+        and bool(before)
+        and not is_obeyed(before[-1].limit_ma, order.limit_ma)
+    )

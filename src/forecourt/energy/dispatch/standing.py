@@ -82,8 +82,8 @@ class Draws(Struct, frozen=True, kw_only=True):
 class Order(Struct, frozen=True, kw_only=True, gc=False):
     """A limit that was sent to a station for a transaction. `accepted`: its answer, None as long as there is none (it
     may hold the limit or not). From `valid_to` on it holds no more. `gives_ma`: what was to flow back, of one that lets
-    nothing be drawn. `unsent`: it never reached the station, which says
-    nothing of it; `awaited`: somebody still waits for the answer."""
+    nothing be drawn. `unsent`: it never reached the station, which says nothing of it; `awaited`: somebody still waits
+    for the answer. `drawn_ma`: what was drawn when it was sent, None where that wasn't known."""
 
     limit_ma: int
     sent_at: datetime
@@ -93,6 +93,7 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
     unsent: bool = False
     awaited: bool = True
     gives_ma: int = 0
+    drawn_ma: int | None = None
 
 
 class Standing(Struct, frozen=True, kw_only=True, gc=False):

@@ -106,7 +106,9 @@ async def note_obedience(conn: AsyncConnection[Any], reading: Reading) -> int:
             log.warning("a station draws more than it may", station=evse.station, evse=evse.evse,
                         drawn_ma=standing.drawn_ma)  # fmt: skip
         since = None if seen.obeys else standing.drawn_at
-        await keeping.store_obedience(conn, reading.known.tenant_id, station_id, evse.evse, since, seen.obey_s)
+        await keeping.store_obedience(
+            conn, reading.known.tenant_id, station_id, evse.evse, since, seen.obey_s, proven=seen.proven
+        )
         kept += 1
     return kept
 

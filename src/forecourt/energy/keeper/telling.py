@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 
 from forecourt.energy.dispatch.dynamic import Settled, change_of, is_dynamic, said_dynamically, settled
 from forecourt.energy.dispatch.giving import told_to_give
+from forecourt.energy.dispatch.obedience import drawn_now
 from forecourt.energy.dispatch.orders import Told
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import Draws, may_draw, newest
@@ -217,9 +218,9 @@ def _said(reading: Reading, known: Knowledge, car_of: Mapping[str, KnownCar], ea
         reading.unit_of(evse), now, each.valid_to, each.gives_ma,
     )  # fmt: skip
     held = reading.dynamics.get((evse.station, evse.evse)) if known.settings.dynamic_profiles else None
-    booted_at = known.standings[each.evse].booted_at
-    command = said_dynamically(whole, held, car.session_id, now, each.valid_to, booted_at)
-    order = _order(reading.station_ids[evse.station], car, each, now)
+    standing = known.standings[each.evse]
+    command = said_dynamically(whole, held, car.session_id, now, each.valid_to, standing.booted_at)
+    order = _order(reading.station_ids[evse.station], car, each, now, drawn_now(standing, now))
     return _Said(asked=(evse.station, command), order=order, whole=whole)
 
 
@@ -243,7 +244,7 @@ def _takes_less(known: Knowledge, battery: str, setpoint: Setpoint) -> bool:
     return last is not None and setpoint.power_w < last.power_w
 
 
-def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping.NewOrder:
+def _order(station_id: int, car: KnownCar, told: Told, now: datetime, drawn_ma: int | None) -> keeping.NewOrder:
     return keeping.NewOrder(
         station_id=station_id,
         evse=car.evse,
@@ -253,6 +254,7 @@ def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping
         sent_at=now,
         valid_to=told.valid_to,
         gives_ma=told.gives_ma,
+        drawn_ma=drawn_ma,
     )
 
 

@@ -59,7 +59,8 @@ class Obedience(Struct, frozen=True, kw_only=True):
 
 
 class NewOrder(Struct, frozen=True, kw_only=True, gc=False):
-    """A limit that is about to be sent, by a command; None: it can't be."""
+    """A limit that is about to be sent, by a command; None: it can't be. `drawn_ma`: what is drawn meanwhile, None:
+    nobody knows."""
 
     station_id: int
     evse: int
@@ -70,6 +71,7 @@ class NewOrder(Struct, frozen=True, kw_only=True, gc=False):
     valid_to: datetime
     gives_ma: int = 0
     command_id: UUID | None = None
+    drawn_ma: int | None = None
 
 
 class StoredPlan(Struct, frozen=True, kw_only=True):
@@ -136,6 +138,7 @@ class _OrderRow(Struct, frozen=True, array_like=True, gc=False):
     accepted: bool | None
     unsent: bool
     gives_ma: int
+    drawn_ma: int | None
 
 
 class _OrdersRow(Struct, frozen=True, gc=False):
@@ -155,6 +158,7 @@ def _told(text: str) -> ToldSession:
             Order(
                 limit_ma=each.limit_ma, sent_at=each.sent_at, valid_to=each.valid_to, answered_at=each.answered_at,
                 accepted=each.accepted, unsent=each.unsent, awaited=False, gives_ma=each.gives_ma,
+                drawn_ma=each.drawn_ma,
             )
             for each in row.orders
         ),
@@ -180,7 +184,7 @@ async def orders_of(
         """
         SELECT row_to_json(s)::text FROM (
             SELECT session_id, json_agg(json_build_array(order_id, limit_ma, sent_at, valid_to, answered_at, accepted,
-                unsent, gives_ma) ORDER BY order_id) AS orders
+                unsent, gives_ma, drawn_ma) ORDER BY order_id) AS orders
             FROM (
                 SELECT *, row_number() OVER (PARTITION BY session_id ORDER BY order_id DESC) AS age,
                     row_number() OVER (PARTITION BY session_id
@@ -229,11 +233,13 @@ async def insert_orders(conn: Connection, tenant_id: int, site_id: int, orders: 
     columns = list(zip(*(msgspec.structs.astuple(order) for order in orders), strict=True))
     cursor = await conn.execute(
         "INSERT INTO charging_orders (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at,"
-        " valid_to, gives_ma, command_id)"
-        " SELECT %s, %s, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to, gives_ma, command_id"
+        " valid_to, gives_ma, command_id, drawn_ma)"
+        " SELECT %s, %s, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to, gives_ma, command_id,"
+        " drawn_ma"
         " FROM unnest(%b::bigint[], %b::int[], %b::uuid[], %b::int[], %b::bool[], %b::timestamptz[],"
-        " %b::timestamptz[], %b::int[], %b::uuid[]) WITH ORDINALITY AS o (station_id, evse, session_id, limit_ma,"
-        " urgent, sent_at, valid_to, gives_ma, command_id, place) ORDER BY place RETURNING order_id",
+        " %b::timestamptz[], %b::int[], %b::uuid[], %b::int[]) WITH ORDINALITY AS o (station_id, evse, session_id,"
+        " limit_ma, urgent, sent_at, valid_to, gives_ma, command_id, drawn_ma, place) ORDER BY place"
+        " RETURNING order_id",
         (tenant_id, site_id, *map(list, columns)),
     )
     return sorted(order_id for (order_id,) in await cursor.fetchall())
@@ -283,16 +289,17 @@ async def obedience_of(conn: Connection, tenant_id: int, site_id: int) -> dict[t
 
 
 async def store_obedience(
-    conn: Connection, tenant_id: int, station_id: int, evse: int, disobeys_since: datetime | None, obey_s: float
-) -> None:
-    """Keeps since when an EVSE draws more than it may, or that it doesn't, and how long it takes to obey: that is
-    proven as long as it obeys."""
+    conn: Connection, tenant_id: int, station_id: int, evse: int, disobeys_since: datetime | None, obey_s: float,
+    *, proven: bool,
+) -> None:  # fmt: skip
+    """Keeps since when an EVSE draws more than it may, or that it doesn't, how long it takes to obey, and whether that
+    was seen."""
     await conn.execute(
         "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since, obey_s, proven)"
         " VALUES (%s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (station_id, evse) DO UPDATE SET disobeys_since = excluded.disobeys_since,"
         " obey_s = excluded.obey_s, proven = excluded.proven",
-        (station_id, evse, tenant_id, disobeys_since, obey_s, disobeys_since is None),
+        (station_id, evse, tenant_id, disobeys_since, obey_s, proven),
     )
 
 
