@@ -2,7 +2,8 @@
 
 import re
 import zlib
-from datetime import timedelta
+from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from httpx import AsyncClient
 from msgspec.structs import replace
 
 from forecourt.access import Role
+from forecourt.app.driving import Departures
 from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import WHY, sentences
 from forecourt.energy.keeper.reading import find_planned, read_site
@@ -32,6 +34,7 @@ from tests.http import House, Tenant, problem
 pytestmark = pytest.mark.skipif(
     not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
 )
+TAG = re.compile(r'name="tag" value="([^"]+)"')
 NBSP = "\N{NO-BREAK SPACE}"
 TARIFF = {
     "currency": "EUR", "demand_charge_per_kw": "10",
@@ -170,6 +173,18 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     page = (await browser.get(f"/energy/at-session/{first}")).text
     assert "It goes before others" in page
     assert "The planner looks at it now" not in page
+    # A form doesn't put what it showed before in place of what the driver said since.
+    later = house.clock.now() + timedelta(hours=1)
+    tagged = sent | {"priority": "high", "tag": unescape(TAG.findall(page)[0])}
+    await Departures(house.db, house.clock).leave_at(tenant.tenant_id, first, later)
+    old = await browser.post(f"/energy/at-session/{first}", data=tagged)
+    assert (old.status_code, "nothing was stored" in old.text) == (422, True)
+    kept = (await made.owner.get(f"/api/v1/sessions/{first}/needs")).json()["wants"]
+    assert kept == wants["wants"] | {"departure_at": kept["departure_at"]}
+    assert datetime.fromisoformat(kept["departure_at"]) == later
+    tagged["tag"] = unescape(TAG.findall(old.text)[0])
+    assert (await browser.post(f"/energy/at-session/{first}", data=tagged)).status_code == 200
+    assert (await made.owner.get(f"/api/v1/sessions/{first}/needs")).json()["wants"] == wants["wants"]
     assert "It is not asked to give back: nobody said how much the car itself can give." in page
     ahead, behind = [(await made.owner.get(f"/api/v1/sessions/{each}/charging")).json() for each in made.sessions]
     assert (ahead["car"]["limit_ma"], behind["car"]["limit_ma"]) == (16_000, 0), "both had 8 A of 16"

@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from msgspec import structs
+
 from forecourt.access.model import Service
 from forecourt.app.paying import prices_of
 from forecourt.driver.account.letters import DriverLetters
@@ -16,9 +18,9 @@ from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.serving import Serving
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.providers import DriverProviders
-from forecourt.energy.needs.model import Source, Wants
+from forecourt.energy.needs.model import Source
 from forecourt.energy.service.explained import session_told
-from forecourt.energy.service.needs import say_needs
+from forecourt.energy.service.needs import change_needs
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.intents.charging import Charging
@@ -56,11 +58,18 @@ class Departures:
         return Leaving(departure_at=found.stay.leaves_at, ready_at=found.ready_at)
 
     async def leave_at(self, tenant_id: int, session_id: UUID, at: datetime) -> None:
-        """What the driver says counts. Raises NeedsRefused."""
+        """What the driver says counts; what else was said for the driver stays. Raises SessionUnknown, NeedsRefused,
+        NeedsOver."""
         async with self._tenants.tenant(tenant_id) as conn:
-            wants = Wants(departure_at=at)
             who = Service(tenant_id=tenant_id, id=DRIVER, name="Driver")
-            await say_needs(conn, who, session_id, Source.DRIVER, wants, self._clock.now())
+            await change_needs(
+                conn,
+                who,
+                session_id,
+                Source.DRIVER,
+                lambda before: structs.replace(before, departure_at=at),
+                self._clock.now(),
+            )
 
 
 def serving_of(settings: Settings, tenants: Pool, clock: Clock) -> Serving:

@@ -55,7 +55,7 @@ class Departure(Protocol):
         ...
 
     async def leave_at(self, tenant_id: int, session_id: UUID, at: datetime, /) -> None:
-        """The driver says when he leaves. Raises NeedsRefused."""
+        """The driver says when he leaves, and nothing else. Raises SessionUnknown, NeedsRefused, NeedsOver."""
         ...
 
 

@@ -166,6 +166,10 @@ class Needs(Struct, frozen=True, kw_only=True, gc=False):
     sources: Mapping[str, Source]
     said: tuple[Said, ...] = ()
 
+    def of(self, source: Source) -> Wants:
+        """What one source said; nothing where it said nothing."""
+        return next((each.wants for each in self.said if each.source is source), Wants())
+
     @property
     def energy_wh(self) -> int | None:
         """What is asked for since the start, by energy, range or state of charge, whichever is said; never more than

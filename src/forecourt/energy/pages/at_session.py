@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,10 +23,10 @@ from forecourt.energy.needs.model import Needs, Priority, Source, Wants
 from forecourt.energy.pages.common import EnergyPages, WebRequest, field
 from forecourt.energy.pages.words import refused_as
 from forecourt.energy.service import explained, needs
-from forecourt.energy.service.explained import SessionTold
 from forecourt.energy.store.explained import OrderRow
 from forecourt.energy.store.priorities import PriorityAsk
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.ui import formats
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
@@ -43,6 +44,9 @@ SHADES: Final = 5
 AWAITED: Final = timedelta(seconds=30)
 #: The word of a station that has no profile for priority (2.1 K21).
 NO_PROFILE: Final = "NoProfile"
+STALE_FORM: Final = mark(
+    "Somebody else said what the driver needs meanwhile, so nothing was stored. The form shows what is stored now."
+)
 UNREADABLE: Final = mark("times are written as 2026-03-01 17:00, by the clock of the site")
 ANSWERS: Final[dict[bool | None, str]] = {
     True: mark("accepted"),
@@ -189,6 +193,7 @@ class AtSession:
             asked=asked,
             said_to_priority=None if asked is None else priority_word(asked),
             form=sent or form_of(said, zone),
+            tag=needs.needs_tag(said.of(Source.DRIVER)),
             fault=fault,
             pressed=pressed,
             may_say=actor.may(Verb.CONTROL),
@@ -196,37 +201,41 @@ class AtSession:
         )
 
     async def say(self, request: WebRequest, actor: Actor, session_id: UUID) -> Response[str]:
-        """What the driver needs, as somebody at the console heard it."""
+        """What the driver needs, as somebody at the console heard it. A form that shows what isn't so any more is not
+        stored."""
         form = await request.form()
         filled = Filled(**{name: field(form, name) for name in Filled.__struct_fields__})
         pages, now = self._pages, self._pages.clock.now()
-        fault = ""
+        fault, stale = "", False
         try:
             async with pages.db.tenant(actor.tenant_id) as conn:
                 told = await explained.session_told(conn, actor.tenant_id, session_id, now)
-                said = await needs.find_needs(conn, actor.tenant_id, session_id)
                 if told is not None:
-                    wants = _wants(form, filled, said, told)
-                    await needs.say_needs(conn, actor, session_id, Source.DRIVER, wants, now)
+                    change = partial(_wants, form, filled, told.record.zone)
+                    shown = field(form, "tag") or None
+                    await needs.change_needs(conn, actor, session_id, Source.DRIVER, change, now, shown)
         except NoNumber as refused:
             with pages.shell.speaking(request):
                 fault = _(refused.words) % {"text": refused.text}
         except ValueError:
             with pages.shell.speaking(request):
                 fault = _(UNREADABLE)
+        except ChangedMeanwhile:
+            stale = True
+            with pages.shell.speaking(request):
+                fault = _(STALE_FORM)
         except ForecourtError as refused:
             if refused.status != 422:
                 raise
             with pages.shell.speaking(request):
                 fault = " ".join(refused_as(refused))
-        return await self.show(
-            request, actor, session_id, sent=filled if fault else None, fault=fault, pressed="departure" not in form
-        )
+        again = filled if fault and not stale else None
+        return await self.show(request, actor, session_id, sent=again, fault=fault, pressed="departure" not in form)
 
 
 def form_of(said: Needs, zone: str) -> Filled:
     """What the driver said before."""
-    wants = _of_driver(said)
+    wants = said.of(Source.DRIVER)
 
     def local(at: datetime | None) -> str:
         return "" if at is None else at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
@@ -243,18 +252,13 @@ def form_of(said: Needs, zone: str) -> Filled:
     )
 
 
-def _of_driver(said: Needs) -> Wants:
-    return next((each.wants for each in said.said if each.source is Source.DRIVER), Wants())
-
-
-def _wants(form: FormMultiDict, filled: Filled, said: Needs, told: SessionTold) -> Wants:
+def _wants(form: FormMultiDict, filled: Filled, zone_name: str, wants: Wants) -> Wants:
     """With what else the driver said. A form that holds priority alone changes nothing else. Raises NoNumber, and
     ValueError for a time that is none."""
-    wants = _of_driver(said)
     priority = Priority(filled.priority) if filled.priority in set(Priority) else None
     if "departure" not in form:
         return structs.replace(wants, priority=priority)
-    zone = ZoneInfo(told.record.zone)
+    zone = ZoneInfo(zone_name)
     energy_wh = _energy(filled.energy_kwh)
     keep = decimal(filled.keep_soc)
     if keep is not None and not (0 <= keep <= 100 and keep == int(keep)):

@@ -1,5 +1,6 @@
 """What drivers need: of one session, from whoever says so, and usually, by their tokens."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -24,6 +25,11 @@ def preferences_tag(row: PreferencesRow | None) -> str:
     return etag(["charging preferences", 0 if row is None else row.version])
 
 
+def needs_tag(wants: Wants) -> str:
+    """The ETag of what one source said of a session, of nothing as well."""
+    return etag(["session needs", wants])
+
+
 async def find_needs(conn: Connection, tenant_id: int, session_id: UUID) -> Needs:
     """What counts of what was said of a session. Raises SessionUnknown."""
     found = await store.needs_of(conn, tenant_id, session_id)
@@ -40,13 +46,33 @@ async def find_priority(conn: Connection, tenant_id: int, session_id: UUID) -> P
 async def say_needs(
     conn: Connection, actor: Actor | Service, session_id: UUID, source: Source, wants: Wants, now: datetime
 ) -> Needs:
-    """Keeps what a person or a program says of a session, in place of what it said before.
+    """Keeps what a person or a program says of a session, in place of all that it said before.
 
     Raises SessionUnknown, NeedsRefused, NeedsOver.
     """
+    return await change_needs(conn, actor, session_id, source, lambda _before: wants, now)
+
+
+async def change_needs(
+    conn: Connection,
+    actor: Actor | Service,
+    session_id: UUID,
+    source: Source,
+    change: Callable[[Wants], Wants],
+    now: datetime,
+    if_match: str | None = None,
+) -> Needs:
+    """Keeps what a source says of a session made from what it said before, which nobody else changes meanwhile.
+    `if_match`: the `needs_tag` it must still have; None: whatever it says by now.
+
+    Raises SessionUnknown, NeedsRefused, NeedsOver, ChangedMeanwhile, and what `change` raises.
+    """
+    await store.lock_needs(conn, session_id)
+    before = (await find_needs(conn, actor.tenant_id, session_id)).of(source)
+    check_match(if_match, needs_tag(before))
+    wants = change(before)
     _check(wants)
-    held = await find_needs(conn, actor.tenant_id, session_id)
-    _check_times(wants, next((each.wants for each in held.said if each.source is source), Wants()), now)
+    _check_times(wants, before, now)
     if not await store.store_needs(conn, actor.tenant_id, session_id, source, wants, str(actor), now):
         raise SessionUnknown
     await nudge_of_sessions(conn, actor.tenant_id, [session_id])
@@ -57,6 +83,7 @@ async def say_needs(
 
 async def take_back_needs(conn: Connection, actor: Actor, session_id: UUID, source: Source) -> None:
     """Forgets what one source said of a session, twice or once alike. Raises SessionUnknown."""
+    await store.lock_needs(conn, session_id)
     await find_needs(conn, actor.tenant_id, session_id)
     await store.forget_needs(conn, actor.tenant_id, session_id, source)
     await nudge_of_sessions(conn, actor.tenant_id, [session_id])

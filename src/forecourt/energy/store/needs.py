@@ -222,6 +222,11 @@ async def needs_of(conn: Connection, tenant_id: int, session_id: UUID) -> Needs 
     return merge([*said, *habit])
 
 
+async def lock_needs(conn: Connection, session_id: UUID) -> None:
+    """Lets nobody else say or take back what a session needs until this transaction ends."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('session needs ' || %s, 0))", (str(session_id),))
+
+
 async def store_needs(
     conn: Connection, tenant_id: int, session_id: UUID, source: Source, wants: Wants, by: str, now: datetime
 ) -> bool:
