@@ -172,6 +172,8 @@ async def test_an_electrics_of_other_voltages_is_another_one_though_all_hangs_as
 
 async def test_what_is_thought_of_cars_is_of_the_plan_and_kept_for_who_can_not_wait(watched: Watched) -> None:
     class Thinks:
+        by = None
+
         def __init__(self) -> None:
             self.thought: list[UUID] = []
 
