@@ -156,6 +156,8 @@ async def test_prices_are_exact_and_the_outlook_says_which_are_missing(house: Ho
     assert stored.json()["factor"] == "1.21"
     far = {"source": "x", "id": "far", "limit_w": 1, "from": "9999-01-01T00:00:00Z"}
     problem(await owner.post(f"{site}/limits", json=far), 422, "limit-refused")
+    ancient = far | {"from": "0001-01-01T00:00:00Z"}
+    problem(await owner.post(f"{site}/limits", json=ancient), 422, "limit-refused")
     now = house.clock.now()
     hour = now.replace(minute=0, second=0, microsecond=0)
     prices = "\n".join(f"{(hour + timedelta(hours=n)).isoformat()},{80 + n}.25" for n in range(-24, 3))
@@ -286,6 +288,9 @@ async def test_of_what_is_said_of_a_session_the_drivers_word_counts_first(house:
             conn, tenant.tenant_id, row[0], Source.ISO15118, car, "station:CP", house.clock.now()
         )
     problem(await owner.put(session, json={"minimum_wh": 1}), 422, "needs-refused")
+    by = (house.clock.now() + timedelta(hours=1)).isoformat()
+    more = {"energy_wh": 1_000, "minimum_wh": 50_000, "minimum_by": by}
+    problem(await owner.put(session, json=more), 422, "needs-refused")
     soon, later = (house.clock.now() + timedelta(minutes=each) for each in (10, 20))
     departs = {"departure_at": soon.isoformat()}
     assert (await owner.put(session, json=departs)).status_code == 200

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
@@ -212,6 +212,13 @@ async def test_a_limit_that_is_known_ahead_is_kept_when_it_begins_by_the_slowest
         "SELECT limit_ma, urgent FROM charging_orders WHERE site_id = %s ORDER BY order_id DESC LIMIT 1", site
     )
     assert (last["limit_ma"] <= 6_000, last["urgent"]) == (True, True)
+
+
+async def test_a_limit_that_began_at_the_beginning_of_time_stops_no_plan(yard: Yard) -> None:
+    kept, stations, site = await furnished(yard)
+    since = yard.clock.now() - datetime(1, 1, 1, tzinfo=UTC)
+    limited(yard, site, 7, begins_s=-since.total_seconds())
+    await told_once(yard, kept, stations, 7_000)
 
 
 async def test_a_plan_is_kept_where_it_says_something_else_and_each_minute(yard: Yard) -> None:

@@ -125,6 +125,18 @@ async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(
     assert (await send(browser, f"{path}/settings", [*solar, ("enabled", "true")])).status_code == 303
     assert (await owner.get(f"{site}/smart-charging")).json()["mode"] == "solar"
     assert "Somebody else changed it meanwhile" in (await send(browser, f"{path}/settings", settings)).text
+    now_stored = fields(await browser.get(path), f"{path}/settings")
+    for name, value, said in (
+        ("unserved", "-3", "above 0"),
+        ("unserved", "abc", "“abc” is no number"),
+        ("feed_in", "-7", "what may be fed in is from 0"),
+        ("car_wear", "-0.07", "from 0"),
+        ("fallback_a", "30", "Grid"),
+        ("mode", "foo", "choose how it shall be charged"),
+    ):
+        wrong = await send(browser, f"{path}/settings", [*with_values(now_stored, name, value), ("enabled", "true")])
+        assert (wrong.status_code, said in wrong.text) == (422, True), (name, value)
+    assert (await owner.get(f"{site}/smart-charging")).json()["feed_in_limit_w"] == 0
     tariff = with_values(fields(page, f"{path}/tariff"), "weekdays", "0 0,19, 6:00 0.2871; 22 0.19")
     bad = await send(browser, f"{path}/tariff", with_values(tariff, "weekdays", "6 0.2, noon 0.3"))
     assert bad.status_code == 422
@@ -145,6 +157,15 @@ async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(
     limit = [("node", ""), ("limit_kw", "10.5"), ("limit_a", ""), ("from", begin), ("to", ""), ("source", "the DSO")]
     assert (await send(browser, f"{path}/limits", limit)).status_code == 303
     assert "is no number" in (await send(browser, f"{path}/limits", with_values(limit, "limit_kw", "much"))).text
+    for name, value, words in (
+        ("limit_kw", "-5", "the limit is from 0 to"),
+        ("limit_a", "-5", "the limit is from 0 to"),
+        ("limit_kw", "1000000000", "the limit is from 0 to"),
+        ("node", "attic", "the site has no such node"),
+        ("from", "0001-01-01 00:00", "more than a hundred years ago"),
+    ):
+        wrong = await send(browser, f"{path}/limits", with_values(limit, name, value))
+        assert (wrong.status_code, words in wrong.text) == (422, True), (name, value)
     past = with_values(with_values(limit, "from", "2025-01-01 10:00"), "to", "2025-01-01 12:00")
     assert "its end is over already" in (await send(browser, f"{path}/limits", past)).text
     shown = (await browser.get(path)).text

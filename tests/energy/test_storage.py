@@ -341,6 +341,10 @@ async def test_a_battery_says_what_it_holds_and_is_told_what_to_do(house: House,
     problem(await owner.get(f"{site}/batteries/other/setpoint"), 404, "battery-unknown")
     full = {"states": [{"power_w": 0, "stored_wh": 60_001}]}
     problem(await owner.post(f"{path}/state", json=full), 422, "battery-states-refused")
+    # Watts as milliwatts: believed, they would leave nothing for cars.
+    for power_w in (20_000_000, -20_000_000):
+        absurd = {"states": [{"power_w": power_w, "stored_wh": 30_000}]}
+        problem(await owner.post(f"{path}/state", json=absurd), 422, "battery-states-refused")
 
 
 async def may_take(house: House, tenant: Tenant, site_id: int) -> int:

@@ -22,6 +22,8 @@ from forecourt.energy.site import (
 )
 from forecourt.ui.i18n import mark
 
+#: What a site may be set to feed in at the most.
+MOST_FEED_IN_W: Final = 10**9
 #: By how much the sum of all fallbacks may exceed a limit, as a share: floating-point arithmetic.
 _SLACK: Final = 1e-6
 
@@ -90,6 +92,8 @@ def settings_faults(settings: Settings) -> list[Fault]:
     if not (wear.is_finite() and 0 <= wear <= MAX_WORTH):
         words = mark("car_wear_per_kwh must be from 0, and %(most)s at most")
         found.append(Fault(words=words, values={"most": MAX_WORTH}))
+    if not 0 <= settings.feed_in_limit_w <= MOST_FEED_IN_W:
+        found.append(Fault(words=mark("feed_in_limit_w is from 0 to %(most)s"), values={"most": MOST_FEED_IN_W}))
     return found
 
 

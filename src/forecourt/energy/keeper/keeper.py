@@ -381,7 +381,7 @@ class SiteKeeper:
             for allowed in known.outlook.limits
             for source in allowed.sources
             for begins, ends in ((source.valid_from, source.valid_until),)
-            for at in (None if begins is None else begins - reading.lead, begins, ends)
+            for at in (*(() if begins is None or begins <= now else (begins - reading.lead, begins)), ends)
             if at is not None and at > now
         ]
         return max((min(moments) - now).total_seconds(), REST_S)

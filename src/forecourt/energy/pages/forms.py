@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from litestar.response import Redirect
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy import store
-from forecourt.energy.faults import fallback_faults, fallbacks_of
+from forecourt.energy.faults import fallback_faults, fallbacks_of, settings_faults
 from forecourt.energy.model import Fault
 from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest, field, unread
 from forecourt.energy.pages.rates import Form, sent, tariff_of
@@ -46,9 +46,6 @@ STALE = mark(
 )
 Verbed = Callable[[store.Connection], Awaitable[Any]]
 
-#: What a site may be set to feed in at the most.
-MOST_FEED_IN_W: Final = 10**9
-
 
 class Forms:
     """What the handlers below share."""
@@ -62,21 +59,24 @@ class Forms:
         form = await request.form()
         record = await self._record(actor, slug)
         faults: list[Fault] = []
-        wanted = record.settings
+        wanted, mode = record.settings, field(form, "mode")
         try:
-            worth = decimal(field(form, "unserved")) or record.settings.unserved_per_kwh
-            mode, wear = field(form, "mode"), decimal(field(form, "car_wear"))
+            worth = decimal(field(form, "unserved"))
+            wear = decimal(field(form, "car_wear"))
             wanted = Settings(
                 mode=Mode(mode) if mode in set(Mode) else record.settings.mode,
                 enabled="enabled" in form,
-                unserved_per_kwh=abs(worth),
+                unserved_per_kwh=record.settings.unserved_per_kwh if worth is None else worth,
                 fallback_a=number(field(form, "fallback_a")),
-                feed_in_limit_w=min(abs(from_kilo(field(form, "feed_in")) or 0), MOST_FEED_IN_W),
-                car_wear_per_kwh=record.settings.car_wear_per_kwh if wear is None else abs(wear),
+                feed_in_limit_w=from_kilo(field(form, "feed_in")) or 0,
+                car_wear_per_kwh=record.settings.car_wear_per_kwh if wear is None else wear,
                 dynamic_profiles=record.settings.dynamic_profiles,
             )
         except NoNumber as refused:
             faults.append(unread(refused))
+        faults += settings_faults(wanted)
+        if mode not in set(Mode):
+            faults.append(Fault(words=mark("choose how it shall be charged")))
         if wanted.enabled and record.tree is None:
             faults.append(Fault(words=mark("the site has no electrics yet: set them up first")))
         elif record.tree is not None:
@@ -120,7 +120,7 @@ class Forms:
         limit: NodeLimit | None = None
         now = self._pages.clock.now()
         try:
-            limit = _limit(form, record, str(actor), now)
+            limit = _limit(form, str(actor), record.zone, now)
             faults += limit_faults(limit.limit_w, limit.limit_a, limit.starts_at, limit.ends_at, now)
         except NoNumber as refused:
             faults.append(unread(refused))
@@ -202,20 +202,18 @@ class Forms:
         return await self._shared.one(request, actor, slug, refused=Shown(form=what, faults=told, values=values))
 
 
-def _limit(form: FormMultiDict, record: SiteRecord, by: str, now: datetime) -> NodeLimit:
+def _limit(form: FormMultiDict, by: str, zone: str, now: datetime) -> NodeLimit:
     """Raises NoNumber; ValueError for a time that is none."""
-    nodes = set() if record.tree is None else {node.id for node in record.tree.nodes}
-    node = field(form, "node")
     return NodeLimit(
         limit_id=(made := uuid4()),
         number=0,
         source=seen(field(form, "source"))[:100] or _("by hand"),
         external_id=made.hex,
-        node=node if node in nodes else None,
+        node=field(form, "node") or None,
         limit_w=from_kilo(field(form, "limit_kw")),
         limit_a=number(field(form, "limit_a")),
-        starts_at=_time(field(form, "from"), record.zone) or now,
-        ends_at=_time(field(form, "to"), record.zone),
+        starts_at=_time(field(form, "from"), zone) or now,
+        ends_at=_time(field(form, "to"), zone),
         said_at=now,
         said_by=by,
     )

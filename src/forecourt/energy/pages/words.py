@@ -79,6 +79,9 @@ ON_PAGES: Final[Mapping[str, str]] = {
         "its end is over already: write a later one, or none"
     ),
     "limit_a is no number": mark("the limit in A is no number"),
+    "limit_a is from 0 to %(most)s": mark("the limit is from 0 to %(most)s A"),
+    "limit_w is from 0 to %(most)s": mark("the limit is from 0 to %(most)s W"),
+    "feed_in_limit_w is from 0 to %(most)s": mark("what may be fed in is from 0 to %(most)s W"),
     "its currents must be 0 <= min_a <= max_a, with max_a above 0": mark(
         "its least current must not be above its most, and the most be above 0"
     ),

@@ -133,6 +133,8 @@ async def change_preferences(
 
 
 def _check(wants: Wants) -> None:
+    if wants.minimum_wh is not None and wants.energy_wh is not None and wants.minimum_wh > wants.energy_wh:
+        raise NeedsRefused("minimum_wh is a part of energy_wh: it can't be more.")
     if (wants.minimum_wh is None) != (wants.minimum_by is None):
         raise NeedsRefused("minimum_wh and minimum_by belong together: so much energy by then.")
     if wants.stop_cost is not None and not (wants.stop_cost.is_finite() and wants.stop_cost >= 0):

@@ -16,6 +16,11 @@ MAX_STATES: Final = 1_000
 #: States that are older tell nothing any more.
 MAX_AGE: Final = timedelta(days=1)
 
+#: How many times what it can charge or give a battery is believed to, and what it takes besides, in W: a meter of
+#: kilowatts that are told as megawatts would leave nothing for cars.
+BELIEVED: Final = 2
+STANDBY_W: Final = 1_000
+
 
 def battery_of(record: SiteRecord, id: str) -> Battery:
     """The battery of a site's tree. Raises BatteryUnknown."""
@@ -40,6 +45,10 @@ async def say_states(
             raise BatteryStatesRefused(f"{each.at.isoformat()} is too old to tell anything, or ahead of time.")
         if each.stored_wh > battery.capacity_wh:
             raise BatteryStatesRefused(f"It holds {battery.capacity_wh} Wh at the most. Correct it in the electrics.")
+        if not -BELIEVED * battery.discharge_w - STANDBY_W <= each.power_w <= BELIEVED * battery.charge_w + STANDBY_W:
+            raise BatteryStatesRefused(
+                f"{each.power_w} W is far more than it can charge or give. Send W, or correct it in the electrics."
+            )
     # Of several of one time the last counts, and nothing that is ahead of our clock is a state of later.
     last = {min(each.at, now): each for each in states}
     made = [

@@ -25,7 +25,10 @@ MAX_PRICE: Final = Decimal(1_000)
 MAX_PLACES: Final = 8
 #: Entries of one season's day.
 MAX_HOURS: Final = 24
-#: A limit that begins later is a slip of the pen.
+#: More than any site has.
+MAX_LIMIT_W: Final = 10**9
+MAX_LIMIT_A: Final = 10_000
+#: A limit that begins later, or began so long ago, is a slip of the pen.
 MAX_LIMIT_AHEAD: Final = timedelta(days=36_525)
 
 SeriesKind = Literal["price", "co2"]
@@ -232,8 +235,14 @@ def limit_faults(
         found.append(Fault(words=mark("limit_w or limit_a is needed")))
     if limit_a is not None and not math.isfinite(limit_a):
         found.append(Fault(words=mark("limit_a is no number")))
+    elif limit_a is not None and not 0 <= limit_a <= MAX_LIMIT_A:
+        found.append(Fault(words=mark("limit_a is from 0 to %(most)s"), values={"most": MAX_LIMIT_A}))
+    if limit_w is not None and not 0 <= limit_w <= MAX_LIMIT_W:
+        found.append(Fault(words=mark("limit_w is from 0 to %(most)s"), values={"most": MAX_LIMIT_W}))
     if starts_at - now > MAX_LIMIT_AHEAD:
         found.append(Fault(words=mark("it begins more than a hundred years ahead")))
+    if now - starts_at > MAX_LIMIT_AHEAD:
+        found.append(Fault(words=mark("it began more than a hundred years ago")))
     if ends_at is not None and ends_at <= starts_at:
         found.append(Fault(words=mark("it must end after it begins")))
     elif ends_at is not None and ends_at <= now:
