@@ -20,7 +20,7 @@ from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.store import leases
 from forecourt.energy.store.keeping import store_obedience
 from tests.care.yard import Yard
-from tests.energy.test_store import furnish
+from tests.energy.test_store import furnish, measured
 
 
 class Stations:
@@ -62,6 +62,8 @@ async def test_whatever_is_wrong_with_a_plan_what_there_is_is_shared_out_and_tol
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, stations, site = await furnished(yard)
+    [row] = yard.rows("SELECT session_id FROM sessions WHERE tenant_id = %s", yard.tenant_id)
+    measured(yard, row["session_id"], timedelta(seconds=20), current_import_l1=9_500)
 
     def broken(*_: Any) -> None:
         raise IndexError("no such row")
@@ -71,8 +73,8 @@ async def test_whatever_is_wrong_with_a_plan_what_there_is_is_shared_out_and_tol
     [plan] = yard.rows("SELECT grade, why FROM energy_plans WHERE site_id = %s", site)
     assert (plan["grade"], plan["why"]) == ("filled", "IndexError: no such row")
     # A late answer finds its order by the command.
-    assert yard.rows("SELECT command_id FROM charging_orders WHERE site_id = %s", site) == [
-        {"command_id": command} for command in stations.commands
+    assert yard.rows("SELECT command_id, drawn_ma FROM charging_orders WHERE site_id = %s", site) == [
+        {"command_id": command, "drawn_ma": 9_500} for command in stations.commands
     ]
     assert len(stations.asked) == 1
 
