@@ -18,7 +18,7 @@ async def test_a_gateway_told_to_end_answers_what_it_took_into_work_and_leaves_n
 ) -> None:
     rng = Random(5)
     async with plant(tmp_path, seed=5) as made:
-        in_work, resent = 0, 0
+        in_work, left_out, resent = 0, 0, 0
         for instant in INSTANTS:
             gateway, hit = await made.catch(instant, rng)
             resent -= made.load.counts.resent
@@ -29,6 +29,7 @@ async def test_a_gateway_told_to_end_answers_what_it_took_into_work_and_leaves_n
             stored = made.stored(hit.unanswered)
             assert stored - made.load.acknowledged() == set()
             in_work += len(stored)
+            left_out += len(hit.unanswered - stored)
             assert gateway.said("gateway drains")
             assert gateway.complaints() == []
             assert made.held(gateway) == {}
@@ -38,7 +39,7 @@ async def test_a_gateway_told_to_end_answers_what_it_took_into_work_and_leaves_n
             await made.flows()
             resent += made.load.counts.resent
         assert in_work >= len(INSTANTS)
-        assert resent > 0
+        assert resent > 0 or not left_out
         assert made.ended_alone == []
         await made.load.finish()
         books.check(made.deployment, made.load)
