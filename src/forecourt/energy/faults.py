@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import structs
 
-from forecourt.energy.model import Electrics, Fault, Node, Phases, find_faults, repeated, unhung
+from forecourt.energy.model import MOST_W, Electrics, Fault, Node, Phases, find_faults, repeated, unhung
 from forecourt.energy.site import (
     FALLBACK_A,
     MAX_ATTACHMENTS,
@@ -22,8 +22,6 @@ from forecourt.energy.site import (
 )
 from forecourt.ui.i18n import mark
 
-#: What a site may be set to feed in at the most.
-MOST_FEED_IN_W: Final = 10**9
 #: By how much the sum of all fallbacks may exceed a limit, as a share: floating-point arithmetic.
 _SLACK: Final = 1e-6
 
@@ -92,8 +90,8 @@ def settings_faults(settings: Settings) -> list[Fault]:
     if not (wear.is_finite() and 0 <= wear <= MAX_WORTH):
         words = mark("car_wear_per_kwh must be from 0, and %(most)s at most")
         found.append(Fault(words=words, values={"most": MAX_WORTH}))
-    if not 0 <= settings.feed_in_limit_w <= MOST_FEED_IN_W:
-        found.append(Fault(words=mark("feed_in_limit_w is from 0 to %(most)s"), values={"most": MOST_FEED_IN_W}))
+    if not 0 <= settings.feed_in_limit_w <= MOST_W:
+        found.append(Fault(words=mark("feed_in_limit_w is from 0 to %(most)s"), values={"most": MOST_W}))
     return found
 
 

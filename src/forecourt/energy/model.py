@@ -18,6 +18,9 @@ from forecourt.ui.i18n import mark
 
 #: EVSEs and nodes of one site.
 MAX_EVSES: Final = 10_000
+#: More than any site has, in W, and in A on each conductor: what is said beyond is a slip of the pen.
+MOST_W: Final = 10**9
+MOST_A: Final = 10_000
 MAX_NODES: Final = 1_000
 
 Id = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME_LINE)]

@@ -13,7 +13,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.energy import store
 from forecourt.energy.api.electrics import SiteInPath, Ticking
 from forecourt.energy.errors import LimitRefused, LimitUnknown, ReadingsRefused, TooManyLimits
-from forecourt.energy.model import Id
+from forecourt.energy.model import MOST_W, Id
 from forecourt.energy.service import signals as service
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.signals.building import LEARN
@@ -83,7 +83,7 @@ class LimitShown(Struct, frozen=True, kw_only=True, rename={"starts_at": "from",
 class NewReading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a meter showed."""
 
-    power_w: Annotated[int, Meta(ge=-(10**9), le=10**9, examples=[12_400])]
+    power_w: Annotated[int, Meta(ge=-MOST_W, le=MOST_W, examples=[12_400])]
     at: Annotated[Moment | None, Meta(description="Null: now.", examples=[None])] = None
 
 

@@ -12,6 +12,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.energy.api.electrics import SiteInPath, Ticking
 from forecourt.energy.api.limits import Moment
 from forecourt.energy.errors import BatteryStatesRefused, BatteryUnknown
+from forecourt.energy.model import MOST_W
 from forecourt.energy.service import storage as service
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.storage.model import BatteryState, BatteryWhy, KnownBattery, current_setpoint, is_planned, obeys
@@ -26,7 +27,7 @@ BatteryInPath = Annotated[
 class NewState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a battery measures of itself."""
 
-    power_w: Annotated[int, Meta(ge=-(10**9), le=10**9, description="Below 0: it gives.", examples=[-12_000])]
+    power_w: Annotated[int, Meta(ge=-MOST_W, le=MOST_W, description="Below 0: it gives.", examples=[-12_000])]
     stored_wh: Annotated[int, Meta(ge=0, le=10**12, description="What it holds.", examples=[41_500])]
     at: Annotated[Moment | None, Meta(description="Null: now.", examples=[None])] = None
 

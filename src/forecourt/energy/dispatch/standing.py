@@ -39,6 +39,8 @@ EXACT: Final = 0.01
 #: other, as slow as the slowest that are usual, until it was seen to be quick.
 OBEY_S: Final = 10.0
 UNPROVEN_S: Final = 90.0
+#: What passes from when a limit is known to when stations have been told: a look, and the way to them.
+TELLS_WITHIN: Final = timedelta(seconds=10)
 #: One that has answered nothing for so long is not counted on to obey: longer than any call is waited for.
 DOUBT_AFTER: Final = timedelta(seconds=60)
 #: By how much a clock may be set back in its ordinary course.

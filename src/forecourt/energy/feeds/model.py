@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 
 from forecourt.energy.feeds.areas import ENTSOE, NORD_POOL, is_entsoe, like
-from forecourt.energy.model import Fault, Id
+from forecourt.energy.model import MOST_W, Fault, Id
 from forecourt.energy.signals.model import SeriesKind, Span, Zone
 from forecourt.energy.site import Watts
 from forecourt.platform.text import NAME_LINE
@@ -367,4 +367,4 @@ def in_watts(value: Any, units: str | None) -> int | None:
     factor = {"W": 1, "KW": 1_000, "MW": 1_000_000}.get((units or "KW").upper())
     if factor is None or isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
-    return max(0, min(10**9, int(value * factor)))
+    return max(0, min(MOST_W, int(value * factor)))

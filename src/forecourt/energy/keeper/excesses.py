@@ -5,8 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from forecourt.energy.dispatch.standing import MEASURED_FOR, Draws, Standing, may_draw, newest
-from forecourt.energy.keeper.reading import TELLS_WITHIN
+from forecourt.energy.dispatch.standing import MEASURED_FOR, TELLS_WITHIN, Draws, Standing, may_draw, newest
 from forecourt.energy.planning.knowledge import Knowledge
 from forecourt.energy.planning.limits import Room
 from forecourt.energy.rows import SLACK, Floats, Rows

@@ -13,7 +13,7 @@ from forecourt.energy import store
 from forecourt.energy.dispatch.checking import is_unsaid, with_reported
 from forecourt.energy.dispatch.defaults import Held, defaults_of
 from forecourt.energy.dispatch.dynamic import HeldDynamic
-from forecourt.energy.dispatch.standing import OBEY_S, UNPROVEN_S, Order, Standing
+from forecourt.energy.dispatch.standing import OBEY_S, TELLS_WITHIN, UNPROVEN_S, Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.memory import Memory
 from forecourt.energy.model import Evse
@@ -38,8 +38,6 @@ from forecourt.energy.store.turns import Turn, turns_of
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import Desired, list_profiles
 
-#: What passes from when a limit is known to when stations have been told: a look, and the way to them.
-TELLS_WITHIN: Final = timedelta(seconds=10)
 #: A station that is away for less than this is not silent yet: it may only have changed its gateway.
 SILENT_AFTER: Final = timedelta(seconds=20)
 

@@ -6,13 +6,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from forecourt.energy.model import MOST_W
 from forecourt.energy.signals.model import Reading
 from forecourt.ocpp.neutral import MEASURAND_BITS, Location, Measurand, Phase
 
 #: Registers that are farther apart tell nothing of the power now.
 LONGEST_GAP: Final = timedelta(hours=1)
-#: No power that is told in good faith is beyond.
-MOST_W: Final = 10**9
 #: How a station may name each of the three conductors.
 _LINES: Final = ((Phase.L1, Phase.L1_N), (Phase.L2, Phase.L2_N), (Phase.L3, Phase.L3_N))
 #: Where a meter of a building measures, the likeliest first.

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
-from forecourt.energy.model import Fault
+from forecourt.energy.model import MOST_A, MOST_W, Fault
 from forecourt.ui.i18n import mark
 
 #: Seasons and holidays of one tariff.
@@ -25,9 +25,6 @@ MAX_PRICE: Final = Decimal(1_000)
 MAX_PLACES: Final = 8
 #: Entries of one season's day.
 MAX_HOURS: Final = 24
-#: More than any site has.
-MAX_LIMIT_W: Final = 10**9
-MAX_LIMIT_A: Final = 10_000
 #: A limit that begins later, or began so long ago, is a slip of the pen.
 MAX_LIMIT_AHEAD: Final = timedelta(days=36_525)
 
@@ -235,10 +232,10 @@ def limit_faults(
         found.append(Fault(words=mark("limit_w or limit_a is needed")))
     if limit_a is not None and not math.isfinite(limit_a):
         found.append(Fault(words=mark("limit_a is no number")))
-    elif limit_a is not None and not 0 <= limit_a <= MAX_LIMIT_A:
-        found.append(Fault(words=mark("limit_a is from 0 to %(most)s"), values={"most": MAX_LIMIT_A}))
-    if limit_w is not None and not 0 <= limit_w <= MAX_LIMIT_W:
-        found.append(Fault(words=mark("limit_w is from 0 to %(most)s"), values={"most": MAX_LIMIT_W}))
+    elif limit_a is not None and not 0 <= limit_a <= MOST_A:
+        found.append(Fault(words=mark("limit_a is from 0 to %(most)s"), values={"most": MOST_A}))
+    if limit_w is not None and not 0 <= limit_w <= MOST_W:
+        found.append(Fault(words=mark("limit_w is from 0 to %(most)s"), values={"most": MOST_W}))
     if starts_at - now > MAX_LIMIT_AHEAD:
         found.append(Fault(words=mark("it begins more than a hundred years ahead")))
     if now - starts_at > MAX_LIMIT_AHEAD:

@@ -10,12 +10,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from forecourt.energy.dispatch.obedience import MAX_OBEY_S
+from forecourt.energy.dispatch.standing import TELLS_WITHIN
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]
 
 #: After so long an excess is late, whatever was cut meanwhile: the slowest that obey have by then.
-LATEST: Final = timedelta(seconds=MAX_OBEY_S + 10)
+LATEST: Final = TELLS_WITHIN + timedelta(seconds=MAX_OBEY_S)
 #: Rows of one site that are kept, the newest.
 MAX_EXCESSES: Final = 5_000
 _ORDERS: Final = by_age("excess_id")
