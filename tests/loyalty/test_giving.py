@@ -14,7 +14,7 @@ from forecourt.loyalty.errors import AccountNeeded, CampaignRefused, VoucherUnkn
 from forecourt.loyalty.model import Audience, Places, QuietBy
 from forecourt.loyalty.store import uses as uses_store
 from forecourt.payments.hosts.shares import follow, follow_given
-from forecourt.payments.intents.model import ConnectorTaken
+from forecourt.payments.intents.model import ConnectorTaken, State
 from forecourt.payments.intents.service import Begin
 from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.platform.money import Money
@@ -118,6 +118,22 @@ async def test_what_is_given_away_whole_is_posted_and_shared_and_nothing_is_take
         for _ in range(2):
             await follow_given(conn, till.tenant_id, session, till.clock.now())
     assert till.balances() == GIVEN | {"host_share": 350, f"host_payable:{host.host_id}": -350}
+
+
+async def test_what_is_taken_by_hand_of_a_session_given_away_whole_is_in_the_books_as_nobodys(club: Club) -> None:
+    till: Any = club.till
+    await club.campaign(codes=("FREE-27",), uses=1, percent=Decimal(100), most=10_000)
+    async with club.promises.kept(till.tenant_id, till.station, 1, code="FREE-27") as token:
+        intent = await till.paid(token_uid=token)
+    await till.work()
+    till.plug_in(intent, wh=10_000)
+    capture = till.box.client.v1.payment_intents.capture
+    await asyncio.to_thread(capture, intent.reference, params={"amount_to_capture": 300})
+    await till.work()
+    await till.settle()
+    taken = await till.find(intent)
+    assert (taken.state, taken.captured_amount, taken.billed_amount) == (State.CAPTURED, 300, 0)
+    assert till.balances() == GIVEN | {"psp_receivable:deployment": 300, "unmatched": -300}
 
 
 async def test_a_fleets_session_given_away_whole_that_is_told_late_is_posted_once_and_owed_by_nobody(

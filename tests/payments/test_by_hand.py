@@ -10,6 +10,8 @@ from forecourt.care.service.watch import look
 from forecourt.care.words import tell
 from forecourt.payments.intents.model import Intent, Method, NothingOwed, Purpose, RefundTooHigh, State
 from forecourt.payments.intents.saga import Saga
+from forecourt.payments.providers.stripe import Stripe
+from forecourt.payments.psp.errors import ProviderRefused
 from forecourt.payments.saved.store import list_methods
 from forecourt.platform.money import Money
 from tests.payments.till import RETURN, Till
@@ -88,6 +90,71 @@ async def test_what_is_taken_by_hand_before_a_session_is_nobodys_and_starts_noth
     assert token["status"] == "invalid"
     await till.payments.refund(till.actor, intent.intent_id, None, "nobody charged")
     assert till.balances() == {}
+
+
+async def test_what_is_taken_by_hand_while_a_late_session_goes_on_pays_for_it(till: Till) -> None:
+    intent = await till.paid()
+    await till.work()
+    await asyncio.to_thread(capture, till, intent, 2000)
+    till.box.faults(seed=1, match="*", error=1.0)
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    session_id = till.plug_in(intent, wh=1_000, over=False)
+    await till.work()
+    assert (await till.find(intent)).state is State.RELEASING
+    till.box.faults()
+    till.clock.advance(60)
+    await till.sweeper.sweep()
+    goes_on = await till.find(intent)
+    assert (goes_on.state, goes_on.authorised_amount, till.balances()) == (State.AUTHORISED, 2000, {})
+    till.go_on(session_id, wh=20_000)
+    await till.work()
+    taken = await till.find(intent)
+    assert (taken.state, taken.captured_amount, taken.billed_amount) == (State.CAPTURED, 2000, 1190)
+    assert till.balances()["unmatched"] == -810
+
+
+async def test_what_is_taken_by_hand_of_a_hold_that_could_not_be_given_back_is_in_the_books(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intent = await till.paid()
+    await till.work()
+    till.clock.advance(301)
+
+    async def refuse(*_: Any) -> Any:
+        raise ProviderRefused("Not now.")
+
+    with monkeypatch.context() as shut:
+        shut.setattr(Stripe, "cancel", refuse)
+        await till.settle()
+    assert (await till.find(intent)).state is State.RELEASED
+    await asyncio.to_thread(capture, till, intent, 500)
+    taken = await till.payments.saga.heed(till.tenant_id, intent.intent_id)
+    assert (taken.state, taken.captured_amount) == (State.CAPTURED, 500)
+    assert till.balances() == {"psp_receivable:deployment": 500, "unmatched": -500}
+
+
+async def test_what_is_given_back_by_hand_is_given_back_in_the_books_once(till: Till) -> None:
+    intent = await till.paid()
+    await till.work()
+    till.plug_in(intent, wh=20_000)
+    await till.work()
+    taken = await till.find(intent)
+
+    def give_back(amount: int) -> None:
+        till.box.client.v1.refunds.create({"payment_intent": taken.reference or "", "amount": amount})
+
+    await asyncio.to_thread(give_back, 119)
+    for _ in range(2):
+        part = await till.payments.saga.heed(till.tenant_id, intent.intent_id)
+        assert (part.state, part.refunded_amount) == (State.CAPTURED, 119)
+    assert till.balances() == {"psp_receivable:deployment": 1071, "revenue:energy": -900, "vat_payable:DE:19": -171}
+    # Nothing told of the rest: we hear of it as ours is refused.
+    await asyncio.to_thread(give_back, 1071)
+    whole = await till.payments.refund(till.actor, intent.intent_id, 100, "as asked")
+    assert (whole.state, whole.refunded_amount, till.balances()) == (State.REFUNDED, 1190, {})
+    steps = till.rows("SELECT kind FROM payment_steps WHERE intent_id = %s ORDER BY step_id", intent.intent_id)
+    assert [row["kind"] for row in steps][-3:] == ["refund_asked", "refund_refused", "refunded"]
 
 
 async def test_what_is_taken_by_hand_above_the_bill_is_nobodys_and_goes_back_first(till: Till) -> None:

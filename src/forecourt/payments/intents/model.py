@@ -199,8 +199,9 @@ class Intent(Struct, frozen=True, kw_only=True):
 
     @property
     def may_be_paid_late(self) -> bool:
-        """Whether somebody may have paid while the page was closed: what was taken there then is theirs, and counts."""
-        return self.at_once and self.state in CLOSED
+        """Whether money may have been taken at the provider though we closed the page, or gave the hold back: what was
+        taken there counts."""
+        return self.state in CLOSED
 
     @property
     def held(self) -> Money:

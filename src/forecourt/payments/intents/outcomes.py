@@ -33,6 +33,9 @@ from forecourt.platform import outbox
 from forecourt.sessions.reserving import store as reservations
 from forecourt.sessions.reserving.model import Reservation
 
+#: How a refund stands that gives nothing back.
+NOT_GIVEN = ("failed", "canceled")
+BY_HAND = "Given back by hand at the payment provider."
 HELD = "The connector is held for somebody who waited. The hold on your card is given back."
 NOT_OWED = "It was owed no more when it was paid. It goes back to where it came from."
 QUICKER = "Somebody else was quicker at this connector. The hold is given back."
@@ -244,6 +247,22 @@ class Turn:
             # Taken by hand at the provider: nobody starts by it any more.
             await self._bar_token()
 
+    async def taken_there(self, hold: Hold) -> None:
+        """The money was taken at the provider though we gave it back: on the page before it was closed, or by hand. A
+        session that has no price yet is charged by what was taken once it has one."""
+        if self.intent.session_id is None or self.intent.billed_amount is not None:
+            await self.captured(hold)
+            return
+        await self.change(
+            {
+                "state": State.AUTHORISED, "ends_as": None, "reason": None, "authorised_amount": hold.captured,
+                "capture_before": None, "may_increment": False, "reference": hold.reference, "read_at": self.now,
+                "next_at": self.now,
+            }
+        )  # fmt: skip
+        await self.step("taken_there", amount=hold.captured)
+        await self.prices.limit(self.conn, self.intent.tenant_id, self.intent.session_id, self.intent.held)
+
     async def _pay_debts(self, amount: int) -> None:
         """What somebody owed is paid, the oldest first; what is over goes back. Debts are held in one order, so that
         each is paid or given up once, whoever comes first."""
@@ -309,6 +328,28 @@ class Turn:
         )  # fmt: skip
         await self.step("capture_lost", amount=lost, detail=reason)
         await self.say(events.FAILED)
+
+    async def given_back_there(self, hold: Hold) -> None:
+        """What was given back by hand at the provider is given back here as well, each refund once. While a refund of
+        ours is not answered yet, nothing is: it may be the one that is told of."""
+        intent = self.intent
+        calls = await store.list_calls(self.conn, intent.tenant_id, intent.intent_id)
+        if any(each.kind is CallKind.REFUND and each.state == "open" for each in calls):
+            return
+        known = {each.reference for each in calls} | {each.call_id.hex for each in calls}
+        for refund in hold.refunds:
+            left = self.intent.captured_amount - self.intent.refunded_amount
+            if refund.status in NOT_GIVEN or {refund.reference, refund.ours} & known or refund.amount > left:
+                continue
+            call = await store.insert_call(
+                self.conn, intent.tenant_id, intent.intent_id, kind=CallKind.REFUND, amount=refund.amount, at=self.now,
+                said=BY_HAND,
+            )  # fmt: skip
+            await store.end_call(
+                self.conn, intent.tenant_id, call.call_id, done=True, at=self.now, reason=None,
+                reference=refund.reference,
+            )  # fmt: skip
+            await self.refunded(call)
 
     async def refunded(self, call: Call) -> None:
         """Money was given back."""

@@ -190,7 +190,7 @@ class Saga:
         if intent.reference is None:
             return None
         hold = await psp.get(intent.reference)
-        if call.kind is CallKind.CANCEL and intent.at_once and hold.state is HoldState.CAPTURED:
+        if call.kind is CallKind.CANCEL and hold.state is HoldState.CAPTURED:
             return Answered(hold=hold)
         if settled_by(call, hold):
             back = next((each for each in hold.refunds if each.ours == call.call_id.hex), None)
@@ -221,7 +221,7 @@ class Saga:
                 now = self._clock.now()
                 await store.renew_key(conn, intent.tenant_id, call, now, now + retry_after(refusals), refused=True)
             return False
-        await self._keep(intent, call, Answered(refused=said))
+        await self._keep(intent, call, Answered(refused=said, hold=hold))
         return True
 
     async def _made(self, psp: Psp, intent: Intent, call: Call) -> Answered:
@@ -283,10 +283,11 @@ class Saga:
                 if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + patience <= turn.now:
                     await turn.release(State.ABANDONED, READER_LEFT if at_reader else NEVER_PAID)
             elif turn.intent.may_be_paid_late and hold.state is HoldState.CAPTURED:
-                await turn.captured(hold)
+                await turn.taken_there(hold)
             elif state in TAKEN and hold.state is HoldState.FAILED:
                 await turn.capture_lost(hold.reason)
             elif state in TAKEN:
+                await turn.given_back_there(hold)
                 await heed_disputes(turn, hold.disputes)
             elif state is State.AUTHORISED and hold.state is HoldState.CAPTURED and turn.intent.session_id is None:
                 await turn.captured(hold)

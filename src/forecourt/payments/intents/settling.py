@@ -9,7 +9,8 @@ from forecourt.sessions.told import limits
 
 
 class Answered(Struct, frozen=True, kw_only=True):
-    """What came of a call: a hold or a refund as the provider tells it, or why there is none.
+    """What came of a call: a hold or a refund as the provider tells it, or why there is none. With a refusal `hold` is
+    how it stands there, as far as that is known.
 
     `refused`: nothing was done, and asking again would do nothing else. `gone`: the hold is no more. `confirm`: the
     bank wants its customer to confirm, who can do that on the provider's page.
@@ -38,6 +39,8 @@ async def settle(turn: Turn, call: Call, answered: Answered, why: str | None) ->
             await _incremented(turn, call, answered.hold, why)
         case CallKind.REFUND if why is not None:
             await turn.step("refund_refused", amount=call.amount, detail=why, by=call.asked_by)
+            if answered.hold is not None:
+                await turn.given_back_there(answered.hold)
         case CallKind.REFUND:
             await turn.refunded(call)
 
@@ -88,9 +91,9 @@ async def _incremented(turn: Turn, call: Call, hold: Hold | None, why: str | Non
 
 
 async def _cancelled(turn: Turn, hold: Hold | None, why: str | None) -> None:
-    """The hold was given back, or will run out by itself; or somebody paid before the page was closed."""
+    """The hold was given back, or will run out by itself; or the money was taken before: on the page, or by hand."""
     if hold is not None and hold.state is HoldState.CAPTURED:
-        await turn.captured(hold)
+        await turn.taken_there(hold)
         return
     if why is not None:
         await turn.step("release_refused", detail=why)

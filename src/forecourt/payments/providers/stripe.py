@@ -174,7 +174,9 @@ class Stripe:
             return hold
         params: Any = {"payment_intent": reference, "limit": LOOKED_THROUGH}
         made = await self._ask(self._stripe.v1.refunds.list_async(params), moves=True)
-        refunds = tuple(refund(each) for each in made.data)
+        # What was held and not taken may be listed as well: it moves no money.
+        moved = [each for each in made.data if each.balance_transaction or metadata(each).get(OUR_CALL)]
+        refunds = tuple(refund(each) for each in moved)
         # A charge counts what was held and not taken as refunded as well.
         back = sum(each.amount for each in refunds if each.status in _GIVEN_BACK)
         disputes = await self._disputes(reference) if hold.disputed else ()
