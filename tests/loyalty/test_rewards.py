@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from forecourt.loyalty.rewards import service
 from forecourt.loyalty.rewards.model import (
@@ -17,14 +18,18 @@ from forecourt.loyalty.rewards.model import (
     PointsMissing,
     Program,
     ProgramRefused,
+    RefundedLot,
     Tier,
     TierBy,
     Use,
     check_program,
     earned,
+    taken_back,
     taken_of,
     tier_of,
 )
+from forecourt.payments.ledger.model import Entry, Kind, Leg
+from forecourt.payments.ledger.service import post
 from forecourt.platform.money import Money
 from tests.loyalty.club import Club
 from tests.support import EPOCH
@@ -115,6 +120,88 @@ async def test_a_paid_session_earns_once_and_points_are_used_or_lapse_in_the_boo
     found = {name: left for name, left in till.balances().items() if name.startswith(("points", "rewards", "wallet"))}
     # What lapsed is given by nobody.
     assert found == {"rewards": 27, f"wallet:{driver}": -27}
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.lists(st.integers(1, 900), min_size=1, max_size=6))
+def test_refunds_take_in_parts_what_they_take_at_once_and_leave_what_the_rest_earns(
+    points: int, cashback: int, parts: list[int]
+) -> None:
+    paid = sum(parts) + 7
+    lot = Lot(lot_id=1, driver_id=1, points=points, points_left=points, currency="EUR", minor=points, minor_left=points,
+              expires_at=EPOCH)  # fmt: skip
+    done, gone, minor = 0, 0, 0
+    for part in [*parts, 7]:
+        back = taken_back(RefundedLot(lot=lot, cashback=cashback, paid=paid, refunded=done, back=done + part), EPOCH)
+        done, minor = done + part, minor + back.cashback
+        if back.taken:
+            gone += back.taken.points
+            lot = replace(lot, points_left=points - gone, minor_left=lot.minor_left - back.taken.minor)
+        # What stays paid keeps at least its share.
+        assert (points - gone) * paid >= points * (paid - done)
+        assert (cashback - minor) * paid >= cashback * (paid - done)
+    assert (lot.points_left, lot.minor_left, minor) == (0, 0, cashback)
+
+
+async def test_a_refund_takes_back_what_the_session_earned_once_and_no_more_than_is_left(club: Club) -> None:
+    till: Any = club.till
+    tenant, [(driver, _)] = club.tenant_id, club.drivers()
+    async with till.tenants.tenant(tenant) as conn:
+        await service.set_program(conn, till.actor, PROGRAM, till.clock.now())
+    intent = await till.paid(driver_id=driver, payer=f"driver:{driver}")
+    await till.work()
+    till.plug_in(intent, wh=10_150)
+    await till.work()
+    about = {"tenant_id": tenant, "subject": str(intent.intent_id)}
+    await till.loyalty.paid(**about)
+    await till.loyalty.refunded(**about)
+
+    def books() -> dict[str, int]:
+        balances = till.balances().items()
+        return {name: left for name, left in balances if name.startswith(("points", "rewards", "wallet"))}
+
+    assert books() == {f"points:{driver}": -23, "rewards": 32, f"wallet:{driver}": -9}
+    # Half of 6.04: 13 of 26 points, which keep 11 cents, and 4 of 9 cents.
+    await till.payments.refund(till.actor, intent.intent_id, 302, "half")
+    for _ in range(2):
+        await till.loyalty.refunded(**about)
+    assert books() == {f"points:{driver}": -11, "rewards": 16, f"wallet:{driver}": -5}
+    async with till.tenants.tenant(tenant) as conn:
+        await service.redeem(conn, tenant, driver, 10, till.clock.now())
+        purse = await service.purse_of(conn, tenant, driver, till.clock.now())
+    assert purse is not None
+    assert [(move.kind, move.points) for move in purse.moves] == [("used", 10), ("refunded", 13)]
+    # The rest takes the three points that are left, and out of the wallet five cents and eight of the nine that ten
+    # points became: 8.8 cents, rounded for the driver.
+    await till.payments.refund(till.actor, intent.intent_id, None, "the rest")
+    for _ in range(2):
+        await till.loyalty.refunded(**about)
+    assert books() == {"rewards": 1, f"wallet:{driver}": -1}
+    async with till.tenants.tenant(tenant) as conn:
+        assert not await service.reward(conn, tenant, intent.intent_id, till.clock.now())
+
+
+async def test_what_a_driver_spent_of_a_refunded_sessions_cashback_leaves_no_wallet_below_nothing(club: Club) -> None:
+    till: Any = club.till
+    tenant, [(driver, _)] = club.tenant_id, club.drivers()
+    async with till.tenants.tenant(tenant) as conn:
+        await service.set_program(conn, till.actor, PROGRAM, till.clock.now())
+    intent = await till.paid(driver_id=driver, payer=f"driver:{driver}")
+    await till.work()
+    till.plug_in(intent, wh=10_150)
+    await till.work()
+    about = {"tenant_id": tenant, "subject": str(intent.intent_id)}
+    await till.loyalty.paid(**about)
+    spent = Entry(
+        key="spent", kind=Kind.WALLET_USE, at=till.clock.now(),
+        legs=(Leg(account=f"wallet:{driver}", currency="EUR", amount=6),
+              Leg(account="revenue:energy", currency="EUR", amount=-6)),
+    )  # fmt: skip
+    async with till.tenants.tenant(tenant) as conn:
+        await post(conn, tenant, spent)
+    await till.payments.refund(till.actor, intent.intent_id, None, "all")
+    await till.loyalty.refunded(**about)
+    assert {name: left for name, left in till.balances().items() if name.startswith(("points", "wallet"))} == {}
+    assert till.balances()["rewards"] == 6
 
 
 async def test_who_has_no_account_earns_nothing(club: Club) -> None:

@@ -8,6 +8,7 @@ from forecourt.loyalty.announcing import Tells, announce
 from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards import store as points
 from forecourt.loyalty.store import uses
+from forecourt.payments.providers.book import Book, BookKind
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -38,6 +39,12 @@ class LoyaltyJobs:
         """A payment was taken: its session earns what the program gives."""
         async with self._tenants.tenant(tenant_id) as conn:
             await rewards.reward(conn, tenant_id, UUID(subject), self._clock.now())
+
+    async def refunded(self, *, tenant_id: int, subject: str) -> None:
+        """Money of a payment went back: what its session earned goes with it."""
+        wallets = Book(self._tenants, tenant_id, BookKind.WALLET, self._clock)
+        async with self._tenants.tenant(tenant_id) as conn:
+            await rewards.take_back(conn, tenant_id, UUID(subject), wallets, self._clock.now())
 
     async def lapse_points(self) -> int:
         """Lets points lapse that are too old, each driver's in a transaction of their own; how many."""

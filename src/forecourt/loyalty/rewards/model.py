@@ -104,6 +104,26 @@ class Taken(Struct, frozen=True, kw_only=True):
     minor: int
 
 
+class RefundedLot(Struct, frozen=True, kw_only=True):
+    """What a session earned that was refunded since, in part or whole: `paid` is for what it was earned, `refunded`
+    what of that was taken off already, `back` what went back in all. Minor units with taxes."""
+
+    lot: Lot
+    cashback: int
+    paid: int
+    refunded: int
+    back: int
+
+
+class TakenBack(Struct, frozen=True, kw_only=True):
+    """What a refund takes: points of the lot itself; and in minor units, out of the wallet, what those of it that were
+    used were worth, and cashback."""
+
+    taken: Taken | None
+    used: int
+    cashback: int
+
+
 def tier_of(program: Program, use: Use) -> Tier | None:
     """The highest tier that a driver reaches; None: none."""
     done = {
@@ -140,6 +160,22 @@ def taken_of(lots: Sequence[Lot], points: int) -> list[Taken]:
             found.append(Taken(lot=lot, points=part, minor=lot.minor_left - lot.minor * after // lot.points))
             points -= part
     return found
+
+
+def taken_back(of: RefundedLot, at: datetime) -> TakenBack:
+    """What a session's refunds take of what it earned, less what they took before: in proportion, rounded down, so that
+    no less is kept than the program gives for what stays paid, and nothing of a session that was refunded whole."""
+
+    def part(whole: int) -> int:
+        return whole * min(of.back, of.paid) // of.paid - whole * of.refunded // of.paid
+
+    points = part(of.lot.points)
+    there = min(points, of.lot.points_left)
+    taken = taken_of([of.lot], there)
+    # Of a lot that has not lapsed, what is missing was put into the wallet.
+    used = points - there if of.lot.expires_at > at else 0
+    worth = of.lot.minor * used // of.lot.points if used else 0
+    return TakenBack(taken=taken[0] if taken else None, used=worth, cashback=part(of.cashback))
 
 
 def lapses_at(program: Program, at: datetime) -> datetime:

@@ -17,12 +17,21 @@ from forecourt.loyalty.rewards.model import (
     check_program,
     earned,
     lapses_at,
+    taken_back,
     taken_of,
     tier_of,
 )
 from forecourt.loyalty.store.campaigns import Connection
-from forecourt.payments.ledger.reward_entries import cashback, points_earned, points_lapsed, points_used
+from forecourt.payments.ledger.reward_entries import (
+    cashback,
+    cashback_back,
+    points_back,
+    points_earned,
+    points_lapsed,
+    points_used,
+)
 from forecourt.payments.ledger.service import post
+from forecourt.payments.providers.book import Book
 from forecourt.platform.money import Money
 
 #: Moves that a driver is told of.
@@ -74,6 +83,25 @@ async def reward(conn: Connection, tenant_id: int, intent_id: UUID, now: datetim
     await post(conn, tenant_id, points_earned(**who, amount=gives.minor))  # type: ignore[arg-type]
     await post(conn, tenant_id, cashback(**who, amount=gives.cashback))  # type: ignore[arg-type]
     return bool(gives.points or gives.cashback)
+
+
+async def take_back(conn: Connection, tenant_id: int, intent_id: UUID, wallets: Book, now: datetime) -> bool:
+    """Takes back what a session earned of which money was refunded, in proportion, each refund once; whether it took
+    anything. Of what is in the wallet by now no more than is left there. `wallets`: those of this organisation."""
+    found = await store.lock_refunded(conn, tenant_id, intent_id)
+    if found is None:
+        return False
+    session_id, of = found
+    lot, gone = of.lot, taken_back(of, now)
+    await store.set_refunded(conn, tenant_id, lot.lot_id, min(of.back, of.paid))
+    about = {"session_id": session_id, "driver": str(lot.driver_id), "at": now, "currency": lot.currency}
+    if gone.taken is not None:
+        move = await _move(conn, tenant_id, lot.driver_id, "refunded", [gone.taken], lot.currency, now)
+        await post(conn, tenant_id, points_back(**about, move=move, amount=gone.taken.minor))  # type: ignore[arg-type]
+    room = await wallets.room_to_refund(conn, f"driver:{lot.driver_id}", lot.currency)
+    back = min(gone.used + gone.cashback, room)
+    await post(conn, tenant_id, cashback_back(**about, refunded=of.back, amount=back))  # type: ignore[arg-type]
+    return bool(back or gone.taken)
 
 
 async def redeem(conn: Connection, tenant_id: int, driver_id: int, points: int | None, now: datetime) -> Money:

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from forecourt.loyalty.rewards.model import MAX_LOTS, Earned, Lot, Program, Taken, Use
+from forecourt.loyalty.rewards.model import MAX_LOTS, Earned, Lot, Program, RefundedLot, Taken, Use
 from forecourt.loyalty.store.campaigns import Connection
 
 
@@ -24,7 +24,8 @@ class PaidSession(Struct, frozen=True, kw_only=True):
 
 
 class Move(Struct, frozen=True, kw_only=True):
-    """What became of points: used as money, or lapsed. `minor`: what they were worth."""
+    """What became of points: used as money, lapsed, or taken back as their session was refunded. `minor`: what
+    they were worth."""
 
     move_id: int
     kind: str
@@ -87,14 +88,41 @@ async def insert_lot(
     """What a session gives; whether that is new."""
     cursor = await conn.execute(
         "INSERT INTO loyalty_points (tenant_id, driver_id, session_id, points, points_left, currency, minor,"
-        " minor_left, cashback, earned_at, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " minor_left, cashback, earned_at, expires_at, paid) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (session_id) DO NOTHING",
         (
             tenant_id, paid.driver_id, paid.session_id, gives.points, gives.points, paid.currency, gives.minor,
-            gives.minor, gives.cashback, at, expires_at,
+            gives.minor, gives.cashback, at, expires_at, paid.paid,
         ),
     )  # fmt: skip
     return cursor.rowcount == 1
+
+
+async def lock_refunded(conn: Connection, tenant_id: int, intent_id: UUID) -> tuple[UUID, RefundedLot] | None:
+    """What the session of a payment earned of which more went back than was taken off it; and the session."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "SELECT * FROM (SELECT p.*, coalesce(p.paid, i.captured_amount) AS of,"
+        " coalesce(p.paid, i.captured_amount) - i.captured_amount + i.refunded_amount AS back FROM payment_intents i"
+        " JOIN loyalty_points p ON p.tenant_id = i.tenant_id AND p.session_id = i.session_id"
+        " WHERE i.tenant_id = %s AND i.intent_id = %s AND i.captured_amount > 0 FOR UPDATE OF p) AS found"
+        " WHERE back > refunded",
+        (tenant_id, intent_id),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    lot = Lot(**{name: row[name] for name in Lot.__struct_fields__})
+    return row["session_id"], RefundedLot(
+        lot=lot, cashback=row["cashback"], paid=row["of"], refunded=row["refunded"], back=row["back"]
+    )
+
+
+async def set_refunded(conn: Connection, tenant_id: int, lot_id: int, refunded: int) -> None:
+    """That so much of what a lot was earned for was given back, and taken off it."""
+    await conn.execute(
+        "UPDATE loyalty_points SET refunded = %s WHERE tenant_id = %s AND lot_id = %s", (refunded, tenant_id, lot_id)
+    )
 
 
 async def list_lots(

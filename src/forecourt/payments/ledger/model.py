@@ -86,7 +86,9 @@ class Kind(StrEnum):
     POINTS_EARNED = "points_earned"
     POINTS_USED = "points_used"
     POINTS_LAPSED = "points_lapsed"
+    POINTS_BACK = "points_back"
     CASHBACK = "cashback"
+    CASHBACK_BACK = "cashback_back"
 
 
 class Leg(Struct, frozen=True, kw_only=True):

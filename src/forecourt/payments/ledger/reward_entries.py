@@ -47,3 +47,20 @@ def cashback(*, session_id: UUID, driver: str, at: datetime, currency: str, amou
         f"cashback:{session_id}", Kind.CASHBACK, at, currency, REWARDS, wallet(driver), _positive(amount),
         session_id=session_id,
     )  # fmt: skip
+
+
+def points_back(*, move: int, session_id: UUID, driver: str, at: datetime, currency: str, amount: int) -> Entry:
+    """Points of a session that was refunded are owed no more."""
+    return _two(
+        f"points_back:{move}", Kind.POINTS_BACK, at, currency, points_owed(driver), REWARDS, _positive(amount),
+        session_id=session_id,
+    )  # fmt: skip
+
+
+def cashback_back(*, session_id: UUID, refunded: int, driver: str, at: datetime, currency: str, amount: int) -> Entry:
+    """What a session that was refunded brought into its driver's wallet goes out of it. `refunded`: in all until now,
+    in minor units."""
+    return _two(
+        f"cashback_back:{session_id}:{refunded}", Kind.CASHBACK_BACK, at, currency, wallet(driver), REWARDS,
+        _positive(amount), session_id=session_id,
+    )  # fmt: skip

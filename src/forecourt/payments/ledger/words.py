@@ -35,7 +35,9 @@ KINDS: Final = {
     "points_earned": mark("Points earned"),
     "points_used": mark("Points used"),
     "points_lapsed": mark("Points lapsed"),
+    "points_back": mark("Points taken back after a refund"),
     "cashback": mark("Cashback"),
+    "cashback_back": mark("Cashback taken back after a refund"),
 }
 #: What stands on an account, by the first part of its name.
 ACCOUNTS: Final = {
