@@ -402,6 +402,7 @@ TENANT_TABLES = (
     "session_caps",
     "node_overloads",
     "node_excesses",
+    "planning_faults",
 )
 #: Open to everybody: a driver who stands at a station has no account.
 PUBLIC = {

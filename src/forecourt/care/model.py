@@ -13,6 +13,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from forecourt.energy.site import STALE as PLAN_STALE
 from forecourt.platform.errors import ForecourtError
 
 #: A station that is back within this was not worth a word.
@@ -38,6 +39,9 @@ REPLAY_AGE: Final = timedelta(minutes=2)
 REPLAY_SETTLE: Final = timedelta(minutes=2)
 #: A building may draw too much for so long, as machines do when they start.
 OVERLOAD_GRACE: Final = timedelta(minutes=1)
+#: A site may fail to be planned so often in a row, and for so long: what is wrong for a moment isn't worth a word.
+PLAN_FAULTS: Final = 3
+PLAN_FAULTS_GRACE: Final = timedelta(minutes=2)
 #: How long a session may be spoken of after its connector said that it is free.
 GHOST_SETTLE: Final = timedelta(minutes=2)
 #: So long before a hold runs out whose session is held back somebody is told: in time to look at it.
@@ -65,6 +69,7 @@ class IncidentKind(StrEnum):
     OVERLOADED = "overloaded"
     HOLD_ENDS = "hold_ends"
     EXCESS = "excess"
+    UNPLANNED = "unplanned"
 
 
 class Severity(IntEnum):
@@ -81,6 +86,7 @@ SEVERITIES: Final[Mapping[IncidentKind, Severity]] = {
     IncidentKind.FAILED_STARTS: Severity.CRITICAL,
     IncidentKind.OVERLOADED: Severity.CRITICAL,
     IncidentKind.EXCESS: Severity.CRITICAL,
+    IncidentKind.UNPLANNED: Severity.CRITICAL,
     IncidentKind.FLAPPING: Severity.WARNING,
     IncidentKind.QUARANTINED: Severity.WARNING,
     IncidentKind.GHOST: Severity.WARNING,
@@ -310,6 +316,45 @@ def not_accepted(refused: Refused, listening_since: datetime | None, now: dateti
         since=refused.created_at,
         latest_at=refused.created_at,
         detail={"registration": refused.registration},
+    )
+
+
+class Planning(Struct, frozen=True, kw_only=True):
+    """A site that shall be planned: when it was last (`planned_at`), whether a planner holds it, and how often in a row
+    it failed, at what and why. At stage `plan` what there is is shared out, at `look` nobody is told anything."""
+
+    site_id: int
+    name: str
+    planned_at: datetime
+    held: bool
+    failing_since: datetime | None
+    times: int
+    stage: str | None
+    fault: str | None
+
+
+def unplanned(seen: Planning, listening_since: datetime | None, now: datetime) -> Finding | Unsure | None:
+    """A site that has no plan of the last PLAN_STALE in which it could have been planned, or fails to be planned again
+    and again. Where all of us were away nobody knows yet."""
+    place = Place(site_id=seen.site_id)
+    fails = seen.failing_since is not None and seen.times >= PLAN_FAULTS
+    if seen.failing_since is None or now - seen.failing_since < PLAN_FAULTS_GRACE:
+        fails = False
+    old = now - seen.planned_at >= PLAN_STALE
+    if not fails and not old:
+        return None
+    if not fails and (listening_since is None or now - listening_since < PLAN_STALE):
+        return Unsure(kind=IncidentKind.UNPLANNED, place=place)
+    since = seen.failing_since if fails and seen.failing_since is not None else seen.planned_at
+    cause = seen.stage if seen.stage is not None else "slow" if seen.held else "nobody"
+    shares = cause == "plan" and not old
+    return Finding(
+        kind=IncidentKind.UNPLANNED,
+        place=place,
+        severity=Severity.WARNING if shares else SEVERITIES[IncidentKind.UNPLANNED],
+        since=since,
+        latest_at=since,
+        detail={"name": seen.name, "cause": cause, "fault": seen.fault or "", "shares": shares},
     )
 
 

@@ -27,6 +27,7 @@ KIND_WORDS: Final[Mapping[IncidentKind, str]] = {
     IncidentKind.OVERLOADED: mark("Overloaded by the building"),
     IncidentKind.HOLD_ENDS: mark("Hold runs out"),
     IncidentKind.EXCESS: mark("Limit not kept in time"),
+    IncidentKind.UNPLANNED: mark("Site not planned"),
 }
 SEVERITY_WORDS: Final[Mapping[Severity, str]] = {
     Severity.CRITICAL: mark("Critical"),
@@ -91,7 +92,7 @@ def action_for(kind: str, detail: Mapping[str, Any]) -> Action:
             return Action.STOP
         case IncidentKind.QUARANTINED:
             return Action.READ
-        case IncidentKind.OVERLOADED | IncidentKind.EXCESS:
+        case IncidentKind.OVERLOADED | IncidentKind.EXCESS | IncidentKind.UNPLANNED:
             return Action.PLAN
         case IncidentKind.HOLD_ENDS:
             return Action.SESSION
@@ -176,7 +177,7 @@ def tell(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
                 cause=_("the station takes limits and doesn't keep to them, or its meter is wrong"),
                 next_step=_("Stop its session if a limit is exceeded, then restart the station or switch the EVSE off"),
             )
-        case IncidentKind.HOLD_ENDS | IncidentKind.OVERLOADED | IncidentKind.EXCESS:
+        case IncidentKind.HOLD_ENDS | IncidentKind.OVERLOADED | IncidentKind.EXCESS | IncidentKind.UNPLANNED:
             return _of_site(kind, detail, zone)
 
 
@@ -184,6 +185,8 @@ def _of_site(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
     """What is no station's fault alone."""
     if kind == IncidentKind.HOLD_ENDS:
         return _hold_ends(detail, zone)
+    if kind == IncidentKind.UNPLANNED:
+        return _unplanned(detail)
     return _overloaded(detail) if kind == IncidentKind.OVERLOADED else _excess(detail)
 
 
@@ -227,6 +230,35 @@ def _excess(detail: Mapping[str, Any]) -> Told:
         happened=(power if detail.get("unit") == "W" else amperes) % values,
         cause=late % {"stations": stations} if stations else nobody,
         next_step=_("Stop the sessions at these stations or switch them off, then look why they don't obey"),
+    )
+
+
+def _unplanned(detail: Mapping[str, Any]) -> Told:
+    words = {
+        "look": (
+            _("what is known of the site can't be used: %(fault)s"),
+            _("Look at the site's electrics and its limits, and store them anew; if that changes nothing, tell the maker"),
+        ),
+        "plan": (
+            _("the solver fails again and again: %(fault)s"),
+            _("Look at the site's limits and its batteries for values that can't be meant; cars charge all the same"),
+        ),
+        "nobody": (
+            _("no planner holds the site: none runs, or those that run hold as many sites as they can"),
+            _("Start a planner, or look why the one that should run doesn't"),
+        ),
+        "slow": (
+            _("its planner hangs, or has more to do than it can"),
+            _("Look at the planner's log and restart it; start another one if that doesn't help"),
+        ),
+    }
+    cause, next_step = words[detail.get("cause", "slow")]
+    shared = _("%(site)s has no plan: what there is now is shared out fairly, whatever it costs")
+    told_nothing = _("%(site)s is planned by nobody: stations go back to what they may draw without a plan")
+    return Told(
+        happened=(shared if detail.get("shares") else told_nothing) % {"site": detail.get("name", "")},
+        cause=cause % {"fault": detail.get("fault", "")},
+        next_step=next_step,
     )
 
 

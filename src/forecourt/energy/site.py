@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final
@@ -36,6 +36,8 @@ FALLBACK_A: Final = 6.0
 CAR_WEAR: Final = Decimal("0.05")
 #: What of the power that a DC EVSE takes from its three phases reaches the car.
 DC_EFFICIENCY: Final = 0.94
+#: A plan that is older says nothing of now: a site where nobody charges is planned every five minutes.
+STALE: Final = timedelta(minutes=11)
 Station = Annotated[str, Meta(min_length=1, max_length=MAX_IDENTITY, pattern=IDENTITY_PATTERN, examples=["CP1"])]
 NodeId = Annotated[Id, Meta(description="The node where it hangs.", examples=["grid"])]
 Amperes = Annotated[float, Meta(ge=0, le=MOST_A, description="Of each conductor.")]

@@ -19,6 +19,7 @@ from forecourt.care.model import (
     fault,
     flapping,
     not_accepted,
+    unplanned,
     offline,
 )
 from forecourt.care.store import Connection, conditions, incidents
@@ -103,6 +104,8 @@ async def _find(
     if station_id is None:
         found += await conditions.list_overloaded(conn, tenant_id, now)
         found += await conditions.list_excesses(conn, tenant_id, now)
+        planning = await conditions.list_planning(conn, tenant_id)
+        found += [unplanned(one, listening_since, now) for one in planning]
     return [one for one in found if one is not None]
 
 

@@ -28,6 +28,7 @@ from forecourt.care.model import (
     IncidentKind,
     Losses,
     Place,
+    Planning,
     Refused,
     Unsure,
     plain,
@@ -337,6 +338,17 @@ async def list_excesses(conn: Connection, tenant_id: int, now: datetime) -> list
         )
         for row in rows
     ]
+
+
+async def list_planning(conn: Connection, tenant_id: int) -> list[Planning]:
+    """Sites that shall be planned."""
+    cursor = conn.cursor(row_factory=class_row(Planning))
+    await cursor.execute(
+        "SELECT site_id, name, planned_at, held, failing_since, times, stage, fault FROM planning_conditions"
+        " WHERE tenant_id = %s",
+        (tenant_id,),
+    )
+    return await cursor.fetchall()
 
 
 def _ghost(row: dict[str, Any]) -> Finding:

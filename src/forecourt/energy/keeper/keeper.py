@@ -31,6 +31,7 @@ from forecourt.energy.keeper.notes import FAULTS, Noted, keep_notes, let_go_of_s
 from forecourt.energy.keeper.priorities import Priorities, wants_speed
 from forecourt.energy.keeper.reading import Reading, find_planned, foreseen, read_site
 from forecourt.energy.keeper.telling import Teller
+from forecourt.energy.keeper.unplanned import Unplanned
 from forecourt.energy.keeper.worthwhile import read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.knowledge import Knowledge, packed
@@ -119,6 +120,7 @@ class SiteKeeper:
         self._teller = Teller(
             tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder, wake=self.wake
         )
+        self._unplanned = Unplanned(tenant_id, site_id, tenants=tenants, clock=clock)
         self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock)
         self._priorities = Priorities(
             tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder
@@ -159,10 +161,12 @@ class SiteKeeper:
             return await self.turn()
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
-        except Exception:
+            await self._unplanned.fails("look", type(fault).__name__)
+        except Exception as fault:
             # Whatever is wrong, the next look may find it otherwise; a keeper that ends helps nobody.
             log.exception("a site could not be looked at", site=self.site_id)
             FAULTS.inc()
+            await self._unplanned.fails("look", f"{type(fault).__name__}: {fault}")
         return AWAY_REST_S
 
     async def turn(self) -> float:
@@ -174,6 +178,7 @@ class SiteKeeper:
             async with self._gates.reading, self._tenants.tenant(self.tenant_id) as conn:
                 await let_go_of_strays(conn, self.tenant_id, self.site_id, self._clock.now())
                 await keep_excesses(conn, self.tenant_id, self.site_id, (), self._clock.now())
+            await self._unplanned.goes()
             return IDLE_EVERY.total_seconds()
         room = site_room(reading.known)
         was_cut = await self.cut(reading, room)
@@ -195,16 +200,25 @@ class SiteKeeper:
             log.warning("a site has no best plan", site=self.site_id, grade=plan.grade.value, why=plan.why)
         self._plan = plan
         await self._tell_plan(reading, room, plan, fresh=not missed and self._clock.monotonic() - began_s < FRESH_S)
-        if is_news(plan, self._kept):
-            async with self._tenants.tenant(self.tenant_id) as conn:
-                await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, made.known)
-            self._kept = plan
+        await self._keep_plan(made)
         await self._checks.ask(reading)
         await self._ask_priorities(reading)
         if missed:
             self.wake()
         rest_s = self._until_next(reading)
         return min(rest_s, QUIET.total_seconds()) if noted.more_comes else rest_s
+
+    async def _keep_plan(self, made: "_Made") -> None:
+        """Keep a plan that says something new, and whether it is one."""
+        plan = made.plan
+        if is_news(plan, self._kept):
+            async with self._tenants.tenant(self.tenant_id) as conn:
+                await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, made.known)
+            self._kept = plan
+        if plan.why:
+            await self._unplanned.fails("plan", plan.why)
+        else:
+            await self._unplanned.goes()
 
     async def read(self) -> Reading | None:
         """The site as it is now; None where it isn't planned for. What was foreseen is of one version of its tree."""

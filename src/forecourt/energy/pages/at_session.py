@@ -23,6 +23,7 @@ from forecourt.energy.needs.model import Needs, Priority, Source, Wants
 from forecourt.energy.pages.common import EnergyPages, WebRequest, field
 from forecourt.energy.pages.words import refused_as
 from forecourt.energy.service import explained, needs
+from forecourt.energy.site import STALE
 from forecourt.energy.store.explained import OrderRow
 from forecourt.energy.store.priorities import PriorityAsk
 from forecourt.platform.errors import ForecourtError
@@ -32,8 +33,6 @@ from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 from forecourt.ui.numbers import NoNumber, decimal, from_kilo, kilo
 
-#: A plan that is older says nothing of now: the planner makes one every five minutes at least.
-STALE: Final = timedelta(minutes=11)
 #: What was told that is listed at once; all of it is in the API.
 SHOWN_ORDERS: Final = 6
 #: The drawing of the plan, in its own units: the page stretches it.

@@ -27,7 +27,7 @@ from forecourt.energy.service import explained
 from forecourt.energy.service.explained import Again, Planned
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.signals.model import Provenance
-from forecourt.energy.site import SiteRecord
+from forecourt.energy.site import STALE, SiteRecord
 from forecourt.energy.store import keeping
 from forecourt.energy.store.explained import evses_between, power_between
 from forecourt.energy.store.storage import known_batteries, stored_between
@@ -40,8 +40,6 @@ STORED_POINT: Final = timedelta(minutes=5)
 GAP: Final = timedelta(minutes=6)
 #: Cars that a page lists; all are in the API.
 MAX_CARS: Final = 100
-#: A plan that is older says nothing of now.
-STALE: Final = timedelta(minutes=11)
 #: Grounds of EVSEs that are not as they were told.
 ODD: Final = frozenset(Ground) - {Ground.IDLE, Ground.ORDER, Ground.UNDER_WAY, Ground.FALLBACK}
 #: By how much meters may be wrong before a node counts as over its limit.

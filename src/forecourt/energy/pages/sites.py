@@ -23,11 +23,12 @@ from forecourt.energy.service import signals
 from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
 from forecourt.energy.signals.model import NodeLimit, Tariff
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
-from forecourt.energy.site import Current, Mode, SiteRecord, SiteTree
+from forecourt.energy.site import STALE, Current, Mode, SiteRecord, SiteTree
 from forecourt.energy.storage.model import STATE_LATE
 from forecourt.energy.store.excesses import list_excesses
 from forecourt.energy.store.now import EvseNow, list_now
 from forecourt.energy.store.storage import latest_of_site
+from forecourt.energy.store.unplanned import last_planned
 from forecourt.stations.service import find_site
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.numbers import plain
@@ -197,6 +198,7 @@ class SitePages:
             "excesses": await list_excesses(
                 conn, tenant_id, site_id, order="newest", place=None, limit=MAX_EXCESSES_LISTED
             ),
+            "unplanned": await _unplanned_since(conn, record, now),
             "prices": prices,
             "price_until": _priced_until(known, prices),
             "series": [*(("price", each) for each in prices), *(("co2", each) for each in co2)],
@@ -252,6 +254,12 @@ def _priced_until(known: Known, prices: Sequence[store.SeriesLine]) -> datetime 
     paid = known.tariff.tariff
     found = (each.last_at for each in prices if each.zone == paid.price_zone and each.currency == paid.currency)
     return max(found, default=None)
+
+
+async def _unplanned_since(conn: store.Connection, record: SiteRecord, now: datetime) -> datetime | None:
+    """Since when a site is not planned that shall be; None where its plan is fresh."""
+    planned_at = await last_planned(conn, record.tenant_id, record.site_id)
+    return planned_at if planned_at is not None and now - planned_at > STALE else None
 
 
 def _modes() -> dict[str, tuple[str, str]]:
