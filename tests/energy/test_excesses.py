@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import MEASURED_FOR, Standing, draws_of
-from forecourt.energy.keeper.excesses import excesses_of
+from forecourt.energy.keeper.excesses import Excesses, excesses_of
 from forecourt.energy.planning.making import site_room
 from forecourt.energy.site import Mode
 from forecourt.energy.store import excesses
@@ -139,4 +139,34 @@ def test_what_was_measured_of_some_alone_is_not_told_as_if_it_were_all() -> None
     assert found(fresh, Standing(max_ma=16_000, running_since=NOW), idle) == [("grid", "mA", 14_000, None)]
     late = replace(fresh, drawn_at=NOW - MEASURED_FOR - timedelta(seconds=1))
     assert found(fresh, late, idle) == [("grid", "mA", 14_000, None)]
-    assert found(*[replace(idle, fallback_ma=0, fallback_at=NOW - MEASURED_FOR)] * 3) == []
+    bound = replace(idle, fallback_ma=0, fallback_at=NOW - MEASURED_FOR)
+    assert found(bound, bound, bound) == []
+    # What meters may be wrong by is no excess.
+    assert found(replace(idle, running_since=NOW, max_ma=14_400), bound, bound) == []
+    assert found(replace(idle, running_since=NOW, max_ma=14_600), bound, bound) == [("grid", "mA", 14_000, None)]
+
+
+async def test_an_excess_that_says_nothing_new_is_not_written_again(yard: Yard) -> None:
+    _, _, site = await furnished(yard)
+    kept, due = Excesses(yard.tenant_id, site, tenants=yard.tenants), yard.clock.now()
+
+    async def found(*these: Excess) -> tuple[bool, int]:
+        """Whether anything was written, and the most that was counted."""
+        before = yard.rows("SELECT xmin::text, counted FROM node_excesses WHERE site_id = %s", site)
+        yard.clock.advance(1)
+        await kept.keep(these, yard.clock.now())
+        after = yard.rows("SELECT xmin::text, counted FROM node_excesses WHERE site_id = %s", site)
+        return before != after, max((each["counted"] for each in after), default=0)
+
+    assert await found() == (False, 0)
+    assert await found(excess(due, 20_000, 30_000, None)) == (True, 30_000)
+    later = due + timedelta(seconds=5)
+    assert await found(excess(later, 20_000, 30_000, None)) == (False, 30_000), "due later alone is nothing new"
+    assert await found(excess(later, 20_000, 29_000, None)) == (False, 30_000)
+    assert await found(excess(later, 20_000, 31_000, None)) == (True, 31_000)
+    assert await found(excess(later, 20_000, 30_500, None)) == (False, 31_000)
+    assert await found(excess(later, 20_000, 30_500, None, LATE)) == (True, 31_000), "somebody else is late"
+    assert await found(excess(later, 20_000, 30_500, 25_000, LATE)) == (True, 31_000), "it was measured"
+    assert (await found())[0]
+    assert kept.go_on is False
+    assert not (await found())[0]

@@ -237,7 +237,7 @@ def _unplanned(detail: Mapping[str, Any]) -> Told:
     words = {
         "look": (
             _("what is known of the site can't be used: %(fault)s"),
-            _("Look at the site's electrics and its limits, and store them anew; if that changes nothing, tell the maker"),
+            _("Store the site's electrics and its limits anew; if that changes nothing, tell the maker"),
         ),
         "plan": (
             _("the solver fails again and again: %(fault)s"),

@@ -19,8 +19,8 @@ from forecourt.care.model import (
     fault,
     flapping,
     not_accepted,
-    unplanned,
     offline,
+    unplanned,
 )
 from forecourt.care.store import Connection, conditions, incidents
 from forecourt.platform import outbox

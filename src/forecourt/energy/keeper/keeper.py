@@ -21,10 +21,10 @@ from prometheus_client import Counter, Histogram
 from forecourt.energy import store
 from forecourt.energy.dispatch.checking import QUIET
 from forecourt.energy.dispatch.orders import next_try
-from forecourt.energy.dispatch.standing import Draws, draws_of, next_change
+from forecourt.energy.dispatch.standing import draws_of, next_change
 from forecourt.energy.expecting import Forecaster, no_forecasts
 from forecourt.energy.keeper.checks import Checks
-from forecourt.energy.keeper.excesses import excesses_of
+from forecourt.energy.keeper.excesses import Excesses
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.memory import Memory
 from forecourt.energy.keeper.notes import FAULTS, Noted, keep_notes, let_go_of_strays
@@ -42,7 +42,6 @@ from forecourt.energy.rows import SLACK
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.storage.model import DELIVERED_FOR, next_moment
 from forecourt.energy.store import keeping
-from forecourt.energy.store.excesses import keep_excesses
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -111,8 +110,7 @@ class SiteKeeper:
         self._kept: SitePlan | None = None
         self._foresight: Foresight | None = None
         self._memory = Memory()
-        #: Whether more may flow somewhere than is allowed, as it was kept last; what others kept nobody knows.
-        self._exceeds = True
+        self._excesses = Excesses(tenant_id, site_id, tenants=tenants)
         self._read_s = clock.monotonic()
         self._looked_back_on: tuple[date, int] | None = None
         self._worthwhile_w = 0
@@ -177,7 +175,7 @@ class SiteKeeper:
         if reading is None:
             async with self._gates.reading, self._tenants.tenant(self.tenant_id) as conn:
                 await let_go_of_strays(conn, self.tenant_id, self.site_id, self._clock.now())
-                await keep_excesses(conn, self.tenant_id, self.site_id, (), self._clock.now())
+            await self._excesses.keep((), self._clock.now())
             await self._unplanned.goes()
             return IDLE_EVERY.total_seconds()
         room = site_room(reading.known)
@@ -248,22 +246,9 @@ class SiteKeeper:
         if over:
             await self._teller.cut(reading, room, cut_out(known, room, self._sharer, draws), draws)
             CUT_S.observe(self._clock.monotonic() - self._read_s)
-        if over or self._exceeds:
-            await self._keep_excesses(known, room, draws)
+        if over or self._excesses.go_on:
+            await self._excesses.note(known, room, draws)
         return over
-
-    async def _keep_excesses(self, known: Knowledge, room: Room, draws: Draws) -> None:
-        """Nothing that is wrong with it may keep stations from being told."""
-        try:
-            found = excesses_of(known, room, draws)
-            async with self._tenants.tenant(self.tenant_id) as conn:
-                await keep_excesses(conn, self.tenant_id, self.site_id, found, known.at)
-            self._exceeds = bool(found)
-        except (psycopg.Error, ForecourtError, OSError) as fault:
-            log.warning("an excess can't be kept", site=self.site_id, fault=type(fault).__name__)
-        except Exception:
-            log.exception("an excess can't be kept", site=self.site_id)
-            FAULTS.inc()
 
     async def _look_meanwhile(self) -> Reading | None:
         """While a plan is made: cut what there is too much of, or else say again what is over soon. That something
