@@ -59,7 +59,7 @@ def order(
 
 
 def idle(**known: object) -> Standing:
-    return replace(Standing(max_ma=MAX_MA, fallback_ma=FALLBACK_MA), **known)
+    return replace(Standing(max_ma=MAX_MA, fallback_ma=FALLBACK_MA, proven=True), **known)
 
 
 def running(*orders: Order, **known: object) -> Standing:
@@ -167,7 +167,12 @@ def test_a_station_counts_as_slow_until_a_cut_that_shows_was_seen_to_be_obeyed()
         assert [each.limit_ma for each in found if each.limit_ma > 6_000] == more, waits_s
     # By half an ampere less nobody could see it; it draws too much as soon as with any other.
     assert look(cut(13_500, drawn_ma=13_500, drawn_at=NOW + 15 * S)) is None
-    assert look(cut(6_000, drawn_ma=6_000, drawn_at=NOW + 15 * S)) == Seen(obeys=True, obey_s=30.0, proven=True)
+    # What fell may have fallen by itself just before: it takes a second limit.
+    once = look(cut(6_000, drawn_ma=6_000, drawn_at=NOW + 15 * S))
+    assert once == Seen(obeys=True, obey_s=10.0, fell_at=NOW - S)
+    assert look(cut(6_000, drawn_ma=6_000, drawn_at=NOW + 15 * S, fell_at=once.fell_at)) is None, "the same limit"
+    twice = look(cut(6_000, drawn_ma=6_000, drawn_at=NOW + 15 * S, fell_at=NOW - 600 * S))
+    assert twice == Seen(obeys=True, obey_s=30.0, proven=True, fell_at=NOW - S)
     assert look(cut(6_000, drawn_ma=14_000, drawn_at=NOW + 21 * S)) == Seen(obeys=False, obey_s=10.0)
 
 
@@ -183,26 +188,27 @@ def test_an_evse_is_quick_only_if_what_it_drew_was_seen_to_fall_to_its_limit(
     high = order(32_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True)
     cut = order(16_000, NOW - S, answered=NOW, accepted=True, drawn_ma=before_ma)
     drawn = {"drawn_ma": after_ma, "drawn_at": NOW + 3 * S}
-    assert look(running(high, cut, **drawn, **known)) == (Seen(obeys=True, obey_s=10.0, proven=True) if shows else None)
+    found = look(running(high, cut, **drawn, **known, fell_at=NOW - 600 * S))
+    assert found == (Seen(obeys=True, obey_s=10.0, proven=True, fell_at=cut.sent_at) if shows else None)
     # Told the same again, with what was measured before, it does what it was told first.
     unsure = replace(cut, sent_at=NOW - 40 * S, answered_at=None, accepted=None)
     assert look(running(high, unsure, cut, **drawn, **known)) is None
 
 
 @pytest.mark.parametrize(
-    ("before_ma", "after_ma", "proven"),
+    ("before_ma", "after_ma", "fell"),
     [(32_000, 16_000, True), (32_000, 0, False), (16_000, 16_000, False), (None, 16_000, False)],
     ids=["fell to its limit", "its car stopped", "drew no more before", "nobody knows what it drew"],
 )
-def test_an_evse_that_disobeyed_is_taken_for_slow_unless_its_draw_fell_to_its_limit(
-    before_ma: int | None, after_ma: int, proven: bool
+def test_an_evse_that_disobeyed_is_taken_for_slow_and_a_draw_that_fell_to_its_limit_counts_once(
+    before_ma: int | None, after_ma: int, fell: bool
 ) -> None:
     high = order(32_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True)
     cut = order(16_000, NOW, answered=NOW + S, accepted=True, drawn_ma=before_ma)
     again = order(16_000, NOW + 20 * S, answered=NOW + 21 * S, accepted=True, drawn_ma=before_ma)
     for told in ((high, cut), (high, cut, again)):
         ran = running(*told, disobeys=True, proven=False, drawn_ma=after_ma, drawn_at=NOW + 25 * S)
-        assert look(ran) == Seen(obeys=True, obey_s=24.0, proven=proven)
+        assert look(ran) == Seen(obeys=True, obey_s=24.0, fell_at=cut.sent_at if fell else None)
 
 
 def test_what_is_drawn_when_a_limit_is_sent_is_what_was_measured_lately() -> None:
@@ -438,7 +444,9 @@ class World:
         seen = look(known)
         if seen is not None:
             assert seen.obeys or station.ignores, f"an honest station is accused: {known}"
-            known = replace(known, disobeys=not seen.obeys, obey_s=seen.obey_s, proven=seen.proven)
+            known = replace(
+                known, disobeys=not seen.obeys, obey_s=seen.obey_s, proven=seen.proven, fell_at=seen.fell_at
+            )
         self.known[number] = known
 
     def _targets(self, now: datetime) -> list[int]:
@@ -683,8 +691,8 @@ def test_a_running_car_is_always_told_something_or_nobody_could_find_out_who_obe
             running(
                 order(30_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True),
                 order(9_000, NOW - 16 * S, answered=NOW - 15 * S, accepted=True, drawn_ma=30_000),
-                drawn_ma=9_000, drawn_at=NOW, obey_s=120.0,
-            ), Seen(obeys=True, obey_s=30.0, proven=True), id="obeys sooner than was known",
+                drawn_ma=9_000, drawn_at=NOW, obey_s=120.0, fell_at=NOW - 90 * S,
+            ), Seen(obeys=True, obey_s=30.0, proven=True, fell_at=NOW - 16 * S), id="obeys sooner than was known",
         ),
         pytest.param(
             running(order(9_000, NOW - 61 * S, answered=NOW - 60 * S, accepted=True), drawn_ma=9_000, drawn_at=NOW,

@@ -21,6 +21,7 @@ from forecourt.energy.needs.model import Said, Source, Wants, merge
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning import plan as plans
 from forecourt.energy.planning.knowledge import packed, unpacked
 from forecourt.energy.planning.making import plan_site
 from forecourt.energy.service.explained import plan_at
@@ -228,7 +229,9 @@ async def test_the_plan_that_counted_at_a_time_is_shown_and_made_again(house: Ho
     assert str(made.sessions[1]) in replay.text
     again = await browser.post(f"{made.page}/plan?at={then:%Y-%m-%dT%H:%M:%SZ}")
     assert "every EVSE gets the same" in again.text
-    made.rows("UPDATE energy_plans SET plan = jsonb_set(plan, '{targets_ma}', '[16000, 0]') WHERE at = %s", then)
+    [(stored,)] = made.rows("SELECT packed FROM energy_plans WHERE at = %s", then)
+    told = replace(plans.unpacked(bytes(stored)), targets_ma=(16_000, 0))
+    made.rows("UPDATE energy_plans SET packed = %s WHERE at = %s", plans.packed(told), then)
     other = await browser.post(f"{made.page}/plan?at={then:%Y-%m-%dT%H:%M:%SZ}")
     assert "get something else" in other.text
     assert "is no time" in (await browser.get(f"{made.page}/plan?at=noon")).text

@@ -201,7 +201,7 @@ async def test_a_limit_that_is_known_ahead_is_kept_when_it_begins_by_the_slowest
     await told_once(yard, kept, stations, 16_000)
     [row] = yard.rows("SELECT station_id FROM sessions WHERE tenant_id = %s", yard.tenant_id)
     async with yard.tenants.tenant(yard.tenant_id) as conn:
-        await store_obedience(conn, yard.tenant_id, row["station_id"], 1, None, 90.0, proven=True)
+        await store_obedience(conn, yard.tenant_id, row["station_id"], 1, None, 90.0, proven=True, fell_at=None)
     limited(yard, site, 6, begins_s=130)
     yard.clock.advance(20)
     # Ninety seconds it takes to obey, and ten to be told.

@@ -1,24 +1,30 @@
 """What is kept of a site, what is read of it again, and how it is forgotten."""
 
+import random
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from forecourt.access import Actor, Role
 from forecourt.drivers import service as drivers
-from forecourt.energy import store
+from forecourt.energy import jobs, store
 from forecourt.energy.jobs import KEEP_ALL_PLANS, KEEP_PLANS, EnergyJobs
 from forecourt.energy.keeper import past as keeping_past
 from forecourt.energy.keeper.past import GOOD_FOR, Past
 from forecourt.energy.needs.model import Preferences
+from forecourt.energy.planner.ladder import Grade
+from forecourt.energy.planning.plan import CarPlan, SitePlan
 from forecourt.energy.service.needs import change_preferences, preferences_tag
 from forecourt.energy.service.signals import load_series
 from forecourt.energy.signals.model import DayRates, Season, Span, Tariff
 from forecourt.energy.signals.outlook import Demand
 from forecourt.energy.signals.sheet import Series
+from forecourt.energy.store import keeping
 from forecourt.energy.store.nudges import CHANNEL
 from forecourt.platform.database import connect
 from tests.care.yard import Yard
@@ -114,6 +120,80 @@ async def test_plans_are_thinned_after_days_and_forgotten_after_weeks_a_site_at_
     await EnergyJobs(yard.worker, yard.tenants, yard.clock).tidy()
     rows = yard.rows("SELECT at FROM energy_plans WHERE site_id = %s ORDER BY at", site)
     assert [row["at"] for row in rows] == sorted(kept)
+
+
+def planned(cars: int, at: datetime) -> SitePlan:
+    """A plan of 54 steps, in a third of which a car charges, at three powers that are nobody else's."""
+    chance = random.Random(cars)
+
+    def steps() -> tuple[int, ...]:
+        runs = [(0, 18), *((chance.randrange(1_400, 22_000), 6) for _ in range(3)), (0, 18)]
+        return tuple(power_w for power_w, length in runs for _ in range(length))
+
+    return SitePlan(
+        at=at, grade=Grade.OPTIMAL, why="", targets_ma=tuple(chance.randrange(32_000) for _ in range(cars)),
+        grid_w=steps(), peak_w=1,
+        cars=tuple(
+            CarPlan(
+                session_id=uuid4(), evse_id=f"CP{number}:1", limit_ma=chance.randrange(32_000), steps_w=steps(),
+                lacks_wh=chance.randrange(60_000), unserved_wh=0, ready_at=at + timedelta(minutes=number),
+                leaves_at=at + timedelta(minutes=number, seconds=chance.randrange(60)),
+            )
+            for number in range(cars)
+        ),
+    )  # fmt: skip
+
+
+async def test_a_plan_takes_few_bytes_and_is_read_as_it_was_stored(yard: Yard) -> None:
+    site, _, _ = await furnish(yard)
+    now = yard.clock.now()
+    for cars, most_bytes in ((54, 5_000), (5_000, 400_000)):
+        plan = planned(cars, now + timedelta(minutes=cars))
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            await keeping.insert_plan(conn, yard.tenant_id, site, plan, b"what was known")
+            stored = await keeping.find_plan(conn, yard.tenant_id, site, plan.at + timedelta(seconds=59))
+        assert stored is not None
+        assert stored.plan == plan
+        [row] = yard.rows(
+            "SELECT pg_column_size(packed) AS bytes FROM energy_plans WHERE site_id = %s AND at = %s", site, plan.at
+        )
+        assert row["bytes"] < most_bytes
+    # One of before is read as well.
+    yard.rows(
+        "INSERT INTO energy_plans (site_id, at, tenant_id, grade, why, plan, known)"
+        " VALUES (%s, %s, %s, 'optimal', '', %s::jsonb, '')",
+        site, now, yard.tenant_id, msgspec.json.encode(replace(plan, at=now)).decode(),
+    )  # fmt: skip
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        before = await keeping.find_plan(conn, yard.tenant_id, site, now)
+    assert before is not None
+    assert before.plan.cars == plan.cars
+
+
+async def test_plans_that_take_too_much_are_thinned_sooner_and_forgotten_where_that_is_not_enough(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, _, _ = await furnish(yard)
+    now = yard.clock.now().replace(minute=0, second=0, microsecond=0)
+    ages = [1, 2, 31, 32, 61, 62]
+    for minutes in ages:
+        yard.rows(
+            "INSERT INTO energy_plans (site_id, at, tenant_id, grade, why, packed, known)"
+            " VALUES (%s, %s, %s, 'optimal', '', %s, '')",
+            site, now - timedelta(minutes=minutes), yard.tenant_id, random.Random(1).randbytes(10_000),
+        )  # fmt: skip
+
+    async def tidied(all_bytes: int, most_bytes: int) -> list[int]:
+        monkeypatch.setattr(jobs, "KEEP_ALL_BYTES", all_bytes)
+        monkeypatch.setattr(jobs, "KEEP_BYTES", most_bytes)
+        await EnergyJobs(yard.worker, yard.tenants, yard.clock).tidy()
+        rows = yard.rows("SELECT at FROM energy_plans WHERE site_id = %s ORDER BY at DESC", site)
+        return [int((now - row["at"]).total_seconds()) // 60 for row in rows]
+
+    assert await tidied(100_000, 100_000) == ages
+    # The newest three fit as they are; of those before, one in a quarter of an hour is left.
+    assert await tidied(31_000, 100_000) == [1, 2, 31, 32, 62]
+    assert await tidied(31_000, 41_000) == [1, 2, 31, 32]
 
 
 async def test_an_answer_that_came_late_settles_its_order_once(yard: Yard) -> None:

@@ -27,6 +27,10 @@ log = structlog.get_logger(__name__)
 KEEP_PLANS: Final = timedelta(days=14)
 #: Of plans that are older than this one is kept in each quarter of an hour.
 KEEP_ALL_PLANS: Final = timedelta(days=2)
+#: What all plans of a site may take in the database. Those that don't fit are thinned first, however new they are, and
+#: forgotten where those that are left don't fit: a site of 54 cars takes a hundredth.
+KEEP_ALL_BYTES: Final = 1 << 30
+KEEP_BYTES: Final = 2 << 30
 #: How long it is kept what sites took, by which a demand charge and savings are counted.
 KEEP_POWER: Final = timedelta(days=400)
 #: Readings are kept a while longer than forecasts look back, prices for three years, limits as long as incidents.
@@ -158,10 +162,14 @@ class EnergyJobs:
         forgotten = 0
         while True:
             async with self._tenants.tenant(tenant_id) as conn:
-                some = await tidying.forget_kept(
-                    conn, tenant_id, site_id, plans=now - KEEP_PLANS, power=now - KEEP_POWER
-                )
-                some += await tidying.thin_plans(conn, tenant_id, site_id, now - KEEP_PLANS, now - KEEP_ALL_PLANS)
+                fits = await tidying.plans_within(conn, tenant_id, site_id, KEEP_ALL_BYTES)
+                whole = max(now - KEEP_ALL_PLANS, fits or now - KEEP_ALL_PLANS)
+                some = await tidying.thin_plans(conn, tenant_id, site_id, now - KEEP_PLANS, whole)
+                fits = await tidying.plans_within(conn, tenant_id, site_id, KEEP_BYTES)
+                some += await tidying.forget_kept(
+                    conn, tenant_id, site_id, plans=max(now - KEEP_PLANS, fits or now - KEEP_PLANS),
+                    orders=now - KEEP_PLANS, power=now - KEEP_POWER,
+                )  # fmt: skip
             forgotten += some
             if some < tidying.AT_ONCE:
                 return forgotten

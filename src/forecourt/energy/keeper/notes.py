@@ -98,8 +98,8 @@ async def note_obedience(conn: AsyncConnection[Any], reading: Reading) -> int:
         if station_id is None or seen is None:
             continue
         if seen.obeys and not standing.disobeys:
-            log.info("a station obeys sooner than was known", station=evse.station, evse=evse.evse,
-                     obey_s=seen.obey_s)  # fmt: skip
+            log.info("what a car draws fell to its limit", station=evse.station, evse=evse.evse,
+                     obey_s=seen.obey_s, proven=seen.proven)  # fmt: skip
         elif seen.obeys:
             log.info("a station obeys again", station=evse.station, evse=evse.evse, obey_s=seen.obey_s)
         else:
@@ -107,7 +107,14 @@ async def note_obedience(conn: AsyncConnection[Any], reading: Reading) -> int:
                         drawn_ma=standing.drawn_ma)  # fmt: skip
         since = None if seen.obeys else standing.drawn_at
         await keeping.store_obedience(
-            conn, reading.known.tenant_id, station_id, evse.evse, since, seen.obey_s, proven=seen.proven
+            conn,
+            reading.known.tenant_id,
+            station_id,
+            evse.evse,
+            since,
+            seen.obey_s,
+            proven=seen.proven,
+            fell_at=seen.fell_at,
         )
         kept += 1
     return kept

@@ -1,9 +1,11 @@
 """A plan of a site as it is kept, told and explained. Pure."""
 
+import zlib
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from forecourt.energy.planner.ladder import Grade
@@ -12,6 +14,8 @@ from forecourt.energy.storage.model import BatteryWhy
 
 #: A plan that says what the last one said, as far as that is told, is kept no more often than this.
 KEPT_EVERY: Final = timedelta(minutes=1)
+#: Of a plan, when it is unpacked: 5,000 cars over a day take a tenth.
+MAX_BYTES: Final = 64 << 20
 
 
 class BatteryPlan(Struct, frozen=True, kw_only=True):
@@ -55,6 +59,16 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     peak_w: int
     batteries: tuple[BatteryPlan, ...] = ()
     gives_ma: tuple[int, ...] = ()
+
+
+def packed(plan: SitePlan) -> bytes:
+    """As it is stored: what a car is given stays the same for many steps, and takes next to nothing."""
+    return zlib.compress(msgspec.json.encode(plan))
+
+
+def unpacked(stored: bytes) -> SitePlan:
+    """What was stored, as it was."""
+    return msgspec.json.decode(zlib.decompressobj().decompress(stored, MAX_BYTES), type=SitePlan)
 
 
 def is_news(plan: SitePlan, kept: SitePlan | None) -> bool:

@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from forecourt.energy.dispatch.obedience import MAX_OBEY_S
 from forecourt.energy.dispatch.standing import JITTER, Order
 from forecourt.energy.dispatch.times import ARRIVES_WITHIN, LOW_VALID_FOR
-from forecourt.energy.planning.plan import SitePlan
+from forecourt.energy.planning.plan import SitePlan, packed, unpacked
 from forecourt.platform.unchanged import Texts
 
 Connection = AsyncConnection[Any]
@@ -49,13 +49,14 @@ class Link(Struct, frozen=True, kw_only=True, gc=False):
 
 class Obedience(Struct, frozen=True, kw_only=True):
     """How an EVSE obeys. `disobeys_since`: it drew more than it was allowed, after it should have obeyed. `proven`:
-    that it takes `obey_s` was seen."""
+    that it takes `obey_s` was seen; `fell_at`: when the limit was sent to which its draw was last seen to fall."""
 
     station_id: int
     evse: int
     disobeys_since: datetime | None
     obey_s: float
     proven: bool = False
+    fell_at: datetime | None = None
 
 
 class NewOrder(Struct, frozen=True, kw_only=True, gc=False):
@@ -280,7 +281,7 @@ async def obedience_of(conn: Connection, tenant_id: int, site_id: int) -> dict[t
     """How the EVSEs of a site obey, as far as anything is known, by station and EVSE."""
     cursor = conn.cursor(row_factory=class_row(Obedience))
     await cursor.execute(
-        "SELECT o.station_id, o.evse, o.disobeys_since, o.obey_s, o.proven"
+        "SELECT o.station_id, o.evse, o.disobeys_since, o.obey_s, o.proven, o.fell_at"
         " FROM evse_obedience o JOIN hung_evses h ON h.tenant_id = o.tenant_id AND h.station_id = o.station_id"
         " AND h.evse = o.evse WHERE h.tenant_id = %s AND h.site_id = %s",
         (tenant_id, site_id),
@@ -290,39 +291,40 @@ async def obedience_of(conn: Connection, tenant_id: int, site_id: int) -> dict[t
 
 async def store_obedience(
     conn: Connection, tenant_id: int, station_id: int, evse: int, disobeys_since: datetime | None, obey_s: float,
-    *, proven: bool,
+    *, proven: bool, fell_at: datetime | None,
 ) -> None:  # fmt: skip
-    """Keeps since when an EVSE draws more than it may, or that it doesn't, how long it takes to obey, and whether that
-    was seen."""
+    """Keeps since when an EVSE draws more than it may, or that it doesn't, how long it takes to obey, whether that was
+    seen, and by which limit last."""
     await conn.execute(
-        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since, obey_s, proven)"
-        " VALUES (%s, %s, %s, %s, %s, %s)"
+        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since, obey_s, proven, fell_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (station_id, evse) DO UPDATE SET disobeys_since = excluded.disobeys_since,"
-        " obey_s = excluded.obey_s, proven = excluded.proven",
-        (station_id, evse, tenant_id, disobeys_since, obey_s, proven),
+        " obey_s = excluded.obey_s, proven = excluded.proven, fell_at = excluded.fell_at",
+        (station_id, evse, tenant_id, disobeys_since, obey_s, proven, fell_at),
     )
 
 
 async def insert_plan(conn: Connection, tenant_id: int, site_id: int, plan: SitePlan, known: bytes) -> None:
     """Keeps a plan with what was known."""
     await conn.execute(
-        "INSERT INTO energy_plans (site_id, at, tenant_id, grade, why, plan, known)"
-        " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s) ON CONFLICT (site_id, at) DO NOTHING",
-        (site_id, plan.at, tenant_id, plan.grade.value, plan.why, msgspec.json.encode(plan).decode(), known),
+        "INSERT INTO energy_plans (site_id, at, tenant_id, grade, why, packed, known)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
+        (site_id, plan.at, tenant_id, plan.grade.value, plan.why, packed(plan), known),
     )
 
 
 async def find_plan(conn: Connection, tenant_id: int, site_id: int, at: datetime) -> StoredPlan | None:
     """The plan that counted at a time."""
     cursor = await conn.execute(
-        "SELECT at, plan, known FROM energy_plans WHERE tenant_id = %s AND site_id = %s AND at <= %s"
+        "SELECT at, packed, plan, known FROM energy_plans WHERE tenant_id = %s AND site_id = %s AND at <= %s"
         " ORDER BY at DESC LIMIT 1",
         (tenant_id, site_id, at),
     )
     row = await cursor.fetchone()
     if row is None:
         return None
-    return StoredPlan(at=row[0], plan=msgspec.convert(row[1], SitePlan), known=bytes(row[2]))
+    plan = msgspec.convert(row[2], SitePlan) if row[1] is None else unpacked(bytes(row[1]))
+    return StoredPlan(at=row[0], plan=plan, known=bytes(row[3]))
 
 
 async def insert_power(

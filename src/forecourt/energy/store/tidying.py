@@ -15,7 +15,7 @@ THINNED_TO: Final = timedelta(minutes=15)
 #: By site, as they are indexed.
 _OLD: Final = (
     ("energy_plans", "at", "plans"),
-    ("charging_orders", "valid_to", "plans"),
+    ("charging_orders", "valid_to", "orders"),
     ("site_power", "at", "power"),
 )
 
@@ -26,10 +26,28 @@ async def list_kept(conn: Connection, tenant_id: int) -> list[int]:
     return [site_id for (site_id,) in await cursor.fetchall()]
 
 
-async def forget_kept(conn: Connection, tenant_id: int, site_id: int, *, plans: datetime, power: datetime) -> int:
+async def plans_within(conn: Connection, tenant_id: int, site_id: int, most_bytes: int) -> datetime | None:
+    """The oldest plan of a site that together with all newer ones takes no more than so many bytes; None where all of
+    them do."""
+    cursor = await conn.execute(
+        """
+        SELECT min(at) FILTER (WHERE bytes <= %(most)s), max(bytes) FROM (
+            SELECT at, sum(coalesce(pg_column_size(packed), 0) + coalesce(pg_column_size(plan), 0)
+                + pg_column_size(known)) OVER (ORDER BY at DESC) AS bytes
+            FROM energy_plans WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s) p
+        """,
+        {"tenant_id": tenant_id, "site_id": site_id, "most": most_bytes},
+    )
+    [(oldest, total)] = await cursor.fetchall()
+    return oldest if total is not None and total > most_bytes else None
+
+
+async def forget_kept(
+    conn: Connection, tenant_id: int, site_id: int, *, plans: datetime, orders: datetime, power: datetime
+) -> int:
     """Forgets plans and orders of a site, and what it took, from before their times; how many. Where those are as many
     as AT_ONCE or more, there may be others."""
-    before, forgotten = {"plans": plans, "power": power}, 0
+    before, forgotten = {"plans": plans, "orders": orders, "power": power}, 0
     for table, column, age in _OLD:
         cursor = await conn.execute(
             f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"
