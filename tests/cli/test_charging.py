@@ -1,16 +1,23 @@
 """Smart charging from the command line: the limits of a site, its plan, why a session charges so, and its needs."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
 
+from forecourt.cli import energy as energy_cli
+from forecourt.cli.charging import limits
 from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.knowledge import packed
 from forecourt.energy.planning.making import plan_site
 from forecourt.energy.store import keeping
+from forecourt.energy.whatif.report import Outcome, Report
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from tests.cli.conftest import Shell
@@ -119,3 +126,27 @@ async def test_a_site_is_limited_planned_and_explained_from_a_shell(rig: Rig, sh
     nobody = "00000000-0000-0000-0000-000000000000"
     assert (await shell.run("energy", "why", nobody)).code == 3
     assert (await shell.run("energy", "limits", "clear", "north-yard", nobody)).code == 3
+
+
+@pytest.mark.parametrize("current", ["inf", "nan", "-1", "1e300"])
+def test_what_is_no_current_is_refused_before_anybody_is_asked(current: str) -> None:
+    told = CliRunner().invoke(limits, ["set", "north-yard", "--current-a", current])
+    assert (told.exit_code, "--current-a" in told.output) == (2, True)
+
+
+def test_what_ways_of_charging_are_worth_fits_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    score, energy = Decimal("1234567.89"), Decimal("-98765.43")
+    outcome = Outcome(
+        scheduler="planner on stated values", asked_wh=1, unserved_wh=12_345_678, grid_wh=1, energy_pct=99.98,
+        peak_w=1_234_500, energy_cost=energy, demand_cost=Decimal("765432.10"), score=score, overload=0.999,
+        co2_kg=54321.9, fairness=0.987, charged_wh=1,
+    )  # fmt: skip
+    report = Report(
+        scenario="A garage", currency="EUR", start="2019-03-08", end="2019-03-15", sessions=300, left_out={},
+        outcomes=[outcome],
+    )  # fmt: skip
+    energy_cli._tell(report, Console(width=80))
+    told = capsys.readouterr().out
+    for said in ("99.98", "12345.7", "1234.5", "99.9", score, energy, "765432.10", "0.987", "54321.9", "score EUR"):
+        assert str(said) in told
+    assert "\N{HORIZONTAL ELLIPSIS}" not in told

@@ -57,7 +57,7 @@ async def test_a_tree_is_drawn_by_keyboard_and_by_dragging_and_stored(yard: Cons
     panel = page.locator("[data-row-of=node]").last
     await panel.locator("[name='node.limit_a']").fill("-5")
     await panel.locator("[name='node.limit_a']").blur()
-    await expect(page.locator("#preview .fault-list")).to_contain_text("Limit of current must be a number from 0")
+    await expect(page.locator("#preview .fault-list")).to_contain_text("Limit of current must be a number from 0 to")
     await panel.locator("[name='node.limit_a']").fill("32")
     await panel.locator("[name='node.limit_a']").blur()
     await expect(page.locator("#preview .fault-list")).to_have_count(0)

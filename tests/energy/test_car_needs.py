@@ -102,7 +102,25 @@ async def test_a_driver_who_asks_for_priority_at_the_station_comes_first(rig: Ri
 
 
 def test_a_car_that_says_what_cannot_be_is_not_believed() -> None:
-    assert wants_of(ChargingNeeds(evse=1, transfer="DC", energy_wh=-5), 0) is None
-    assert wants_of(ChargingNeeds(evse=1, transfer="DC", soc_pct=140), 0) is None
-    full = wants_of(ChargingNeeds(evse=1, transfer="DC", capacity_wh=50_000, soc_pct=40, target_soc_pct=80), 0)
+    assert wants_of(ChargingNeeds(evse=1, transfer="DC", energy_wh=-5), 0, NOW) is None
+    assert wants_of(ChargingNeeds(evse=1, transfer="DC", soc_pct=140), 0, NOW) is None
+    full = wants_of(ChargingNeeds(evse=1, transfer="DC", capacity_wh=50_000, soc_pct=40, target_soc_pct=80), 0, NOW)
     assert msgspec.to_builtins(full) == {"soc_pct": 80, "battery_wh": 50_000, "present_soc_pct": 40}
+
+
+@pytest.mark.parametrize(
+    ("leaves_at", "believed"),
+    [
+        (NOW + timedelta(hours=3), True),
+        (NOW - timedelta(hours=3), True),
+        (NOW - timedelta(days=2), False),
+        (datetime(1, 1, 1, tzinfo=UTC), False),
+        (datetime(9999, 12, 31, 23, 59, tzinfo=UTC), False),
+    ],
+)
+def test_a_departure_of_a_clock_that_was_never_set_is_left_out_and_the_rest_is_kept(
+    leaves_at: datetime, believed: bool
+) -> None:
+    found = wants_of(ChargingNeeds(evse=1, transfer="DC", energy_wh=9_000, departure_at=leaves_at), 0, NOW)
+    assert found is not None
+    assert (found.energy_wh, found.departure_at) == (9_000, leaves_at if believed else None)

@@ -229,9 +229,9 @@ async def test_the_plan_that_counted_at_a_time_is_shown_and_made_again(house: Ho
     assert str(made.sessions[1]) in replay.text
     again = await browser.post(f"{made.page}/plan?at={then:%Y-%m-%dT%H:%M:%SZ}")
     assert "every EVSE gets the same" in again.text
-    [(stored,)] = made.rows("SELECT packed FROM energy_plans WHERE at = %s", then)
+    [(stored,)] = made.rows("SELECT packed FROM energy_plans WHERE at = %s ORDER BY site_id DESC LIMIT 1", then)
     told = replace(plans.unpacked(bytes(stored)), targets_ma=(16_000, 0))
-    made.rows("UPDATE energy_plans SET packed = %s WHERE at = %s", plans.packed(told), then)
+    made.rows("UPDATE energy_plans SET packed = %s WHERE packed = %s", plans.packed(told), stored)
     other = await browser.post(f"{made.page}/plan?at={then:%Y-%m-%dT%H:%M:%SZ}")
     assert "get something else" in other.text
     assert "is no time" in (await browser.get(f"{made.page}/plan?at=noon")).text

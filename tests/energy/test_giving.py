@@ -114,9 +114,10 @@ def test_nobody_who_says_no_is_outvoted_by_a_car_that_could() -> None:
             evse=1, transfer="AC_BPT", energy_wh=-2_000, max_discharge_power_w=7_000, min_v2x_energy_wh=-15_000
         ),
         5_000,
+        NOW,
     )
     assert car_said == Wants(may_discharge=True, max_discharge_w=7_000, keep_wh=-10_000, energy_wh=3_000)
-    one_way = wants_of(ChargingNeeds(evse=1, transfer="AC_three_phase", max_discharge_power_w=7_000), 0)
+    one_way = wants_of(ChargingNeeds(evse=1, transfer="AC_three_phase", max_discharge_power_w=7_000), 0, NOW)
     assert one_way == Wants()
     said = [
         Said(source=source, wants=wants, said_at=NOW, said_by="x")

@@ -32,8 +32,16 @@ def evses(*phases: Phases, node: str = "grid") -> tuple[Evse, ...]:
             site(*evses(Phases.ALL), nodes=(GRID, Node(id="b", parent="c"), Node(id="c", parent="b"))),
             "node b: it stands in a circle",
         ),
-        (site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_a=-1),)), "limit_a must be a number from 0"),
-        (site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_a=math.nan),)), "limit_a must be a number from 0"),
+        (site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_a=-1),)), "limit_a must be a number from 0 to 10000"),
+        (site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_a=1e300),)), "limit_a must be a number from 0 to 10000"),
+        (
+            site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_w=10**10),)),
+            "limit_w must be a number from 0 to 1000000000",
+        ),
+        (
+            site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_a=math.nan),)),
+            "limit_a must be a number from 0 to 10000",
+        ),
         (site(*evses(Phases.ALL), nodes=(Node(id="grid", delta_wye=4),)), "a transformer needs a node above it"),
         (site(Evse(id="a", node="grid", max_a=5, min_a=6)), "0 <= min_a <= max_a"),
         (site(Evse(id="a", node="grid"), Evse(id="a", node="grid")), "EVSE a: it is there 2 times"),

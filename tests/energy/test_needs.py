@@ -1,7 +1,7 @@
 """What is said of a session by one way leaves alone what was said by another, also at the same time."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from forecourt.access.model import Service
 from forecourt.app.driving import Departures
+from forecourt.energy.errors import NeedsOver, NeedsRefused
 from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.service.needs import change_needs, find_needs, needs_tag, say_needs
 from forecourt.platform.preconditions import ChangedMeanwhile
@@ -72,3 +73,14 @@ async def test_what_is_said_at_the_same_time_is_all_kept(yard: Yard) -> None:
             await asyncio.sleep(0.01)
     await other
     assert await said_by_driver(yard, session_id) == Wants(may_discharge=False, departure_at=leaves)
+
+
+async def test_no_time_is_taken_that_can_not_be_meant_and_none_is_printed(yard: Yard) -> None:
+    session_id, now = session(yard), yard.clock.now()
+    desk = Service(tenant_id=yard.tenant_id, id="desk", name="Desk")
+    for year, refused, words in ((9999, NeedsRefused, "a hundred years ahead"), (1, NeedsOver, "is over already")):
+        wants = Wants(departure_at=datetime(year, 1, 1, tzinfo=UTC))
+        with pytest.raises(refused, match=words) as told:
+            async with yard.tenants.tenant(yard.tenant_id) as conn:
+                await say_needs(conn, desk, session_id, Source.DRIVER, wants, now)
+        assert f"{year:04}-" not in str(told.value)

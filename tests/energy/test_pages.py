@@ -195,15 +195,19 @@ async def test_a_site_says_which_prices_are_missing_or_over_and_that_it_has_no_p
     owner, site, [one, _] = await furnish(house, tenant)
     roof = {"id": "roof", "node": "grid", "peak_w": 30_000}
     await owner.put(f"{site}/electrics", json={"nodes": [GRID], "evses": [hung(one)], "solar": [roof]})
-    await owner.put(f"{site}/utility-tariff", json={"currency": "EUR", "price_zone": "MARS"})
+    await owner.put(f"{site}/utility-tariff", json={"currency": "EUR", "price_zone": "SE_4"})
+    misspelt = await owner.put(f"{site}/utility-tariff", json={"currency": "EUR", "price_zone": "DE_LX"})
+    assert misspelt.status_code == 422
+    assert "nobody knows a price_zone DE_LX" in misspelt.json()["faults"][0]["detail"]
+    assert "DE_LU" in misspelt.json()["faults"][0]["detail"]
     browser = await signed_in(house, tenant)
     page = (await browser.get(page_of(site))).text
-    assert "There are no prices of zone MARS in EUR" in page
+    assert "There are no prices of zone SE_4 in EUR" in page
     assert "no place on the map" in page
     old = (house.clock.now() - timedelta(days=3)).isoformat()
     sheet = {"csv": f"utc,eur_per_mwh\n{old},50\n"}
-    assert (await owner.post("/api/v1/energy/prices/MARS", json=sheet)).status_code == 200
-    assert "The newest price of zone MARS is over since" in (await browser.get(page_of(site))).text
+    assert (await owner.post("/api/v1/energy/prices/SE_4", json=sheet)).status_code == 200
+    assert "The newest price of zone SE_4 is over since" in (await browser.get(page_of(site))).text
 
 
 async def test_who_may_only_look_finds_no_form_and_reads_german(house: House, tenant: Tenant) -> None:

@@ -1,5 +1,6 @@
 """`forecourt energy plan`, `why`, `limits`, `needs`: what a site plans and why, what it may draw, what drivers need."""
 
+import math
 from itertools import islice
 from typing import Annotated, Any, Final
 
@@ -8,6 +9,7 @@ import typer
 from forecourt.cli import shown
 from forecourt.cli.client import MAX_LISTED, Api, AsJson, Limit, Url
 from forecourt.cli.shown import kw, kwh, moment
+from forecourt.energy.model import MOST_A, MOST_W
 
 #: Who says a limit that was set from here, where nobody else is named.
 SOURCE: Final = "command line"
@@ -44,7 +46,7 @@ _CARS: list[shown.Column] = [
     ("EVSE", lambda each: each["evse"]),
     ("Session", lambda each: each["session_id"]),
     ("Power kW", lambda each: kw(each["power_w"])),
-    ("Lacks kWh", lambda each: kwh(each["lacks_wh"])),
+    ("To come kWh", lambda each: kwh(each["lacks_wh"])),
 ]
 _WHY: list[shown.Column] = [("Why", lambda each: " ".join(each["words"]))]
 
@@ -120,8 +122,8 @@ def list_limits(
 @limits.command("set")
 def set_limit(
     site: Site,
-    power_w: Annotated[int | None, typer.Option(help="Active power, in W.", min=0)] = None,
-    current_a: Annotated[float | None, typer.Option(help="Of each conductor, in A.", min=0)] = None,
+    power_w: Annotated[int | None, typer.Option(help="Active power, in W.", min=0, max=MOST_W)] = None,
+    current_a: Annotated[float | None, typer.Option(help="Of each conductor, in A.", min=0, max=MOST_A)] = None,
     node: Annotated[str | None, typer.Option(help="A node's id; else the grid connection.")] = None,
     begins: Annotated[str | None, typer.Option("--from", help="When it begins, with its zone; else now.")] = None,
     ends: Annotated[str | None, typer.Option("--to", help="When it ends; else when it is cleared.")] = None,
@@ -135,6 +137,8 @@ def set_limit(
     """Limit a site or a node of it. Stations are told at once where they have to draw less."""
     if power_w is None and current_a is None:
         raise typer.BadParameter("a limit is a power or a current: --power-w, --current-a")
+    if current_a is not None and math.isnan(current_a):
+        raise typer.BadParameter("nan is no current", param_hint="--current-a")
     said = {"node": node, "limit_w": power_w, "limit_a": current_a, "from": begins, "to": ends}
     body = {
         "source": source,

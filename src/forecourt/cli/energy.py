@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from forecourt.energy.whatif.stays import PastSession
     from forecourt.simulator.sessions_file import Session
 
-#: Of the table, between the way's name and what depends on the currency.
-COLUMNS = ("energy %", "lacks kWh", "peak kW", "energy", "demand")
-
 app = typer.Typer(name="energy", no_args_is_help=True, help="Smart charging: plans, limits, needs, what-ifs.")
 console = Console(stderr=True)
 
@@ -236,11 +233,19 @@ def _play(comparison: "Comparison", ways: Sequence[str]) -> bool:
     return False
 
 
+def _table(title: str, *names: str) -> Table:
+    """Of ways, each with a row; narrow enough for a terminal of 80 columns, and for a pipe, which has as many."""
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    for name in names:
+        table.add_column(name, justify="right")
+    return table
+
+
 def _storage(report: "Report") -> Table:
     """What went into batteries, what they and cars gave, what that wore, and what batteries lack at the end."""
-    table = Table(title="batteries, and cars that gave", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("", "stored kWh", "given kWh", "by cars kWh", f"wear {report.currency}", "missing"):
-        table.add_column(name, justify="left" if not name else "right", no_wrap=not name)
+    of = "stored kWh", "given kWh", "by cars kWh", f"wear {report.currency}", "missing"
+    table = _table("batteries, and cars that gave", *of)
     for each in report.outcomes:
         table.add_row(
             each.scheduler,
@@ -253,30 +258,40 @@ def _storage(report: "Report") -> Table:
     return table
 
 
-def _tell(report: "Report", out: Console) -> None:
-    table = Table(
-        title=f"{report.scenario}, {report.start[:10]} to {report.end[:10]}, {report.sessions} sessions",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    co2 = ["CO2 kg"] if any(each.co2_kg is not None for each in report.outcomes) else []
-    for name in ("", *COLUMNS, f"score {report.currency}", "load %", "fair", *co2):
-        table.add_column(name, justify="left" if not name else "right", no_wrap=not name)
+def _scores(report: "Report") -> Table:
+    """What cars got, what it took, and what all of it is worth."""
+    title = f"{report.scenario}, {report.start[:10]} to {report.end[:10]}, {report.sessions} sessions"
+    table = _table(title, "energy %", "unserved kWh", "peak kW", "load %", f"score {report.currency}")
     for each in report.outcomes:
         table.add_row(
             each.scheduler,
             f"{each.energy_pct:.2f}",
             f"{each.unserved_wh / 1000:.1f}",
             f"{each.peak_w / 1000:.1f}",
+            f"{100 * each.overload:.1f}",
+            str(each.score),
+        )
+    return table
+
+
+def _costs(report: "Report") -> Table:
+    """What the score is made of, and what isn't in it."""
+    co2 = ["CO2 kg"] if any(each.co2_kg is not None for each in report.outcomes) else []
+    table = _table("of it", f"energy {report.currency}", f"demand {report.currency}", "fair", *co2)
+    for each in report.outcomes:
+        table.add_row(
+            each.scheduler,
             str(each.energy_cost),
             str(each.demand_cost),
-            str(each.score),
-            f"{100 * each.overload:.1f}",
             f"{each.fairness:.3f}",
             *([] if each.co2_kg is None else [f"{each.co2_kg:.1f}"]),
         )
-    out.print(table)
+    return table
+
+
+def _tell(report: "Report", out: Console) -> None:
+    out.print(_scores(report))
+    out.print(_costs(report))
     if any(each.charged_wh or each.discharged_wh or each.given_wh for each in report.outcomes):
         out.print(_storage(report))
     for reason, count in report.left_out.items():

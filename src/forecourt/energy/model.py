@@ -21,6 +21,9 @@ MAX_EVSES: Final = 10_000
 #: More than any site has, in W, and in A on each conductor: what is said beyond is a slip of the pen.
 MOST_W: Final = 10**9
 MOST_A: Final = 10_000
+#: The most of a voltage, and of a transformer's ratio of turns.
+MOST_V: Final = 1_000_000
+MOST_TURNS: Final = 10_000
 MAX_NODES: Final = 1_000
 
 Id = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME_LINE)]
@@ -160,8 +163,8 @@ def _size_faults(site: Electrics, least_evses: int) -> list[Fault]:
         found.append(Fault(words=mark("a site has 1 to %(most)s nodes"), values={"most": MAX_NODES}))
     if not least_evses <= len(site.evses) <= MAX_EVSES:
         found.append(Fault(words=mark("a site has 1 to %(most)s EVSEs"), values={"most": MAX_EVSES}))
-    if not (0 < site.voltage_v < math.inf and 0 < site.line_voltage_v < math.inf):
-        found.append(Fault(words=mark("voltages must be above 0")))
+    if not (0 < site.voltage_v <= MOST_V and 0 < site.line_voltage_v <= MOST_V):
+        found.append(Fault(words=mark("voltages must be above 0, and %(most)s at most"), values={"most": MOST_V}))
     elif not 1.6 < site.line_voltage_v / site.voltage_v < 1.85:
         words = mark("line_voltage_v must be about 1.73 times voltage_v: three phases have no other")
         found.append(Fault(words=words))
@@ -178,10 +181,14 @@ def _tree_faults(nodes: Sequence[Node]) -> list[Fault]:
     for node in nodes:
         if node.parent is not None and node.parent not in parents:
             found.append(Fault(of="node", id=node.id, words=UNHUNG, values={"node": node.parent}))
-        for name, value in (("limit_a", node.limit_a), ("limit_w", node.limit_w), ("delta_wye", node.delta_wye)):
-            if value is not None and not (0 <= value < math.inf and (name != "delta_wye" or value > 0)):
-                words = mark("%(field)s must be a number from 0")
-                found.append(Fault(of="node", id=node.id, words=words, values={"field": name}))
+        for name, value, most in (
+            ("limit_a", node.limit_a, MOST_A),
+            ("limit_w", node.limit_w, MOST_W),
+            ("delta_wye", node.delta_wye, MOST_TURNS),
+        ):
+            if value is not None and not (0 <= value <= most and (name != "delta_wye" or value > 0)):
+                words = mark("%(field)s must be a number from 0 to %(most)s")
+                found.append(Fault(of="node", id=node.id, words=words, values={"field": name, "most": most}))
         if node.delta_wye is not None and node.parent is None:
             found.append(Fault(of="node", id=node.id, words=mark("a transformer needs a node above it")))
     circle = mark("it stands in a circle")

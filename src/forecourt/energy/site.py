@@ -13,6 +13,7 @@ from forecourt.energy.model import (
     MAX_EVSES,
     MAX_NODES,
     MOST_A,
+    MOST_V,
     MOST_W,
     Electrics,
     Evse,
@@ -41,7 +42,7 @@ STALE: Final = timedelta(minutes=11)
 Station = Annotated[str, Meta(min_length=1, max_length=MAX_IDENTITY, pattern=IDENTITY_PATTERN, examples=["CP1"])]
 NodeId = Annotated[Id, Meta(description="The node where it hangs.", examples=["grid"])]
 Amperes = Annotated[float, Meta(ge=0, le=MOST_A, description="Of each conductor.")]
-Volts = Annotated[float, Meta(gt=0, le=1_000_000, examples=[230.0])]
+Volts = Annotated[float, Meta(gt=0, le=MOST_V, examples=[230.0])]
 Watts = Annotated[int, Meta(ge=0, le=MOST_W)]
 
 

@@ -24,6 +24,7 @@ NORD_POOL: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 #: What ENTSO-E itself calls an area; the names stand for such codes.
+_PLAIN: Final = frozenset(name.replace("_", "") for name in ENTSOE | NORD_POOL)
 _EIC: Final = re.compile(r"[0-9]{2}Y[A-Z0-9-]{13}")
 #: Zones that are named to who wrote one that there isn't.
 MAX_NAMED: Final = 6
@@ -32,6 +33,11 @@ MAX_NAMED: Final = 6
 def is_entsoe(area: str) -> bool:
     """Whether ENTSO-E may be asked for an area: by a name, or by a code."""
     return area in ENTSOE or _EIC.fullmatch(area) is not None
+
+
+def is_zone(zone: str) -> bool:
+    """Whether an exchange has a zone of this name, however it is joined: `DE_LU`, `DE-LU`, `SE_3`, `SE3`."""
+    return is_entsoe(zone) or zone.replace("_", "").replace("-", "") in _PLAIN
 
 
 def like(area: str, known: frozenset[str]) -> str:

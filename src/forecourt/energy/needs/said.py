@@ -14,6 +14,10 @@ from forecourt.ocpp.neutral import ChargingNeeds
 
 #: How long before the start of a session a car may have said what it needs of it.
 BEFORE: Final = timedelta(minutes=10)
+#: No time by which somebody needs something lies further ahead.
+MAX_AHEAD: Final = timedelta(days=36_525)
+#: A car may say so long after it wanted to leave that it did. Clocks that were never set say year 1, or 9999.
+LATE: Final = timedelta(days=1)
 
 
 class CarSaid(Struct, frozen=True, kw_only=True):
@@ -29,20 +33,20 @@ class CarSaid(Struct, frozen=True, kw_only=True):
 BOTH_WAYS: Final = "_BPT"
 
 
-def wants_of(needs: ChargingNeeds, got_wh: int) -> Wants | None:
+def wants_of(needs: ChargingNeeds, got_wh: int, said_at: datetime) -> Wants | None:
     """The same as a session's needs, where `got_wh` was had when it was said: a car says what it still wants. None
-    where a car says what can't be.
+    where a car says what can't be; a departure that can't be meant is left out alone.
 
     A state of charge that is wanted counts only where no energy is said; that of now is not that of the start, so
     nothing is made of it after the car has had something. One that asked for energy both ways may give back, as far as
     it says; it may already have more than it needs.
     """
     both_ways = BOTH_WAYS in needs.transfer
-    energy_wh = needs.energy_wh
+    energy_wh, leaves_at = needs.energy_wh, needs.departure_at
     if energy_wh is not None:
         energy_wh = max(energy_wh + got_wh, 0) if both_ways else energy_wh + got_wh
     said: dict[str, Any] = {
-        "departure_at": needs.departure_at,
+        "departure_at": leaves_at if leaves_at is not None and -LATE <= leaves_at - said_at <= MAX_AHEAD else None,
         "energy_wh": energy_wh,
         "soc_pct": needs.target_soc_pct,
         "battery_wh": needs.capacity_wh,

@@ -12,7 +12,7 @@ from forecourt.drivers import service as drivers
 from forecourt.energy import store
 from forecourt.energy.errors import NeedsOver, NeedsRefused
 from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
-from forecourt.energy.needs.said import BEFORE, wants_of
+from forecourt.energy.needs.said import BEFORE, MAX_AHEAD, wants_of
 from forecourt.energy.store import Connection, PreferencesRow
 from forecourt.energy.store.nudges import nudge_of_sessions, nudge_of_token
 from forecourt.energy.store.priorities import PriorityAsk, asks_of
@@ -99,7 +99,7 @@ async def take_car_needs(conn: Connection, tenant_id: int, station_id: int, evse
         return None
     session_id, started_at, got_wh = running
     await store.forget_car_said(conn, tenant_id, station_id, evse, said.said_at)
-    wants = wants_of(said.needs, got_wh)
+    wants = wants_of(said.needs, got_wh, said.said_at)
     if wants is None or said.said_at < started_at - BEFORE:
         return None
     await store.store_needs(
@@ -148,7 +148,10 @@ def _check_times(wants: Wants, before: Wants, now: datetime) -> None:
     for name in ("departure_at", "minimum_by", "stop_at"):
         at = getattr(wants, name)
         if at is not None and at <= now and at != getattr(before, name):
+            which = f"{name} {at.isoformat()}" if now - at < MAX_AHEAD else name
             raise NeedsOver(
-                f"{name} {at.isoformat()} is over already: it is {now.isoformat(timespec='seconds')} now. Send a time"
+                f"{which} is over already: it is {now.isoformat(timespec='seconds')} now. Send a time"
                 " that is to come, or leave it out."
             )
+        if at is not None and at - now > MAX_AHEAD:
+            raise NeedsRefused(f"{name} lies more than a hundred years ahead. Send a time that can be meant.")

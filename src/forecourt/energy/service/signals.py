@@ -18,6 +18,8 @@ from forecourt.energy.errors import (
     TooManyLimits,
     refusal,
 )
+from forecourt.energy.feeds.areas import ENTSOE, is_zone, like
+from forecourt.energy.feeds.model import zones_of
 from forecourt.energy.model import Fault
 from forecourt.energy.signals.building import LEARN
 from forecourt.energy.signals.model import (
@@ -35,6 +37,7 @@ from forecourt.energy.signals.sun import LEARN as LEARN_SUN
 from forecourt.energy.signals.sun import ClearSky, reckoned_for
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.store import Connection
+from forecourt.energy.store.feeds import list_feeds
 from forecourt.energy.store.nudges import nudge, nudge_of_zone
 from forecourt.energy.store.skies import skies_of
 from forecourt.platform.preconditions import check_match, etag
@@ -61,7 +64,7 @@ async def change_tariff(
     await store.lock_site(conn, actor.tenant_id, record.site_id, str(actor), now)
     held = await store.tariff_of(conn, actor.tenant_id, record.site_id)
     check_match(if_match, tariff_tag(record.site_id, held))
-    faults = tariff_faults(tariff)
+    faults = tariff_faults(tariff) + await _zone_faults(conn, actor.tenant_id, record.site_id, tariff, held)
     if faults:
         raise refusal(TariffRefused, faults)
     if held is not None and held.tariff == tariff:
@@ -71,6 +74,25 @@ async def change_tariff(
     before = None if held is None else _told(held.tariff)
     await audit(conn, actor, "change utility tariff", f"site:{record.slug}", before=before, after=_told(tariff))
     return row
+
+
+async def _zone_faults(
+    conn: Connection, tenant_id: int, site_id: int, tariff: Tariff, held: TariffRow | None
+) -> list[Fault]:
+    """A zone of which there are no prices, which no feed of the site fetches and no exchange knows is misspelt."""
+    zone = tariff.price_zone
+    if zone is None or is_zone(zone) or (held is not None and held.tariff.price_zone == zone):
+        return []
+    feeds = await list_feeds(conn, tenant_id, site_id)
+    if any(("price", zone) in zones_of(each.source) for each in feeds):
+        return []
+    if await store.list_series(conn, tenant_id, "price", zone):
+        return []
+    words = mark(
+        "nobody knows a price_zone %(zone)s: there are no prices of it, no feed of this site fetches it, and no"
+        " exchange has it. May be meant: %(zones)s"
+    )
+    return [Fault(words=words, values={"zone": zone, "zones": like(zone.upper(), ENTSOE)})]
 
 
 def _told(tariff: Tariff) -> dict[str, object]:
