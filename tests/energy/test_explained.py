@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from forecourt.access import Role
 from forecourt.app.driving import Departures
 from forecourt.energy.explained.session import explain
-from forecourt.energy.explained.words import WHY, sentences
+from forecourt.energy.explained.words import BESIDE, WHY, sentences
 from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.needs.model import Said, Source, Wants, merge
 from forecourt.energy.planner.ladder import Grade
@@ -24,7 +25,9 @@ from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning import plan as plans
 from forecourt.energy.planning.knowledge import packed, unpacked
 from forecourt.energy.planning.making import plan_site
+from forecourt.energy.planning.plan import BatteryPlan
 from forecourt.energy.service.explained import plan_at
+from forecourt.energy.storage.model import BatteryWhy
 from forecourt.energy.store import keeping
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
@@ -222,6 +225,12 @@ async def test_the_plan_that_counted_at_a_time_is_shown_and_made_again(house: Ho
     browser = await signed_in(house, tenant)
     page = (await browser.get(f"{made.page}/plan")).text
     assert "Best plan" in page
+    # All of a site's pages go by its own clock, and say so.
+    assert 'data-zone="Europe/Berlin"' in page
+    assert "Times are by the clock of the site: Europe/Berlin." in page
+    assert f"{house.clock.now().astimezone(ZoneInfo('Europe/Berlin')):%H:%M:%S}{NBSP}CET" in page.replace(
+        " CET", f"{NBSP}CET"
+    )
     assert str(made.sessions[1]) not in page
     # By the clock of the site, which is an hour ahead of UTC in winter.
     replay = await browser.get(f"{made.page}/plan", params={"at": f"{then + timedelta(hours=1, minutes=9):%H:%M}"})
@@ -428,6 +437,16 @@ async def test_every_reason_has_words_and_a_plan_that_does_not_look_ahead_promis
     assert blind is not None
     assert (blind.ready_at, blind.unserved_wh, blind.steps) == (None, None, ())
     assert "without looking ahead" in sentences(blind, now)[0]
+    # What the batteries of the site do beside its cars is told with the why of it.
+    gives = BatteryPlan(id="b1", why=BatteryWhy.PEAK, steps_w=(-3_000, 0))
+    rests = BatteryPlan(id="b2", why=BatteryWhy.RESTS, steps_w=(0, 500))
+    beside = explain(planned.known, replace(planned.plan, batteries=(rests, gives)), made.sessions[0])
+    assert beside is not None
+    peak = f"The site's batteries give 3.0{NBSP}kW now, as a higher peak would cost more."
+    assert peak in sentences(beside, now)
+    assert peak not in sentences(told, now)
+    still = {BatteryWhy.RESTS, BatteryWhy.UNKNOWN, BatteryWhy.DISOBEYS, BatteryWhy.UNPLANNED}
+    assert BESIDE.keys() == set(BatteryWhy) - still
     silent = replace(
         planned.known, standings=[replace(each, silent_since=now, orders=()) for each in planned.known.standings]
     )

@@ -139,7 +139,7 @@ def forecast(*hours: tuple[int, float, float, float]) -> SiteForecast:
     """Of today: the hour, cars, plugs taken and kWh."""
     told = [HourForecast(at=NOW.replace(hour=hour), cars=cars, plugs=plugs, energy_kwh=kwh)
             for hour, cars, plugs, kwh in hours]  # fmt: skip
-    return SiteForecast(made_on=NOW.date(), hours=told)
+    return SiteForecast(hours=told)
 
 
 def test_a_forecast_stands_in_where_a_site_has_no_past_of_its_own_and_only_there() -> None:
@@ -164,7 +164,6 @@ def test_a_forecast_stands_in_where_a_site_has_no_past_of_its_own_and_only_there
 
 def test_who_is_forecast_to_stay_beyond_what_is_planned_takes_as_much_less() -> None:
     night = SiteForecast(
-        made_on=NOW.date(),
         hours=[HourForecast(at=NOW + timedelta(hours=23), cars=1, plugs=4, energy_kwh=8)],
     )
     [car] = Foresight([], TREE, 1, "UTC", NOW, night).expected([], NOW)

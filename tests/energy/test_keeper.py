@@ -8,8 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
+from forecourt.energy.expecting import Foreseen
 from forecourt.energy.keeper import keeper as keeping
 from forecourt.energy.keeper import notes as noting
 from forecourt.energy.keeper import telling
@@ -91,6 +93,32 @@ async def test_a_keeper_outlives_whatever_goes_wrong_in_a_look(yard: Yard, monke
     monkeypatch.undo()
     await kept.look()
     assert len(yard.rows("SELECT 1 FROM energy_plans WHERE site_id = %s", site)) == 1
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("no model"), psycopg.OperationalError("away"), None])
+async def test_whatever_goes_wrong_with_a_forecast_it_is_planned_without_one(
+    yard: Yard, fault: Exception | None
+) -> None:
+    site, numbers, _ = await furnish(yard)
+    yard.session(next(iter(numbers.values())), timedelta(hours=1), energy_wh=5_000)
+    asked: list[str] = []
+
+    async def broken(conn: Any, _tenant_id: int, slug: str, _now: Any, /) -> Foreseen:
+        asked.append(slug)
+        if fault is None:
+            await conn.execute("SELECT * FROM there_is_no_such_table")
+        raise fault or AssertionError
+
+    stations: Any = Stations()
+    kept = SiteKeeper(
+        yard.tenant_id, site, tenants=yard.tenants, stations=stations, clock=yard.clock, gates=Gates(1),
+        forecaster=broken,
+    )  # fmt: skip
+    await kept.look()
+    assert len(asked) == 1
+    [plan] = yard.rows("SELECT grade, why FROM energy_plans WHERE site_id = %s", site)
+    assert (plan["grade"], plan["why"]) == ("optimal", "")
+    assert len(stations.asked) == 1, "the car is told all the same"
 
 
 def limited(yard: Yard, site: int, limit_a: int, begins_s: float = 0.0, ends_s: float | None = None) -> None:

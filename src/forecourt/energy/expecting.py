@@ -6,7 +6,7 @@ brought along. A site's own days say more: who came, for how long and for what, 
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
@@ -33,9 +33,8 @@ class HourForecast(Struct, frozen=True, kw_only=True):
 
 
 class SiteForecast(Struct, frozen=True, kw_only=True):
-    """Hours ahead of a site, in order, as they were forecast on the beginning of a day."""
+    """Hours ahead of a site, in order. Whoever forecasts them says OLD_FORECAST where they don't count any more."""
 
-    made_on: date
     hours: Sequence[HourForecast]
 
 

@@ -23,6 +23,7 @@ from forecourt.energy.planning.plan import CarPlan, SitePlan
 from forecourt.energy.rows import Rows
 from forecourt.energy.site import Current, Mode
 from forecourt.energy.storage.cars import NoGiver
+from forecourt.energy.storage.model import BatteryWhy
 
 #: Grades of plans that look ahead; the others say what counts now, and nothing of what is to come.
 AHEAD: Final = frozenset({Grade.OPTIMAL, Grade.NEAR})
@@ -71,8 +72,9 @@ class Explanation(Struct, frozen=True, kw_only=True):
     plan doesn't look ahead. `externals`: the limits of others that its EVSE is under, and `external` that of them which
     holds it back; `gives_w`: what it is told to give back, `given_wh`: what it gave so far, `not_giving`: why it is not
     asked to, where somebody said that it may or may not; `dc_w`: what its limit comes to at a DC EVSE, None at others;
-    `by_car`: the car itself means to take no more; `cap`: a power of its own that it is kept to. `now`
-    and `then` are what a kWh costs, or its CO2 in g where that is what counts; `then` holds from `then_at` on.
+    `by_car`: the car itself means to take no more; `cap`: a power of its own that it is kept to; `battery_w`: what
+    batteries of the site store now, below 0 what they give, and why the one does that moves most. `now` and `then` are
+    what a kWh costs, or its CO2 in g where that is what counts; `then` holds from `then_at` on.
     """
 
     session_id: UUID
@@ -107,6 +109,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     lacks_wh: int | None = None
     ready_at: datetime | None = None
     unserved_wh: int | None = None
+    battery_w: int = 0
+    battery_why: BatteryWhy | None = None
     steps: tuple[Meant, ...] = ()
 
     @property
@@ -195,6 +199,7 @@ def _with_plan(
         power_w = round(meant.limit_ma / 1000 * electrics.watts_per_ampere(electrics.evses[number]))
     evse = known.tree.evses[number]
     dc_w = round(meant.limit_ma / 1000 * known.tree.watts_told(evse)) if evse.current is Current.DC else None
+    battery_w, battery_why = _batteries(plan)
     told = replace(
         told,
         limit_ma=meant.limit_ma,
@@ -205,6 +210,8 @@ def _with_plan(
         ready_at=meant.ready_at if ahead else None,
         unserved_wh=meant.unserved_wh if ahead else None,
         steps=_steps(known, meant) if ahead else (),
+        battery_w=battery_w,
+        battery_why=battery_why,
     )
     if reason is None:
         return told
@@ -222,6 +229,13 @@ def _with_plan(
         then=None if step is None else signal.values[step],
         then_at=None if step is None else known.outlook.starts[step],
     )
+
+
+def _batteries(plan: SitePlan) -> tuple[int, BatteryWhy | None]:
+    """What all of them store now, in W, and why the one that moves most does."""
+    moving = [each for each in plan.batteries if each.steps_w and each.steps_w[0]]
+    most = max(moving, key=lambda each: abs(each.steps_w[0]), default=None)
+    return sum(each.steps_w[0] for each in moving), None if most is None else most.why
 
 
 def stay_of(car: KnownCar, now: datetime) -> Stay:

@@ -67,6 +67,14 @@ BATTERY_WHY: Final[Mapping[BatteryWhy, str]] = {
     BatteryWhy.DISOBEYS: mark("it does something else than it was told, so nothing is planned with it"),
     BatteryWhy.UNPLANNED: mark("nothing was planned with it yet"),
 }
+#: What batteries of a site do beside its cars.
+BESIDE: Final[Mapping[BatteryWhy, str]] = {
+    BatteryWhy.CHEAP: mark("The site's batteries store %(power)s now, as energy is cheaper than it will be."),
+    BatteryWhy.SUN: mark("The site's batteries store %(power)s now that the sun leaves over."),
+    BatteryWhy.DEAR: mark("The site's batteries give %(power)s now, as energy is dear."),
+    BatteryWhy.PEAK: mark("The site's batteries give %(power)s now, as a higher peak would cost more."),
+    BatteryWhy.LIMIT: mark("The site's batteries give %(power)s now, which cars were granted by that."),
+}
 #: Where it is the sun that counts, a price is no reason that anybody would understand.
 SUNLESS: Final = mark("the sun leaves nothing over for it now")
 #: Where speed counts, prices only decide between equals.
@@ -137,6 +145,8 @@ def sentences(told: Explanation, now: datetime, zone: str | None = None) -> list
         values = {"power": formats.kw(told.cap.max_w), "why": _(CAPPED[told.cap.why])}
         found.append(_("It is kept to %(power)s until it is over: %(why)s.") % values)
     found += [external_words(each, now, zone) for each in told.externals if each is not told.external]
+    if told.battery_w and told.battery_why in BESIDE:
+        found.append(_(BESIDE[told.battery_why]) % {"power": formats.kw(abs(told.battery_w))})
     found += _ready(told, now, zone)
     if told.stay.priority is Priority.HIGH and told.lacks_wh:
         found.append(_("It goes before others, as fast as the limits let it."))

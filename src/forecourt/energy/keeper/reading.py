@@ -25,7 +25,7 @@ from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.planning.giving import with_giver
 from forecourt.energy.planning.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.service.signals import known_signals
-from forecourt.energy.signals.outlook import signals_at
+from forecourt.energy.signals.outlook import Outlook, signals_at
 from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
 from forecourt.energy.storage.cars import CarState
 from forecourt.energy.storage.model import KnownBattery
@@ -98,46 +98,35 @@ async def read_site(
     cars is of the last plan (`foreseen`). `awaited`: the orders of which somebody waits for an answer, `memory`: what
     was made of the site before."""
     memory = Memory() if memory is None else memory
-    tenant_id, site_id = record.tenant_id, record.site_id
-    assert record.tree is not None
+    tree, tenant_id, site_id = record.tree, record.tenant_id, record.site_id
+    assert tree is not None
     running = await store.active_cars(conn, tenant_id, site_id, memory.cars)
     # A station that was moved may have one that still runs: it is no car of this site.
-    here = [car for car in running if car.evse_id in record.tree.numbers]
-    cars = _at_the_grid(record.tree, here, memory)
+    cars = _at_the_grid(tree, [car for car in running if car.evse_id in tree.numbers], memory)
     links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id, memory.links)}
     orders = await keeping.orders_of(conn, tenant_id, site_id, now, awaited, memory.orders)
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
-    station_ids = [link.station_id for link in links.values()]
-    desired = await list_profiles(conn, tenant_id, station_ids, memory.profiles)
-    defaults = memory.defaults.of(None, (record.tree, tuple(desired)), defaults_of)
-    signals = await known_signals(conn, record, now, now + AHEAD, await memory.past.readings(conn, record, now))
-    lead = _lead(record.tree, obedience)
-    outlook = signals_at(record, signals, now, _hours(now), lead)
-    demand = outlook.demand
-    paid_w = 0 if demand is None or not demand.charge_per_kw else await memory.past.paid_w(conn, record, demand, now)
+    station_ids = {link.station: link.station_id for link in links.values()}
+    desired = await list_profiles(conn, tenant_id, list(station_ids.values()), memory.profiles)
+    defaults = memory.defaults.of(None, (tree, tuple(desired)), defaults_of)
+    priority_asks = await asks_of(conn, tenant_id, [car.session_id for car in cars])
+    standings = _standings(tree, cars, links, orders, obedience, defaults, now, memory)
+    standings = _prioritised(tree, cars, priority_asks, standings, now)
+    lead = _lead(tree, obedience)
+    outlook, paid_w = await _ahead(conn, record, lead, now, memory)
     externals = await outside.externals_of(conn, tenant_id, site_id)
     last = {name: each.last for name, each in (await _checks(conn, record, externals)).items()}
-    means = await outside.means_of(conn, tenant_id, site_id)
-    sessions = [car.session_id for car in cars]
-    turns = await turns_of(conn, tenant_id, sessions, now, memory.turns)
-    priority_asks = await asks_of(conn, tenant_id, sessions)
-    caps = await caps_of(conn, tenant_id, sessions)
-    known_cars = _known_cars(cars, means, turns, caps, now, memory)
-    if foresight is not None:
-        known_cars = [foresight.last_of(car) for car in known_cars]
-    standings = _standings(record.tree, cars, links, orders, obedience, defaults, now, memory)
-    standings = _prioritised(record.tree, cars, priority_asks, standings, now)
-    known_cars = await _with_givers(conn, record, cars, known_cars, standings, links, now)
+    known_cars = await _read_cars(conn, record, cars, foresight, now, memory)
     known = Knowledge(
         at=now,
         tenant_id=tenant_id,
         site_id=site_id,
         zone=record.zone,
         tree_version=record.version,
-        tree=record.tree,
+        tree=tree,
         settings=record.settings,
         outlook=outlook,
-        cars=known_cars,
+        cars=await _with_givers(conn, record, cars, known_cars, standings, links, now),
         standings=standings,
         paid_w=paid_w,
         worthwhile_w=0 if foresight is None else foresight.worthwhile_w,
@@ -149,7 +138,7 @@ async def read_site(
         record=record,
         known=known,
         cars={car.session_id: car for car in cars},
-        station_ids={link.station: link.station_id for link in links.values()},
+        station_ids=station_ids,
         links=links,
         obedience=obedience,
         unsaid=frozenset(each.station for each in externals if is_unsaid(each, last.get(each.station))),
@@ -159,6 +148,35 @@ async def read_site(
         prioritising=await stations_that_can(conn, tenant_id, site_id),
         priority_asks=priority_asks,
     )
+
+
+async def _ahead(
+    conn: AsyncConnection[Any], record: SiteRecord, lead: timedelta, now: datetime, memory: Memory
+) -> tuple[Outlook, int]:
+    """The hours ahead, and the highest power of the billing month so far, in W."""
+    signals = await known_signals(conn, record, now, now + AHEAD, await memory.past.readings(conn, record, now))
+    outlook = signals_at(record, signals, now, _hours(now), lead)
+    demand = outlook.demand
+    if demand is None or not demand.charge_per_kw:
+        return outlook, 0
+    return outlook, await memory.past.paid_w(conn, record, demand, now)
+
+
+async def _read_cars(
+    conn: AsyncConnection[Any],
+    record: SiteRecord,
+    cars: Sequence[store.ActiveCar],
+    foresight: Foresight | None,
+    now: datetime,
+    memory: Memory,
+) -> list[KnownCar]:
+    """The cars with their own means, turns and caps, and with what was thought of them last."""
+    sessions = [car.session_id for car in cars]
+    means = await outside.means_of(conn, record.tenant_id, record.site_id)
+    turns = await turns_of(conn, record.tenant_id, sessions, now, memory.turns)
+    caps = await caps_of(conn, record.tenant_id, sessions)
+    found = _known_cars(cars, means, turns, caps, now, memory)
+    return found if foresight is None else [foresight.last_of(car) for car in found]
 
 
 def foreseen(known: Knowledge, foresight: Foresight | None) -> Knowledge:

@@ -158,10 +158,10 @@ class AtSession:
         found, zone = told.explanation, told.record.zone
         heard_at = max((each.said_at for each in said.said if each.source is Source.DRIVER), default=None)
         with pages.shell.speaking(request):
-            words = [] if found is None else sentences(found, now)
+            words = [] if found is None else sentences(found, now, zone)
             other = None if found is None else _told_otherwise(found, told.orders, now)
             if other is not None:
-                values = {"limit": formats.amperes(other.limit_ma / 1000), "time": clock_word(other.sent_at, now)}
+                values = {"limit": formats.amperes(other.limit_ma / 1000), "time": clock_word(other.sent_at, now, zone)}
                 words = [
                     _("Its station was told %(limit)s at %(time)s, and goes by that for now. What is planned:")
                     % values,
@@ -184,7 +184,7 @@ class AtSession:
             picture=drawn,
             orders=told.orders[:SHOWN_ORDERS],
             answer_of=answer_of,
-            clock=lambda at: clock_word(at, now),
+            clock=lambda at: clock_word(at, now, zone),
             source_of=source_of,
             grounds=GROUNDS,
             priorities=PRIORITIES,

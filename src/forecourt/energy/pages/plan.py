@@ -140,7 +140,7 @@ class PlanPages:
         cars = sorted(told, key=_by_need)
         nodes = [] if planned is None else node_lines(planned.known, planned.plan)
         with self._pages.shell.speaking(request):
-            listed = [(each, sentences(each, seen_from)) for each in cars[:MAX_CARS]]
+            listed = [(each, sentences(each, seen_from, record.zone)) for each in cars[:MAX_CARS]]
         return self._pages.shell.page(
             "energy/plan.html",
             request,
@@ -161,7 +161,7 @@ class PlanPages:
             grades=GRADES,
             grounds=GROUNDS,
             modes=MODES,
-            clock=lambda moment: clock_word(moment, seen_from),
+            clock=lambda moment: clock_word(moment, seen_from, record.zone),
             source_word=source_word,
             local_at="" if at is None else at.astimezone(ZoneInfo(record.zone)).strftime("%Y-%m-%d %H:%M"),
             again=made,

@@ -23,4 +23,4 @@ async def forecast_of(conn: Connection, tenant_id: int, site: str, now: datetime
         for at, each in cars.items()
         if at in plugs and at in energy
     ]
-    return SiteForecast(made_on=found["energy"].begins_on, hours=hours)
+    return SiteForecast(hours=hours)
