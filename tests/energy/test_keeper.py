@@ -16,7 +16,7 @@ from forecourt.energy.keeper import keeper as keeping
 from forecourt.energy.keeper import notes as noting
 from forecourt.energy.keeper import telling
 from forecourt.energy.keeper.keeper import AWAY_REST_S, Gates, SiteKeeper
-from forecourt.energy.keeper.reading import SILENT_AFTER
+from forecourt.energy.keeper.standings import SILENT_AFTER
 from forecourt.energy.planning.making import plan_site, site_room
 from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.store import leases

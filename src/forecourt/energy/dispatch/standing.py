@@ -108,8 +108,7 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
     fall. `disobeys`: it drew more than it was allowed, for longer than that. `back_at`: when its station came back that
     was away since `away_at`; None where what it did meanwhile is known. What was said before `booted_at` may be
     forgotten. `prioritised`: it may go by a profile of its own for priority, whatever it was told. `drawn_ma`: what was
-    measured last, `drawn_most_ma` where that may have been more on one conductor; it is the mean since `drawn_since`,
-    or else of that moment.
+    measured last, `drawn_most_ma` where that may be more on one conductor; a mean where it is `drawn_since` a time.
     """
 
     max_ma: int

@@ -145,8 +145,9 @@ def sentences(told: Explanation, now: datetime, zone: str | None = None) -> list
         values = {"power": formats.kw(told.cap.max_w), "why": _(CAPPED[told.cap.why])}
         found.append(_("It is kept to %(power)s until it is over: %(why)s.") % values)
     found += [external_words(each, now, zone) for each in told.externals if each is not told.external]
-    if told.battery_w and told.battery_why in BESIDE:
-        found.append(_(BESIDE[told.battery_why]) % {"power": formats.kw(abs(told.battery_w))})
+    beside = None if told.battery_why is None else BESIDE.get(told.battery_why)
+    if told.battery_w and beside is not None:
+        found.append(_(beside) % {"power": formats.kw(abs(told.battery_w))})
     found += _ready(told, now, zone)
     if told.stay.priority is Priority.HIGH and told.lacks_wh:
         found.append(_("It goes before others, as fast as the limits let it."))

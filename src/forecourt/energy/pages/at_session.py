@@ -130,6 +130,24 @@ def _told_otherwise(found: Explanation, orders: Sequence[OrderRow], now: datetim
     return held if abs(held.limit_ma - found.limit_ma) >= STEP_MA else None
 
 
+def _words(found: Explanation, orders: Sequence[OrderRow], now: datetime, zone: str) -> list[str]:
+    """Why it charges so; first what its station goes by, where that is something else."""
+    words, other = sentences(found, now, zone), _told_otherwise(found, orders, now)
+    if other is None:
+        return words
+    values = {"limit": formats.amperes(other.limit_ma / 1000), "time": clock_word(other.sent_at, now, zone)}
+    told = _("Its station was told %(limit)s at %(time)s, and goes by that for now. What is planned:") % values
+    return [told, *words]
+
+
+def _is_awaited(said: Needs, found: Explanation | None, now: datetime) -> bool:
+    """Whether what the driver said a moment ago is in no plan yet."""
+    heard_at = max((each.said_at for each in said.said if each.source is Source.DRIVER), default=None)
+    if heard_at is None or now - heard_at >= AWAITED:
+        return False
+    return found is None or found.planned_at <= heard_at
+
+
 class AtSession:
     """What the handlers below share."""
 
@@ -156,17 +174,8 @@ class AtSession:
         if told is None:
             return Response("", media_type="text/html", headers={"cache-control": "private, no-store"})
         found, zone = told.explanation, told.record.zone
-        heard_at = max((each.said_at for each in said.said if each.source is Source.DRIVER), default=None)
         with pages.shell.speaking(request):
-            words = [] if found is None else sentences(found, now, zone)
-            other = None if found is None else _told_otherwise(found, told.orders, now)
-            if other is not None:
-                values = {"limit": formats.amperes(other.limit_ma / 1000), "time": clock_word(other.sent_at, now, zone)}
-                words = [
-                    _("Its station was told %(limit)s at %(time)s, and goes by that for now. What is planned:")
-                    % values,
-                    *words,
-                ]
+            words = [] if found is None else _words(found, told.orders, now, zone)
             drawn = None if found is None else picture(found)
         return pages.shell.page(
             "energy/at_session.html",
@@ -178,9 +187,7 @@ class AtSession:
             words=words,
             running=told.session.over_at is None,
             stale=found is not None and now - found.planned_at > STALE,
-            awaited=heard_at is not None
-            and now - heard_at < AWAITED
-            and (found is None or found.planned_at <= heard_at),
+            awaited=_is_awaited(said, found, now),
             picture=drawn,
             orders=told.orders[:SHOWN_ORDERS],
             answer_of=answer_of,

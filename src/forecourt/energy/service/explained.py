@@ -19,7 +19,7 @@ from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.knowledge import Knowledge, unpacked
 from forecourt.energy.planning.making import plan_site
 from forecourt.energy.planning.plan import SitePlan
-from forecourt.energy.signals.model import Reading, Tariff
+from forecourt.energy.signals.model import Reading, Span, Tariff
 from forecourt.energy.signals.outlook import LOOK_BACK, Known, Signal, signals_at
 from forecourt.energy.site import SiteRecord, SiteTree
 from forecourt.energy.store import Connection, explained, keeping
@@ -156,19 +156,13 @@ async def find_savings(conn: Connection, record: SiteRecord, since: date, until:
     step = STEP if timedelta(minutes=tariff.demand_minutes) >= STEP else SHORT_STEP
     start, end = _midnight(since, zone), min(_midnight(until + timedelta(days=1), zone), _next(now, step))
     count = max(0, (end - start) // step)
-    price_zone = tariff.price_zone
-    prices = (
-        ()
-        if price_zone is None
-        else await store.prices_between(conn, tenant_id, price_zone, start - LOOK_BACK, end, currency=tariff.currency)
-    )
+    prices = await _prices_of(conn, tenant_id, tariff, start, end)
     registers = await explained.registers_of(conn, tenant_id, site_id, start, end)
     meters = await store.readings_between(conn, tenant_id, site_id, start, end, int(step / timedelta(minutes=1)))
 
     def count_all() -> tuple[Savings, Signal]:
-        outlook = signals_at(
-            replace(record, tree=None), Known(tariff=row, prices=prices), start, [step / timedelta(hours=1)] * count
-        )
+        known, hours = Known(tariff=row, prices=prices), [step / timedelta(hours=1)] * count
+        outlook = signals_at(replace(record, tree=None), known, start, hours)
         time = Time(
             start_at=start,
             step=step,
@@ -190,6 +184,16 @@ async def find_savings(conn: Connection, record: SiteRecord, since: date, until:
         stood_in=sum(price.stand_in),
         left_out=len(registers) == explained.MAX_COUNTED,
     )
+
+
+async def _prices_of(
+    conn: Connection, tenant_id: int, tariff: Tariff, start: datetime, end: datetime
+) -> Sequence[Span]:
+    """Those of the day ahead by which is paid; none where it is by the clock."""
+    zone = tariff.price_zone
+    if zone is None:
+        return ()
+    return await store.prices_between(conn, tenant_id, zone, start - LOOK_BACK, end, currency=tariff.currency)
 
 
 def charged_of(registers: Sequence[Register], tree: SiteTree | None) -> list[Charged]:
