@@ -166,6 +166,7 @@ async def test_an_excess_that_says_nothing_new_is_not_written_again(yard: Yard) 
     assert await found(excess(later, 20_000, 31_000, None)) == (True, 31_000)
     assert await found(excess(later, 20_000, 30_500, None)) == (False, 31_000)
     assert await found(excess(later, 20_000, 30_500, None, LATE)) == (True, 31_000), "somebody else is late"
+    assert await found(excess(later, 20_000, 30_500, None, LATE)) == (False, 31_000)
     assert await found(excess(later, 20_000, 30_500, 25_000, LATE)) == (True, 31_000), "it was measured"
     assert (await found())[0]
     assert kept.go_on is False

@@ -337,16 +337,17 @@ def unplanned(seen: Planning, listening_since: datetime | None, now: datetime) -
     """A site that has no plan of the last PLAN_STALE in which it could have been planned, or fails to be planned again
     and again. Where all of us were away nobody knows yet."""
     place = Place(site_id=seen.site_id)
-    fails = seen.failing_since is not None and seen.times >= PLAN_FAULTS
-    if seen.failing_since is None or now - seen.failing_since < PLAN_FAULTS_GRACE:
-        fails = False
     old = now - seen.planned_at >= PLAN_STALE
-    if not fails and not old:
-        return None
-    if not fails and (listening_since is None or now - listening_since < PLAN_STALE):
-        return Unsure(kind=IncidentKind.UNPLANNED, place=place)
-    since = seen.failing_since if fails and seen.failing_since is not None else seen.planned_at
-    cause = seen.stage if seen.stage is not None else "slow" if seen.held else "nobody"
+    failing_since = seen.failing_since if seen.times >= PLAN_FAULTS else None
+    if failing_since is not None and now - failing_since < PLAN_FAULTS_GRACE:
+        failing_since = None
+    if failing_since is None:
+        if not old:
+            return None
+        if listening_since is None or now - listening_since < PLAN_STALE:
+            return Unsure(kind=IncidentKind.UNPLANNED, place=place)
+    since = failing_since or seen.planned_at
+    cause = "nobody" if old and not seen.held else "slow" if failing_since is None else seen.stage
     shares = cause == "plan" and not old
     return Finding(
         kind=IncidentKind.UNPLANNED,
@@ -354,7 +355,12 @@ def unplanned(seen: Planning, listening_since: datetime | None, now: datetime) -
         severity=Severity.WARNING if shares else SEVERITIES[IncidentKind.UNPLANNED],
         since=since,
         latest_at=since,
-        detail={"name": seen.name, "cause": cause, "fault": seen.fault or "", "shares": shares},
+        detail={
+            "name": seen.name,
+            "cause": cause,
+            "fault": seen.fault if cause == seen.stage else "",
+            "shares": shares,
+        },
     )
 
 

@@ -66,8 +66,12 @@ class Excesses:
         self._written = None
         async with self._tenants.tenant(self.tenant_id) as conn:
             await keep_excesses(conn, self.tenant_id, self.site_id, found, now)
-        self._written = {(each.node, each.unit): _joined(each, (written or {}).get((each.node, each.unit)))
-                         for each in found}  # fmt: skip
+        before = written or {}
+        self._written = {
+            key: replace(_joined(each, before.get(key)), late=each.late)
+            for each in found
+            for key in ((each.node, each.unit),)
+        }
 
 
 def _says_more(found: Sequence[Excess], written: Mapping[tuple[str, str], Excess]) -> bool:
