@@ -30,9 +30,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis.internal.conjecture import providers
 from msgspec import Struct
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
 
 from forecourt.platform.collector import THRESHOLDS, loading
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
@@ -71,8 +70,6 @@ LONGEST = (
     "webhooks/test_pages.py",
     "webhooks/test_webhooks.py",
 )
-#: Tests whose cases are long and share nothing: each case is given out by itself, before the rest of its file.
-APART = ("test_whatever_a_machine_makes_up_is_answered_as_the_document_says",)
 CONNECT_TIMEOUT_S = 60
 #: A file system in memory, and what a run may need there. Servers write through to the disk at every commit, and a slow
 #: one would hold up everything; what a kill leaves behind is the same in either place.
@@ -89,6 +86,9 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("tests")
+# Or each process reads all sources of ours that it happens to have loaded, which takes seconds, and what is made up
+# depends on them.
+providers.is_local_module_file = lambda path: False
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -137,26 +137,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     root = Path(__file__).parent
     places = {name: place for place, name in enumerate(LONGEST) if (root / name).is_file()}
     assert len(places) == len(LONGEST), "a file named in LONGEST is not there"
-    items.sort(
-        key=lambda item: (places.get(item.path.relative_to(root).as_posix(), len(places)), not is_apart(item.name))
-    )
-
-
-def is_apart(name: str) -> bool:
-    return name.partition("[")[0] in APART
-
-
-class ByFile(LoadFileScheduling):  # type: ignore[misc]  # untyped, all of it
-    """Files are given out to processes, and the cases of some tests by themselves."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file, _, name = nodeid.partition("::")
-        return nodeid if is_apart(name) else file
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
-    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+    items.sort(key=lambda item: places.get(item.path.relative_to(root).as_posix(), len(places)))
 
 
 class Database(Struct, frozen=True, kw_only=True):

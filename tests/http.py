@@ -9,9 +9,10 @@ import itertools
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -54,6 +55,8 @@ PASSWORD_HASH = CHEAP.hash(PASSWORD)
 #: What hashes passwords when no test runs.
 REAL = passwords._hasher
 _documents: list["Document"] = []
+#: Where what is made once for all processes of a run lies.
+_of_run: list[Path] = []
 
 
 class Document:
@@ -102,11 +105,25 @@ class Document:
         self.judge(schema).validate(_json(body))
 
 
-def judge_of(asked: Callable[[], dict[str, Any]]) -> Document:
-    """The document is the same for every deployment of a run, and takes seconds to make: it is asked for once."""
-    if not _documents:
-        _documents.append(Document(asked()))
+def judge_at_hand() -> Document | None:
+    """The judge, if any process of the run asked for the document: it is the same for every deployment of a run, and
+    takes seconds to make."""
+    if not _documents and _kept().exists():
+        _documents.append(Document(json.loads(_kept().read_text(encoding="utf-8"))))
+    return _documents[0] if _documents else None
+
+
+def judge_of(document: dict[str, Any]) -> Document:
+    """The judge by a document that was just asked for, and from now on that of the run."""
+    draft = _kept().with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(document), encoding="utf-8")
+    draft.rename(_kept())
+    _documents.append(Document(document))
     return _documents[0]
+
+
+def _kept() -> Path:
+    return _of_run[0] / "openapi.json"
 
 
 def _json(body: bytes) -> Any:
@@ -188,11 +205,11 @@ class House:
         return psycopg.connect(self.database.admin_url, autocommit=True)
 
     async def document(self) -> Document:
-        if not _documents:
+        known = judge_at_hand()
+        if known is None:
             async with AsyncClient(transport=httpx.ASGITransport(self._app), base_url=BASE) as client:
-                asked = (await client.get("/api/v1/openapi.json")).raise_for_status()
-            return judge_of(asked.json)
-        return _documents[0]
+                known = judge_of((await client.get("/api/v1/openapi.json")).raise_for_status().json())
+        return known
 
     async def _judge(self, response: Response) -> None:
         if response.url.path.startswith("/api/v1/") and response.url.path != "/api/v1/openapi.json":
@@ -225,12 +242,17 @@ def cheap_passwords() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def templates_translated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Each template is translated once a run, whichever of its processes asks for it, and for whichever shell."""
+def folder_of_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where what is made once for all processes of a run lies."""
     folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    cached = partial(Environment, bytecode_cache=FileSystemBytecodeCache(str(folder)))
+    _of_run.append(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+    return _of_run[0]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_translated_once(folder_of_run: Path) -> Iterator[None]:
+    """Each template is translated once a run, whichever of its processes asks for it, and for whichever shell."""
+    cached = partial(Environment, bytecode_cache=FileSystemBytecodeCache(str(folder_of_run)))
     with pytest.MonkeyPatch.context() as patched:
         for shell in ("forecourt.ui.shell", "forecourt.driver.shell"):
             patched.setattr(f"{shell}.Environment", cached)

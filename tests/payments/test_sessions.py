@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -22,6 +21,9 @@ from forecourt.payments.intents.sizing import MOST, RAISED_MOST, most_held
 from forecourt.stations.call_faults import StationOffline
 from tests.payments.till import RETURN, Till, a_tariff
 from tests.sandbox import Refused
+
+#: A payment is looked at so often while it is open.
+LOOK_S = 30
 
 
 async def test_a_session_is_held_started_captured_once_and_posted(till: Till) -> None:
@@ -131,33 +133,35 @@ async def test_a_station_that_does_not_stop_is_asked_after_growing_pauses(till: 
     session_id = till.plug_in(intent, wh=65_000, minutes=60, over=False)
     await till.work()
     till.stations.answer = StationOffline("away")
-    since = till.clock.now()
-    asked: list[float] = []
-    for _ in range(1000):
-        till.clock.advance(31)
-        before = len(stops_of(till, session_id))
+
+    async def asked_by_a_look(later_s: int) -> int:
+        till.clock.advance(later_s)
         await till.sweeper.sweep()
-        if len(stops_of(till, session_id)) > before:
-            assert len(stops_of(till, session_id)) == before + 1
-            asked.append((till.clock.now() - since).total_seconds() // 31)
-    looks = [b - a for a, b in pairwise(asked)]
-    # Looks between: 30 s, 1, 2, 4, 8, 16, 32 minutes, and then an hour.
-    assert looks[:9] == [1, 2, 4, 8, 16, 31, 62, 117, 117]
-    assert set(looks[9:]) <= {117}
+        return len(stops_of(till, session_id))
+
+    asked = await asked_by_a_look(LOOK_S)
+    assert asked == 1
+    # Looks between: 30 s, 1, 2, 4, 8, 16, 32 minutes, and then an hour. It is asked by none before and by the next.
+    for pause_s in (30, 60, 120, 240, 480, 960, 1_920, *[3_600] * 4):
+        before_s = max(pause_s - 1 - LOOK_S, 0)
+        assert await asked_by_a_look(before_s) == asked, pause_s
+        assert await asked_by_a_look(pause_s - 1 - before_s) == asked, pause_s
+        assert await asked_by_a_look(1 + LOOK_S) == asked + 1, pause_s
+        asked += 1
     [steps] = till.rows(
         "SELECT count(*) AS n FROM payment_steps WHERE intent_id = %s AND kind = 'stop_asked'", intent.intent_id
     )
-    assert steps["n"] == len(asked)
+    assert steps["n"] == asked
     # And never more often than anybody could want.
     till.rows(
         "INSERT INTO payment_steps (tenant_id, intent_id, at, kind)"
         " SELECT %s, %s, now(), 'stop_asked' FROM generate_series(1, %s)",
-        till.tenant_id, intent.intent_id, MAX_STOPS - len(asked) - 1,
+        till.tenant_id, intent.intent_id, MAX_STOPS - asked - 1,
     )  # fmt: skip
     for _ in range(5):
         till.clock.advance(3601)
         await till.sweeper.sweep()
-    assert len(stops_of(till, session_id)) == len(asked) + 1
+    assert len(stops_of(till, session_id)) == asked + 1
 
 
 @pytest.mark.parametrize("way", ["offline", "expired", "nobody paid"])

@@ -11,7 +11,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
-from litestar import Litestar, Response, Router, get
+from litestar import Response, Router, get
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
@@ -32,6 +32,7 @@ from forecourt.access.idempotency import (
     RequestInFlight,
 )
 from forecourt.access.model import ForbiddenHere, ScopeMissing, roles_for
+from forecourt.app.application import Application
 from forecourt.app.examples import Examples
 from forecourt.app.parameters import ParameterUnknown
 from forecourt.app.problems import MEDIA_TYPE, Problem, RequestInvalid, of_status
@@ -107,7 +108,7 @@ def document_route(api: Router, dependencies: Mapping[str, Provide], version: st
 
 def document(api: Router, dependencies: Mapping[str, Provide], version: str) -> dict[str, Any]:
     """The document of these routes."""
-    described = Litestar(
+    described = Application(
         route_handlers=[api],
         dependencies=dict(dependencies),
         # Or it would set up logging of its own, for the whole process.

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from litestar import Litestar, Router
+from litestar import Router
 from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler
 
@@ -45,6 +45,7 @@ from forecourt.access.invitations import Invitations
 from forecourt.access.signin.doors import doors_of
 from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
+from forecourt.app.application import Application
 from forecourt.app.bodies import BodyRequest
 from forecourt.app.card_numbers import CardNumbers
 from forecourt.app.driving import driver_providers_of, lists_of, members_of, ways_of
@@ -205,7 +206,7 @@ def create_app(
         *([] if shell is None else sign_in_pages(shell, doors)),
         *screens,
     ]
-    app = Litestar(
+    app = Application(
         route_handlers=routes,
         dependencies=dependencies,
         middleware=[
