@@ -88,7 +88,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tests")
 # Or each process reads all sources of ours that it happens to have loaded, which takes seconds, and what is made up
 # depends on them.
-providers.is_local_module_file = lambda path: False
+pytest.MonkeyPatch().setattr(providers, "is_local_module_file", lambda path: False)
 
 
 def pytest_configure(config: pytest.Config) -> None:
