@@ -218,11 +218,13 @@ def test_profit_is_told_per_connector_and_by_currency() -> None:
         revenue=1000, fees=30, share=100, lost=20, energy_cost=400,
     )  # fmt: skip
     other = structs.replace(one, station="B", revenue=300, energy_cost=500)
-    answer = told([one, other], [SiteCost(site_id=1, currency="EUR", energy=900, other=50)])
+    answer = told([one, other], [SiteCost(site_id=1, currency="EUR", energy=900, other=50)], {1: "North"})
     assert figures(answer)["profit"] == 450 - 350 - 50
     assert figures(answer)["margin"] == Fraction(50, 1300)
-    assert [row[0] for row in answer.tables[0].rows] == ["A", "B"]
-    was = compared(answer, told([one], []))
+    assert [row[0] for row in answer.tables[1].rows] == ["A", "B"]
+    [site] = answer.tables[0].rows
+    assert (site[0], site[3], site[9]) == ("North", 1300, 50)
+    was = compared(answer, told([one], [], {}))
     assert next(each.change for each in was.figures if each.key == "profit") == Fraction(50 - 450, 450)
 
 

@@ -46,7 +46,6 @@ from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
-from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.dashboards.pages import InsightPages, dashboard_pages
 from forecourt.insight.forecast.pages import forecast_pages
 from forecourt.loyalty.giving import Giving
@@ -255,7 +254,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             )
         ),
         *forecast_pages(shell, db, clock),
-        *dashboard_pages(InsightPages(shell=shell, db=db, clock=clock, answers=Answers(settings.lake))),
+        *dashboard_pages(InsightPages(shell=shell, db=db, clock=clock)),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
         *host_pages(shell, db, clock, Connect(db, providers, clock), settings.console_url),
         *host_form_pages(shell, db, clock, settings.secret()),

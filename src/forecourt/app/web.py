@@ -26,6 +26,7 @@ import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.insight.dashboards.api
 import forecourt.insight.forecast.api
 import forecourt.loyalty.api
 import forecourt.payments.api
@@ -64,6 +65,7 @@ from forecourt.driver.speech import Speech
 from forecourt.driver.strays import Strays
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
+from forecourt.insight.dashboards.answering import Answers
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.hooks import payment_hook
 from forecourt.payments.hosts.connect import Connect
@@ -127,6 +129,7 @@ def create_app(
         "actor": Provide(guard.current_actor),
         "db": given(db),
         "access": given(access),
+        "answers": given(Answers(settings.lake)),
         "doors": given(doors),
         "clock": given(clock),
         "discounts": given(Giving(clock)),
@@ -174,6 +177,7 @@ def create_app(
             forecourt.webhooks.api.routes,
             forecourt.care.api.routes,
             forecourt.energy.api.routes,
+            forecourt.insight.dashboards.api.routes,
             forecourt.insight.forecast.api.routes,
             forecourt.pricing.api.routes,
             forecourt.loyalty.api.routes,

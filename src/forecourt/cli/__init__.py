@@ -28,6 +28,7 @@ from forecourt.cli import (
     insight,
     ledger,
     loyalty,
+    measures,
     payouts,
     prices,
     sessions,
@@ -70,6 +71,7 @@ energy.app.command()(charging.plan)
 energy.app.command()(charging.why)
 insight.app.command()(forecasts.backtest)
 insight.app.command()(forecasts.forecast)
+insight.app.command()(measures.show)
 insight.app.add_typer(health.app, name="health")
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from litestar.di import NamedDependency
 from msgspec import Struct
 
 from forecourt.insight.dashboards import availability, drivers, success, use
@@ -87,6 +88,9 @@ class Answers:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
+
+
+Answering = NamedDependency[Answers]
 
 
 @contextmanager

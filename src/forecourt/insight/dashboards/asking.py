@@ -1,32 +1,48 @@
 """What an address asks for: days, what they are compared with, and a place; for pages, downloads and the API alike."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from forecourt.access import Actor
-from forecourt.access.guard import Database
 from forecourt.access.store import find_organisation
 from forecourt.insight.dashboards import profit
 from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, Span, compared
 from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
 from forecourt.stations.service import site_names
-from forecourt.ui.ranges import TimeRange, time_range
+from forecourt.ui.ranges import LONG_PRESETS, MAX_DAYS, TimeRange, time_range
 
 DEFAULT: Final = "30d"
 #: As many weeks as make a year of whole weeks.
 YEAR: Final = timedelta(weeks=52)
+#: Of the calendar, at both ends: such days have no midnight in every zone, or nothing to be compared with.
+EDGE: Final = timedelta(days=3 * MAX_DAYS)
 
 Place = r"^[^\x00]*$"
 OfSite = Annotated[str, QueryParameter(max_length=300, pattern=Place, description="A site by its slug; `-`: of none.")]
 OfStation = Annotated[str, QueryParameter(max_length=300, pattern=Place, description="A station by its identity.")]
 OfCompare = Annotated[Compare, QueryParameter(description="With which other days.")]
 OfEvse = Annotated[str, QueryParameter(max_length=100, pattern=Place, description="An EVSE of that station.")]
+
+
+class DaysRefused(ForecourtError):
+    """These days can't be told of: ask for a named range, or for days from one until another, at most 400."""
+
+    status = 422
+    code = "days-refused"
+
+
+class PlaceRefused(ForecourtError):
+    """An EVSE is one of a station: name the station as well."""
+
+    status = 422
+    code = "place-refused"
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -64,15 +80,44 @@ class Question(Struct, frozen=True, kw_only=True):
         return f"{path}?{urlencode(said)}" if said else path
 
 
+def checked(days: tuple[str, date | None, date | None], place: tuple[str, str, str]) -> tuple[str, str, str]:
+    """Days as `question` takes them, for who is told of mistakes: programs and the command line, where a page shows its
+    default. Raises DaysRefused, PlaceRefused."""
+    preset, first, last = days
+    if place[2] and not place[1]:
+        raise PlaceRefused
+    if preset and preset not in LONG_PRESETS:
+        raise DaysRefused(f"There is no range {preset!r}. There are: {', '.join(LONG_PRESETS)}.")
+    if preset and (first or last):
+        raise DaysRefused("A named range and days can't both be asked for: leave one of them out.")
+    begin, end = first or last, last or first
+    if begin is not None and end is not None:
+        if end < begin:
+            raise DaysRefused(f"{end} is before {begin}: say the earlier day first.")
+        if (end - begin).days >= MAX_DAYS:
+            raise DaysRefused(f"From {begin} to {end} is more than {MAX_DAYS} days: ask for parts of it.")
+        if not date.min + EDGE < begin <= end < date.max - EDGE:
+            raise DaysRefused(f"{begin} is at the end of the calendar. Is the year right?")
+    return preset, "" if begin is None else begin.isoformat(), "" if end is None else end.isoformat()
+
+
 async def question(
-    db: Database, clock: Clock, actor: Actor, days: tuple[str, str, str], compare: Compare, place: tuple[str, str, str]
+    db: Pool,
+    clock: Clock,
+    tenant_id: int,
+    days: tuple[str, str, str],
+    compare: Compare,
+    place: tuple[str, str, str],
+    *,
+    limited: bool,
 ) -> Question:
-    """Reads an address: `days` are range, from and to, `place` site, station and EVSE."""
-    async with db.tenant(actor.tenant_id) as conn:
-        zone = (await find_organisation(conn, actor.tenant_id)).time_zone
+    """What is asked: `days` are range, from and to, `place` site, station and EVSE. `limited`: who asks may see some
+    sites alone, which are those that `db` shows."""
+    async with db.tenant(tenant_id) as conn:
+        zone = (await find_organisation(conn, tenant_id)).time_zone
         allowed = None
-        if actor.sites is not None:
-            allowed = tuple(sorted(site.slug for site in await site_names(conn, actor.tenant_id)))
+        if limited:
+            allowed = tuple(sorted(site.slug for site in await site_names(conn, tenant_id)))
     chosen = time_range(clock.now(), zone, preset=days[0], first=days[1], last=days[2], default=DEFAULT)
     back = {Compare.BEFORE: chosen.last - chosen.first + timedelta(days=1), Compare.YEAR: YEAR}.get(compare)
     before = None
@@ -85,7 +130,7 @@ async def question(
 
 
 async def answered(
-    db: Database, answers: Answers, actor: Actor, lake: Lake | None, family: Family, asked: Question
+    db: Pool, answers: Answers, tenant_id: int, lake: Lake | None, family: Family, asked: Question
 ) -> Answer:
     """The answer, with figures beside those of the days compared with. Raises PlaceUnknown.
 
@@ -96,9 +141,9 @@ async def answered(
         if span is None:
             continue
         if family == Family.PROFIT:
-            async with db.tenant(actor.tenant_id) as conn:
-                found.append(await profit.answer(conn, actor.tenant_id, asked.asked(span)))
+            async with db.tenant(tenant_id) as conn:
+                found.append(await profit.answer(conn, tenant_id, asked.asked(span)))
         else:
             assert lake is not None
-            found.append(await answers.answer(actor.tenant_id, lake, family, asked.asked(span)))
+            found.append(await answers.answer(tenant_id, lake, family, asked.asked(span)))
     return compared(found[0], found[1] if len(found) > 1 else None)

@@ -9,8 +9,10 @@ yet, so the true figure is no lower; of a port that is known for a shorter time,
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -19,11 +21,15 @@ from forecourt.insight.dashboards.scope import Scope, literal, rows_of
 from forecourt.insight.usage import measures
 from forecourt.ui.i18n import mark
 
-YEAR: Final = timedelta(minutes=525_600)
+YEAR_MIN: Final = 525_600
+YEAR: Final = timedelta(minutes=YEAR_MIN)
+#: Months that 23 CFR 680.112(a)(7) has be told of.
+MONTHS: Final = 3
 #: Of the rule, and of rapid networks in the United Kingdom.
 GOAL_PCT: Final = 97
 #: Changes of state and losses of connection that one answer looks at; the latest are taken.
 MAX_CHANGES: Final = 500_000
+MINUTE_S: Final = 60
 OUT: Final = ("Faulted", "Unavailable")
 OFFLINE: Final = "offline"
 CAUSES: Final = {"Faulted": mark("Faulted"), "Unavailable": mark("Out of service"), OFFLINE: mark("Not connected")}
@@ -70,7 +76,12 @@ def answer(scope: Scope) -> Answer:
             Figure(key="ports", label=mark("Ports"), unit=Unit.COUNT, value=len(known)),
             Figure(key="outage", label=mark("Out of use, all ports"), unit=Unit.SECONDS, value=out_s, more_is=-1),
         ),
-        tables=(_by_port(known, there, in_span, there_year, in_year), _ledger(outages, scope.span)),
+        tables=(
+            _by_cause(in_span, sum(there.values())),
+            _by_port(known, there, in_span, there_year, in_year),
+            _ledger(outages, scope.span),
+            _by_month(known, outages, months_before(scope.span.until, scope.asked.zone)),
+        ),
     )  # fmt: skip
 
 
@@ -139,6 +150,64 @@ def _lost(gaps: Sequence[Mapping[str, Any]], ports: Mapping[str, list[Port]]) ->
     for row in gaps:
         for port in ports.get(row["station"], ()):
             yield Outage(port=port, since=row["lost_at"], until=row["returned_at"], cause=OFFLINE)
+
+
+def _by_cause(in_span: Mapping[Port, Mapping[str, int]], there_s: int) -> Table:
+    """What kept ports out of use, the most first; of ports that are in the ledger alone."""
+    rows: list[tuple[Cell, ...]] = []
+    for cause in CAUSES:
+        times = [causes[cause] for causes in in_span.values() if causes[cause]]
+        rows.append((cause, len(times), sum(times), measures.share(sum(times), there_s)))
+    rows.sort(key=lambda row: -int(row[2] or 0))  # type: ignore[arg-type]
+    columns = (
+        Column(name="cause", label=mark("Cause"), unit=Unit.TEXT),
+        Column(name="ports", label=mark("Ports"), unit=Unit.COUNT),
+        Column(name="outage_s", label=mark("Out of use"), unit=Unit.SECONDS),
+        Column(name="share", label=mark("Of the time of all ports"), unit=Unit.SHARE),
+    )
+    return table("causes", mark("Why ports were out of use"), columns, [row for row in rows if row[1]])
+
+
+def months_before(until: datetime, zone: str) -> list[tuple[date, datetime]]:
+    """The last MONTHS whole months before a time, the latest first: first day, and when each was over by that clock."""
+    clock = ZoneInfo(zone)
+    day = until.astimezone(clock).date().replace(day=1)
+    found = []
+    for _ in range(MONTHS):
+        ends_at = datetime(day.year, day.month, 1, tzinfo=clock).astimezone(UTC)
+        day = (day - timedelta(days=1)).replace(day=1)
+        found.append((day, ends_at))
+    return found
+
+
+def _by_month(
+    known: Mapping[Port, datetime], outages: Sequence[Outage], months: Sequence[tuple[date, datetime]]
+) -> Table:
+    """What 23 CFR 680.112(a)(7) asks for: of each port and month, minutes and uptime of the twelve months up to its
+    end."""
+    rows: list[tuple[Cell, ...]] = []
+    for month, ends_at in months:
+        year = Span(since=ends_at - YEAR, until=ends_at)
+        # What lasts until now had not ended then.
+        lost = down(outages, year)
+        for port in sorted(known):
+            if not (there := _there(year, known[port]) // MINUTE_S):
+                continue
+            out = sum(lost.get(port, {}).values()) // MINUTE_S
+            rows.append(
+                (month, *port, there, out, 0, Fraction(YEAR_MIN - out, YEAR_MIN), measures.share(there - out, there))
+            )
+    columns = (
+        Column(name="month", label=mark("Month from"), unit=Unit.DAY),
+        Column(name="station", label=mark("Station"), unit=Unit.TEXT),
+        Column(name="evse", label=mark("EVSE"), unit=Unit.COUNT),
+        Column(name="known_min", label=mark("Minutes known"), unit=Unit.COUNT),
+        Column(name="outage_min", label=mark("Minutes out"), unit=Unit.COUNT),
+        Column(name="excluded_min", label=mark("Of these excluded"), unit=Unit.COUNT),
+        Column(name="uptime_rule", label=mark("Uptime by the rule"), unit=Unit.SHARE),
+        Column(name="uptime_known", label=mark("Of the time known"), unit=Unit.SHARE),
+    )
+    return table("months", mark("Uptime by 23 CFR 680.116(b), month by month"), columns, rows)
 
 
 def _by_port(

@@ -12,7 +12,7 @@ from msgspec import Struct
 from forecourt.access import Actor
 from forecourt.access.guard import Asker
 from forecourt.insight.dashboards import drawings, words
-from forecourt.insight.dashboards.answering import Answers, Lake
+from forecourt.insight.dashboards.answering import Answering, Answers, Lake
 from forecourt.insight.dashboards.asking import OfCompare, OfEvse, OfSite, OfStation, Question, answered, question
 from forecourt.insight.dashboards.files import MEDIA_TYPES, Form, written
 from forecourt.insight.dashboards.model import Answer, Compare, Family, PlaceUnknown, Table
@@ -46,18 +46,27 @@ class InsightPages(Struct, frozen=True, kw_only=True):
     shell: Shell
     db: Pool
     clock: Clock
-    answers: Answers
 
-    async def show(self, request: WebRequest, actor: Actor, family: Family, asked: Question) -> Response[str]:
+    async def question(
+        self, actor: Actor, days: tuple[str, str, str], compare: Compare, place: tuple[str, str, str]
+    ) -> Question:
+        """What an address asks for."""
+        return await question(
+            self.db, self.clock, actor.tenant_id, days, compare, place, limited=actor.sites is not None
+        )
+
+    async def show(
+        self, request: WebRequest, actor: Actor, answers: Answers, family: Family, asked: Question
+    ) -> Response[str]:
         """A family's page."""
         lake, answer, fault = None, None, ""
         try:
-            lake = await self.answers.lake(actor.tenant_id)
-            answer = await answered(self.db, self.answers, actor, lake, family, asked)
+            lake = await answers.lake(actor.tenant_id)
+            answer = await answered(self.db, answers, actor.tenant_id, lake, family, asked)
         except LakeMissing:
             fault = "missing"
             if family == Family.PROFIT:
-                answer = await answered(self.db, self.answers, actor, None, family, asked)
+                answer = await answered(self.db, answers, actor.tenant_id, None, family, asked)
         except PlaceUnknown:
             fault = "place"
         now, path = self.clock.now(), PATHS[family.value]
@@ -82,6 +91,7 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
         async def shown(
             request: WebRequest,
             actor: Asker,
+            answers: Answering,
             preset: RangeWord = "",
             first: FromDay = "",
             last: ToDay = "",
@@ -90,8 +100,8 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
             station: OfStation = "",
             evse: OfEvse = "",
         ) -> Response[str]:
-            asked = await question(pages.db, pages.clock, actor, (preset, first, last), compare, (site, station, evse))
-            return await pages.show(request, actor, family, asked)
+            asked = await pages.question(actor, (preset, first, last), compare, (site, station, evse))
+            return await pages.show(request, actor, answers, family, asked)
 
         return shown
 
@@ -101,6 +111,7 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
         @get(f"/insight/tables/{family.value}/{{name:str}}", opt={"verb": verb}, include_in_schema=False)
         async def taken(
             actor: Asker,
+            answers: Answering,
             name: Annotated[str, PathParameter(pattern=r"^[a-z_]{1,40}\.(csv|parquet|json)$")],
             preset: RangeWord = "",
             first: FromDay = "",
@@ -111,11 +122,9 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
             evse: OfEvse = "",
         ) -> Response[bytes]:
             del compare
-            asked = await question(
-                pages.db, pages.clock, actor, (preset, first, last), Compare.NOTHING, (site, station, evse)
-            )
-            lake = None if family == Family.PROFIT else await pages.answers.lake(actor.tenant_id)
-            answer = await answered(pages.db, pages.answers, actor, lake, family, asked)
+            asked = await pages.question(actor, (preset, first, last), Compare.NOTHING, (site, station, evse))
+            lake = None if family == Family.PROFIT else await answers.lake(actor.tenant_id)
+            answer = await answered(pages.db, answers, actor.tenant_id, lake, family, asked)
             key, _dot, form = name.partition(".")
             return _file(family, answer.table(key), Form(form), asked)
 

@@ -1,10 +1,10 @@
 """Profit per connector, as the books say: what was earned less energy, fees, shares and what was lost."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from forecourt.insight.dashboards.model import NO_SITE, Answer, Asked, Cell, Column, Figure, Unit, table
+from forecourt.insight.dashboards.model import NO_SITE, Answer, Asked, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.usage import measures
 from forecourt.payments.ledger import reports
 from forecourt.payments.ledger.reports import Earned, SiteCost
@@ -18,16 +18,17 @@ _PARTS: Final = ("revenue", "energy_cost", "fees", "share", "lost", "profit")
 async def answer(conn: Connection, tenant_id: int, asked: Asked) -> Answer:
     """Everything of the family, of what was posted within the span."""
     rows, costs = await reports.read_profit(conn, tenant_id, asked.span.since, asked.span.until)
-    slugs = {site.site_id: site.slug for site in await site_names(conn, tenant_id)}
+    named = await site_names(conn, tenant_id)
+    slugs = {site.site_id: site.slug for site in named}
     mine = [row for row in rows if _meant(row, slugs, asked)]
     # What a site costs beside energy is no connector's.
     sites = {site for site, slug in slugs.items() if asked.site in (None, slug)}
     other = [cost for cost in costs if cost.site_id in sites] if asked.station is None else []
-    return told(mine, other)
+    return told(mine, other, {site.site_id: site.name for site in named})
 
 
-def told(rows: Sequence[Earned], costs: Sequence[SiteCost]) -> Answer:
-    """Figures by currency, and a row for each connector, the most profitable first."""
+def told(rows: Sequence[Earned], costs: Sequence[SiteCost], names: Mapping[int, str]) -> Answer:
+    """Figures by currency, and a row for each site and each connector, the most profitable first. `names`: of sites."""
     sums: dict[str, Counter[str]] = {}
     for row in rows:
         kept = sums.setdefault(row.currency, Counter())
@@ -79,7 +80,44 @@ def told(rows: Sequence[Earned], costs: Sequence[SiteCost]) -> Answer:
         Column(name="margin", label=mark("Margin"), unit=Unit.SHARE),
         Column(name="currency", label=mark("Currency"), unit=Unit.TEXT),
     )
-    return Answer(figures=tuple(figures), tables=(table("connectors", mark("Connectors"), columns, lines),))
+    return Answer(
+        figures=tuple(figures),
+        tables=(_sites(rows, costs, names), table("connectors", mark("Connectors"), columns, lines)),
+    )
+
+
+def _sites(rows: Sequence[Earned], costs: Sequence[SiteCost], names: Mapping[int, str]) -> Table:
+    """A row for each site and currency, the most profitable first: connectors together, less what the site costs."""
+    sums: dict[tuple[int | None, str], Counter[str]] = {}
+    for row in rows:
+        kept = sums.setdefault((row.site_id, row.currency), Counter())
+        for name in (*_PARTS, "sessions", "energy_wh"):
+            kept[name] += getattr(row, name)
+    for cost in costs:
+        kept = sums.setdefault((cost.site_id, cost.currency), Counter())
+        kept["other"] += cost.other
+        kept["profit"] -= cost.other
+    lines: list[tuple[Cell, ...]] = []
+    for (site_id, currency), kept in sorted(sums.items(), key=lambda each: (each[0][1], -each[1]["profit"])):
+        name = None if site_id is None else names.get(site_id)
+        parts = (kept[part] for part in ("revenue", "energy_cost", "fees", "share", "lost", "other", "profit"))
+        margin = measures.share(kept["profit"], kept["revenue"])
+        lines.append((name, kept["sessions"], kept["energy_wh"], *parts, margin, currency))
+    columns = (
+        Column(name="site", label=mark("Site"), unit=Unit.TEXT),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
+        Column(name="revenue_minor", label=mark("Revenue"), unit=Unit.MONEY),
+        Column(name="energy_cost_minor", label=mark("Cost of energy"), unit=Unit.MONEY),
+        Column(name="fees_minor", label=mark("Fees"), unit=Unit.MONEY),
+        Column(name="share_minor", label=mark("Shares"), unit=Unit.MONEY),
+        Column(name="lost_minor", label=mark("Lost"), unit=Unit.MONEY),
+        Column(name="other_minor", label=mark("Other expenses"), unit=Unit.MONEY),
+        Column(name="profit_minor", label=mark("Profit"), unit=Unit.MONEY),
+        Column(name="margin", label=mark("Margin"), unit=Unit.SHARE),
+        Column(name="currency", label=mark("Currency"), unit=Unit.TEXT),
+    )
+    return table("sites", mark("Sites"), columns, lines)
 
 
 def _meant(row: Earned, slugs: dict[int, str], asked: Asked) -> bool:

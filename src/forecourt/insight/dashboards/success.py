@@ -5,6 +5,7 @@ somebody unknown is a visit of its own. A visit succeeds when any of its tries c
 first one did (after the ChargeX consortium's measures of the driver's experience).
 """
 
+import re
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
@@ -17,6 +18,14 @@ from forecourt.ui.i18n import mark
 
 #: Kinds of incidents and reasons of ends that are listed.
 MAX_LISTED: Final = 50
+#: Error codes of OCPP 1.6 that ChargeX's minimum required error codes name alike (inl.gov/chargex/mrec). Others
+#: are theirs only where the station says so itself.
+CHARGEX: Final = {
+    "ConnectorLockFailure": "CX001", "GroundFailure": "CX002", "HighTemperature": "CX003",
+    "OverCurrentFailure": "CX004", "OverVoltage": "CX005", "UnderVoltage": "CX006", "WeakSignal": "CX007",
+}  # fmt: skip
+_CHARGEX_CODE: Final = re.compile(r"CX\d{3}")
+NO_ERROR: Final = "NoError"
 
 
 def answer(scope: Scope) -> Answer:
@@ -26,7 +35,7 @@ def answer(scope: Scope) -> Answer:
     incidents = _incidents(scope)
     return Answer(
         figures=(*_figures(tried, visits), *_mending(incidents)),
-        tables=(_timeline(scope), _places(scope), _kinds(incidents), _ends(scope)),
+        tables=(_timeline(scope), _places(scope), _kinds(incidents), _ends(scope), _faults(scope)),
     )
 
 
@@ -154,6 +163,41 @@ def _kinds(incidents: list[dict[str, Any]]) -> Table:
         Column(name="mttr_s", label=mark("Mean time to repair"), unit=Unit.SECONDS),
     )
     return table("incidents", mark("Incidents"), columns, rows)
+
+
+def chargex(error_code: str, vendor_error_code: str) -> str | None:
+    """The minimum required error code: the one that the station gives as its own, else the one of the same name."""
+    said = _CHARGEX_CODE.search(vendor_error_code)
+    return said[0] if said else CHARGEX.get(error_code)
+
+
+def _faults(scope: Scope) -> Table:
+    """What connectors said is wrong, the most frequent first."""
+    states = scope.facts("states")
+    states = states.filter(
+        states.state_at >= literal(scope.span.since), states.state_at < literal(scope.span.until),
+        states.error_code.notnull(), states.error_code != NO_ERROR, states.error_code != "",
+    )  # fmt: skip
+    found = rows_of(
+        states.mutate(vendor=states.vendor_error_code.coalesce(""))
+        .group_by(["error_code", "vendor"])
+        .aggregate(times=states.count().cast("int64"), stations=states.station.nunique().cast("int64"))
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (
+            row["error_code"], row["vendor"] or None, chargex(row["error_code"], row["vendor"]), row["times"],
+            row["stations"],
+        )
+        for row in sorted(found, key=lambda row: (-row["times"], row["error_code"], row["vendor"]))[:MAX_LISTED]
+    ]  # fmt: skip
+    columns = (
+        Column(name="error_code", label=mark("Error"), unit=Unit.TEXT),
+        Column(name="vendor_error_code", label=mark("The vendor's code"), unit=Unit.TEXT),
+        Column(name="chargex", label=mark("ChargeX code"), unit=Unit.TEXT),
+        Column(name="times", label=mark("Times said"), unit=Unit.COUNT),
+        Column(name="stations", label=mark("Stations"), unit=Unit.COUNT),
+    )
+    return table("faults", mark("Errors that connectors said"), columns, rows)
 
 
 def _ends(scope: Scope) -> Table:

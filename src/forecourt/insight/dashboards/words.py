@@ -26,6 +26,11 @@ MEGA: Final = 10_000_000
 DAYS: Final = (mark("Mon"), mark("Tue"), mark("Wed"), mark("Thu"), mark("Fri"), mark("Sat"), mark("Sun"))
 
 
+def plainly(marked: str) -> str:
+    """Words in English, as a page's catalogue has them: per cent signs are doubled there."""
+    return marked.replace("%%", "%")
+
+
 def figure(each: Figure) -> str:
     """A figure with its unit."""
     return value(each.value, each.unit, each.currency)
