@@ -46,6 +46,7 @@ from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
+from forecourt.insight.actions.pages import action_pages
 from forecourt.insight.dashboards.pages import InsightPages, dashboard_pages
 from forecourt.insight.forecast.pages import forecast_pages
 from forecourt.loyalty.giving import Giving
@@ -138,6 +139,7 @@ COMMANDS = (
     Command(label=mark("Card readers"), href="/card-readers"),
     Command(label=mark("New fleet"), href="/fleets/new", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Who issues invoices"), href="/settings/invoicing", shown_to=may(Verb.ORGANISATION)),
+    Command(label=mark("Actions"), href="/insight/actions"),
     Command(label=mark("Forecasts"), href="/insight/forecasts"),
     Command(label=mark("New host"), href="/hosts/new", shown_to=may(Verb.CHANGE_HOSTS)),
     Command(label=mark("Profit"), href="/ledger/profit", shown_to=may(Verb.READ_MONEY)),
@@ -253,6 +255,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
                 shell=shell, db=db, clock=clock, feeds=Feeds(settings.secret(), private=settings.webhooks_private)
             )
         ),
+        *action_pages(shell, db, clock),
         *forecast_pages(shell, db, clock),
         *dashboard_pages(InsightPages(shell=shell, db=db, clock=clock)),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),

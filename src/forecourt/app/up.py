@@ -36,7 +36,15 @@ POLL_S = 0.05
 #: Who stops after whom: first those who bring work, last those who finish it.
 STOP_ORDER = (("simulator",), ("planner",), ("gateway",), ("web", "worker"), ("provider",))
 #: What each may take to put down its work, before it is killed.
-STOP_WAITS_S = {"provider": 5.0, "simulator": 5.0, "planner": 10.0, "gateway": 15.0, "web": 10.0, "worker": 10.0}
+STOP_WAITS_S = {
+    "provider": 5.0,
+    "simulator": 5.0,
+    "planner": 10.0,
+    "gateway": 15.0,
+    "web": 10.0,
+    "worker": 10.0,
+    "history": 2.0,
+}
 #: Settings that the processes have no business with.
 KEPT_FROM_CHILDREN = (f"{PREFIX}MIGRATE_URL", f"{PREFIX}BOOTSTRAP_API_KEY")
 
@@ -143,6 +151,8 @@ async def _main(settings: Settings, console: Console, *, demo: bool) -> None:
                 with console.status("Starting the gateway, the web and the worker"):
                     await unless(stop, start_processes(complete, supervisor, bootstrapped, demo=demo))
                 if not stop.is_set():
+                    if demo and bootstrapped is not None:
+                        await stack.enter_async_context(demo_past(complete))
                     console.print(welcome(complete, bootstrapped, demo=demo))
                     await stop.wait()
             finally:
@@ -313,6 +323,17 @@ async def start_processes(
             arguments += ["--api", f"http://{host}:{settings.web_port}"]
         await supervisor.start(service(settings, stranger_environment(bootstrapped), "simulator", arguments))
     supervisor.settle()
+
+
+@asynccontextmanager
+async def demo_past(settings: Settings) -> AsyncIterator[None]:
+    """Has the demo's past be brought in meanwhile, by a process that ends by itself and is not started again."""
+    past = service(settings, child_environment(settings), "history", ["-m", "forecourt.app.entry", "history"])
+    await past.child.start()
+    try:
+        yield
+    finally:
+        await past.child.stop(((signal.SIGTERM, past.stop_wait_s),))
 
 
 async def start_provider(settings: Settings, supervisor: Supervisor, host: str) -> Settings:

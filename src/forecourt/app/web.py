@@ -26,6 +26,7 @@ import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.insight.actions.api
 import forecourt.insight.dashboards.api
 import forecourt.insight.forecast.api
 import forecourt.loyalty.api
@@ -177,6 +178,7 @@ def create_app(
             forecourt.webhooks.api.routes,
             forecourt.care.api.routes,
             forecourt.energy.api.routes,
+            forecourt.insight.actions.api.routes,
             forecourt.insight.dashboards.api.routes,
             forecourt.insight.forecast.api.routes,
             forecourt.pricing.api.routes,

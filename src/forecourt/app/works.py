@@ -153,6 +153,8 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     app.periodic(cron="7 2 * * *")(_clocked(app, name, lake, lock=name, queueing_lock=name, queue=LONG))
     name, forecast = "insight.forecast_all", _at_any_time(works.insight.forecast_all)
     app.periodic(cron="7 3 * * *")(_clocked(app, name, forecast, lock=name, queueing_lock=name, queue=LONG))
+    name, actions = "insight.find_actions", _at_any_time(works.insight.find_actions)
+    app.periodic(cron="57 2 * * *")(_clocked(app, name, actions, lock=name, queueing_lock=name, queue=LONG))
     app.periodic(cron="47 * * * *")(_forgetting(app))
     return app, _by_events(app, works)
 

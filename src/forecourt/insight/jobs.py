@@ -1,11 +1,12 @@
-"""What follows sessions, and what the clock does: days that changed are marked, the lake is written every night and
-forecasts are made from it, and who is erased leaves it."""
+"""What follows sessions, and what the clock does: days that changed are marked, the lake is written every night,
+forecasts are made from it and actions found in it, and who is erased leaves it."""
 
 import contextlib
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from forecourt.insight.actions.service import Finder
 from forecourt.insight.forecast.making import Forecaster
 from forecourt.insight.lake import store
 from forecourt.insight.lake.erasing import Eraser
@@ -30,6 +31,7 @@ class InsightJobs:
         self._exporter = Exporter(tenants, clock, root, keep)
         self._eraser = Eraser(tenants, clock, root)
         self._forecaster = Forecaster(tenants, clock, root)
+        self._finder = Finder(tenants, clock, root)
 
     async def session_settled(self, *, tenant_id: int, subject: str) -> None:
         """A session that is over was looked at or priced: its days are to be written anew."""
@@ -70,3 +72,14 @@ class InsightJobs:
             with apart("forecasts could not be made", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
                 made += (await self._forecaster.make(tenant_id)).forecast
         return made
+
+    async def find_actions(self) -> int:
+        """Find the actions of each organisation that has a lake, and measure those that were taken; how many are
+        open."""
+        async with self._pool.anyone() as conn:
+            tenants = [number for number, _ in await list_tenants(conn)]
+        found = 0
+        for tenant_id in tenants:
+            with apart("actions could not be found", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
+                found += await self._finder.find(tenant_id)
+        return found

@@ -15,6 +15,7 @@ SUB_PAGES: Final = (
     ("availability", mark("Availability"), "/insight/availability", Verb.READ),
     ("drivers", mark("Drivers"), "/insight/drivers", Verb.READ),
     ("profit", mark("Profit"), "/insight/profit", Verb.READ_MONEY),
+    ("actions", mark("Actions"), "/insight/actions", Verb.READ),
     ("forecasts", mark("Forecasts"), "/insight/forecasts", Verb.READ),
 )
 

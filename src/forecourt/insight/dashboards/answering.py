@@ -19,11 +19,14 @@ from forecourt.insight.dashboards import availability, drivers, success, use
 from forecourt.insight.dashboards.model import Answer, Asked, Family
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.lake import asking
+from forecourt.insight.model import OWN
 
 #: Answers that are made at once; who comes meanwhile waits.
 AT_ONCE: Final = 2
 #: Answers that are kept: the latest that were asked for.
 MAX_KEPT: Final = 256
+#: Sources of imported history that a page names.
+MAX_SOURCES: Final = 10
 
 #: What is answered from the lake; profit is answered from the books.
 FROM_THE_LAKE: Final[dict[Family, Callable[[Scope], Answer]]] = {
@@ -35,13 +38,15 @@ FROM_THE_LAKE: Final[dict[Family, Callable[[Scope], Answer]]] = {
 
 
 class Lake(Struct, frozen=True, kw_only=True):
-    """A snapshot. `first_at` and `last_at`: when its first session began and its last; None: it has none."""
+    """A snapshot. `first_at` and `last_at`: when its first session began and its last; None: it has none. `sources`:
+    whose records beside our own are in it, MAX_SOURCES at most."""
 
     lake_id: str
     snapshot: int
     watermark: datetime
     first_at: datetime | None
     last_at: datetime | None
+    sources: tuple[str, ...] = ()
 
 
 class Answers:
@@ -58,11 +63,14 @@ class Answers:
 
         def looked() -> Lake:
             with asking.expressed(self._root, tenant_id, manifest.snapshot) as tables:
-                began = tables["sessions"].started_at
-                row = tables["sessions"].aggregate(first=began.min(), last=began.max()).to_pyarrow().to_pylist()[0]
+                sessions = tables["sessions"]
+                began = sessions.started_at
+                row = sessions.aggregate(first=began.min(), last=began.max()).to_pyarrow().to_pylist()[0]
+                others = sessions.filter(sessions.source != OWN).select("source").distinct()
+                sources = others.order_by("source").limit(MAX_SOURCES).to_pyarrow().column("source").to_pylist()
             return Lake(
                 lake_id=manifest.lake_id, snapshot=manifest.snapshot, watermark=manifest.watermark,
-                first_at=row["first"], last_at=row["last"],
+                first_at=row["first"], last_at=row["last"], sources=tuple(sources),
             )  # fmt: skip
 
         found: Lake = await self._once((manifest.lake_id, manifest.snapshot), looked)

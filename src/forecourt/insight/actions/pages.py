@@ -1,0 +1,50 @@
+"""`/insight/actions`: what could be done next and what came of what was done."""
+
+from typing import Any, Final
+
+from litestar import Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
+
+from forecourt.access import Verb
+from forecourt.access.guard import Asker
+from forecourt.insight.actions import service, store, words
+from forecourt.insight.actions.api import MAX_LISTED, ActionId
+from forecourt.insight.actions.model import State
+from forecourt.insight.pages import tabs_of
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.ui import formats
+from forecourt.ui.shell import Shell
+
+HOME: Final = "/insight/actions"
+#: How addresses name what is decided.
+DECISIONS: Final = {"take": State.TAKEN, "dismiss": State.DISMISSED, "reopen": State.OPEN}
+
+WebRequest = Request[Any, Any, Any]
+
+
+def action_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
+    """The list, and the forms that decide on one."""
+
+    @get(HOME, include_in_schema=False)
+    async def show(request: WebRequest, actor: Asker) -> Response[str]:
+        async with db.tenant(actor.tenant_id) as conn:
+            every = await store.list_actions(conn, actor.tenant_id, [*State], MAX_LISTED)
+        return shell.page(
+            "insight/actions.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
+            plain=lambda path: path, words=words, may_change=actor.may(Verb.REVIEW), home=HOME, money=formats.money,
+            open=[each for each in every if each.state == State.OPEN],
+            decided=[each for each in every if each.state != State.OPEN],
+        )  # fmt: skip
+
+    def deciding(word: str) -> HTTPRouteHandler:
+        @post(f"{HOME}/{{action_id:int}}/{word}", include_in_schema=False, status_code=303, opt={"verb": Verb.REVIEW})
+        async def decide(actor: Asker, action_id: ActionId) -> Redirect:
+            async with db.tenant(actor.tenant_id) as conn:
+                await service.decide(conn, actor, action_id, DECISIONS[word], clock.now())
+            return Redirect(HOME, status_code=303)
+
+        return decide
+
+    return [show, *(deciding(word) for word in DECISIONS)]

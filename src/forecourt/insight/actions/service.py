@@ -1,0 +1,117 @@
+"""The verbs: find actions and measure those that were taken, each night; decide on one."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from forecourt.access import Actor
+from forecourt.access.auditing import audit
+from forecourt.access.store import find_organisation
+from forecourt.energy.store.signals import tariff_of
+from forecourt.energy.store.sites import list_lines
+from forecourt.insight.actions import store
+from forecourt.insight.actions.finding import DAYS, Daily, Demand, daily, found
+from forecourt.insight.actions.measuring import MOST_WEEKS, measured
+from forecourt.insight.actions.model import Action, ActionSettled, ActionUnknown, Kind, Measured, State
+from forecourt.insight.dashboards.answering import Answers, Lake
+from forecourt.insight.store import Connection
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.money import minor_digits
+
+#: Sites whose demand charge is looked up.
+MAX_SITES: Final = 1_000
+#: How long what was dismissed is not raised again, and what was taken while it is measured.
+QUIET: Final = timedelta(days=90)
+#: How long what was decided is kept.
+KEEP: Final = timedelta(days=800)
+
+
+class Finder:
+    """Finds and measures actions from lakes below a folder. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool, clock: Clock, root: Path) -> None:
+        self._tenants = tenants
+        self._clock = clock
+        self._root = root
+
+    async def find(self, tenant_id: int) -> int:
+        """Has what the latest snapshot tells be the open actions, and measures what was taken; how many are open.
+        The same again changes nothing. Raises LakeMissing."""
+        now = self._clock.now()
+        lake = await Answers(self._root).lake(tenant_id)
+        async with self._tenants.tenant(tenant_id) as conn:
+            demands = await _demands(conn, tenant_id)
+            decided = await store.decided_since(conn, tenant_id, now - QUIET)
+            zone = (await find_organisation(conn, tenant_id)).time_zone
+        proposals = await asyncio.to_thread(found, self._root, tenant_id, lake, demands)
+        told = await self._measured(tenant_id, lake, decided, zone)
+        quiet = {each.place for each in decided}
+        wanted = [each for each in proposals if each.place not in quiet]
+        async with self._tenants.tenant(tenant_id) as conn:
+            await store.keep_open(conn, tenant_id, wanted, now)
+            for action_id, result in told:
+                await store.keep_measured(conn, tenant_id, action_id, result)
+            await store.forget(conn, tenant_id, now - KEEP)
+        return len(wanted)
+
+    async def _measured(
+        self, tenant_id: int, lake: Lake, decided: Sequence[Action], zone: str
+    ) -> list[tuple[int, Measured]]:
+        taken = [each for each in decided if each.state == State.TAKEN and each.kind != Kind.PEAK]
+        days = {each.id: _day(each.decided_at, zone) for each in taken}
+        open_yet = [each for each in taken if each.measured is None or each.measured.weeks_after < MOST_WEEKS]
+        if not open_yet:
+            return []
+        since = min(each.decided_at or lake.watermark for each in open_yet) - timedelta(days=DAYS + 2)
+        sums = await asyncio.to_thread(daily, self._root, tenant_id, lake, since)
+        results = [(each.id, _result(sums, each, days[each.id], taken)) for each in open_yet]
+        return [(action_id, result) for action_id, result in results if result is not None]
+
+
+def _day(at: datetime | None, zone: str) -> date:
+    assert at is not None
+    return at.astimezone(ZoneInfo(zone)).date()
+
+
+def _result(sums: Daily, action: Action, taken_on: date, taken: Sequence[Action]) -> Measured | None:
+    """Against all sites at which nothing was taken up meanwhile."""
+    sites = {each.site for each in taken if each.site} | ({action.site} if action.site else set())
+    stations = [each.station for each in taken if each.station]
+    return measured(
+        sums.of(action.site, action.station, action.currency), sums.elsewhere(sites, stations, action.currency),
+        taken_on, sums.begins, sums.ends,
+    )  # fmt: skip
+
+
+async def _demands(conn: Connection, tenant_id: int) -> dict[str, Demand]:
+    """Of sites with a demand charge and without smart charging."""
+    demands: dict[str, Demand] = {}
+    for site in (await list_lines(conn, tenant_id))[:MAX_SITES]:
+        row = None if site.enabled else await tariff_of(conn, tenant_id, site.site_id)
+        if row is None or not row.tariff.demand_charge_per_kw:
+            continue
+        minor = row.tariff.demand_charge_per_kw.scaleb(minor_digits(row.tariff.currency))
+        demands[site.slug] = Demand(charge=float(minor), currency=row.tariff.currency)
+    return demands
+
+
+async def decide(conn: Connection, actor: Actor, action_id: int, state: State, now: datetime) -> Action:
+    """Puts an action into a state, also one that was decided before; the same again changes nothing. Raises
+    ActionUnknown, ActionSettled."""
+    action = await store.find_action(conn, actor.tenant_id, action_id)
+    if action is None:
+        raise ActionUnknown
+    if action.state == state:
+        return action
+    if state == State.OPEN and await store.has_open(conn, actor.tenant_id, action):
+        raise ActionSettled
+    by_whom = None if state == State.OPEN else str(actor)
+    await store.decide(conn, actor.tenant_id, action_id, state, None if state == State.OPEN else now, by_whom)
+    await audit(conn, actor, "decide on an action", f"action:{action_id}", {"from": action.state, "to": state})
+    changed = await store.find_action(conn, actor.tenant_id, action_id)
+    assert changed is not None
+    return changed
