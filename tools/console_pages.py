@@ -121,7 +121,8 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/insight/success": "How many who tried to charge did, and how soon faults are seen and mended.",
         "/insight/availability": "Uptime of ports, and the ledger of outages.",
         "/insight/drivers": "Who comes back, who is new, who is likely lost; nobody is named.",
-        "/insight/profit": "Profit and margin of each connector, by the books.",
+        "/insight/profit": "Profit and margin of each connector and site, by the books.",
+        "/insight/actions": "What is worth doing next, with what it should earn, and what came of what was done.",
     },
     "People and programs": {
         "/people": "Members of the organisation and open invitations.",

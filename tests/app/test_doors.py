@@ -54,6 +54,15 @@ NEEDS = {
     ("GET", "/api/v1/forecasts"): Verb.READ,
     ("GET", "/api/v1/forecasts/hours"): Verb.READ,
     ("GET", "/api/v1/forecasts/backtest"): Verb.READ,
+    ("GET", "/api/v1/insight/use"): Verb.READ,
+    ("GET", "/api/v1/insight/success"): Verb.READ,
+    ("GET", "/api/v1/insight/availability"): Verb.READ,
+    ("GET", "/api/v1/insight/drivers"): Verb.READ,
+    ("GET", "/api/v1/insight/profit"): Verb.READ_MONEY,
+    ("GET", "/api/v1/insight/actions"): Verb.READ,
+    ("POST", "/api/v1/insight/actions/{action_id}/take"): Verb.REVIEW,
+    ("POST", "/api/v1/insight/actions/{action_id}/dismiss"): Verb.REVIEW,
+    ("POST", "/api/v1/insight/actions/{action_id}/reopen"): Verb.REVIEW,
     ("GET", "/api/v1/loyalty/campaigns"): Verb.READ,
     ("GET", "/api/v1/loyalty/campaigns/{campaign_id}"): Verb.READ,
     ("PUT", "/api/v1/loyalty/campaigns/{campaign_id}"): Verb.CHANGE_PRICES,
@@ -477,7 +486,7 @@ def filled(path: str) -> str:
     values["fee_id"] = some_id
     values |= {"address": "001122AABBCC", "fingerprint": "0" * 64}
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
-    values["campaign_id"] = str(2**31 - 1)
+    values["campaign_id"] = values["action_id"] = str(2**31 - 1)
     return path.format(**values, rule_id="1", evse="1") + query
 
 

@@ -311,6 +311,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         )
     return {
         "invoice_id": 1,
+        "action_id": 1,
         "campaign_id": 1,
         "driver_id": driver["driver_id"],
         "fleet_id": fleet["fleet_id"],

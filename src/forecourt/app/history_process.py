@@ -41,6 +41,8 @@ POLL_S: Final = 2.0
 #: How often a lake that somebody else writes is tried again.
 LAKE_TRIES: Final = 30
 MAX_IMPORTS: Final = 1_000
+#: How long the choice of a forecast may take: then it is made without what learns, until the worker's next night.
+CHOICE_S: Final = 60.0
 
 
 class StationsMissing(ForecourtError):
@@ -87,7 +89,7 @@ async def bring(pool: Pool, clock: Clock, settings: Settings, tenant_id: int) ->
         log.info("the demo's past is in", sessions=report.taken, energy_wh=report.taken_wh)
     await _export(Exporter(pool, clock, settings.lake), tenant_id)
     await Finder(pool, clock, settings.lake).find(tenant_id)
-    await Forecaster(pool, clock, settings.lake).make(tenant_id)
+    await Forecaster(pool, clock, settings.lake, choice_s=CHOICE_S).make(tenant_id)
     # While the table is there, something is left to do.
     await asyncio.to_thread(path.unlink)
     log.info("the demo's past is told")

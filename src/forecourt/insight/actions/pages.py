@@ -14,6 +14,7 @@ from forecourt.insight.actions.model import State
 from forecourt.insight.pages import tabs_of
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.stations.service import site_names
 from forecourt.ui import formats
 from forecourt.ui.shell import Shell
 
@@ -31,9 +32,11 @@ def action_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
     async def show(request: WebRequest, actor: Asker) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
             every = await store.list_actions(conn, actor.tenant_id, [*State], MAX_LISTED)
+            names = {site.slug: site.name for site in await site_names(conn, actor.tenant_id)}
         return shell.page(
             "insight/actions.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
-            plain=lambda path: path, words=words, may_change=actor.may(Verb.REVIEW), home=HOME, money=formats.money,
+            plain=lambda path: path, words=words, may_change=actor.may(Verb.REVIEW), home=HOME,
+            money=formats.money, names=names,
             open=[each for each in every if each.state == State.OPEN],
             decided=[each for each in every if each.state != State.OPEN],
         )  # fmt: skip

@@ -86,11 +86,11 @@ def method(action: Action) -> str:
     return _(METHODS[action.kind]) % nothing
 
 
-def place(action: Action) -> str:
-    """Where."""
+def place(action: Action, names: Mapping[str, str]) -> str:
+    """Where; `names` of sites by their slugs."""
     if action.evse:
         return f"{action.station} · EVSE {action.evse}"
-    return action.station or action.site
+    return action.station or names.get(action.site, action.site)
 
 
 def _told(name: str, value: float, action: Action) -> str:

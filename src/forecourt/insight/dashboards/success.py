@@ -69,7 +69,8 @@ def _incidents(scope: Scope) -> list[dict[str, Any]]:
     """By kind: how many were seen in the span, and how long it took to see and to mend them."""
     found = scope.facts("incidents")
     found = found.filter(found.opened_at >= literal(scope.span.since), found.opened_at < literal(scope.span.until))
-    opened, since, gone = (found[name].epoch_seconds() for name in ("opened_at", "since", "gone_at"))
+    # Fractions of a second are no whole numbers, whatever the type of the expression says.
+    opened, since, gone = (found[name].truncate("s").epoch_seconds() for name in ("opened_at", "since", "gone_at"))
     timed = found.mutate(seen_s=(opened - since).cast("int64"), down_s=(gone - since).cast("int64"))
     return rows_of(
         timed.group_by("kind").aggregate(
@@ -178,11 +179,9 @@ def _faults(scope: Scope) -> Table:
         states.state_at >= literal(scope.span.since), states.state_at < literal(scope.span.until),
         states.error_code.notnull(), states.error_code != NO_ERROR, states.error_code != "",
     )  # fmt: skip
-    found = rows_of(
-        states.mutate(vendor=states.vendor_error_code.coalesce(""))
-        .group_by(["error_code", "vendor"])
-        .aggregate(times=states.count().cast("int64"), stations=states.station.nunique().cast("int64"))
-    )
+    states = states.mutate(vendor=states.vendor_error_code.coalesce(""))
+    counts = {"times": states.count().cast("int64"), "stations": states.station.nunique().cast("int64")}
+    found = rows_of(states.group_by(["error_code", "vendor"]).aggregate(**counts))
     rows: list[tuple[Cell, ...]] = [
         (
             row["error_code"], row["vendor"] or None, chargex(row["error_code"], row["vendor"]), row["times"],

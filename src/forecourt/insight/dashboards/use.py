@@ -1,7 +1,7 @@
 """Use: how much plugs were taken, by how many at once, when, for how long, and what they gave and earned."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Final
@@ -36,6 +36,11 @@ class Counted(Struct, kw_only=True):
     plugs: int = 0
     money: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def currency(self) -> str | None:
+        """In which most was earned; None: nothing was."""
+        return max(self.money, key=lambda each: (self.money[each], each), default=None)
+
     def add(self, other: "Counted") -> None:
         """Takes in what another one comes to; the most at once is no sum."""
         for name in self.__struct_fields__:
@@ -51,7 +56,7 @@ def answer(scope: Scope) -> Answer:
     for each in by_station.values():
         whole.add(each)
     whole.peak = _peak(scope, by_station)
-    currency = max(whole.money, key=lambda each: whole.money[each], default=None)
+    currency = _usual(by_station.values())
     return Answer(
         figures=_figures(scope, whole),
         tables=(
@@ -64,6 +69,12 @@ def answer(scope: Scope) -> Answer:
             _mix(scope, "tariff", mark("By tariff"), mark("Tariff")),
         ),
     )
+
+
+def _usual(every: Iterable[Counted]) -> str | None:
+    """The currency of most of them: sums in several can't be held against each other."""
+    counts = Counter(each.currency for each in every if each.currency)
+    return max(counts, key=lambda each: (counts[each], each), default=None)
 
 
 def _by_station(scope: Scope) -> tuple[dict[str, Counted], dict[str, datetime]]:
@@ -286,7 +297,7 @@ def _places(scope: Scope, by_station: Mapping[str, Counted], currency: str | Non
         (
             part, each.plugs, measures.share(each.busy_s, each.plug_s), each.energy_wh, each.sessions, each.peak,
             _mean(each.dwell_s, each.sessions), _mean(each.idle_s, each.idle_known),
-            *((each.money[currency], currency) if currency else ()),
+            *((each.money[each.currency] if each.currency else 0, each.currency or currency) if currency else ()),
         )
         for part, each in sorted(found.items(), key=lambda each: (-each[1].busy_s, each[0]))
         if each.plug_s or each.sessions
