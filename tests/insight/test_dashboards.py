@@ -5,7 +5,7 @@ import io
 import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from msgspec import Struct, structs
 
 from forecourt.access import Role
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
-from forecourt.insight.dashboards.availability import Outage, down
+from forecourt.insight.dashboards.availability import Outage, by_month, down, months_before
 from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, PlaceUnknown, Span, compared
 from forecourt.insight.dashboards.profit import told
+from forecourt.insight.dashboards.success import chargex
 from forecourt.insight.lake.export import Exporter
 from forecourt.payments.ledger.reports import Earned, SiteCost
 from forecourt.platform.database import Pool
@@ -212,6 +213,30 @@ def test_outages_of_a_port_that_overlap_count_once() -> None:
     assert found == {("A", 1): {"Faulted": 3 * 3600, "offline": 2 * 3600, "Unavailable": 4 * 3600}}
 
 
+def test_uptime_of_months_is_that_of_the_year_before_each_of_their_ends() -> None:
+    until = datetime(2025, 4, 10, tzinfo=UTC)
+    months = months_before(until, "Europe/Berlin")
+    assert [(day, ends_at) for day, ends_at in months] == [
+        (date(2025, 3, 1), datetime(2025, 3, 31, 22, tzinfo=UTC)),
+        (date(2025, 2, 1), datetime(2025, 2, 28, 23, tzinfo=UTC)),
+        (date(2025, 1, 1), datetime(2025, 1, 31, 23, tzinfo=UTC)),
+    ]
+    since = months[1][1] - timedelta(minutes=1_000)
+    lasting = Outage(port=("A", 1), since=since + timedelta(minutes=900), until=None, cause="Faulted")
+    march, february = by_month({("A", 1): since}, [lasting], months).rows
+    assert february == (date(2025, 2, 1), "A", 1, 1_000, 100, 0, Fraction(525_500, 525_600), Fraction(9, 10))
+    # The clock went forward in March.
+    minutes = 31 * 1440 - 60
+    assert march[3:5] == (minutes + 1_000, minutes + 100)
+
+
+def test_errors_have_chargex_codes_by_what_stations_say_and_else_by_their_name() -> None:
+    assert chargex("GroundFailure", "") == "CX002"
+    assert chargex("OtherError", "0x17 CX014") == "CX014"
+    assert chargex("GroundFailure", "CX005") == "CX005"
+    assert chargex("OtherError", "E17") is None
+
+
 def test_profit_is_told_per_connector_and_by_currency() -> None:
     one = Earned(
         site_id=1, site="North", station="A", evse=1, connector=1, currency="EUR", sessions=2, energy_wh=20_000,
@@ -252,6 +277,15 @@ async def test_pages_drill_compare_and_give_their_tables_away(
     owner = await signed_in(house, tenant)
     for path in ("/insight", "/insight/success", "/insight/availability", "/insight/drivers"):
         assert "There is no lake yet" in (await owner.get(path)).text
+    # A fault that was seen after 30 seconds and gone after 90, told to the fraction of a second.
+    desk.admin.execute(
+        "INSERT INTO incidents (tenant_id, kind, severity, station_id, station, since, latest_at, opened_at, gone_at,"
+        " closed_at, changed_at) VALUES (%s, 'fault', 3, 1, 'CP1', %s, %s, %s, %s, %s, %s)",
+        (
+            tenant.tenant_id,
+            *(BEGIN + timedelta(days=9, seconds=seconds) for seconds in (0.25, 0.25, 30.5, 90.75, 91, 91)),
+        ),
+    )
     await lake_of(desk, tenant.tenant_id, stays, tmp_path, lakes / "lake")
     assert "Show the last days that it holds" in (await owner.get("/insight")).text
     days = "from=2025-03-10&to=2025-03-16"
@@ -273,7 +307,27 @@ async def test_pages_drill_compare_and_give_their_tables_away(
     taken = await owner.get(f"/insight/tables/use/timeline.parquet?{days}")
     assert pyarrow.parquet.read_table(io.BytesIO(taken.content)).num_rows == 7
     assert (await owner.get(f"/insight/tables/use/nothing.csv?{days}")).status_code == 404
+    api = f"/api/v1/insight/use?{days}&site=old/north"
+    answer = (await owner.get(api)).json()
+    shown = (await owner.get(f"/insight/tables/use/timeline.json?{days}&site=old/north")).json()
+    assert next(table["rows"] for table in answer["tables"] if table["key"] == "timeline") == shown
+    assert next(each["value"] for each in answer["figures"] if each["key"] == "sessions") == sum(
+        s.site == "north" for s in week
+    )
+    assert answer["compared_with"] == {"from": "2025-03-03", "to": "2025-03-09"}
+    for query, status, code in (
+        ("site=nowhere", 404, "place-unknown"), ("range=9d", 400, "request-invalid"),
+        ("from=2025-03-16&to=2025-03-10", 422, "days-refused"), ("from=2020-01-01&to=2025-03-10", 422, "days-refused"),
+        ("from=0001-01-02", 422, "days-refused"), ("evse=1", 422, "place-refused"),
+    ):  # fmt: skip
+        told = await owner.get(f"/api/v1/insight/use?{query}")
+        assert (told.status_code, told.json()["code"]) == (status, code)
+    told_of = (await owner.get(f"/api/v1/insight/success?{days}")).json()
+    values = {each["key"]: each["value"] for each in told_of["figures"]}
+    assert (values["incidents"], values["mttd"], values["mttr"]) == (1, 30, 90)
     reader = await signed_in(house, tenant, Role.VIEWER)
+    assert (await reader.get("/api/v1/insight/profit")).status_code == 403
+    assert (await owner.get("/api/v1/insight/profit")).status_code == 200
     assert (await reader.get("/insight/profit")).status_code == 403
     assert (await owner.get("/insight/profit")).status_code == 200
     assert Compare.BEFORE.value not in (await owner.get(f"/insight?{days}")).url.query.decode()

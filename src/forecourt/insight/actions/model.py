@@ -12,7 +12,7 @@ from forecourt.platform.errors import ForecourtError
 #: As many days are a month.
 MONTH_DAYS: Final = 30
 #: Open actions of one organisation; those with the least effect are left out.
-MAX_OPEN: Final = 20
+MAX_OPEN: Final = 10
 
 
 class Kind(StrEnum):

@@ -80,7 +80,7 @@ def answer(scope: Scope) -> Answer:
             _by_cause(in_span, sum(there.values())),
             _by_port(known, there, in_span, there_year, in_year),
             _ledger(outages, scope.span),
-            _by_month(known, outages, months_before(scope.span.until, scope.asked.zone)),
+            by_month(known, outages, months_before(scope.span.until, scope.asked.zone)),
         ),
     )  # fmt: skip
 
@@ -180,7 +180,7 @@ def months_before(until: datetime, zone: str) -> list[tuple[date, datetime]]:
     return found
 
 
-def _by_month(
+def by_month(
     known: Mapping[Port, datetime], outages: Sequence[Outage], months: Sequence[tuple[date, datetime]]
 ) -> Table:
     """What 23 CFR 680.112(a)(7) asks for: of each port and month, minutes and uptime of the twelve months up to its
