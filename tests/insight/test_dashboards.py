@@ -164,6 +164,26 @@ async def test_use_and_success_equal_a_plain_calculation_at_every_place(
     assert sorted(str(row[0]) for row in evses.tables[4].rows) == ["1", "2"]
 
 
+async def test_co2_is_told_of_hours_and_sites_whose_intensity_is_known(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("grams")
+    # An hour at 40 g and a half one at 100 g, 9 kWh spread over them evenly; an hour of which nothing is known.
+    stays = [
+        Stay("north-0", "north", "1", "d", 60, 150, 9_000, 0), Stay("north-0", "north", "1", "d", 600, 660, 5_000, 0),
+        Stay("south-0", "south", "1", "d", 60, 150, 9_000, 0),
+    ]  # fmt: skip
+    for hour, grams in ((1, 30), (1.5, 50), (2, 100)):
+        desk.admin.execute(
+            "INSERT INTO signal_series (tenant_id, kind, zone, start_at, minutes, value, source, fetched_at)"
+            " VALUES (%s, 'co2', 'NL', %s, 30, %s, 'x', %s)",
+            (tenant_id, BEGIN + timedelta(hours=hour), grams, BEGIN),
+        )
+    answers = await lake_of(desk, tenant_id, stays, tmp_path, tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    told_of = figures(await answers.answer(tenant_id, lake, Family.USE, asked(co2=(("old/north", "NL"),))))
+    assert (told_of["co2"], told_of["co2_a_kwh"]) == (6 * 40 + 3 * 100, 60)
+    assert "co2" not in figures(await answers.answer(tenant_id, lake, Family.USE, asked()))
+
+
 async def test_who_is_limited_to_sites_is_told_of_no_other(desk: Desk, stays: list[Stay], tmp_path: Path) -> None:
     tenant_id = desk.organisation("limited")
     answers = await lake_of(desk, tenant_id, stays, tmp_path, tmp_path / "lake")

@@ -54,6 +54,17 @@ async def tariff_of(conn: Connection, tenant_id: int, site_id: int) -> TariffRow
     return TariffRow(tariff=tariff, version=row[1], changed_at=row[2], changed_by=row[3])
 
 
+async def co2_zones(conn: Connection, tenant_id: int) -> list[tuple[str, str]]:
+    """Sites by slug of which it is said whose CO2 intensity counts, with that zone, in order."""
+    rows = await conn.execute(
+        "SELECT i.slug, t.tariff ->> 'co2_zone' FROM site_tariffs t"
+        " JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id"
+        " WHERE t.tenant_id = %s AND t.tariff ->> 'co2_zone' IS NOT NULL ORDER BY i.slug",
+        (tenant_id,),
+    )
+    return await rows.fetchall()
+
+
 async def store_tariff(
     conn: Connection, tenant_id: int, site_id: int, tariff: Tariff, by: str, now: datetime
 ) -> TariffRow:

@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from forecourt.access.store import find_organisation
+from forecourt.energy.store.signals import co2_zones
 from forecourt.insight.dashboards import profit
 from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, Span, compared
@@ -55,12 +56,14 @@ class Question(Struct, frozen=True, kw_only=True):
     station: str
     evse: str
     allowed: tuple[str, ...] | None
+    co2: tuple[tuple[str, str], ...]
 
     def asked(self, span: TimeRange) -> Asked:
         """The same of one span."""
         return Asked(
             span=Span(since=span.start, until=span.end), zone=span.zone, site=self.site or None,
             station=self.station or None, evse=self.evse or None if self.station else None, allowed=self.allowed,
+            co2=self.co2,
         )  # fmt: skip
 
     @property
@@ -115,6 +118,7 @@ async def question(
     sites alone, which are those that `db` shows."""
     async with db.tenant(tenant_id) as conn:
         zone = (await find_organisation(conn, tenant_id)).time_zone
+        co2 = tuple(await co2_zones(conn, tenant_id))
         allowed = None
         if limited:
             allowed = tuple(sorted(site.slug for site in await site_names(conn, tenant_id)))
@@ -125,7 +129,14 @@ async def question(
         first, last = (chosen.first - back).isoformat(), (chosen.last - back).isoformat()
         before = time_range(clock.now(), zone, first=first, last=last, default=DEFAULT)
     return Question(
-        range=chosen, before=before, compare=compare, site=place[0], station=place[1], evse=place[2], allowed=allowed
+        range=chosen,
+        before=before,
+        compare=compare,
+        site=place[0],
+        station=place[1],
+        evse=place[2],
+        allowed=allowed,
+        co2=co2,
     )
 
 

@@ -34,6 +34,8 @@ class Unit(StrEnum):
     ENERGY = "Wh"
     #: Minor units of the currency that stands in the row's `currency`.
     MONEY = "minor units"
+    #: Grams.
+    MASS = "g"
     #: Of a whole, from 0 to 1.
     SHARE = "share"
     #: So many at once on the mean.
@@ -134,7 +136,7 @@ class Span(Struct, frozen=True, kw_only=True):
 
 class Asked(Struct, frozen=True, kw_only=True):
     """Of which time and place something is asked. `zone`: by whose clock its days are. `allowed`: the sites that who
-    asks is limited to, None for no limit. `evse` is of `station`."""
+    asks is limited to, None for no limit. `evse` is of `station`. `co2`: sites with the zone whose intensity counts."""
 
     span: Span
     zone: str
@@ -142,6 +144,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     station: str | None = None
     evse: str | None = None
     allowed: tuple[str, ...] | None = None
+    co2: tuple[tuple[str, str], ...] = ()
 
     @property
     def whole(self) -> bool:

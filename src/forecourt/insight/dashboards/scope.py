@@ -91,6 +91,12 @@ class Scope:
         return table
 
     @property
+    def intensities(self) -> "ibis.Table":
+        """CO2 intensities of zones."""
+        prices = self._tables["prices"]
+        return prices.filter(prices.kind == "co2")
+
+    @property
     def site_hours(self) -> "ibis.Table":
         """Hours of sites: what stood there at once stands in them."""
         return self.at(self._tables["site_hours"])

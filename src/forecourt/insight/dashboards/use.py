@@ -168,7 +168,22 @@ def _figures(scope: Scope, whole: Counted) -> tuple[Figure, ...]:
             key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, more_is=1,
             value=people["drivers"] if people["with_driver"] else None,
         ),
+        *_emissions(scope),
     )  # fmt: skip
+
+
+def _emissions(scope: Scope) -> tuple[Figure, ...]:
+    """CO2 of energy, of hours and sites whose intensity is known."""
+    if not scope.asked.co2:
+        return ()
+    [told] = rows_of(expressions.emissions(scope.hours, scope.intensities, scope.asked.co2))
+    if not told["energy_wh"]:
+        return ()
+    a_kwh = Fraction(1000 * told["grams"], told["energy_wh"])
+    return (
+        Figure(key="co2", label=mark("CO2, where it is known"), unit=Unit.MASS, value=told["grams"], more_is=-1),
+        Figure(key="co2_a_kwh", label=mark("CO2 of a kWh"), unit=Unit.MASS, value=round(a_kwh), more_is=-1),
+    )
 
 
 def _mean(total: int, count: int) -> Fraction | None:

@@ -23,6 +23,7 @@ COMPARES: Final = {
 SAID: Final = {**CAUSES, **SEGMENTS}
 #: From so many Wh on, energy is told in MWh.
 MEGA: Final = 10_000_000
+KILO: Final = 1_000
 DAYS: Final = (mark("Mon"), mark("Tue"), mark("Wed"), mark("Thu"), mark("Fri"), mark("Sat"), mark("Sun"))
 
 
@@ -54,6 +55,8 @@ def value(cell: Cell, unit: Unit, currency: str | None = None) -> str:
         return i18n.number(float(cell), 2)
     if unit == Unit.ENERGY:
         return energy(int(cell))
+    if unit == Unit.MASS:
+        return mass(int(cell))
     return formats.money(int(cell), currency) if unit == Unit.MONEY else formats.count(int(cell))
 
 
@@ -62,6 +65,13 @@ def energy(energy_wh: int) -> str:
     if energy_wh < MEGA:
         return f"{i18n.number(energy_wh / 1000, 1)}{formats.SPACE}kWh"
     return f"{i18n.number(energy_wh / 1_000_000, 2)}{formats.SPACE}MWh"
+
+
+def mass(grams: int) -> str:
+    """`412 g`, of more `12.3 kg`."""
+    if abs(grams) < KILO:
+        return f"{i18n.number(grams)}{formats.SPACE}g"
+    return f"{i18n.number(grams / KILO, 1)}{formats.SPACE}kg"
 
 
 def columns(table: Table) -> list[int]:

@@ -82,6 +82,23 @@ def revenue(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     return _grouped(paid, (*by, "currency"), sums)
 
 
+def emissions(hours: "ibis.Table", intensities: "ibis.Table", zones: Sequence[tuple[str, str]]) -> "ibis.Table":
+    """Energy of hours whose CO2 intensity is known, in Wh, and its grams: by the mean of the intensities that begin in
+    the hour. `zones` of sites; energy is weighed by the mean whatever the minute."""
+    import ibis
+
+    means = intensities.group_by(intensities.zone, hour=intensities.start_at.truncate("h")).aggregate(
+        grams=intensities.value.mean()
+    )
+    places = ibis.memtable({"site": [site for site, _ in zones], "zone": [zone for _, zone in zones]})
+    placed = hours.join(places, "site").mutate(hour=ibis._.hour_at.truncate("h"))
+    known = placed.join(means, ["zone", "hour"])
+    return known.aggregate(
+        energy_wh=known.energy_wh.sum().coalesce(0).cast("int64"),
+        grams=(known.energy_wh * known.grams / 1000).sum().coalesce(0).round().cast("int64"),
+    )
+
+
 def arrivals(sessions: "ibis.Table", by: Sequence[str] = ("station",)) -> "ibis.Table":
     """How many came, charged, took nothing, and were refused."""
     outcome = sessions.outcome
