@@ -1,5 +1,6 @@
 """Dashboards: their numbers against a plain calculation over the sessions, and their pages as they arrive."""
 
+import asyncio
 import csv
 import io
 import random
@@ -10,12 +11,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet
 import pytest
 import pytest_asyncio
 from msgspec import Struct, structs
+from typer.testing import CliRunner
 
 from forecourt.access import Role
+from forecourt.cli import app as cli
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
 from forecourt.insight.dashboards.availability import Outage, by_month, down, months_before
 from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, PlaceUnknown, Span, compared
@@ -335,6 +339,12 @@ async def test_pages_drill_compare_and_give_their_tables_away(
         s.site == "north" for s in week
     )
     assert answer["compared_with"] == {"from": "2025-03-03", "to": "2025-03-09"}
+    words = ["insight", "show", "use", "--organisation", str(tenant.tenant_id), "--site", "old/north", "--json"]
+    words += ["--from", "2025-03-10", "--to", "2025-03-16"]
+    env = {"FORECOURT_DATABASE_URL": house.database.url, "FORECOURT_DATA_DIR": str(lakes)}
+    said = await asyncio.to_thread(CliRunner().invoke, cli, words, env=env)
+    assert said.exit_code == 0, said.output
+    assert msgspec.json.decode(said.stdout) == answer
     for query, status, code in (
         ("site=nowhere", 404, "place-unknown"), ("range=9d", 400, "request-invalid"),
         ("from=2025-03-16&to=2025-03-10", 422, "days-refused"), ("from=2020-01-01&to=2025-03-10", 422, "days-refused"),

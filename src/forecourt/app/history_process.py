@@ -41,7 +41,7 @@ POLL_S: Final = 2.0
 #: How often a lake that somebody else writes is tried again.
 LAKE_TRIES: Final = 30
 MAX_IMPORTS: Final = 1_000
-#: How long the choice of a forecast may take: then it is made without what learns, until the worker's next night.
+#: How long the choice of a forecast may take: then it is made without what learns, and stays so for a week.
 CHOICE_S: Final = 60.0
 
 

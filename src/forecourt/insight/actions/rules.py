@@ -4,6 +4,7 @@ Every interval is of 90 % where it comes from counts, else of what is assumed, a
 site may earn the same money: a plug more and fewer idle cars both serve who is turned away now.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
 from statistics import NormalDist, fmean, median, stdev
@@ -157,18 +158,22 @@ def blocked(sites: Iterable[Busy]) -> Iterable[Proposal]:
 def underused(stations: Sequence[Used]) -> Iterable[Proposal]:
     """Stations used for less than a third of the median of those of like power; what PROMOTED of what they lack would
     earn, which is assumed and not measured."""
+    groups: defaultdict[tuple[int, str], list[Used]] = defaultdict(list)
     for one in stations:
-        alike = [each for each in stations if each.alike == one.alike and each.currency == one.currency]
-        if len(alike) < LEAST_ALIKE:
-            continue
-        usual, middle = median(each.share for each in alike), median(each.earned for each in alike)
-        if one.share >= FAR_BELOW * usual or middle <= one.earned:
+        groups[one.alike, one.currency].append(one)
+    usual = {of: (median(each.share for each in alike), median(each.earned for each in alike))
+             for of, alike in groups.items() if len(alike) >= LEAST_ALIKE}  # fmt: skip
+    for one in stations:
+        share, middle = usual.get((one.alike, one.currency), (0.0, 0.0))
+        if one.share >= FAR_BELOW * share or middle <= one.earned:
             continue
         low, expected, high = (part * (middle - one.earned) for part in PROMOTED)
         yield Proposal(
             kind=Kind.UNDERUSED, site=one.site, station=one.station, currency=one.currency,
             effect=_effect(expected, low, high),
-            facts={"share": round(one.share, 4), "usual": round(usual, 4), "alike": len(alike)},
+            facts={
+                "share": round(one.share, 4), "usual": round(share, 4), "alike": len(groups[one.alike, one.currency]),
+            },
         )  # fmt: skip
 
 
