@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from forecourt.access import Role
 from forecourt.insight.actions import rules, store
@@ -48,6 +49,8 @@ def test_a_plug_that_fails_more_than_others_is_found_and_networks_of_like_ones_a
     # 22 visits lost of 45 that failed; a tenth fails anywhere: 35/45 of 22, at 10.00, for half of 60 days.
     assert found.effect.expected == pytest.approx(22 * 35 / 45 * 1_000 / 2, rel=0.06)
     assert found.effect.low < found.effect.expected < found.effect.high
+    # A site where all fail alike has no plug that is worse.
+    assert [*rules.failing([*fair, *(structs.replace(plug(f"B{n}", 45, 100), site="b") for n in range(3))], 60)] == []
     alarms = 0
     for _ in range(200):
         alarms += bool([*rules.failing([plug(f"F{n}", int(dice.binomial(100, 0.1)), 100) for n in range(30)], 60)])

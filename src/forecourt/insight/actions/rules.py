@@ -4,8 +4,9 @@ Every interval is of 90 % where it comes from counts, else of what is assumed, a
 site may earn the same money: a plug more and fewer idle cars both serve who is turned away now.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from math import sqrt
 from statistics import NormalDist, fmean, median, stdev
 from typing import Final
@@ -91,27 +92,32 @@ class Top(Struct, frozen=True, kw_only=True):
 
 
 def failing(plugs: Sequence[Plug], days: int) -> Iterable[Proposal]:
-    """EVSEs that fail more often than all others together, with FALSE_ALARM for the whole network (Wilson 1927,
-    Bonferroni). What is lost: visits in which nobody charged, as far as they are more than elsewhere."""
-    all_failed, tries = sum(plug.failed for plug in plugs), sum(plug.failed + plug.charged for plug in plugs)
+    """EVSEs that fail more often than all others together and than those of their site, with FALSE_ALARM for the whole
+    network (Wilson 1927, Bonferroni). What is lost: visits in which nobody charged, as far as they are more than
+    elsewhere."""
     judged = [plug for plug in plugs if plug.failed + plug.charged >= LEAST_TRIES]
+    failed, tries = Counter[str](), Counter[str]()
+    for plug in plugs:
+        failed[plug.site] += plug.failed
+        tries[plug.site] += plug.failed + plug.charged
     for plug in judged:
         count = plug.failed + plug.charged
-        if tries == count or not plug.failed:
+        beside = tries[plug.site] - count
+        if tries.total() == count or not plug.failed:
             continue
-        others = (all_failed - plug.failed) / (tries - count)
+        others = (failed.total() - plug.failed) / (tries.total() - count)
+        if beside >= LEAST_TRIES:
+            # What a whole site, or all of one kind, does is no plug's fault.
+            others = max(others, (failed[plug.site] - plug.failed) / beside)
         surely, _ = wilson(plug.failed, count, 1 - FALSE_ALARM / len(judged))
         if surely <= others + MATTERS:
             continue
-        low, high = wilson(plug.failed, count, LEVEL)
         share = plug.failed / count
-
-        def lost(failed: float, plug: Plug = plug, share: float = share, others: float = others) -> float:
-            return plug.visits_lost * max(0.0, failed - others) / share * plug.earned * MONTH_DAYS / days
-
+        lost = plug.visits_lost / share * plug.earned * MONTH_DAYS / days
+        ends = (max(0.0, each - others) * lost for each in (share, *wilson(plug.failed, count, LEVEL)))
         yield Proposal(
             kind=Kind.FAILING, site=plug.site, station=plug.station, evse=plug.evse, currency=plug.currency,
-            effect=_effect(lost(share), lost(low), lost(high)),
+            effect=_effect(*ends),
             facts={"failed": plug.failed, "tries": count, "others": round(others, 4), "lost": plug.visits_lost},
         )  # fmt: skip
 
@@ -124,35 +130,33 @@ def blocked(sites: Iterable[Busy]) -> Iterable[Proposal]:
         away = blocking(load.peak, load.plugs)
         if load.plugs < 1 or away <= TARGET or load.plugs >= MAX_PLUGS:
             continue
+        facts: dict[str, int | float] = {"plugs": load.plugs, "away": round(away, 4), "full": round(load.full_share, 4)}
         more = plugs_for(load.peak, target=TARGET)
-        spread = _spread(busy.weekly)
-        facts = {"plugs": load.plugs, "away": round(away, 4), "full": round(load.full_share, 4)}
-
-        def told(
-            kind: Kind,
-            served: Callable[[Load, int], float],
-            facts: dict[str, int | float],
-            busy: Busy = busy,
-            spread: float = spread,
-        ) -> Proposal:
-            """By what is served more with the middle, least and most of what is assumed, of a load that differs."""
-            scales = ((1.0, 1), (max(0.0, 1 - spread), 0), (1 + spread, 2))
-            values = [served(_scaled(busy.load, scale), assumed) * busy.earned for scale, assumed in scales]
-            return Proposal(kind=kind, site=busy.site, currency=busy.currency, effect=_effect(*values), facts=facts)
-
-        yield told(
-            Kind.BLOCKING,
-            lambda load, _, more=more: turned_away(load) - turned_away(structs.replace(load, plugs=more)),
-            {**facts, "more": more - load.plugs},
-        )
+        yield _relieved(
+            busy, Kind.BLOCKING, {**facts, "more": more - load.plugs},
+            [partial(structs.replace, plugs=more)] * len(NUDGED),
+        )  # fmt: skip
         if busy.idle_s:
-            shorter = busy.idle_s / 60 / load.stay_minutes
-            yield told(
-                Kind.IDLE,
-                lambda load, at, shorter=shorter: turned_away(load) - turned_away(_shorter(load, NUDGED[at] * shorter)),
-                {**facts, "idle_min": round(busy.idle_s / 60)},
-            )
-        yield told(Kind.SHIFT, lambda load, at: turned_away(load) - turned_away(_moved(load, SHIFTED[at])), facts)
+            idle = busy.idle_s / 60 / load.stay_minutes
+            yield _relieved(
+                busy, Kind.IDLE, {**facts, "idle_min": round(busy.idle_s / 60)},
+                [partial(_shorter, part=part * idle) for part in NUDGED],
+            )  # fmt: skip
+        yield _relieved(busy, Kind.SHIFT, facts, [partial(_moved, part=part) for part in SHIFTED])
+
+
+def _relieved(
+    busy: Busy, kind: Kind, facts: Mapping[str, int | float], relieved: Sequence[Callable[[Load], Load]]
+) -> Proposal:
+    """What it earns to relieve a load, by the least, middle and most of what is assumed: `relieved` in that order."""
+    spread = _spread(busy.weekly)
+    low, middle, high = (
+        (turned_away(load) - turned_away(relief(load))) * busy.earned
+        for relief, load in zip(
+            relieved, (_scaled(busy.load, scale) for scale in (1 - spread, 1.0, 1 + spread)), strict=True
+        )
+    )
+    return Proposal(kind=kind, site=busy.site, currency=busy.currency, effect=_effect(middle, low, high), facts=facts)
 
 
 def underused(stations: Sequence[Used]) -> Iterable[Proposal]:
