@@ -37,6 +37,7 @@ class Deployment:
     def command(self, **settings: object) -> tuple[list[str], dict[str, str]]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
         own = {"DATA_DIR": self.folder, "HOST": "127.0.0.1", "WEB_PORT": self.web_port, "OCPP_PORT": self.ocpp_port}
+        own |= {"DEMO_PAST": "false"}
         env |= {f"FORECOURT_{name}": str(value) for name, value in (own | settings).items()}
         return [sys.executable, "-m", "forecourt.cli", "up", "--demo"], env | {"COLUMNS": "200"}
 

@@ -19,7 +19,6 @@ PROCESSES = {
     "web": "forecourt.app.web_process",
     "worker": "forecourt.app.worker_process",
     "planner": "forecourt.app.planner_process",
-    "history": "forecourt.app.history_process",
 }
 
 

@@ -23,10 +23,11 @@ from forecourt.insight.importing.tables import Options
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import LakeBusy
 from forecourt.insight.store import list_tenants
+from forecourt.platform import log as logs
 from forecourt.platform.clock import Clock, SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.settings import Settings
+from forecourt.platform.settings import Settings, load
 
 log = structlog.get_logger(__name__)
 
@@ -51,9 +52,11 @@ class StationsMissing(ForecourtError):
     code = "stations-missing"
 
 
-def main(settings: Settings) -> None:
+def main() -> None:
     """Brings the past in where it is missing, and makes the lake, forecasts and actions of it."""
     os.nice(NICE)
+    settings = load(os.environ)
+    logs.set_up(settings.log_level, settings.log_format)
     asyncio.run(_main(settings))
 
 
@@ -138,3 +141,10 @@ async def _export(exporter: Exporter, tenant_id: int) -> None:
             await asyncio.sleep(POLL_S)
         else:
             return
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ForecourtError as fault:
+        sys.exit(fault.detail)

@@ -151,7 +151,7 @@ async def _main(settings: Settings, console: Console, *, demo: bool) -> None:
                 with console.status("Starting the gateway, the web and the worker"):
                     await unless(stop, start_processes(complete, supervisor, bootstrapped, demo=demo))
                 if not stop.is_set():
-                    if demo and bootstrapped is not None:
+                    if demo and complete.demo_past and bootstrapped is not None:
                         await stack.enter_async_context(demo_past(complete))
                     console.print(welcome(complete, bootstrapped, demo=demo))
                     await stop.wait()
@@ -328,7 +328,7 @@ async def start_processes(
 @asynccontextmanager
 async def demo_past(settings: Settings) -> AsyncIterator[None]:
     """Has the demo's past be brought in meanwhile, by a process that ends by itself and is not started again."""
-    past = service(settings, child_environment(settings), "history", ["-m", "forecourt.app.entry", "history"])
+    past = service(settings, child_environment(settings), "history", ["-m", "forecourt.app.history_process"])
     await past.child.start()
     try:
         yield

@@ -107,6 +107,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep_pseudonyms_days: Days = 800
     #: Where the lake is; absent, in the data folder. Of all hosts that work for one database it must be the same.
     lake_dir: Path | None = None
+    #: Whether the demo gets twelve simulated weeks before its first start.
+    demo_past: bool = True
     #: Database connections of one process, at most.
     database_pool_size: Count = 4
 
