@@ -7,6 +7,7 @@ import psycopg
 from msgspec import structs
 
 from forecourt.app import history_process
+from forecourt.insight.lake.layout import Folder
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from tests.conftest import Database
@@ -46,5 +47,5 @@ async def test_the_demos_past_comes_in_once_and_to_a_demo_alone(
             ([plain, demo],),
         ).fetchall()
     assert rows == [(demo, history_process.SOURCE, f"PAST-{demo}", True, 20_000)]
-    assert (settings.lake / str(demo)).exists()
-    assert not (settings.lake / str(plain)).exists()
+    assert Folder(settings.lake, demo).latest() is not None
+    assert Folder(settings.lake, plain).latest() is None

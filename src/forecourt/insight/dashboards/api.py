@@ -22,7 +22,7 @@ from forecourt.insight.dashboards.asking import (
     question,
 )
 from forecourt.insight.dashboards.model import Compare, Family, PlaceUnknown
-from forecourt.insight.dashboards.told import Told, tell
+from forecourt.insight.dashboards.told import Answered, tell
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.platform.clock import Clock
 
@@ -86,7 +86,7 @@ def _operation(family: Family) -> HTTPRouteHandler:
         site: OfSite = "",
         station: OfStation = "",
         evse: OfEvse = "",
-    ) -> Told:
+    ) -> Answered:
         place = (site, station, evse)
         days = checked((preset or "", first, last), place)
         asked = await question(db, clock, actor.tenant_id, days, compare, place, limited=actor.sites is not None)

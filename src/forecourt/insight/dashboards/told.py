@@ -55,7 +55,7 @@ class TableTold(Struct, frozen=True, kw_only=True):
     left_out: Annotated[int, Meta(examples=[0])]
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class Answered(Struct, frozen=True, kw_only=True):
     """What is known of some days at a place. Energy is in Wh, time in seconds, money in minor units before taxes,
     shares from 0 to 1."""
 
@@ -72,16 +72,16 @@ class Told(Struct, frozen=True, kw_only=True):
     tables: list[TableTold]
 
 
-async def tell(db: Pool, answers: Answers, tenant_id: int, family: Family, asked: Question) -> Told:
+async def tell(db: Pool, answers: Answers, tenant_id: int, family: Family, asked: Question) -> Answered:
     """The answer of that family. Raises LakeMissing, PlaceUnknown."""
     lake = None if family == Family.PROFIT else await answers.lake(tenant_id)
     return told(family, asked, await answered(db, answers, tenant_id, lake, family, asked), lake)
 
 
-def told(family: Family, asked: Question, answer: Answer, lake: Lake | None) -> Told:
+def told(family: Family, asked: Question, answer: Answer, lake: Lake | None) -> Answered:
     """An answer as programs are told it."""
     before = asked.before
-    return Told(
+    return Answered(
         family=family, zone=asked.range.zone, days=Days(first=asked.range.first, last=asked.range.last),
         compared_with=None if before is None else Days(first=before.first, last=before.last),
         site=asked.site or None, station=asked.station or None, evse=asked.evse or None,
