@@ -107,7 +107,7 @@ def visits(*, trouble: bool) -> list[str]:
         while at < BEGIN + timedelta(weeks=WEEKS):
             by_day = 8 <= at.hour < 20
             busy = 2.0 if site == "dock" and trouble else 0.8
-            at += timedelta(hours=dice.expovariate(busy if by_day else busy / 4))
+            at += timedelta(hours=dice.expovariate(busy if by_day else busy / 10))
             here = [n for n, since in free.items() if since <= at]
             if not here:
                 continue

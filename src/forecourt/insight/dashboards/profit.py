@@ -99,10 +99,10 @@ def _sites(rows: Sequence[Earned], costs: Sequence[SiteCost], names: Mapping[int
         kept["profit"] -= cost.other
     lines: list[tuple[Cell, ...]] = []
     for (site_id, currency), kept in sorted(sums.items(), key=lambda each: (each[0][1], -each[1]["profit"])):
-        name = None if site_id is None else names.get(site_id)
+        site = None if site_id is None else names.get(site_id)
         parts = (kept[part] for part in ("revenue", "energy_cost", "fees", "share", "lost", "other", "profit"))
         margin = measures.share(kept["profit"], kept["revenue"])
-        lines.append((name, kept["sessions"], kept["energy_wh"], *parts, margin, currency))
+        lines.append((site, kept["sessions"], kept["energy_wh"], *parts, margin, currency))
     columns = (
         Column(name="site", label=mark("Site"), unit=Unit.TEXT),
         Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
