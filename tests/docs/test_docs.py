@@ -37,6 +37,9 @@ import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.insight.actions.api
+import forecourt.insight.dashboards.api
+import forecourt.insight.forecast.api
 import forecourt.loyalty.api
 import forecourt.payments.api
 import forecourt.payments.fleets.api
@@ -196,6 +199,9 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.webhooks.api,
         forecourt.care.api,
         forecourt.energy.api,
+        forecourt.insight.actions.api,
+        forecourt.insight.dashboards.api,
+        forecourt.insight.forecast.api,
         forecourt.pricing.api,
         forecourt.driver.api,
         forecourt.driver.brand_api,
@@ -222,7 +228,7 @@ def routes() -> dict[tuple[str, str], str]:
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
         "providers", "members", "leaving", "driver", "ways", "speech", "home", "lists", "driver_providers", "vault",
-        "readers", "connect", "contract_rules", "contract_checks", "tariffs_naming", "discounts",
+        "readers", "connect", "contract_rules", "contract_checks", "tariffs_naming", "discounts", "answers",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
