@@ -26,12 +26,12 @@ TITLES: Final = {
 #: Why, made of the facts.
 REASONS: Final = {
     Kind.FAILING: mark(
-        "%(failed)s of %(tries)s tries gave no energy; at all others together %(others)s of tries do. In %(lost)s"
+        "%(failed)s of %(tries)s tries gave no energy; elsewhere %(others)s of tries do. In %(lost)s"
         " visits here nobody charged at all."
     ),
     Kind.BLOCKING: mark(
         "In its busiest hour about %(away)s of drivers find all %(plugs)s plugs taken and leave. With %(more)s more it"
-        " would be at most 5 %%."
+        " would be at most 5\N{NO-BREAK SPACE}%%."
     ),
     Kind.IDLE: mark(
         "Cars stand here for %(idle_min)s minutes after they are full, on the mean, while about %(away)s of drivers"
