@@ -55,7 +55,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     effect: Effect
     weeks_before: int
     weeks_after: int
-    until: date
+    until: Annotated[date, Meta(examples=[date(2026, 3, 1)])]
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
