@@ -64,16 +64,6 @@ OPERATIONS: Final = {
 def _operation(family: Family) -> HTTPRouteHandler:
     summary, description = OPERATIONS[family]
 
-    @get(
-        f"/insight/{family.value}",
-        opt={
-            "verb": Verb.READ_MONEY if family == Family.PROFIT else Verb.READ,
-            "problems": [LakeMissing, PlaceUnknown, DaysRefused, PlaceRefused],
-        },
-        summary=summary,
-        description=description,
-        tags=TAGS,
-    )
     async def show(
         actor: Asker,
         db: Database,
@@ -92,7 +82,19 @@ def _operation(family: Family) -> HTTPRouteHandler:
         asked = await question(db, clock, actor.tenant_id, days, compare, place, limited=actor.sites is not None)
         return await tell(db, answers, actor.tenant_id, family, asked)
 
-    return show
+    # The document names an operation by its function.
+    show.__name__ = f"tell_{family.value}"
+    decorated: HTTPRouteHandler = get(
+        f"/insight/{family.value}",
+        opt={
+            "verb": Verb.READ_MONEY if family == Family.PROFIT else Verb.READ,
+            "problems": [LakeMissing, PlaceUnknown, DaysRefused, PlaceRefused],
+        },
+        summary=summary,
+        description=description,
+        tags=TAGS,
+    )(show)
+    return decorated
 
 
 routes = Router("", route_handlers=[_operation(family) for family in Family])
