@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from forecourt.insight.actions import rules
-from forecourt.insight.actions.model import MAX_OPEN, MONTH_DAYS, Proposal
+from forecourt.insight.actions.model import MONTH_DAYS, Proposal
 from forecourt.insight.actions.rules import Busy, Plug, Top, Used
 from forecourt.insight.dashboards.answering import Lake, scoped
 from forecourt.insight.dashboards.model import Asked, Span
@@ -54,7 +54,7 @@ def found(root: Path, tenant_id: int, lake: Lake, demands: Mapping[str, Demand])
             *rules.underused(list(_used(scope))),
             *rules.peaks(_tops(scope, demands)),
         ]
-    return rules.ranked(every, MAX_OPEN)
+    return rules.ranked(every)
 
 
 def _asked(lake: Lake) -> Asked:

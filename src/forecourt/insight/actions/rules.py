@@ -195,12 +195,11 @@ def peaks(sites: Iterable[Top]) -> Iterable[Proposal]:
         )  # fmt: skip
 
 
-def ranked(found: Iterable[Proposal], most: int) -> list[Proposal]:
+def ranked(found: Iterable[Proposal]) -> list[Proposal]:
     """Those that earn something, the most first; currencies one after another, the one with the most actions first."""
     worth = [each for each in found if each.effect.expected > 0]
     counts = {one: sum(each.currency == one for each in worth) for one in {each.currency for each in worth}}
-    order = sorted(worth, key=lambda each: (-counts[each.currency], each.currency, -each.effect.expected, each.place))
-    return order[:most]
+    return sorted(worth, key=lambda each: (-counts[each.currency], each.currency, -each.effect.expected, each.place))
 
 
 def turned_away(load: Load) -> float:

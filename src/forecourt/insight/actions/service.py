@@ -15,7 +15,7 @@ from forecourt.energy.store.sites import list_lines
 from forecourt.insight.actions import store
 from forecourt.insight.actions.finding import DAYS, Daily, Demand, daily, found
 from forecourt.insight.actions.measuring import MOST_WEEKS, measured
-from forecourt.insight.actions.model import Action, ActionSettled, ActionUnknown, Kind, Measured, State
+from forecourt.insight.actions.model import MAX_OPEN, Action, ActionSettled, ActionUnknown, Kind, Measured, State
 from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.store import Connection
 from forecourt.platform.clock import Clock
@@ -50,7 +50,7 @@ class Finder:
         proposals = await asyncio.to_thread(found, self._root, tenant_id, lake, demands)
         told = await self._measured(tenant_id, lake, decided, zone)
         quiet = {each.place for each in decided}
-        wanted = [each for each in proposals if each.place not in quiet]
+        wanted = [each for each in proposals if each.place not in quiet][:MAX_OPEN]
         async with self._tenants.tenant(tenant_id) as conn:
             await store.keep_open(conn, tenant_id, wanted, now)
             for action_id, result in told:
