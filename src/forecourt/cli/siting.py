@@ -1,6 +1,5 @@
 """`forecourt insight site`: where new sites serve the most, scenarios side by side. Speaks to no database."""
 
-import csv
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -109,12 +108,9 @@ def _scenarios(methods: list[str], new: list[int], reach_km: list[float], second
 
 
 def _write(found: "Report", path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as text:
-        writer = csv.writer(text)
-        writer.writerow(("scenario", "name", "latitude", "longitude", "serves"))
-        for outcome in found.outcomes:
-            for place, served in zip(outcome.sites, outcome.taken.each, strict=True):
-                writer.writerow((outcome.title, place.name, place.latitude, place.longitude, served))
+    from forecourt.insight.siting.files import rows
+
+    path.write_text(rows(found), encoding="utf-8", newline="")
 
 
 def _tell(found: "Report") -> None:

@@ -16,6 +16,8 @@ SUB_PAGES: Final = (
     ("drivers", mark("Drivers"), "/insight/drivers", Verb.READ),
     ("profit", mark("Profit"), "/insight/profit", Verb.READ_MONEY),
     ("forecasts", mark("Forecasts"), "/insight/forecasts", Verb.READ),
+    ("expansion", mark("Expansion"), "/insight/expansion", Verb.READ_MONEY),
+    ("siting", mark("New sites"), "/insight/siting", Verb.READ_MONEY),
 )
 
 

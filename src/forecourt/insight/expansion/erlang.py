@@ -40,17 +40,23 @@ def waiting(load: float, plugs: int, waited: float = 0.0) -> float:
     return plugs * lost / (plugs - load * (1 - lost)) * exp(-(plugs - load) * waited)
 
 
-def busy_at_most(load: float, plugs: int, share: float) -> int:
-    """How many plugs suffice for the share `share` of time, 0 to 1, at a site of `plugs` where nobody waits."""
+def busy_shares(load: float, plugs: int) -> list[float]:
+    """The shares of time, adding up to 1, in which none, one and so on of `plugs` are taken where nobody waits."""
     weights = [1.0]
     for taken in range(1, plugs + 1):
         weights.append(weights[-1] * load / taken)
         if weights[-1] > 1e200:
             weights = [weight / 1e200 for weight in weights]
-    total, held = sum(weights), 0.0
-    for taken, weight in enumerate(weights):
+    total = sum(weights)
+    return [weight / total for weight in weights]
+
+
+def busy_at_most(load: float, plugs: int, share: float) -> int:
+    """How many plugs suffice for the share `share` of time, 0 to 1, at a site of `plugs` where nobody waits."""
+    held = 0.0
+    for taken, weight in enumerate(busy_shares(load, plugs)):
         held += weight
-        if held >= share * total:
+        if held >= share:
             return taken
     return plugs
 
