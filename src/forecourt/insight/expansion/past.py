@@ -15,16 +15,19 @@ from forecourt.insight.lake import asking
 if TYPE_CHECKING:
     import duckdb
 
-#: Days before the snapshot that are looked at: whole weeks of a year.
+#: Days before the last session that are looked at: whole weeks of a year.
 PAST_DAYS: Final = 364
 #: Sessions that are looked at; where there are more, fewer days are.
 MAX_SESSIONS: Final = 2_000_000
 #: Sites of one organisation, those with the most sessions first.
 MAX_SITES: Final = 1_000
+#: A site without a session for so many days before the snapshot is over: what it did until then counts.
+QUIET_DAYS: Final = 28
 #: Days that are looked at however many sessions there are.
 LEAST_DAYS: Final = 7
 
 _STAYS: Final = "s.started_at >= $since AND s.ended_at > s.started_at AND s.outcome <> 'refused'"
+_LAST: Final = "SELECT max(started_at) FROM sessions"
 _COUNT: Final = "SELECT count(*) FROM sessions s WHERE {stays}"
 _PLACES: Final = """
     SELECT site, any_value(site_name) AS name, min(zone) AS zone, sum(greatest(evses, 1))::BIGINT AS plugs,
@@ -79,7 +82,8 @@ class Past(Struct, frozen=True, kw_only=True):
 def read(root: Path, tenant_id: int, snapshot: int, until: datetime) -> Past:
     """Of a snapshot that knows what happened until then. Raises LakeMissing."""
     with asking.opened(root, tenant_id, snapshot) as db:
-        since = _since(db, until)
+        [[last]] = db.execute(_LAST).fetchall()
+        since = _since(db, until if last is None else min(last, until))
         places = db.execute(_PLACES).to_arrow_table().to_pylist()
         [[homeless]] = db.execute("SELECT count(*) FROM stations WHERE site IS NULL").fetchall()
         stays = db.execute(_SESSIONS.format(stays=_STAYS), {"since": since}).fetchnumpy()
@@ -100,7 +104,9 @@ def read(root: Path, tenant_id: int, snapshot: int, until: datetime) -> Past:
         site = str(place["site"])
         found = None
         if site in bounds:
-            found = weeks(_seen(place, stays, *bounds[site]), until.timestamp())
+            seen = _seen(place, stays, *bounds[site])
+            goes_on = until.timestamp() - float(seen.ends.max()) <= QUIET_DAYS * 86_400
+            found = weeks(seen, until.timestamp() if goes_on else None)
         sites.append(
             SitePast(
                 site=site, name=place["name"] or site, zone=place["zone"], plugs=place["plugs"],

@@ -1,20 +1,24 @@
 """What a site needs by the inputs of its operator, with bounds: what other weeks like those that were seen would say.
 
-Weeks of the past are drawn again, each as often as chance has it (Efron 1979), and the site is sized anew from each
-drawing. What the operator says, and that the future is like the past, has no part in the bounds.
+Weeks of the past are drawn again, each as often as chance has it (Efron 1979), and the load is counted anew from each
+drawing. By how much a drawing lies above what was seen, the truth may lie below it: so bounds are turned about what was
+seen (Davison and Hinkley 1997, the basic bootstrap), which takes away that the busiest of 24 hours is partly the
+luckiest. What the operator says, and that the future is like the past, has no part in the bounds.
 """
 
 from decimal import Decimal
+from math import sqrt
 from typing import Final
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.insight.expansion.erlang import SizingRefused
 from forecourt.insight.expansion.inputs import Inputs
 from forecourt.insight.expansion.model import (
     Load,
     Size,
+    Target,
     more_a_year,
     payback_years,
     plugs_needed,
@@ -101,14 +105,14 @@ def _bounded(told: Plan, past: SitePast, inputs: Inputs, margin_minor: int) -> P
     assert told.size is not None
     count = told.weeks
     drawings = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), DRAWN).astype(np.float64)
+    # Few weeks drawn again vary less than weeks do.
+    wider = sqrt(count / (count - 1))
     plugs, more = [], []
     for drawing in drawings:
         load = past.weeks.load(drawing)
-        try:
-            plugs.append(float(max(load.plugs, plugs_needed(load, inputs.target))))
-        except SizingRefused:
-            plugs.append(float("inf"))
-        more.append(more_a_year(load, told.size.plugs))
+        plugs.append(_plugs(load, told.size.peak - wider * (load.peak - told.size.peak), inputs.target))
+        drawn = more_a_year(load, told.size.plugs)
+        more.append(max(told.size.more_a_year - wider * (drawn - told.size.more_a_year), 0.0))
     earned = [each * margin_minor for each in more]
     years = [payback_years(told.size.cost_minor, each) for each in earned]
     return Plan(
@@ -116,6 +120,14 @@ def _bounded(told: Plan, past: SitePast, inputs: Inputs, margin_minor: int) -> P
         plugs_bounds=_bounds(plugs), more_bounds=_bounds(more), margin_bounds=_bounds(earned),
         payback_bounds=_bounds([float("inf") if each is None else each for each in years]),
     )  # fmt: skip
+
+
+def _plugs(load: Load, peak: float, target: Target) -> float:
+    """Those needed for so many erlang, none fewer than there are; infinite beyond what is tried."""
+    try:
+        return float(max(load.plugs, plugs_needed(structs.replace(load, erlang=(max(peak, 0.0),)), target)))
+    except SizingRefused:
+        return float("inf")
 
 
 def _bounds(values: list[float]) -> Bounds:

@@ -15,7 +15,7 @@ from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.siting import studies
 from forecourt.insight.siting.files import geojson, table
 from forecourt.insight.siting.model import SitingRefused
-from forecourt.insight.siting.study import Files, Listed, Study, StudyOpen, StudyUnknown, TooManyStudies, Wanted
+from forecourt.insight.siting.study import Files, StudyHead, Study, StudyOpen, StudyUnknown, TooManyStudies, Wanted
 from forecourt.insight.siting.validating import Validation, validated
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, Page, entire
@@ -43,14 +43,14 @@ class NewStudy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     description="A job chooses; its progress stands in the study. A row that can't be read is named with its column.",
     tags=TAGS,
 )
-async def ask_study(data: JSONBody[NewStudy], actor: Asker, db: Database, clock: Ticking, growth: Growing) -> Listed:
+async def ask_study(data: JSONBody[NewStudy], actor: Asker, db: Database, clock: Ticking, growth: Growing) -> StudyHead:
     asked = await studies.prepared(actor.tenant_id, growth, data.wanted, data.files)
     async with db.tenant(actor.tenant_id) as conn:
         return await studies.ask(conn, actor, data.wanted, asked, clock.now())
 
 
 @get("/siting/studies", opt=dict(READS), summary="List studies of new sites", tags=TAGS)
-async def list_studies(actor: Asker, db: Database) -> Page[Listed]:
+async def list_studies(actor: Asker, db: Database) -> Page[StudyHead]:
     async with db.tenant(actor.tenant_id) as conn:
         return entire(list(await studies.listed(conn, actor.tenant_id)))
 
@@ -75,7 +75,7 @@ async def show_study(study_id: StudyId, actor: Asker, db: Database) -> Study:
     description="It ends without a result, within the seconds that a scenario may take. Idempotent.",
     tags=TAGS,
 )
-async def stop_study(study_id: StudyId, actor: Asker, db: Database, clock: Ticking) -> Listed:
+async def stop_study(study_id: StudyId, actor: Asker, db: Database, clock: Ticking) -> StudyHead:
     async with db.tenant(actor.tenant_id) as conn:
         return await studies.stop(conn, actor, study_id, clock.now())
 

@@ -168,12 +168,12 @@ def _acts() -> list[HTTPRouteHandler]:
             await studies.delete(conn, actor, study_id)
         return Redirect(PATH, status_code=303)
 
-    @get(f"{PATH}/{{study_id:int}}.csv", opt=dict(READS), include_in_schema=False)
+    @get(f"{PATH}/{{study_id:int}}/sites.csv", opt=dict(READS), include_in_schema=False)
     async def take_table(actor: Asker, db: Database, study_id: StudyId) -> Response[bytes]:
         async with db.tenant(actor.tenant_id) as conn:
             return table(await studies.find(conn, actor.tenant_id, study_id))
 
-    @get(f"{PATH}/{{study_id:int}}.geojson", opt=dict(READS), include_in_schema=False)
+    @get(f"{PATH}/{{study_id:int}}/sites.geojson", opt=dict(READS), include_in_schema=False)
     async def take_points(actor: Asker, db: Database, study_id: StudyId) -> Response[bytes]:
         async with db.tenant(actor.tenant_id) as conn:
             return geojson(await studies.find(conn, actor.tenant_id, study_id))

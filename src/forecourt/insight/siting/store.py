@@ -7,7 +7,7 @@ import msgspec
 
 from forecourt.insight.siting.model import Asked
 from forecourt.insight.siting.service import Report
-from forecourt.insight.siting.study import Listed, Study, Wanted
+from forecourt.insight.siting.study import StudyHead, Study, Wanted
 from forecourt.insight.store import Connection
 
 _LISTED: Final = (
@@ -15,8 +15,8 @@ _LISTED: Final = (
 )
 
 
-def _listed(row: tuple[Any, ...]) -> Listed:
-    return msgspec.convert(dict(zip(_LISTED.split(", "), row, strict=True)), Listed)
+def _listed(row: tuple[Any, ...]) -> StudyHead:
+    return msgspec.convert(dict(zip(_LISTED.split(", "), row, strict=True)), StudyHead)
 
 
 async def insert(
@@ -44,7 +44,7 @@ async def count(conn: Connection, tenant_id: int) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-async def listed(conn: Connection, tenant_id: int, limit: int) -> list[Listed]:
+async def listed(conn: Connection, tenant_id: int, limit: int) -> list[StudyHead]:
     """The newest first."""
     query = f"SELECT {_LISTED} FROM siting_studies WHERE tenant_id = %s ORDER BY study_id DESC LIMIT %s"
     return [_listed(row) for row in await (await conn.execute(query, (tenant_id, limit))).fetchall()]

@@ -14,7 +14,7 @@ from forecourt.insight.siting import reading, store
 from forecourt.insight.siting.model import Asked, Place, SitingRefused
 from forecourt.insight.siting.reading import Text
 from forecourt.insight.siting.service import check
-from forecourt.insight.siting.study import Files, Listed, Study, StudyOpen, StudyUnknown, TooManyStudies, Wanted
+from forecourt.insight.siting.study import Files, StudyHead, Study, StudyOpen, StudyUnknown, TooManyStudies, Wanted
 from forecourt.insight.siting.validating import LEAST_DAYS, Known
 from forecourt.insight.store import Connection
 from forecourt.platform import outbox
@@ -87,7 +87,7 @@ def known_sites(past: Past) -> list[Known]:
     ]  # fmt: skip
 
 
-async def ask(conn: Connection, actor: Actor, wanted: Wanted, asked: Asked, now: datetime) -> Listed:
+async def ask(conn: Connection, actor: Actor, wanted: Wanted, asked: Asked, now: datetime) -> StudyHead:
     """Has sites chosen by a job. Raises SitingRefused, TooManyStudies."""
     scenarios = wanted.scenarios()
     check(asked, scenarios)
@@ -100,7 +100,7 @@ async def ask(conn: Connection, actor: Actor, wanted: Wanted, asked: Asked, now:
     return (await find(conn, actor.tenant_id, study_id)).listed
 
 
-async def listed(conn: Connection, tenant_id: int) -> Sequence[Listed]:
+async def listed(conn: Connection, tenant_id: int) -> Sequence[StudyHead]:
     """All studies, the newest first."""
     return await store.listed(conn, tenant_id, MAX_STUDIES)
 
@@ -113,7 +113,7 @@ async def find(conn: Connection, tenant_id: int, study_id: int) -> Study:
     return found
 
 
-async def stop(conn: Connection, actor: Actor, study_id: int, now: datetime) -> Listed:
+async def stop(conn: Connection, actor: Actor, study_id: int, now: datetime) -> StudyHead:
     """Lets a study end without a result: at once where it waits, else when what it is doing is done. Idempotent. Raises
     StudyUnknown."""
     await find(conn, actor.tenant_id, study_id)

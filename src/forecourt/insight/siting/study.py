@@ -106,7 +106,7 @@ class Files(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     existing: Csv = ""
 
 
-class Listed(Struct, frozen=True, kw_only=True):
+class StudyHead(Struct, frozen=True, kw_only=True):
     """A study: how far it is, by scenarios `done` of `every`, and what it is `doing`; `reason` says why it was
     refused."""
 
@@ -133,5 +133,5 @@ class Listed(Struct, frozen=True, kw_only=True):
 class Study(Struct, frozen=True, kw_only=True):
     """A study with what came of it; null until it is done."""
 
-    listed: Listed
+    listed: StudyHead
     report: Report | None
