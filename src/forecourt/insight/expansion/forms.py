@@ -25,8 +25,8 @@ SHARE_WRONG: Final = mark("must be from 0.1 to 50, with two decimals at the most
 KEPT_WRONG: Final = mark("must be from 0 to 100, with two decimals at the most")
 KW_WRONG: Final = mark("must be above 0 in kW, and not as large as that")
 COUNTED: Final = {
-    Counted.SHARED: mark("Cars that share it: enough for 99 % of the busiest hour"),
-    Counted.DRAWN: mark("What cars of the past drew, for 99 % of the busiest hour"),
+    Counted.SHARED: mark("Cars that share it: enough for 99 %% of the busiest hour"),
+    Counted.DRAWN: mark("What cars of the past drew, for 99 %% of the busiest hour"),
     Counted.ALL: mark("All plugs at once"),
 }
 #: Amounts of money, by field, with their words.

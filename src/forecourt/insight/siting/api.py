@@ -1,7 +1,7 @@
 """Routes of new sites: studies, what came of them, and whether use can be predicted at all."""
 
 import asyncio
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from litestar import Response, Router, delete, get, post
 from litestar.di import NamedDependency
@@ -13,9 +13,9 @@ from forecourt.access.guard import Asker, Database
 from forecourt.insight.expansion.service import Growth
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.siting import studies
-from forecourt.insight.siting.files import geojson, table
+from forecourt.insight.siting.files import points, table
 from forecourt.insight.siting.model import SitingRefused
-from forecourt.insight.siting.study import Files, StudyHead, Study, StudyOpen, StudyUnknown, TooManyStudies, Wanted
+from forecourt.insight.siting.study import Files, Study, StudyHead, StudyOpen, StudyUnknown, TooManyStudies, Wanted
 from forecourt.insight.siting.validating import Validation, validated
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, Page, entire
@@ -106,13 +106,13 @@ async def take_table(study_id: StudyId, actor: Asker, db: Database) -> Response[
 @get(
     "/siting/studies/{study_id:int}/sites.geojson",
     opt={**READS, "problems": [StudyUnknown]},
-    media_type="application/geo+json",
-    summary="Download chosen sites as GeoJSON",
+    summary="Show chosen sites as GeoJSON",
+    description="RFC 7946: a point a chosen site of each scenario; none until the study is done.",
     tags=TAGS,
 )
-async def take_points(study_id: StudyId, actor: Asker, db: Database) -> Response[bytes]:
+async def take_points(study_id: StudyId, actor: Asker, db: Database) -> dict[str, Any]:
     async with db.tenant(actor.tenant_id) as conn:
-        return geojson(await studies.find(conn, actor.tenant_id, study_id))
+        return points(await studies.find(conn, actor.tenant_id, study_id))
 
 
 @get(

@@ -1,6 +1,6 @@
 """What was chosen, as files to take along."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from litestar import Response
@@ -28,8 +28,12 @@ def table(study: Study) -> Response[bytes]:
 
 def geojson(study: Study) -> Response[bytes]:
     """As GeoJSON (RFC 7946)."""
-    made = msgspec.json.encode(features(study.report or Report(outcomes=(), words=())))
-    return _file(study, made, "geojson", "application/geo+json")
+    return _file(study, msgspec.json.encode(points(study)), "geojson", "application/geo+json")
+
+
+def points(study: Study) -> dict[str, Any]:
+    """What GeoJSON says; no point until the study is done."""
+    return features(study.report or Report(outcomes=(), words=()))
 
 
 def _file(study: Study, content: bytes, ending: str, kind: str) -> Response[bytes]:

@@ -14,7 +14,7 @@ from forecourt.insight.siting import reading, store
 from forecourt.insight.siting.model import Asked, Place, SitingRefused
 from forecourt.insight.siting.reading import Text
 from forecourt.insight.siting.service import check
-from forecourt.insight.siting.study import Files, StudyHead, Study, StudyOpen, StudyUnknown, TooManyStudies, Wanted
+from forecourt.insight.siting.study import Files, Study, StudyHead, StudyOpen, StudyUnknown, TooManyStudies, Wanted
 from forecourt.insight.siting.validating import LEAST_DAYS, Known
 from forecourt.insight.store import Connection
 from forecourt.platform import outbox
