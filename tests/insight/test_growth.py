@@ -92,6 +92,7 @@ def test_a_plan_says_what_growth_costs_and_earns_with_bounds() -> None:
     # 1,000 a session, of which 40 % are kept.
     assert found.margin_minor == round(found.size.more_a_year * 400)
     assert found.size.payback_years == pytest.approx(found.size.cost_minor / found.margin_minor, rel=1e-3)
+    assert found.size.payback_years is not None
     assert found.payback_bounds is not None
     assert found.payback_bounds.low is not None
     assert found.payback_bounds.high is not None
@@ -165,7 +166,8 @@ CANDIDATES = "name,latitude,longitude,weight,plugs,people\n" + "".join(
 
 def stays() -> list[str]:
     """Five weeks at one plug: four an hour for half an hour each come, and who finds it taken leaves."""
-    chance, made, at, free = np.random.default_rng(5), [], 0.0, 0.0
+    chance, at, free = np.random.default_rng(5), 0.0, 0.0
+    made: list[str] = []
     while (at := at + chance.exponential(15)) < 35 * 1440:
         if at >= free:
             free = at + 1 + chance.exponential(30)

@@ -47,7 +47,7 @@ def site(
     """Choose new sites, with a proven gap, greedy beside it, and what they take from own sites."""
     from forecourt.insight.siting.service import compare, features
 
-    asked = _asked(candidates, demand, flows, existing, _named(mapped or []), split, measured=measured)
+    asked = _asked(candidates, demand, flows, existing, named(mapped or []), split, measured=measured)
     scenarios = _scenarios(method or ["median"], new or [10], reach_km or [5.0], seconds)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=_console, transient=True) as bar:
@@ -86,7 +86,8 @@ def _asked(
     )  # fmt: skip
 
 
-def _named(mapped: list[str]) -> dict[str, str]:
+def named(mapped: list[str]) -> dict[str, str]:
+    """Names of columns, as `--map` says them."""
     from forecourt.insight.siting.reading import COLUMNS
 
     named = dict(each.partition("=")[::2] for each in mapped)

@@ -97,7 +97,9 @@ def typed_as(inputs: Inputs) -> dict[str, str]:
 
 def inputs_of(values: Mapping[str, Any]) -> Inputs:
     """What a form means; an amount that is left out is 0, but for what a session earns. Raises InputsRefused."""
-    said = {name: value or 0 if name in MONEY and name != "margin_minor" else value for name, value in values.items()}
+    said: dict[str, Any] = {
+        name: value or 0 if name in MONEY and name != "margin_minor" else value for name, value in values.items()
+    }
     try:
         return msgspec.convert(msgspec.to_builtins(Inputs(**said)), Inputs)
     except msgspec.ValidationError as fault:

@@ -18,7 +18,7 @@ from forecourt.insight.expansion.planned import HELD, LEAST_WEEKS, NO_SESSION, T
 from forecourt.insight.expansion.service import Plans
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.pages import tabs_of
-from forecourt.payments.forms import Field, read_form, typed_of
+from forecourt.payments.forms import WHOLE_WRONG, Field, read_form, typed_of
 from forecourt.platform.money import minor_digits
 from forecourt.stations.pages.listing import csv_line
 from forecourt.ui.i18n import mark, number
@@ -71,7 +71,7 @@ def expansion_pages(shell: Shell) -> list[HTTPRouteHandler]:
                     await growth.say(conn, actor, site, forms.inputs_of(values))
                 return Redirect(_href(site), status_code=303)
         except InputsRefused:
-            wrong = {"currency": forms.WHOLE_WRONG}
+            wrong = {"currency": WHOLE_WRONG}
         plans = await growth.plans(actor.tenant_id)
         return _page(shell, request, actor, plans, site, form=(fields, typed, wrong))
 

@@ -4,12 +4,12 @@ from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from msgspec import Struct
 
-from forecourt.insight.expansion.offered import Seen, Weeks, weeks
+from forecourt.insight.expansion.offered import Floats, Seen, Weeks, weeks
 from forecourt.insight.lake import asking
 
 if TYPE_CHECKING:
@@ -136,15 +136,13 @@ def _length(bounds: dict[str, tuple[int, int]], site: str) -> int:
     return last - first
 
 
-def _seen(place: dict[str, object], stays: "dict[str, np.ndarray]", first: int, last: int) -> Seen:  # type: ignore[type-arg]
-    def column(name: str) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-        part = np.ma.masked_array(stays[name][first:last]).astype(np.float64)
-        made: np.ndarray[tuple[int], np.dtype[np.float64]] = part.filled(np.nan)
-        return made
+def _seen(place: dict[str, Any], stays: dict[str, Any], first: int, last: int) -> Seen:
+    def column(name: str) -> Floats:
+        # Columns in which something is missing come masked.
+        part: Floats = np.ma.filled(stays[name][first:last].astype(np.float64), np.nan)
+        return part
 
-    plugs = place["plugs"]
-    assert isinstance(plugs, int)
     return Seen(
-        site=str(place["site"]), zone=str(place["zone"]), plugs=plugs, starts=column("began"), ends=column("ended"),
+        site=place["site"], zone=place["zone"], plugs=place["plugs"], starts=column("began"), ends=column("ended"),
         charging_s=column("charging_s"), energy_wh=column("energy_wh"),
     )  # fmt: skip

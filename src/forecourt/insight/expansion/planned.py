@@ -114,11 +114,11 @@ def _bounded(told: Plan, past: SitePast, inputs: Inputs, margin_minor: int) -> P
         drawn = more_a_year(load, told.size.plugs)
         more.append(max(told.size.more_a_year - wider * (drawn - told.size.more_a_year), 0.0))
     earned = [each * margin_minor for each in more]
-    years = [payback_years(told.size.cost_minor, each) for each in earned]
+    years = [payback_years(told.size.cost_minor, each) for each in earned] if told.size.cost_minor else []
     return Plan(
         **{name: getattr(told, name) for name in told.__struct_fields__ if not name.endswith("_bounds")},
         plugs_bounds=_bounds(plugs), more_bounds=_bounds(more), margin_bounds=_bounds(earned),
-        payback_bounds=_bounds([float("inf") if each is None else each for each in years]),
+        payback_bounds=_bounds([float("inf") if each is None else each for each in years]) if years else None,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from forecourt.insight.model import MAX_NAME
 from forecourt.insight.siting.model import MAX_PLACES, Flow, Place, SitingRefused
+from forecourt.insight.siting.validating import Known
 
 #: What a column is called unless it is mapped.
 COLUMNS: Final = ("name", "latitude", "longitude", "weight", "plugs", "own", "cost", "flow", "use")
@@ -94,6 +95,24 @@ def places(path: File, mapped: Mapping[str, str]) -> tuple[Place, ...]:
             raise SitingRefused(f"{path.name} has more than {MAX_PLACES:,} rows.")
     if not found:
         raise SitingRefused(f"{path.name} has no row below its header.")
+    return tuple(found)
+
+
+def known(path: File, mapped: Mapping[str, str]) -> tuple[Known, ...]:
+    """Sites whose use is known, in any one unit for all. Needs latitude, longitude and use, which is above 0; plugs are
+    else 1. Raises SitingRefused."""
+    found = []
+    for _, row in _rows(path, mapped, ("latitude", "longitude", "use")):
+        use = row.number("use", 0, MAX_WEIGHT)
+        if use > 0:
+            found.append(
+                Known(
+                    latitude=row.number("latitude", -90, 90), longitude=row.number("longitude", -180, 180),
+                    plugs=row.whole("plugs", 1, MAX_PLUGS, "1"), use=use,
+                )
+            )  # fmt: skip
+        if len(found) > MAX_PLACES:
+            raise SitingRefused(f"{path.name} has more than {MAX_PLACES:,} rows.")
     return tuple(found)
 
 
