@@ -8,9 +8,9 @@ from forecourt.insight.siting.model import Asked, Method, Place
 from forecourt.insight.siting.service import Outcome
 
 #: Dots of demand on a map: the largest.
-MAX_DEMAND: Final = 1_500
+MAX_DEMAND: Final = 2_000
 #: Dots of candidates that weren't chosen, and of sites that are there.
-MAX_OTHERS: Final = 1_000
+MAX_OTHERS: Final = 2_000
 
 
 class Dot(Struct, frozen=True, kw_only=True):

@@ -52,6 +52,8 @@ WAYS: Final = {
     "nearest": mark("Nearest site"),
 }
 NO_LAKE: Final = mark("there is no lake yet")
+#: Chosen sites that a page lists; the files have all.
+MAX_SHOWN: Final = 50
 #: Files of a form, as fields of it.
 FILES: Final = ("candidates", "demand", "flows", "existing")
 
@@ -99,7 +101,7 @@ class SitingPages:
             "insight/siting_study.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
             plain=lambda path: path, study=study.listed, report=report, outcomes=outcomes, shown=shown, states=STATES,
             methods=METHODS, Method=Method, number=number, may_plan=actor.may(Verb.PLAN_GROWTH), State=State,
-            words=() if report is None else report.words,
+            words=() if report is None else report.words, most=MAX_SHOWN,
         )  # fmt: skip
 
 
@@ -135,6 +137,9 @@ def siting_pages(shell: Shell) -> list[HTTPRouteHandler]:
     ) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
             found = await studies.find(conn, actor.tenant_id, study_id)
+        if "hx-request" in request.headers and not found.listed.is_open:
+            # Whoever waited for it sees all of it now, the map too.
+            return Response("", headers={"hx-refresh": "true"}, media_type="text/html")
         return pages.study(request, actor, found, scenario)
 
     @get(f"{PATH}/{{study_id:int}}/dots", opt=dict(READS), include_in_schema=False)

@@ -27,18 +27,21 @@ from forecourt.insight.siting.model import (
     detours,
 )
 from forecourt.insight.siting.taking import Sites, Taken, taken
+from forecourt.ui.i18n import mark
 
-PROXY: Final = (
+PROXY: Final = mark(
     "The gap is proven for this model and this demand alone. The demand is a proxy: that drivers come where it says was"
     " not measured, and no gap can show it. Plugs that stand somewhere show what was built, not who was turned away."
 )
-MEASURED: Final = (
+MEASURED: Final = mark(
     "The gap is proven for this model and this demand alone. The demand was measured where sites are: who never came"
     " for want of a site near is in no number."
 )
 _SPLITS: Final = {
-    Split.NEAREST: "Demand goes to the nearest site within reach, all of it; beyond reach it is served by nobody.",
-    Split.HUFF: "Demand goes to all sites within reach, by plugs over the square of the distance (Huff 1964).",
+    Split.NEAREST: mark(
+        "Demand goes to the nearest site within reach, all of it; beyond reach it is served by nobody."
+    ),
+    Split.HUFF: mark("Demand goes to all sites within reach, by plugs over the square of the distance (Huff 1964)."),
 }
 
 
