@@ -296,7 +296,13 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
     )
     outward |= {f"payments.{name}" for name in paying}
     long = {"stations.bulk_run", "payments.bill_fleets", "insight.export_all", "insight.export", "insight.erase"}
-    long |= {"insight.forecast_all", "loyalty.announce", "payments.compare_now", "payments.pay_now"}
+    long |= {
+        "insight.forecast_all",
+        "insight.choose_sites",
+        "loyalty.announce",
+        "payments.compare_now",
+        "payments.pay_now",
+    }
     assert apart == {**dict.fromkeys(long, LONG), **dict.fromkeys(outward, OUTWARD)}
 
 

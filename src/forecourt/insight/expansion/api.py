@@ -33,7 +33,7 @@ OneSite = Annotated[str, QueryParameter(max_length=MAX_SITE, pattern=ONE_LINE, d
     description="Plugs, connection, cost and pay-back of every site in the lake, with bounds.",
     tags=TAGS,
 )
-async def list_plans(actor: Asker, growth: Growing) -> Plans:
+async def list_growth(actor: Asker, growth: Growing) -> Plans:
     return await growth.plans(actor.tenant_id)
 
 
@@ -43,7 +43,7 @@ async def list_plans(actor: Asker, growth: Growing) -> Plans:
     summary="Show what a site needs",
     tags=TAGS,
 )
-async def show_plan(actor: Asker, growth: Growing, site: OneSite) -> Plan:
+async def show_growth(actor: Asker, growth: Growing, site: OneSite) -> Plan:
     return (await growth.find(actor.tenant_id, site))[0]
 
 
@@ -54,7 +54,7 @@ async def show_plan(actor: Asker, growth: Growing, site: OneSite) -> Plan:
     description="Of a site, what is said of it, or else of all sites.",
     tags=TAGS,
 )
-async def show_inputs(actor: Asker, growth: Growing, site: OfSite = "") -> Inputs:
+async def show_growth_inputs(actor: Asker, growth: Growing, site: OfSite = "") -> Inputs:
     if site:
         return (await growth.find(actor.tenant_id, site))[1]
     return (await growth.plans(actor.tenant_id)).inputs
@@ -67,7 +67,9 @@ async def show_inputs(actor: Asker, growth: Growing, site: OfSite = "") -> Input
     description="Of a site, or without one of all sites that nothing else is said of. What is left out is as it began.",
     tags=TAGS,
 )
-async def put_inputs(data: JSONBody[Inputs], actor: Asker, db: Database, growth: Growing, site: OfSite = "") -> Inputs:
+async def put_growth_inputs(
+    data: JSONBody[Inputs], actor: Asker, db: Database, growth: Growing, site: OfSite = ""
+) -> Inputs:
     async with db.tenant(actor.tenant_id) as conn:
         await growth.say(conn, actor, site, data)
     return data
@@ -80,9 +82,11 @@ async def put_inputs(data: JSONBody[Inputs], actor: Asker, db: Database, growth:
     description="It is reckoned as all sites are again.",
     tags=TAGS,
 )
-async def forget_inputs(actor: Asker, db: Database, growth: Growing, site: OfSite = "") -> None:
+async def forget_growth_inputs(actor: Asker, db: Database, growth: Growing, site: OfSite = "") -> None:
     async with db.tenant(actor.tenant_id) as conn:
         await growth.unsay(conn, actor, site)
 
 
-routes = Router("", route_handlers=[list_plans, show_plan, show_inputs, put_inputs, forget_inputs])
+routes = Router(
+    "", route_handlers=[list_growth, show_growth, show_growth_inputs, put_growth_inputs, forget_growth_inputs]
+)
