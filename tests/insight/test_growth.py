@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from msgspec import structs
+from typer.testing import CliRunner
 
 from forecourt.access import Role
+from forecourt.cli import app
 from forecourt.insight.expansion.erlang import blocking
 from forecourt.insight.expansion.inputs import Inputs
 from forecourt.insight.expansion.model import Costs, Counted, Load, Power, Target, size
@@ -67,7 +69,7 @@ def site_of(seen: Seen) -> SitePast:
 def test_bounds_hold_what_is_true_about_as_often_as_they_say() -> None:
     """Two an hour for half an hour at one plug: one erlang, of which half leave."""
     held = 0
-    for seed in range(60):
+    for seed in range(40):
         found = plan(site_of(played(seed, plugs=1, rate=2.0, stay_h=0.5)), Inputs(missed_percent=20.0), own=False)
         assert found.size is not None
         assert found.more_bounds is not None
@@ -75,8 +77,8 @@ def test_bounds_hold_what_is_true_about_as_often_as_they_say() -> None:
         assert found.more_bounds.high is not None
         truth = 8_760 * 2 * (1 / 2 - blocking(1.0, found.size.plugs))
         held += found.more_bounds.low <= truth <= found.more_bounds.high
-    # Of 60 with 80 %: 48, and by chance seldom fewer than 39 or more than 56.
-    assert 39 <= held <= 56
+    # Of 40 with 80 %: 32, and by chance seldom fewer than 25 or more than 38.
+    assert 25 <= held <= 38
 
 
 def test_a_plan_says_what_growth_costs_and_earns_with_bounds() -> None:
@@ -128,14 +130,25 @@ def network(seed: int, *, field: bool) -> list[Known]:
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_prediction_is_called_better_where_it_is_and_never_by_chance(seed: int) -> None:
-    found = validated(network(seed, field=True))
+def test_prediction_is_called_better_where_it_is_and_never_by_chance() -> None:
+    found = validated(network(2, field=True))
     assert found.verdict is Verdict.BETTER
     assert found.by["prediction"].correlation > max(found.by["plugs"].correlation, found.by["nearest"].correlation)
-    assert validated(network(seed, field=False)).verdict is not Verdict.BETTER
-    few = validated(network(seed, field=True)[:19])
+    assert validated(network(2, field=False)).verdict is not Verdict.BETTER
+    few = validated(network(2, field=True)[:19])
     assert (few.verdict, few.by) == (Verdict.CANT_TELL, {})
+
+
+def test_the_command_judges_a_file_of_sites_with_use(tmp_path: Path) -> None:
+    path = tmp_path / "sites.csv"
+    rows = (f"{each.latitude},{each.longitude},{each.plugs},{each.use}" for each in network(1, field=True))
+    path.write_text("\n".join(["latitude,longitude,plugs,sessions", *rows]))
+    words = ["insight", "site-check", str(path), "--map", "use=sessions"]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0, told.output
+    assert "better: 150 sites" in told.output
+    path.write_text("latitude,longitude,sessions\n1,2,many\n")
+    assert "row 2, column sessions" in CliRunner().invoke(app, words).output
 
 
 def test_a_budget_buys_the_most_that_it_can() -> None:

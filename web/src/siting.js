@@ -21,7 +21,8 @@ const read = (url) => fetch(url).then((answer) => (answer.ok ? answer.json() : P
 function draw(maplibre, element, world, dots) {
   const shapes = { land: unwrapped(feature(world, world.objects.countries)), borders: frontiers(world) };
   const bounds = new maplibre.LngLatBounds();
-  for (const { longitude, latitude } of dots) bounds.extend([longitude, latitude]);
+  // Where one could build is shown, not every site that there is.
+  for (const { longitude, latitude } of dots.filter(({ kind }) => kind === "new" || kind === "candidate")) bounds.extend([longitude, latitude]);
   const map = new maplibre.Map({
     container: element, bounds, fitBoundsOptions: { padding: 32, maxZoom: CLOSEST_ZOOM, animate: false }, attributionControl: false,
     dragRotate: false, pitchWithRotate: false, touchPitch: false, cooperativeGestures: matchMedia("(pointer: coarse)").matches, style: style(shapes, dots),

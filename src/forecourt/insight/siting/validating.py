@@ -26,7 +26,7 @@ MAX_SITES: Final = 1_000
 REPEATS: Final = 20
 FOLDS: Final = 5
 #: Times that sites are drawn again, and the share of drawings within a bound.
-DRAWN: Final = 1_000
+DRAWN: Final = 500
 HELD: Final = 0.95
 #: Km within which what others see, and demand, counts most.
 NEAR_KM: Final = (1.0, 5.0, 20.0)
