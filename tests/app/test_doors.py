@@ -490,7 +490,7 @@ def filled(path: str) -> str:
     values["fee_id"] = some_id
     values |= {"address": "001122AABBCC", "fingerprint": "0" * 64}
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
-    values["campaign_id"] = str(2**31 - 1)
+    values |= dict.fromkeys(("campaign_id", "study_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
 
 

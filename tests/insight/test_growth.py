@@ -272,6 +272,8 @@ async def test_a_study_is_asked_for_chosen_and_shown_side_by_side(house: House, 
     # The budget pays for two, whatever is asked for.
     assert [(len(each["sites"]), each["cost_minor"]) for each in outcomes] == [(2, 200_000)] * 4
     assert all(each["gap"] <= 1e-4 for each in outcomes)
+    # The fragment that waited for it has the page loaded whole, for map and lists.
+    assert (await owner.get(path, headers={"hx-request": "true"})).headers["hx-refresh"] == "true"
     page = (await owner.get(f"{path}?scenario=1")).text
     assert "Scenarios side by side" in page
     assert "was not measured" in page

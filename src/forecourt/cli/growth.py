@@ -4,6 +4,7 @@ Both ask the lake; the second one a file where one is named."""
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,19 +110,19 @@ async def _past(organisation: str | None) -> "Past":
         return await Growth(pool, SystemClock(), settings.lake).past(tenant_id)
 
 
-def _of(each: dict[str, Any], told: Any) -> Any:
+def _of(each: Mapping[str, Any], told: Any) -> Any:
     return each["reason"] or "" if each["size"] is None else told(each["size"])
 
 
-def _missed(size: dict[str, Any]) -> str:
+def _missed(size: Mapping[str, Any]) -> str:
     return f"{100 * size['missed_now']:.1f} -> {100 * size['missed']:.1f}"
 
 
-def _years(size: dict[str, Any]) -> str:
+def _years(size: Mapping[str, Any]) -> str:
     return "" if size["payback_years"] is None else f"{size['payback_years']:.1f}"
 
 
-def _ends(bounds: dict[str, Any] | None) -> str:
+def _ends(bounds: Mapping[str, Any] | None) -> str:
     if bounds is None:
         return ""
     low, high = ("never" if each is None else f"{each:,.1f}" for each in (bounds["low"], bounds["high"]))
