@@ -5,9 +5,13 @@ Load is in erlang: arrivals an hour times mean stay in hours, whether they were 
 """
 
 from math import exp
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from forecourt.platform.errors import ForecourtError
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 #: Plugs of one site that are tried.
 MAX_PLUGS: Final = 1_000
@@ -27,6 +31,14 @@ def blocking(load: float, plugs: int) -> float:
     share = 1.0
     for taken in range(1, plugs + 1):
         share = load * share / (taken + load * share)
+    return share
+
+
+def blocking_each(loads: Floats, plugs: int) -> Floats:
+    """The same as `blocking` of each of many loads."""
+    share: Floats = np.ones_like(loads)
+    for taken in range(1, plugs + 1):
+        share = loads * share / (taken + loads * share)
     return share
 
 

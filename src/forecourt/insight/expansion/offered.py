@@ -16,11 +16,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from msgspec import Struct
 
-from forecourt.insight.expansion.erlang import SizingRefused
+from forecourt.insight.expansion.erlang import Floats, SizingRefused
 from forecourt.insight.expansion.model import Load
 from forecourt.insight.model import Session
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 HOUR_S: Final = 3600
@@ -66,9 +65,19 @@ class Weeks(Struct, frozen=True, kw_only=True):
         """Sessions in all."""
         return int(self.arrived.sum())
 
-    def load(self, counts: Floats | None = None) -> Load:
-        """The load that was offered. `counts`: how often each week counts, else once."""
-        return _load(self, np.ones(len(self.arrived)) if counts is None else counts)
+    def load(self) -> Load:
+        """The load that was offered."""
+        return _load(self)
+
+    def drawn(self, counts: Floats) -> tuple[Floats, Floats]:
+        """Arrivals an hour and erlang by the hour of the day, a row for each row of `counts`: how often each week
+        counts."""
+        free_s, held_s, arrived = counts @ self.free_s, counts @ self.held_s, counts @ self.arrived
+        # An hour that was never free tells nothing: what was seen in it is the least that came.
+        seconds = np.where(free_s > 0, free_s, np.maximum(held_s, 1.0))
+        rates = arrived / seconds * HOUR_S
+        stays = counts @ self.stay_h / np.maximum(arrived.sum(axis=1, keepdims=True), 1.0)
+        return rates, _kept_busy(rates, stays)
 
 
 def loads(sessions: Iterable[Session], plugs: int | None = None) -> list[Load]:
@@ -163,31 +172,28 @@ def _powers(charged: Floats, charging_s: Floats, energy_wh: Floats) -> tuple[int
     return tuple(round(each) for each in power[order][np.searchsorted(passed, asked)].tolist())
 
 
-def _load(seen: Weeks, counts: Floats) -> Load:
-    free_s, held_s, arrived = counts @ seen.free_s, counts @ seen.held_s, counts @ seen.arrived
-    # An hour that was never free tells nothing: what was seen in it is the least that came.
-    seconds = np.where(free_s > 0, free_s, np.maximum(held_s, 1.0))
-    rates = arrived / seconds * HOUR_S
-    came = max(float(arrived.sum()), 1.0)
-    stays = counts @ seen.stay_h / came
+def _load(seen: Weeks) -> Load:
+    once = np.ones((1, len(seen.arrived)))
+    rates, busy = seen.drawn(once)
+    came = max(float(seen.arrived.sum()), 1.0)
     return Load(
         site=seen.site,
-        arrivals=tuple(rates.tolist()),
-        erlang=tuple(_kept_busy(rates, stays).tolist()),
-        charging=tuple(_kept_busy(rates, counts @ seen.charge_h / came).tolist()),
+        arrivals=tuple(rates[0].tolist()),
+        erlang=tuple(busy[0].tolist()),
+        charging=tuple(_kept_busy(rates, once @ seen.charge_h / came)[0].tolist()),
         powers_w=seen.powers_w,
-        stay_minutes=float(stays.sum()) * 60,
+        stay_minutes=float(seen.stay_h.sum()) / came * 60,
         plugs=seen.plugs,
-        seen=round(float(arrived.sum())),
-        full_share=1 - float(free_s.sum()) / float(held_s.sum()),
+        seen=seen.seen,
+        full_share=1 - float(seen.free_s.sum()) / float(seen.held_s.sum()),
     )
 
 
 def _kept_busy(rates: Floats, ages: Floats) -> Floats:
     """Erlang by the end of each hour of the day; `rates` an hour, by hour of the day, `ages` of a mean stay in
-    hours."""
+    hours; a row each."""
     hours = np.arange(24)
-    busy: Floats = rates[(hours[:, None] - hours[None, :]) % 24] @ ages
+    busy: Floats = np.einsum("rha,ra->rh", rates[:, (hours[:, None] - hours[None, :]) % 24], ages)
     return busy
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from msgspec import Struct
 
-from forecourt.insight.expansion.offered import Floats, Seen, Weeks, weeks
+from forecourt.insight.expansion.erlang import Floats
+from forecourt.insight.expansion.offered import Seen, Weeks, weeks
 from forecourt.insight.lake import asking
 
 if TYPE_CHECKING:

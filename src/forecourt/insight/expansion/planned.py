@@ -13,13 +13,13 @@ from typing import Final
 import numpy as np
 from msgspec import Struct, structs
 
-from forecourt.insight.expansion.erlang import SizingRefused
+from forecourt.insight.expansion.erlang import SizingRefused, blocking_each
 from forecourt.insight.expansion.inputs import Inputs
 from forecourt.insight.expansion.model import (
+    DAYS_PER_YEAR,
     Load,
     Size,
     Target,
-    more_a_year,
     payback_years,
     plugs_needed,
     size,
@@ -76,48 +76,40 @@ def plan(past: SitePast, inputs: Inputs, *, own: bool) -> Plan:
         site=past.site, name=past.name, plug_w=power.plug_w, plug_known=known, own_inputs=own, currency=inputs.currency
     )
     if past.weeks is None:
-        return _without(base, NO_SESSION)
+        return structs.replace(base, reason=NO_SESSION)
     revenue = past.revenue(inputs.currency)
     costs = inputs.costs(power.plug_w, revenue or Decimal(0))
     load = past.weeks.load()
     try:
         found = size(load, inputs.target, power, costs)
     except SizingRefused:
-        return _without(base, TOO_LARGE)
-    told = Plan(
-        site=base.site, name=base.name, plug_w=base.plug_w, plug_known=known, own_inputs=own, currency=base.currency,
-        weeks=len(past.weeks.arrived), load=load, size=found,
+        return structs.replace(base, reason=TOO_LARGE)
+    told = structs.replace(
+        base, weeks=len(past.weeks.arrived), load=load, size=found,
         revenue_minor=None if revenue is None else round(revenue),
         margin_minor=round(found.more_a_year * costs.margin_minor),
     )  # fmt: skip
     return told if told.weeks < LEAST_WEEKS else _bounded(told, past, inputs, costs.margin_minor)
 
 
-def _without(base: Plan, reason: str) -> Plan:
-    return Plan(
-        site=base.site, name=base.name, plug_w=base.plug_w, plug_known=base.plug_known, own_inputs=base.own_inputs,
-        currency=base.currency, reason=reason,
-    )  # fmt: skip
-
-
 def _bounded(told: Plan, past: SitePast, inputs: Inputs, margin_minor: int) -> Plan:
     assert past.weeks is not None
     assert told.size is not None
+    assert told.load is not None
     count = told.weeks
     drawings = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), DRAWN).astype(np.float64)
+    rates, busy = past.weeks.drawn(drawings)
+    there, then = told.size.plugs_now, told.size.plugs
+    served = DAYS_PER_YEAR * (rates * (blocking_each(busy, there) - blocking_each(busy, then))).sum(axis=1)
     # Few weeks drawn again vary less than weeks do.
     wider = sqrt(count / (count - 1))
-    plugs, more = [], []
-    for drawing in drawings:
-        load = past.weeks.load(drawing)
-        plugs.append(_plugs(load, told.size.peak - wider * (load.peak - told.size.peak), inputs.target))
-        drawn = more_a_year(load, told.size.plugs)
-        more.append(max(told.size.more_a_year - wider * (drawn - told.size.more_a_year), 0.0))
+    peaks = told.size.peak - wider * (busy.max(axis=1) - told.size.peak)
+    more = np.maximum(told.size.more_a_year - wider * (served - told.size.more_a_year), 0.0).tolist()
+    plugs = [_plugs(told.load, each, inputs.target) for each in peaks.tolist()]
     earned = [each * margin_minor for each in more]
     years = [payback_years(told.size.cost_minor, each) for each in earned] if told.size.cost_minor else []
-    return Plan(
-        **{name: getattr(told, name) for name in told.__struct_fields__ if not name.endswith("_bounds")},
-        plugs_bounds=_bounds(plugs), more_bounds=_bounds(more), margin_bounds=_bounds(earned),
+    return structs.replace(
+        told, plugs_bounds=_bounds(plugs), more_bounds=_bounds(more), margin_bounds=_bounds(earned),
         payback_bounds=_bounds([float("inf") if each is None else each for each in years]) if years else None,
     )  # fmt: skip
 

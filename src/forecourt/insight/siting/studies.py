@@ -47,7 +47,7 @@ def asked_of(wanted: Wanted, files: Files, past: Past | None) -> Asked:
     flows = reading.flows(Text(name="flows", text=files.flows), wanted.columns) if files.flows.strip() else ()
     return Asked(
         candidates=candidates, demand=(*demand, *served), flows=flows, existing=(*own, *others), split=wanted.split,
-        measured=wanted.measured and (bool(files.demand.strip()) or not demand),
+        measured=wanted.measured or not demand,
         site_minor=wanted.site_minor, per_plug_minor=wanted.per_plug_minor,
     )  # fmt: skip
 

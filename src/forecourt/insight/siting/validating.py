@@ -3,8 +3,8 @@
 A fifth of the sites is hidden at a time; from the others their use is learned from plugs, power, what the sites around
 see and, where somebody has a table of demand, what of it is near. Each hidden site is ranked by that, by its plugs, and
 by the use of the nearest site that wasn't hidden. What is told is Spearman's rank correlation with use, with a bound
-from drawing sites again; prediction is better where the bound of the difference says so against both, else nobody can
-tell, or it isn't.
+from drawing sites again; prediction is better where it agrees with use at all and the bound of the difference says so
+against both, else nobody can tell, or it isn't.
 """
 
 from collections.abc import Sequence
@@ -100,7 +100,8 @@ def validated(sites: Sequence[Known], demand: Sequence[Place] = ()) -> Validatio
     plugs = np.array([float(each.plugs) for each in sites])
     by = _ranked(use, {"prediction": predicted, "plugs": plugs, "nearest": nearest}, chance)
     others = [by["plugs"], by["nearest"]]
-    if all(each.less_low > 0 for each in others):
+    # That it is better than what is worse than nothing would be no reason to build by it.
+    if by["prediction"].low > 0 and all(each.less_low > 0 for each in others):
         return Validation(verdict=Verdict.BETTER, sites=len(sites), by=by)
     if any(each.less_high < 0 for each in others):
         return Validation(verdict=Verdict.NOT_BETTER, sites=len(sites), by=by)
