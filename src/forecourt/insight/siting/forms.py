@@ -120,7 +120,7 @@ def fields(currency: str) -> list[Field]:
         Field(name="own_sites", label=mark("Own sites"), read=tick, tick=True,
               hint=mark("Own sites of the lake stay, and what new ones take from them is told")),
         Field(name="own_demand", label=mark("Own use"), read=tick, tick=True,
-              hint=mark("What own sites served counts as demand too, in sessions a day: a file must be in the same unit")),
+              hint=mark("What own sites served is demand too, in sessions a day: a file must be in that unit")),
         Field(name="measured", label=mark("Measured"), read=tick, tick=True,
               hint=mark("The demand in the file is use that was measured, not a proxy")),
         Field(name="currency", label=mark("Currency"), wrong=CURRENCY_WRONG, most=3,
