@@ -82,9 +82,9 @@ def _tell(found: "Validation") -> None:
             (
                 ("ranked by", lambda each: each["by"]),
                 ("correlation", lambda each: f"{each['correlation']:.2f}"),
-                ("95 of 100", lambda each: f"{each['low']:.2f} to {each['high']:.2f}"),
+                ("99 of 100", lambda each: f"{each['low']:.2f} to {each['high']:.2f}"),
                 ("prediction more by", lambda each: f"{each['less']:.2f}"),
-                ("95 of 100 ", lambda each: f"{each['less_low']:.2f} to {each['less_high']:.2f}"),
+                ("99 of 100 ", lambda each: f"{each['less_low']:.2f} to {each['less_high']:.2f}"),
             ),
             as_json=False,
         )
