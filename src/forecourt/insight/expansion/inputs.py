@@ -37,7 +37,7 @@ class Inputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     costs to begin with are orders of magnitude, not offers.
     """
 
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] = "EUR"
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", examples=["EUR"])] = "EUR"
     missed_percent: Annotated[float, Meta(ge=0.1, le=50)] = 5.0
     wait_minutes: Annotated[int, Meta(ge=0, le=1_440)] | None = None
     counted: Annotated[

@@ -59,7 +59,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `budget_minor` no more sites than it pays for. `own_demand`: what own sites served counts as demand beside that of a
     file."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE, examples=["Where people live"])]
     methods: Annotated[list[Method], Meta(min_length=1, max_length=3)] = field(default_factory=lambda: [Method.COVER])
     new: Annotated[list[Annotated[int, Meta(ge=1, le=MAX_NEW)]], Meta(min_length=1, max_length=MAX_ALIKE)] = field(
         default_factory=lambda: [5]
@@ -69,7 +69,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     split: Split = Split.NEAREST
     seconds: Annotated[int, Meta(ge=1, le=MAX_SCENARIO_S, description="That one scenario may take.")] = MAX_SCENARIO_S
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] = "EUR"
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", examples=["EUR"])] = "EUR"
     site_minor: Minor = 0
     per_plug_minor: Minor = 0
     budget_minor: Annotated[int, Meta(ge=0, le=10**12)] | None = None
