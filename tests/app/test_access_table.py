@@ -129,7 +129,9 @@ NOTHING = {
     ),
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
     **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id", "intent_id"), SOME_ID),
-    **dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id", "campaign_id"), str(2**31 - 1)),
+    **dict.fromkeys(
+        ("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id", "campaign_id", "study_id"), str(2**31 - 1)
+    ),
     "action_id": str(2**31 - 1),
     **dict.fromkeys(("card_id", "reader_id", "setup_id", "place_id", "fee_id"), SOME_ID),
     "address": "001122AABBCC",

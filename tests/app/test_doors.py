@@ -63,6 +63,19 @@ NEEDS = {
     ("POST", "/api/v1/insight/actions/{action_id}/take"): Verb.REVIEW,
     ("POST", "/api/v1/insight/actions/{action_id}/dismiss"): Verb.REVIEW,
     ("POST", "/api/v1/insight/actions/{action_id}/reopen"): Verb.REVIEW,
+    ("GET", "/api/v1/expansion"): Verb.READ_MONEY,
+    ("GET", "/api/v1/expansion/site"): Verb.READ_MONEY,
+    ("GET", "/api/v1/expansion/inputs"): Verb.READ_MONEY,
+    ("PUT", "/api/v1/expansion/inputs"): Verb.PLAN_GROWTH,
+    ("DELETE", "/api/v1/expansion/inputs"): Verb.PLAN_GROWTH,
+    ("POST", "/api/v1/siting/studies"): Verb.PLAN_GROWTH,
+    ("GET", "/api/v1/siting/studies"): Verb.READ_MONEY,
+    ("GET", "/api/v1/siting/studies/{study_id}"): Verb.READ_MONEY,
+    ("DELETE", "/api/v1/siting/studies/{study_id}"): Verb.PLAN_GROWTH,
+    ("POST", "/api/v1/siting/studies/{study_id}/stop"): Verb.PLAN_GROWTH,
+    ("GET", "/api/v1/siting/studies/{study_id}/sites.csv"): Verb.READ_MONEY,
+    ("GET", "/api/v1/siting/studies/{study_id}/sites.geojson"): Verb.READ_MONEY,
+    ("GET", "/api/v1/siting/validation"): Verb.READ_MONEY,
     ("GET", "/api/v1/loyalty/campaigns"): Verb.READ,
     ("GET", "/api/v1/loyalty/campaigns/{campaign_id}"): Verb.READ,
     ("PUT", "/api/v1/loyalty/campaigns/{campaign_id}"): Verb.CHANGE_PRICES,
@@ -486,7 +499,7 @@ def filled(path: str) -> str:
     values["fee_id"] = some_id
     values |= {"address": "001122AABBCC", "fingerprint": "0" * 64}
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
-    values["campaign_id"] = values["action_id"] = str(2**31 - 1)
+    values |= dict.fromkeys(("campaign_id", "study_id", "action_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
 
 

@@ -252,7 +252,7 @@ def routes() -> dict[tuple[str, str], str]:
 
 def test_every_command_and_option_is_listed() -> None:
     text = reference("cli")
-    named = set(re.findall(r"`forecourt ([a-z]+(?:-[a-z]+)?(?: [a-z]+)?)", text[: text.index("## make")]))
+    named = set(re.findall(r"`forecourt ([a-z]+(?:-[a-z]+)?(?: [a-z]+(?:-[a-z]+)?)?)", text[: text.index("## make")]))
     assert named == set(commands(typer.main.get_command(cli)))
     options = {option for parameter in typer.main.get_command(simulator).params for option in parameter.opts}
     part = text[text.index("## forecourt simulate") : text.index("## forecourt sandbox")]

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from forecourt.cli import app
 from forecourt.insight.expansion.erlang import SizingRefused, blocking, busy_at_most, plugs_for, waiting
-from forecourt.insight.expansion.model import Costs, Target, size, steady
+from forecourt.insight.expansion.model import Costs, Power, Target, size, steady
 from forecourt.insight.expansion.offered import loads
 from forecourt.insight.model import Session
 from tests.support import EPOCH
@@ -60,7 +60,12 @@ def test_the_fewest_plugs_are_found() -> None:
 
 def test_pay_back_is_reckoned_from_what_more_is_served() -> None:
     load = steady("A", 1.0, 60, 1)
-    found = size(load, Target(share=0.2), 22_000, Costs(per_plug_minor=500_000, per_kw_minor=10_000, margin_minor=200))
+    found = size(
+        load,
+        Target(share=0.2),
+        Power(plug_w=22_000),
+        Costs(per_plug_minor=500_000, per_kw_minor=10_000, margin_minor=200),
+    )
     # One erlang: one plug loses a half, two lose a fifth; 8,760 come in a year.
     assert found.plugs == 2
     assert [found.missed_now, found.missed] == pytest.approx([0.5, 0.2])

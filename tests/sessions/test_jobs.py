@@ -299,6 +299,7 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
     long |= {
         "insight.find_actions",
         "insight.forecast_all",
+        "insight.choose_sites",
         "loyalty.announce",
         "payments.compare_now",
         "payments.pay_now",

@@ -42,6 +42,7 @@ class Verb(StrEnum):
     CHANGE_ENERGY = "change how sites are charged, what their energy costs and what limits it"
     LOAD_SERIES = "load prices and CO2 intensities"
     CHANGE_PRICES = "change tariffs and where they count"
+    PLAN_GROWTH = "plan how sites grow and where new ones go"
     CHANGE_PAYMENTS = "refund payments and write off what is owed"
     PAYMENT_ACCOUNTS = "set up payment accounts"
     READ_MONEY = "read the ledger and what providers and banks say"
@@ -69,6 +70,7 @@ OF_THE_WHOLE = frozenset(
         Verb.WEBHOOKS,
         Verb.LOAD_SERIES,
         Verb.CHANGE_PRICES,
+        Verb.PLAN_GROWTH,
         Verb.CHANGE_PAYMENTS,
         Verb.PAYMENT_ACCOUNTS,
         Verb.READ_MONEY,
@@ -94,6 +96,7 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
             Verb.CHANGE_ENERGY,
             Verb.LOAD_SERIES,
             Verb.CHANGE_PRICES,
+            Verb.PLAN_GROWTH,
             Verb.CHANGE_PAYMENTS,
             Verb.READ_MONEY,
             Verb.EXPLAIN_MONEY,

@@ -28,7 +28,9 @@ import forecourt.drivers.outside.api
 import forecourt.energy.api
 import forecourt.insight.actions.api
 import forecourt.insight.dashboards.api
+import forecourt.insight.expansion.api
 import forecourt.insight.forecast.api
+import forecourt.insight.siting.api
 import forecourt.loyalty.api
 import forecourt.payments.api
 import forecourt.payments.fleets.api
@@ -67,6 +69,7 @@ from forecourt.driver.strays import Strays
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
 from forecourt.insight.dashboards.answering import Answers
+from forecourt.insight.expansion.service import Growth
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.hooks import payment_hook
 from forecourt.payments.hosts.connect import Connect
@@ -134,6 +137,7 @@ def create_app(
         "doors": given(doors),
         "clock": given(clock),
         "discounts": given(Giving(clock)),
+        "growth": given(Growth(db, clock, settings.lake)),
         "commander": given(commander),
         "refresher": given(refresher),
         "secret_key": given(secret),
@@ -181,6 +185,8 @@ def create_app(
             forecourt.insight.actions.api.routes,
             forecourt.insight.dashboards.api.routes,
             forecourt.insight.forecast.api.routes,
+            forecourt.insight.expansion.api.routes,
+            forecourt.insight.siting.api.routes,
             forecourt.pricing.api.routes,
             forecourt.loyalty.api.routes,
             forecourt.payments.api.routes,

@@ -28,6 +28,7 @@ from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
 from forecourt.insight.jobs import WANTED, InsightJobs
 from forecourt.insight.lake.erasing import ERASED
+from forecourt.insight.siting.studies import ASKED as SITING_ASKED
 from forecourt.loyalty.announcing import STARTED as CAMPAIGN_STARTED
 from forecourt.loyalty.jobs import LoyaltyJobs
 from forecourt.payments.contracts.service import Contracts
@@ -312,6 +313,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         NEEDS_SAID: (follow("energy.needs", works.energy.needs_said, AT_ONCE),),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),
         WANTED: (follow("insight.export", works.insight.export, queue=LONG),),
+        SITING_ASKED: (follow("insight.choose_sites", works.insight.choose_sites, queue=LONG),),
         ERASED: (follow("insight.erase", works.insight.erase, queue=LONG),),
     }
     for kind in DESCRIBE:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from forecourt.cli import history, shown, siting, sizing
+from forecourt.cli import growth, history, shown, siting, sizing
 from forecourt.platform.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ Organisation = Annotated[
 
 app.command()(sizing.size)
 app.command()(siting.site)
+app.command()(growth.expansion)
+app.command("site-check")(growth.check)
 
 
 @app.callback()

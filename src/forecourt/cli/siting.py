@@ -1,6 +1,5 @@
 """`forecourt insight site`: where new sites serve the most, scenarios side by side. Speaks to no database."""
 
-import csv
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,7 +47,7 @@ def site(
     """Choose new sites, with a proven gap, greedy beside it, and what they take from own sites."""
     from forecourt.insight.siting.service import compare, features
 
-    asked = _asked(candidates, demand, flows, existing, _named(mapped or []), split, measured=measured)
+    asked = _asked(candidates, demand, flows, existing, named(mapped or []), split, measured=measured)
     scenarios = _scenarios(method or ["median"], new or [10], reach_km or [5.0], seconds)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=_console, transient=True) as bar:
@@ -87,7 +86,8 @@ def _asked(
     )  # fmt: skip
 
 
-def _named(mapped: list[str]) -> dict[str, str]:
+def named(mapped: list[str]) -> dict[str, str]:
+    """Names of columns, as `--map` says them."""
     from forecourt.insight.siting.reading import COLUMNS
 
     named = dict(each.partition("=")[::2] for each in mapped)
@@ -109,12 +109,9 @@ def _scenarios(methods: list[str], new: list[int], reach_km: list[float], second
 
 
 def _write(found: "Report", path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as text:
-        writer = csv.writer(text)
-        writer.writerow(("scenario", "name", "latitude", "longitude", "serves"))
-        for outcome in found.outcomes:
-            for place, served in zip(outcome.sites, outcome.taken.each, strict=True):
-                writer.writerow((outcome.title, place.name, place.latitude, place.longitude, served))
+    from forecourt.insight.siting.files import rows
+
+    path.write_text(rows(found), encoding="utf-8", newline="")
 
 
 def _tell(found: "Report") -> None:

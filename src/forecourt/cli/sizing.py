@@ -45,7 +45,7 @@ def size(
     report: Annotated[Path | None, typer.Option("--json", help="Write it here; - is standard output.")] = None,
 ) -> None:
     """Plugs that a site needs, the connection for them, and when they are paid back."""
-    from forecourt.insight.expansion.model import Costs, Target, steady
+    from forecourt.insight.expansion.model import Costs, Power, Target, steady
     from forecourt.insight.expansion.model import size as sized
 
     if plugs is not None and plugs < (1 if history else 0):
@@ -70,7 +70,8 @@ def size(
     else:
         raise typer.BadParameter("give files of past sessions, or --arrivals-per-hour and --stay-minutes")
     costs = Costs(per_plug_minor=plug_cost, per_kw_minor=kw_cost, margin_minor=margin)
-    _tell(found, [sized(load, target, round(plug_kw * 1000), costs) for load in found], report)
+    power = Power(plug_w=round(plug_kw * 1000))
+    _tell(found, [sized(load, target, power, costs) for load in found], report)
 
 
 def _share(text: str) -> float:

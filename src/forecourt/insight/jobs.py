@@ -1,5 +1,6 @@
 """What follows sessions, and what the clock does: days that changed are marked, the lake is written every night,
-forecasts are made from it and actions found in it, and who is erased leaves it."""
+forecasts are made from it and actions found in it, who is erased leaves it; and where new sites go is chosen when
+somebody asks."""
 
 import contextlib
 from pathlib import Path
@@ -12,6 +13,7 @@ from forecourt.insight.lake import store
 from forecourt.insight.lake.erasing import Eraser
 from forecourt.insight.lake.export import Exporter, Keep
 from forecourt.insight.lake.layout import LakeMissing
+from forecourt.insight.siting.jobs import Siter
 from forecourt.insight.store import list_tenants
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
@@ -32,6 +34,7 @@ class InsightJobs:
         self._eraser = Eraser(tenants, clock, root)
         self._forecaster = Forecaster(tenants, clock, root)
         self._finder = Finder(tenants, clock, root)
+        self._siter = Siter(tenants, clock)
 
     async def session_settled(self, *, tenant_id: int, subject: str) -> None:
         """A session that is over was looked at or priced: its days are to be written anew."""
@@ -48,6 +51,10 @@ class InsightJobs:
         """Somebody wants the lake of an organisation written now. Raises LakeBusy."""
         assert subject == str(tenant_id)
         await self._exporter.export(tenant_id)
+
+    async def choose_sites(self, *, tenant_id: int, subject: str) -> None:
+        """Somebody asked where new sites go; the subject is the study."""
+        await self._siter.choose(tenant_id, int(subject))
 
     async def export_all(self) -> int:
         """Write the lake of each organisation that has something to write; how many."""

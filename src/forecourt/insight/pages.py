@@ -17,6 +17,8 @@ SUB_PAGES: Final = (
     ("profit", mark("Profit"), "/insight/profit", Verb.READ_MONEY),
     ("actions", mark("Actions"), "/insight/actions", Verb.READ),
     ("forecasts", mark("Forecasts"), "/insight/forecasts", Verb.READ),
+    ("expansion", mark("Expansion"), "/insight/expansion", Verb.READ_MONEY),
+    ("siting", mark("New sites"), "/insight/siting", Verb.READ_MONEY),
 )
 
 

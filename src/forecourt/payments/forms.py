@@ -140,7 +140,7 @@ def shown(value: Any) -> str:
         return "yes" if value else ""
     if isinstance(value, date):
         return value.isoformat()
-    return plain(value) if isinstance(value, Decimal) else "" if value is None else str(value)
+    return plain(value) if isinstance(value, Decimal | float) else "" if value is None else str(value)
 
 
 def amount_shown(amount: int | None, currency: str) -> str:

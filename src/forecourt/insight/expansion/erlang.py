@@ -5,9 +5,13 @@ Load is in erlang: arrivals an hour times mean stay in hours, whether they were 
 """
 
 from math import exp
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from forecourt.platform.errors import ForecourtError
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 #: Plugs of one site that are tried.
 MAX_PLUGS: Final = 1_000
@@ -30,6 +34,14 @@ def blocking(load: float, plugs: int) -> float:
     return share
 
 
+def blocking_each(loads: Floats, plugs: int) -> Floats:
+    """The same as `blocking` of each of many loads."""
+    share: Floats = np.ones_like(loads)
+    for taken in range(1, plugs + 1):
+        share = loads * share / (taken + loads * share)
+    return share
+
+
 def waiting(load: float, plugs: int, waited: float = 0.0) -> float:
     """The share of arrivals, 0 to 1, that wait longer than `waited` mean stays where all wait (Erlang C). 1 where the
     queue has no end: `plugs` <= `load`."""
@@ -40,17 +52,23 @@ def waiting(load: float, plugs: int, waited: float = 0.0) -> float:
     return plugs * lost / (plugs - load * (1 - lost)) * exp(-(plugs - load) * waited)
 
 
-def busy_at_most(load: float, plugs: int, share: float) -> int:
-    """How many plugs suffice for the share `share` of time, 0 to 1, at a site of `plugs` where nobody waits."""
+def busy_shares(load: float, plugs: int) -> list[float]:
+    """The shares of time, adding up to 1, in which none, one and so on of `plugs` are taken where nobody waits."""
     weights = [1.0]
     for taken in range(1, plugs + 1):
         weights.append(weights[-1] * load / taken)
         if weights[-1] > 1e200:
             weights = [weight / 1e200 for weight in weights]
-    total, held = sum(weights), 0.0
-    for taken, weight in enumerate(weights):
+    total = sum(weights)
+    return [weight / total for weight in weights]
+
+
+def busy_at_most(load: float, plugs: int, share: float) -> int:
+    """How many plugs suffice for the share `share` of time, 0 to 1, at a site of `plugs` where nobody waits."""
+    held = 0.0
+    for taken, weight in enumerate(busy_shares(load, plugs)):
         held += weight
-        if held >= share * total:
+        if held >= share:
             return taken
     return plugs
 

@@ -9,6 +9,7 @@ finds nothing better in time.
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
 
 from forecourt.insight.siting import integer
 from forecourt.insight.siting.model import Chosen, Floats, SitingRefused
@@ -19,12 +20,28 @@ Reach = np.ndarray[Any, np.dtype[np.bool_]]
 MAX_REACHED: Final = 1_000_000
 
 
-def solve(distances: Floats, fixed: Floats, weights: Floats, new: int, reach_km: float, *, seconds: float) -> Chosen:
+class Purse(Struct, frozen=True, kw_only=True):
+    """What each candidate costs, 0 or more, and what may be spent in all, in one unit."""
+
+    costs: Floats
+    budget: float
+
+    def allows(self, picked: list[int]) -> Reach:
+        """Which candidates can be paid beside those picked."""
+        left = self.budget - float(self.costs[picked].sum())
+        affordable: Reach = self.costs <= left
+        return affordable
+
+
+def solve(
+    distances: Floats, fixed: Floats, weights: Floats, new: int, reach_km: float, *, seconds: float,
+    purse: Purse | None = None,
+) -> Chosen:  # fmt: skip
     """The choice, its bound, and greedy beside; values are demand reached, that of sites there included.
 
     `distances` in km, demand by candidates; `fixed` those to the nearest own site, inf without any; `weights` 0 or
-    more; 0 < `new` <= candidates. Ends after about `seconds` with the gap that is reached. Raises SitingRefused
-    beyond MAX_REACHED.
+    more; 0 < `new` <= candidates; with a `purse` fewer where it is empty or nothing is left to gain. Ends after about
+    `seconds` with the gap that is reached. Raises SitingRefused beyond MAX_REACHED.
     """
     assert 0 < new <= distances.shape[1]
     already = float(weights[fixed <= reach_km].sum())
@@ -34,14 +51,14 @@ def solve(distances: Floats, fixed: Floats, weights: Floats, new: int, reach_km:
         raise SitingRefused(
             f"{reached.sum():,} pairs lie within {reach_km:g} km. Take a shorter reach or fewer places."
         )
-    picked = _greedy(reached, held, new)
+    picked = _filled([], reached, held, new, purse)
     greedy = _value(reached, held, picked)
     best, value, bound = picked, greedy, float(held.sum())
     if greedy < bound and len(held):
-        found = integer.cover(reached, held, new, seconds)
+        found = integer.cover(reached, held, new, seconds, None if purse is None else (purse.costs, purse.budget))
         bound = min(bound, found.bound)
         if found.picked is not None and _value(reached, held, found.picked.tolist()) > value:
-            best = _filled(found.picked.tolist(), reached, held, new)
+            best = _filled(found.picked.tolist(), reached, held, new, purse)
             value = _value(reached, held, best)
     return Chosen(
         picked=tuple(sorted(best)), value=already + value, bound=already + max(bound, value), greedy=already + greedy
@@ -59,17 +76,18 @@ def _together(reached: Reach, weights: Floats) -> tuple[Reach, Floats]:
     return reached[first], np.bincount(which.reshape(-1), weights).astype(np.float64)
 
 
-def _greedy(reached: Reach, weights: Floats, new: int) -> list[int]:
-    return _filled([], reached, weights, new)
-
-
-def _filled(picked: list[int], reached: Reach, weights: Floats, new: int) -> list[int]:
-    """With the best next candidate each time until there are so many."""
+def _filled(picked: list[int], reached: Reach, weights: Floats, new: int, purse: Purse | None) -> list[int]:
+    """With the best next candidate each time until there are so many; with a purse, the one that gains the most for
+    what it costs, while there is one that gains and can be paid."""
     left = np.where(reached[:, picked].any(axis=1), 0.0, weights)
     made = list(picked)
     while len(made) < new:
         gain = left @ reached
         gain[made] = -1.0
+        if purse is not None:
+            gain = np.where(purse.allows(made) & (gain > 0), gain / np.maximum(purse.costs, 1e-9), -1.0)
+            if gain.max() < 0:
+                break
         made.append(int(gain.argmax()))
         left = np.where(reached[:, made[-1]], 0.0, left)
     return made

@@ -55,21 +55,28 @@ def median(distances: Floats, fixed: Floats, weights: Floats, usable: Usable, ne
     )  # fmt: skip
 
 
-def cover(covered: Usable, weights: Floats, new: int, seconds: float) -> Found:
-    """The most weight covered by at most `new` columns; the bound is the least weight that no choice can pass."""
+def cover(
+    covered: Usable, weights: Floats, new: int, seconds: float, purse: tuple[Floats, float] | None = None
+) -> Found:
+    """The most weight covered by at most `new` columns, that with a `purse` cost no more in all than it says; the bound
+    is the least weight that no choice can pass."""
     demand, sites = covered.shape
     row, column = np.nonzero(covered)
     cost = np.concatenate([np.zeros(sites), -weights])
+    rows = [np.arange(demand), row, np.full(sites, demand)]
+    columns = [sites + np.arange(demand), column, np.arange(sites)]
+    values = [np.ones(demand), -np.ones(len(row)), np.ones(sites)]
+    upper = [*np.zeros(demand), float(new)]
+    if purse is not None:
+        # In shares of the purse: whatever the unit, the numbers are of a size.
+        costs, budget = purse
+        rows.append(np.full(sites, demand + 1))
+        columns.append(np.arange(sites))
+        values.append(costs / max(budget, 1e-9))
+        upper.append(1.0)
     found = _solved(
-        cost,
-        (
-            np.concatenate([np.arange(demand), row, np.full(sites, demand)]),
-            np.concatenate([sites + np.arange(demand), column, np.arange(sites)]),
-            np.concatenate([np.ones(demand), -np.ones(len(row)), np.ones(sites)]),
-        ),
-        np.full(demand + 1, -np.inf),
-        np.concatenate([np.zeros(demand), [float(new)]]),
-        sites, seconds,
+        cost, (np.concatenate(rows), np.concatenate(columns), np.concatenate(values)),
+        np.full(len(upper), -np.inf), np.array(upper), sites, seconds,
     )  # fmt: skip
     return Found(picked=found.picked, bound=-found.bound)
 

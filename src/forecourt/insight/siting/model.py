@@ -73,7 +73,8 @@ class Split(StrEnum):
 
 class Place(Struct, frozen=True, kw_only=True):
     """Degrees of WGS 84, or of one other system for all. `weight` is demand, in whatever unit its file has, 0 or more;
-    of a site `plugs` at least 1 and whether it is one's `own`."""
+    of a site `plugs` at least 1 and whether it is one's `own`; of a candidate what a site there costs, in whole minor
+    units, where that is not what any does."""
 
     name: str
     latitude: float
@@ -81,6 +82,7 @@ class Place(Struct, frozen=True, kw_only=True):
     weight: float = 1.0
     plugs: int = 1
     own: bool = True
+    cost_minor: int | None = None
 
 
 class Flow(Struct, frozen=True, kw_only=True):
@@ -92,7 +94,8 @@ class Flow(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """All that scenarios share. `measured`: demand is use that was measured, not a proxy for it."""
+    """All that scenarios share. `measured`: demand is use that was measured, not a proxy for it. A new site costs, in
+    whole minor units, `site_minor` and `per_plug_minor` for each of its plugs, where its place says nothing else."""
 
     candidates: tuple[Place, ...]
     demand: tuple[Place, ...] = ()
@@ -100,16 +103,28 @@ class Asked(Struct, frozen=True, kw_only=True):
     existing: tuple[Place, ...] = ()
     split: Split = Split.NEAREST
     measured: bool = False
+    site_minor: int = 0
+    per_plug_minor: int = 0
+
+    @property
+    def costs(self) -> tuple[int, ...]:
+        """Of a site at each candidate, in whole minor units."""
+        return tuple(
+            self.site_minor + each.plugs * self.per_plug_minor if each.cost_minor is None else each.cost_minor
+            for each in self.candidates
+        )
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
-    """`new` sites by a method. `reach_km` is the radius, or of flows the detour: the farthest that demand goes; a
-    median counts longer ways too, but no demand beyond it as served."""
+    """`new` sites at the most, by a method; with `budget_minor`, no more than that pays. `reach_km` is the
+    radius, or of flows the detour: the farthest that demand goes; a median counts longer ways too, but no demand beyond
+    it as served."""
 
     method: Method
     new: int
     reach_km: float
     seconds: float = 60.0
+    budget_minor: int | None = None
 
     @property
     def title(self) -> str:

@@ -27,24 +27,28 @@ from forecourt.insight.siting.model import (
     detours,
 )
 from forecourt.insight.siting.taking import Sites, Taken, taken
+from forecourt.ui.i18n import mark
 
-PROXY: Final = (
+PROXY: Final = mark(
     "The gap is proven for this model and this demand alone. The demand is a proxy: that drivers come where it says was"
     " not measured, and no gap can show it. Plugs that stand somewhere show what was built, not who was turned away."
 )
-MEASURED: Final = (
+MEASURED: Final = mark(
     "The gap is proven for this model and this demand alone. The demand was measured where sites are: who never came"
     " for want of a site near is in no number."
 )
 _SPLITS: Final = {
-    Split.NEAREST: "Demand goes to the nearest site within reach, all of it; beyond reach it is served by nobody.",
-    Split.HUFF: "Demand goes to all sites within reach, by plugs over the square of the distance (Huff 1964).",
+    Split.NEAREST: mark(
+        "Demand goes to the nearest site within reach, all of it; beyond reach it is served by nobody."
+    ),
+    Split.HUFF: mark("Demand goes to all sites within reach, by plugs over the square of the distance (Huff 1964)."),
 }
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """One scenario. `value`, `bound` and `greedy` are demand within reach, or for a median km times demand; the gaps
-    are shares of the bound. `mean_km` is the way to the nearest own site of all demand, for a median."""
+    are shares of the bound. `mean_km` is the way to the nearest own site of all demand, for a median. `cost_minor` is
+    what the sites cost, in whole minor units."""
 
     title: str
     scenario: Scenario
@@ -57,6 +61,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     mean_km: float | None
     sites: tuple[Place, ...]
     taken: Taken
+    cost_minor: int = 0
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -78,7 +83,7 @@ class _Table(Struct, frozen=True):
 def compare(asked: Asked, scenarios: Sequence[Scenario], progress: Progress, stopped: Stopped) -> Report:
     """All scenarios, one after the other. Deterministic unless time runs out. Raises SitingRefused, and SitingStopped
     when somebody wants an end."""
-    _checked(asked, scenarios)
+    check(asked, scenarios)
     tables: dict[bool, _Table] = {}
     outcomes = []
     for number, scenario in enumerate(scenarios):
@@ -92,7 +97,8 @@ def compare(asked: Asked, scenarios: Sequence[Scenario], progress: Progress, sto
     return Report(outcomes=tuple(outcomes), words=(MEASURED if asked.measured else PROXY, _SPLITS[asked.split]))
 
 
-def _checked(asked: Asked, scenarios: Sequence[Scenario]) -> None:
+def check(asked: Asked, scenarios: Sequence[Scenario]) -> None:
+    """Raises SitingRefused where these scenarios can't be chosen."""
     if not 0 < len(scenarios) <= MAX_SCENARIOS:
         raise SitingRefused(f"{len(scenarios)} scenarios are asked for; 1 to {MAX_SCENARIOS} go side by side.")
     for each in scenarios:
@@ -109,8 +115,34 @@ def _checked(asked: Asked, scenarios: Sequence[Scenario]) -> None:
             raise SitingRefused(
                 f"{each.new} new sites of {len(asked.candidates)} candidates can't be chosen; at most {MAX_NEW} can."
             )
+        if each.budget_minor is not None:
+            _payable(asked, each)
         if not (each.reach_km > 0 and 0 < each.seconds <= MAX_SECONDS):
             raise SitingRefused(f"Reach is above 0 km, and a scenario may take up to {MAX_SECONDS:g} seconds.")
+
+
+def _payable(asked: Asked, scenario: Scenario) -> None:
+    """Raises SitingRefused where a budget pays for no site, or a median would have to choose by cost."""
+    assert scenario.budget_minor is not None
+    if min(asked.costs) > scenario.budget_minor:
+        raise SitingRefused(f"{scenario.title}: the budget pays for none of the candidates.")
+    if scenario.method is Method.MEDIAN and len(set(asked.costs)) > 1:
+        raise SitingRefused(
+            f"{scenario.title}: a median knows numbers of sites and no costs of each. With these costs, take covering"
+            " or flow capture, or no budget."
+        )
+
+
+def _paid(asked: Asked, scenario: Scenario) -> tuple[int, covering.Purse | None]:
+    """How many new sites at the most, and where they cost differently what there is to pay with."""
+    if scenario.budget_minor is None:
+        return scenario.new, None
+    costs = asked.costs
+    if len(set(costs)) > 1:
+        return scenario.new, covering.Purse(
+            costs=np.array(costs, dtype=np.float64), budget=float(scenario.budget_minor)
+        )
+    return min(scenario.new, scenario.budget_minor // costs[0] if costs[0] else scenario.new), None
 
 
 def _table(asked: Asked, *, flows: bool) -> _Table:
@@ -129,7 +161,7 @@ def _outcome(asked: Asked, scenario: Scenario, table: _Table, stopped: Stopped) 
     own = np.array([each.own for each in asked.existing], dtype=np.bool_)
     # Own sites stay; others' are no reason not to come, they only keep what demand goes to them.
     fixed = table.existing[:, own].min(axis=1) if own.any() else np.full(len(table.weights), np.inf)
-    chosen = _chosen(scenario, table, fixed, stopped)
+    chosen = _chosen(scenario, table, fixed, _paid(asked, scenario), stopped)
     picked = list(chosen.picked)
     total = float(table.weights.sum())
     return Outcome(
@@ -145,16 +177,18 @@ def _outcome(asked: Asked, scenario: Scenario, table: _Table, stopped: Stopped) 
             ),
             table.weights, scenario.reach_km, asked.split,
         ),
+        cost_minor=sum(asked.costs[each] for each in picked),
     )  # fmt: skip
 
 
-def _chosen(scenario: Scenario, table: _Table, fixed: Floats, stopped: Stopped) -> Chosen:
+def _chosen(
+    scenario: Scenario, table: _Table, fixed: Floats, paid: tuple[int, covering.Purse | None], stopped: Stopped
+) -> Chosen:
+    new, purse = paid
     if scenario.method is Method.MEDIAN:
-        return median.solve(
-            table.candidates, fixed, table.weights, scenario.new, seconds=scenario.seconds, stopped=stopped
-        )
+        return median.solve(table.candidates, fixed, table.weights, new, seconds=scenario.seconds, stopped=stopped)
     return covering.solve(
-        table.candidates, fixed, table.weights, scenario.new, scenario.reach_km, seconds=scenario.seconds
+        table.candidates, fixed, table.weights, new, scenario.reach_km, seconds=scenario.seconds, purse=purse
     )
 
 
