@@ -127,7 +127,9 @@ NOTHING = {
     **dict.fromkeys(
         ("uid", "site", "station", "account", "identity", "file_path", "action", "name", "asset", "slug"), "x"
     ),
-    **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
+    **dict.fromkeys(
+        ("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id", "alert_id"), SOME_ID
+    ),
     **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id", "intent_id"), SOME_ID),
     **dict.fromkeys(
         ("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id", "campaign_id", "study_id"), str(2**31 - 1)

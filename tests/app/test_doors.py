@@ -76,6 +76,8 @@ NEEDS = {
     ("GET", "/api/v1/siting/studies/{study_id}/sites.csv"): Verb.READ_MONEY,
     ("GET", "/api/v1/siting/studies/{study_id}/sites.geojson"): Verb.READ_MONEY,
     ("GET", "/api/v1/siting/validation"): Verb.READ_MONEY,
+    ("GET", "/api/v1/insight/health"): Verb.READ,
+    ("POST", "/api/v1/insight/health/alerts/{alert_id}/found"): Verb.REVIEW,
     ("GET", "/api/v1/loyalty/campaigns"): Verb.READ,
     ("GET", "/api/v1/loyalty/campaigns/{campaign_id}"): Verb.READ,
     ("PUT", "/api/v1/loyalty/campaigns/{campaign_id}"): Verb.CHANGE_PRICES,
@@ -493,7 +495,7 @@ def filled(path: str) -> str:
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
-    values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
+    values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id", "alert_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
     values |= dict.fromkeys(("payment_id", "account_id", "card_id", "reader_id", "setup_id", "place_id"), some_id)
     values["fee_id"] = some_id

@@ -33,6 +33,7 @@ MADE: Mapping[str, str] = {
     "time without time zone": "'12:00'::time",
     "timestamp with time zone": "now() + interval '{n} s'",
     "double precision": "{n}",
+    "real": "{n}",
     "jsonb": "'{{}}'",
     "text[]": "'{{}}'",
     "integer[]": "'{{}}'",

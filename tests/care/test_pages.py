@@ -351,7 +351,7 @@ def test_choosing_all_kinds_is_no_choice_and_a_form_without_boxes_says_no() -> N
     everything = FormMultiDict(
         [("kinds", kind) for kind in ("fault", "offline", "flapping", "failed_starts", "quarantined", "not_accepted")]
         + [("kinds", kind) for kind in ("disobeys", "overloaded", "clock", "ghost", "hold_ends", "excess", "unplanned")]
-        + [("kinds", "nonsense")]
+        + [("kinds", "wearing"), ("kinds", "nonsense")]
         + [("site_ids", "3"), ("site_ids", "x")]
     )
     values = read_form(everything)

@@ -40,6 +40,7 @@ import forecourt.energy.api
 import forecourt.insight.actions.api
 import forecourt.insight.dashboards.api
 import forecourt.insight.forecast.api
+import forecourt.insight.health.api
 import forecourt.loyalty.api
 import forecourt.payments.api
 import forecourt.payments.fleets.api
@@ -202,6 +203,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.insight.actions.api,
         forecourt.insight.dashboards.api,
         forecourt.insight.forecast.api,
+        forecourt.insight.health.api,
         forecourt.pricing.api,
         forecourt.driver.api,
         forecourt.driver.brand_api,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 import pytest_asyncio
@@ -18,7 +19,7 @@ import pytest_asyncio
 from forecourt.insight.lake import asking, erasing, store
 from forecourt.insight.lake.asking import QuestionRefused
 from forecourt.insight.lake.export import Exported, Exporter, Keep
-from forecourt.insight.lake.layout import Folder, LakeBusy, LakeMissing
+from forecourt.insight.lake.layout import FORMAT, Folder, LakeBusy, LakeMissing, Work
 from forecourt.insight.lake.parts import bounds, partition_of
 from forecourt.insight.pseudonyms import of_driver, of_token
 from tests.insight.conftest import Desk
@@ -463,3 +464,21 @@ def kill_when_work_is_noted(folder: Folder, pid: int) -> None:
         assert time.monotonic() < until, "no part was ever noted"
         time.sleep(0.001)
     os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_lake_of_an_earlier_form_is_made_anew_whole(shore: Shore) -> None:
+    station, day = shore.station("CP1"), datetime(2026, 2, 1, 10, tzinfo=UTC)
+    await shore.session(station, "t1", day)
+    old = await shore.export()
+    manifest = shore.folder.latest()
+    assert manifest is not None
+    shore.folder.publish(msgspec.structs.replace(manifest, format=FORMAT - 1))
+    # An export that was stopped at work in that form: what it made is of no use any more.
+    made: dict[str, Any] = {"sessions/2026-02-01": (None, {})}
+    shore.folder.note(Work(format=FORMAT - 1, base=old.snapshot, anew=True, made=made))
+    with pytest.raises(LakeMissing):
+        shore.ask("SELECT 1")
+    new = await shore.export()
+    assert (new.snapshot, new.sessions, new.went_on) == (old.snapshot + 1, 1, False)
+    assert shore.folder.snapshots() == [new.snapshot]
+    assert shore.ask("SELECT power_wh, energy_wh FROM sessions") == [(None, 7000)]

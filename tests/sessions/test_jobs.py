@@ -300,6 +300,8 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
         "insight.find_actions",
         "insight.forecast_all",
         "insight.choose_sites",
+        "insight.look_all",
+        "insight.contest_all",
         "loyalty.announce",
         "payments.compare_now",
         "payments.pay_now",

@@ -30,6 +30,7 @@ import forecourt.insight.actions.api
 import forecourt.insight.dashboards.api
 import forecourt.insight.expansion.api
 import forecourt.insight.forecast.api
+import forecourt.insight.health.api
 import forecourt.insight.siting.api
 import forecourt.loyalty.api
 import forecourt.payments.api
@@ -187,6 +188,7 @@ def create_app(
             forecourt.insight.forecast.api.routes,
             forecourt.insight.expansion.api.routes,
             forecourt.insight.siting.api.routes,
+            forecourt.insight.health.api.routes,
             forecourt.pricing.api.routes,
             forecourt.loyalty.api.routes,
             forecourt.payments.api.routes,

@@ -156,6 +156,10 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     app.periodic(cron="7 3 * * *")(_clocked(app, name, forecast, lock=name, queueing_lock=name, queue=LONG))
     name, actions = "insight.find_actions", _at_any_time(works.insight.find_actions)
     app.periodic(cron="57 2 * * *")(_clocked(app, name, actions, lock=name, queueing_lock=name, queue=LONG))
+    name, health = "insight.look_all", _at_any_time(works.insight.look_all)
+    app.periodic(cron="7 4 * * *")(_clocked(app, name, health, lock=name, queueing_lock=name, queue=LONG))
+    name, contests = "insight.contest_all", _at_any_time(works.insight.contest_all)
+    app.periodic(cron="7 5 1 * *")(_clocked(app, name, contests, lock=name, queueing_lock=name, queue=LONG))
     app.periodic(cron="47 * * * *")(_forgetting(app))
     return app, _by_events(app, works)
 

@@ -70,6 +70,7 @@ class IncidentKind(StrEnum):
     HOLD_ENDS = "hold_ends"
     EXCESS = "excess"
     UNPLANNED = "unplanned"
+    WEARING = "wearing"
 
 
 class Severity(IntEnum):
@@ -92,6 +93,7 @@ SEVERITIES: Final[Mapping[IncidentKind, Severity]] = {
     IncidentKind.GHOST: Severity.WARNING,
     IncidentKind.HOLD_ENDS: Severity.WARNING,
     IncidentKind.DISOBEYS: Severity.WARNING,
+    IncidentKind.WEARING: Severity.WARNING,
     IncidentKind.NOT_ACCEPTED: Severity.NOTICE,
     IncidentKind.CLOCK: Severity.NOTICE,
 }

@@ -5,9 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from forecourt.care.model import FLAP_WINDOW, IncidentKind, Severity
+from forecourt.insight.health.found import Reason
+from forecourt.insight.health.words import part_of, reason
 from forecourt.stations.faults import UNKNOWN, explain
 from forecourt.stations.refusals import meaning_of
 from forecourt.ui import i18n
@@ -28,6 +31,7 @@ KIND_WORDS: Final[Mapping[IncidentKind, str]] = {
     IncidentKind.HOLD_ENDS: mark("Hold runs out"),
     IncidentKind.EXCESS: mark("Limit not kept in time"),
     IncidentKind.UNPLANNED: mark("Site not planned"),
+    IncidentKind.WEARING: mark("Connector wears"),
 }
 SEVERITY_WORDS: Final[Mapping[Severity, str]] = {
     Severity.CRITICAL: mark("Critical"),
@@ -177,17 +181,38 @@ def tell(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
                 cause=_("the station takes limits and doesn't keep to them, or its meter is wrong"),
                 next_step=_("Stop its session if a limit is exceeded, then restart the station or switch the EVSE off"),
             )
-        case IncidentKind.HOLD_ENDS | IncidentKind.OVERLOADED | IncidentKind.EXCESS | IncidentKind.UNPLANNED:
-            return _of_site(kind, detail, zone)
+        case (
+            IncidentKind.WEARING
+            | IncidentKind.HOLD_ENDS
+            | IncidentKind.OVERLOADED
+            | IncidentKind.EXCESS
+            | IncidentKind.UNPLANNED
+        ):
+            return _seen_elsewhere(kind, detail, zone)
 
 
-def _of_site(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
-    """What is no station's fault alone."""
+def _seen_elsewhere(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
+    """What other rooms found: of wear, of money, of sites."""
+    if kind == IncidentKind.WEARING:
+        return _wearing(detail)
     if kind == IncidentKind.HOLD_ENDS:
         return _hold_ends(detail, zone)
     if kind == IncidentKind.UNPLANNED:
         return _unplanned(detail)
     return _overloaded(detail) if kind == IncidentKind.OVERLOADED else _excess(detail)
+
+
+def _wearing(detail: Mapping[str, Any]) -> Told:
+    part = part_of(detail["part"])
+    reasons = [reason(each) for each in msgspec.convert(detail["reasons"], list[Reason])]
+    happened = _("A connector shows signs of wear: %(part)s") % {"part": part.name}
+    lead = detail.get("lead_d")
+    soon = _("half of such connectors failed within %(days)s days") % {"days": i18n.number(lead, 0)} if lead else ""
+    return Told(
+        happened=happened,
+        cause="; ".join([part.cause, *reasons]),
+        next_step=f"{part.next_step} ({soon})" if soon else part.next_step,
+    )
 
 
 def _hold_ends(detail: Mapping[str, Any], zone: str) -> Told:

@@ -1,9 +1,11 @@
-"""`forecourt insight health`: the model of connectors that wear: learned, judged and told of. Needs no database."""
+"""`forecourt insight health`: which connectors wear, and the model that says so: learned, judged and told of."""
 
-from collections.abc import Iterator
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 import typer
@@ -11,8 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from forecourt.cli import shown
+from forecourt.platform.settings import load
 
 if TYPE_CHECKING:
+    from forecourt.insight.health.contest import Contest
+    from forecourt.insight.health.examining import Examined, Examiner
     from forecourt.insight.health.judging import Figure, Figures
     from forecourt.insight.health.training import Progress as Told
 
@@ -21,6 +26,10 @@ MAX_SEEDS = 100
 
 app = typer.Typer(no_args_is_help=True, help="Connectors that wear: the model, and how far it is to be believed.")
 console = Console(stderr=True)
+Done = TypeVar("Done")
+Organisation = Annotated[
+    str | None, typer.Option(help="Whose connectors, by name or number; needed where there are several.")
+]
 Folder = Annotated[Path | None, typer.Option("--model", help="A folder of `train`; else the model that is shipped.")]
 Report = Annotated[Path | None, typer.Option("--json", help="Write the report here; - is standard output.")]
 
@@ -29,11 +38,11 @@ Report = Annotated[Path | None, typer.Option("--json", help="Write the report he
 def train(out: Annotated[Path, typer.Argument(help="The folder that the model is written to.")]) -> None:
     """Learn a model from simulated connectors: the one that is shipped, again."""
     from forecourt.insight.health import shipped, training
-    from forecourt.simulator.wear import HOME, make
+    from forecourt.simulator.wear import make, varied
 
     with _progress() as told:
         model = training.made(
-            lambda seed: make(HOME, seed), training.LEARNED_SEEDS, training.VALIDATED_SEEDS, told
+            lambda seed: make(varied(seed), seed), training.LEARNED_SEEDS, training.VALIDATED_SEEDS, told
         )  # fmt: skip
     shipped.write(model, out)
     console.print(f"{out}: {model.card.trees} trees, alerts from a risk of {model.card.threshold}.", highlight=False)
@@ -89,6 +98,49 @@ def report(folder: Folder = None, as_json: Annotated[bool, typer.Option("--json"
     _figures([("model, validation", card.validation), ("chart, validation", card.chart_validation)])
     for kind, lead in card.leads.items():
         typer.echo(f"{kind}: half of the right alerts came {lead.median_d} days before, or sooner ({lead.alerts}).")
+
+
+@app.command()
+def look(organisation: Organisation = None) -> None:
+    """Look at an organisation's connectors now, by its lake, as the worker does each night."""
+
+    async def looked(examiner: "Examiner", tenant_id: int) -> "Examined":
+        return await examiner.look(tenant_id)
+
+    done = asyncio.run(_examined(organisation, looked))
+    typer.echo(
+        f"{done.known} connectors looked at, of {done.unknown} too little is known; {done.opened} alerts opened,"
+        f" {done.closed} ended."
+    )
+
+
+@app.command()
+def contest(organisation: Organisation = None) -> None:
+    """Let a model that learns on from an organisation's own failures try to take the place of the one in use, as the
+    worker does each month."""
+    from forecourt.insight.health.words import WHY
+
+    async def contested(examiner: "Examiner", tenant_id: int) -> "Contest":
+        return await examiner.contest(tenant_id)
+
+    told = asyncio.run(_examined(organisation, contested))
+    learned, fixed, judged = told.failures
+    typer.echo(f"{told.champion} against {told.challenger or 'nobody'}: {WHY[told.why]}.")
+    typer.echo(
+        f"{told.connectors} connectors, {told.days} days; failures: {learned} to learn from, {fixed} and {judged}."
+    )
+    if told.champion_was is not None and told.challenger_was is not None:
+        _figures([("in use", told.champion_was), ("challenger", told.challenger_was)])
+
+
+async def _examined(organisation: str | None, verb: "Callable[[Examiner, int], Awaitable[Done]]") -> "Done":
+    from forecourt.cli.insight import tenant_of
+    from forecourt.insight.health.examining import Examiner
+    from forecourt.platform.clock import SystemClock
+
+    settings = load(os.environ)
+    async with tenant_of(settings, organisation) as (pool, tenant_id):
+        return await verb(Examiner(pool, SystemClock(), settings.lake), tenant_id)
 
 
 def _figures(rows: "list[tuple[str, Figures]]") -> None:

@@ -1,6 +1,6 @@
 """What follows sessions, and what the clock does: days that changed are marked, the lake is written every night,
-forecasts are made from it and actions found in it, who is erased leaves it; and where new sites go is chosen when
-somebody asks."""
+forecasts are made from it, actions found in it and connectors looked at, who is erased leaves it; and where new sites
+go is chosen when somebody asks."""
 
 import contextlib
 from pathlib import Path
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from forecourt.insight.actions.service import Finder
 from forecourt.insight.forecast.making import Forecaster
+from forecourt.insight.health.examining import Examiner
 from forecourt.insight.lake import store
 from forecourt.insight.lake.erasing import Eraser
 from forecourt.insight.lake.export import Exporter, Keep
@@ -35,6 +36,7 @@ class InsightJobs:
         self._forecaster = Forecaster(tenants, clock, root)
         self._finder = Finder(tenants, clock, root)
         self._siter = Siter(tenants, clock)
+        self._examiner = Examiner(tenants, clock, root)
 
     async def session_settled(self, *, tenant_id: int, subject: str) -> None:
         """A session that is over was looked at or priced: its days are to be written anew."""
@@ -58,10 +60,8 @@ class InsightJobs:
 
     async def export_all(self) -> int:
         """Write the lake of each organisation that has something to write; how many."""
-        async with self._pool.anyone() as conn:
-            tenants = [number for number, _ in await list_tenants(conn)]
         written = 0
-        for tenant_id in tenants:
+        for tenant_id in await self._list():
             with apart("a lake could not be written", tenant_id=tenant_id):
                 async with self._tenants.tenant(tenant_id) as conn:
                     wanted = await store.has_something(conn, tenant_id)
@@ -72,10 +72,8 @@ class InsightJobs:
 
     async def forecast_all(self) -> int:
         """Make the forecasts of each organisation that has a lake; how many."""
-        async with self._pool.anyone() as conn:
-            tenants = [number for number, _ in await list_tenants(conn)]
         made = 0
-        for tenant_id in tenants:
+        for tenant_id in await self._list():
             with apart("forecasts could not be made", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
                 made += (await self._forecaster.make(tenant_id)).forecast
         return made
@@ -83,10 +81,30 @@ class InsightJobs:
     async def find_actions(self) -> int:
         """Find the actions of each organisation that has a lake, and measure those that were taken; how many are
         open."""
-        async with self._pool.anyone() as conn:
-            tenants = [number for number, _ in await list_tenants(conn)]
         found = 0
-        for tenant_id in tenants:
+        for tenant_id in await self._list():
             with apart("actions could not be found", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
                 found += await self._finder.find(tenant_id)
         return found
+
+    async def look_all(self) -> int:
+        """Look at the connectors of each organisation that has a lake; of how many."""
+        looked = 0
+        for tenant_id in await self._list():
+            with apart("connectors could not be looked at", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
+                await self._examiner.look(tenant_id)
+                looked += 1
+        return looked
+
+    async def contest_all(self) -> int:
+        """Let models that learn from each organisation's own failures try to take the place of the ones in use; how
+        many did."""
+        won = 0
+        for tenant_id in await self._list():
+            with apart("a contest could not be held", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
+                won += (await self._examiner.contest(tenant_id)).won
+        return won
+
+    async def _list(self) -> list[int]:
+        async with self._pool.anyone() as conn:
+            return [number for number, _ in await list_tenants(conn)]

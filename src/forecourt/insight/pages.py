@@ -19,6 +19,7 @@ SUB_PAGES: Final = (
     ("forecasts", mark("Forecasts"), "/insight/forecasts", Verb.READ),
     ("expansion", mark("Expansion"), "/insight/expansion", Verb.READ_MONEY),
     ("siting", mark("New sites"), "/insight/siting", Verb.READ_MONEY),
+    ("health", mark("Health"), "/insight/health", Verb.READ),
 )
 
 

@@ -101,6 +101,7 @@ async def _find(
     found += await conditions.list_ghosts(conn, tenant_id, station_id)
     found += await conditions.list_disobeying(conn, tenant_id, station_id)
     found += await conditions.list_ending_holds(conn, tenant_id, station_id, now)
+    found += await conditions.list_wearing(conn, tenant_id, station_id)
     if station_id is None:
         found += await conditions.list_overloaded(conn, tenant_id, now)
         found += await conditions.list_excesses(conn, tenant_id, now)

@@ -351,6 +351,26 @@ async def list_planning(conn: Connection, tenant_id: int) -> list[Planning]:
     return await cursor.fetchall()
 
 
+async def list_wearing(conn: Connection, tenant_id: int, station_id: int | None) -> list[Finding]:
+    """EVSEs of which an alert stands that they wear."""
+    rows = await _rows(
+        conn,
+        "SELECT w.* FROM wear_conditions w JOIN station_conditions s USING (tenant_id, station_id)"
+        " WHERE w.tenant_id = %(tenant_id)s AND " + _OF_STATION.format("w"),
+        {"tenant_id": tenant_id, "station_id": station_id},
+    )
+    return [
+        plain(
+            IncidentKind.WEARING,
+            Place(station_id=row["station_id"], evse=row["evse"]),
+            row["since"],
+            row["since"],
+            {name: row[name] for name in ("part", "risk", "lead_d", "reasons")},
+        )
+        for row in rows
+    ]
+
+
 def _ghost(row: dict[str, Any]) -> Finding:
     newer: UUID | None = row["newer"]
     since: datetime = row["newer_at"] or row["free_at"]

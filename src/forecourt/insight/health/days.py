@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from forecourt.insight.health.store import CODES, DAY_S, day_counts, list_plugs
+from forecourt.insight.health.store.days import CODES, DAY_S, day_counts, list_plugs
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,8 +20,9 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
-#: EVSEs that are looked at, by the name of their stations; more are left out, and said to be.
+#: EVSEs that are looked at; of more, whole sites are drawn, alike each time, and the others said to be left out.
 MAX_PLUGS: Final = 20_000
+SEED: Final = 20_263
 #: Seconds of a day in which it was faulted, or alone without connection, that make a connector down on that day.
 DOWN_S: Final = 6 * 3_600
 #: What is counted a day.
@@ -41,7 +42,8 @@ class Plug(Struct, frozen=True, kw_only=True):
 
 class History(Struct, frozen=True, kw_only=True):
     """Days of plugs: `counts` by name, each of (plugs, days); `site` and `station` number the site and the station of
-    each plug, a station at no site being one; `down` when it was down. `left_out`: EVSEs beyond MAX_PLUGS."""
+    each plug, a station at no site being one; `began` the day on which it was first heard of, by number, 0 where that
+    was before the first; `down` when it was down. `left_out`: EVSEs beyond MAX_PLUGS."""
 
     plugs: list[Plug]
     first: date
@@ -49,6 +51,7 @@ class History(Struct, frozen=True, kw_only=True):
     counts: dict[str, Floats]
     site: Ints
     station: Ints
+    began: Ints
     down: Flags
     left_out: int = 0
 
@@ -57,12 +60,13 @@ class History(Struct, frozen=True, kw_only=True):
         return self.first + timedelta(days=number)
 
 
-def counted(db: "duckdb.DuckDBPyConnection", first: date, days: int) -> History:
-    """So many days from a first one on, of every EVSE that ever did or said something. `db` has the lake's tables
-    `stations`, `sessions`, `states` and `gaps`, and counts times in UTC."""
+def counted(db: "duckdb.DuckDBPyConnection", first: date, days: int, most: int = MAX_PLUGS) -> History:
+    """So many days from a first one on, of every EVSE that ever did or said something, `most` at the most. `db` has the
+    lake's tables `stations`, `sessions`, `states` and `gaps`, and counts times in UTC."""
     assert days > 0
-    found = list_plugs(db)
-    plugs = [Plug(station=station, evse=evse, site=site) for station, evse, site in found[:MAX_PLUGS]]
+    every = list_plugs(db)
+    found = _drawn(every, most)
+    plugs = [Plug(station=station, evse=evse, site=site) for station, evse, site, _ in found]
     since = int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp())
     places = {(plug.station, plug.evse): number for number, plug in enumerate(plugs)}
     of_station: dict[str, list[int]] = {}
@@ -72,12 +76,32 @@ def counted(db: "duckdb.DuckDBPyConnection", first: date, days: int) -> History:
     for names, rows in day_counts(db, since, since + days * DAY_S):
         _put(counts, names, rows, places, of_station, since // DAY_S)
     station = _numbered(plug.station for plug in plugs)
-    site = _numbered(f"site {plug.site}" if plug.site else f"station {plug.station}" for plug in plugs)
+    site = _sites(found)
+    began = np.array([max(0, day - since // DAY_S) for *_, day in found], np.int64)
     return History(
-        plugs=plugs, first=first, days=days, counts=counts, site=site, station=station,
+        plugs=plugs, first=first, days=days, counts=counts, site=site, station=station, began=began,
         down=_down(counts, site, station),
-        left_out=max(0, len(found) - MAX_PLUGS),
+        left_out=len(every) - len(found),
     )  # fmt: skip
+
+
+def _drawn(every: list[tuple[str, int, str | None, int]], most: int) -> list[tuple[str, int, str | None, int]]:
+    """As many as there may be, whole sites: the rest of a site is what a connector is held against."""
+    if len(every) <= most:
+        return every
+    site = _sites(every)
+    chosen: set[int] = set()
+    left = most
+    for number in np.random.default_rng(SEED).permutation(int(site.max()) + 1):
+        here = int((site == number).sum())
+        if here <= left:
+            chosen.add(int(number))
+            left -= here
+    return [each for each, number in zip(every, site, strict=True) if int(number) in chosen]
+
+
+def _sites(plugs: Iterable[tuple[str, int, str | None, int]]) -> Ints:
+    return _numbered(f"site {site}" if site else f"station {station}" for station, _, site, _ in plugs)
 
 
 def _put(

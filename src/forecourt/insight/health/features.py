@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.insight.health.days import Floats, History, Ints
-from forecourt.insight.health.store import CODES
+from forecourt.insight.health.store.days import CODES
 
 #: Days that a sign is summed over, and those of what used to be: from so many days back until so many.
 SPANS: Final = (3, 10, 30)
@@ -79,8 +79,10 @@ class _Sums:
         return np.asarray(np.take_along_axis(self._sums, end, 1) - np.take_along_axis(self._sums, start, 1))
 
 
-def reckoned(history: History) -> Features:
-    """Features of all days of all plugs; of each day what was known when it ended. Looks at no later day."""
+def reckoned(history: History, latest: int | None = None) -> Features:
+    """Features of all days of all plugs, or of so many of the latest ones; of each day what was known when it ended.
+    Looks at no later day."""
+    kept = slice(None if latest is None else max(0, history.days - latest), None)
     since = _since(history)
     arrays = history.counts | {
         "day": np.ones_like(history.counts["starts"]), "visits": history.counts["starts"] + 1.0
@@ -90,24 +92,26 @@ def reckoned(history: History) -> Features:
     daily: list[Floats] = []
     for sign in SIGNS.values():
         values, off = _of_sign(sign, arrays[sign.part] * up, arrays[sign.whole] * up, history, since)
-        parts += values
-        daily.append(off)
+        # A copy: what isn't kept is let go of, sign by sign.
+        parts += [np.array(each[:, kept]) for each in values]
+        daily.append(np.array(off[:, kept]))
     age = np.arange(history.days)[None, :] + 1 - since
     starts = _Sums(history.counts["starts"] * up).over(30)
     plugs = np.bincount(history.site)[history.site]
-    parts += [np.minimum(age, 120.0), np.broadcast_to(plugs[:, None], starts.shape).astype(float), np.log1p(starts)]
+    besides = np.clip(age, 0.0, 120.0), np.broadcast_to(plugs[:, None], starts.shape).astype(float), np.log1p(starts)
+    parts += [each[:, kept] for each in besides]
     return Features(
         values=np.stack(parts, axis=2),
         daily=np.stack(daily, axis=2),
-        known=np.asarray((age >= LEAST_DAYS) & ~history.down),
+        known=np.asarray((age >= LEAST_DAYS) & ~history.down)[:, kept],
     )
 
 
 def _since(history: History) -> Ints:
-    """The first day, of each day, since which the connector was not down."""
+    """The first day, of each day, since which the connector was there and not down."""
     days = np.arange(history.days)[None, :]
     last_down = np.maximum.accumulate(np.where(history.down, days, -1), axis=1)
-    return np.asarray(last_down + 1)
+    return np.asarray(np.maximum(last_down + 1, history.began[:, None]))
 
 
 def _of_sign(sign: Sign, part: Floats, whole: Floats, history: History, since: Ints) -> tuple[list[Floats], Floats]:

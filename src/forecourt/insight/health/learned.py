@@ -20,6 +20,9 @@ HORIZON_D: Final = 45
 #: Of days without a failure ahead, one in so many is learned from.
 EVERY: Final = 3
 ROUNDS: Final = 160
+#: Trees that learn on from own failures, and those that a model may have then.
+ROUNDS_ON: Final = 60
+MAX_TREES: Final = 600
 #: Days scored at a time.
 BATCH: Final = 200_000
 SEED: Final = 20_261
@@ -70,14 +73,17 @@ def examples(features: Features, truth: Sequence[Known]) -> tuple[Floats, Floats
     return features.values[wanted].astype(np.float32), marked[wanted].astype(np.float32)
 
 
-def learned(x: Floats, y: Floats) -> "lightgbm.Booster":
-    """A model of these days: of NAMES and of whether a failure was ahead (0 or 1)."""
+def learned(x: Floats, y: Floats, before: "lightgbm.Booster | None" = None) -> "lightgbm.Booster":
+    """A model of these days: of NAMES and of whether a failure was ahead (0 or 1); with `before`, one that learns on
+    from what that knows, by ROUNDS_ON more trees, unless it has MAX_TREES already: then it begins anew."""
     import lightgbm
 
     weight = np.where(y > 0, 1.0, float(EVERY))
     data = lightgbm.Dataset(x, y, weight=weight, feature_name=[name.replace(":", "_") for name in NAMES],
                             params={"max_bin": _PARAMETERS["max_bin"], "verbosity": -1})  # fmt: skip
-    return lightgbm.train(_PARAMETERS, data, num_boost_round=ROUNDS)
+    if before is None or before.num_trees() >= MAX_TREES:
+        return lightgbm.train(_PARAMETERS, data, num_boost_round=ROUNDS)
+    return lightgbm.train(_PARAMETERS, data, num_boost_round=ROUNDS_ON, init_model=before)
 
 
 def risks(model: "lightgbm.Booster", features: Features) -> Floats:

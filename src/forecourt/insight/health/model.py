@@ -1,5 +1,6 @@
 """What is kept of a model: its card and its trees."""
 
+import hashlib
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -9,6 +10,8 @@ from forecourt.platform.errors import ForecourtError
 
 #: The form of what models are given. A model of another form is not used.
 FORM: Final = 1
+
+LearnedFrom = Literal["simulation", "own"]
 
 
 class Lead(Struct, frozen=True, kw_only=True):
@@ -30,11 +33,12 @@ class Bins(Struct, frozen=True, kw_only=True):
 
 
 class Card(Struct, frozen=True, kw_only=True):
-    """What there is to know of a model. `threshold` the risk that alerts,
+    """What there is to know of a model. `learned_from`: simulated connectors alone, or an organisation's own as well,
+    of which `examples` and `failures` then are. `threshold` the risk that alerts,
     `chart_threshold` what does of the control chart, in limits: both fixed on validation."""
 
     form: int
-    learned_from: Literal["simulation"]
+    learned_from: LearnedFrom
     examples: int
     failures: int
     trees: int
@@ -54,6 +58,12 @@ class Model(Struct, frozen=True, kw_only=True):
 
     card: Card
     trees: str | None
+
+
+def version_of(model: Model) -> str:
+    """What a model is called: by what it learned from, and a digest of all of it."""
+    told = (model.trees or "").encode() + repr((model.card.threshold, model.card.chart_threshold)).encode()
+    return f"{model.card.learned_from}-{hashlib.sha256(told).hexdigest()[:10]}"
 
 
 class ModelBroken(ForecourtError):

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from forecourt.insight.lake import store, tables
 from forecourt.insight.lake.erasing import Eraser
-from forecourt.insight.lake.layout import File, Folder, Manifest, Work
+from forecourt.insight.lake.layout import FORMAT, File, Folder, Manifest, Work
 from forecourt.insight.lake.parts import between, bounds, holds, outgrown, partitions_of
 from forecourt.insight.lake.store import Place
 from forecourt.insight.lake.tables import Names
@@ -150,7 +150,7 @@ class _Run:
         work = self._folder.work()
         if work is not None and (work.base, work.anew) == (before.snapshot, self._anew):
             return work
-        return Work(base=before.snapshot, anew=self._anew)
+        return Work(format=FORMAT, base=before.snapshot, anew=self._anew)
 
     async def _dirty(
         self, before: Manifest, found: dict[str, dict[str, File]], marks: dict[date, int]

@@ -24,8 +24,8 @@ from msgspec import Struct, field
 
 from forecourt.platform.errors import ForecourtError
 
-#: The form of manifests. Another one is made anew.
-FORMAT: Final = 1
+#: The form of manifests and of the files that they name. A lake of another one is made anew by the next export.
+FORMAT: Final = 2
 #: Bytes that are read at a time to digest a file.
 CHUNK_BYTES: Final = 1 << 20
 
@@ -73,6 +73,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
 class Work(Struct, frozen=True, kw_only=True):
     """What an export has made so far: files by table and partition, each with the marks that it covers, by day."""
 
+    #: None: an export of before forms were noted.
+    format: int | None = None
     base: int
     anew: bool
     made: dict[str, tuple[File | None, dict[date, int]]] = field(default_factory=dict)
@@ -135,11 +137,12 @@ class Folder:
         self._manifest(number).unlink(missing_ok=True)
 
     def work(self) -> Work | None:
-        """What an export that was stopped had made."""
+        """What an export that was stopped had made, in the form of today."""
         try:
-            return msgspec.json.decode(self._work.read_bytes(), type=Work)
+            work = msgspec.json.decode(self._work.read_bytes(), type=Work)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
+        return work if work.format == FORMAT else None
 
     def note(self, work: Work | None) -> None:
         """Writes down what was made so far; None: there is nothing left to do."""

@@ -33,7 +33,8 @@ _SESSIONS: Final = f"""
         u.incl_minor, u.tariff,
         CASE WHEN u.token_status <> 'Accepted' AND coalesce(u.energy_wh, 0) = 0 THEN 'refused'
             WHEN u.energy_wh > 0 THEN 'charged' ELSE 'nothing' END,
-        u.stop_reason, array_to_string(u.notes, ' '), u.token_uid, d.driver_id, NULL
+        u.stop_reason, array_to_string(u.notes, ' '), u.sampled_wh, u.power_wh, u.offered_wh,
+        u.hottest_centi_c / 100.0, u.token_uid, d.driver_id, NULL
     FROM session_use u
     JOIN station_places p ON p.tenant_id = u.tenant_id AND p.station_id = u.station_id
     LEFT JOIN LATERAL (
@@ -51,7 +52,8 @@ _SESSIONS: Final = f"""
     UNION ALL
     SELECT i.source, i.source_id, i.station, i.evse, i.connector_type, {_second("i.started_at")},
         {_second("i.ended_at")}, {_second("i.charging_ended_at")}, i.energy_wh, NULL, i.currency, i.excl_minor,
-        i.incl_minor, i.tariff, i.outcome, i.stop_reason, array_to_string(i.flags, ' '), NULL, NULL, i.driver
+        i.incl_minor, i.tariff, i.outcome, i.stop_reason, array_to_string(i.flags, ' '), NULL, NULL, NULL, NULL, NULL,
+        NULL, i.driver
     FROM imported_sessions i
     WHERE i.tenant_id = %(tenant)s AND i.started_at >= %(since)s AND i.started_at < %(until)s
     ORDER BY 6, 1, 2

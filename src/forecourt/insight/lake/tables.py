@@ -19,13 +19,15 @@ BLOCK_BYTES: Final = 8 << 20
 
 Kind = Literal["text", "int", "time", "date", "float", "bool"]
 
-#: Columns by table. Energy in Wh, power in W, money in minor units, lengths of time in seconds, times in UTC.
+#: Columns by table. Energy in Wh, power in W, money in minor units, lengths of time in seconds, times in UTC. Another
+#: column makes another layout.FORMAT.
 COLUMNS: Final[dict[str, dict[str, Kind]]] = {
     "sessions": {
         "source": "text", "session": "text", "station": "text", "evse": "text", "connector_type": "text",
         "driver": "text", "started_at": "time", "ended_at": "time", "charging_ended_at": "time", "energy_wh": "int",
         "given_wh": "int", "currency": "text", "excl_minor": "int", "incl_minor": "int", "tariff": "text",
-        "outcome": "text", "stop_reason": "text", "flags": "text",
+        "outcome": "text", "stop_reason": "text", "flags": "text", "sampled_wh": "int", "power_wh": "int",
+        "offered_wh": "int", "hottest_c": "float",
     },
     "hours": {
         "station": "text", "site": "text", "hour_at": "time", "local_date": "date", "weekday": "int", "hour": "int",

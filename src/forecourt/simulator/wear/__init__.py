@@ -5,6 +5,6 @@ The tables are named and shaped as the lake's are (docs/reference/lake.md); what
 """
 
 from forecourt.simulator.wear.made import Fault, Made, make
-from forecourt.simulator.wear.world import ELSEWHERE, HOME, World
+from forecourt.simulator.wear.world import ELSEWHERE, HOME, World, varied
 
-__all__ = ["ELSEWHERE", "HOME", "Fault", "Made", "World", "make"]
+__all__ = ["ELSEWHERE", "HOME", "Fault", "Made", "World", "make", "varied"]

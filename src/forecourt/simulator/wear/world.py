@@ -1,11 +1,14 @@
 """What kind of world connectors wear in: how busy, how hot, how fast parts go, and how much is said that means nothing.
 
-`HOME` is where a model may learn; `ELSEWHERE` is another one, to judge it in: fewer visits, smaller sites, worse cars,
-hotter, more noise, faults that come faster, show less and come in other shares.
+`HOME` is an ordinary one; `ELSEWHERE` is another, to judge a model in: fewer visits, smaller sites, worse cars, hotter,
+more noise, faults that come faster, show less and come in other shares. `varied` are those that a model may learn in:
+around `HOME`, each another one, and none of them in anything as far off as `ELSEWHERE`.
 """
 
 from typing import Final
 
+import msgspec
+import numpy as np
 from msgspec import Struct
 
 #: What wears until it fails, and what shows of it.
@@ -83,3 +86,33 @@ ELSEWHERE: Final = World(
     mute_offer=0.25,
     mute_heat=0.3,
 )
+
+#: How far each thing of a world is varied from HOME by itself, as a share of the way to ELSEWHERE: away from it, or
+#: towards it.
+VARIED: Final = (-0.5, 0.75)
+VARIED_SITES: Final = 18
+#: How alike shares of kinds are (the concentration of a Dirichlet distribution), and EVSEs of a site, least and most.
+_ALIKE: Final = 20.0
+_LEAST_EVSES: Final = (2, 3)
+_MOST_EVSES: Final = (8, 10)
+_SAME: Final = frozenset(("days", "sites", "evses", "shares"))
+
+
+def varied(seed: int) -> World:
+    """A world around HOME, the same each time for a seed: everything in it is drawn by itself."""
+    random = np.random.default_rng([seed, 77])
+    drawn: dict[str, object] = {}
+    for name in World.__struct_fields__:
+        if name not in _SAME:
+            drawn[name] = _between(getattr(HOME, name), getattr(ELSEWHERE, name), random.uniform(*VARIED))
+    least, most = (int(random.integers(*ends, endpoint=True)) for ends in (_LEAST_EVSES, _MOST_EVSES))
+    shares = tuple(float(each) for each in random.dirichlet(np.full(len(GRADUAL), _ALIKE)))
+    return msgspec.structs.replace(HOME, sites=VARIED_SITES, evses=(least, most), shares=shares, **drawn)
+
+
+def _between(one: float | Range, other: float | Range, share: float) -> float | Range:
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return (one[0] + (other[0] - one[0]) * share, one[1] + (other[1] - one[1]) * share)
+    assert not isinstance(one, tuple)
+    assert not isinstance(other, tuple)
+    return one + (other - one) * share

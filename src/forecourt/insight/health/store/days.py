@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     import duckdb
 
 DAY_S: Final = 86_400
+#: Rows that are held at a time.
+ROWS_AT_ONCE: Final = 50_000
 #: A session of less energy, or of less time, was no charge; as for incidents of failed starts.
 LEAST_CHARGE_WH: Final = 50
 LEAST_CHARGE_S: Final = 60
@@ -79,16 +81,18 @@ _FLAPS: Final = f"""
     SELECT station, NULL::INT AS evse, epoch(lost_at)::BIGINT // {DAY_S} AS day, count(*) AS flaps
     FROM gaps WHERE epoch(lost_at)::BIGINT >= $since AND epoch(lost_at)::BIGINT < $until GROUP BY ALL
     """
-_PLUGS: Final = """
-    SELECT k.station, k.evse, any_value(p.site) AS site FROM (
-        SELECT DISTINCT station, try_cast(evse AS INT) AS evse FROM sessions WHERE source = 'own'
-        UNION SELECT DISTINCT station, evse::INT FROM states
+_PLUGS: Final = f"""
+    SELECT k.station, k.evse, any_value(p.site) AS site, min(k.t) // {DAY_S} AS began FROM (
+        SELECT station, try_cast(evse AS INT) AS evse, min(epoch(started_at)::BIGINT) AS t
+        FROM sessions WHERE source = 'own' GROUP BY ALL
+        UNION ALL SELECT station, evse::INT, min(epoch(state_at)::BIGINT) FROM states GROUP BY ALL
     ) k JOIN stations p USING (station) WHERE k.evse > 0 GROUP BY ALL ORDER BY k.station, k.evse
     """
 
 
-def list_plugs(db: "duckdb.DuckDBPyConnection") -> list[tuple[str, int, str | None]]:
-    """Station, EVSE and site of every EVSE that ever did or said something, in order."""
+def list_plugs(db: "duckdb.DuckDBPyConnection") -> list[tuple[str, int, str | None, int]]:
+    """Station, EVSE, site, and the day since 1970 on which it was first heard of, of every EVSE that ever did or said
+    something, in order."""
     return db.execute(_PLUGS).fetchall()
 
 
@@ -99,7 +103,9 @@ def day_counts(
     (None: all of the station), day since 1970, and the count of each name."""
     for query in _queries():
         answer = db.execute(query, {"since": since, "until": until})
-        yield [column[0] for column in answer.description[3:]], answer.fetchall()
+        names = [column[0] for column in answer.description[3:]]
+        while rows := answer.fetchmany(ROWS_AT_ONCE):
+            yield names, rows
 
 
 def _queries() -> list[str]:

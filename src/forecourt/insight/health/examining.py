@@ -1,0 +1,191 @@
+"""The nightly look at an organisation's connectors: days of its lake, their risks, and the alerts that follow."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import numpy as np
+from msgspec import Struct
+
+from forecourt.insight.health import chart, learned, shipped
+from forecourt.insight.health.causes import CAUSES
+from forecourt.insight.health.contest import MAX_DAYS, Contest, failures_of, held
+from forecourt.insight.health.contest import MAX_PLUGS as MAX_CONTEST_PLUGS
+from forecourt.insight.health.days import MAX_PLUGS, History, counted
+from forecourt.insight.health.drift import drift
+from forecourt.insight.health.features import SIGNS, reckoned
+from forecourt.insight.health.found import Alert, Look
+from forecourt.insight.health.model import Model, version_of
+from forecourt.insight.health.night import (
+    RECENT_D,
+    Key,
+    Night,
+    connector_of,
+    foreseen_of,
+    how_ended,
+    is_ahead,
+    lead_of,
+    reasons_of,
+    renewed,
+    risk_of,
+    settled,
+    since_something,
+    standing_of,
+    visits,
+    went_down,
+)
+from forecourt.insight.health.store import connectors as store
+from forecourt.insight.health.store import models
+from forecourt.insight.lake import asking
+from forecourt.insight.store import Connection
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+
+#: Days that are counted: what a feature looks back on, before the first of the RECENT_D that are scored.
+HISTORY_D: Final = 150
+#: How long alerts are kept.
+KEEP: Final = timedelta(days=800)
+
+
+class Examined(Struct, frozen=True, kw_only=True):
+    """What a look changed, and how many connectors it knew enough of."""
+
+    known: int
+    unknown: int
+    opened: int
+    closed: int
+
+
+class Examiner:
+    """Looks at connectors by lakes below a folder. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool, clock: Clock, root: Path) -> None:
+        self._tenants = tenants
+        self._clock = clock
+        self._root = root
+
+    async def look(self, tenant_id: int) -> Examined:
+        """Looks at every connector until the last whole day. The same again finds the same and changes nothing. Raises
+        LakeMissing."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            model = await models.find_in_use(conn, tenant_id) or shipped.read()
+            since = self._seen_on() - timedelta(days=HISTORY_D + learned.HORIZON_D)
+            alerts = await store.list_alerts(conn, tenant_id, since=since, limit=store.MAX_ALERTS)
+            here = await store.in_service(conn, tenant_id)
+        night = await asyncio.to_thread(self._reckon, tenant_id, model, alerts, here)
+        return await self._keep(tenant_id, night, alerts)
+
+    async def contest(self, tenant_id: int) -> Contest:
+        """Lets a model that learns on from the organisation's own failures try to take the place of the one in use.
+        Raises LakeMissing."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            champion = await models.find_in_use(conn, tenant_id) or shipped.read()
+            since = self._seen_on() - timedelta(days=MAX_DAYS)
+            alerts = await store.list_alerts(conn, tenant_id, since=since, limit=store.MAX_ALERTS)
+        told, winner = await asyncio.to_thread(self._hold, tenant_id, champion, alerts)
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            await models.keep_contest(conn, tenant_id, now.date(), now, told)
+            if winner is not None:
+                await models.use_model(conn, tenant_id, version_of(winner), winner, now)
+        return told
+
+    def _seen_on(self) -> date:
+        return self._clock.now().date() - timedelta(days=1)
+
+    def _history(self, tenant_id: int, days: int, most: int = MAX_PLUGS) -> History:
+        first = self._seen_on() - timedelta(days=days - 1)
+        with asking.opened(self._root, tenant_id) as db:
+            return counted(db, first, days, most)
+
+    def _hold(self, tenant_id: int, champion: Model, alerts: Sequence[Alert]) -> tuple[Contest, Model | None]:
+        history = since_something(self._history(tenant_id, MAX_DAYS, MAX_CONTEST_PLUGS))
+        return held(champion, history, failures_of(history, visits(history, alerts)))
+
+    def _reckon(self, tenant_id: int, model: Model, alerts: Sequence[Alert], here: set[str]) -> Night:
+        history = self._history(tenant_id, HISTORY_D)
+        anew = renewed(history, alerts)
+        features = reckoned(anew, RECENT_D)
+        trees = learned.from_text(model.trees) if model.trees and learned.available() else None
+        level, worst = chart.charted(features, model.card.chart, model.card.chart_limits)
+        last = features.values[:, -1]
+        names = list(SIGNS)
+        if trees is None:
+            scores, threshold = np.where(features.known, level / model.card.chart_threshold, 0.0), 1.0
+            added = chart.levels(features, model.card.chart)[:, -1] / np.asarray(model.card.chart_limits)
+            parts = [CAUSES[names[sign]] for sign in worst[:, -1]]
+        else:
+            scores, threshold = learned.risks(trees, features), model.card.threshold
+            added = learned.moved(trees, last) if len(last) else np.zeros((0, len(names)))
+            parts = [CAUSES[learned.strongest(each)] for each in added]
+        return Night(
+            model=model, history=history, renewed=anew, features=features, scores=scores,
+            threshold=threshold, learned=trees is not None,
+            parts=parts, reasons=reasons_of(anew, added),
+            places={
+                (plug.station, plug.evse): number
+                for number, plug in enumerate(history.plugs)
+                if plug.station in here
+            },
+        )  # fmt: skip
+
+    async def _keep(self, tenant_id: int, night: Night, alerts: Sequence[Alert]) -> Examined:
+        standing = standing_of(night, alerts)
+        async with self._tenants.tenant(tenant_id) as conn:
+            closed = await self._end(conn, tenant_id, night, alerts, standing)
+            opened = await self._open(conn, tenant_id, night, alerts, standing)
+            since = night.history.first - timedelta(days=learned.HORIZON_D)
+            alerts = await store.list_alerts(conn, tenant_id, since=since, limit=store.MAX_ALERTS)
+            failures = went_down(night)
+            for alert in alerts:
+                became = settled(alert, failures.get((alert.station, alert.evse), ()), night.last)
+                if became is not None:
+                    await store.settle_alert(conn, tenant_id, alert.alert_id, *became, None, None)
+            foreseen = foreseen_of(failures, alerts)
+            rows = [connector_of(night, key, foreseen, standing) for key in night.places]
+            known = sum(each.standing == "known" for each in rows)
+            await store.keep_connectors(conn, tenant_id, rows)
+            await store.keep_look(
+                conn, tenant_id,
+                Look(
+                    looked_at=self._clock.now(), seen_on=night.last, model=version_of(night.model),
+                    learned=night.learned, threshold=night.threshold, known=known, unknown=len(rows) - known,
+                    left_out=night.history.left_out, failures=sum(map(len, failures.values())),
+                    foreseen=len(foreseen), drift=drift(night.features, night.model.card.spread),
+                ),
+            )  # fmt: skip
+            await store.forget_alerts(conn, tenant_id, (self._clock.now() - KEEP).date())
+        return Examined(known=known, unknown=len(rows) - known, opened=opened, closed=closed)
+
+    async def _end(
+        self, conn: Connection, tenant_id: int, night: Night, alerts: Sequence[Alert], standing: Mapping[Key, date]
+    ) -> int:
+        """Ends alerts that stand no more; how many."""
+        over = [each for each in alerts if each.closed_at is None and (each.station, each.evse) not in standing]
+        for alert in over:
+            ended_by = how_ended(night, alert)
+            await store.close_alert(conn, tenant_id, alert.alert_id, night.last, self._clock.now(), ended_by)
+        return len(over)
+
+    async def _open(
+        self, conn: Connection, tenant_id: int, night: Night, alerts: Sequence[Alert], standing: Mapping[Key, date]
+    ) -> int:
+        """Opens alerts that stand and are not known; how many."""
+        known = {(each.station, each.evse) for each in alerts if each.closed_at is None or is_ahead(each, night.last)}
+        opened = 0
+        for key, day in standing.items():
+            if key not in known:
+                plug = night.places[key]
+                opened += await store.open_alert(
+                    conn, tenant_id,
+                    Alert(
+                        alert_id=uuid4(), station=key[0], evse=key[1], site=night.history.plugs[plug].site,
+                        opened_on=day, opened_at=self._clock.now(), part=night.parts[plug], risk=risk_of(night, plug),
+                        reasons=night.reasons[plug], lead_d=lead_of(night.model, night.parts[plug]),
+                        model=version_of(night.model),
+                    ),
+                )  # fmt: skip
+        return opened

@@ -1,0 +1,123 @@
+"""Health as it is seen: by the API, in the console and on a station's page; each by whom it is meant for."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from forecourt.access import Role
+from forecourt.insight.health.found import Alert, Connector, Look, Reason
+from forecourt.insight.health.store import connectors
+from forecourt.platform.database import Pool
+from forecourt.ui.assets import STATIC_DIR
+from tests.care.console import signed_in
+from tests.http import House, Tenant
+
+pytestmark = pytest.mark.skipif(
+    not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
+)
+
+
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
+
+
+@pytest_asyncio.fixture
+async def tenant(house: House) -> AsyncIterator[Tenant]:
+    """With a connector that wears at one site, and a new and a broken one at another."""
+    tenant = await house.tenant()
+    names = [f"H{number}-{tenant.tenant_id}" for number in (1, 2, 3)]
+    with house.admin() as admin:
+        admin.execute(
+            "INSERT INTO sites (tenant_id, slug, name) SELECT %s, n, n FROM unnest('{dock,yard}'::text[]) AS n",
+            (tenant.tenant_id,),
+        )
+        admin.execute(
+            "INSERT INTO stations (tenant_id, identity) SELECT %s, unnest(%s::text[])", (tenant.tenant_id, names)
+        )
+    now = house.clock.now()
+    day = (now - timedelta(days=1)).date()
+    reasons = [Reason(sign="failed", added=2.0, part=6, whole=40, others_part=2, others_whole=200),
+               Reason(sign="heat", added=0.5, part=96, whole=2, others_part=350, others_whole=10)]  # fmt: skip
+    known: dict[str, Any] = {"seen_on": day, "evse": 1, "days": 90, "recent": [0.2, None, 0.91]}
+    rows = [
+        Connector(station=names[0], site="yard", standing="known", kind="gradual", part="contactor", risk=0.91,
+                  reasons=reasons, **known),
+        Connector(station=names[1], site="dock", standing="few_days", kind=None, part=None, risk=None, reasons=[],
+                  **(known | {"days": 3})),
+        Connector(station=names[2], site="dock", standing="down", kind="sudden", part=None, risk=None, reasons=[],
+                  **known),
+    ]  # fmt: skip
+    alert = Alert(alert_id=uuid4(), station=names[0], evse=1, site="yard", opened_on=day, opened_at=now,
+                  part="contactor", risk=0.91, reasons=reasons, lead_d=14.0, model="simulation-x")  # fmt: skip
+    look = Look(looked_at=now, seen_on=day, model="simulation-x", learned=True, threshold=0.8, known=1, unknown=2,
+                left_out=0, failures=2, foreseen=1, drift={"heat": 0.31, "lock": 0.01})  # fmt: skip
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        await connectors.keep_connectors(conn, tenant.tenant_id, rows)
+        await connectors.open_alert(conn, tenant.tenant_id, alert)
+        await connectors.keep_look(conn, tenant.tenant_id, look)
+    yield tenant
+
+
+async def test_health_is_told_alike_by_the_api_the_page_and_the_stations_page(house: House, tenant: Tenant) -> None:
+    api, station = await tenant.client(Role.TECHNICIAN), f"H1-{tenant.tenant_id}"
+    told = (await api.get("/api/v1/insight/health")).json()
+    assert [(each["standing"], each["kind"]) for each in told["connectors"]] == [
+        ("known", "gradual"), ("down", "sudden"), ("few_days", None),
+    ]  # fmt: skip
+    worn = told["connectors"][0]
+    said = [each["said"] for each in worn["reasons"]]
+    assert said == [
+        "15.0 % of starts failed, at the rest of the site 1.0 %",
+        "it gets 48.0 °C hot, the rest of the site 35.0 °C",
+    ]
+    assert "contactor" in worn["likely_cause"]
+    assert told["model"]["validation"]["recall"]["value"] > 0.5
+    console = await signed_in(house, tenant)
+    page = (await console.get("/insight/health")).text
+    for text in (*said, "half of such connectors failed within 14 days", "too few days: 3 of 14", "not proven on real"):
+        assert text in page
+    assert "unlike: what the figures promise" in page
+    assert "kommt" not in page
+    german = (await console.get("/insight/health", headers={"accept-language": "de"})).text
+    assert "15,0 % der Starts schlugen fehl, am übrigen Standort 1,0 %" in german
+    short = (await console.get(f"/insight/health/at/{station}")).text
+    assert "wears: Contactor" in short
+    assert (await console.get("/insight/health/at/nowhere")).text == ""
+    assert "Nobody has looked yet" in (await (await signed_in(house, await house.tenant())).get("/insight/health")).text
+
+
+async def test_what_was_found_is_said_once_by_who_may(house: House, tenant: Tenant) -> None:
+    api = await tenant.client(Role.TECHNICIAN)
+    [alert] = (await api.get("/api/v1/insight/health")).json()["alerts"]
+    path = f"/api/v1/insight/health/alerts/{alert['id']}/found"
+    assert (await (await tenant.client(Role.VIEWER)).post(path, json={"found": "worn"})).status_code == 403
+    assert (await (await (await house.tenant()).client()).post(path, json={"found": "worn"})).status_code == 404
+    answer = await api.post(path, json={"found": "sound", "note": "all is well"})
+    assert (answer.json()["outcome"], answer.json()["note"]) == ("sound", "all is well")
+    assert (await api.post(path, json={"found": "worn"})).status_code == 409
+    told = (await api.get("/api/v1/insight/health")).json()
+    assert told["connectors"][0]["alert"] is None
+    assert told["outcomes"] == {"sound": 1}
+    console = await signed_in(house, tenant)
+    page = await console.post(f"/insight/health/alerts/{alert['id']}/found", data={"found": "worn"})
+    assert page.status_code == 409
+    assert "Somebody has said already" in page.text
+
+
+async def test_who_is_limited_to_a_site_sees_its_connectors_alone(house: House, tenant: Tenant) -> None:
+    with house.admin() as admin:
+        [(dock,), (yard,)] = admin.execute(
+            "SELECT site_id FROM sites WHERE tenant_id = %s ORDER BY slug", (tenant.tenant_id,)
+        ).fetchall()
+    seen = []
+    for site in (yard, dock):
+        told = (await (await tenant.client(Role.VIEWER, sites=(site,))).get("/api/v1/insight/health")).json()
+        seen.append(({each["site"] for each in told["connectors"]}, len(told["alerts"])))
+    assert seen == [({"yard"}, 1), ({"dock"}, 0)]
+    other = await (await house.tenant()).client()
+    assert (await other.get("/api/v1/insight/health")).json()["connectors"] == []
