@@ -2,7 +2,7 @@
 
 `HOME` is an ordinary one; `ELSEWHERE` is another, to judge a model in: fewer visits, smaller sites, worse cars, hotter,
 more noise, faults that come faster, show less and come in other shares. `varied` are those that a model may learn in:
-around `HOME`, each another one, and none of them in anything as far off as `ELSEWHERE`.
+around `HOME`, each another one, none with ranges as far off as those of `ELSEWHERE`.
 """
 
 from typing import Final
