@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import connections, cuts, kills, limits, meter_values, pages, planner, pricing, remote, stack
+from bench import connections, cuts, kills, lake, limits, meter_values, pages, planner, pricing, remote, stack
 from bench.figures import Figure, show, write
 from bench.servers import stage
 
@@ -27,6 +27,7 @@ PARTS = {
     "pages": pages.measure,
     "planner": planner.measure,
     "pricing": pricing.measure,
+    "lake": lake.measure,
 }
 RESULTS = Path("bench/results/latest.json")
 #: Beside the figures: what each round of the kill test hit.

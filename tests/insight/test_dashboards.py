@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pyarrow.parquet
@@ -24,7 +25,9 @@ from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
 from forecourt.insight.dashboards.availability import Outage, by_month, down, months_before
 from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, PlaceUnknown, Span, compared
 from forecourt.insight.dashboards.profit import told
+from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.success import chargex
+from forecourt.insight.lake import asking
 from forecourt.insight.lake.export import Exporter
 from forecourt.payments.ledger.reports import Earned, SiteCost
 from forecourt.platform.database import Pool
@@ -166,6 +169,36 @@ async def test_use_and_success_equal_a_plain_calculation_at_every_place(
     }
     evses = await answers.answer(tenant_id, lake, Family.USE, asked(station="old/north-1"))
     assert sorted(str(row[0]) for row in evses.tables[4].rows) == ["1", "2"]
+
+
+async def test_days_that_were_counted_and_sessions_say_the_same(
+    desk: Desk, stays: list[Stay], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a place whose day begins in the middle of an hour of UTC, and for who is limited to some sites."""
+    tenant_id = desk.organisation("by days")
+    root = tmp_path / "lake"
+    await desk.bring(tenant_id, written(tmp_path, *lines(stays), head=HEAD), "old", time_zone="Asia/Kolkata")
+    await Exporter(desk.pool, desk.clock, root).export(tenant_id)
+    clock = ZoneInfo("Asia/Kolkata")
+    span = Span(since=BEGIN.replace(tzinfo=clock), until=(BEGIN + timedelta(days=9)).replace(tzinfo=clock))
+    questions = [
+        Asked(span=span, zone="Asia/Kolkata", allowed=allowed) for allowed in (None, ("old/north",), ("old/nowhere",))
+    ]
+    families = (Family.USE, Family.SUCCESS, Family.DRIVERS)
+
+    async def told(questions: list[Asked]) -> list[Answer]:
+        answers = Answers(root)
+        lake = await answers.lake(tenant_id)
+        return [await answers.answer(tenant_id, lake, family, each) for family in families for each in questions]
+
+    by_days = await told(questions)
+    with asking.expressed(root, tenant_id) as tables:
+        late = datetime(2100, 1, 1, tzinfo=UTC)
+        assert Scope(tables, questions[0], late, tmp_path).by_days
+        assert not Scope(tables, structs.replace(questions[0], zone="UTC"), late, tmp_path).by_days
+    monkeypatch.setattr(Scope, "by_days", False)
+    assert by_days == await told(questions)
+    assert figures(by_days[0])["sessions"] > figures(by_days[1])["sessions"] > 0
 
 
 async def test_co2_is_told_of_hours_and_sites_whose_intensity_is_known(desk: Desk, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 from forecourt.cli import app
 from forecourt.insight.importing import service
 from forecourt.insight.importing.service import ImportBusy, ImportUnknown, import_number
+from forecourt.insight.lake.store import list_places
 from forecourt.insight.pseudonyms import of_token
 from tests.insight.conftest import DATA, Desk
 from tests.support import WAIT_S
@@ -306,3 +308,36 @@ async def test_a_public_data_set_comes_in_with_nothing_lost(desk: Desk, tmp_path
     if rows < MANY_ROWS:
         again = await desk.bring(tenant_id, path)
         assert (again.taken, again.already, again.already_wh) == (0, report.taken, report.taken_wh)
+
+
+async def test_where_stations_are_follows_what_is_imported_and_forgotten(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("places")
+    head = "id,station,site,evse,start,end,kwh"
+
+    async def bring(name: str, *lines: str, time_zone: str) -> Any:
+        (tmp_path / name).mkdir()
+        return await desk.bring(tenant_id, written(tmp_path / name, *lines, head=head), "old", time_zone=time_zone)
+
+    await bring("a", "1,A,north,1,2025-01-05 10:00,2025-01-05 11:00,9", time_zone="Europe/Berlin")
+    report = await bring(
+        "b", "2,A,south,2,2025-03-05 10:00,2025-03-05 11:00,9", "3,B,,,2025-01-01 10:00,2025-01-01 11:00,9",
+        time_zone="Asia/Kolkata",
+    )  # fmt: skip
+    assert report.taken == 2
+
+    async def places() -> list[tuple[Any, ...]]:
+        async with desk.pool.tenant(tenant_id) as conn:
+            found = await list_places(conn, tenant_id)
+        return [(each.station, each.site, each.zone, each.evses, each.first_at, each.last_at) for each in found]
+
+    first, last = datetime(2025, 1, 5, 9, tzinfo=UTC), datetime(2025, 3, 5, 5, 30, tzinfo=UTC)
+    b = datetime(2025, 1, 1, 4, 30, tzinfo=UTC)
+    assert await places() == [
+        ("old/A", "old/south", "Asia/Kolkata", 2, first, last),
+        ("old/B", None, "Asia/Kolkata", 0, b, b + timedelta(hours=1)),
+    ]
+    [(latest,)] = desk.rows(
+        "SELECT import_id FROM imports WHERE tenant_id = %s ORDER BY number DESC LIMIT 1", tenant_id
+    )
+    await desk.importer.forget(tenant_id, latest)
+    assert await places() == [("old/A", "old/north", "Europe/Berlin", 1, first, first + timedelta(hours=1))]

@@ -175,10 +175,9 @@ def check_answers(lake: Any, stays: list[Stay], by_hour: dict[tuple[str, int], C
     assert {row["station"]: row["peak"] for row in highest} == {row["station"]: row["peak"] for row in by_station} | {
         row["station"]: 0 for row in highest if row["peak"] == 0
     }
-    [whole] = expressions.stays(lake["sessions"]).to_pyarrow().to_pylist()
-    assert whole["dwell_s"] == total["busy_s"]
-    assert whole["longest_s"] == max(s.over - s.began for s in stays)
-    dwell = expressions.dwell_steps(lake["sessions"]).to_pyarrow().to_pylist()
+    [whole] = expressions.stays(expressions.counted(lake["sessions"])).to_pyarrow().to_pylist()
+    assert whole["stay_s"] == total["busy_s"]
+    dwell = expressions.stay_minutes(lake["sessions"]).to_pyarrow().to_pylist()
     steps = {row["minutes"]: row["sessions"] for row in dwell}
     minutes = sorted((s.over - s.began) // 60 for s in stays)
     assert measures.quantile(steps, Fraction(1, 2)) == minutes[(len(minutes) + 1) // 2 - 1]
@@ -244,9 +243,14 @@ EXPRESSIONS: dict[str, Any] = {
     "site peaks": lambda t: expressions.peaks(t["site_hours"], ("site",)),
     "peak hours": lambda t: expressions.peak_hours(t["hours"]),
     "revenue": lambda t: expressions.revenue(t["hours"], ("site",)),
-    "arrivals": lambda t: expressions.arrivals(t["sessions"]),
-    "stays": lambda t: expressions.stays(expressions.placed(t["sessions"], t["stations"]), ("site",)),
-    "dwell": lambda t: expressions.dwell_steps(t["sessions"]),
+    "arrivals": lambda t: expressions.arrivals(expressions.counted(t["sessions"])),
+    "stays": lambda t: expressions.stays(
+        expressions.counted(expressions.placed(t["sessions"], t["stations"])), ("site",)
+    ),
+    "stays by day": lambda t: expressions.stays(t["site_days"], ("site", "local_date")),
+    "visits": lambda t: expressions.visits(expressions.placed(t["sessions"], t["stations"]), ("site",)),
+    "visits by day": lambda t: expressions.visit_sums(t["site_days"], ("site",)),
+    "dwell": lambda t: expressions.stay_minutes(t["sessions"]),
     "concurrency": lambda t: expressions.concurrency(t["sessions"]),
     "site concurrency": lambda t: expressions.concurrency(expressions.placed(t["sessions"], t["stations"]), ("site",)),
     "drivers": lambda t: expressions.drivers(t["sessions"], ("station",)),
@@ -254,7 +258,7 @@ EXPRESSIONS: dict[str, Any] = {
         expressions.within(t["hours"], datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 9, 1, tzinfo=UTC)), ("station",)
     ),
 }
-TABLES = ("sessions", "hours", "site_hours", "stations")
+TABLES = ("sessions", "hours", "site_hours", "site_days", "stations")
 
 
 def answers(tables: Any) -> dict[str, str]:

@@ -79,7 +79,9 @@ class Earned(Struct, frozen=True, kw_only=True):
 
 def _earned(scope: Scope) -> dict[str, Earned]:
     """By station; of those that earn nothing, nothing."""
-    charged = {row["station"]: row["charged"] for row in rows_of(expressions.arrivals(scope.sessions))}
+    charged = {
+        row["station"]: row["charged"] for row in rows_of(expressions.arrivals(expressions.counted(scope.sessions)))
+    }
     best: dict[str, tuple[int, str]] = {}
     for row in rows_of(expressions.revenue(scope.hours, ("station",))):
         best[row["station"]] = max(best.get(row["station"], (0, "")), (row["excl_minor"], row["currency"]))
@@ -95,13 +97,13 @@ def _plugs(scope: Scope, earned: Mapping[str, Earned]) -> Iterator[Plug]:
     sites = {station.station: station.site or "" for station in scope.stations}
     sessions = scope.sessions.mutate(evse=scope.sessions.evse.coalesce(""))
     visits = {(row["station"], row["evse"]): row for row in rows_of(expressions.visits(sessions, by))}
-    for row in rows_of(expressions.arrivals(sessions, by)):
+    for row in rows_of(expressions.arrivals(expressions.counted(sessions), by)):
         if row["station"] not in earned:
             continue
         mine = earned[row["station"]]
-        visited = visits.get((row["station"], row["evse"]), {"visits": 0, "charged": 0})
+        visited = visits.get((row["station"], row["evse"]), {"visits": 0, "visits_charged": 0})
         # Who was refused did not charge either, and is none of the plug's fault.
-        lost = min(row["nothing"], visited["visits"] - visited["charged"])
+        lost = min(row["nothing"], visited["visits"] - visited["visits_charged"])
         yield Plug(
             site=sites[row["station"]], station=row["station"], evse=row["evse"], charged=row["charged"],
             failed=row["nothing"], visits_lost=max(0, lost), earned=mine.each, currency=mine.currency,
@@ -120,7 +122,7 @@ def _busy(scope: Scope, earned: Mapping[str, Earned]) -> Iterator[Busy]:
     for row in rows_of(peaks):
         if row["peak"] >= plugs.get(row["site"], 0) > 0:
             full[row["site"]] += row["hours"]
-    idle = {row["site"]: row for row in rows_of(expressions.stays(scope.sessions, ("site",)))}
+    idle = {row["site"]: row for row in rows_of(expressions.stays(scope.counts, ("site",)))}
     for site, hours in full.most_common(MAX_FULL_SITES):
         mine = _together(earned[each.station] for each in stations[site] if each.station in earned)
         if hours < LEAST_FULL_HOURS or mine is None:

@@ -4,14 +4,16 @@ Segments are by recency and frequency within the span: lately means the last qua
 `OFTEN` sessions. Nobody is named, and a class of fewer than `LEAST` drivers is not told of.
 """
 
-from collections import Counter
-from datetime import datetime
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
-from forecourt.insight.dashboards.scope import Scope, rows_of
+from forecourt.insight.dashboards.scope import Scope, literal, rows_of
 from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark
+
+if TYPE_CHECKING:
+    import ibis
 
 OFTEN: Final = 4
 #: Fewer drivers than this are told of with nobody else's: two numbers would name somebody.
@@ -26,68 +28,71 @@ SEGMENTS: Final = {
     "lost": mark("Seldom, and not lately"),
 }
 
+_NOBODY: Final = {"drivers": 0, "sessions": 0, "energy_wh": 0}
+
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
-    found = rows_of(expressions.by_driver(scope.sessions))
-    firsts = {row["driver"]: row["first_at"] for row in rows_of(expressions.by_driver(scope.ever))}
-    late_from = scope.span.until - (scope.span.until - scope.span.since) / 4
-    sessions = sum(row["sessions"] for row in found)
-    new = {row["driver"] for row in found if firsts[row["driver"]] >= scope.span.since}
-    repeat = sum(row["sessions"] > 1 for row in found)
-    rows: Counter[str] = Counter()
-    given: Counter[str] = Counter()
-    counts: Counter[str] = Counter()
-    for row in found:
-        segment = _segment(row["sessions"], row["last_at"], late_from, is_new=row["driver"] in new)
-        rows[segment] += 1
-        given[segment] += row["energy_wh"]
-        counts[segment] += row["sessions"]
+    found = _found(scope)
+    by_segment = {row["segment"]: row for row in rows_of(_sums(found, "segment"))}
+    by_class = {row["least"]: row for row in rows_of(_sums(found, "least"))}
+    whole = {name: sum(row[name] for row in by_segment.values()) for name in ("drivers", "sessions", "new", "repeat")}
+    [counts] = rows_of(expressions.stays(scope.counts))
     return Answer(
         figures=(
-            Figure(key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, value=len(found), more_is=1),
+            Figure(key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, value=whole["drivers"], more_is=1),
             Figure(
                 key="repeat", label=mark("Came more than once"), unit=Unit.SHARE, more_is=1,
-                value=measures.share(repeat, len(found)),
+                value=measures.share(whole["repeat"], whole["drivers"]),
             ),
-            Figure(key="new", label=mark("Never here before"), unit=Unit.COUNT, value=len(new), more_is=1),
+            Figure(key="new", label=mark("Never here before"), unit=Unit.COUNT, value=whole["new"], more_is=1),
             Figure(
                 key="sessions_a_driver", label=mark("Sessions a driver"), unit=Unit.MEAN, more_is=1,
-                value=measures.share(sessions, len(found)),
+                value=measures.share(whole["sessions"], whole["drivers"]),
             ),
             Figure(
                 key="known", label=mark("Sessions with a known driver"), unit=Unit.SHARE,
-                value=measures.share(sessions, _all(scope)),
+                value=measures.share(counts["with_driver"], counts["sessions"]),
             ),
         ),
-        tables=(_segments(rows, counts, given), _frequency([row["sessions"] for row in found])),
+        tables=(_segments(by_segment, whole["drivers"]), _frequency(by_class)),
     )  # fmt: skip
 
 
-def _segment(sessions: int, last_at: datetime, late_from: datetime, *, is_new: bool) -> str:
-    lately = last_at >= late_from
-    if sessions >= OFTEN:
-        return "loyal" if lately else "cooling"
-    if not lately:
-        return "lost"
-    return "new" if is_new else "casual"
+def _found(scope: Scope) -> "ibis.Table":
+    """Each driver of the span with the segment and the class that he is in."""
+    import ibis
+
+    drivers = expressions.by_driver(scope.sessions)
+    ever = expressions.by_driver(scope.ever).select("driver", began_at="first_at")
+    each = drivers.join(ever, "driver")
+    late_from = literal(scope.span.until - (scope.span.until - scope.span.since) / 4)
+    lately, often = each.last_at >= late_from, each.sessions >= OFTEN
+    is_new = each.began_at >= literal(scope.span.since)
+    segment = ibis.cases(
+        (often & lately, "loyal"), (often, "cooling"), (~lately, "lost"), (is_new, "new"), else_="casual"
+    )
+    least = ibis.cases(*((each.sessions >= begins, begins) for begins in reversed(CLASSES[1:])), else_=CLASSES[0]).cast(
+        "int64"
+    )
+    return each.mutate(segment=segment, least=least, new=is_new.ifelse(1, 0), repeat=(each.sessions > 1).ifelse(1, 0))
 
 
-def _all(scope: Scope) -> int:
-    return int(rows_of(expressions.arrivals(scope.sessions, ()))[0]["arrivals"])
+def _sums(found: "ibis.Table", by: str) -> "ibis.Table":
+    sums = {name: found[name].sum().cast("int64") for name in ("sessions", "energy_wh", "new", "repeat")}
+    return found.group_by(by).aggregate(drivers=found.count().cast("int64"), **sums)
 
 
-def _segments(drivers: Counter[str], sessions: Counter[str], energy_wh: Counter[str]) -> Table:
-    whole = drivers.total()
+def _segments(found: Mapping[str, Mapping[str, int]], whole: int) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for segment in SEGMENTS:
-        few = 0 < drivers[segment] < LEAST
+        row = found.get(segment, _NOBODY)
+        few = 0 < row["drivers"] < LEAST
         rows.append(
             (segment, None, None, None, None)
             if few
             else (
-                segment, drivers[segment], measures.share(drivers[segment], whole), sessions[segment],
-                energy_wh[segment],
+                segment, row["drivers"], measures.share(row["drivers"], whole), row["sessions"], row["energy_wh"],
             )
         )  # fmt: skip
     columns = (
@@ -100,15 +105,18 @@ def _segments(drivers: Counter[str], sessions: Counter[str], energy_wh: Counter[
     return table("segments", mark("Drivers by how lately and how often they came"), columns, rows)
 
 
-def _frequency(sessions: list[int]) -> Table:
+def _frequency(found: Mapping[int, Mapping[str, int]]) -> Table:
     ends = [*CLASSES[1:], None]
     rows: list[tuple[Cell, ...]] = []
     for begins, end in zip(CLASSES, ends, strict=True):
-        inside = [count for count in sessions if begins <= count and (end is None or count < end)]
-        few = 0 < len(inside) < LEAST
+        row = found.get(begins, _NOBODY)
+        few = 0 < row["drivers"] < LEAST
         rows.append(
-            (begins, None if end is None else end - 1, None if few else len(inside), None if few else sum(inside))
-        )
+            (
+                begins, None if end is None else end - 1, None if few else row["drivers"],
+                None if few else row["sessions"],
+            )
+        )  # fmt: skip
     columns = (
         Column(name="from", label=mark("Sessions, from"), unit=Unit.COUNT),
         Column(name="to", label=mark("to"), unit=Unit.COUNT),

@@ -6,7 +6,7 @@ so an EVSE is told of in the same way as a station.
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     import ibis
 
 _NO_TIME: Final = timedelta(0)
+#: So many stations are named in a question.
+MAX_NAMED: Final = 500
+#: Before and after a span so much is looked at for tries of one visit.
+VISITS_MARGIN: Final = timedelta(days=1)
 
 
 #: What the parts of a place are: sites of a network, stations of a site, EVSEs of a station.
@@ -106,6 +110,53 @@ class Scope:
         """Sessions that began in the span, with their site and zone."""
         return self.at(self._sessions)
 
+    @cached_property
+    def counts(self) -> "ibis.Table":
+        """Sessions that began in the span, counted: days of sites where these tell it, else one by one."""
+        return self._days("site_days") if self.by_days else expressions.counted(self.sessions)
+
+    @cached_property
+    def by_days(self) -> bool:
+        """Whether days of sites' own clocks tell what is asked: of sites, by days of the one clock that all go by."""
+        clock = ZoneInfo(self.asked.zone)
+        ends = self.asked.span.until
+        return (
+            self.part == "site"
+            and {station.zone for station in self.stations} <= {self.asked.zone}
+            and _is_midnight(self.span.since, clock)
+            and (_is_midnight(ends, clock) or ends >= self.watermark)
+        )
+
+    def stay_minutes(self) -> dict[int, int]:
+        """How many sessions lasted so many whole minutes."""
+        if self.by_days and self.asked.whole:
+            days = self._days("stay_days")
+            found = days.group_by("minutes").aggregate(sessions=days.sessions.sum().cast("int64"))
+        else:
+            found = expressions.stay_minutes(self.sessions)
+        return {row["minutes"]: row["sessions"] for row in rows_of(found)}
+
+    def peak(self) -> int:
+        """The most sessions at once."""
+        hourly = not any(at.minute or at.second or at.microsecond for at in (self.span.since, self.asked.span.until))
+        if self.asked.whole and hourly:
+            hours = expressions.within(self._tables["network_hours"], self.span.since, self.span.until)
+            found = hours.aggregate(peak=hours.peak.max().coalesce(0).cast("int64"))
+        else:
+            found = expressions.concurrency(self.present)
+        return int(rows_of(found)[0]["peak"])
+
+    def visits(self, by: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Visits that began in the span, by columns of sessions or of days of sites."""
+        if self.by_days:
+            return rows_of(expressions.visit_sums(self._days("site_days"), by))
+        # A try in the span may belong to a visit of before, and one after it to a visit of the span.
+        since, until = self.span.since - VISITS_MARGIN, self.span.until + VISITS_MARGIN
+        near = self._narrow(expressions.within(self._sessions, since, until))
+        made = expressions.begun_visits(near, by)
+        first, last = (int(at.timestamp()) for at in (self.span.since, self.span.until))
+        return rows_of(expressions.visit_sums(made.filter(made.began_s >= first, made.began_s < last), by))
+
     @property
     def overlapping(self) -> "ibis.Table":
         """Sessions of which a part is in the span."""
@@ -159,6 +210,13 @@ class Scope:
     def mean_plugs(self, first_hours: Mapping[str, datetime]) -> Fraction:
         """Plugs that were there on the mean of the span."""
         return Fraction(self.plug_s(first_hours), self.span.seconds) if self.span.seconds else Fraction(0)
+
+    def _days(self, name: str) -> "ibis.Table":
+        """Days of a table that is counted by days of sites' clocks."""
+        clock, table = ZoneInfo(self.asked.zone), self._tables[name]
+        first, end = (at.astimezone(clock).date() for at in (self.span.since, self.asked.span.until))
+        days = table.filter(table.local_date >= first, table.local_date < end)
+        return self._narrow(days) if "site" in days.columns else days
 
     @property
     def part(self) -> str:
@@ -214,8 +272,11 @@ class Scope:
 
     @cached_property
     def _sessions(self) -> "ibis.Table":
-        placed = expressions.placed(self._tables["sessions"], self._tables["stations"])
-        found = self._narrow(placed)
+        sessions = self._tables["sessions"]
+        if not self.asked.whole and len(self.stations) <= MAX_NAMED:
+            # Named, they are looked up in the files; a join alone reads all of these.
+            sessions = sessions.filter(sessions.station.isin([each.station for each in self.stations]))
+        found = self._narrow(expressions.placed(sessions, self._tables["stations"]))
         if self.asked.evse is not None:
             found = found.filter(found.evse.coalesce("") == self.asked.evse)
         return found
@@ -252,6 +313,10 @@ def rows_of(expression: "ibis.Table") -> list[dict[str, Any]]:
     """The answer of an expression."""
     found: list[dict[str, Any]] = expression.to_pyarrow().to_pylist()
     return found
+
+
+def _is_midnight(at: datetime, clock: ZoneInfo) -> bool:
+    return at.astimezone(clock).time() == time.min
 
 
 def _as_place(station: Station, evse: str) -> Place:

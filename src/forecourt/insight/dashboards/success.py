@@ -6,6 +6,7 @@ first one did (after the ChargeX consortium's measures of the driver's experienc
 """
 
 import re
+from collections.abc import Iterator
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
@@ -30,8 +31,8 @@ NO_ERROR: Final = "NoError"
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
-    [tried] = rows_of(expressions.arrivals(scope.sessions, ()))
-    [visits] = rows_of(expressions.visits(scope.sessions))
+    [tried] = rows_of(expressions.arrivals(scope.counts, ()))
+    [visits] = scope.visits()
     incidents = _incidents(scope)
     return Answer(
         figures=(*_figures(tried, visits), *_mending(incidents)),
@@ -51,7 +52,7 @@ def _figures(tried: dict[str, Any], visits: dict[str, Any]) -> tuple[Figure, ...
         ),
         Figure(
             key="visit_success", label=mark("Visits that charged"), unit=Unit.SHARE, more_is=1,
-            value=measures.share(visits["charged"], visits["visits"]),
+            value=measures.share(visits["visits_charged"], visits["visits"]),
         ),
         Figure(
             key="first_time", label=mark("Visits that charged at the first try"), unit=Unit.SHARE, more_is=1,
@@ -99,9 +100,9 @@ def _mending(incidents: list[dict[str, Any]]) -> tuple[Figure, ...]:
 
 def _timeline(scope: Scope) -> Table:
     """By days of the clock of who asks, or weeks where there are many."""
-    clock, sums = ZoneInfo(scope.asked.zone), dict[date, list[int]]()
-    for row in rows_of(expressions.arrivals_by_quarter(scope.sessions)):
-        kept = sums.setdefault(datetime.fromtimestamp(row["quarter_s"], clock).date(), [0, 0, 0])
+    sums: dict[date, list[int]] = {}
+    for day, row in _daily(scope):
+        kept = sums.setdefault(day, [0, 0, 0])
         for place, name in enumerate(("charged", "nothing", "refused")):
             kept[place] += row[name]
     rows: list[tuple[Cell, ...]] = [
@@ -118,13 +119,22 @@ def _timeline(scope: Scope) -> Table:
     return table("outcomes", mark("What came of sessions over time"), columns, rows)
 
 
+def _daily(scope: Scope) -> Iterator[tuple[date, dict[str, Any]]]:
+    if scope.by_days:
+        for row in rows_of(expressions.arrivals(scope.counts, ("local_date",))):
+            yield row["local_date"], row
+        return
+    clock = ZoneInfo(scope.asked.zone)
+    for row in rows_of(expressions.arrivals_by_quarter(scope.sessions)):
+        yield datetime.fromtimestamp(row["quarter_s"], clock).date(), row
+
+
 def _places(scope: Scope) -> Table:
     """By the parts of the place, what fails most first."""
     other = NO_SITE if scope.part == "site" else ""
-    sessions = scope.sessions.mutate(part=scope.sessions[scope.part].coalesce(other))
-    visited = {row["part"]: row for row in rows_of(expressions.visits(sessions, ("part",)))}
-    found = rows_of(expressions.arrivals(sessions, ("part",)))
-    none = {"visits": 0, "charged": 0, "at_once": 0}
+    visited = {row[scope.part] or other: row for row in scope.visits((scope.part,))}
+    found = rows_of(expressions.arrivals(scope.counts.mutate(part=scope.counts[scope.part].coalesce(other)), ("part",)))
+    none = {"visits": 0, "visits_charged": 0, "at_once": 0}
     rows: list[tuple[Cell, ...]] = []
     for row in sorted(found, key=lambda row: (-row["nothing"], row["part"])):
         visits = visited.get(row["part"], none)
@@ -132,7 +142,7 @@ def _places(scope: Scope) -> Table:
             (
                 row["part"], row["arrivals"], row["charged"], row["nothing"], row["refused"],
                 measures.share(row["charged"], row["charged"] + row["nothing"]),
-                measures.share(visits["charged"], visits["visits"]),
+                measures.share(visits["visits_charged"], visits["visits"]),
                 measures.share(visits["at_once"], visits["visits"]),
             )
         )  # fmt: skip
@@ -201,7 +211,7 @@ def _faults(scope: Scope) -> Table:
 
 def _ends(scope: Scope) -> Table:
     """Why sessions that charged nothing ended, as stations said."""
-    failed = scope.sessions.filter(scope.sessions.outcome == "nothing")
+    failed = scope.counts.filter(scope.counts.outcome == "nothing")
     found = rows_of(expressions.arrivals(failed.mutate(reason=failed.stop_reason.coalesce("")), ("reason",)))
     ordered = sorted(found, key=lambda row: (-row["arrivals"], row["reason"]))[:MAX_LISTED]
     columns = (

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 
@@ -12,6 +12,9 @@ from forecourt.insight.dashboards.model import NO_SITE, Answer, Cell, Column, Fi
 from forecourt.insight.dashboards.scope import Scope, rows_of
 from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark
+
+if TYPE_CHECKING:
+    import ibis
 
 MINUTE_S: Final = 60
 #: Where the classes of lengths of stay begin, in minutes.
@@ -30,7 +33,8 @@ class Counted(Struct, kw_only=True):
     power_ws: int = 0
     peak: int = 0
     sessions: int = 0
-    dwell_s: int = 0
+    stay_s: int = 0
+    with_driver: int = 0
     idle_known: int = 0
     idle_s: int = 0
     plugs: int = 0
@@ -48,23 +52,35 @@ class Counted(Struct, kw_only=True):
                 setattr(self, name, getattr(self, name) + getattr(other, name))
         self.money.update(other.money)
 
+    def stayed(self, row: Mapping[str, int]) -> None:
+        """Takes in what `expressions.stays` tells."""
+        self.sessions += row["sessions"]
+        self.stay_s += row["stay_s"]
+        self.idle_known += row["idle_known"]
+        self.idle_s += row["idle_s"]
+        self.with_driver += row["with_driver"]
+
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
     by_station, firsts = _by_station(scope)
+    stays = {row["part"]: row for row in rows_of(expressions.stays(_parted(scope), ("part",)))}
     whole = Counted()
     for each in by_station.values():
         whole.add(each)
+    for row in stays.values():
+        whole.stayed(row)
     whole.peak = _peak(scope, by_station)
+    minutes = scope.stay_minutes()
     currency = _usual(by_station.values())
     return Answer(
-        figures=_figures(scope, whole),
+        figures=_figures(scope, whole, minutes),
         tables=(
             _timeline(scope, currency),
             _hour_of_week(scope, firsts),
             _hour_of_day(scope),
-            _dwell(scope),
-            _places(scope, by_station, currency),
+            _dwell(minutes),
+            _places(scope, by_station, stays, currency),
             _mix(scope, "connector_type", mark("By kind of connector"), mark("Connector")),
             _mix(scope, "tariff", mark("By tariff"), mark("Tariff")),
         ),
@@ -79,9 +95,7 @@ def _usual(every: Iterable[Counted]) -> str | None:
 
 def _by_station(scope: Scope) -> tuple[dict[str, Counted], dict[str, datetime]]:
     """What each station comes to, or each EVSE of the one that is asked for, and when its first hour of use began."""
-    hours, sessions = scope.hours, scope.sessions
-    if scope.asked.station is not None:
-        sessions = sessions.mutate(station=sessions.evse.coalesce(""))
+    hours = scope.hours
     sums = expressions.totals(hours, ("station",))
     extra = hours.group_by("station").aggregate(first=hours.hour_at.min(), peak=hours.peak.max())
     found: dict[str, Counted] = defaultdict(Counted)
@@ -92,10 +106,6 @@ def _by_station(scope: Scope) -> tuple[dict[str, Counted], dict[str, datetime]]:
     for row in rows_of(sums):
         each = found[row["station"]]
         each.busy_s, each.energy_wh = row["busy_s"], row["energy_wh"]
-    for row in rows_of(expressions.stays(sessions, ("station",))):
-        each = found[row["station"]]
-        each.sessions, each.dwell_s = row["sessions"], row["dwell_s"]
-        each.idle_known, each.idle_s = row["idle_known"], row["idle_s"]
     for row in rows_of(expressions.revenue(hours, ("station",))):
         found[row["station"]].money[row["currency"]] += row["excl_minor"]
     _add_plugs(scope, found, firsts)
@@ -130,14 +140,18 @@ def _peak(scope: Scope, by_station: Mapping[str, Counted]) -> int:
     """The most at once: of one EVSE, station or site by its hours, of more by sessions."""
     if scope.asked.evse is not None:
         return max((each.peak for each in by_station.values()), default=0)
-    found = rows_of(expressions.concurrency(scope.present))
-    return int(found[0]["peak"]) if found else 0
+    return scope.peak()
 
 
-def _figures(scope: Scope, whole: Counted) -> tuple[Figure, ...]:
-    people = rows_of(expressions.drivers(scope.sessions))[0]
-    steps = {row["minutes"]: row["sessions"] for row in rows_of(expressions.dwell_steps(scope.sessions))}
-    median = measures.quantile(steps, _HALF)
+def _parted(scope: Scope) -> "ibis.Table":
+    """Sessions, counted, with the part of the place that they were at."""
+    nowhere = "" if scope.part == "evse" else NO_SITE
+    return scope.counts.mutate(part=scope.counts[scope.part].coalesce(nowhere))
+
+
+def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[Figure, ...]:
+    people = rows_of(expressions.drivers(scope.sessions))[0] if whole.with_driver else None
+    median = measures.quantile(minutes, _HALF)
     money = [
         Figure(key="revenue", label=mark("Revenue"), unit=Unit.MONEY, value=amount, currency=currency, more_is=1)
         for currency, amount in sorted(whole.money.items(), key=lambda each: -each[1])
@@ -159,14 +173,14 @@ def _figures(scope: Scope, whole: Counted) -> tuple[Figure, ...]:
             key="dwell_median", label=mark("Median stay"), unit=Unit.SECONDS,
             value=None if median is None else median * MINUTE_S,
         ),
-        Figure(key="dwell", label=mark("Mean stay"), unit=Unit.SECONDS, value=_mean(whole.dwell_s, whole.sessions)),
+        Figure(key="dwell", label=mark("Mean stay"), unit=Unit.SECONDS, value=_mean(whole.stay_s, whole.sessions)),
         Figure(
             key="idle", label=mark("Mean time idle after charging"), unit=Unit.SECONDS, more_is=-1,
             value=_mean(whole.idle_s, whole.idle_known),
         ),
         Figure(
             key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, more_is=1,
-            value=people["drivers"] if people["with_driver"] else None,
+            value=None if people is None else people["drivers"],
         ),
         *_emissions(scope),
     )  # fmt: skip
@@ -278,12 +292,12 @@ def _hour_of_day(scope: Scope) -> Table:
     return table("hour_of_day", mark("Arrivals by hour of the day"), columns, rows)
 
 
-def _dwell(scope: Scope) -> Table:
+def _dwell(minutes: Mapping[int, int]) -> Table:
     """How many sessions lasted how long."""
     counts = [0] * len(DWELL_CLASSES)
-    for row in rows_of(expressions.dwell_steps(scope.sessions)):
-        place = sum(1 for begins in DWELL_CLASSES if begins <= row["minutes"]) - 1
-        counts[max(0, place)] += row["sessions"]
+    for lasted, sessions in minutes.items():
+        place = sum(1 for begins in DWELL_CLASSES if begins <= lasted) - 1
+        counts[max(0, place)] += sessions
     ends = [*DWELL_CLASSES[1:], None]
     rows: list[tuple[Cell, ...]] = [
         (begins * MINUTE_S, None if end is None else end * MINUTE_S, count)
@@ -297,7 +311,9 @@ def _dwell(scope: Scope) -> Table:
     return table("dwell", mark("How long people stay"), columns, rows)
 
 
-def _places(scope: Scope, by_station: Mapping[str, Counted], currency: str | None) -> Table:
+def _places(
+    scope: Scope, by_station: Mapping[str, Counted], stays: Mapping[str, Mapping[str, int]], currency: str | None
+) -> Table:
     """The parts of what is asked for, the most used first."""
     sites = {station.station: station.site or NO_SITE for station in scope.stations}
     found: dict[str, Counted] = defaultdict(Counted)
@@ -305,13 +321,15 @@ def _places(scope: Scope, by_station: Mapping[str, Counted], currency: str | Non
         whole = found[sites.get(station, NO_SITE) if scope.part == "site" else station]
         whole.add(counted)
         whole.peak = max(whole.peak, counted.peak)
+    for part, row in stays.items():
+        found[part].stayed(row)
     if scope.part == "site":
         for row in rows_of(expressions.peaks(scope.site_hours, ("site",))):
             found[row["site"]].peak = row["peak"]
     rows: list[tuple[Cell, ...]] = [
         (
             part, each.plugs, measures.share(each.busy_s, each.plug_s), each.energy_wh, each.sessions, each.peak,
-            _mean(each.dwell_s, each.sessions), _mean(each.idle_s, each.idle_known),
+            _mean(each.stay_s, each.sessions), _mean(each.idle_s, each.idle_known),
             *((each.money[each.currency] if each.currency else 0, each.currency or currency) if currency else ()),
         )
         for part, each in sorted(found.items(), key=lambda each: (-each[1].busy_s, each[0]))
@@ -332,14 +350,14 @@ def _places(scope: Scope, by_station: Mapping[str, Counted], currency: str | Non
 
 def _mix(scope: Scope, column: str, title: str, label: str) -> Table:
     """Sessions by one of their traits, the most frequent first."""
-    sessions = scope.sessions
-    found = rows_of(expressions.stays(sessions.mutate(trait=sessions[column].coalesce("")), ("trait",)))
+    counts = scope.counts
+    found = rows_of(expressions.stays(counts.mutate(trait=counts[column].coalesce("")), ("trait",)))
     rows: list[tuple[Cell, ...]] = [
         (
             row["trait"],
             row["sessions"],
             row["energy_wh"],
-            _mean(row["dwell_s"], row["sessions"]),
+            _mean(row["stay_s"], row["sessions"]),
             _mean(row["idle_s"], row["idle_known"]),
         )
         for row in sorted(found, key=lambda row: (-row["sessions"], row["trait"]))

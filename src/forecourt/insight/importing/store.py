@@ -119,18 +119,39 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+#: Where stations are by what was imported of them, of these sessions alone.
+_PLACES: Final = """
+    INSERT INTO imported_places AS p (tenant_id, station, source, site, zone, evses, first_at, begun_at, last_at)
+    SELECT %(tenant)s, station, min(source), max(site), (array_agg(zone ORDER BY started_at DESC))[1],
+        coalesce(array_agg(DISTINCT evse ORDER BY evse) FILTER (WHERE evse IS NOT NULL), '{{}}'), min(started_at),
+        max(started_at), max(ended_at)
+    FROM {sessions} GROUP BY station ORDER BY station
+    ON CONFLICT (tenant_id, station) DO UPDATE SET
+        source = least(p.source, excluded.source), site = greatest(p.site, excluded.site),
+        zone = CASE WHEN excluded.begun_at >= p.begun_at THEN excluded.zone ELSE p.zone END,
+        evses = (SELECT coalesce(array_agg(e ORDER BY e), '{{}}') FROM (
+            SELECT unnest(p.evses) UNION SELECT unnest(excluded.evses)) AS n (e)),
+        first_at = least(p.first_at, excluded.first_at), begun_at = greatest(p.begun_at, excluded.begun_at),
+        last_at = greatest(p.last_at, excluded.last_at)
+    """
+_PUT: Final = f"""
+    WITH put AS (
+        INSERT INTO imported_sessions (tenant_id, source, import_id, {", ".join(name for name, _ in _COLUMNS)})
+        SELECT %(tenant)s, %(source)s, %(import)s,
+            {", ".join("string_to_array(flags, ' ')" if name == "flags" else name for name, _ in _COLUMNS)}
+        FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS)})
+            AS n ({", ".join(name for name, _ in _COLUMNS)})
+        ON CONFLICT DO NOTHING RETURNING source, source_id, station, site, zone, evse, started_at, ended_at
+    ), placed AS ({_PLACES.format(sessions="put")})
+    SELECT source_id FROM put
+    """
+
+
 async def insert(conn: Connection, tenant_id: int, source: str, import_id: UUID, kept: Sequence[Kept]) -> set[str]:
     """Keeps those that are not there yet; their ids."""
-    names = ", ".join(name for name, _ in _COLUMNS)
-    shown = ", ".join("string_to_array(flags, ' ')" if name == "flags" else name for name, _ in _COLUMNS)
-    arrays = ", ".join(f"%s::{kind}[]" for _, kind in _COLUMNS)
     rows = [_row(each) for each in kept]
-    done = await conn.execute(
-        f"INSERT INTO imported_sessions (tenant_id, source, import_id, {names})"
-        f" SELECT %s, %s, %s, {shown} FROM unnest({arrays}) AS n ({names})"
-        " ON CONFLICT DO NOTHING RETURNING source_id",
-        (tenant_id, source, import_id, *([row[i] for row in rows] for i in range(len(_COLUMNS)))),
-    )
+    arrays = {name: [row[place] for row in rows] for place, (name, _) in enumerate(_COLUMNS)}
+    done = await conn.execute(_PUT, {"tenant": tenant_id, "source": source, "import": import_id, **arrays})
     return {source_id for (source_id,) in await done.fetchall()}
 
 
@@ -234,9 +255,21 @@ async def forget(conn: Connection, tenant_id: int, import_id: UUID) -> list[date
         return None
     gone = await conn.execute(
         "DELETE FROM imported_sessions WHERE tenant_id = %s AND import_id = %s"
-        " RETURNING (started_at AT TIME ZONE 'UTC')::date",
+        " RETURNING (started_at AT TIME ZONE 'UTC')::date, station",
         (tenant_id, import_id),
     )
-    days = [day for (day,) in await gone.fetchall()]
+    found = await gone.fetchall()
+    days, stations = [day for day, _ in found], sorted({station for _, station in found})
+    await _place_again(conn, tenant_id, stations)
     await conn.execute("DELETE FROM imports WHERE tenant_id = %s AND import_id = %s", (tenant_id, import_id))
     return days
+
+
+async def _place_again(conn: Connection, tenant_id: int, stations: Sequence[str]) -> None:
+    """Where these stations are by what is left of them."""
+    given = {"tenant": tenant_id, "stations": list(stations)}
+    await conn.execute(
+        "DELETE FROM imported_places WHERE tenant_id = %(tenant)s AND station = ANY(%(stations)s)", given
+    )
+    left = "imported_sessions WHERE tenant_id = %(tenant)s AND station = ANY(%(stations)s)"
+    await conn.execute(_PLACES.format(sessions=left), given)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MARGIN: Final = timedelta(minutes=15)
 #: Tables that are copied as they are.
 COPIED: Final = ("sessions", "states", "gaps", "prices", "incidents")
-COUNTED: Final = ("hours", "site_hours")
+COUNTED: Final = ("hours", "site_hours", "site_days", "stay_days", "network_hours")
 
 #: Told what is being written, how many parts are done and of how many.
 Progress = Callable[[str, int, int], None]
@@ -254,7 +254,7 @@ class _Run:
             for name, file in sessions.items()
             if bounds(name)[0] < until + timedelta(hours=1) and (file.until is None or file.until >= since)
         ]
-        counted = roll_up.hours(near, since, until) if near else {}
+        counted = roll_up.hours(near, since, until) | roll_up.days(near, since, until) if near else {}
         for table in COUNTED:
             there = found.setdefault(table, {})
             for name in [each for each in there if each.startswith(partition)]:

@@ -1,5 +1,5 @@
-"""From sessions to hours: how long plugs of a station were taken in each hour of its own clock, how long current
-flowed, what flowed, how many came, how many stood there at once at the most, and what they paid.
+"""From sessions to hours and days: how long plugs of a station were taken in each hour of its own clock, how long
+current flowed, what flowed, how many came, how many stood there at once at the most, and what they paid.
 
 Everything is whole numbers and splits exactly: the parts of a session add up to it. Energy is spread evenly from its
 start to the end of charging, or of the stay where nobody knows that; the share of a part is what has flowed by its end
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from forecourt.insight.lake.store import Place
+from forecourt.insight.usage import expressions
 
 if TYPE_CHECKING:
+    import ibis
     import pyarrow as pa
 
 HOUR_S: Final = 3_600
@@ -101,9 +103,36 @@ def _query(columns: Sequence[str]) -> str:
 
 QUERIES: Final = {"hours": _query(("station", "site")), "site_hours": _query(("site",))}
 
+#: What days of sites are told apart by.
+DAY_KEYS: Final = ("site", "local_date", "connector_type", "tariff", "outcome", "stop_reason")
+#: What is added up of them.
+DAY_SUMS: Final = (
+    "sessions", "stay_s", "idle_known", "idle_s", "energy_wh", "with_driver", "visits", "visits_charged", "at_once",
+)  # fmt: skip
+#: The most that stood in all of the network at once in each hour of UTC. Who comes and goes in one second is one move;
+#: the beginning of an hour is a move of nobody, after which is there who stayed from the hour before.
+_NETWORK: Final = """
+    WITH stays AS (
+        SELECT epoch_us(started_at) // 1000000 AS a, epoch_us(ended_at) // 1000000 AS b
+        FROM sessions s JOIN places p USING (station)
+        WHERE epoch_us(s.ended_at) // 1000000 > $since AND epoch_us(s.started_at) // 1000000 < $until
+          AND s.ended_at > s.started_at
+    ),
+    moves AS (
+        SELECT moment, sum(step) AS step FROM (
+            SELECT greatest(a, $since) AS moment, 1 AS step FROM stays WHERE b > a
+            UNION ALL SELECT b, -1 FROM stays WHERE b > a
+            UNION ALL SELECT unnest(generate_series($since, $until - 1, 3600)), 0
+        ) GROUP BY moment
+    ),
+    there AS (SELECT moment, sum(step) OVER (ORDER BY moment ROWS UNBOUNDED PRECEDING) AS present FROM moves)
+    SELECT make_timestamptz(moment // 3600 * 3600 * 1000000) AS hour_at, max(present)::BIGINT AS peak
+    FROM there WHERE moment < $until GROUP BY ALL HAVING max(present) > 0 ORDER BY hour_at
+    """
+
 
 class RollUp:
-    """Counts hours of sessions in files. One for as many partitions as one likes; to be closed."""
+    """Counts hours and days of sessions in files. One for as many partitions as one likes; to be closed."""
 
     def __init__(self, places: Iterable[Place], spill: Path) -> None:
         import duckdb
@@ -120,6 +149,30 @@ class RollUp:
 
     def hours(self, files: Sequence[Path], since: datetime, until: datetime) -> "dict[str, pa.Table]":
         """Hours that begin from one time until another, by station and by site; `files` hold every session in them."""
+        span = self._hold(files, since, until)
+        return {table: self._db.execute(query, span).to_arrow_table() for table, query in QUERIES.items()}
+
+    def days(self, files: Sequence[Path], since: datetime, until: datetime) -> "dict[str, pa.Table]":
+        """Sessions and visits that begin in hours from one time until another, by site and day of its own clock; how
+        long sessions lasted, by day; and the most at once of all. `files` hold what is near as well."""
+        import ibis
+
+        span = self._hold(files, since, until)
+        backend = ibis.duckdb.from_connection(self._db)
+        sessions, places, calendar = (backend.table(name) for name in ("sessions", "places", "calendar"))
+        placed = sessions.join(places, "station").mutate(began_s=sessions.started_at.epoch_seconds().cast("int64"))
+        inside = _dated(placed, calendar)
+        traits = [name for name in DAY_KEYS if name != "local_date"]
+        came = _summed(expressions.counted(inside))
+        went = _summed(_dated(expressions.begun_visits(placed, (*traits, "zone", "shift")), calendar))
+        return {
+            "site_days": _summed(came.union(went)).order_by([*DAY_KEYS]).to_pyarrow(),
+            "stay_days": expressions.stay_minutes(inside, ("local_date",)).to_pyarrow(),
+            "network_hours": self._db.execute(_NETWORK, span).to_arrow_table(),
+        }
+
+    def _hold(self, files: Sequence[Path], since: datetime, until: datetime) -> dict[str, int]:
+        """Has sessions, places and a calendar at hand; from and until in seconds since 1970."""
         import pyarrow as pa
 
         shifts = [_shift(place.zone, since) for place in self._places]
@@ -136,8 +189,22 @@ class RollUp:
         self._db.register("places", places)
         self._db.register("calendar", calendar)
         self._db.read_parquet([str(path) for path in files]).create_view("sessions", replace=True)
-        span = {"since": int(since.timestamp()), "until": int(until.timestamp())}
-        return {table: self._db.execute(query, span).to_arrow_table() for table, query in QUERIES.items()}
+        return {"since": int(since.timestamp()), "until": int(until.timestamp())}
+
+
+def _dated(begun: "ibis.Table", calendar: "ibis.Table") -> "ibis.Table":
+    """What began at `began_s`, with the day of its site's clock; without what began in no hour of the calendar."""
+    hour = (begun.began_s + begun.shift) // HOUR_S * HOUR_S - begun.shift
+    return begun.mutate(h=hour.cast("int64")).join(calendar, ["zone", "h"])
+
+
+def _summed(table: "ibis.Table") -> "ibis.Table":
+    """By DAY_KEYS; what a table doesn't tell is 0."""
+    import ibis
+
+    none = ibis.literal(0, "int64")
+    sums = {name: table[name].sum().coalesce(0).cast("int64") if name in table.columns else none for name in DAY_SUMS}
+    return table.group_by([*DAY_KEYS]).aggregate(**sums).select(*DAY_KEYS, *DAY_SUMS)
 
 
 def _calendar_schema() -> "pa.Schema":

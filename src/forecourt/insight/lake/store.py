@@ -23,13 +23,28 @@ def _at(column: str) -> str:
 
 def _second(column: str) -> str:
     """A time to the second below, as whole microseconds."""
-    return f"floor(extract(epoch FROM {column}))::bigint * 1000000"
+    return f"{_whole(column)} * 1000000"
+
+
+def _whole(column: str) -> str:
+    return f"floor(extract(epoch FROM {column}))::bigint"
+
+
+def _stay(table: str) -> str:
+    """Whole seconds from start to end, both to the second below."""
+    return f"({_whole(f'{table}.ended_at')} - {_whole(f'{table}.started_at')})"
+
+
+def _idle(table: str) -> str:
+    """Whole seconds from the end of charging to the end; NULL: nobody knows."""
+    return f"({_whole(f'{table}.ended_at')} - {_whole(f'{table}.charging_ended_at')})"
 
 
 #: What a day or month of each table is copied by; parameters are tenant, from and until.
 _SESSIONS: Final = f"""
     SELECT 'own', u.session_id::text, p.station, u.evse::text, t.connector_type, {_second("u.started_at")},
-        {_second("u.ended_at")}, {_second("u.charging_ended_at")}, u.energy_wh, u.given_wh, u.currency, u.excl_minor,
+        {_second("u.ended_at")}, {_second("u.charging_ended_at")}, {_stay("u")}, {_idle("u")},
+        u.energy_wh, u.given_wh, u.currency, u.excl_minor,
         u.incl_minor, u.tariff,
         CASE WHEN u.token_status <> 'Accepted' AND coalesce(u.energy_wh, 0) = 0 THEN 'refused'
             WHEN u.energy_wh > 0 THEN 'charged' ELSE 'nothing' END,
@@ -51,7 +66,8 @@ _SESSIONS: Final = f"""
     WHERE u.tenant_id = %(tenant)s AND u.started_at >= %(since)s AND u.started_at < %(until)s
     UNION ALL
     SELECT i.source, i.source_id, i.station, i.evse, i.connector_type, {_second("i.started_at")},
-        {_second("i.ended_at")}, {_second("i.charging_ended_at")}, i.energy_wh, NULL, i.currency, i.excl_minor,
+        {_second("i.ended_at")}, {_second("i.charging_ended_at")}, {_stay("i")}, {_idle("i")},
+        i.energy_wh, NULL, i.currency, i.excl_minor,
         i.incl_minor, i.tariff, i.outcome, i.stop_reason, array_to_string(i.flags, ' '), NULL, NULL, NULL, NULL, NULL,
         NULL, i.driver
     FROM imported_sessions i
@@ -198,9 +214,9 @@ async def list_places(conn: Connection, tenant_id: int) -> list[Place]:
                 retired_at IS NOT NULL AS gone
             FROM station_places WHERE tenant_id = %(tenant)s
             UNION ALL
-            SELECT station, NULL, max(site), max(site), (array_agg(zone ORDER BY started_at DESC))[1], min(source),
-                count(DISTINCT evse)::int, NULL, NULL, NULL, NULL, NULL, min(started_at), max(ended_at), true
-            FROM imported_sessions WHERE tenant_id = %(tenant)s GROUP BY station
+            SELECT station, NULL, site, site, zone, source, cardinality(evses), NULL, NULL, NULL, NULL, NULL, first_at,
+                last_at, true
+            FROM imported_places WHERE tenant_id = %(tenant)s
         ) AS p ORDER BY station, (source = 'own') DESC, gone, first_at DESC
         """,
         {"tenant": tenant_id},

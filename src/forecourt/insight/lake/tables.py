@@ -24,10 +24,10 @@ Kind = Literal["text", "int", "time", "date", "float", "bool"]
 COLUMNS: Final[dict[str, dict[str, Kind]]] = {
     "sessions": {
         "source": "text", "session": "text", "station": "text", "evse": "text", "connector_type": "text",
-        "driver": "text", "started_at": "time", "ended_at": "time", "charging_ended_at": "time", "energy_wh": "int",
-        "given_wh": "int", "currency": "text", "excl_minor": "int", "incl_minor": "int", "tariff": "text",
-        "outcome": "text", "stop_reason": "text", "flags": "text", "sampled_wh": "int", "power_wh": "int",
-        "offered_wh": "int", "hottest_c": "float",
+        "driver": "text", "started_at": "time", "ended_at": "time", "charging_ended_at": "time", "stay_s": "int",
+        "idle_s": "int", "energy_wh": "int", "given_wh": "int", "currency": "text", "excl_minor": "int",
+        "incl_minor": "int", "tariff": "text", "outcome": "text", "stop_reason": "text", "flags": "text",
+        "sampled_wh": "int", "power_wh": "int", "offered_wh": "int", "hottest_c": "float",
     },
     "hours": {
         "station": "text", "site": "text", "hour_at": "time", "local_date": "date", "weekday": "int", "hour": "int",
@@ -39,6 +39,13 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "charging_s": "int", "energy_wh": "int", "starts": "int", "peak": "int", "currency": "text",
         "excl_minor": "int", "incl_minor": "int",
     },
+    "site_days": {
+        "site": "text", "local_date": "date", "connector_type": "text", "tariff": "text", "outcome": "text",
+        "stop_reason": "text", "sessions": "int", "stay_s": "int", "idle_known": "int", "idle_s": "int",
+        "energy_wh": "int", "with_driver": "int", "visits": "int", "visits_charged": "int", "at_once": "int",
+    },
+    "stay_days": {"local_date": "date", "minutes": "int", "sessions": "int"},
+    "network_hours": {"hour_at": "time", "peak": "int"},
     "stations": {
         "station": "text", "name": "text", "site": "text", "site_name": "text", "zone": "text", "source": "text",
         "evses": "int", "power_w": "int", "vendor": "text", "model": "text", "latitude": "float",

@@ -1,7 +1,8 @@
 """What the lake is asked, as Ibis expressions that DuckDB, PostgreSQL and Spark answer alike.
 
 Each takes tables of the lake (`lake.tables.COLUMNS`) and gives whole numbers: seconds, Wh, minor units, counts.
-Dashboards read hours (`hours`, `site_hours`); dwell and the peak of a whole network need sessions.
+Dashboards read what the roll-up has counted (`hours`, `site_hours`, `site_days`, `stay_days`, `network_hours`); what
+these don't tell, of a station or by other clocks, sessions do, by the same expressions.
 
 `within` narrows a table to a time and places first; a session counts by its start, an hour by its beginning.
 """
@@ -82,6 +83,15 @@ def revenue(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     return _grouped(paid, (*by, "currency"), sums)
 
 
+def counted(sessions: "ibis.Table") -> "ibis.Table":
+    """Sessions as `site_days` tell of them: each counts one."""
+    return sessions.mutate(
+        sessions=_one(),
+        idle_known=sessions.idle_s.notnull().ifelse(1, 0).cast("int64"),
+        with_driver=sessions.driver.notnull().ifelse(1, 0).cast("int64"),
+    )
+
+
 def emissions(hours: "ibis.Table", intensities: "ibis.Table", zones: Sequence[tuple[str, str]]) -> "ibis.Table":
     """Energy of hours whose CO2 intensity is known, in Wh, and its grams: by the mean of the intensities that begin in
     the hour. `zones` of sites; energy is weighed by the mean whatever the minute."""
@@ -99,37 +109,24 @@ def emissions(hours: "ibis.Table", intensities: "ibis.Table", zones: Sequence[tu
     )
 
 
-def arrivals(sessions: "ibis.Table", by: Sequence[str] = ("station",)) -> "ibis.Table":
-    """How many came, charged, took nothing, and were refused."""
-    outcome = sessions.outcome
-    counts = {"arrivals": sessions.count().cast("int64")}
+def arrivals(counts: "ibis.Table", by: Sequence[str] = ("station",)) -> "ibis.Table":
+    """How many came, charged, took nothing, and were refused, of `counted` sessions or of `site_days`."""
+    sums = {"arrivals": counts.sessions.sum().coalesce(0).cast("int64")}
     for word in ("charged", "nothing", "refused"):
-        counts[word] = (outcome == word).ifelse(1, 0).sum().coalesce(0).cast("int64")
-    return _grouped(sessions, by, counts)
+        sums[word] = (counts.outcome == word).ifelse(counts.sessions, 0).sum().coalesce(0).cast("int64")
+    return _grouped(counts, by, sums)
 
 
-def stays(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
-    """How long sessions lasted and stood idle after charging, in all, and of how many that is known."""
-    timed = _timed(sessions)
-    idle_known = timed.idle_s.notnull()
-    return _grouped(
-        timed,
-        by,
-        {
-            "sessions": timed.count().cast("int64"),
-            "dwell_s": timed.dwell_s.sum().coalesce(0).cast("int64"),
-            "longest_s": timed.dwell_s.max().coalesce(0).cast("int64"),
-            "idle_known": idle_known.ifelse(1, 0).sum().coalesce(0).cast("int64"),
-            "idle_s": timed.idle_s.sum().coalesce(0).cast("int64"),
-            "energy_wh": timed.energy_wh.sum().coalesce(0).cast("int64"),
-        },
-    )
+def stays(counts: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """How long sessions lasted and stood idle after charging, in all, and of how many that is known; of `counted`
+    sessions or of `site_days`."""
+    names = ("sessions", "stay_s", "idle_known", "idle_s", "energy_wh", "with_driver")
+    return _grouped(counts, by, {name: counts[name].sum().coalesce(0).cast("int64") for name in names})
 
 
-def dwell_steps(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+def stay_minutes(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     """How many sessions lasted so many whole minutes: what quantiles are read off."""
-    timed = _timed(sessions)
-    stepped = timed.mutate(minutes=(timed.dwell_s // DWELL_STEP_S).cast("int64"))
+    stepped = sessions.mutate(minutes=(sessions.stay_s // DWELL_STEP_S).cast("int64"))
     return _grouped(stepped, (*by, "minutes"), {"sessions": stepped.count().cast("int64")})
 
 
@@ -138,9 +135,9 @@ def concurrency(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     second."""
     import ibis
 
-    timed = _timed(sessions).filter(ibis._.dwell_s > 0)
+    timed = _timed(sessions).filter(ibis._.over_s > ibis._.began_s)
     names = [*by]
-    came = timed.select(*names, at=timed.began_s, step=ibis.literal(1, "int64"))
+    came = timed.select(*names, at=timed.began_s, step=_one())
     went = timed.select(*names, at=timed.over_s, step=ibis.literal(-1, "int64"))
     moves = came.union(went).group_by([*names, "at"]).aggregate(step=ibis._.step.sum().cast("int64"))
     # Who goes and who comes in one second are one move: the number there after it is right either way.
@@ -176,12 +173,22 @@ def by_driver(sessions: "ibis.Table") -> "ibis.Table":
 def visits(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     """How many visits there were, in how many somebody charged, and in how many at the first try. A visit is tries of
     one driver at one site, each within VISIT_S of the end of the one before; a try of nobody known is one of its own.
-    A visit is where its first try was."""
+    A visit is where and when its first try was."""
+    return visit_sums(begun_visits(sessions, by), by)
+
+
+def visit_sums(made: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """The same of `begun_visits`, or of `site_days`."""
+    names = ("visits", "visits_charged", "at_once")
+    return _grouped(made, by, {name: made[name].sum().coalesce(0).cast("int64") for name in names})
+
+
+def begun_visits(sessions: "ibis.Table", keep: Sequence[str] = ()) -> "ibis.Table":
+    """One row a visit, with these columns of its first try and `began_s`, when that began, in seconds since 1970."""
     import ibis
 
-    tries = _timed(sessions).mutate(
-        did=(sessions.outcome == "charged").ifelse(1, 0).cast("int64"), place=sessions.site.coalesce(sessions.station)
-    )
+    did = (sessions.outcome == "charged").ifelse(1, 0).cast("int64")
+    tries = _timed(sessions).mutate(did=did, place=sessions.site.coalesce(sessions.station))
     order = ["began_s", "over_s", "session"]
     before = tries.over_s.lag().over(ibis.window(group_by=["driver", "place"], order_by=order))
     same = tries.driver.notnull() & before.notnull() & (tries.began_s - before <= VISIT_S)
@@ -189,37 +196,30 @@ def visits(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     number = tries.begun.sum().over(ibis.window(group_by=["driver", "place"], order_by=order, preceding=(None, 0)))
     tries = tries.mutate(number=number)
     made = tries.group_by(["driver", "place", "number"]).aggregate(
-        charged=tries.did.max(),
-        at_once=(tries.begun * tries.did).sum(),
-        **{name: tries[name].max(where=tries.begun == 1) for name in by},
+        visits_charged=tries.did.max(),
+        at_once=(tries.begun * tries.did).sum().cast("int64"),
+        **{name: tries[name].max(where=tries.begun == 1) for name in ("began_s", *keep)},
     )
-    return _grouped(
-        made,
-        by,
-        {
-            "visits": made.count().cast("int64"),
-            "charged": made.charged.sum().coalesce(0).cast("int64"),
-            "at_once": made.at_once.sum().coalesce(0).cast("int64"),
-        },
-    )
+    return made.mutate(visits=_one())
 
 
 def arrivals_by_quarter(sessions: "ibis.Table") -> "ibis.Table":
     """`arrivals` by the quarter of an hour, in seconds since 1970: every zone's days begin with one."""
     timed = _timed(sessions)
-    return arrivals(timed.mutate(quarter_s=(timed.began_s // QUARTER_S * QUARTER_S).cast("int64")), ("quarter_s",))
+    quarter = (timed.began_s // QUARTER_S * QUARTER_S).cast("int64")
+    return arrivals(counted(timed.mutate(quarter_s=quarter)), ("quarter_s",))
 
 
 def _timed(sessions: "ibis.Table") -> "ibis.Table":
-    """Sessions with their times as whole seconds since 1970, and how long they stood, in all and idle."""
+    """Sessions with their times as whole seconds since 1970."""
     began, over = sessions.started_at.epoch_seconds(), sessions.ended_at.epoch_seconds()
-    full = sessions.charging_ended_at.epoch_seconds()
-    return sessions.mutate(
-        began_s=began.cast("int64"),
-        over_s=over.cast("int64"),
-        dwell_s=(over - began).cast("int64"),
-        idle_s=(over - full).cast("int64"),
-    )
+    return sessions.mutate(began_s=began.cast("int64"), over_s=over.cast("int64"))
+
+
+def _one() -> Any:
+    import ibis
+
+    return ibis.literal(1, "int64")
 
 
 def _grouped(table: "ibis.Table", by: Sequence[str], sums: "dict[str, Any]") -> "ibis.Table":
