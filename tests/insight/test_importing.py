@@ -334,7 +334,7 @@ async def test_where_stations_are_follows_what_is_imported_and_forgotten(desk: D
     b = datetime(2025, 1, 1, 4, 30, tzinfo=UTC)
     assert await places() == [
         ("old/A", "old/south", "Asia/Kolkata", 2, first, last),
-        ("old/B", None, "Asia/Kolkata", 0, b, b + timedelta(hours=1)),
+        ("old/B", "old", "Asia/Kolkata", 0, b, b + timedelta(hours=1)),
     ]
     [(latest,)] = desk.rows(
         "SELECT import_id FROM imports WHERE tenant_id = %s ORDER BY number DESC LIMIT 1", tenant_id
