@@ -11,8 +11,6 @@ from forecourt.cli.client import Api, AsJson, Url
 from forecourt.cli.shown import moment
 
 app = typer.Typer(name="report", no_args_is_help=True, help="Reports on schedule: set up, send, fetch.")
-#: Reports and runs that are listed: all there are.
-MOST = 100
 
 Report = Annotated[int, typer.Argument(min=1, help="Its id, as `list` has it.")]
 
@@ -39,7 +37,7 @@ _console = Console(stderr=True)
 @app.command("list")
 def list_(as_json: AsJson = False, url: Url = None) -> None:
     """List reports on schedule."""
-    shown.rows(Api(url).listed("reports", limit=MOST), _COLUMNS, as_json=as_json)
+    shown.rows(Api(url).get("reports")["items"], _COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -69,7 +67,7 @@ def add(
 @app.command()
 def runs(report: Report, as_json: AsJson = False, url: Url = None) -> None:
     """When it was made, the latest first, and why it was not."""
-    shown.rows(Api(url).listed("reports", str(report), "runs", limit=MOST), _RUNS, as_json=as_json)
+    shown.rows(Api(url).get("reports", str(report), "runs")["items"], _RUNS, as_json=as_json)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from forecourt.insight.dashboards import words
-from forecourt.insight.dashboards.model import Answer, Table
+from forecourt.insight.dashboards.model import Answer, Table, Unit
 from forecourt.insight.reports.told import TITLES, Told
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
@@ -18,8 +18,13 @@ MAX_ROWS: Final = 40
 MAX_COLUMNS: Final = 10
 #: Tables that paper is too narrow for: 168 hours.
 LEFT_OUT: Final = frozenset({"hour_of_week"})
-#: What is drawn: the bars of a table over time, in kWh where they are of energy.
-DRAWN: Final = {"timeline": "energy_wh", "outcomes": "charged"}
+#: What is drawn of which tables: bars, in kWh where they are of energy; and of which the rows are left out then.
+DRAWN: Final = {"timeline": "energy_wh", "outcomes": "charged", "hour_of_day": "sessions"}
+ONLY_DRAWN: Final = frozenset({"hour_of_day"})
+#: How much of the highest bar is left free above it.
+ROOM: Final = 1.08
+#: Words below the bars.
+MAX_TICKS: Final = 12
 MARGIN: Final = 42
 WIDTH: Final = 595 - 2 * MARGIN
 HEIGHT: Final = 120
@@ -75,6 +80,8 @@ def _part(answer: Answer, styles: Any) -> list[Any]:
         drawing = _bars(table)
         if drawing is not None:
             story.append(drawing)
+            if table.key in ONLY_DRAWN:
+                continue
         story.append(_rows(table))
         left = max(0, len(table.rows) - MAX_ROWS) + table.left_out
         if left:
@@ -87,7 +94,7 @@ def _rows(table: Table) -> Any:
     places = words.columns(table)[:MAX_COLUMNS]
     head = [_(table.columns[place].label) for place in places]
     rows = [[words.cell(table, row, place) for place in places] for row in table.rows[:MAX_ROWS]]
-    numbers = {number for number, place in enumerate(places) if table.columns[place].unit != "text"}
+    numbers = {number for number, place in enumerate(places) if number and table.columns[place].unit != Unit.TEXT}
     shares = [1 if number in numbers else 1.6 for number in range(len(places))]
     return _grid([head, *rows], [share / sum(shares) for share in shares], numbers)
 
@@ -126,21 +133,21 @@ def _bars(table: Table) -> Any:
         return None
     divisor = 1000 if name == "energy_wh" else 1
     values = [float(cell or 0) / divisor for cell in table.cells(name)]  # type: ignore[arg-type]
-    days = [row[0] for row in table.rows]
-    step = -(-len(days) // 10)
+    step = -(-len(values) // MAX_TICKS)
     drawing = Drawing(WIDTH, HEIGHT + 30)
     chart = VerticalBarChart()
     chart.x, chart.y, chart.width, chart.height = 40, 24, WIDTH - 45, HEIGHT
     chart.data = [values]
     chart.bars[0].fillColor, chart.bars[0].strokeColor = colors.HexColor("#2f6fde"), None
     chart.groupSpacing = 2
-    chart.valueAxis.valueMin = 0
+    chart.valueAxis.valueMin, chart.valueAxis.valueMax = 0, max(1.0, max(values) * ROOM)
     chart.valueAxis.labels.fontSize = chart.categoryAxis.labels.fontSize = 6.5
     unit = f"{formats.SPACE}kWh" if name == "energy_wh" else ""
     chart.valueAxis.labelTextFormat = lambda value: f"{i18n.number(value)}{unit}"
     chart.valueAxis.gridStrokeColor, chart.valueAxis.visibleGrid = colors.lightgrey, True
     chart.categoryAxis.categoryNames = [
-        words.short_day(day) if isinstance(day, date) and not number % step else "" for number, day in enumerate(days)
+        "" if number % step else words.short_day(row[0]) if isinstance(row[0], date) else str(row[0])
+        for number, row in enumerate(table.rows)
     ]
     drawing.add(chart)
     return drawing
