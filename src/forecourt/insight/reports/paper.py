@@ -8,8 +8,8 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from forecourt.insight.dashboards import words
-from forecourt.insight.dashboards.model import Answer, Table, Unit
-from forecourt.insight.reports.told import TITLES, Told
+from forecourt.insight.dashboards.model import Answer, Figure, Table, Unit
+from forecourt.insight.reports.told import TITLES, Told, said
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
 
@@ -34,7 +34,7 @@ def pdf_of(told: Told) -> bytes:
     """The report, in the language that is being spoken and by its own clock."""
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.styles import getSampleStyleSheet
-    from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
+    from reportlab.platypus import CondPageBreak, Paragraph, SimpleDocTemplate, Spacer
 
     styles: Any = getSampleStyleSheet()
     file = BytesIO()
@@ -45,7 +45,7 @@ def pdf_of(told: Told) -> bytes:
     story: list[Any] = [Paragraph(escape(told.name), styles["Title"])]
     story += [Paragraph(escape(line), styles["Normal"]) for line in _head(told)]
     for family, answer in told.answers:
-        story += [Spacer(1, 14), Paragraph(escape(_(TITLES[family])), styles["Heading1"])]
+        story += [CondPageBreak(HEIGHT), Spacer(1, 14), Paragraph(escape(said(TITLES[family])), styles["Heading1"])]
         story += _part(answer, styles)
     document.build(story, onFirstPage=_numbered, onLaterPages=_numbered)
     return file.getvalue()
@@ -66,17 +66,24 @@ def _part(answer: Answer, styles: Any) -> list[Any]:
     from reportlab.platypus import CondPageBreak, Paragraph, Spacer
 
     story: list[Any] = []
+    if not answer.figures and not any(words.tells(table) for table in answer.tables):
+        return [Paragraph(escape(_("There is nothing to tell of these days.")), styles["Normal"])]
     if answer.figures:
-        head = [_("Figure"), _("Value"), _("The days before"), _("Change")]
+        head = [_("Figure"), _("Value"), _("The days before"), _("Changed by")]
         rows = [
-            [_(each.label), words.figure(each), words.value(each.before, each.unit, each.currency), words.change(each)]
+            [
+                said(each.label),
+                words.figure(each),
+                words.value(each.before, each.unit, each.currency),
+                words.change(each),
+            ]
             for each in answer.figures
         ]
         story.append(_grid([head, *rows], [0.4, 0.2, 0.2, 0.2], {1, 2, 3}))
     for table in answer.tables:
         if not words.tells(table) or table.key in LEFT_OUT:
             continue
-        story += [Spacer(1, 10), CondPageBreak(HEIGHT), Paragraph(escape(_(table.title)), styles["Heading3"])]
+        story += [Spacer(1, 10), CondPageBreak(HEIGHT), Paragraph(escape(said(table.title)), styles["Heading3"])]
         drawing = _bars(table)
         if drawing is not None:
             story.append(drawing)
@@ -90,9 +97,13 @@ def _part(answer: Answer, styles: Any) -> list[Any]:
     return story
 
 
+def _before(figure: Figure) -> str:
+    return words.value(figure.before, figure.unit, figure.currency)
+
+
 def _rows(table: Table) -> Any:
     places = words.columns(table)[:MAX_COLUMNS]
-    head = [_(table.columns[place].label) for place in places]
+    head = [said(table.columns[place].label) for place in places]
     rows = [[words.cell(table, row, place) for place in places] for row in table.rows[:MAX_ROWS]]
     numbers = {number for number, place in enumerate(places) if number and table.columns[place].unit != Unit.TEXT}
     shares = [1 if number in numbers else 1.6 for number in range(len(places))]

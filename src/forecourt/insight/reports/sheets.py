@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from forecourt.insight.dashboards import words
 from forecourt.insight.dashboards.model import Cell, Table, Unit
-from forecourt.insight.reports.told import TITLES, Told
+from forecourt.insight.reports.told import TITLES, Told, said
 from forecourt.platform.money import minor_digits
 from forecourt.ui import formats
 from forecourt.ui.i18n import gettext as _
@@ -103,7 +103,7 @@ def xlsx_of(told: Told) -> bytes:
     for family, answer in told.answers:
         for table in answer.tables:
             if words.tells(table):
-                sheet = book.sheet(_(table.title), f"{_(TITLES[family])}, {_(table.title)}")
+                sheet = book.sheet(said(table.title), f"{said(TITLES[family])}, {said(table.title)}")
                 _table(book, sheet, table)
     book.close()
     return file.getvalue()
@@ -125,8 +125,8 @@ def _figures(book: _Book, told: Told) -> None:
     row = 7
     for family, answer in told.answers:
         for figure in answer.figures:
-            sheet.write_string(row, 0, _(TITLES[family]))
-            sheet.write_string(row, 1, _(figure.label))
+            sheet.write_string(row, 0, said(TITLES[family]))
+            sheet.write_string(row, 1, said(figure.label))
             book.cell(sheet, row, 2, figure.value, figure.unit, figure.currency)
             book.cell(sheet, row, 3, figure.before, figure.unit, figure.currency)
             sheet.write_string(row, 4, figure.currency or _UNITS.get(figure.unit, ""))
@@ -136,7 +136,7 @@ def _figures(book: _Book, told: Told) -> None:
 def _table(book: _Book, sheet: Any, table: Table) -> None:
     sheet.set_column(0, len(table.columns) - 1, WIDTH)
     sheet.freeze_panes(1, 0)
-    heads = [f"{_(each.label)} ({_UNITS[each.unit]})" if each.unit in _UNITS else _(each.label)
+    heads = [f"{said(each.label)} ({_UNITS[each.unit]})" if each.unit in _UNITS else said(each.label)
              for each in table.columns]  # fmt: skip
     book.head(sheet, 0, heads)
     money = [place for place, column in enumerate(table.columns) if column.name == "currency"]

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from forecourt.insight.dashboards.model import Answer, Family
 from forecourt.insight.pages import SUB_PAGES
+from forecourt.ui.i18n import gettext
 
 #: The title of each part, marked, as the pages have it.
 TITLES: Final = {Family(key): label for key, label, _path, _verb in SUB_PAGES if key in set(Family)}
@@ -28,6 +29,11 @@ class Told(Struct, frozen=True, kw_only=True):
     known_at: datetime | None
     whole: bool
     answers: list[tuple[Family, Answer]]
+
+
+def said(label: str) -> str:
+    """A label of the dashboards in the language that is being spoken; there per cent is doubled, as pages want it."""
+    return gettext(label) % {}
 
 
 def file_name(told: Told, form: str) -> str:
