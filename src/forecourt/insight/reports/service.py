@@ -29,6 +29,7 @@ from forecourt.insight.reports.model import (
 from forecourt.insight.store import Connection
 from forecourt.platform import outbox
 from forecourt.stations.service import site_names
+from forecourt.ui.i18n import mark
 
 #: The outbox event: a run is to be made now; the subject is its id.
 WANTED: Final = "insight.report_wanted"
@@ -132,11 +133,11 @@ def _check_money(actor: Actor, parts: list[Family]) -> None:
 async def _check(conn: Connection, actor: Actor, wanted: Wanted) -> None:
     _check_money(actor, wanted.parts)
     if not wanted.parts or not wanted.forms:
-        raise ReportRefused("Choose what it tells of, and as what it is sent.", field="parts")
+        raise ReportRefused(mark("Choose what it tells of, and as what it is sent."), field="parts")
     if wanted.every == Every.WEEK and wanted.day > 7:
-        raise ReportRefused("A week has 7 days: 1 is Monday.", field="day")
+        raise ReportRefused(mark("A week has 7 days: 1 is Monday."), field="day")
     if wanted.site and wanted.site not in {site.slug for site in await site_names(conn, actor.tenant_id)}:
-        raise ReportRefused("There is no such site.", field="site")
+        raise ReportRefused(mark("There is no such site."), field="site")
 
 
 async def _columns(conn: Connection, tenant_id: int, wanted: Wanted, now: datetime) -> dict[str, Any]:
