@@ -6,7 +6,7 @@ killed after it finds nothing to do. A turn that comes late makes up for the las
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -84,32 +84,19 @@ class Reporter:
         return made
 
     async def make(self, tenant_id: int, run_id: int) -> bool:
-        """Makes and sends one run: whether it did. Does nothing for one that is settled."""
-        now = self._clock.now()
-        async with self._tenants.tenant(tenant_id) as conn:
-            run = await store.find_run(conn, tenant_id, run_id, lock=True)
-            if run is None or run.state != "waiting":
-                return False
-            if run.tries >= MAX_TRIES:
-                await store.settle(conn, tenant_id, run_id, at=now, known_at=None, reason=GAVE_UP)
-                return False
-            report = await store.find_report(conn, tenant_id, run.report_id)
-            assert report is not None, "a run goes with its report"
-            row = await find_organisation(conn, tenant_id)
-            # Counted before it is tried: what kills the worker is not tried for ever.
-            await store.put_off(
-                conn, tenant_id, run_id, until=try_again_at(run.tries + 1, now), tries=run.tries + 1
-            )  # fmt: skip
-        home = _Home(tenant_id=tenant_id, name=row.name, zone=row.time_zone, language=row.language)
-        lake = await self._lake(home, report, run)
-        if lake is None and report.parts != [Family.PROFIT]:
-            if self._may_wait(run):
-                await self._wait(tenant_id, run)
-                return False
-            return await self._fail(tenant_id, run, NO_LAKE)
-        if lake is not None and lake.watermark < _ends(run, home.zone) and self._may_wait(run):
+        """Makes and sends one run: whether it did. Does nothing for one that is settled, or not to be tried yet."""
+        taken = await self._take(tenant_id, run_id)
+        if taken is None:
+            return False
+        home, report, run = taken
+        lake = await self._lake(home, report)
+        behind = lake is not None and lake.watermark < _span(run, home.zone, timedelta(0)).until
+        missing = lake is None and report.parts != [Family.PROFIT]
+        if (behind or missing) and not run.by_hand and self._clock.now() < run.due_at + WAIT_FOR_LAKE:
             await self._wait(tenant_id, run)
             return False
+        if missing:
+            return await self._fail(tenant_id, run, NO_LAKE)
         try:
             told = await self._told(home, report, run, lake)
         except PlaceUnknown:
@@ -118,6 +105,25 @@ class Reporter:
         if any(len(each.content) > MAX_FILE_BYTES for each in files):
             return await self._fail(tenant_id, run, TOO_LARGE)
         return await self._send(home, report, run, files, told)
+
+    async def _take(self, tenant_id: int, run_id: int) -> tuple[_Home, Report, Run] | None:
+        """A run that is to be tried now, as it was before; None: it isn't. The try is counted before it begins: what
+        kills the worker is not tried for ever, and of two workers one alone tries."""
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            run = await store.find_run(conn, tenant_id, run_id, lock=True)
+            if run is None or run.state != "waiting" or run.next_at > now:
+                return None
+            if run.tries >= MAX_TRIES:
+                await store.settle(conn, tenant_id, run_id, at=now, known_at=None, reason=GAVE_UP)
+                return None
+            report = await store.find_report(conn, tenant_id, run.report_id)
+            assert report is not None, "a run goes with its report"
+            row = await find_organisation(conn, tenant_id)
+            tries = run.tries + 1
+            await store.put_off(conn, tenant_id, run_id, until=try_again_at(tries, now), tries=tries)
+        home = _Home(tenant_id=tenant_id, name=row.name, zone=row.time_zone, language=row.language)
+        return home, report, run
 
     async def _begin(self, tenant_id: int) -> None:
         """A run of each report that is due, of the last time that it was."""
@@ -129,11 +135,11 @@ class Reporter:
                 days = days_of(report.covers, due_at.astimezone(ZoneInfo(zone)).date())
                 await store.insert_run(conn, tenant_id, report.report_id, due_at=due_at, days=days, by_hand=False)
                 await store.forget_runs(conn, tenant_id, report.report_id)
-                await store.update_report(
-                    conn, tenant_id, report.report_id, {"next_at": next_after(report, zone, now)}
-                )  # fmt: skip
+                columns = {"next_at": next_after(report, zone, now)}
+                await store.update_report(conn, tenant_id, report.report_id, columns)
 
-    async def _lake(self, home: _Home, report: Report, run: Run) -> Lake | None:
+    async def _lake(self, home: _Home, report: Report) -> Lake | None:
+        """The lake, where it is asked and there is one."""
         if report.parts == [Family.PROFIT]:
             return None
         try:
@@ -141,22 +147,15 @@ class Reporter:
         except LakeMissing:
             return None
 
-    def _may_wait(self, run: Run) -> bool:
-        return not run.by_hand and self._clock.now() < run.due_at + WAIT_FOR_LAKE
-
     async def _wait(self, tenant_id: int, run: Run) -> None:
         """Waiting is no try."""
         async with self._tenants.tenant(tenant_id) as conn:
-            await store.put_off(
-                conn, tenant_id, run.run_id, until=self._clock.now() + TRY_AGAIN, tries=run.tries
-            )  # fmt: skip
+            await store.put_off(conn, tenant_id, run.run_id, until=self._clock.now() + TRY_AGAIN, tries=run.tries)
 
     async def _fail(self, tenant_id: int, run: Run, reason: str) -> bool:
         log.error("a report was not made", tenant_id=tenant_id, report=run.report_id, run=run.run_id, reason=reason)
         async with self._tenants.tenant(tenant_id) as conn:
-            await store.settle(
-                conn, tenant_id, run.run_id, at=self._clock.now(), known_at=None, reason=reason
-            )  # fmt: skip
+            await store.settle(conn, tenant_id, run.run_id, at=self._clock.now(), known_at=None, reason=reason)
         return False
 
     async def _told(self, home: _Home, report: Report, run: Run, lake: Lake | None) -> Told:
@@ -189,9 +188,7 @@ class Reporter:
             if held is None or held.state != "waiting":
                 return False
             await store.insert_files(conn, tenant_id, run.run_id, files)
-            await store.settle(
-                conn, tenant_id, run.run_id, at=self._clock.now(), known_at=told.known_at, reason=None
-            )  # fmt: skip
+            await store.settle(conn, tenant_id, run.run_id, at=self._clock.now(), known_at=told.known_at, reason=None)
             for recipient in report.recipients:
                 letter_id = await write(conn, tenant_id, _letter(recipient, told, home))
                 await store.insert_letter(conn, tenant_id, run.run_id, recipient, letter_id)
@@ -212,17 +209,11 @@ class ReportEnclosures:
         )
 
 
-def _ends(run: Run, zone: str) -> datetime:
-    return _span(run, zone, timedelta(0)).until
-
-
 def _span(run: Run, zone: str, back: timedelta) -> Span:
     """The days of a run, or as many before them, by the organisation's clock."""
     since, until = run.first_day - back, run.last_day + timedelta(days=1) - back
-    return Span(
-        since=datetime.combine(since, time(), ZoneInfo(zone)).astimezone(ZoneInfo("UTC")),
-        until=datetime.combine(until, time(), ZoneInfo(zone)).astimezone(ZoneInfo("UTC")),
-    )
+    begins, ends = (datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC) for day in (since, until))
+    return Span(since=begins, until=ends)
 
 
 def _written(told: Told, forms: Sequence[Form], home: _Home) -> list[Made]:

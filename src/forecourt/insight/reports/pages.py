@@ -10,13 +10,14 @@ from litestar.response import Redirect
 from msgspec import Struct
 
 from forecourt.access import Actor
+from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.access.guard import Asker
 from forecourt.access.model import Forbidden
 from forecourt.access.store import find_organisation
 from forecourt.insight.dashboards.model import Family
 from forecourt.insight.pages import SUB_PAGES, tabs_of
 from forecourt.insight.reports import service, store
-from forecourt.insight.reports.api import EMAIL_PATTERN, VERB, FormInPath, ReportId, RunId, file_of
+from forecourt.insight.reports.api import VERB, FormInPath, ReportId, RunId, file_of
 from forecourt.insight.reports.model import (
     MAX_RECIPIENTS,
     Every,
