@@ -193,6 +193,7 @@ PURPOSES = {path: purpose for pages in CHAPTERS.values() for path, purpose in pa
 
 #: Routes that answer a GET and are no pages of their own, by what stands in their place.
 NO_PAGES = {
+    "/insight/reports/{report_id}/runs/{report_run_id}/{form}": "what was made, as a file",
     "/insight/tables/use/{name}": "a table as a file",
     "/insight/tables/success/{name}": "a table as a file",
     "/insight/tables/availability/{name}": "a table as a file",
