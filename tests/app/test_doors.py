@@ -510,6 +510,8 @@ def filled(path: str) -> str:
     values |= {"address": "001122AABBCC", "fingerprint": "0" * 64}
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
     values |= dict.fromkeys(("campaign_id", "study_id", "action_id"), str(2**31 - 1))
+    values |= dict.fromkeys(("report_id", "report_run_id"), str(2**31 - 1))
+    values["form"] = "pdf"
     return path.format(**values, rule_id="1", evse="1") + query
 
 

@@ -29,6 +29,8 @@ from forecourt.insight.reports.model import (
 from forecourt.insight.reports.service import Wanted
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import Page, entire
+from forecourt.platform.preconditions import ChangedMeanwhile, etag
+from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
 TAGS: Final = ["insight"]
@@ -144,27 +146,34 @@ async def create_report(data: JSONBody[NewReport], actor: Asker, db: Database, c
 
 @get(
     "/reports/{report_id:int}",
-    opt={"verb": VERB, "problems": [ReportUnknown, Forbidden]},
+    opt={"verb": VERB, "etag": True, "problems": [ReportUnknown, Forbidden]},
     summary="Show a report on schedule",
     tags=TAGS,
 )
-async def find_report(report_id: ReportId, actor: Asker, db: Database) -> ScheduledReport:
+async def find_report(report_id: ReportId, actor: Asker, db: Database) -> Response[ScheduledReport]:
     async with db.tenant(actor.tenant_id) as conn:
-        return _shown(await service.find(conn, actor, report_id))
+        row = await service.find(conn, actor, report_id)
+    return tagged(_shown(row), etag(service.wanted_of(row)))
 
 
 @patch(
     "/reports/{report_id:int}",
-    opt={"verb": VERB, "problems": [ReportUnknown, ReportRefused, Forbidden]},
+    opt={"verb": VERB, "etag": True, "problems": [ReportUnknown, ReportRefused, Forbidden, ChangedMeanwhile]},
     summary="Change a report, switch it off or on",
     tags=TAGS,
 )
 async def change_report(
-    report_id: ReportId, data: JSONBody[ReportChange], actor: Asker, db: Database, clock: Ticking
-) -> ScheduledReport:
+    report_id: ReportId,
+    data: JSONBody[ReportChange],
+    actor: Asker,
+    db: Database,
+    clock: Ticking,
+    if_match: IfMatch = None,
+) -> Response[ScheduledReport]:
     changes = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
     async with db.tenant(actor.tenant_id) as conn:
-        return _shown(await service.change(conn, actor, report_id, changes, clock.now()))
+        row = await service.change(conn, actor, report_id, changes, clock.now(), if_match)
+    return tagged(_shown(row), etag(service.wanted_of(row)))
 
 
 @delete(

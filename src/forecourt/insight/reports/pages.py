@@ -82,8 +82,7 @@ class ReportPages(Struct, frozen=True, kw_only=True):
             sites = await site_names(conn, actor.tenant_id)
             zone = (await find_organisation(conn, actor.tenant_id)).time_zone
             if given is None and report_id is not None:
-                held = await service.find(conn, actor, report_id)
-                given = Wanted(**{name: getattr(held, name) for name in Wanted.__struct_fields__})
+                given = service.wanted_of(await service.find(conn, actor, report_id))
         return self._page(
             "report_form", request, actor, status=422 if fault else 200, report_id=report_id, given=given or FRESH,
             fault=fault, sites=sites, zone=zone, parts=_parts_for(actor), covers=COVERS, forms=FORMS,

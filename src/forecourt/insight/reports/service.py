@@ -28,6 +28,7 @@ from forecourt.insight.reports.model import (
 )
 from forecourt.insight.store import Connection
 from forecourt.platform import outbox
+from forecourt.platform.preconditions import check_match, etag
 from forecourt.stations.service import site_names
 from forecourt.ui.i18n import mark
 
@@ -53,6 +54,11 @@ class Wanted(Struct, frozen=True, kw_only=True):
     active: bool = True
 
 
+def wanted_of(report: Report) -> Wanted:
+    """What a change of it can change; its ETag is of that."""
+    return Wanted(**{name: getattr(report, name) for name in Wanted.__struct_fields__})
+
+
 async def create(conn: Connection, actor: Actor, wanted: Wanted, now: datetime) -> Report:
     """Sets a report up. Raises ReportRefused, TooManyReports, Forbidden where it tells of money that who asks may not
     see."""
@@ -65,10 +71,17 @@ async def create(conn: Connection, actor: Actor, wanted: Wanted, now: datetime) 
     return report
 
 
-async def change(conn: Connection, actor: Actor, report_id: int, changes: Mapping[str, Any], now: datetime) -> Report:
-    """Changes some of it. Raises ReportUnknown, ReportRefused, Forbidden."""
-    held = await find(conn, actor, report_id, lock=True)
-    before = Wanted(**{name: getattr(held, name) for name in Wanted.__struct_fields__})
+async def change(
+    conn: Connection,
+    actor: Actor,
+    report_id: int,
+    changes: Mapping[str, Any],
+    now: datetime,
+    if_match: str | None = None,
+) -> Report:
+    """Changes some of it. Raises ReportUnknown, ReportRefused, Forbidden, ChangedMeanwhile."""
+    before = wanted_of(await find(conn, actor, report_id, lock=True))
+    check_match(if_match, etag(before))
     wanted = structs.replace(before, **changes)
     await _check(conn, actor, wanted)
     columns = await _columns(conn, actor.tenant_id, wanted, now)
