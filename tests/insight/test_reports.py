@@ -180,7 +180,7 @@ async def test_what_is_sent_opens_and_sums_up_to_what_the_dashboard_answers(offi
     snapshot = await office.answers.lake(office.tenant_id)
     span = Span(since=MONDAY - timedelta(days=7), until=MONDAY)
     answer = await office.answers.answer(office.tenant_id, snapshot, Family.USE, Asked(span=span, zone="UTC"))
-    figures = {each.label: each.value for each in answer.figures}
+    figures: dict[str, Any] = {each.label: each.value for each in answer.figures}
     box = Box()
     async with Pool(database.url, "forecourt_worker", size=1) as worker:
         mail = MailJobs(worker, box, office.desk.clock, ReportEnclosures(office.pool))
@@ -190,11 +190,11 @@ async def test_what_is_sent_opens_and_sums_up_to_what_the_dashboard_answers(offi
     assert sorted(each.recipient for each in box.letters) == ["ada@example.org", "bob@example.org"]
     pdf, sheet = (each.content for each in box.letters[0].enclosed)
     book = CalamineWorkbook.from_filelike(io.BytesIO(sheet))
-    told = {row[1]: row[2] for row in book.get_sheet_by_index(0).to_python()[7:]}
+    told: dict[Any, Any] = {row[1]: row[2] for row in book.get_sheet_by_index(0).to_python()[7:]}
     assert told["Sessions"] == figures["Sessions"] == 28
     assert told["Energy"] == pytest.approx(float(figures["Energy"]) / 1000)
     days = next(name for name in book.sheet_names if "over time" in name)
-    rows = book.get_sheet_by_name(days).to_python()
+    rows: list[list[Any]] = book.get_sheet_by_name(days).to_python()
     place = rows[0].index("Energy (kWh)")
     assert sum(row[place] for row in rows[1:]) == pytest.approx(told["Energy"])
     assert rows[1][0] == date(2026, 3, 2)

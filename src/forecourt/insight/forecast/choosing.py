@@ -117,7 +117,7 @@ def _bases(losses: Doubles, squared: npt.NDArray[np.bool_], surely: float, names
     sums = losses.sum(2)
     best = sums.argmin(0)
     each = np.eye(len(names), dtype=np.float32)
-    base = each[best]
+    base: Floats = each[best]
     for group in (squared, ~squared):
         if group.sum() < LEAST_ALIKE:
             continue

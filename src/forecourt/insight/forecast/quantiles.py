@@ -5,7 +5,7 @@ Everywhere else stand the seasonal quantiles that all is compared with, each wit
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,7 @@ def told(ways: Ways, bands: Sequence[Band]) -> Floats:
     return np.sort(found, axis=0)
 
 
-def _mixed(ways: Ways, hours: tuple[object, ...], learn: slice) -> Floats:
+def _mixed(ways: Ways, hours: tuple[Any, slice], learn: slice) -> Floats:
     """Every level by weights that are found on some origins."""
     rows = ways.every[hours]
     came = ways.actual[hours][:, learn]
@@ -68,7 +68,7 @@ def _mixed(ways: Ways, hours: tuple[object, ...], learn: slice) -> Floats:
     )
 
 
-def _wins(ways: Ways, steady: Floats, hours: tuple[object, ...]) -> npt.NDArray[np.bool_]:
+def _wins(ways: Ways, steady: Floats, hours: tuple[Any, slice]) -> npt.NDArray[np.bool_]:
     """For which series half of a blend wins for sure, each half of the validation judged by weights of the other."""
     count = ways.split - ways.begins
     series = ways.actual.shape[0]
@@ -88,9 +88,9 @@ def _wins(ways: Ways, steady: Floats, hours: tuple[object, ...]) -> npt.NDArray[
 
 def _loss(quantiles: Floats, actual: Floats) -> Floats:
     """Of all levels together, by hour."""
-    return np.sum(
-        [quantile_loss(row, actual, level) for level, row in zip(intervals.LEVELS, quantiles, strict=True)], axis=0
-    )
+    each = [quantile_loss(row, actual, level) for level, row in zip(intervals.LEVELS, quantiles, strict=True)]
+    total: Floats = np.sum(each, axis=0)
+    return total
 
 
 def quantile_loss(quantile: Floats, actual: Floats, level: float) -> Floats:

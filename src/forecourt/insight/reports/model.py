@@ -162,4 +162,5 @@ def days_of(covers: Every, due: date) -> tuple[date, date]:
 
 def try_again_at(tries: int, now: datetime) -> datetime:
     """When a run is tried again after so many tries, 1 or more."""
-    return now + TRY_AGAIN * 2 ** (tries - 1)
+    waits: timedelta = TRY_AGAIN * 2 ** (tries - 1)
+    return now + waits
