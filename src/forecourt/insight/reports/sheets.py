@@ -26,13 +26,14 @@ _LOOKS: Final = {
     Unit.COUNT: "#,##0",
     Unit.SECONDS: "[h]:mm:ss",
     Unit.ENERGY: "#,##0.000",
+    Unit.MASS: "#,##0.000",
     Unit.SHARE: "0.0%",
     Unit.MEAN: "0.00",
     Unit.DAY: "yyyy-mm-dd",
     Unit.TIME: "yyyy-mm-dd hh:mm:ss",
 }
 #: What stands behind the title of a column.
-_UNITS: Final = {Unit.SECONDS: "h:mm:ss", Unit.ENERGY: "kWh", Unit.SHARE: "%"}
+_UNITS: Final = {Unit.SECONDS: "h:mm:ss", Unit.ENERGY: "kWh", Unit.MASS: "kg", Unit.SHARE: "%"}
 DAY_S: Final = 86_400
 WIDTH: Final = 18
 
@@ -151,7 +152,7 @@ def _table(book: _Book, sheet: Any, table: Table) -> None:
 
 
 def _number(cell: int | Fraction, unit: Unit) -> float | Decimal:
-    """As a spreadsheet counts: kWh, days."""
-    if unit == Unit.ENERGY:
+    """As a spreadsheet counts: kWh, kg, days."""
+    if unit in (Unit.ENERGY, Unit.MASS):
         return Decimal(int(cell)).scaleb(-3)
     return float(Fraction(cell, DAY_S)) if unit == Unit.SECONDS else float(cell)
