@@ -72,6 +72,10 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/insight/expansion": "Plugs, connection, cost and pay-back of own sites for a promise, with bounds.",
         "/insight/siting": "Studies of new sites, and whether use can be predicted where nobody charged yet.",
         "/insight/siting/{study_id}": "One study: scenarios side by side and on a map, gap, what own sites lose.",
+        "/insight/reports": "What is sent to whom, and when: the reports on schedule, each with how it last went.",
+        "/insight/reports/new": "Set a report up: what it tells of, of which days, when it is due, who gets it.",
+        "/insight/reports/{report_id}": "One report: what is sent, and its history with the files.",
+        "/insight/reports/{report_id}/change": "Change a report, or switch it off.",
         "/energy/sites/{slug}/feeds": "Where prices and limits are fetched from, and how each feed fares.",
         "/energy/sites/{slug}/electrics": "The editor of a site's electrics: nodes, EVSEs, loads, solar, batteries.",
     },
@@ -189,6 +193,7 @@ PURPOSES = {path: purpose for pages in CHAPTERS.values() for path, purpose in pa
 
 #: Routes that answer a GET and are no pages of their own, by what stands in their place.
 NO_PAGES = {
+    "/insight/reports/{report_id}/runs/{report_run_id}/{form}": "what was made, as a file",
     "/insight/tables/use/{name}": "a table as a file",
     "/insight/tables/success/{name}": "a table as a file",
     "/insight/tables/availability/{name}": "a table as a file",

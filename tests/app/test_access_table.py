@@ -136,6 +136,8 @@ NOTHING = {
     ),
     "action_id": str(2**31 - 1),
     **dict.fromkeys(("card_id", "reader_id", "setup_id", "place_id", "fee_id"), SOME_ID),
+    **dict.fromkeys(("report_id", "report_run_id"), str(2**31 - 1)),
+    "form": "pdf",
     "address": "001122AABBCC",
     "fingerprint": "0" * 64,
     "zone": "x",

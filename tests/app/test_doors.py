@@ -51,6 +51,14 @@ NEEDS = {
     ("POST", "/api/v1/drivers/{driver_id}/autocharge"): Verb.CHANGE_TOKENS,
     ("DELETE", "/api/v1/drivers/{driver_id}/autocharge/{address}"): Verb.CHANGE_TOKENS,
     ("POST", "/api/v1/loyalty/campaigns"): Verb.CHANGE_PRICES,
+    ("GET", "/api/v1/reports"): Verb.ALERTS,
+    ("POST", "/api/v1/reports"): Verb.ALERTS,
+    ("GET", "/api/v1/reports/{report_id}"): Verb.ALERTS,
+    ("PATCH", "/api/v1/reports/{report_id}"): Verb.ALERTS,
+    ("DELETE", "/api/v1/reports/{report_id}"): Verb.ALERTS,
+    ("GET", "/api/v1/reports/{report_id}/runs"): Verb.ALERTS,
+    ("POST", "/api/v1/reports/{report_id}/runs"): Verb.ALERTS,
+    ("GET", "/api/v1/reports/{report_id}/runs/{report_run_id}/{form}"): Verb.ALERTS,
     ("GET", "/api/v1/forecasts"): Verb.READ,
     ("GET", "/api/v1/forecasts/hours"): Verb.READ,
     ("GET", "/api/v1/forecasts/backtest"): Verb.READ,
@@ -502,6 +510,8 @@ def filled(path: str) -> str:
     values |= {"address": "001122AABBCC", "fingerprint": "0" * 64}
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
     values |= dict.fromkeys(("campaign_id", "study_id", "action_id"), str(2**31 - 1))
+    values |= dict.fromkeys(("report_id", "report_run_id"), str(2**31 - 1))
+    values["form"] = "pdf"
     return path.format(**values, rule_id="1", evse="1") + query
 
 

@@ -233,6 +233,8 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     body = {"id": "", "currency": "EUR", "elements": [{"price_components": [component]}]}
     tariff = make("/tariffs", {"name": "Day", "tariff": body})
     host = make("/hosts", {"name": "Ada", "country": "DE", "email": "ada@example.org"})
+    report = make("/reports", {"name": "Week", "parts": ["use"]})
+    make(f"/reports/{report['id']}/runs", None)
     driver = make("/drivers", {"email": "bea@example.org"})
     fleet = make("/fleets", {"name": "Vans", "currency": "EUR"})
     plan = make("/plans", {"name": "silver", "title": "Silver", "currency": "EUR", "month_fee": 1})
@@ -313,6 +315,9 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "invoice_id": 1,
         "action_id": 1,
         "campaign_id": 1,
+        "report_id": report["id"],
+        "report_run_id": 1,
+        "form": "pdf",
         "driver_id": driver["driver_id"],
         "fleet_id": fleet["fleet_id"],
         "plan_id": plan["plan_id"],

@@ -310,7 +310,7 @@ async def test_no_route_of_the_api_takes_a_parameter_that_the_document_does_not_
             address = address.replace(name, "6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10")
         address = re.sub(
             r"\{(number|evse|(webhook|delivery|rule|key|person|invitation|passkey|own_session|feed|entry|host|payout|file"
-            r"|difference|line|document|driver|fleet|plan|vehicle|invoice|campaign|study)_id)\}",
+            r"|difference|line|document|driver|fleet|plan|vehicle|invoice|campaign|study|report|report_run)_id)\}",
             "1",
             address,
         )

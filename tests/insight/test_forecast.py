@@ -17,6 +17,7 @@ from forecourt.insight.forecast.backtest import Files, Memory, Run, run
 from forecourt.insight.forecast.methods import SIMPLE
 from forecourt.insight.forecast.plan import eras, planned
 from forecourt.insight.forecast.reading import panels_of, read
+from forecourt.insight.forecast.recipe import ahead_of, recipe_of
 from forecourt.insight.forecast.report import OfDataSet, Report
 from forecourt.insight.forecast.series import NETWORK, Floats, ForecastRefused, Panel, with_network
 from forecourt.insight.importing.tables import Options
@@ -115,6 +116,8 @@ def test_intervals_cover_and_lie_where_the_true_quantiles_are() -> None:
     ))  # fmt: skip
     inside = (made.test.actual >= made.intervals.low) & (made.test.actual <= made.intervals.high)
     assert 0.75 < inside[np.isfinite(made.test.actual)].mean() < 0.85
+    assert (made.intervals.low <= made.points).all()
+    assert (made.intervals.high >= made.points).all()
     # Eight weeks and the hours beside each tell more than four same hours do.
     errors = [np.nanmean(np.abs(each - made.test.actual)) for each in (made.points, made.simple)]
     assert errors[0] < 0.975 * errors[1]
@@ -133,6 +136,12 @@ def test_a_series_that_mostly_stands_still_is_not_won_by_saying_zero() -> None:
     made = ran(panel(values))
     assert made.metrics[:2] == ["rmse", "rmse"]
     assert made.points[:2].mean() == pytest.approx(np.nanmean(made.test.actual[:2]), rel=0.25)
+    # The mean is more than comes in most hours, and lies in what is kept all the same.
+    ahead = ahead_of(made.panel, {row: recipe_of(made, row) for row in (0, 1)}, lambda: None)
+    for each in ahead.values():
+        assert all(
+            low <= expected <= high for low, expected, high in zip(each.low, each.expected, each.high, strict=True)
+        )
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ class Verb(StrEnum):
     CALL = "send any OCPP call"
     REVIEW = "review what went wrong"
     AUDIT = "read the audit"
-    ALERTS = "change who is told of incidents"
+    ALERTS = "change who is told of incidents and sent reports"
     KEYS = "make and revoke API keys"
     PEOPLE = "invite and remove people"
     ORGANISATION = "change the organisation"

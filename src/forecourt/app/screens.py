@@ -51,6 +51,8 @@ from forecourt.insight.dashboards.pages import InsightPages, dashboard_pages
 from forecourt.insight.expansion.pages import expansion_pages
 from forecourt.insight.forecast.pages import forecast_pages
 from forecourt.insight.health.pages import health_pages
+from forecourt.insight.reports.pages import ReportPages
+from forecourt.insight.reports.pages import report_pages as scheduled_pages
 from forecourt.insight.siting.pages import siting_pages
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.pages import payment_account_pages
@@ -147,6 +149,7 @@ COMMANDS = (
     Command(label=mark("Expansion of sites"), href="/insight/expansion", shown_to=may(Verb.READ_MONEY)),
     Command(label=mark("New sites: where to build"), href="/insight/siting", shown_to=may(Verb.READ_MONEY)),
     Command(label=mark("Connector health"), href="/insight/health"),
+    Command(label=mark("New report by mail"), href="/insight/reports/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("New host"), href="/hosts/new", shown_to=may(Verb.CHANGE_HOSTS)),
     Command(label=mark("Profit"), href="/ledger/profit", shown_to=may(Verb.READ_MONEY)),
     Command(label=mark("Who owes what"), href="/ledger/receivables", shown_to=may(Verb.READ_MONEY)),
@@ -266,6 +269,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *expansion_pages(shell),
         *siting_pages(shell),
         *health_pages(shell, db, clock),
+        *scheduled_pages(ReportPages(shell=shell, db=db, clock=clock)),
         *dashboard_pages(InsightPages(shell=shell, db=db, clock=clock)),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
         *host_pages(shell, db, clock, Connect(db, providers, clock), settings.console_url),

@@ -31,6 +31,7 @@ import forecourt.insight.dashboards.api
 import forecourt.insight.expansion.api
 import forecourt.insight.forecast.api
 import forecourt.insight.health.api
+import forecourt.insight.reports.api
 import forecourt.insight.siting.api
 import forecourt.loyalty.api
 import forecourt.payments.api
@@ -189,6 +190,7 @@ def create_app(
             forecourt.insight.expansion.api.routes,
             forecourt.insight.siting.api.routes,
             forecourt.insight.health.api.routes,
+            forecourt.insight.reports.api.routes,
             forecourt.pricing.api.routes,
             forecourt.loyalty.api.routes,
             forecourt.payments.api.routes,

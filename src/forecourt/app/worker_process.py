@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine
 from typing import Any
+from uuid import UUID
 
 import procrastinate
 import psycopg
@@ -32,6 +33,7 @@ from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.insight.jobs import InsightJobs
 from forecourt.insight.lake.export import Keep as KeepLake
+from forecourt.insight.reports.making import ReportEnclosures
 from forecourt.loyalty.giving import Giving
 from forecourt.loyalty.jobs import LoyaltyJobs
 from forecourt.payments.accounts.service import Providers
@@ -50,7 +52,7 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import START_PATIENCE_S, TRANSACTION_DEADLINE_S, Pool, wait_until_safe
 from forecourt.platform.errors import ForecourtError, SettingsError
-from forecourt.platform.mail import MailJobs, post_of
+from forecourt.platform.mail import Enclosing, Enclosure, MailJobs, post_of
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings, days
 from forecourt.sessions.cars import CarJobs
@@ -176,7 +178,7 @@ def _works(
             log_pool=log_pool,
         ),
         remote_starts=RemoteStartJobs(pool, tenants, clock),
-        mail=MailJobs(pool, post_of(settings, clock), clock, Enclosures(tenants)),
+        mail=MailJobs(pool, post_of(settings, clock), clock, _enclosing(tenants)),
         webhooks=WebhookJobs(
             pool, tenants, clock, DESCRIBE, settings.console_url, keep=days(settings.keep_webhooks_days)
         ),
@@ -201,6 +203,16 @@ def _works(
             KeepLake(snapshots=days(settings.keep_snapshots_days), drivers=days(settings.keep_pseudonyms_days)),
         ),
     )
+
+
+def _enclosing(tenants: Pool) -> Enclosing:
+    """What goes with a letter, whichever room wrote it."""
+    rooms = (Enclosures(tenants), ReportEnclosures(tenants))
+
+    async def enclosing(tenant_id: int, letter_id: UUID, /) -> tuple[Enclosure, ...]:
+        return tuple([each for room in rooms for each in await room(tenant_id, letter_id)])
+
+    return enclosing
 
 
 async def _tend_first(works: Works) -> None:

@@ -28,6 +28,7 @@ from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
 from forecourt.insight.jobs import WANTED, InsightJobs
 from forecourt.insight.lake.erasing import ERASED
+from forecourt.insight.reports.service import WANTED as REPORT_WANTED
 from forecourt.insight.siting.studies import ASKED as SITING_ASKED
 from forecourt.loyalty.announcing import STARTED as CAMPAIGN_STARTED
 from forecourt.loyalty.jobs import LoyaltyJobs
@@ -160,6 +161,8 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     app.periodic(cron="7 4 * * *")(_clocked(app, name, health, lock=name, queueing_lock=name, queue=LONG))
     name, contests = "insight.contest_all", _at_any_time(works.insight.contest_all)
     app.periodic(cron="7 5 1 * *")(_clocked(app, name, contests, lock=name, queueing_lock=name, queue=LONG))
+    name, report = "insight.report_all", _at_any_time(works.insight.report_all)
+    app.periodic(cron="*/15 * * * *")(_clocked(app, name, report, lock=name, queueing_lock=name, queue=LONG))
     app.periodic(cron="47 * * * *")(_forgetting(app))
     return app, _by_events(app, works)
 
@@ -319,6 +322,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         WANTED: (follow("insight.export", works.insight.export, queue=LONG),),
         SITING_ASKED: (follow("insight.choose_sites", works.insight.choose_sites, queue=LONG),),
         ERASED: (follow("insight.erase", works.insight.erase, queue=LONG),),
+        REPORT_WANTED: (follow("insight.report", works.insight.report, queue=LONG),),
     }
     for kind in DESCRIBE:
         told = follow(f"webhooks.tell.{kind}", task_of(works.webhooks, kind), AT_ONCE)

@@ -31,6 +31,7 @@ from forecourt.cli import (
     measures,
     payouts,
     prices,
+    reports,
     sessions,
     sites,
     stations,
@@ -73,6 +74,7 @@ insight.app.command()(forecasts.backtest)
 insight.app.command()(forecasts.forecast)
 insight.app.command()(measures.show)
 insight.app.add_typer(health.app, name="health")
+insight.app.add_typer(reports.app, name="report")
 
 
 @app.callback()

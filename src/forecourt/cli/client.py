@@ -97,6 +97,16 @@ class Api:
             if cursor is None:
                 return
 
+    def fetch(self, *path: str) -> bytes:
+        """A file. Raises Refused, Unreachable."""
+        import httpx
+
+        with self._reached(), self._client(httpx.Timeout(DEADLINE_S, connect=CONNECT_DEADLINE_S)) as client:
+            response = client.get(_path(path), headers={"accept": "*/*"})
+        if response.status_code >= 400:
+            raise _refusal(response.status_code, response.content)
+        return bytes(response.content)
+
     @contextmanager
     def stream(self, *path: str, **query: Any) -> Iterator[Iterator[str]]:
         """The lines of an answer that goes on."""

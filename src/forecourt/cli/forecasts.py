@@ -183,6 +183,7 @@ async def _forecast(
     from forecourt.cli.insight import tenant_of
     from forecourt.insight.forecast import store
     from forecourt.insight.forecast.making import Forecaster
+    from forecourt.insight.forecast.model import ForecastUnknown
     from forecourt.platform.clock import SystemClock
 
     settings = load(os.environ)
@@ -202,6 +203,8 @@ async def _forecast(
             choices = await store.list_choices(conn, tenant_id)
             wanted = None if site is None else ["" if site == "-" else site]
             hours = [] if wanted is None else await store.latest(conn, tenant_id, wanted)
+    if wanted is not None and not hours:
+        raise ForecastUnknown
     return made, choices, hours
 
 

@@ -1,6 +1,6 @@
 """What follows sessions, and what the clock does: days that changed are marked, the lake is written every night,
-forecasts are made from it, actions found in it and connectors looked at, who is erased leaves it; and where new sites
-go is chosen when somebody asks."""
+forecasts are made from it, actions found in it, connectors looked at and reports sent, who is erased leaves it; and
+where new sites go is chosen when somebody asks."""
 
 import contextlib
 from pathlib import Path
@@ -8,12 +8,14 @@ from typing import Final
 from uuid import UUID
 
 from forecourt.insight.actions.service import Finder
+from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.forecast.making import Forecaster
 from forecourt.insight.health.examining import Examiner
 from forecourt.insight.lake import store
 from forecourt.insight.lake.erasing import Eraser
 from forecourt.insight.lake.export import Exporter, Keep
 from forecourt.insight.lake.layout import LakeMissing
+from forecourt.insight.reports.making import Reporter
 from forecourt.insight.siting.jobs import Siter
 from forecourt.insight.store import list_tenants
 from forecourt.platform.apart import apart
@@ -37,6 +39,7 @@ class InsightJobs:
         self._finder = Finder(tenants, clock, root)
         self._siter = Siter(tenants, clock)
         self._examiner = Examiner(tenants, clock, root)
+        self._reporter = Reporter(tenants, clock, Answers(root))
 
     async def session_settled(self, *, tenant_id: int, subject: str) -> None:
         """A session that is over was looked at or priced: its days are to be written anew."""
@@ -104,6 +107,18 @@ class InsightJobs:
             with apart("a contest could not be held", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
                 won += (await self._examiner.contest(tenant_id)).won
         return won
+
+    async def report(self, *, tenant_id: int, subject: str) -> None:
+        """Somebody wants a report made now; the subject is its run."""
+        await self._reporter.make(tenant_id, int(subject))
+
+    async def report_all(self) -> int:
+        """Make and send the reports of each organisation that are due; how many."""
+        made = 0
+        for tenant_id in await self._list():
+            with apart("reports could not be made", tenant_id=tenant_id):
+                made += await self._reporter.make_due(tenant_id)
+        return made
 
     async def _list(self) -> list[int]:
         async with self._pool.anyone() as conn:

@@ -20,6 +20,7 @@ SUB_PAGES: Final = (
     ("expansion", mark("Expansion"), "/insight/expansion", Verb.READ_MONEY),
     ("siting", mark("New sites"), "/insight/siting", Verb.READ_MONEY),
     ("health", mark("Health"), "/insight/health", Verb.READ),
+    ("reports", mark("Reports by mail"), "/insight/reports", Verb.ALERTS),
 )
 
 

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from forecourt.insight.forecast import choosing, intervals, learned
+from forecourt.insight.forecast import choosing, intervals, learned, quantiles
 from forecourt.insight.forecast.choosing import BANDS, Band, Choice, Metric
 from forecourt.insight.forecast.methods import SIMPLE, WEIGHED
 from forecourt.insight.forecast.plan import Plan
 from forecourt.insight.forecast.series import WEEK_H, Floats, Panel
 
 #: Changed whenever a method changes: what was kept of another is made anew.
-FORMAT: Final = "3"
+FORMAT: Final = "4"
 #: Examples of a series below which trees are not tried: weeks of training.
 LEAST_WEEKS_LEARNED: Final = 3
 POINTS: Final = (*SIMPLE, *WEIGHED)
@@ -136,6 +136,7 @@ def run(panel: Panel, plan: Plan, kept: Kept, progress: Progress, *, trees: bool
     metrics = choosing.metrics_of(seen.forecasts, seen.actual, len(SIMPLE))
     bands = [(first, min(end, plan.horizon_h), words) for first, end, words in BANDS if first < plan.horizon_h]
     points, simple, one = (np.zeros_like(test.actual) for _ in range(3))
+    expected = np.zeros_like(seen.actual)
     series = np.arange(len(panel.names))
     choices: list[Choice] = []
     lasting: list[npt.NDArray[np.bool_]] = []
@@ -146,13 +147,16 @@ def run(panel: Panel, plan: Plan, kept: Kept, progress: Progress, *, trees: bool
         )
         simple[hours] = test.forecasts[hours][choice.simple, series]
         points[hours], kept_now = _points(seen, test, choice, hours, first, metrics, plan.end_h)
+        expected[hours] = choosing.blended(choice.weights, seen.forecasts[hours])
         lasting.append(kept_now)
         one[hours] = test.forecasts[hours][choice.one_simple]
         choices.append(choice)
     ends = None
     if learned.POINTS[0] in methods:
         ends = (of("validation", learned.ENDS), of("test", learned.ENDS))
-    found, tables = _intervals(panel, plan, (seen, test), ends, bands, progress)
+    found, tables = _intervals(
+        panel, plan, (seen, test), ends, np.concatenate([expected, points], axis=1), bands, progress
+    )
     return Run(
         panel=panel,
         plan=plan,
@@ -183,10 +187,9 @@ def _points(
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Of the test: what was chosen, or the simple method from origins before which the choice had lost against it; and
     whether the choice is kept after the test (series)."""
-    series = np.arange(len(test.actual))
     both = np.concatenate([seen.forecasts[hours], test.forecasts[hours]], axis=2)
     actual = np.concatenate([seen.actual[hours], test.actual[hours]], axis=1)
-    chosen, simple = choosing.blended(choice.weights, both), both[choice.base, series]
+    chosen, simple = choosing.blended(choice.weights, both), choosing.blended(choice.base, both)
     origins = np.array([*seen.origins, *test.origins])
     hour = origins[:, None] + first + np.arange(actual.shape[2])[None]
     begin = len(seen.origins)
@@ -245,11 +248,13 @@ def _intervals(
     plan: Plan,
     parts: tuple[Part, Part],
     learned_ends: tuple[Part, Part] | None,
+    expected: Floats,
     bands: Sequence[Band],
     progress: Progress,
 ) -> tuple[Intervals, list[tuple[Floats, Floats, Floats]]]:
-    """From each origin by what is known there; the first origins of the validation only teach, on the others the
-    weights of several ways to tell quantiles are found. And by band what later intervals are read off."""
+    """From each origin by what is known there, around what is `expected` (series, origins, hours); the first
+    origins of the validation only teach, on the others the weights of several ways to tell quantiles are found. And by
+    band what later intervals are read off."""
     seen, test = parts
     begins, split = max(1, len(seen.origins) // 2), len(seen.origins)
     origins = [*seen.origins, *test.origins]
@@ -261,67 +266,41 @@ def _intervals(
     for first, end, words in bands:
         hours = slice(first, end)
         weights = choosing.mean_weights(seen.forecasts[..., hours], seen.actual[..., hours])
-        tuner = intervals.Tuner(choosing.blended(weights, forecasts[..., hours]), actual[..., hours], origins, first)
+        tuner = intervals.Tuner(
+            choosing.blended(weights, forecasts[..., hours]), expected[..., hours], actual[..., hours], origins, first
+        )
         for number in range(begins, len(origins)):
             progress(f"intervals: {words}", number - begins, len(origins) - begins)
             low[:, number, hours], high[:, number, hours], ways[0][:, :, number, hours] = tuner.at(number)
         tables.append((weights, *tuner.after(plan.end_h)))
-    seasonal = [intervals.seasonal_quantiles(panel.values[:, :each], plan.horizon_h) for each in origins]
-    ways += [np.stack([row[kind] for row in seasonal], axis=2) for kind in seasonal[0]]
+    usual, near, seasonal = _seasonal(panel, plan, seen, np.array(origins))
+    every = [*ways, *seasonal]
     if learned_ends is not None:
         ends = np.concatenate([part.forecasts for part in learned_ends], axis=2)
         middle = forecasts[[*POINTS, *learned.POINTS].index("learned_median")]
-        ways.append(np.stack([ends[0], middle, ends[1]]))
-    losses = [pinball(way[:, :, :split], seen.actual) for way in ways[1:3]]
-    better = (losses[0] <= losses[1])[None, :, None, None]
-    usual = np.where(better, ways[1], ways[2])
-    told = _mixed(np.stack(ways), usual, actual, np.array(origins), (begins, split), bands)
+        every.append(np.stack([ends[0], middle, ends[1]]))
+    told = quantiles.told(
+        quantiles.Ways(
+            every=np.stack(every), usual=usual, near=near, actual=actual, origins=np.array(origins), begins=begins,
+            split=split, spacing_h=plan.spacing_h,
+        ),
+        bands,
+    )  # fmt: skip
     found = Intervals(
         low=low[:, split:], high=high[:, split:], quantiles=told[:, :, split:], seasonal=usual[:, :, split:]
     )
     return found, tables
 
 
-def _mixed(
-    ways: Floats,
-    usual: Floats,
-    actual: Floats,
-    origins: npt.NDArray[np.int64],
-    learn: tuple[int, int],
-    bands: Sequence[Band],
-) -> Floats:
-    """Quantiles (levels, series, origins, hours) of several ways to tell them, by weights found on some origins; from
-    origins before which they lost against the usual ones, those."""
-    told = usual.copy()
-    begins, split = learn
-    for first, end, _ in bands:
-        hours = (..., slice(first, end))
-        came = actual[hours]
-        ahead = np.zeros_like(came)
-        mixed = []
-        for number, level in enumerate(intervals.LEVELS):
-            rows = ways[:, number][hours]
-            weights = choosing.quantile_weights(rows[:, :, begins:split], came[:, begins:split], level)
-            mixed.append(choosing.blended(weights, rows))
-            ahead += quantile_loss(usual[number][hours], came, level) - quantile_loss(mixed[-1], came, level)
-        hour = origins[:, None] + first + np.arange(came.shape[2])[None]
-        kept = choosing.guarded(ahead, hour, origins, split, choosing.QUANTILE_GUARDS_H)
-        told[:, :, split:][hours] = np.where(
-            kept[None, ..., None], np.stack(mixed)[:, :, split:], told[:, :, split:][hours]
-        )
-    return np.sort(told, axis=0)
-
-
-def quantile_loss(quantile: Floats, actual: Floats, level: float) -> Floats:
-    """The pinball loss of each hour, 0 where nobody knows what came."""
-    over = np.where(np.isfinite(actual), actual - quantile, 0)
-    return np.maximum(level * over, (level - 1) * over).astype(np.float32)
-
-
-def pinball(quantiles: Floats, actual: Floats) -> npt.NDArray[np.float64]:
-    """The mean pinball loss of each series over the levels and the hours that are known."""
-    total = np.zeros(len(actual))
-    for level, row in zip(intervals.LEVELS, quantiles, strict=True):
-        total += quantile_loss(row, actual, level).sum((1, 2), dtype=np.float64)
-    loss: npt.NDArray[np.float64] = total / np.maximum(np.isfinite(actual).sum((1, 2)), 1) / len(intervals.LEVELS)
-    return loss
+def _seasonal(
+    panel: Panel, plan: Plan, seen: Part, origins: npt.NDArray[np.int64]
+) -> tuple[Floats, Floats, list[Floats]]:
+    """Seasonal quantiles from each origin, of the kind that did better on validation for each series; the same with the
+    hours beside; and all of them. (levels, series, origins, hours) each."""
+    kinds: list[Floats] = []
+    for beside in (0, 1):
+        rows = [intervals.seasonal_quantiles(panel.values[:, :each], plan.horizon_h, beside) for each in origins]
+        kinds += [np.stack([row[kind] for row in rows], axis=2) for kind in rows[0]]
+    losses = [quantiles.pinball(kind[:, :, : len(seen.origins)], seen.actual) for kind in kinds[:2]]
+    better = (losses[0] <= losses[1])[None, :, None, None]
+    return np.where(better, kinds[0], kinds[1]), np.where(better, kinds[2], kinds[3]), kinds

@@ -37,6 +37,8 @@ GUARD_SLACK: Final = 0.5
 MARGIN: Final = 1.0
 #: Series judged alike from which on they speak for one another.
 LEAST_ALIKE: Final = 5
+#: The method that calms what series are forecast by that are judged by the squared error.
+CALM: Final = "weighed_week"
 #: Origins of the validation below which nothing but a simple method is taken.
 LEAST_ORIGINS: Final = 4
 
@@ -45,14 +47,14 @@ Doubles = npt.NDArray[np.float64]
 
 class Choice(Struct, frozen=True, kw_only=True):
     """What is chosen in one band, for each series: weights (series, methods), the best simple method by its number,
-    what is chosen (`simple`, `one` other method, a `blend`), its loss and that of the simple method. `base` is the
-    simple method that is taken where no other wins: the best one, but among several series that of all of them, unless
-    the series' own wins for sure.
+    what is chosen (`simple`, `one` other method, a `blend`), its loss and that of the simple method. `base` are the
+    weights (series, methods) that are taken where no other wins: of the best simple method, but among several series
+    half of it and half of the best one for all of them, unless the series' own wins for sure.
     `one_simple` is the simple method that is best for all series together. Losses are sums over `validation_hours`."""
 
     weights: Floats
     simple: npt.NDArray[np.int64]
-    base: npt.NDArray[np.int64]
+    base: Floats
     one_simple: int
     kinds: tuple[str, ...]
     validation: Doubles
@@ -80,15 +82,15 @@ def choose(
     sums = losses.sum(2)
     best = sums[:simple].argmin(0)
     series = np.arange(len(best))
-    independent = max(2.0, origins * min(1.0, spacing_h / actual.shape[2]))
-    base = _bases(losses[:simple], squared, independent)
-    weights = np.zeros((len(best), len(names)), np.float32)
-    weights[series, base] = 1
+    surely = independent(origins, spacing_h, actual.shape[2])
+    base = _bases(losses[:simple], squared, surely, names)
+    against = _by_origin(blended(base, forecasts), actual, squared)
+    weights = base.copy()
     kinds = ["simple"] * len(best)
-    validation = sums[base, series].copy()
+    validation = against.sum(1)
     one_simple = _one_simple(sums[:simple], squared)
     if origins >= LEAST_ORIGINS:
-        _prefer(forecasts, actual, names, simple, squared, independent, losses, base, weights, kinds, validation)
+        _prefer(forecasts, actual, names, simple, squared, surely, losses, against, weights, kinds, validation)
     return Choice(
         weights=weights,
         simple=best,
@@ -106,27 +108,37 @@ def _one_simple(sums: Doubles, squared: npt.NDArray[np.bool_]) -> int:
     return int(np.where(squared, np.sqrt(sums), sums).sum(1).argmin())
 
 
-def _bases(losses: Doubles, squared: npt.NDArray[np.bool_], independent: float) -> npt.NDArray[np.int64]:
-    """The simple method that each series is forecast by where no other wins, of losses (methods, series, origins): of
-    several that are judged alike the one that is best for all, for which of five wins at one series is much of a
-    chance; but its own where that wins for sure."""
+def _bases(losses: Doubles, squared: npt.NDArray[np.bool_], surely: float, names: Sequence[str]) -> Floats:
+    """The weights (series, methods) by which each series is forecast where no other method wins, of losses of the
+    simple ones (methods, series, origins): its own best one. Of several series that are judged alike half of that and
+    half of the one that is best for all, unless their own wins for sure: which of five wins at one series is much of a
+    chance, and the mean of two forecasts never loses more than they do on the mean. Where errors are squared, chance in
+    a forecast costs most: there a third is the weighed week, which is made from more hours than any simple method."""
     sums = losses.sum(2)
-    base: npt.NDArray[np.int64] = sums.argmin(0)
+    best = sums.argmin(0)
+    each = np.eye(len(names), dtype=np.float32)
+    base: Floats = each[best]
     for group in (squared, ~squared):
         if group.sum() < LEAST_ALIKE:
             continue
         one = _one_simple(sums[:, group], squared[group])
         for row in np.flatnonzero(group):
-            if not _wins(losses[one, row], losses[base[row], row], independent):
-                base[row] = one
+            if not wins(losses[one, row] - losses[best[row], row], surely):
+                base[row] = (base[row] + each[one]) / 2
+    if CALM in names:
+        base[squared] = (2 * base[squared] + each[names.index(CALM)]) / 3
     return base
 
 
-def _wins(against: Doubles, losses: Doubles, independent: float) -> bool:
-    """Whether losses from each origin are lower than others by more than MARGIN standard errors of their sum, were so
-    many of the origins independent of each other."""
-    ahead = against - losses
-    return bool(ahead.sum() > MARGIN * ahead.std() * len(ahead) / np.sqrt(independent))
+def independent(origins: int, spacing_h: int, hours: int) -> float:
+    """How many origins would tell as much, were what is forecast from each apart from that of all others."""
+    return max(2.0, origins * min(1.0, spacing_h / hours))
+
+
+def wins(ahead: Doubles, surely: float) -> bool:
+    """Whether what was won from each origin comes to more than MARGIN standard errors of the sum, were `surely` of the
+    origins independent of each other."""
+    return bool(ahead.sum() > MARGIN * ahead.std() * len(ahead) / np.sqrt(surely))
 
 
 def _prefer(
@@ -135,9 +147,9 @@ def _prefer(
     names: Sequence[str],
     simple: int,
     squared: npt.NDArray[np.bool_],
-    independent: float,
+    surely: float,
     losses: Doubles,
-    base: npt.NDArray[np.int64],
+    against: Doubles,
     weights: Floats,
     kinds: list[str],
     validation: Doubles,
@@ -154,11 +166,10 @@ def _prefer(
             mixed = np.einsum("sm,msoh->soh", found, forecasts[:, :, judge])
             crossed[kind][:, judge] = _by_origin(mixed, actual[:, judge], squared)
     final = _weights(forecasts, actual, squared)
-    against = np.stack([losses[base[row], row] for row in range(len(base))])
     scores = _scores(crossed, against, squared)
-    for row in range(len(base)):
+    for row in range(len(against)):
         kind = min(scores, key=lambda each: float(scores[each][row]))
-        error = (against[row] - crossed[kind][row]).std() * origins / np.sqrt(independent)
+        error = (against[row] - crossed[kind][row]).std() * origins / np.sqrt(surely)
         if kind in names[:simple] or (1 - scores[kind][row]) * against[row].sum() <= MARGIN * error:
             continue
         validation[row] = crossed[kind][row].sum()

@@ -36,14 +36,18 @@ def at_levels(ordered: Floats, known: npt.NDArray[np.int64], levels: npt.NDArray
     return (below + (above - below) * (place - low)).astype(np.float32)
 
 
-def seasonal_quantiles(past: Floats, horizon: int) -> dict[str, Floats]:
+def seasonal_quantiles(past: Floats, horizon: int, beside: int = 0) -> dict[str, Floats]:
     """What simple intervals are: quantiles of the last eight same hours of the week, and of the last 28 same hours of
-    the day; (levels, series, horizon) each."""
+    the day, each with so many hours before it and after it; (levels, series, horizon) each."""
     found = {}
     for name, cycle, number in (("hour_of_week", WEEK_H, 8), ("hour_of_day", DAY_H, 28)):
-        held = np.sort(back(past, cycle * number).reshape(len(past), number, cycle).transpose(0, 2, 1), axis=2)
-        known = np.isfinite(held).sum(2)
-        rows = [tiled(np.nan_to_num(at_levels(held, known, np.full(known.shape, level))), horizon) for level in LEVELS]
+        same = back(past, cycle * number).reshape(len(past), number, cycle)
+        # An hour itself counts as much as those beside it together.
+        held = [same] * max(1, 2 * beside) + [np.roll(same, by, 2) for by in range(-beside, beside + 1) if by]
+        ordered = np.sort(np.concatenate(held, axis=1).transpose(0, 2, 1), axis=2)
+        known = np.isfinite(ordered).sum(2)
+        rows = [tiled(np.nan_to_num(at_levels(ordered, known, np.full(known.shape, level))), horizon)
+                for level in LEVELS]  # fmt: skip
         found[name] = np.stack(rows)
     return found
 
@@ -72,11 +76,13 @@ def read_off(middles: Floats, ordered: Floats, number: npt.NDArray[np.int64], in
 
 
 class Tuner:
-    """Makes the intervals of one band, origin after origin. `index` (what outcomes are classed by) and `actual` are
-    (series, origins, hours); the first hour of the band comes `first` hours after its origin."""
+    """Makes the intervals of one band, origin after origin. `index` (what outcomes are classed by), `expected` (what no
+    interval leaves out) and `actual` are (series, origins, hours); the first hour of the band comes `first` hours after
+    its origin."""
 
-    def __init__(self, index: Floats, actual: Floats, origins: list[int], first: int) -> None:
+    def __init__(self, index: Floats, expected: Floats, actual: Floats, origins: list[int], first: int) -> None:
         self._index = index
+        self._expected = expected
         self._actual = actual
         self._origins = np.array(origins)
         self._hour = self._origins[:, None] + first + np.arange(actual.shape[2])[None, :]
@@ -94,8 +100,9 @@ class Tuner:
         half = self._missed / 2
         rows = [read_off(middles, ordered, held, asked, level) for level in (half, 1 - half)]
         fixed = [read_off(middles, ordered, held, asked, np.full(len(half), level, np.float32)) for level in LEVELS]
-        self._low[:, number], self._high[:, number] = rows
-        return rows[0], rows[1], np.stack(fixed)
+        low, high = np.minimum(rows[0], self._expected[:, number]), np.maximum(rows[1], self._expected[:, number])
+        self._low[:, number], self._high[:, number] = low, high
+        return low, high, np.stack(fixed)
 
     def after(self, now: int) -> tuple[Floats, Floats]:
         """What intervals that are made in an hour after all origins are read off: the middles of the classes (series,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import lightgbm
 
 #: Examples that a model learns from, and hours that they are forecast in.
-MAX_EXAMPLES: Final = 120_000
-MAX_ORIGINS: Final = 1_000
+MAX_EXAMPLES: Final = 60_000
+MAX_ORIGINS: Final = 500
 #: Examples below which nothing is learned.
 LEAST_EXAMPLES: Final = 2_000
 #: Hours ahead that one origin gives of each series to learn from.

@@ -30,7 +30,8 @@ class BandRecipe(Struct, frozen=True, kw_only=True):
 
 class Ahead(Struct, frozen=True, kw_only=True):
     """The hours ahead of one series: what is expected, and by how much it stays below in one, five and nine of ten
-    hours like it; each at least 0 and as long as the others, in the unit of the target."""
+    hours like it; each at least 0 and as long as the others, in the unit of the target. What is expected lies between
+    low and high."""
 
     expected: list[float]
     low: list[float]
@@ -42,7 +43,7 @@ def recipe_of(run: Run, row: int) -> list[BandRecipe]:
     """By which a series is forecast after a run."""
     found = []
     for (first, end, _), choice, standing in zip(run.bands, run.choices, run.standing, strict=True):
-        weights = choice.weights[row] if standing.kept[row] else np.eye(len(run.methods))[choice.base[row]]
+        weights = (choice.weights if standing.kept[row] else choice.base)[row]
         found.append(
             BandRecipe(
                 first=first,
@@ -100,8 +101,11 @@ def _ahead(forecasts: Mapping[str, Floats], recipe: Sequence[BandRecipe], horizo
         index = sum(weight * forecasts[name][hours] for name, weight in band.index.items())
         for number, level in enumerate(band.ends):
             ends[number, hours] = np.interp(index, band.middles, level)
+    expected = np.maximum(expected, 0)
     low, middle, high = np.sort(np.maximum(ends, 0), axis=0)
-    return Ahead(expected=_told(np.maximum(expected, 0)), low=_told(low), middle=_told(middle), high=_told(high))
+    # What is expected on the mean may be more than comes in nine of ten hours: no interval leaves it out.
+    low, high = np.minimum(low, expected), np.maximum(high, expected)
+    return Ahead(expected=_told(expected), low=_told(low), middle=_told(middle), high=_told(high))
 
 
 def _told(values: Floats) -> list[float]:

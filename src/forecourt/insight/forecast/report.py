@@ -12,8 +12,9 @@ import numpy as np
 from msgspec import Struct, field
 
 from forecourt.insight.forecast import intervals, methods
-from forecourt.insight.forecast.backtest import Run, pinball
+from forecourt.insight.forecast.backtest import Run
 from forecourt.insight.forecast.choosing import Metric
+from forecourt.insight.forecast.quantiles import pinball
 from forecourt.insight.forecast.series import UNITS, Floats, Target
 
 #: The skill that a forecast is to have on one series at least, and the loss that none may have on a data set.
