@@ -15,6 +15,7 @@ from bench import modellers
 from bench.depots import STEPS, depot
 from bench.figures import Figure
 from bench.servers import Stage
+from forecourt.energy.planner.chances import DEPARTURES, ENERGIES, MOST_HEDGED, hedged
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.problem import Cars, Problem
 from forecourt.energy.planner.rounding import rounded
@@ -64,14 +65,31 @@ def _ours(cars: int) -> list[Figure]:
     fewer, _ = spent(lambda: solver.solve(left))
     more, _ = spent(lambda: solver.solve(changed))
     here = f"{cars:,} cars x {STEPS} steps"
+    hedged_cold, _ = spent(lambda: SiteSolver().solve(_guessed(problem)))
     found = [
         Figure(what=f"Plan {here}: cold", unit="CPU ms", ours=cold, goal_most=GOALS_COLD.get(cars)),
         Figure(what=f"Plan {here}: 2 cars changed", unit="CPU ms", ours=warm, goal_most=GOALS_WARM.get(cars)),
         Figure(what=f"Plan {here}: 2 cars left", unit="CPU ms", ours=fewer, goal_most=GOALS_WARM.get(cars)),
         Figure(what=f"Plan {here}: 2 cars came", unit="CPU ms", ours=more, goal_most=GOALS_WARM.get(cars)),
+        Figure(what=f"Plan {here}: several guesses of each, cold", unit="CPU ms", ours=hedged_cold),
         _cut(problem, cars),
     ]
     return [*found, *_rounding(problem, cars)]
+
+
+def _guessed(problem: Problem) -> Problem:
+    """With the guesses of its cars that a site as large plans with: none where there are too many cars."""
+    cars = problem.cars
+    if len(cars) > MOST_HEDGED:
+        return problem
+    random = np.random.default_rng(1)
+    shares = np.sort(random.uniform(0.3, 1.0, (len(cars), DEPARTURES * ENERGIES)))
+    ends = np.cumsum(problem.horizon.hours)
+    first = (ends - problem.horizon.hours)[cars.first, None]
+    stays_h = first + shares * (ends[cars.last - 1, None] - first)
+    needs_kwh = cars.need_kwh[:, None] * random.uniform(0.3, 1.0, shares.shape)
+    there, chances = hedged(cars, np.arange(len(cars)), stays_h, needs_kwh, ends=ends)
+    return replace(problem, cars=there, chances=chances)
 
 
 def _cut(problem: Problem, cars: int) -> Figure:

@@ -1,10 +1,12 @@
 """What a site's past says, and what a plan makes of it."""
 
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -102,6 +104,20 @@ def test_a_car_has_what_its_driver_asked_for_by_when_they_said_however_long_othe
     assert soon.leaves_at(NOW) == said - timedelta(minutes=30)
 
 
+def test_a_car_that_may_leave_soon_is_charged_before_energy_is_cheap_where_one_guess_of_it_would_wait() -> None:
+    """One car of twelve like it left after an hour and a half; half of the price is saved by waiting until 13:00."""
+    past = visits((8, 1.5, 20_000)) + visits((8, 8.5, 20_000)) * 11
+    one = foresight(past).of(car(), NOW)
+    assert one.expected_at is not None
+    assert one.expected_at > NOW + timedelta(hours=6)
+    by_ten_wh = []
+    for each in (one, replace(one, guesses=())):
+        [meant] = plan_site(known([each], [], prices=((0, "0.40"), (13, "0.20"))), SiteSolver()).cars
+        by_ten_wh.append(sum(meant.steps_w[:4]) / 4)
+    assert by_ten_wh[0] > 15_000
+    assert by_ten_wh[1] == 0
+
+
 def test_cars_that_come_every_day_are_expected_and_those_of_this_morning_are_not() -> None:
     expected = foresight(visits((8, 2.0, 8_000), (13, 3.0, 20_000))).expected([], NOW)
     assert {(each.comes_h, each.leaves_h) for each in expected} == {(4.0, 7.0)}
@@ -128,11 +144,20 @@ def known(cars: list[KnownCar], past: list[PastVisit], prices: Sequence[tuple[in
 
 
 def test_a_plan_that_was_kept_as_bytes_is_made_again_of_them() -> None:
-    what = known([car(), car(evse=2)], visits((13, 3.0, 20_000), (14, 3.0, 20_000)))
+    past = visits((8, 2.0, 10_000), (13, 3.0, 20_000), (14, 3.0, 20_000))
+    seer = foresight(past)
+    what = known([seer.of(each, NOW) for each in (car(), car(evse=2))], past)
+    assert all(each.guesses for each in what.cars)
     plan = plan_site(what, SiteSolver())
     assert plan.grade is Grade.OPTIMAL
     assert unpacked(packed(what)) == what
     assert plan_site(unpacked(packed(what)), SiteSolver()) == plan
+    # Of what was kept before there were guesses a plan is made as it was then.
+    before = msgspec.json.decode(msgspec.json.encode(what))
+    for each in before["cars"]:
+        del each["guesses"]
+    kept = zlib.compress(msgspec.json.encode(before))
+    assert unpacked(kept) == replace(what, cars=[replace(each, guesses=()) for each in what.cars])
 
 
 def forecast(*hours: tuple[int, float, float, float]) -> SiteForecast:

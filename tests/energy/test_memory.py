@@ -177,7 +177,7 @@ async def test_what_is_thought_of_cars_is_of_the_plan_and_kept_for_who_can_not_w
         def __init__(self) -> None:
             self.thought: list[UUID] = []
 
-        def of(self, car: Any, now: Any) -> Any:
+        def of(self, car: Any, now: Any, *, guessing: bool) -> Any:
             self.thought.append(car.session_id)
             return replace(car, expected_wh=12_345)
 

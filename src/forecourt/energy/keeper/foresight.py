@@ -17,9 +17,10 @@ from forecourt.energy import store
 from forecourt.energy.expecting import Forecaster, Foreseen, Guest, SiteForecast, guests, no_forecasts
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
 from forecourt.energy.planner.assumed import assumed_visits
-from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
+from forecourt.energy.planner.chances import guesses
+from forecourt.energy.planner.prediction import PastVisit, Prediction, Predictor, Present
 from forecourt.energy.planner.settings import DAYS
-from forecourt.energy.planning.knowledge import AHEAD, Expected, KnownCar
+from forecourt.energy.planning.knowledge import AHEAD, Expected, Guess, KnownCar
 from forecourt.energy.site import SiteRecord, SiteTree
 
 #: How far back visits are looked at, and how long what was read of them is good.
@@ -65,14 +66,15 @@ class Foresight:
         #: The highest power that would have been best for the days before today; see `worthwhile`.
         self.worthwhile_w = 0
         #: What was thought of the cars that are there when they were planned for last, by session.
-        self._thought: dict[UUID, tuple[datetime, int]] = {}
+        self._thought: dict[UUID, tuple[datetime, int, tuple[Guess, ...]]] = {}
 
     def holds(self, version: int, now: datetime) -> bool:
         """Whether it is still good for a version of the tree."""
         return version == self.version and timedelta(0) <= now - self._read_at < GOOD_FOR
 
-    def of(self, car: KnownCar, now: datetime) -> KnownCar:
-        """The car with when it is thought to leave, and what it is thought to take in all."""
+    def of(self, car: KnownCar, now: datetime, *, guessing: bool = True) -> KnownCar:
+        """The car with when it is thought to leave, what it is thought to take in all, and guesses of both where it is
+        one of few (`guessing`)."""
         if not self._known:
             return car
         asked = car.needs.energy_wh
@@ -86,14 +88,17 @@ class Foresight:
         found = self._predictor.predict(present, now)
         expected_at = now + timedelta(hours=found.stay_h(LEAVE_LEVEL))
         expected_wh = car.energy_wh + round(found.need_kwh(NEED_LEVEL) * 1000)
-        self._thought[car.session_id] = expected_at, expected_wh
-        return replace(car, expected_at=expected_at, expected_wh=expected_wh)
+        self._thought[car.session_id] = expected_at, expected_wh, _guesses(found, car, now) if guessing else ()
+        return self.last_of(car)
 
     def last_of(self, car: KnownCar) -> KnownCar:
         """The car with what was thought of it last: good enough for who can't wait. To think anew of thousands takes
         longer than a cut may."""
         thought = self._thought.get(car.session_id)
-        return car if thought is None else replace(car, expected_at=thought[0], expected_wh=thought[1])
+        if thought is None:
+            return car
+        expected_at, expected_wh, told = thought
+        return replace(car, expected_at=expected_at, expected_wh=expected_wh, guesses=told)
 
     def expected(self, cars: Sequence[KnownCar], now: datetime) -> list[Expected]:
         """The cars that may come within what is planned. Today is compared with past days by what the cars took and
@@ -147,6 +152,14 @@ async def read_foresight(
     if sum(bool(visit.energy_wh) for visit in visits) < LEAST_VISITS:
         others = await forecaster(conn, record.tenant_id, record.slug, now)
     return Foresight(visits, record.tree, record.version, record.zone, now, others)
+
+
+def _guesses(found: Prediction, car: KnownCar, now: datetime) -> tuple[Guess, ...]:
+    said = car.needs.departure_at
+    stays_h, needs_kwh = guesses(found, None if said is None else (said - now) / _HOUR)
+    stays_s = np.rint((now - car.started_at).total_seconds() + stays_h * 3600).astype(np.int64)
+    takes_wh = car.energy_wh + np.rint(needs_kwh * 1000).astype(np.int64)
+    return tuple(Guess(*each) for each in zip(stays_s.tolist(), takes_wh.tolist(), strict=True))
 
 
 def _past(visit: store.PastVisit) -> PastVisit:

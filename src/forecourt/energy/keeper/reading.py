@@ -19,6 +19,7 @@ from forecourt.energy.keeper.standings import SILENT_AFTER, prioritised, standin
 from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.said import BEFORE
 from forecourt.energy.outside.model import CarMeans, External
+from forecourt.energy.planner.chances import MOST_HEDGED
 from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.planning.giving import with_giver
 from forecourt.energy.planning.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
@@ -178,9 +179,9 @@ def foreseen(known: Knowledge, foresight: Foresight | None) -> Knowledge:
     """What is known of a site with what is thought of its cars, and of those that may come."""
     if foresight is None:
         return known
-    cars = [foresight.of(car, known.at) for car in known.cars]
-    expected = foresight.expected(cars, known.at)
-    return structs.replace(known, cars=cars, expected=expected, foreseen=foresight.by)
+    few = len(known.cars) <= MOST_HEDGED
+    cars = [foresight.of(car, known.at, guessing=few) for car in known.cars]
+    return structs.replace(known, cars=cars, expected=foresight.expected(cars, known.at), foreseen=foresight.by)
 
 
 async def _checks(

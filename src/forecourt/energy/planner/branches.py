@@ -11,7 +11,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from forecourt.energy.planner.incidence import Incidence
-from forecourt.energy.planner.problem import Cars, Problem, joined
+from forecourt.energy.planner.problem import Cars, Chances, Ints, Problem, joined
 from forecourt.energy.rows import Complexes, Floats
 
 #: So many hours from now on the plan is the same in all scenarios.
@@ -40,9 +40,32 @@ def branched(problem: Problem) -> Problem:
     who = list(range(len(cars))) if problem.who is None else list(problem.who)
     return replace(
         problem,
+        chances=_parted(problem, of),
         cars=joined(replace(cars, last=last, weight=weight), more),
         who=[*who, *((scenario, who[car]) for scenario in range(scenarios) for car in of)],
         after=np.concatenate([np.full(len(cars), -1), np.tile(of, scenarios)]),
+    )
+
+
+def _parted(problem: Problem, of: Ints) -> Chances | None:
+    """The chances of the cars and of those that go on with the cars `of` these numbers, in which what isn't served is
+    counted."""
+    chances = problem.chances
+    if chances is None:
+        return None
+    place = np.full(len(problem.cars), -1)
+    place[chances.car] = np.arange(len(chances.car))
+    again = np.tile(place[of], problem.scenarios)
+    going = np.nonzero(again >= 0)[0]
+    every = np.concatenate([np.arange(len(chances.car)), again[going]])
+    asked = chances.asked[every]
+    asked[: len(chances.car)][np.isin(chances.car, of)] = 0.0
+    return Chances(
+        car=np.concatenate([chances.car, len(problem.cars) + going]),
+        there=chances.there[every],
+        parts_kwh=chances.parts_kwh[every],
+        asked=asked,
+        weight=chances.weight[every],
     )
 
 

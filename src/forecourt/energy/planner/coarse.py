@@ -38,11 +38,6 @@ def horizon_in(horizon: Horizon, edges: Ints) -> Horizon:
     return structs.replace(horizon, hours=hours, limit_kw=np.minimum.reduceat(horizon.limit_kw, begins), **means)
 
 
-def before_in(steps: Ints, edges: Ints) -> Ints:
-    """The coarse steps before which what ends before these steps is over; each leaves one at least."""
-    return np.maximum(np.searchsorted(edges, steps, side="right") - 1, 1)
-
-
 def cars_in(cars: Cars, edges: Ints) -> Cars:
     """The cars in coarse steps; each has one at least."""
     first = np.searchsorted(edges, cars.first, side="left")

@@ -55,7 +55,7 @@ class Columns:
         of = np.zeros(0, np.int64) if given is None else given.car
         self.giver, self.given_step, self.given_offset = stays(cars.first[of], cars.last[of])
         self.given_car = of[self.giver]
-        self.parts = PARTS if problem.worth.fair else 1
+        self.parts = PARTS if problem.worth.fair or problem.chances is not None else 1
         self.levels = len(LEVELS) + 1 if problem.worth.level else 0
         each = steps * problem.scenarios
         sizes = {
@@ -145,6 +145,8 @@ def bounds(problem: Problem, columns: Columns) -> tuple[Floats, Floats, Floats]:
     upper[columns[Kind.UNSERVED]] = np.tile(cars.need_kwh / columns.parts, columns.parts)
     dearer = worth.fair * np.repeat(np.arange(columns.parts), len(cars))
     cost[columns[Kind.UNSERVED]] = np.tile(worth.unserved * cars.weight * share, columns.parts) + dearer
+    if problem.chances is not None:
+        _chances_bounds(problem, columns, kwh, share, cost, upper)
     upper[columns[Kind.GRID]] = np.tile(horizon.limit_kw, scenarios)
     cost[columns[Kind.GRID]] = np.tile(horizon.price * horizon.hours, scenarios) / scenarios
     # No more is fed in than the sun leaves over, or prices below what is paid for it would be an endless trade.
@@ -165,6 +167,26 @@ def bounds(problem: Problem, columns: Columns) -> tuple[Floats, Floats, Floats]:
         _given_bounds(problem, columns, cost, lower, upper)
     _battery_bounds(problem, columns, cost, lower, upper)
     return cost, lower, upper
+
+
+def _chances_bounds(
+    problem: Problem, columns: Columns, kwh: Floats, share: Floats, cost: Floats, upper: Floats
+) -> None:
+    """What is planned for a time at which a car may be gone is lost by that chance, and what it may not take isn't
+    missed by that chance."""
+    chances, cars = problem.chances, len(problem.cars)
+    assert chances is not None
+    place = np.full(cars, -1)
+    place[chances.car] = np.arange(len(chances.car))
+    of = place[columns.car]
+    which = np.nonzero(of >= 0)[0]
+    worth = problem.worth.unserved * chances.weight * share[chances.car]
+    gone = 1.0 - chances.there[of[which], columns.step[which]]
+    cost[columns[Kind.CURRENT]][which] += worth[of[which]] * gone * kwh[which]
+    part = columns[Kind.UNSERVED].start + np.arange(columns.parts)[:, None] * cars + chances.car
+    upper[part] = chances.parts_kwh.T
+    dearer = problem.worth.fair * np.arange(columns.parts)[:, None]
+    cost[part] = (chances.asked * worth[:, None]).T + dearer
 
 
 def _given_kw(problem: Problem) -> float:

@@ -132,6 +132,20 @@ class Minimums(Struct, frozen=True, kw_only=True):
     weight: Floats | None = None
 
 
+class Chances(Struct, frozen=True, kw_only=True):
+    """Cars, by number, of which nobody knows when they leave and what they need.
+
+    `there`: the chance that each is still there in each step, (cars of this list, steps). Its need is in parts, in kWh,
+    (cars of this list, parts); `asked`: the chance that it takes each. `weight`: as of cars.
+    """
+
+    car: Ints
+    there: Floats
+    parts_kwh: Floats
+    asked: Floats
+    weight: Floats
+
+
 class Reserved(Struct, frozen=True, kw_only=True):
     """Currents that EVSEs draw whatever is planned, (EVSEs of this list, steps): silent ones and those that don't obey.
 
@@ -162,6 +176,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     batteries: Sequence[Battery] = ()
     discharging: Discharging | None = None
     minimums: Minimums | None = None
+    chances: Chances | None = None
     reserved: Reserved | None = None
     limits: Floats | None = None
     export_kw: float = 0.0
@@ -215,7 +230,7 @@ class NotANumber(ValueError):
 
 def check(problem: Problem) -> None:
     """Raises NotANumber, naming what is not. Only limits may be infinite."""
-    parts = (problem.cars, problem.horizon, problem.discharging, problem.minimums, problem.reserved)
+    parts = (problem.cars, problem.horizon, problem.discharging, problem.minimums, problem.chances, problem.reserved)
     named = [
         (name, value)
         for part in parts

@@ -41,10 +41,18 @@ BELIEVED_FOR: Final = timedelta(minutes=15)
 MAX_BYTES: Final = 64 * 1024 * 1024
 
 
+class Guess(Struct, frozen=True, array_like=True, gc=False):
+    """How long a car may stay in all, in seconds, and what it will have taken by then."""
+
+    stay_s: int
+    takes_wh: int
+
+
 class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
     """A car that is plugged in at an EVSE of the tree. `energy_wh`: what it got so far; `current_a` (the highest of its
     conductors), `power_w`: as last measured; `expected_at`, `expected_wh`: when it is thought to leave and what it will
-    have taken by then, where its driver's word is not all there is; `means`: how the car said that it will charge.
+    have taken by then, where its driver's word is not all there is, and `guesses` of both, each as likely as the
+    others; `means`: how the car said that it will charge.
     `charges_since`, `waits_since`: since when it has been allowed to charge without a break, or to do nothing but wait;
     both None where its station was told nothing. `is_full`: the car itself takes no more for now. `given_wh`: what it
     gave back, `power_at`: when its power was measured, `giver`: what of what it has it may give, or why nothing;
@@ -65,6 +73,7 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
     needs: Needs
     expected_at: datetime | None = None
     expected_wh: int | None = None
+    guesses: tuple[Guess, ...] = ()
     means: CarSchedule | None = None
     charges_since: datetime | None = None
     waits_since: datetime | None = None
@@ -97,13 +106,18 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
         """What it still takes. One that is full, or has all it asked for, takes nothing."""
         asked = self.needs.energy_wh
         known = [each for each in (asked, self.expected_wh) if each is not None]
-        if self.is_full or (asked is not None and self.net_wh >= asked):
-            return 0
         wanted = min(known) if known else ASSUMED_WH
         if asked is not None and isinstance(self.giver, Giver):
             # What it gave it gets again by what was asked for, whatever the past says.
             wanted = asked
-        return max(wanted - self.net_wh, LEAST_WH if asked is None else 0)
+        return self.lacking_wh(wanted)
+
+    def lacking_wh(self, takes_wh: int) -> int:
+        """What it still takes if it takes so much in all: no more than it asked for."""
+        asked = self.needs.energy_wh
+        if self.is_full or (asked is not None and self.net_wh >= asked):
+            return 0
+        return max(min(takes_wh, asked or takes_wh) - self.net_wh, LEAST_WH if asked is None else 0)
 
 
 def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> bool:

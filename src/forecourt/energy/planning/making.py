@@ -17,6 +17,7 @@ from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.fleet import KW_PER_A, Fleet, fleet_of, reserved_a
 from forecourt.energy.planning.giving import counted_cars, discharging, gives_of, leaving
+from forecourt.energy.planning.guessing import with_guesses
 from forecourt.energy.planning.knowledge import Knowledge
 from forecourt.energy.planning.limits import Room, room_of
 from forecourt.energy.planning.outside import beside
@@ -135,26 +136,26 @@ def _problem(known: Knowledge, fleet: Fleet, room: Room, still_a: Floats, mode: 
     outlook, count = known.outlook, len(fleet.cars)
     co2_kg = np.array(outlook.co2.values, dtype=np.float64) / 1000
     horizon, worth = weighed(mode, horizon_of(known), worth_of(known), co2_kg, float(fleet.weight.max(initial=1.0)))
+    there = Cars(
+        first=np.zeros(count, np.int64),
+        last=fleet.last,
+        need_kwh=fleet.lacks_kwh,
+        max_a=fleet.max_a,
+        kw_per_a=fleet.kw_per_a,
+        evse=fleet.column,
+        weight=fleet.weight,
+        scenario=np.full(count, -1, np.int64),
+    )
+    there, chances = with_guesses(known, fleet, there, mode)
     return Problem(
-        cars=joined(
-            Cars(
-                first=np.zeros(count, np.int64),
-                last=fleet.last,
-                need_kwh=fleet.lacks_kwh,
-                max_a=fleet.max_a,
-                kw_per_a=fleet.kw_per_a,
-                evse=fleet.column,
-                weight=fleet.weight,
-                scenario=np.full(count, -1, np.int64),
-            ),
-            expected_cars(known),
-        ),
+        cars=joined(there, expected_cars(known)),
         horizon=horizon,
         rows=room.rows,
         worth=worth,
         starts=np.array([start.timestamp() / 3600 for start in outlook.starts]),
         who=[*(str(car.session_id) for car in fleet.cars), *range(len(known.expected))],
         minimums=_minimums(known, fleet),
+        chances=chances,
         reserved=_reserved(known, still_a),
         limits=room.limits,
         batteries=planned_batteries(known, room),

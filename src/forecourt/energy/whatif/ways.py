@@ -11,11 +11,11 @@ from msgspec import Struct, structs
 
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
 from forecourt.energy.planner.assumed import assumed_visits
-from forecourt.energy.planner.chances import hedged
-from forecourt.energy.planner.coarse import before_in, cars_in, edges_of, horizon_in
+from forecourt.energy.planner.chances import guesses, hedged
+from forecourt.energy.planner.coarse import cars_in, edges_of, horizon_in
 from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
-from forecourt.energy.planner.problem import Cars, Minimums, Plan, Problem, Unsolvable, Worth, eased, joined, solve
+from forecourt.energy.planner.problem import Cars, Plan, Problem, Unsolvable, Worth, eased, joined, solve
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats
@@ -96,22 +96,24 @@ class Foresight:
 
     def __call__(self, scene: Scene) -> Plan:
         now = self._known.start + scene.now * self._known.step
-        cars, minimums = self._believed(scene, now)
+        cars, guessed = self._believed(scene, now)
         # Of several guesses the most is planned for, and the mean is what came.
-        needs_kwh = cars.need_kwh if minimums is None else minimums.kwh.reshape(len(cars), -1).mean(axis=1)
+        needs_kwh = cars.need_kwh if guessed is None else guessed[1].mean(axis=1)
         expected = self._arrivals.expected(now, scene.horizon.steps, self._came_kwh(scene, needs_kwh, now))
         edges = edges_of(scene.horizon.hours)
         worth = _worth(self._known, scene, self._insistent)
         paid_kw = max(scene.peak_kw, self._worthwhile_kw(scene, now))
-        worth = structs.replace(worth, paid_kw=paid_kw, lacking=self._insistent)
-        if minimums is not None:
-            minimums = structs.replace(minimums, by=before_in(minimums.by, edges))
+        worth = structs.replace(worth, paid_kw=paid_kw)
+        horizon, chances = horizon_in(scene.horizon, edges), None
+        planned_cars, there = cars_in(joined(cars, expected), edges), np.arange(len(cars))
+        if guessed is not None:
+            planned_cars, chances = hedged(planned_cars, there, *guessed, ends=np.cumsum(horizon.hours))
         problem = Problem(
-            cars=cars_in(joined(cars, expected), edges),
-            horizon=horizon_in(scene.horizon, edges),
+            cars=planned_cars,
+            horizon=horizon,
             rows=scene.rows,
             worth=worth,
-            minimums=minimums,
+            chances=chances,
             batteries=scene.batteries,
             discharging=scene.giving,
         )
@@ -149,8 +151,9 @@ class Foresight:
         taken_kwh = (cars.need_kwh[scene.numbers] - scene.cars.need_kwh)[there].sum()
         return float(known_kwh + taken_kwh + needs_kwh[there].sum())
 
-    def _believed(self, scene: Scene, now: datetime) -> tuple[Cars, Minimums | None]:
-        """The cars that are there, as they are believed to be, and what guesses about them ask for."""
+    def _believed(self, scene: Scene, now: datetime) -> tuple[Cars, tuple[Floats, Floats] | None]:
+        """The cars that are there, as they are believed to be, and guesses of how long they stay (h) and what they take
+        (kWh), each (cars, guesses)."""
         if self._way == PLANNER or not len(scene.cars):
             return scene.cars, None
         taken_kwh = self._known.stays.cars.need_kwh[scene.numbers] - scene.cars.need_kwh
@@ -162,11 +165,14 @@ class Foresight:
             last = np.clip(np.floor(stays_h / step_h).astype(np.int64), 1, scene.horizon.steps)
             return structs.replace(scene.cars, last=last, need_kwh=np.maximum(needs_kwh, LEAST_KWH)), None
         predictor = self._predictor_at(now)
-        predicted = [
-            predictor.predict(self._present(int(number), float(taken)), now)
-            for number, taken in zip(scene.numbers, taken_kwh, strict=True)
-        ]
-        return hedged(scene.cars, predicted, step_h=step_h, steps=scene.horizon.steps, least_kwh=LEAST_KWH)
+        stays, needs = zip(
+            *(
+                guesses(predictor.predict(self._present(int(number), float(taken)), now))
+                for number, taken in zip(scene.numbers, taken_kwh, strict=True)
+            ),
+            strict=True,
+        )
+        return scene.cars, (np.array(stays), np.maximum(needs, LEAST_KWH))
 
     def _present(self, number: int, taken_kwh: float) -> Present:
         stays, stated = self._known.stays, self._stated[number]
