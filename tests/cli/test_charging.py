@@ -123,6 +123,13 @@ async def test_a_site_is_limited_planned_and_explained_from_a_shell(rig: Rig, sh
         assert (await shell.run("energy", "needs", "clear", session["id"], "--source", "driver")).code == 0
         [needs] = (await shell.run("energy", "needs", "show", session["id"], "--json")).json()
         assert (needs["wants"]["energy_wh"], [each["source"] for each in needs["said"]]) == (12000, ["api"])
+    # Its id is another station's by now, which stands nowhere.
+    async with httpx.AsyncClient(base_url=shell.url, headers=headers) as api:
+        assert (await api.delete("/api/v1/stations/CP1")).status_code == 200
+    await rig.register("CP1")
+    assert (await shell.run("energy", "needs", "set", session["id"], "--energy-wh", "9000")).code == 5
+    kept = await shell.run("energy", "needs", "show", session["id"])
+    assert (kept.code, "12000" in kept.out, f"({ZONE})" in kept.out) == (0, True, True)
     nobody = "00000000-0000-0000-0000-000000000000"
     assert (await shell.run("energy", "why", nobody)).code == 3
     assert (await shell.run("energy", "limits", "clear", "north-yard", nobody)).code == 3

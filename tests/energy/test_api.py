@@ -310,6 +310,11 @@ async def test_of_what_is_said_of_a_session_the_drivers_word_counts_first(house:
     assert [each["source"] for each in shown["said"]] == ["driver", "api", "iso15118", "token"]
     assert (await owner.delete(session, params={"source": "driver"})).status_code == 204
     assert (await owner.get(session)).json()["energy_wh"] == 20_000
+    # Nobody can tell a retired station: it is refused, and nothing of it kept.
+    assert (await owner.delete(f"/api/v1/stations/{one}")).status_code == 200
+    problem(await owner.put(session, json={"energy_wh": 1}), 409, "station-retired")
+    kept = (await owner.get(session)).json()
+    assert (kept["energy_wh"], kept["time_zone"]) == (20_000, "Europe/Berlin")
     problem(await owner.get(f"/api/v1/sessions/{uuid4()}/needs"), 404, "session-unknown")
 
 

@@ -520,6 +520,9 @@ async def test_a_host_is_set_up_by_the_api_and_their_iban_is_shown_by_its_ends(y
     made = await client.post("/api/v1/host-rules", json=rule | {"valid_from": past})
     assert made.status_code == 201, made.text
     problem(await client.post("/api/v1/host-rules", json=rule | {"valid_from": past}), 422, "share-rule-refused")
+    odd = rule | {"rule": {"currency": "ZZZ", "energy": "70"}}
+    refused = await client.post("/api/v1/host-rules", json=odd)
+    assert "Nobody pays in ZZZ" in problem(refused, 422, "share-rule-refused")["detail"]
     await (await a_session(yard, station)).follow(settled=True)
     # What was shared stays shared: no rule begins before it.
     early = (yard.clock.now() - timedelta(days=1)).isoformat()

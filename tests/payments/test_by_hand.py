@@ -14,6 +14,7 @@ from forecourt.payments.providers.stripe import Stripe
 from forecourt.payments.psp.errors import ProviderRefused
 from forecourt.payments.saved.store import list_methods
 from forecourt.platform.money import Money
+from forecourt.platform.preconditions import ChangedMeanwhile
 from tests.payments.till import RETURN, Till
 
 
@@ -155,6 +156,18 @@ async def test_what_is_given_back_by_hand_is_given_back_in_the_books_once(till: 
     assert (whole.state, whole.refunded_amount, till.balances()) == (State.REFUNDED, 1190, {})
     steps = till.rows("SELECT kind FROM payment_steps WHERE intent_id = %s ORDER BY step_id", intent.intent_id)
     assert [row["kind"] for row in steps][-3:] == ["refund_asked", "refund_refused", "refunded"]
+
+
+async def test_who_presses_twice_gives_back_once(till: Till) -> None:
+    intent = await till.paid()
+    await till.work()
+    till.plug_in(intent, wh=20_000)
+    await till.work()
+    asked = [till.payments.refund(till.actor, intent.intent_id, 119, "by mistake", seen_left=1190) for _ in range(2)]
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(each) for each in told if isinstance(each, Exception)] == [ChangedMeanwhile]
+    assert (await till.find(intent)).refunded_amount == 119
+    assert [row["amount"] for row in till.happened("refund")] == [119]
 
 
 async def test_what_is_taken_by_hand_above_the_bill_is_nobodys_and_goes_back_first(till: Till) -> None:

@@ -161,6 +161,36 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(
         assert (await limited.get(path, headers={"accept": "text/html"})).status_code == 403
 
 
+async def test_a_refund_is_asked_of_what_was_seen_and_refused_with_what_was_typed(yard: Yard, tenant: Tenant) -> None:
+    payment, now = uuid4(), yard.clock.now()
+    yard.admin.execute(
+        "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount,"
+        " authorised_amount, captured_amount, refunded_amount, hold_said, created_at, updated_at) VALUES (%s, %s,"
+        " 'session', 'hosted', 'captured', 'EUR', 4000, 4000, 1190, 119, '{}', %s, %s)",
+        (payment, yard.tenant_id, now, now),
+    )
+    yard.admin.execute(
+        "INSERT INTO payment_calls (call_id, intent_id, tenant_id, kind, amount, key, state, tries, asked_at, next_at,"
+        " ended_at) VALUES (%s, %s, %s, 'refund', 119, 'k', 'done', 1, %s, %s, %s)",
+        (uuid4(), payment, yard.tenant_id, now, now, now),
+    )
+    owner, path = await tenant.client(), f"/payments/{payment}"
+    assert '<input type="hidden" name="left" value="1071">' in await text(owner, path)
+
+    async def refused(**form: str) -> tuple[int, str]:
+        answer = await owner.post(f"{path}/refund", data=form, headers={"accept": "text/html"})
+        return answer.status_code, answer.text
+
+    # The form as it stood before the last refund, sent once more.
+    status, page = await refused(amount="1.19", why="by mistake", left="1190")
+    assert (status, "given back since you looked" in page) == (409, True)
+    status, page = await refused(amount="0", why="by mistake", left="1071")
+    assert (status, "Say how much goes back" in page, 'value="by mistake"' in page) == (422, True, True)
+    status, page = await refused(amount="99.99", why="by mistake", left="1071")
+    assert (status, "more than is left" in page, 'value="99.99"' in page) == (409, True, True)
+    assert yard.rows("SELECT count(*) AS n FROM payment_calls WHERE intent_id = %s", payment)[0]["n"] == 1
+
+
 async def test_an_operator_sees_what_a_bank_disputes_and_until_when_to_answer(yard: Yard, tenant: Tenant) -> None:
     now = yard.clock.now()
     account, payment, told = uuid4(), uuid4(), {"tenant_id": yard.tenant_id, "now": now}

@@ -167,6 +167,11 @@ async def test_a_quote_agrees_with_a_search_second_by_second(tenant: Tenant) -> 
         ({"tariff": energy(vat=-1)}, TariffUnreadable.code, "a tax can't be below 0"),
         ({"tariff": energy(step_size=-1)}, "request-invalid", "step_size"),
         ({"segments": [{"seconds": 1, "kind": "SLEEPING"}]}, "request-invalid", "segments"),
+        (
+            {"segments": [{"seconds": 1, "energy_kwh": f"1/{10**97 + each}"} for each in range(60)]},
+            SessionUnpriceable.code,
+            "denominators",
+        ),
     ],
 )
 async def test_what_cannot_be_priced_is_refused_in_words(

@@ -67,6 +67,11 @@ async def test_the_preview_warns_of_a_price_below_nothing_and_refuses_a_tax_that
     assert "Currency: no currency has this code of ISO 4217" in words(refused)
     assert "Element 1, price 1, VAT" in words(refused)
     assert "a tax can't be above 100" in words(refused)
+    never = {"e0.min_kwh": "10", "e0.max_kwh": "1", "min_before": "9", "max_before": "1"}
+    refused = await browser.post("/prices/new", data=draft(act="save", **never))
+    assert refused.status_code == 422
+    assert "or the element never counts" in words(refused)
+    assert "the most can't be below the least" in words(refused)
 
 
 async def test_a_form_makes_the_tariff_that_it_shows_and_says_what_sessions_cost(house: House, tenant: Tenant) -> None:

@@ -69,6 +69,14 @@ async def test_no_tariff_is_stored_whose_currency_or_tax_can_not_be_meant(tenant
     for path, tariff in ((TARIFFS, taxed), (f"{TARIFFS}/import", {"currency": "EUR", "elements": taxed["elements"]})):
         refused = await owner.post(path, json={"name": "Odd", "tariff": tariff})
         assert "a tax can't be above 100" in problem(refused, 422, "tariff-unreadable")["detail"]
+    for tariff, of in (
+        (body(start_date="2027-01-01", end_date="2026-01-01"), "end_date"),
+        (body(min_power="22", max_power="22"), "max_power"),
+        (body(min_duration=600, max_duration=60), "max_duration"),
+        (body() | {"min_price": {"before_taxes": "9"}, "max_price": {"before_taxes": "1"}}, "max_price.before_taxes"),
+    ):
+        refused = await owner.post(TARIFFS, json={"name": "Odd", "tariff": tariff})
+        assert of in problem(refused, 422, "tariff-unreadable")["detail"]
     assert (await owner.get(TARIFFS)).json()["items"] == []
 
 

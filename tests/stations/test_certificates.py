@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from forecourt.drivers.model import TokenState
 from forecourt.ocpp.neutral import CertificateQuestion, Contract, ContractStatus, Standing
 from forecourt.platform.outward import Outward
+from forecourt.stations.certificates import store
 from forecourt.stations.certificates.judge import Judge, Trusted
+from forecourt.stations.certificates.kept import KeptAnswers
 from forecourt.stations.certificates.model import check_chain, key_hash, names, read_authority, read_chain
 from forecourt.stations.certificates.responders import MAX_ASKING, Responders
 from forecourt.stations.certificates.service import ContractChecks
@@ -164,6 +166,39 @@ async def test_every_certificate_of_a_chain_is_asked_about_once_and_remembered(c
     assert len(court.responder.asked) == 3
 
 
+async def test_what_one_gateway_was_told_others_of_the_organisation_know(
+    court: Court, house: House, tenant: Tenant
+) -> None:
+    clock = FakeClock(datetime.now(UTC))
+    trusted = Trusted(tenant_id=tenant.tenant_id, roots=(_der(court.operator.root),), unproven="refuse")
+    contract = Contract(chain=court.operator.chain())
+
+    def gateway() -> Judge:
+        return Judge(Responders(court.responders._outward, clock, KeptAnswers(house.db)), clock)
+
+    assert await gateway().judge(trusted, contract, EMAID) is ContractStatus.ACCEPTED
+    assert await gateway().judge(trusted, contract, EMAID) is ContractStatus.ACCEPTED
+    assert len(court.responder.asked) == 3
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        rows = await store.list_answers(conn, tenant.tenant_id, 10)
+    assert {int(each.serial, 16) for each in rows} == set(court.responder.asked)
+    for each in rows:
+        assert (each.standing, each.asked_at) == (Standing.GOOD, clock.now())
+        assert each.produced_at is not None
+        assert each.produced_at < each.counts_until
+    # Once it counts no more it is asked anew, and what nobody answers is known to others as well.
+    clock.advance(7_200)
+    court.responder.status = 503
+    assert await gateway().judge(trusted, contract, EMAID) is ContractStatus.CHAIN_ERROR
+    assert await gateway().judge(trusted, contract, EMAID) is ContractStatus.CHAIN_ERROR
+    assert len(court.responder.asked) == 6
+    # Another organisation asks for itself.
+    court.responder.status, clock = 200, FakeClock(datetime.now(UTC))
+    other = Trusted(tenant_id=tenant.tenant_id + 1_000_000, roots=trusted.roots, unproven="refuse")
+    assert await gateway().judge(other, contract, EMAID) is ContractStatus.ACCEPTED
+    assert len(court.responder.asked) == 9
+
+
 @pytest.mark.parametrize("which", ["contract", "lower"])
 async def test_a_revoked_certificate_anywhere_in_the_chain_is_refused(court: Court, which: str) -> None:
     court.responder.revoked.add(getattr(court.operator, which).certificate.serial_number)
@@ -218,8 +253,10 @@ async def test_what_one_organisation_trusts_proves_nothing_to_another(court: Cou
     # Neither to who never trusted the authority, nor to who does no more.
     for tenant_id in (1, 2):
         assert (await court.responders.standing(tenant_id, asked, []))[0] is Standing.FAILED
-    assert (await court.responders.standing(2, asked, [authority]))[0] is Standing.GOOD
     assert len(court.responder.asked) == 1
+    # Each organisation asks for itself, and its page shows what it was told.
+    assert (await court.responders.standing(2, asked, [authority]))[0] is Standing.GOOD
+    assert len(court.responder.asked) == 2
 
 
 async def test_certificates_of_one_serial_number_are_two_and_others_count_for_none(court: Court) -> None:

@@ -8,8 +8,11 @@ import pytest
 from httpx import AsyncClient
 
 from forecourt.access import Role
+from forecourt.ocpp.neutral import CertificateQuestion, Standing
 from forecourt.platform.database import Pool
 from forecourt.stations import store
+from forecourt.stations.certificates import store as answers
+from forecourt.stations.certificates.model import Said
 from forecourt.stations.live import LiveStations
 from forecourt.stations.model import STATE_PRIORITY, STATION_STATES, station_state
 from tests.http import BASE, PASSWORD, House, Tenant
@@ -299,6 +302,22 @@ async def test_authorities_are_trusted_and_contracts_registered_on_the_page_of_p
     assert "it is under CN=MO root" in page
     assert f'<a href="/drivers/{driver}">Ada</a>' in page
     assert "CARD" not in page
+
+    now = house.clock.now()
+    asked = CertificateQuestion(
+        algorithm="SHA256", issuer_name_hash="aa", issuer_key_hash="bb", serial="c0ffee", url="http://ocsp.example"
+    )
+    said = Said(
+        standing=Standing.REVOKED, issuer="CN=MO sub 2", produced_at=now - timedelta(hours=3),
+        counts_until=now + timedelta(hours=1), asked_at=now - timedelta(minutes=5),
+    )  # fmt: skip
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        await answers.put_answer(conn, tenant.tenant_id, asked, said)
+    page = (await client.get(CONTRACTS)).text
+    assert ("What responders said last" in page, "No. c0ffee" in page) == (True, True)
+    assert ("by CN=MO sub 2" in page, "Revoked" in page, "counts until" in page) == (True, True, True)
+    house.clock.advance(7_200)
+    assert "counts no more" in (await client.get(CONTRACTS)).text
 
     sent = {"pem": contract.pem + lower.pem}
     assert 'data-outcome="Accepted"' in (looked := await client.post(f"{CONTRACTS}/look", data=sent)).text

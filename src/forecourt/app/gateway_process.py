@@ -31,6 +31,7 @@ from forecourt.sessions.lanes import LANES as SESSION_LANES
 from forecourt.sessions.service import Sessions
 from forecourt.sessions.told.total import Totals
 from forecourt.stations.certificates.judge import Judge
+from forecourt.stations.certificates.kept import KeptAnswers
 from forecourt.stations.certificates.lanes import LANES as CERTIFICATE_LANES
 from forecourt.stations.certificates.responders import Responders
 from forecourt.stations.certificates.said import Certificates
@@ -125,7 +126,7 @@ def build(
         gateway.commit.submit_patiently(write_of(kept))
 
     costs = None if tenants is None else Totals(tenants, clock, Giving(clock))
-    responders = Responders(to_responders, clock)
+    responders = Responders(to_responders, clock, None if tenants is None else KeptAnswers(tenants))
     authorizer = OutsideAuthorizer(outward, settings.secret(), clock, keep)
     sessions = Sessions(live, reports, authorizer, costs, Judge(responders, clock))
     certificates = Certificates(outward, responders, settings.secret(), clock)

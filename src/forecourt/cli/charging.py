@@ -165,8 +165,7 @@ def needs_() -> None:
 @needs.command("show")
 def show_needs(session: SessionId, as_json: AsJson = False, url: Url = None) -> None:
     """Show what a driver needs of a session, and who said so."""
-    api = Api(url)
-    _show(api, session, api.get("sessions", session, "needs"), as_json=as_json)
+    _show(Api(url).get("sessions", session, "needs"), as_json=as_json)
 
 
 @needs.command("set")
@@ -194,8 +193,7 @@ def set_needs(
     body = {key: each for key, each in said.items() if each is not None}
     if not body:
         raise typer.BadParameter("nothing was said; `needs clear` takes back what was")
-    api = Api(url)
-    _show(api, session, api.put("sessions", session, "needs", body=body, source=source), as_json=as_json)
+    _show(Api(url).put("sessions", session, "needs", body=body, source=source), as_json=as_json)
 
 
 @needs.command("clear")
@@ -205,14 +203,12 @@ def clear_needs(session: SessionId, source: Source = "api", url: Url = None) -> 
     shown.line("It is taken back.")
 
 
-def _show(api: Api, session: str, found: dict[str, Any], *, as_json: bool) -> None:
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         shown.value(found)
         return
     shown.facts(found["wants"], as_json=False)
     if found["said"]:
-        site = api.get("stations", api.get("sessions", session)["station"])["site"]
-        zone = "UTC" if site is None else api.get("sites", site)["time_zone"]
-        shown.rows(found["said"], _said(zone), as_json=False)
+        shown.rows(found["said"], _said(found["time_zone"]), as_json=False)
     else:
         shown.line("Nothing was said.")

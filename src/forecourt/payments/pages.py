@@ -2,6 +2,7 @@
 was asked of its provider, and the way to its session; refunds and write-offs are asked once more before they are done.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -28,12 +29,14 @@ from forecourt.payments.intents.model import (
     NothingOwed,
     PaymentUnknown,
     RefundTooHigh,
+    left_to_refund,
 )
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter
 from forecourt.platform.database import Pool
 from forecourt.platform.money import minor_digits
 from forecourt.platform.paging import NextCursor
+from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.ui import formats
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
@@ -112,6 +115,9 @@ STEPS: Final[Mapping[str, str]] = {
 READING: Final[Mapping[str, Any]] = {"verb": Verb.READ}
 CHANGING: Final[Mapping[str, Any]] = {"verb": Verb.CHANGE_PAYMENTS}
 
+#: An amount in minor units, as a page wrote it.
+_WHOLE: Final = re.compile("[0-9]{1,15}")
+
 WebRequest = Request[Any, Any, Any]
 PaymentId = Annotated[UUID, PathParameter()]
 
@@ -161,8 +167,16 @@ class PaymentPages:
             may_trust=actor.may(Verb.CHANGE_TOKENS),
         )  # fmt: skip
 
-    async def show(self, request: WebRequest, payment_id: UUID, *, fault: str = "", status: int = 200) -> Response[str]:
-        """One payment with its story."""
+    async def show(
+        self,
+        request: WebRequest,
+        payment_id: UUID,
+        *,
+        fault: str = "",
+        status: int = 200,
+        typed: Mapping[str, str] | None = None,
+    ) -> Response[str]:
+        """One payment with its story. `typed`: what a refund that was refused said."""
         actor = _actor(request)
         async with self._db.tenant(actor.tenant_id) as conn:
             intent = await _found(conn, actor.tenant_id, payment_id)
@@ -177,21 +191,27 @@ class PaymentPages:
             disputes=disputes,
             dispute_words=STATUSES_OF_DISPUTES, reasons=REASONS,
             written=written,
-            left=0 if disputes else intent.captured_amount - intent.refunded_amount,
+            left=0 if disputes else left_to_refund(intent, calls), typed=typed or {"amount": "", "why": ""},
         )  # fmt: skip
 
     async def refund(self, request: WebRequest, payment_id: UUID) -> Response[Any]:
         """Gives back what the form says."""
         actor, form = _actor(request), await request.form()
         intent = await self._payments.find(actor.tenant_id, payment_id)
-        why = str(form.get("why", "")).strip()[:MAX_REASON]
-        wanted = minor_of(str(form.get("amount", "")), intent.currency)
-        if not why or wanted is None:
-            return await self.show(request, payment_id, fault=_("Say how much goes back, and why."), status=422)
+        typed = {name: str(form.get(name, "")).strip()[:MAX_REASON] for name in ("amount", "why", "left")}
+        why, wanted = typed["why"], minor_of(typed["amount"], intent.currency)
+        if not why or not wanted:
+            fault = _("Say how much goes back, and why.")
+            return await self.show(request, payment_id, fault=fault, status=422, typed=typed)
+        left = int(typed["left"]) if _WHOLE.fullmatch(typed["left"]) else None
         try:
-            await self._payments.refund(actor, payment_id, wanted, why)
+            await self._payments.refund(actor, payment_id, wanted, why, seen_left=left)
         except (NothingCaptured, RefundTooHigh):
             fault = _("That is more than is left of what was captured.")
+            return await self.show(request, payment_id, fault=fault, status=409, typed=typed)
+        except ChangedMeanwhile:
+            # Pressed twice, or somebody else was quicker.
+            fault = _("Something was given back since you looked. Look at what is left, and ask anew for more.")
             return await self.show(request, payment_id, fault=fault, status=409)
         return Redirect(f"/payments/{payment_id}", status_code=303)
 

@@ -20,6 +20,10 @@ MOST_TAX: Final = 100
 MAX_NAMED: Final = 100
 #: What a fault is of, and what it is.
 Found = tuple[str, str]
+#: Bounds of conditions, each lower one with its upper one.
+_SPANS: Final = (
+    *((f"min_{of}", f"max_{of}") for of in ("kwh", "current", "power", "duration")), ("start_date", "end_date"),
+)  # fmt: skip
 _BOUNDS: Final = tuple(f"{bound}_{of}" for of in ("kwh", "current", "power") for bound in ("min", "max"))
 
 
@@ -67,6 +71,7 @@ def _faults(tariff: Tariff) -> Iterator[Found]:
         limit = getattr(tariff, name)
         if limit is not None:
             yield from odd(name, limit, ("before_taxes", "after_taxes"))
+    yield from _crossed_limits(tariff)
     for number, element in enumerate(tariff.elements):
         place = f"elements[{number}]"
         for count, component in enumerate(element.price_components):
@@ -96,6 +101,20 @@ def _of_conditions(place: str, conditions: Conditions) -> Iterator[Found]:
         value = getattr(conditions, name)
         if value is not None and not 0 <= value <= MOST:
             yield f"{place}.{name}", f"this must be from 0 to {MOST} s"
+
+    for lower, upper in _SPANS:
+        least, most = getattr(conditions, lower), getattr(conditions, upper)
+        if least is not None and most is not None and most <= least:
+            yield f"{place}.{upper}", "this must be above where it begins, or the element never counts"
+
+
+def _crossed_limits(tariff: Tariff) -> Iterator[Found]:
+    """A least price above the most: no session could keep both."""
+    least, most = tariff.min_price, tariff.max_price
+    for name in ("before_taxes", "after_taxes"):
+        lower, upper = getattr(least, name, None), getattr(most, name, None)
+        if lower is not None and upper is not None and upper < lower:
+            yield f"max_price.{name}", "the most can't be below the least"
 
 
 def _below_nothing(place: str, of: Struct, name: str) -> Iterator[Found]:

@@ -15,13 +15,14 @@ from forecourt.drivers.api import UidInPath
 from forecourt.drivers.model import TokenUnknown
 from forecourt.energy.api.electrics import Ticking
 from forecourt.energy.errors import NeedsOver, NeedsRefused
-from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
+from forecourt.energy.needs.model import Preferences, Source, Wants
 from forecourt.energy.service import needs as service
 from forecourt.energy.service.needs import preferences_tag
-from forecourt.energy.store.priorities import PriorityAsk
+from forecourt.energy.store import Connection
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.sessions.remote.service import SessionUnknown
+from forecourt.stations.errors import StationRetired
 
 SourceName = Literal["driver", "api"]
 SaidAs = Annotated[
@@ -61,6 +62,9 @@ class NeedsShown(Struct, frozen=True, kw_only=True):
     energy_wh: Annotated[
         int | None, Meta(description="What it comes to since the session began; null: not known.", examples=[20_000])
     ]
+    time_zone: Annotated[
+        str, Meta(description="That of the session's site; UTC where it has none.", examples=["Europe/Berlin"])
+    ]
     said: Annotated[list[SaidShown], Meta(description="Who said what; those that count first come first.")]
     station_priority: Annotated[
         PriorityShown | None,
@@ -76,13 +80,12 @@ class NeedsShown(Struct, frozen=True, kw_only=True):
 )
 async def find_needs(session_id: FromPath[UUID], actor: Asker, db: Database) -> NeedsShown:
     async with db.tenant(actor.tenant_id) as conn:
-        needs = await service.find_needs(conn, actor.tenant_id, session_id)
-        return _shown(needs, await service.find_priority(conn, actor.tenant_id, session_id))
+        return await _shown(conn, actor.tenant_id, session_id)
 
 
 @put(
     "/sessions/{session_id:uuid}/needs",
-    opt={"verb": Verb.CONTROL, "problems": [SessionUnknown, NeedsRefused, NeedsOver]},
+    opt={"verb": Verb.CONTROL, "problems": [SessionUnknown, StationRetired, NeedsRefused, NeedsOver]},
     summary="Say what a driver needs of a session",
     description=(
         "In place of all that the same source said of it before. What is left out, others may say. With high priority"
@@ -100,8 +103,8 @@ async def put_needs(
     said_as: SaidAs = "api",
 ) -> NeedsShown:
     async with db.tenant(actor.tenant_id) as conn:
-        needs = await service.say_needs(conn, actor, session_id, Source(said_as), data, clock.now())
-        return _shown(needs, await service.find_priority(conn, actor.tenant_id, session_id))
+        await service.say_needs(conn, actor, session_id, Source(said_as), data, clock.now())
+        return await _shown(conn, actor.tenant_id, session_id)
 
 
 @delete(
@@ -147,11 +150,14 @@ async def put_preferences(
     return tagged(row.wants, preferences_tag(row))
 
 
-def _shown(needs: Needs, asked: PriorityAsk | None) -> NeedsShown:
+async def _shown(conn: Connection, tenant_id: int, session_id: UUID) -> NeedsShown:
+    needs = await service.find_needs(conn, tenant_id, session_id)
+    asked = await service.find_priority(conn, tenant_id, session_id)
     return NeedsShown(
         wants=needs.wants,
         sources=needs.sources,
         energy_wh=needs.energy_wh,
+        time_zone=await service.zone_of_session(conn, tenant_id, session_id),
         said=[
             SaidShown(source=each.source, wants=each.wants, said_at=each.said_at, said_by=each.said_by)
             for each in needs.said

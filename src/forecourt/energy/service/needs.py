@@ -18,6 +18,7 @@ from forecourt.energy.store.nudges import nudge_of_sessions, nudge_of_token
 from forecourt.energy.store.priorities import PriorityAsk, asks_of
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.sessions.remote.service import SessionUnknown
+from forecourt.stations.errors import StationRetired
 
 
 def preferences_tag(row: PreferencesRow | None) -> str:
@@ -38,6 +39,14 @@ async def find_needs(conn: Connection, tenant_id: int, session_id: UUID) -> Need
     return found
 
 
+async def zone_of_session(conn: Connection, tenant_id: int, session_id: UUID) -> str:
+    """The time zone of a session's site; UTC where it has none. Raises SessionUnknown."""
+    found = await store.place_of_session(conn, tenant_id, session_id)
+    if found is None:
+        raise SessionUnknown
+    return found[0]
+
+
 async def find_priority(conn: Connection, tenant_id: int, session_id: UUID) -> PriorityAsk | None:
     """What a session's station was asked of its own profile for priority, and said; None: nothing."""
     return (await asks_of(conn, tenant_id, [session_id])).get(session_id)
@@ -48,7 +57,7 @@ async def say_needs(
 ) -> Needs:
     """Keeps what a person or a program says of a session, in place of all that it said before.
 
-    Raises SessionUnknown, NeedsRefused, NeedsOver.
+    Raises SessionUnknown, StationRetired, NeedsRefused, NeedsOver.
     """
     return await change_needs(conn, actor, session_id, source, lambda _before: wants, now)
 
@@ -65,12 +74,16 @@ async def change_needs(
     """Keeps what a source says of a session made from what it said before, which nobody else changes meanwhile.
     `if_match`: the `needs_tag` it must still have; None: whatever it says by now.
 
-    Raises SessionUnknown, NeedsRefused, NeedsOver, ChangedMeanwhile, and what `change` raises.
+    Raises SessionUnknown, StationRetired, NeedsRefused, NeedsOver, ChangedMeanwhile, and what `change` raises.
     """
     await store.lock_needs(conn, session_id)
     before = (await find_needs(conn, actor.tenant_id, session_id)).of(source)
     check_match(if_match, needs_tag(before))
     wants = change(before)
+    place = await store.place_of_session(conn, actor.tenant_id, session_id)
+    if place is not None and not place[1]:
+        # No plan has it, so what is said would change nothing.
+        raise StationRetired
     _check(wants)
     _check_times(wants, before, now)
     if not await store.store_needs(conn, actor.tenant_id, session_id, source, wants, str(actor), now):

@@ -222,6 +222,20 @@ async def needs_of(conn: Connection, tenant_id: int, session_id: UUID) -> Needs 
     return merge([*said, *habit])
 
 
+async def place_of_session(conn: Connection, tenant_id: int, session_id: UUID) -> tuple[str, bool] | None:
+    """By which time zone a session's site goes, UTC where it has none, and whether its station is in service still;
+    None if there is no such session."""
+    cursor = await conn.execute(
+        "SELECT coalesce(i.time_zone, 'UTC'), t.retired_at IS NULL FROM sessions n"
+        " JOIN stations t ON t.tenant_id = n.tenant_id AND t.station_id = n.station_id"
+        " LEFT JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id"
+        " WHERE n.tenant_id = %s AND n.session_id = %s",
+        (tenant_id, session_id),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (str(row[0]), bool(row[1]))
+
+
 async def lock_needs(conn: Connection, session_id: UUID) -> None:
     """Lets nobody else say or take back what a session needs until this transaction ends."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('session needs ' || %s, 0))", (str(session_id),))

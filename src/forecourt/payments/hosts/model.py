@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from forecourt.payments.ledger.billed import rate_name
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.money import Currency, Money, minor_digits, rounded
+from forecourt.platform.money import Currency, Money, currencies, minor_digits, rounded
 
 MAX_HOSTS: Final = 5_000
 #: Versions of rules of one site.
@@ -124,6 +124,8 @@ def vat_account(country: str, rate: Decimal | None) -> str:
 
 def check_rule(rule: ShareRule) -> None:
     """Raises RuleRefused for a rule that can't be meant."""
+    if rule.currency not in currencies():
+        raise RuleRefused(f"Nobody pays in {rule.currency}. Write the code of a currency, such as EUR.")
     parts = {
         name: getattr(rule, name) for name in ("energy", "time", "idle", "flat", "reservation", "platform_percent")
     }

@@ -4,7 +4,7 @@ A payment for a session begins as a hold. What is captured of it, once the sessi
 held. Its states tell how far it is; what is in the air at the provider is told by its calls.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -268,6 +268,13 @@ def settled_by(call: Call, hold: Hold) -> bool:
             return any(each.ours == call.call_id.hex and each.status != "failed" for each in hold.refunds)
         case _:
             return False
+
+
+def left_to_refund(intent: Intent, calls: Iterable[Call]) -> int:
+    """What of a payment was neither given back nor asked to be, in minor units."""
+    return intent.captured_amount - sum(
+        each.amount for each in calls if each.kind is CallKind.REFUND and each.state != "failed"
+    )
 
 
 def goes_on(call: Call, *, reads_back: bool) -> bool:

@@ -39,6 +39,7 @@ from forecourt.payments.intents.model import (
     Purpose,
     RefundTooHigh,
     State,
+    left_to_refund,
 )
 from forecourt.payments.intents.prices import Connection, Offer, Prices
 from forecourt.payments.intents.saga import Saga
@@ -50,6 +51,7 @@ from forecourt.payments.saved.store import find_method
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
+from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.pricing.engine import Pricer
 from forecourt.sessions.reserving import service as reserving
 from forecourt.sessions.reserving import store as reservations
@@ -262,8 +264,12 @@ class Payments:
                 await turn.release(State.ABANDONED, None)
         return await self.carry_on(tenant_id, intent_id)
 
-    async def refund(self, actor: Actor, intent_id: UUID, amount: int | None, why: str) -> Intent:
-        """Gives money back: so much, or all that is left. Raises NothingCaptured, RefundTooHigh."""
+    async def refund(
+        self, actor: Actor, intent_id: UUID, amount: int | None, why: str, *, seen_left: int | None = None
+    ) -> Intent:
+        """Gives money back: so much, or all that is left. `seen_left`: what was left when whoever asks looked, so that
+        who presses twice gives back once; None: whatever it is by now. Raises NothingCaptured, RefundTooHigh,
+        ChangedMeanwhile."""
         async with self.saga.turn(actor.tenant_id, intent_id) as turn:
             intent = turn.intent
             if not intent.captured_amount:
@@ -272,8 +278,9 @@ class Payments:
             if intent.method is Method.TERMINAL:
                 raise NothingCaptured("This was paid at the station's own terminal. Give it back at its provider.")
             calls = await store.list_calls(turn.conn, actor.tenant_id, intent_id)
-            asked = sum(each.amount for each in calls if each.kind is CallKind.REFUND and each.state != "failed")
-            left = intent.captured_amount - asked
+            left = left_to_refund(intent, calls)
+            if seen_left is not None and seen_left != left:
+                raise ChangedMeanwhile
             if intent.purpose is Purpose.TOP_UP:
                 left = await self._left_in_wallet(turn.conn, intent, left, amount)
             wanted = left if amount is None else amount

@@ -1,8 +1,10 @@
 """What a session of a given shape would cost by a given tariff, exactly."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from math import lcm
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -24,6 +26,8 @@ MAX_QUOTED: Final = 2_000
 #: Characters of a number, and its size.
 MAX_NUMBER: Final = 100
 MOST: Final = 10**12
+#: Digits of the number of parts of a Wh in which all energies of a session are whole.
+MAX_PARTS_DIGITS: Final = 1_000
 _KWH: Final = 1000
 #: A session as it may be asked for: an hour of charging, and half an hour of parking behind it.
 EXAMPLE: Final = {
@@ -94,10 +98,25 @@ async def quote(data: JSONBody[QuoteAsked], actor: Asker, request: Request[Any, 
     segments = [_segment(number, *each) for number, each in enumerate(zip(data.segments, exact, strict=True))]
     if sum(each.seconds for each in segments) > MAX_SECONDS:
         raise SessionUnpriceable(f"The session lasts longer than {MAX_SECONDS} seconds. Price it in parts.")
+    _check_parts(Fraction(each.energy_wh).denominator for each in segments)
     start_at = data.start.replace(tzinfo=UTC) if data.start.tzinfo is None else data.start
     pricer = Pricer(read_tariff(data.tariff), _zone(data.time_zone), Circumstances(evse_kind=data.evse_kind))
     pieces = pricer.pieces(start_at, segments, expired=data.expired)
+    _check_parts(each.under for each in pieces)
     return shown(pricer.bill(pieces), pieces)
+
+
+def _check_parts(denominators: Iterable[int]) -> None:
+    """Energies that have no parts in common are summed exactly only in numbers that grow with each of them. Raises
+    SessionUnpriceable."""
+    parts, most = 1, 10**MAX_PARTS_DIGITS
+    for each in denominators:
+        parts = lcm(parts, each)
+        if parts >= most:
+            raise SessionUnpriceable(
+                f"The energies sum up to a fraction of more than {MAX_PARTS_DIGITS} digits. Write them by denominators"
+                " that have more in common."
+            )
 
 
 def _segment(number: int, asked: SegmentAsked, exact: _Exact) -> Segment:

@@ -40,6 +40,8 @@ CHECKED: Final = (
     mark("this must be a number of 1000000000 at most, with 12 decimals at most"),
     mark("a tax can't be below 0"),
     mark("a tax can't be above 100"),
+    mark("this must be above where it begins, or the element never counts"),
+    mark("the most can't be below the least"),
     mark("no currency has this code of ISO 4217; write one such as EUR"),
     mark("nobody pays with this currency any more; write one such as EUR"),
     mark("a price has either vat or taxes"),

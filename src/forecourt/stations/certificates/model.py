@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
+from msgspec import Struct
 
-from forecourt.ocpp.neutral import CertificateQuestion, ContractStatus
+from forecourt.ocpp.neutral import CertificateQuestion, ContractStatus, Standing
 
 #: Certificates of a chain as a car has it: the contract's and two authorities' under the root; some have one more.
 MAX_CHAIN: Final = 4
@@ -244,3 +245,19 @@ _CONTRACT: Final = (
     .may_be_present(x509.BasicConstraints, Criticality.AGNOSTIC, _no_authority)
     .require_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs)
 )
+
+
+def subject_of(certificate: x509.Certificate) -> str:
+    """The name that a certificate bears, as people read it: 1,000 characters at the most, - for none."""
+    return certificate.subject.rfc4514_string()[:1_000] or "-"
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """How a certificate stands. `produced_at`: when its responder signed that; None where no answer came that counts,
+    and then `counts_until` is when to ask anew. `issuer`: the name of its authority."""
+
+    standing: Standing
+    issuer: str
+    produced_at: datetime | None
+    counts_until: datetime
+    asked_at: datetime

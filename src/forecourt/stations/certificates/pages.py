@@ -181,6 +181,7 @@ class ContractPages:
                 conn, actor.tenant_id, TokenFilter(type=EMAID), order="newest", place=place, limit=PAGE_SIZE + 1
             )
             more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+            answers = await store.list_answers(conn, actor.tenant_id, PAGE_SIZE)
             holders = await owned.list_holders(conn, actor.tenant_id, [uid_key(row.uid) for row in rows])
         return self._shell.page(
             "stations/contracts.html", request, viewer=actor, current="payments", status=422 if told.fault else 200,
@@ -192,6 +193,7 @@ class ContractPages:
             next=f"{PATH}?cursor={CURSORS.encode(rows[-1].number)}" if more else "", first=not cursor,
             can_change=actor.may(Verb.CHANGE_TOKENS), may_set_up=actor.may(Verb.WEBHOOKS),
             token_tones=TOKEN_TONES, ways=WAYS, told=told, path=PATH,
+            answers=answers, now=now,
             worth=WORTH, standings=STANDINGS, max_pem=MAX_PEM, max_chain=MAX_CHAIN_PEM, done=DONE.get(done, ""),
         )  # fmt: skip
 

@@ -19,7 +19,16 @@ from forecourt.ocpp.neutral import CertificateQuestion, Standing
 from forecourt.platform.clock import Clock
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.outward import Outward, Unanswered
-from forecourt.stations.certificates.model import UNREADABLE, has_usable_key, hash_named, key_hash, name_hash
+from forecourt.stations.certificates.kept import Kept
+from forecourt.stations.certificates.model import (
+    UNREADABLE,
+    Said,
+    has_usable_key,
+    hash_named,
+    key_hash,
+    name_hash,
+    subject_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -47,13 +56,15 @@ _STANDINGS: Final = {
 
 
 class Responders:
-    """Owns what is asked at this moment and what responders said."""
+    """Owns what is asked at this moment and what responders said; `kept`: where others find that too, None where
+    nobody shall."""
 
-    def __init__(self, outward: Outward, clock: Clock) -> None:
+    def __init__(self, outward: Outward, clock: Clock, kept: Kept | None = None) -> None:
         self._outward = outward
         self._clock = clock
         self._asking: Counter[int] = Counter()
-        self._known: OrderedDict[CertificateQuestion, tuple[Standing, datetime]] = OrderedDict()
+        self._kept = kept
+        self._known: OrderedDict[tuple[int, CertificateQuestion], tuple[Standing, datetime]] = OrderedDict()
 
     async def relay(self, tenant_id: int, question: CertificateQuestion) -> bytes | None:
         """What the responder answers, its DER as it came, for somebody who checks it; None where nothing came that is
@@ -81,18 +92,33 @@ class Responders:
         issuer = issuer_of(question, issuers)
         if issuer is None:
             return Standing.FAILED, now + AGAIN
-        known = self._known.get(question)
+        known = self._known.get((tenant_id, question))
         if known is not None and known[1] > now:
-            self._known.move_to_end(question)
+            self._known.move_to_end((tenant_id, question))
             return known
+        shared = None if self._kept is None else await self._kept.find(tenant_id, question, now)
+        if shared is not None:
+            return self._remembered(tenant_id, question, (shared.standing, shared.counts_until))
         if self._is_busy(tenant_id):
             return Standing.FAILED, now + AGAIN
         answer = await self._ask(tenant_id, question)
         until = None if answer is None else believed_until(answer, issuer, now)
-        found = Standing.FAILED, now + AGAIN
+        found, produced_at = (Standing.FAILED, now + AGAIN), None
         if answer is not None and until is not None:
-            found = _STANDINGS[answer.certificate_status], until
-        self._known[question] = found
+            found, produced_at = (_STANDINGS[answer.certificate_status], until), answer.produced_at_utc
+        if self._kept is not None:
+            standing, counts_until = found
+            said = Said(
+                standing=standing, issuer=subject_of(issuer), produced_at=produced_at, counts_until=counts_until,
+                asked_at=now,
+            )  # fmt: skip
+            await self._kept.keep(tenant_id, question, said)
+        return self._remembered(tenant_id, question, found)
+
+    def _remembered(
+        self, tenant_id: int, question: CertificateQuestion, found: tuple[Standing, datetime]
+    ) -> tuple[Standing, datetime]:
+        self._known[tenant_id, question] = found
         if len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
         return found

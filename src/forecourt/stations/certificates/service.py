@@ -6,7 +6,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final, Literal
 
-from cryptography import x509
 from msgspec import Struct
 
 from forecourt.access import Actor, audit
@@ -20,7 +19,7 @@ from forecourt.platform.outward import Outward, check_address, new_secret
 from forecourt.platform.sealing import Seal
 from forecourt.stations.certificates import store
 from forecourt.stations.certificates.judge import ACCEPT, Judge, Trusted
-from forecourt.stations.certificates.model import emaid_of, encoded, read_authority, read_chain
+from forecourt.stations.certificates.model import emaid_of, encoded, read_authority, read_chain, subject_of
 from forecourt.stations.certificates.responders import Responders
 from forecourt.stations.certificates.said import SEAL_PURPOSE
 from forecourt.stations.certificates.store import Connection, RootRow, RulesRow
@@ -149,11 +148,6 @@ class ContractRules:
         detail = {"required": required, "unproven": unproven, "provider": provider_url}
         await audit(conn, actor, "set contract rules", "contract-rules", detail)
         return rules, secret if new else None
-
-
-def subject_of(certificate: x509.Certificate) -> str:
-    """The name that a certificate bears, as people read it: 1,000 characters at the most, - for none."""
-    return certificate.subject.rfc4514_string()[:1_000] or "-"
 
 
 async def _trusted(conn: Connection, tenant_id: int) -> Trusted:

@@ -1,13 +1,20 @@
 """All SQL of certificates of Plug & Charge but what a gateway reads."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import astuple
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
+
+from forecourt.ocpp.neutral import CertificateQuestion, Standing
+from forecourt.stations.certificates.model import Said
 
 Connection = AsyncConnection[Any]
+
+#: Answers of responders that are kept of one organisation, the newest.
+MAX_ANSWERS: Final = 1_000
 
 _ROOT = "fingerprint, subject, not_after, der, added_by, added_at"
 
@@ -93,3 +100,62 @@ async def put_rules(conn: Connection, tenant_id: int, rules: RulesRow, secret: b
     )
     row = await cursor.fetchone()
     return row is not None and bool(row[0])
+
+
+class AnswerRow(Struct, frozen=True, kw_only=True):
+    """What a responder said of a certificate; `serial` in hex."""
+
+    serial: str
+    url: str
+    issuer: str
+    standing: Standing
+    produced_at: datetime | None
+    counts_until: datetime
+    asked_at: datetime
+
+
+async def find_answer(conn: Connection, tenant_id: int, question: CertificateQuestion, now: datetime) -> Said | None:
+    """What was said to this question and still counts."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "SELECT standing, issuer, produced_at, counts_until, asked_at FROM responder_answers WHERE tenant_id = %s"
+        " AND (algorithm, issuer_name_hash, issuer_key_hash, serial, url) = (%s, %s, %s, %s, %s) AND counts_until > %s",
+        (tenant_id, *astuple(question), now),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Said(**{**row, "standing": Standing(row["standing"])})
+
+
+async def put_answer(conn: Connection, tenant_id: int, question: CertificateQuestion, said: Said) -> None:
+    """Keep what was said, unless somebody asked later."""
+    await conn.execute(
+        "INSERT INTO responder_answers AS a (tenant_id, algorithm, issuer_name_hash, issuer_key_hash, serial, url,"
+        " standing, issuer, produced_at, counts_until, asked_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (tenant_id, algorithm, issuer_name_hash, issuer_key_hash, serial, url) DO UPDATE SET"
+        " standing = excluded.standing, issuer = excluded.issuer, produced_at = excluded.produced_at,"
+        " counts_until = excluded.counts_until, asked_at = excluded.asked_at WHERE a.asked_at <= excluded.asked_at",
+        (
+            tenant_id, *astuple(question), said.standing.value, said.issuer, said.produced_at, said.counts_until,
+            said.asked_at,
+        ),
+    )  # fmt: skip
+
+
+async def forget_answers(conn: Connection, tenant_id: int) -> None:
+    """Forget what was asked before the newest MAX_ANSWERS."""
+    await conn.execute(
+        "DELETE FROM responder_answers WHERE tenant_id = %(tenant)s AND asked_at < (SELECT asked_at"
+        " FROM responder_answers WHERE tenant_id = %(tenant)s ORDER BY asked_at DESC OFFSET %(most)s LIMIT 1)",
+        {"tenant": tenant_id, "most": MAX_ANSWERS - 1},
+    )
+
+
+async def list_answers(conn: Connection, tenant_id: int, limit: int) -> list[AnswerRow]:
+    """What responders said, what was asked last first."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "SELECT serial, url, issuer, standing, produced_at, counts_until, asked_at FROM responder_answers"
+        " WHERE tenant_id = %s ORDER BY asked_at DESC, serial LIMIT %s",
+        (tenant_id, limit),
+    )
+    return [AnswerRow(**{**row, "standing": Standing(row["standing"])}) for row in await cursor.fetchall()]
