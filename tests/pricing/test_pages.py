@@ -105,7 +105,7 @@ async def test_what_is_wrong_stands_with_its_field_and_nothing_is_lost(house: Ho
     answer = await browser.post("/prices/new", data=wrong)
     assert answer.status_code == 422
     told = words(answer)
-    assert "Name: a name is missing" in told
+    assert "Name: a name has 1 to 200 characters" in told
     assert "Element 1, price 1, Price: this is no number" in told
     assert "For sessions from: this is no time" in told
     assert 'value="dear"' in answer.text

@@ -1,5 +1,6 @@
 """The pages of payments: a list with its filters in the address, and one payment with all that happened to it, what
-was asked of its provider, and the way to its session; refunds and write-offs are asked once more before they are done.
+was asked of its provider, and the way to its session. A refund tells what was left when its page was read, so that who
+presses twice gives back once.
 """
 
 import re

@@ -23,7 +23,7 @@ from forecourt.ui.i18n import mark
 
 #: The currency of a new tariff, until somebody says another.
 USUAL_CURRENCY: Final = "EUR"
-NO_NAME: Final = mark("a name is missing")
+NO_NAME: Final = mark("a name has 1 to 200 characters")
 STALE: Final = mark(
     "Somebody else changed the tariff meanwhile, so nothing was stored. What you wrote stands below; saving it again"
     " puts yours in its place."
