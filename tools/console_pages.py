@@ -128,6 +128,9 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/insight/success": "How many who tried to charge did, and how soon faults are seen and mended.",
         "/insight/availability": "Uptime of ports, and the ledger of outages.",
         "/insight/drivers": "Who comes back, who is new, who is likely lost; nobody is named.",
+        "/insight/health": (
+            "Which connectors wear, why that is believed, what came of alerts, and how far the model is to be believed."
+        ),
         "/insight/profit": "Profit and margin of each connector and site, by the books.",
         "/insight/actions": "What is worth doing next, with what it should earn, and what came of what was done.",
     },
@@ -236,6 +239,7 @@ PARTS = frozenset(
         "/waiting/{place_id}/part",
         "/waiting-lists/at/{slug}",
         "/codes/at-station/{identity}",
+        "/insight/health/at/{identity}",
         "/codes/changing/{identity}",
         "/energy/at-session/{session_id}",
         "/energy/at-station/{identity}",

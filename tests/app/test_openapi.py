@@ -44,6 +44,7 @@ NO_LISTS = {
     "GET /energy/series": "zones with prices, and others with CO2",
     "GET /ledger/profit": "an account of a span: its connectors, and costs that are none's",
     "GET /ledger/vat": "an account of a span, by rate and country",
+    "GET /expansion": "every site, and by which inputs",
 }
 KEY = "fc_a key of the tests of the document"
 DRIVER_TOKEN = f"{TOKEN_PREFIX}of the tests of the document"
@@ -240,7 +241,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     plan = make("/plans", {"name": "silver", "title": "Silver", "currency": "EUR", "month_fee": 1})
     written = document_of(client)["paths"]["/api/v1/payment-accounts"]["post"]["requestBody"]
     account = make("/payment-accounts", written["content"]["application/json"]["example"])
-    incident_id, session_id, payment_id, place_id, reader_id = uuid4(), uuid4(), uuid4(), uuid4(), uuid4()
+    incident_id, session_id, payment_id, place_id, reader_id, alert_id = (uuid4() for _ in range(6))
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(
             "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount,"
@@ -288,6 +289,11 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
             " bank_shown, made_at) VALUES (1, %s, 'sepa', 'EUR', 100, 'paid', '2026-03-02', 0, 'bank', 'x', now())",
             (host["id"],),
         )
+        admin.execute(
+            "INSERT INTO connector_alerts (alert_id, tenant_id, station, evse, opened_on, opened_at, part, risk,"
+            " reasons, model) VALUES (%s, 1, 'CP1', 1, '2026-03-02', now(), 'latch', 0.5, '[]', 'x')",
+            (alert_id,),
+        )
         # An invoice that is as good as any to be named: with one line, of a session that was posted.
         buyer = {"name": "Volt", "street": "x", "postcode": "1", "city": "x", "country": "DE"}
         seller = buyer | {"vat_id": "DE123456789"}
@@ -314,6 +320,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     return {
         "invoice_id": 1,
         "action_id": 1,
+        "alert_id": alert_id,
         "campaign_id": 1,
         "report_id": report["id"],
         "report_run_id": 1,

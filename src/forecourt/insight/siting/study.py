@@ -19,7 +19,13 @@ MAX_SCENARIO_S: Final = 60
 #: Of each of what scenarios differ in.
 MAX_ALIKE: Final = 6
 
-Csv = Annotated[str, Meta(max_length=MAX_TEXT, description="CSV: a line of column names, then a row each.")]
+Csv = Annotated[
+    str,
+    Meta(
+        max_length=MAX_TEXT, description="CSV: a line of column names, then a row each.",
+        examples=["name,flow,latitude,longitude\nNorth,A1,52.10,5.10\nSouth,A1,52.20,5.20\n"],
+    ),
+]  # fmt: skip
 Minor = Annotated[int, Meta(ge=0, le=10**12, description="Whole minor units.")]
 
 
@@ -74,7 +80,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     per_plug_minor: Minor = 0
     budget_minor: Annotated[int, Meta(ge=0, le=10**12)] | None = None
     own_sites: bool = True
-    own_demand: bool = False
+    own_demand: Annotated[bool, Meta(examples=[False])] = False
     measured: Annotated[bool, Meta(description="The demand of the file is use that was measured, not a proxy.")] = False
     columns: Annotated[
         dict[str, Annotated[str, Meta(max_length=200)]],
