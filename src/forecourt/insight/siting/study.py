@@ -78,7 +78,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", examples=["EUR"])] = "EUR"
     site_minor: Minor = 0
     per_plug_minor: Minor = 0
-    budget_minor: Annotated[int, Meta(ge=0, le=10**12)] | None = None
+    budget_minor: Annotated[int, Meta(ge=0, le=10**12, examples=[10_000_000])] | None = None
     own_sites: bool = True
     own_demand: Annotated[bool, Meta(examples=[False])] = False
     measured: Annotated[bool, Meta(description="The demand of the file is use that was measured, not a proxy.")] = False
