@@ -161,6 +161,8 @@ class Examples:
             return _BY_NAME[name]
         if kind == "string" and (name == "at" or name.endswith(_MOMENTS)):
             return _BY_FORMAT["date-time"]
+        if kind == "array" and "prefixItems" in schema:
+            return [self.of(each, name, depth + 1) for each in schema["prefixItems"]]
         if kind == "array":
             return [self.of(schema.get("items", {}), name, depth + 1)]
         return _bounded(schema, _BY_FORMAT.get(schema.get("format", ""), _BY_TYPE.get(kind or "", {})))
