@@ -204,6 +204,30 @@ async def test_hours_of_zones_that_begin_at_half_past_are_of_their_own_clock(des
     assert rows[0]["hour_at"] == datetime(2025, 1, 1, 4, 30, tzinfo=UTC)
 
 
+async def test_who_comes_in_an_hour_of_before_midnight_is_in_it(desk: Desk, tmp_path: Path) -> None:
+    """Hours of a clock that is half an hour off begin on one day of UTC and end on the next."""
+    tenant_id = desk.organisation("half past")
+    # From 5:00 to 6:00 by the clock there it is midnight of UTC at 5:30.
+    lines = [f"{n},A,,2025-01-02 05:{minute},2025-01-02 05:5{n},9" for n, minute in enumerate((10, 40))]
+    await desk.bring(tenant_id, written(tmp_path, *lines), time_zone="Asia/Kolkata")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    with asking.expressed(tmp_path / "lake", tenant_id) as lake:
+        [row] = lake["hours"].to_pyarrow().to_pylist()
+    assert (row["hour"], row["starts"], row["busy_s"], row["energy_wh"]) == (5, 2, 60 * (40 + 11), 18_000)
+
+
+async def test_a_visit_over_midnight_is_one(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("night")
+    desk.clock.set(datetime(2025, 1, 3, tzinfo=UTC))
+    lines = ["1,A,x,2025-01-01 23:50,2025-01-01 23:55,0", "2,A,x,2025-01-02 00:02,2025-01-02 01:00,9"]
+    await desk.bring(tenant_id, written(tmp_path, *lines), time_zone="UTC")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    with asking.expressed(tmp_path / "lake", tenant_id) as lake:
+        days = expressions.visit_sums(lake["site_days"], ("local_date",)).to_pyarrow().to_pylist()
+    told = {row["local_date"].day: (row["visits"], row["visits_charged"], row["at_once"]) for row in days}
+    assert told == {1: (1, 1, 0), 2: (0, 0, 0)}
+
+
 async def test_prices_in_two_currencies_in_one_hour_are_each_counted_once(desk: Desk, tmp_path: Path) -> None:
     tenant_id = desk.organisation("currencies")
     head = "id,station,start,end,kwh,cost,currency"

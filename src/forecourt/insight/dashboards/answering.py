@@ -73,7 +73,7 @@ class Answers:
                 first_at=row["first"], last_at=row["last"], sources=tuple(sources),
             )  # fmt: skip
 
-        found: Lake = await self._once((manifest.lake_id, manifest.snapshot), looked)
+        found: Lake = await self._once((manifest.lake_id, manifest.snapshot, manifest.watermark), looked)
         return found
 
     async def answer(self, tenant_id: int, lake: Lake, family: Family, asked: Asked) -> Answer:
@@ -84,7 +84,7 @@ class Answers:
                 scope.check()
                 return FROM_THE_LAKE[family](scope)
 
-        found: Answer = await self._once((lake.lake_id, lake.snapshot, family, asked), made)
+        found: Answer = await self._once((lake.lake_id, lake.snapshot, lake.watermark, family, asked), made)
         return found
 
     async def _once(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:

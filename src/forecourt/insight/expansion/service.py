@@ -53,7 +53,7 @@ class Growth:
         self._clock = clock
         self._root = root
         self._room = asyncio.Semaphore(1)
-        self._kept: OrderedDict[int, tuple[tuple[str, int], Past]] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[tuple[str, int, datetime], Past]] = OrderedDict()
 
     async def plans(self, tenant_id: int) -> Plans:
         """Of every site. Raises LakeMissing."""
@@ -98,7 +98,7 @@ class Growth:
     async def past(self, tenant_id: int) -> Past:
         """What the latest snapshot saw. Raises LakeMissing."""
         _, manifest = await asyncio.to_thread(asking.snapshot_of, self._root, tenant_id)
-        key = (manifest.lake_id, manifest.snapshot)
+        key = (manifest.lake_id, manifest.snapshot, manifest.watermark)
         async with self._room:
             kept = self._kept.get(tenant_id)
             if kept is None or kept[0] != key:

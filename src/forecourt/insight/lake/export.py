@@ -24,6 +24,7 @@ from forecourt.insight.lake.parts import between, bounds, holds, outgrown, parti
 from forecourt.insight.lake.store import Place
 from forecourt.insight.lake.tables import Names
 from forecourt.insight.store import pseudonym_key
+from forecourt.insight.usage.expressions import VISIT_S
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Transactions and clocks of hosts differ by less: what was heard so long before the last export is looked at again.
 MARGIN: Final = timedelta(minutes=15)
+#: Before a day, so much is looked at for the first try of a visit.
+FIRST_TRY: Final = timedelta(seconds=VISIT_S)
 #: Tables that are copied as they are.
 COPIED: Final = ("sessions", "states", "gaps", "prices", "incidents")
 COUNTED: Final = ("hours", "site_hours", "site_days", "stay_days", "network_hours")
@@ -248,11 +251,12 @@ class _Run:
         self, roll_up: "RollUp", found: dict[str, dict[str, File]], sessions: dict[str, File], partition: str
     ) -> None:
         since, until = bounds(partition)
-        # Hours of other clocks may begin up to one before midnight; sessions that began long before may still stand.
+        # Hours of other clocks may begin up to one before midnight; sessions that began long before may still stand,
+        # and a try of just before it may be the first of a visit.
         near = [
             self._folder.path / file.path
             for name, file in sessions.items()
-            if bounds(name)[0] < until + timedelta(hours=1) and (file.until is None or file.until >= since)
+            if bounds(name)[0] < until + timedelta(hours=1) and (file.until is None or file.until >= since - FIRST_TRY)
         ]
         counted = roll_up.hours(near, since, until) | roll_up.days(near, since, until) if near else {}
         for table in COUNTED:

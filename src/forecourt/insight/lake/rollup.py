@@ -24,14 +24,15 @@ HOUR_S: Final = 3_600
 MEMORY: Final = "1GB"
 THREADS: Final = 2
 
-#: {key} is `station, site` or `site`. Parameters: from and until, in seconds since 1970.
+#: {key} is `station, site` or `site`. Parameters: from and until, in seconds since 1970. An hour that begins before
+#: `until` may end after it, and what comes meanwhile is in it.
 _HOURS: Final = """
     WITH stays AS (
         SELECT {key}, p.zone, p.shift, s.currency, s.excl_minor, s.incl_minor, coalesce(s.energy_wh, 0) AS wh,
             epoch(s.started_at)::BIGINT AS a, epoch(s.ended_at)::BIGINT AS b,
             greatest(epoch(coalesce(s.charging_ended_at, s.ended_at))::BIGINT, epoch(s.started_at)::BIGINT) AS c
         FROM sessions s JOIN places p USING (station)
-        WHERE epoch(s.ended_at) >= $since AND epoch(s.started_at) < $until AND {named}
+        WHERE epoch(s.ended_at) >= $since AND epoch(s.started_at) < $until + 3600 AND {named}
     ),
     parts AS (
         SELECT *, k * 3600 - shift AS h, greatest(a, k * 3600 - shift) AS x, least(b, k * 3600 - shift + 3600) AS y,

@@ -16,11 +16,14 @@ CREATE TABLE imported_places (
 COMMENT ON COLUMN imported_places.evses IS 'every EVSE that a session names, in order';
 COMMENT ON COLUMN imported_places.begun_at IS 'when the latest session began, whose zone counts';
 
+-- The owner sees its rows only while they aren't kept from it, unless it may do everything.
+ALTER TABLE imported_sessions NO FORCE ROW LEVEL SECURITY;
 INSERT INTO imported_places (tenant_id, station, source, site, zone, evses, first_at, begun_at, last_at)
 SELECT tenant_id, station, min(source), max(site), (array_agg(zone ORDER BY started_at DESC))[1],
     coalesce(array_agg(DISTINCT evse ORDER BY evse) FILTER (WHERE evse IS NOT NULL), '{}'), min(started_at),
     max(started_at), max(ended_at)
 FROM imported_sessions GROUP BY tenant_id, station;
+ALTER TABLE imported_sessions FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE imported_places ENABLE ROW LEVEL SECURITY;
 ALTER TABLE imported_places FORCE ROW LEVEL SECURITY;

@@ -57,7 +57,7 @@ Addresses = Annotated[
 ]
 ReportId = Annotated[int, PathParameter(ge=1, le=MAX_ID, description="The report's id.")]
 RunId = Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="The run's id.")]
-FormInPath = Annotated[Form, PathParameter(description="Which file.")]
+FormInPath = Annotated[Literal["pdf", "xlsx"], PathParameter(description="Which file.")]
 
 
 class NewReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -221,7 +221,7 @@ async def fetch_report(
     report_id: ReportId, report_run_id: RunId, form: FormInPath, actor: Asker, db: Database
 ) -> Response[bytes]:
     async with db.tenant(actor.tenant_id) as conn:
-        return file_of(await service.find_file(conn, actor, report_id, report_run_id, form))
+        return file_of(await service.find_file(conn, actor, report_id, report_run_id, Form(form)))
 
 
 def file_of(made: Made) -> Response[bytes]:

@@ -170,7 +170,7 @@ def report_pages(pages: ReportPages) -> list[HTTPRouteHandler]:
     @get(f"{HOME}/{{report_id:int}}/runs/{{report_run_id:int}}/{{form:str}}", opt=GUARDED, include_in_schema=False)
     async def download(actor: Asker, report_id: ReportId, report_run_id: RunId, form: FormInPath) -> Response[bytes]:
         async with pages.db.tenant(actor.tenant_id) as conn:
-            return file_of(await service.find_file(conn, actor, report_id, report_run_id, form))
+            return file_of(await service.find_file(conn, actor, report_id, report_run_id, Form(form)))
 
     return [reports, new, create, report, form, change, send, delete, download]
 
