@@ -72,14 +72,16 @@ def _operation(family: Family) -> HTTPRouteHandler:
         preset: RangeNamed = None,
         first: FirstDay = None,
         last: LastDay = None,
-        compare: OfCompare = Compare.BEFORE,
+        compare: OfCompare = "before",
         site: OfSite = "",
         station: OfStation = "",
         evse: OfEvse = "",
     ) -> Answered:
         place = (site, station, evse)
         days = checked((preset or "", first, last), place)
-        asked = await question(db, clock, actor.tenant_id, days, compare, place, limited=actor.sites is not None)
+        asked = await question(
+            db, clock, actor.tenant_id, days, Compare(compare), place, limited=actor.sites is not None
+        )
         return await tell(db, answers, actor.tenant_id, family, asked)
 
     # The document names an operation by its function.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
 
 from litestar.params import QueryParameter
@@ -28,7 +28,7 @@ EDGE: Final = timedelta(days=3 * MAX_DAYS)
 Place = r"^[^\x00]*$"
 OfSite = Annotated[str, QueryParameter(max_length=300, pattern=Place, description="A site by its slug; `-`: of none.")]
 OfStation = Annotated[str, QueryParameter(max_length=300, pattern=Place, description="A station by its identity.")]
-OfCompare = Annotated[Compare, QueryParameter(description="With which other days.")]
+OfCompare = Annotated[Literal["before", "year", "nothing"], QueryParameter(description="With which other days.")]
 OfEvse = Annotated[str, QueryParameter(max_length=100, pattern=Place, description="An EVSE of that station.")]
 
 

@@ -95,12 +95,12 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
             preset: RangeWord = "",
             first: FromDay = "",
             last: ToDay = "",
-            compare: OfCompare = Compare.BEFORE,
+            compare: OfCompare = "before",
             site: OfSite = "",
             station: OfStation = "",
             evse: OfEvse = "",
         ) -> Response[str]:
-            asked = await pages.question(actor, (preset, first, last), compare, (site, station, evse))
+            asked = await pages.question(actor, (preset, first, last), Compare(compare), (site, station, evse))
             return await pages.show(request, actor, answers, family, asked)
 
         return shown
@@ -116,7 +116,7 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
             preset: RangeWord = "",
             first: FromDay = "",
             last: ToDay = "",
-            compare: OfCompare = Compare.BEFORE,
+            compare: OfCompare = "before",
             site: OfSite = "",
             station: OfStation = "",
             evse: OfEvse = "",
