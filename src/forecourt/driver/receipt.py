@@ -42,7 +42,7 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
             yield _line(line, cost.bill.currency), price(_major(line.incl_vat, cost.bill.currency), cost.bill.currency)
         for discount in cost.bill.discounts:
             yield discount.label, price(-_major(discount.incl_vat, cost.bill.currency), cost.bill.currency)
-    yield _("Paid"), money(Money(amount=intent.captured_amount, currency=intent.currency))
+    yield _("Paid"), money(way.paid)
     if cost is not None and cost.bill is not None:
         for rate in cost.bill.rounded.by_rate:
             tax = rate.incl_vat.amount - rate.excl_vat.amount
@@ -66,7 +66,7 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
         if running.ended_at is not None:
             yield _("Until"), stamp(running.ended_at, str(way.zone))
         yield _("Energy"), formats.kwh(running.energy_wh)
-    if intent.card is not None:
+    if intent.card is not None and not way.paid_late:
         yield _("Card"), card_name(intent.card)
     if way.seller.name:
         yield _("Seller"), way.seller.name
