@@ -183,6 +183,9 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert f"€{Decimal(taken) / 100:.2f}" in letter["body"]
     pdf = await street.browser.get(f"{way}/receipt.pdf")
     assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+    # Where less was taken than billed, its VAT is of what was taken, as in the books.
+    street.till.rows("UPDATE payment_intents SET captured_amount = 119 WHERE intent_id = %s", intent.intent_id)
+    assert "<dt>of which VAT 19 %</dt><dd>€0.19</dd>" in await street.page(way)
 
 
 async def test_who_pays_a_debt_later_has_the_receipt_and_its_letter_in_their_language(street: Street) -> None:

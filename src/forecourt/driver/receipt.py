@@ -12,6 +12,7 @@ from babel.numbers import format_decimal
 from forecourt.driver.service import Way
 from forecourt.driver.store import Brand
 from forecourt.driver.words import card_name, money, named_spot, price
+from forecourt.payments.ledger.billed import of_quote
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.model import Dimension
 from forecourt.pricing.shown import LineShown
@@ -44,11 +45,10 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
             yield discount.label, price(-_major(discount.incl_vat, cost.bill.currency), cost.bill.currency)
     yield _("Paid"), money(way.paid)
     if cost is not None and cost.bill is not None:
-        for rate in cost.bill.rounded.by_rate:
-            tax = rate.incl_vat.amount - rate.excl_vat.amount
-            if rate.vat is not None and tax:
-                words = _("of which VAT %(percent)s") % {"percent": f"{number_words(rate.vat)} %"}
-                yield words, money(Money(amount=tax, currency=rate.incl_vat.currency))
+        # As the books have it: less may have been taken than the bill says.
+        for rate, tax in of_quote(cost.bill, "").within(way.paid.amount).vat:
+            words = _("of which VAT %(percent)s") % {"percent": f"{number_words(rate)} %"}
+            yield words, money(Money(amount=tax, currency=intent.currency))
     if intent.refunded_amount:
         yield _("Refunded"), money(Money(amount=intent.refunded_amount, currency=intent.currency))
 
