@@ -183,6 +183,17 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert f"€{Decimal(taken) / 100:.2f}" in letter["body"]
     pdf = await street.browser.get(f"{way}/receipt.pdf")
     assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+    # Records that came once it was paid make it faulty with nobody having looked.
+    street.till.rows(
+        "INSERT INTO session_signatures (session_id, tenant_id, station_id, trust, flaws, records, held, checked_at)"
+        " VALUES (%s, %s, %s, 'broken', '{key-other}', 2, true, now())",
+        session, street.till.tenant_id, street.till.station_id,
+    )  # fmt: skip
+    faulty = unescape(await street.page(way))
+    assert "The meter's signed values are faulty." in faulty
+    assert "the operator has looked" not in faulty
+    street.till.rows("UPDATE session_signatures SET released_at = now() WHERE session_id = %s", session)
+    assert "the operator has looked at this session" in await street.page(way)
     # Where less was taken than billed, its VAT is of what was taken, as in the books.
     street.till.rows("UPDATE payment_intents SET captured_amount = 119 WHERE intent_id = %s", intent.intent_id)
     assert "<dt>of which VAT 19 %</dt><dd>€0.19</dd>" in await street.page(way)

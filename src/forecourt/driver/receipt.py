@@ -31,8 +31,10 @@ WHAT: Final = {
 TRUST: Final = {
     "verified": mark("The meter's signed values are genuine and prove this energy."),
     "unproven": mark("The meter's signed values could not be verified yet."),
-    "broken": mark("The meter's signed values are faulty; the operator has looked at this session."),
+    "broken": mark("The meter's signed values are faulty."),
 }
+#: Where a person let it be billed all the same.
+LOOKED_AT: Final = mark("The meter's signed values are faulty; the operator has looked at this session.")
 
 
 def lines_of(way: Way) -> Iterator[tuple[str, str]]:
@@ -75,7 +77,8 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
     if intent.hold_said.get("vat_number"):
         yield _("VAT number"), str(intent.hold_said["vat_number"])
     if way.signed is not None and way.signed.trust in TRUST:
-        yield _("Measured"), _(TRUST[way.signed.trust])
+        looked_at = way.signed.trust == "broken" and way.signed.released_at is not None
+        yield _("Measured"), _(LOOKED_AT) if looked_at else _(TRUST[way.signed.trust])
         if way.signed.meter:
             yield _("Meter"), way.signed.meter
 
