@@ -82,11 +82,12 @@ async def check(conn: Connection, tenant_id: int, session_id: UUID, now: datetim
 
 async def _unsigned(conn: Connection, tenant_id: int, subject: Subject, now: datetime) -> Verification:
     """Keeps that there are no records, where there were some or that holds the session back."""
-    signs = await store.signs(conn, tenant_id, subject, subject.evse or FIRST_EVSE)
     found = judge((), key=None, energy_wh=None, unfit=False, over=subject.over)
-    if signs and subject.over:
+    # Asked only where it matters: most stations sign nothing.
+    held = subject.over and holds_back(found.trust, subject.country, signs=True)
+    held = held and await store.signs(conn, tenant_id, subject, subject.evse or FIRST_EVSE)
+    if held:
         found = replace(found, flaws=(Flaw.PAIR_MISSING,))
-    held = subject.over and holds_back(found.trust, subject.country, signs=signs)
     if held or await store.find_signature(conn, tenant_id, subject.session_id) is not None:
         await store.keep(conn, tenant_id, subject, found, held, now)
     return found

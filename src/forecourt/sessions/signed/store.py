@@ -102,7 +102,7 @@ async def signs(conn: Connection, tenant_id: int, subject: Subject, evse: int) -
             "SELECT EXISTS (SELECT FROM meter_keys WHERE tenant_id = %(tenant)s AND station_id = %(station)s"
             "  AND evse = %(evse)s AND since <= %(at)s)"
             " OR EXISTS (SELECT FROM session_signatures g JOIN sessions s ON s.session_id = g.session_id"
-            "  AND s.tenant_id = g.tenant_id WHERE s.tenant_id = %(tenant)s AND s.station_id = %(station)s"
+            "  AND s.tenant_id = g.tenant_id WHERE g.tenant_id = %(tenant)s AND g.station_id = %(station)s"
             "  AND coalesce(s.evse, 1) = %(evse)s AND s.started_at < %(at)s AND g.records > 0)",
             {"tenant": tenant_id, "station": subject.station_id, "evse": evse, "at": subject.started_at},
         )
