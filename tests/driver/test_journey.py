@@ -183,6 +183,48 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert f"€{Decimal(taken) / 100:.2f}" in letter["body"]
     pdf = await street.browser.get(f"{way}/receipt.pdf")
     assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+    # Records that came once it was paid make it faulty with nobody having looked.
+    street.till.rows(
+        "INSERT INTO session_signatures (session_id, tenant_id, station_id, trust, flaws, records, held, checked_at)"
+        " VALUES (%s, %s, %s, 'broken', '{key-other}', 2, true, now())",
+        session, street.till.tenant_id, street.till.station_id,
+    )  # fmt: skip
+    faulty = unescape(await street.page(way))
+    assert "The meter's signed values are faulty." in faulty
+    assert "the operator has looked" not in faulty
+    street.till.rows("UPDATE session_signatures SET released_at = now() WHERE session_id = %s", session)
+    assert "the operator has looked at this session" in await street.page(way)
+    # Where less was taken than billed, its VAT is of what was taken, as in the books.
+    street.till.rows("UPDATE payment_intents SET captured_amount = 119 WHERE intent_id = %s", intent.intent_id)
+    assert "<dt>of which VAT 19 %</dt><dd>€0.19</dd>" in await street.page(way)
+
+
+async def test_who_pays_a_debt_later_has_the_receipt_and_its_letter_in_their_language(street: Street) -> None:
+    till = street.till
+    debt = await till.paid(payer="driver:7", email="ada@example.com", language="de")
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    till.plug_in(debt, wh=10_000)
+    await till.work()
+    way = f"/charging/{debt.intent_id}"
+    assert stage(await street.page(way)) == "owed"
+    assert (await street.browser.get(f"{way}/receipt.pdf")).status_code == 404
+    paying = await till.payments.pay_debt(till.tenant_id, "driver:7", return_url="https://x.test")
+    assert paying.reference is not None
+    await asyncio.to_thread(till.box.pay, paying.reference, "visa")
+    await till.payments.returned(till.tenant_id, paying.intent_id)
+    page = await street.page(way)
+    assert stage(page) == "paid_late"
+    assert "Nothing was taken" not in page
+    assert "€5.95" in page
+    assert "€0.95" in page
+    assert (await street.browser.get(f"{way}/receipt.pdf")).content[:5] == b"%PDF-"
+    await street.jobs.captured(tenant_id=till.tenant_id, subject=str(paying.intent_id))
+    [letter] = till.rows("SELECT recipient, subject, body FROM letters WHERE tenant_id = %s", till.tenant_id)
+    assert (letter["recipient"], letter["subject"].partition(" ")[0]) == ("ada@example.com", "Ihr")
+    assert way in letter["body"]
+    assert "0,95" in letter["body"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

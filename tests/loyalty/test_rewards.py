@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from psycopg.errors import LockNotAvailable
 
 from forecourt.loyalty.rewards import service
 from forecourt.loyalty.rewards.model import (
@@ -28,6 +29,7 @@ from forecourt.loyalty.rewards.model import (
     taken_of,
     tier_of,
 )
+from forecourt.payments.intents.model import Intent
 from forecourt.payments.ledger.model import Entry, Kind, Leg
 from forecourt.payments.ledger.service import post
 from forecourt.platform.money import Money
@@ -122,24 +124,52 @@ async def test_a_paid_session_earns_once_and_points_are_used_or_lapse_in_the_boo
     assert found == {"rewards": 27, f"wallet:{driver}": -27}
 
 
-@given(st.integers(0, 10_000), st.integers(0, 10_000), st.lists(st.integers(1, 900), min_size=1, max_size=6))
+@given(
+    st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 10_000), st.booleans(), st.integers(0, 6),
+    st.lists(st.integers(1, 900), min_size=1, max_size=6),
+)  # fmt: skip
 def test_refunds_take_in_parts_what_they_take_at_once_and_leave_what_the_rest_earns(
-    points: int, cashback: int, parts: list[int]
+    points: int, cashback: int, used: int, lapsed: bool, after: int, parts: list[int]
 ) -> None:
-    paid = sum(parts) + 7
-    lot = Lot(lot_id=1, driver_id=1, points=points, points_left=points, currency="EUR", minor=points, minor_left=points,
-              expires_at=EPOCH)  # fmt: skip
-    done, gone, minor = 0, 0, 0
-    for part in [*parts, 7]:
-        back = taken_back(RefundedLot(lot=lot, cashback=cashback, paid=paid, refunded=done, back=done + part), EPOCH)
-        done, minor = done + part, minor + back.cashback
-        if back.taken:
-            gone += back.taken.points
-            lot = replace(lot, points_left=points - gone, minor_left=lot.minor_left - back.taken.minor)
-        # What stays paid keeps at least its share.
-        assert (points - gone) * paid >= points * (paid - done)
-        assert (cashback - minor) * paid >= cashback * (paid - done)
-    assert (lot.points_left, lot.minor_left, minor) == (0, 0, cashback)
+    paid, worth = sum(parts) + 7, points * 3 // 4
+    whole = Lot(lot_id=1, driver_id=1, points=points, points_left=points, currency="EUR", minor=worth,
+                minor_left=worth, expires_at=EPOCH)  # fmt: skip
+
+    def refund(of: RefundedLot, back: int) -> tuple[RefundedLot, int]:
+        """What is left of a lot, and what goes out of the wallet."""
+        gone = taken_back(replace(of, back=back))
+        lot = of.lot
+        if gone.taken:
+            lot = replace(lot, points_left=lot.points_left - gone.taken.points,
+                          minor_left=lot.minor_left - gone.taken.minor)  # fmt: skip
+        return replace(of, lot=lot, refunded=back), gone.used + gone.cashback
+
+    def use(of: RefundedLot) -> RefundedLot:
+        """Some points become money, and the others may lapse."""
+        [*taken] = taken_of([of.lot], min(used, of.lot.points_left))
+        gone, minor = sum(each.points for each in taken), sum(each.minor for each in taken)
+        left, left_minor = of.lot.points_left - gone, of.lot.minor_left - minor
+        lot = replace(of.lot, points_left=0 if lapsed else left, minor_left=0 if lapsed else left_minor)
+        return replace(of, lot=lot, used=gone, used_minor=minor)
+
+    of = RefundedLot(session_id=UUID(int=1), lot=whole, cashback=cashback, paid=paid, refunded=0, back=0)
+    done = out = 0
+    for number, part in enumerate([*parts, 7]):
+        if number == after:
+            of = use(of)
+            at_once = refund(of, paid)[1]
+            before = out
+        done += part
+        of, minor = refund(of, done)
+        assert minor >= 0
+        out += minor
+        if number < after:
+            # What stays paid keeps at least its share.
+            assert of.lot.points_left * paid >= points * (paid - done)
+    if after <= len(parts):
+        assert out - before == at_once
+        assert out == cashback + of.used_minor
+    assert (of.lot.points_left, of.lot.minor_left) == (0, 0)
 
 
 async def test_a_refund_takes_back_what_the_session_earned_once_and_no_more_than_is_left(club: Club) -> None:
@@ -170,12 +200,12 @@ async def test_a_refund_takes_back_what_the_session_earned_once_and_no_more_than
         purse = await service.purse_of(conn, tenant, driver, till.clock.now())
     assert purse is not None
     assert [(move.kind, move.points) for move in purse.moves] == [("used", 10), ("refunded", 13)]
-    # The rest takes the three points that are left, and out of the wallet five cents and eight of the nine that ten
-    # points became: 8.8 cents, rounded for the driver.
+    # The rest takes the three points that are left, and out of the wallet five cents and the nine that ten points
+    # became: of a session that was refunded whole nothing is kept.
     await till.payments.refund(till.actor, intent.intent_id, None, "the rest")
     for _ in range(2):
         await till.loyalty.refunded(**about)
-    assert books() == {"rewards": 1, f"wallet:{driver}": -1}
+    assert books() == {}
     async with till.tenants.tenant(tenant) as conn:
         assert not await service.reward(conn, tenant, intent.intent_id, till.clock.now())
 
@@ -202,6 +232,83 @@ async def test_what_a_driver_spent_of_a_refunded_sessions_cashback_leaves_no_wal
     await till.loyalty.refunded(**about)
     assert {name: left for name, left in till.balances().items() if name.startswith(("points", "wallet"))} == {}
     assert till.balances()["rewards"] == 6
+
+
+async def a_rewarded(club: Club) -> tuple[Intent, int]:
+    """A session of 6.04 that earned 26 points and 9 cents, and its driver."""
+    till: Any = club.till
+    tenant, [(driver, _)] = club.tenant_id, club.drivers()
+    async with till.tenants.tenant(tenant) as conn:
+        await service.set_program(conn, till.actor, PROGRAM, till.clock.now())
+    intent = await till.paid(driver_id=driver, payer=f"driver:{driver}")
+    await till.work()
+    till.plug_in(intent, wh=10_150)
+    await till.work()
+    await till.loyalty.paid(tenant_id=tenant, subject=str(intent.intent_id))
+    return intent, driver
+
+
+def kept(club: Club) -> dict[str, int]:
+    """What drivers have in the books."""
+    balances = club.till.balances().items()
+    return {name: left for name, left in balances if name.startswith(("points", "wallet"))}
+
+
+async def test_what_a_hold_keeps_of_a_refunded_sessions_cashback_is_taken_once_it_comes_free(club: Club) -> None:
+    till: Any = club.till
+    intent, driver = await a_rewarded(club)
+    # A session that is paid by the wallet holds all that is in it.
+    till.rows(
+        "INSERT INTO payment_book_holds (tenant_id, reference, kind, payer, intent, currency, state, authorised, key,"
+        " made_at) VALUES (%s, gen_random_uuid(), 'wallet', %s, %s, 'EUR', 'authorised', 9, 'k', now())",
+        club.tenant_id, f"driver:{driver}", str(UUID(int=5)),
+    )  # fmt: skip
+    await till.payments.refund(till.actor, intent.intent_id, None, "all")
+    about = {"tenant_id": club.tenant_id, "subject": str(intent.intent_id)}
+    for _ in range(2):
+        await till.loyalty.refunded(**about)
+        await till.loyalty.freed(**about)
+    assert kept(club) == {f"wallet:{driver}": -9}
+    till.rows("UPDATE payment_book_holds SET authorised = 5 WHERE tenant_id = %s", club.tenant_id)
+    await till.loyalty.freed(**about)
+    assert kept(club) == {f"wallet:{driver}": -5}
+    till.rows("UPDATE payment_book_holds SET state = 'cancelled' WHERE tenant_id = %s", club.tenant_id)
+    for _ in range(2):
+        await till.loyalty.freed(**about)
+    assert kept(club) == {}
+
+
+async def test_nothing_goes_back_of_a_payment_while_what_it_earns_is_reckoned(club: Club) -> None:
+    till: Any = club.till
+    intent, _ = await a_rewarded(club)
+    async with till.tenants.tenant(club.tenant_id) as conn:
+        await service.reward(conn, club.tenant_id, intent.intent_id, till.clock.now())
+        with pytest.raises(LockNotAvailable):
+            till.rows("SELECT FROM payment_intents WHERE intent_id = %s FOR NO KEY UPDATE NOWAIT", intent.intent_id)
+
+
+@pytest.mark.parametrize("way", ["dispute", "capture"])
+async def test_what_is_lost_of_a_payment_keeps_no_points_and_no_cashback(club: Club, way: str) -> None:
+    till: Any = club.till
+    intent, driver = await a_rewarded(club)
+    about = {"tenant_id": club.tenant_id, "subject": str(intent.intent_id)}
+    if way == "capture":
+        async with till.payments.saga.turn(club.tenant_id, intent.intent_id) as turn:
+            await turn.capture_lost("refused")
+    else:
+        dispute = "INSERT INTO payment_disputes (tenant_id, account_id, intent_id, reference, amount, currency, status,"
+        dispute += " reason, opened_at, decided_at) VALUES (%s, %s, %s, 'd', 604, 'EUR', 'under_review', 'f', now(),"
+        till.rows(f"{dispute} NULL)", club.tenant_id, (await till.find(intent)).account_id, intent.intent_id)
+        await till.loyalty.refunded(**about)
+        # While the bank decides, nothing is taken.
+        assert kept(club) == {f"points:{driver}": -23, f"wallet:{driver}": -9}
+        till.rows("UPDATE payment_disputes SET status = 'lost', decided_at = now() WHERE intent_id = %s",
+                  intent.intent_id)  # fmt: skip
+    for _ in range(2):
+        await till.loyalty.refunded(**about)
+    assert kept(club) == {}
+    async with till.tenants.tenant(club.tenant_id) as conn:
+        assert not await service.reward(conn, club.tenant_id, intent.intent_id, till.clock.now())
 
 
 async def test_who_has_no_account_earns_nothing(club: Club) -> None:

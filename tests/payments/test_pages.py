@@ -125,6 +125,12 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(
         assert (asked := await owner.post(path)).status_code == 303
         assert shown in await text(owner, asked.headers["location"])
     assert "DE 19 %" in await text(owner, f"/ledger/profit?from={yard.clock.now().date() - DAY * 9}")
+    # Owed again, and with nowhere to pay it to.
+    assert "no way to pay" not in await text(owner, "/hosts") + await text(owner, f"/hosts/{host.host_id}")
+    yard.rows("UPDATE hosts SET iban_sealed = NULL, iban_shown = '', held_at = NULL WHERE host_id = %s RETURNING 1",
+              host.host_id)  # fmt: skip
+    assert "Not paid: no way to pay them is known" in await text(owner, "/hosts")
+    assert "is not paid, because no way to pay it is known" in await text(owner, f"/hosts/{host.host_id}")
     # A payout whose account is gone.
     [row] = yard.rows(
         "INSERT INTO payouts (tenant_id, host_id, way, currency, amount, state, execution_on, up_to_line, source,"

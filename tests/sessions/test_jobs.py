@@ -310,6 +310,15 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
     assert apart == {**dict.fromkeys(long, LONG), **dict.fromkeys(outward, OUTWARD)}
 
 
+def test_whatever_takes_money_from_a_payment_or_sets_some_free_is_heard_by_loyalty(bench: Bench) -> None:
+    def heard(job: str) -> set[str]:
+        routes = bench.jobs.routes.items()
+        return {event for event, follows in routes if any(each.task.name == job for each in follows)}
+
+    assert heard("loyalty.refunded") == {"payment.refunded", "payment.disputed", "payment.failed"}
+    assert heard("loyalty.freed") == {"payment.captured", "payment.refunded", "payment.released", "payment.failed"}
+
+
 def test_a_job_of_the_clock_is_in_line_once_and_at_work_once(bench: Bench) -> None:
     shared = [task.name for task in bench.by_the_clock if (task.lock, task.queueing_lock) != (task.name, task.name)]
     # Each minute has updates of its own to tell.

@@ -169,8 +169,9 @@ def test_time_and_energy_may_not_run_backwards_between_begin_and_end() -> None:
 
 
 def test_what_is_unproven_is_held_back_only_where_the_law_asks_for_proof() -> None:
-    assert [holds_back(trust, "FR") for trust in Trust] == [False, False, False, True]
-    assert [holds_back(trust, "DE") for trust in Trust] == [False, False, True, True]
+    assert [holds_back(trust, "FR", signs=True) for trust in Trust] == [False, False, False, True]
+    assert [holds_back(trust, "DE", signs=True) for trust in Trust] == [True, False, True, True]
+    assert [holds_back(trust, "DE", signs=False) for trust in Trust] == [False, False, True, True]
 
 
 class Signed:
@@ -303,6 +304,32 @@ async def test_a_session_held_back_is_released_by_a_person_with_a_reason_until_s
         )
         connection.execute("UPDATE session_signatures SET records = 7 WHERE session_id = %s", (session_id,))
     assert (await at.look(session_id))["held"]
+
+
+async def test_a_meter_that_stops_signing_is_billed_by_only_once_somebody_has_looked_where_the_law_asks_for_proof(
+    at: Signed,
+) -> None:
+    with at.house.admin() as connection:
+        connection.execute(
+            "WITH made AS (INSERT INTO sites (tenant_id, slug, name, time_zone, country) VALUES (%s, 'yard', 'Yard',"
+            " 'Europe/Berlin', 'DE') RETURNING site_id)"
+            " UPDATE stations SET site_id = made.site_id FROM made WHERE station_id = %s",
+            (at.tenant.tenant_id, at.station_id),
+        )
+    # Nothing of it was ever signed, so nothing is missing.
+    never = await at.look(at.session("tx0"))
+    assert (never["trust"], never["held"]) == ("none", False)
+    assert (await at.look(at.session("tx1", f"{BEGIN}|{der(METER)}", END)))["trust"] == "verified"
+    stopped = at.session("tx2", started_at=BEGAN + timedelta(minutes=1))
+    found = await at.look(stopped)
+    assert (found["trust"], found["flaws"], found["held"]) == ("none", ["pair-missing"], True)
+    client = await at.tenant.client()
+    assert "signature-unproven" in (await client.get(f"/api/v1/sessions/{stopped}")).json()["notes"]
+    # The meter of another EVSE is another one.
+    assert not (await at.look(at.session("tx3", evse=2, started_at=BEGAN + timedelta(minutes=1))))["held"]
+    released = await client.post(f"/api/v1/sessions/{stopped}/signed-values/release", json={"reason": "read by hand"})
+    assert not released.json()["held"]
+    assert not (await at.look(stopped))["held"]
 
 
 async def test_the_page_says_what_was_found_and_hands_out_the_file_for_the_transparency_software(at: Signed) -> None:

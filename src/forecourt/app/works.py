@@ -243,6 +243,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         follow("payments.unpaid", works.contracts.unpaid, queue=OUTWARD),
         follow("driver.unpaid", works.accounts.unpaid, AT_ONCE),
     )
+    freed = follow("loyalty.freed", works.loyalty.freed, AT_ONCE)
+    lost = follow("loyalty.refunded", works.loyalty.refunded, AT_ONCE)
     # After a capture, a refund and a dispute the share of a host may be another one.
     share = follow("payments.follow_share", works.money.follow, AT_ONCE)
     settled = follow("insight.session_settled", works.insight.session_settled, AT_ONCE)
@@ -293,17 +295,19 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
             share,
             fee_heard,
             follow("loyalty.paid", works.loyalty.paid, AT_ONCE),
+            freed,
             follow("driver.fee_paid", works.accounts.fee_paid, AT_ONCE),
         ),
         paid.GIVEN: (follow("payments.given", works.money.given, AT_ONCE),),
         FEE_BEGUN: (follow("payments.fee_begun", works.fees.begun, queue=OUTWARD),),
         FEE_FAILED: (follow("driver.fee_failed", works.accounts.fee_failed, AT_ONCE),),
-        paid.REFUNDED: (share, follow("loyalty.refunded", works.loyalty.refunded, AT_ONCE)),
+        paid.REFUNDED: (share, lost, freed),
         COMPARE: (follow("payments.compare_now", works.money.compare_now, queue=LONG),),
         PAY: (follow("payments.pay_now", works.money.pay_now, queue=LONG),),
-        paid.RELEASED: unpaid,
-        paid.FAILED: unpaid,
-        paid.DISPUTED: (share,),
+        paid.RELEASED: (*unpaid, freed),
+        # A capture that came to nothing fails as well.
+        paid.FAILED: (*unpaid, lost, freed),
+        paid.DISPUTED: (share, lost),
         CAMPAIGN_STARTED: (follow("loyalty.announce", works.loyalty.started, queue=LONG),),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
         UNLINKED: (plan_station,),

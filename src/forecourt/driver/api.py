@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access.guard import origin_of
 from forecourt.driver import words
-from forecourt.driver.model import NotRunning, PlaceUnknown, Stage
+from forecourt.driver.model import PAID, NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.speech import Speech
 from forecourt.driver.store import FoundSpot
@@ -337,7 +337,7 @@ def _prices(shown: Shown, lines: tuple[Line, ...]) -> list[DriverPrice]:
 def _payment(way: Way) -> DriverPayment:
     intent, running = way.intent, way.running
     heading, sentence = words.stage_words(way.stage)
-    taken = way.stage is Stage.RECEIPT
+    taken = way.stage in PAID
     return DriverPayment(
         id=intent.intent_id,
         stage=way.stage,
@@ -348,7 +348,7 @@ def _payment(way: Way) -> DriverPayment:
         evse=intent.evse,
         held=intent.held,
         cost=None if way.cost is None else way.cost.incl_vat,
-        paid=Money(amount=intent.captured_amount, currency=intent.currency) if taken else None,
+        paid=way.paid if taken else None,
         energy_wh=None if running is None else running.energy_wh,
         power_w=None if running is None or running.ended_at is not None else running.power_w,
         soc_pct=None if running is None else running.soc_pct,

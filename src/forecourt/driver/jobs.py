@@ -8,11 +8,12 @@ import structlog
 
 from forecourt.driver.brands import home_of
 from forecourt.driver.letters import write_receipt
-from forecourt.driver.model import WEB_PAYMENT_S, Stage
-from forecourt.driver.service import Ways
+from forecourt.driver.model import PAID, WEB_PAYMENT_S, Stage
+from forecourt.driver.service import Way, Ways
 from forecourt.driver.speech import Speech
 from forecourt.ocpp.neutral import WebPaymentBegun
-from forecourt.payments.intents.model import PaymentUnknown
+from forecourt.payments.hosts.store.lines import list_paid_by
+from forecourt.payments.intents.model import PaymentUnknown, Purpose
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.commands import Commander
@@ -41,7 +42,17 @@ class DriverJobs:
             way = await self._ways.find(UUID(subject))
         except PaymentUnknown:
             return
-        if way.stage is not Stage.RECEIPT or way.intent.email is None or way.intent.session_id is None:
+        if way.intent.purpose is not Purpose.DEBT:
+            await self._write(tenant_id, way)
+            return
+        # What was owed and is paid by it has its receipt now, each session its own.
+        async with self._tenants.tenant(tenant_id) as conn:
+            debts = await list_paid_by(conn, tenant_id, subject)
+        for intent, _ in debts:
+            await self._write(tenant_id, await self._ways.find(UUID(intent)))
+
+    async def _write(self, tenant_id: int, way: Way) -> None:
+        if way.stage not in PAID or way.intent.email is None or way.intent.session_id is None:
             return
         with self._speech.speaking_of(way.intent.language):
             async with self._tenants.tenant(tenant_id) as conn:

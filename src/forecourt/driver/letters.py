@@ -6,14 +6,12 @@ from forecourt.driver.store import Connection
 from forecourt.driver.words import money
 from forecourt.platform import mail
 from forecourt.platform.mail import Letter
-from forecourt.platform.money import Money
 from forecourt.ui.i18n import gettext as _
 
 
 async def write_receipt(conn: Connection, way: Way, email: str, address: str) -> None:
     """Writes the receipt of a payment to an address, in the language that is being spoken; sent by the worker."""
-    paid = Money(amount=way.intent.captured_amount, currency=way.intent.currency)
-    head = _("Your receipt from %(name)s: %(amount)s") % {"name": way.brand.name, "amount": money(paid)}
+    head = _("Your receipt from %(name)s: %(amount)s") % {"name": way.brand.name, "amount": money(way.paid)}
     lines = [head, "", *(f"{what}: {amount}" for what, amount in lines_of(way)), ""]
     lines.append(f"{address}/charging/{way.intent.intent_id}")
     await mail.write(conn, way.tenant_id, Letter(recipient=email, subject=head, body="\n".join(lines)))

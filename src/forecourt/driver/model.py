@@ -46,10 +46,16 @@ class Stage(StrEnum):
     DECLINED = "declined"
     #: The session could not be charged.
     OWED = "owed"
+    #: It could not be charged, and was paid later by another payment.
+    PAID_LATE = "paid_late"
 
 
 #: Stages that nothing follows.
-LAST: Final = frozenset({Stage.RECEIPT, Stage.NOTHING, Stage.DECLINED, Stage.OWED})
+LAST: Final = frozenset({Stage.RECEIPT, Stage.NOTHING, Stage.DECLINED, Stage.OWED, Stage.PAID_LATE})
+#: Stages at which there is a receipt.
+PAID: Final = frozenset({Stage.RECEIPT, Stage.PAID_LATE})
+#: States of a payment of which nothing was taken by itself.
+UNPAID: Final = frozenset({State.FAILED, State.EXPIRED, State.ABANDONED, State.RELEASED, State.RELEASING})
 #: Which of the four steps a stage belongs to: pay, plug in, charge, receipt; none where nothing came of it.
 STEPS: Final = {
     Stage.OPENING: 1,
@@ -61,6 +67,7 @@ STEPS: Final = {
     Stage.STOPPING: 3,
     Stage.BILLING: 4,
     Stage.RECEIPT: 4,
+    Stage.PAID_LATE: 4,
 }
 #: Stages from which a driver may give up.
 CAN_GIVE_UP: Final = frozenset({Stage.PAY, Stage.STARTING, Stage.PLUG})
@@ -86,13 +93,17 @@ class Running(Struct, frozen=True, kw_only=True):
     charging_state: str | None
 
 
-def stage_of(intent: Intent, running: Running | None, start_expires_at: datetime | None) -> Stage:
+def stage_of(
+    intent: Intent, running: Running | None, start_expires_at: datetime | None, paid_late: int = 0
+) -> Stage:  # fmt: skip
     """Where a driver is. `running`: the session, once there is one; `start_expires_at`: until when the station waits
-    for the plug, once it has accepted the start."""
-    if intent.state is State.FAILED:
-        return Stage.OWED if intent.owed_amount else Stage.DECLINED
-    if intent.state in (State.EXPIRED, State.ABANDONED, State.RELEASED, State.RELEASING):
-        return Stage.OWED if intent.owed_amount else Stage.NOTHING
+    for the plug, once it has accepted the start; `paid_late`: what was paid later of what was owed, in minor units."""
+    if intent.state in UNPAID:
+        if intent.owed_amount:
+            return Stage.OWED
+        if paid_late:
+            return Stage.PAID_LATE
+        return Stage.DECLINED if intent.state is State.FAILED else Stage.NOTHING
     if intent.state in TAKEN:
         return Stage.RECEIPT
     if intent.state is State.HOLD_REQUESTED:

@@ -23,6 +23,7 @@ from forecourt.driver.model import (
     CAN_GIVE_UP,
     LAST,
     LIVE_S,
+    PAID,
     REFRESH_S,
     SHUT_LIVE_S,
     SOON_S,
@@ -53,7 +54,6 @@ from forecourt.payments.intents.model import (
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.money import Money
 from forecourt.pricing.model import TIME_PATTERN
 from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.sessions.signed.export import MEDIA_TYPE, transparency_file
@@ -227,7 +227,7 @@ class DriverPages:
         heading, sentence = STAGES[way.stage]
         going = way.stage is Stage.PAY and not back
         with self._shell.speech.speaking(request, lang):
-            over = way.stage is Stage.RECEIPT
+            over = way.stage in PAID
             lines, facts = (list(lines_of(way)), list(facts_of(way))) if over else ([], [])
             held = held_of(way)
         return self._shell.page(
@@ -250,7 +250,6 @@ class DriverPages:
             facts=facts,
             held=held,
             lasted=None if way.running is None else self._clock.now() - way.running.started_at,
-            paid=Money(amount=way.intent.captured_amount, currency=way.intent.currency),
         )
 
     async def back(self, intent_id: UUID) -> Redirect:
@@ -285,7 +284,7 @@ class DriverPages:
             return Redirect(f"/charging/{intent_id}?back=1&said={EMAIL_UNREAD}", status_code=303, headers=HEADERS)
         way = await self._ways.find(intent_id)
         await self._ways.set_email(way, email)
-        if way.stage is Stage.RECEIPT:
+        if way.stage in PAID:
             with self._shell.speech.speaking_of(way.intent.language):
                 async with self._db.tenant(way.tenant_id) as conn:
                     await write_receipt(conn, way, email, home_of(way.brand, self._address))
@@ -294,7 +293,7 @@ class DriverPages:
     async def pdf(self, request: Any, intent_id: UUID) -> Response[bytes]:
         """The receipt as a file. Raises PaymentUnknown."""
         way = await self._ways.find(intent_id)
-        if way.stage is not Stage.RECEIPT:
+        if way.stage not in PAID:
             raise PaymentUnknown("There is no receipt of this payment yet. Look again when it was taken.")
         with self._shell.speech.speaking(request):
             content = receipt_pdf(way, home_of(way.brand, self._address))

@@ -12,6 +12,7 @@ from babel.numbers import format_decimal
 from forecourt.driver.service import Way
 from forecourt.driver.store import Brand
 from forecourt.driver.words import card_name, money, named_spot, price
+from forecourt.payments.ledger.billed import of_quote
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.model import Dimension
 from forecourt.pricing.shown import LineShown
@@ -30,8 +31,10 @@ WHAT: Final = {
 TRUST: Final = {
     "verified": mark("The meter's signed values are genuine and prove this energy."),
     "unproven": mark("The meter's signed values could not be verified yet."),
-    "broken": mark("The meter's signed values are faulty; the operator has looked at this session."),
+    "broken": mark("The meter's signed values are faulty."),
 }
+#: Where a person let it be billed all the same.
+LOOKED_AT: Final = mark("The meter's signed values are faulty; the operator has looked at this session.")
 
 
 def lines_of(way: Way) -> Iterator[tuple[str, str]]:
@@ -42,13 +45,12 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
             yield _line(line, cost.bill.currency), price(_major(line.incl_vat, cost.bill.currency), cost.bill.currency)
         for discount in cost.bill.discounts:
             yield discount.label, price(-_major(discount.incl_vat, cost.bill.currency), cost.bill.currency)
-    yield _("Paid"), money(Money(amount=intent.captured_amount, currency=intent.currency))
+    yield _("Paid"), money(way.paid)
     if cost is not None and cost.bill is not None:
-        for rate in cost.bill.rounded.by_rate:
-            tax = rate.incl_vat.amount - rate.excl_vat.amount
-            if rate.vat is not None and tax:
-                words = _("of which VAT %(percent)s") % {"percent": f"{number_words(rate.vat)} %"}
-                yield words, money(Money(amount=tax, currency=rate.incl_vat.currency))
+        # As the books have it: less may have been taken than the bill says.
+        for rate, tax in of_quote(cost.bill, "").within(way.paid.amount).vat:
+            words = _("of which VAT %(percent)s") % {"percent": f"{number_words(rate)} %"}
+            yield words, money(Money(amount=tax, currency=intent.currency))
     if intent.refunded_amount:
         yield _("Refunded"), money(Money(amount=intent.refunded_amount, currency=intent.currency))
 
@@ -66,7 +68,7 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
         if running.ended_at is not None:
             yield _("Until"), stamp(running.ended_at, str(way.zone))
         yield _("Energy"), formats.kwh(running.energy_wh)
-    if intent.card is not None:
+    if intent.card is not None and not way.paid_late:
         yield _("Card"), card_name(intent.card)
     if way.seller.name:
         yield _("Seller"), way.seller.name
@@ -75,7 +77,8 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
     if intent.hold_said.get("vat_number"):
         yield _("VAT number"), str(intent.hold_said["vat_number"])
     if way.signed is not None and way.signed.trust in TRUST:
-        yield _("Measured"), _(TRUST[way.signed.trust])
+        looked_at = way.signed.trust == "broken" and way.signed.released_at is not None
+        yield _("Measured"), _(LOOKED_AT) if looked_at else _(TRUST[way.signed.trust])
         if way.signed.meter:
             yield _("Meter"), way.signed.meter
 

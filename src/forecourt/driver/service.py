@@ -14,7 +14,18 @@ from msgspec import Struct
 
 from forecourt.driver import store
 from forecourt.driver.gates import Gates
-from forecourt.driver.model import BEGUN, LAST, Box, CodeStale, NotRunning, PlaceUnknown, Running, Stage, stage_of
+from forecourt.driver.model import (
+    BEGUN,
+    LAST,
+    UNPAID,
+    Box,
+    CodeStale,
+    NotRunning,
+    PlaceUnknown,
+    Running,
+    Stage,
+    stage_of,
+)
 from forecourt.driver.scans import Scans
 from forecourt.driver.store import Brand, FoundSpot, Spot
 from forecourt.driver.waiting.service import WaitingLists
@@ -23,6 +34,7 @@ from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.fleets.store import priced_for
 from forecourt.loyalty.promising import Promises
 from forecourt.payments.accounts.store import find_account
+from forecourt.payments.hosts.store.lines import list_payers
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
 from forecourt.payments.intents.prices import Offer
@@ -31,6 +43,7 @@ from forecourt.payments.intents.sizing import Sized
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.money import Money
 from forecourt.platform.ordering import Place
 from forecourt.pricing.discounts import Discounts, no_discounts
 from forecourt.pricing.display import Line, PriceLaw, display, law_of
@@ -125,6 +138,13 @@ class Way(Struct, frozen=True, kw_only=True):
     leaving: Leaving | None = None
     signed: SignatureRow | None = None
     seller: Seller = Seller()
+    #: What was paid later of what was owed, by another payment, in minor units.
+    paid_late: int = 0
+
+    @property
+    def paid(self) -> Money:
+        """What was paid, by this payment and later."""
+        return Money(amount=self.intent.captured_amount + self.paid_late, currency=self.intent.currency)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -333,12 +353,16 @@ class Ways:
                 running = await store.find_running(conn, tenant_id, intent.session_id)
                 cost = await cost_of(conn, tenant_id, intent.session_id, self._clock.now(), self._discounts)
                 signed = await find_signature(conn, tenant_id, intent.session_id)
+            paid_late = 0
+            if intent.state in UNPAID and intent.session_id is not None:
+                payers = await list_payers(conn, tenant_id, str(intent.intent_id))
+                paid_late = sum(amount for _, amount, _ in payers)
             account = None
-            if intent.account_id is not None and intent.captured_amount:
+            if intent.account_id is not None and (intent.captured_amount or paid_late):
                 account = await find_account(conn, tenant_id, intent.account_id)
             if intent.session_id is None and intent.token_uid is not None:
                 plug_until = await store.start_expires(conn, tenant_id, intent.token_uid)
-        stage = stage_of(intent, running, plug_until)
+        stage = stage_of(intent, running, plug_until, paid_late)
         leaving = None
         if self._departure is not None and intent.session_id is not None and stage not in LAST:
             leaving = await self._departure.ready_at(tenant_id, intent.session_id)
@@ -354,4 +378,5 @@ class Ways:
             leaving=leaving,
             signed=signed,
             seller=Seller() if account is None else Seller(name=account.merchant, statement=account.statement),
+            paid_late=paid_late,
         )

@@ -40,6 +40,7 @@ STAGES: Final = {
         mark("It was declined or not completed. Nothing was taken."),
     ),
     Stage.OWED: (mark("Payment is open"), mark("The session could not be charged to your card. Please pay it below.")),
+    Stage.PAID_LATE: (mark("Receipt"), mark("Thank you. It was paid later, and nothing is owed any more.")),
 }
 
 #: Browsers and systems by what they call themselves; who calls itself by several comes first.

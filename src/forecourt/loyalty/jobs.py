@@ -41,10 +41,16 @@ class LoyaltyJobs:
             await rewards.reward(conn, tenant_id, UUID(subject), self._clock.now())
 
     async def refunded(self, *, tenant_id: int, subject: str) -> None:
-        """Money of a payment went back: what its session earned goes with it."""
+        """Money of a payment went back, or was lost: what its session earned goes with it."""
         wallets = Book(self._tenants, tenant_id, BookKind.WALLET, self._clock)
         async with self._tenants.tenant(tenant_id) as conn:
             await rewards.take_back(conn, tenant_id, UUID(subject), wallets, self._clock.now())
+
+    async def freed(self, *, tenant_id: int, subject: str) -> None:
+        """A payment holds nothing of a wallet any more: what a refund had to leave there is taken."""
+        wallets = Book(self._tenants, tenant_id, BookKind.WALLET, self._clock)
+        async with self._tenants.tenant(tenant_id) as conn:
+            await rewards.take_owed(conn, tenant_id, UUID(subject), wallets, self._clock.now())
 
     async def lapse_points(self) -> int:
         """Lets points lapse that are too old, each driver's in a transaction of their own; how many."""

@@ -52,7 +52,8 @@ class Finding(StrEnum):
     SIGNATURE_BROKEN = "signature-broken"
     """Its signed meter values contradict themselves, their key or the session. It is held back, and not billed."""
     SIGNATURE_UNPROVEN = "signature-unproven"
-    """Its signed meter values could not be verified. Where the law asks for proof it is held back."""
+    """Its signed meter values could not be verified, or are missing of a meter that signs. Where the law asks for proof
+    it is held back."""
     COST_DIFFERS = "cost-differs"
     """2.1: its station reckons another cost than what is billed."""
 
@@ -104,7 +105,7 @@ def review(evidence: Evidence) -> list[Finding]:
         Finding.END_BEFORE_START: evidence.ended and evidence.last_at < evidence.started_at,
         Finding.NO_CONNECTOR: evidence.evse == 0,
         Finding.SIGNATURE_BROKEN: evidence.trust == "broken",
-        Finding.SIGNATURE_UNPROVEN: evidence.over and evidence.trust == "unproven",
+        Finding.SIGNATURE_UNPROVEN: evidence.over and evidence.trust in ("unproven", "none"),
         Finding.COST_DIFFERS: evidence.cost_differs,
     }
     return [finding for finding, holds in found.items() if holds]

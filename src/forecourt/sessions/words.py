@@ -99,7 +99,7 @@ FINDINGS: Final[dict[str, tuple[str, str]]] = {
         mark("The signed meter values are not verified"),
         mark(
             "Mostly the public key of the meter is missing. Say it for the station by the API; then it is checked"
-            " again."
+            " again. Where the meter signs and sent nothing, release the session once you have looked."
         ),
     ),
     Finding.COST_DIFFERS: (

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Final
+from uuid import UUID
 
 from msgspec import Meta, Struct
 
@@ -106,13 +107,21 @@ class Taken(Struct, frozen=True, kw_only=True):
 
 class RefundedLot(Struct, frozen=True, kw_only=True):
     """What a session earned that was refunded since, in part or whole: `paid` is for what it was earned, `refunded`
-    what of that was taken off already, `back` what went back in all. Minor units with taxes."""
+    what of that was taken off already, `back` what went back in all, each no more than `paid`. Minor units with taxes.
 
+    `used`: points of the lot that were turned into money, and `used_minor` into how much; `owed`: what is still to be
+    taken out of the wallet, in minor units.
+    """
+
+    session_id: UUID
     lot: Lot
     cashback: int
     paid: int
     refunded: int
     back: int
+    used: int = 0
+    used_minor: int = 0
+    owed: int = 0
 
 
 class TakenBack(Struct, frozen=True, kw_only=True):
@@ -162,20 +171,25 @@ def taken_of(lots: Sequence[Lot], points: int) -> list[Taken]:
     return found
 
 
-def taken_back(of: RefundedLot, at: datetime) -> TakenBack:
+def taken_back(of: RefundedLot) -> TakenBack:
     """What a session's refunds take of what it earned, less what they took before: in proportion, rounded down, so that
-    no less is kept than the program gives for what stays paid, and nothing of a session that was refunded whole."""
+    no less is kept than the program gives for what stays paid, and nothing of a session that was refunded whole. Parts
+    take together what the whole takes. Points that were not used go first; those that lapsed were worth nothing."""
 
-    def part(whole: int) -> int:
-        return whole * min(of.back, of.paid) // of.paid - whole * of.refunded // of.paid
+    def part(whole: int, back: int) -> int:
+        return whole * back // of.paid
 
-    points = part(of.lot.points)
-    there = min(points, of.lot.points_left)
-    taken = taken_of([of.lot], there)
-    # Of a lot that has not lapsed, what is missing was put into the wallet.
-    used = points - there if of.lot.expires_at > at else 0
-    worth = of.lot.minor * used // of.lot.points if used else 0
-    return TakenBack(taken=taken[0] if taken else None, used=worth, cashback=part(of.cashback))
+    def used(back: int) -> int:
+        """What the points were worth that were used, as far as no others are left to be taken."""
+        gone = max(part(of.lot.points, back) - (of.lot.points - of.used), 0)
+        return of.used_minor * gone // of.used if gone else 0
+
+    points = part(of.lot.points, of.back) - part(of.lot.points, of.refunded)
+    taken = taken_of([of.lot], min(points, of.lot.points_left))
+    return TakenBack(
+        taken=taken[0] if taken else None, used=used(of.back) - used(of.refunded),
+        cashback=part(of.cashback, of.back) - part(of.cashback, of.refunded),
+    )  # fmt: skip
 
 
 def lapses_at(program: Program, at: datetime) -> datetime:

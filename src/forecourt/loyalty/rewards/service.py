@@ -12,6 +12,7 @@ from forecourt.loyalty.rewards.model import (
     PointsMissing,
     Program,
     ProgramMissing,
+    RefundedLot,
     Taken,
     Tier,
     check_program,
@@ -86,22 +87,45 @@ async def reward(conn: Connection, tenant_id: int, intent_id: UUID, now: datetim
 
 
 async def take_back(conn: Connection, tenant_id: int, intent_id: UUID, wallets: Book, now: datetime) -> bool:
-    """Takes back what a session earned of which money was refunded, in proportion, each refund once; whether it took
+    """Takes back what a session earned of which money went back, in proportion, each part once; whether it took
     anything. Of what is in the wallet by now no more than is left there. `wallets`: those of this organisation."""
-    found = await store.lock_refunded(conn, tenant_id, intent_id)
-    if found is None:
+    of = await store.lock_refunded(conn, tenant_id, intent_id)
+    if of is None:
         return False
-    session_id, of = found
-    lot, gone = of.lot, taken_back(of, now)
-    await store.set_refunded(conn, tenant_id, lot.lot_id, min(of.back, of.paid))
-    about = {"session_id": session_id, "driver": str(lot.driver_id), "at": now, "currency": lot.currency}
+    lot, gone = of.lot, taken_back(of)
     if gone.taken is not None:
         move = await _move(conn, tenant_id, lot.driver_id, "refunded", [gone.taken], lot.currency, now)
-        await post(conn, tenant_id, points_back(**about, move=move, amount=gone.taken.minor))  # type: ignore[arg-type]
-    room = await wallets.room_to_refund(conn, f"driver:{lot.driver_id}", lot.currency)
-    back = min(gone.used + gone.cashback, room)
-    await post(conn, tenant_id, cashback_back(**about, refunded=of.back, amount=back))  # type: ignore[arg-type]
-    return bool(back or gone.taken)
+        entry = points_back(
+            move=move, session_id=of.session_id, driver=str(lot.driver_id), at=now, currency=lot.currency,
+            amount=gone.taken.minor,
+        )  # fmt: skip
+        await post(conn, tenant_id, entry)
+    out = await _out_of_wallet(conn, tenant_id, of, of.owed + gone.used + gone.cashback, wallets, now)
+    return bool(out or gone.taken)
+
+
+async def take_owed(conn: Connection, tenant_id: int, intent_id: UUID, wallets: Book, now: datetime) -> int:
+    """Takes what refunds had still to take out of the wallet that a payment held money of, now that this is over; how
+    much, in minor units."""
+    lots = await store.lock_owed(conn, tenant_id, intent_id)
+    return sum([await _out_of_wallet(conn, tenant_id, of, of.owed, wallets, now) for of in lots])
+
+
+async def _out_of_wallet(
+    conn: Connection, tenant_id: int, of: RefundedLot, due: int, wallets: Book, now: datetime
+) -> int:  # fmt: skip
+    """Takes out of a wallet what is free there. What is merely held stays owed of the lot, and what was spent stays
+    with the driver."""
+    lot, payer = of.lot, f"driver:{of.lot.driver_id}"
+    out = min(due, await wallets.room_to_refund(conn, payer, lot.currency))
+    owed = min(due - out, await wallets.held(conn, payer, lot.currency))
+    await store.set_refunded(conn, tenant_id, lot.lot_id, of.back, owed)
+    entry = cashback_back(
+        session_id=of.session_id, refunded=of.back, owed=owed, driver=str(lot.driver_id), at=now,
+        currency=lot.currency, amount=out,
+    )  # fmt: skip
+    await post(conn, tenant_id, entry)
+    return out
 
 
 async def redeem(conn: Connection, tenant_id: int, driver_id: int, points: int | None, now: datetime) -> Money:
@@ -167,7 +191,7 @@ async def purse_of(conn: Connection, tenant_id: int, driver_id: int, now: dateti
 async def _move(
     conn: Connection, tenant_id: int, driver_id: int, kind: str, taken: list[Taken], currency: str, now: datetime
 ) -> int:
-    await store.take(conn, tenant_id, taken)
+    await store.take(conn, tenant_id, taken, used=kind == "used")
     return await store.insert_move(
         conn, tenant_id, driver_id, kind, points=sum(each.points for each in taken), currency=currency,
         minor=sum(each.minor for each in taken), at=now,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -11,6 +12,12 @@ from psycopg.types.json import Jsonb
 
 from forecourt.loyalty.rewards.model import MAX_LOTS, Earned, Lot, Program, RefundedLot, Taken, Use
 from forecourt.loyalty.store.campaigns import Connection
+
+#: What of a payment was lost by disputes, in minor units.
+_LOST: Final = (
+    "(SELECT coalesce(sum(d.amount), 0)::bigint FROM payment_disputes d WHERE d.tenant_id = i.tenant_id"
+    " AND d.intent_id = i.intent_id AND d.status = 'lost')"
+)
 
 
 class PaidSession(Struct, frozen=True, kw_only=True):
@@ -53,16 +60,17 @@ async def find_program(conn: Connection, tenant_id: int) -> Program | None:
 
 
 async def find_paid(conn: Connection, tenant_id: int, intent_id: UUID) -> PaidSession | None:
-    """The session of a payment that its driver paid, and not a fleet."""
+    """The session of a payment that its driver paid, and not a fleet. Until the transaction ends nothing of it goes
+    back: a refund finds what was earned."""
     cursor = conn.cursor(row_factory=class_row(PaidSession))
     await cursor.execute(
-        "SELECT i.session_id, a.driver_id, i.currency, i.captured_amount - i.refunded_amount AS paid,"
+        f"SELECT i.session_id, a.driver_id, i.currency, i.captured_amount - i.refunded_amount - {_LOST} AS paid,"
         " coalesce(greatest(s.meter_stop_wh - s.meter_start_wh, 0), 0) AS energy_wh FROM payment_intents i"
         " JOIN sessions s ON s.tenant_id = i.tenant_id AND s.session_id = i.session_id"
         " JOIN driver_accounts a ON a.tenant_id = i.tenant_id AND a.state = 'active' AND a.driver_id ="
         " coalesce(i.driver_id, substring(i.payer FROM '^driver:([0-9]+)$')::bigint)"
         " WHERE i.tenant_id = %s AND i.intent_id = %s AND i.purpose = 'session' AND i.method <> 'invoice'"
-        " AND i.captured_amount > i.refunded_amount",
+        f" AND i.captured_amount - i.refunded_amount > {_LOST} FOR SHARE OF i",
         (tenant_id, intent_id),
     )
     return await cursor.fetchone()
@@ -98,30 +106,47 @@ async def insert_lot(
     return cursor.rowcount == 1
 
 
-async def lock_refunded(conn: Connection, tenant_id: int, intent_id: UUID) -> tuple[UUID, RefundedLot] | None:
-    """What the session of a payment earned of which more went back than was taken off it; and the session."""
+async def lock_refunded(conn: Connection, tenant_id: int, intent_id: UUID) -> RefundedLot | None:
+    """What the session of a payment earned of which more went back than was taken off it: by refunds, by disputes that
+    were lost, or with the whole of a capture that came to nothing."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
-        "SELECT * FROM (SELECT p.*, coalesce(p.paid, i.captured_amount) AS of,"
-        " coalesce(p.paid, i.captured_amount) - i.captured_amount + i.refunded_amount AS back FROM payment_intents i"
+        "SELECT *, least(gone, of) AS back FROM (SELECT p.*,"
+        " coalesce(p.paid, nullif(i.captured_amount, 0), i.owed_amount) AS of,"
+        " coalesce(p.paid, nullif(i.captured_amount, 0), i.owed_amount) - i.captured_amount + i.refunded_amount"
+        f" + {_LOST} AS gone FROM payment_intents i"
         " JOIN loyalty_points p ON p.tenant_id = i.tenant_id AND p.session_id = i.session_id"
-        " WHERE i.tenant_id = %s AND i.intent_id = %s AND i.captured_amount > 0 FOR UPDATE OF p) AS found"
-        " WHERE back > refunded",
+        " WHERE i.tenant_id = %s AND i.intent_id = %s FOR UPDATE OF p) AS found"
+        " WHERE of > 0 AND least(gone, of) > refunded",
         (tenant_id, intent_id),
     )
     row = await cursor.fetchone()
-    if row is None:
-        return None
-    lot = Lot(**{name: row[name] for name in Lot.__struct_fields__})
-    return row["session_id"], RefundedLot(
-        lot=lot, cashback=row["cashback"], paid=row["of"], refunded=row["refunded"], back=row["back"]
+    return None if row is None else _refunded(row)
+
+
+async def lock_owed(conn: Connection, tenant_id: int, intent_id: UUID) -> list[RefundedLot]:
+    """Lots of the driver who pays by this payment of which something is still to be taken out of the wallet."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "SELECT p.*, coalesce(p.paid, p.refunded) AS of, p.refunded AS back FROM payment_intents i"
+        " JOIN loyalty_points p ON p.tenant_id = i.tenant_id AND i.payer = 'driver:' || p.driver_id"
+        " WHERE i.tenant_id = %s AND i.intent_id = %s AND p.owed > 0 ORDER BY p.lot_id LIMIT %s FOR UPDATE OF p",
+        (tenant_id, intent_id, MAX_LOTS),
     )
+    return [_refunded(row) for row in await cursor.fetchall()]
 
 
-async def set_refunded(conn: Connection, tenant_id: int, lot_id: int, refunded: int) -> None:
-    """That so much of what a lot was earned for was given back, and taken off it."""
+def _refunded(row: dict[str, Any]) -> RefundedLot:
+    lot = Lot(**{name: row[name] for name in Lot.__struct_fields__})
+    kept = ("session_id", "cashback", "refunded", "back", "used", "used_minor", "owed")
+    return RefundedLot(lot=lot, paid=row["of"], **{name: row[name] for name in kept})
+
+
+async def set_refunded(conn: Connection, tenant_id: int, lot_id: int, refunded: int, owed: int) -> None:
+    """That so much of what a lot was earned for was given back, and taken off it but for what is owed of that."""
     await conn.execute(
-        "UPDATE loyalty_points SET refunded = %s WHERE tenant_id = %s AND lot_id = %s", (refunded, tenant_id, lot_id)
+        "UPDATE loyalty_points SET refunded = %s, owed = %s WHERE tenant_id = %s AND lot_id = %s",
+        (refunded, owed, tenant_id, lot_id),
     )
 
 
@@ -140,13 +165,15 @@ async def list_lots(
     return await cursor.fetchall()
 
 
-async def take(conn: Connection, tenant_id: int, taken: Sequence[Taken]) -> None:
-    """Lessens lots by what is taken of them."""
+async def take(conn: Connection, tenant_id: int, taken: Sequence[Taken], *, used: bool = False) -> None:
+    """Lessens lots by what is taken of them; `used`: it became money."""
     for each in taken:
         await conn.execute(
-            "UPDATE loyalty_points SET points_left = points_left - %s, minor_left = minor_left - %s"
-            " WHERE tenant_id = %s AND lot_id = %s",
-            (each.points, each.minor, tenant_id, each.lot.lot_id),
+            "UPDATE loyalty_points SET points_left = points_left - %(points)s, minor_left = minor_left - %(minor)s,"
+            " used = used + CASE WHEN %(used)s THEN %(points)s ELSE 0 END,"
+            " used_minor = used_minor + CASE WHEN %(used)s THEN %(minor)s ELSE 0 END"
+            " WHERE tenant_id = %(tenant)s AND lot_id = %(lot)s",
+            {"points": each.points, "minor": each.minor, "used": used, "tenant": tenant_id, "lot": each.lot.lot_id},
         )
 
 

@@ -3,7 +3,7 @@
 The provider asks hosts who they are and where their money goes; we never know more than what it says they may do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, Protocol
 from uuid import uuid4
@@ -14,11 +14,12 @@ from psycopg.types.json import Jsonb
 
 from forecourt.access import Actor, audit
 from forecourt.payments.accounts.service import Providers
-from forecourt.payments.accounts.store import AccountRow, find_named
+from forecourt.payments.accounts.store import AccountRow, find_named, list_accounts
 from forecourt.payments.hosts.model import HostNotThere, HostRefused, HostUnknown
-from forecourt.payments.hosts.payouts import give_up
+from forecourt.payments.hosts.payouts import give_up, way_of
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow
+from forecourt.payments.hosts.store.lines import Owed
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.intents.model import AccountMissing
 from forecourt.payments.psp.errors import ProviderError
@@ -77,6 +78,15 @@ class Connect:
             raise HostNotThere
         psp = await self._providers.of_account(await self._account(tenant_id, host))
         return await keep(self._tenants, self._clock, tenant_id, host, await psp.host(host.connect_account))
+
+    async def wayless(self, tenant_id: int, hosts: Sequence[HostRow], owed: Sequence[Owed]) -> set[tuple[int, str]]:
+        """The hosts, each with the currency, who are owed something and whom there is no known way to pay."""
+        by_id = {host.host_id: host for host in hosts}
+        due = [(by_id[each.host_id], each.currency) for each in owed if each.amount > 0 and each.host_id in by_id]
+        async with self._tenants.tenant(tenant_id) as conn:
+            accounts = await list_accounts(conn, tenant_id) if due else []
+        names = {row.name for row in accounts if self._providers.settles(row)}
+        return {(host.host_id, currency) for host, currency in due if way_of(host, currency, names) is None}
 
     async def give_up(self, actor: Actor, payout_id: int, reason: str) -> PayoutRow:
         """Says that a payout whose account is gone never went. Raises PayoutUnknown, PayoutStands, PayoutUnderWay."""

@@ -83,7 +83,8 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             owed = await lines.owed(conn, actor.tenant_id, host_ids=[row.host_id for row in rows])
             sites = await store.name_sites(conn, actor.tenant_id, [site for row in rows for site in row.site_ids])
         return page(
-            "hosts", request, actor, rows=rows, owed=owed, sites=sites, may_change=actor.may(Verb.CHANGE_HOSTS),
+            "hosts", request, actor, rows=rows, owed=owed, sites=sites,
+            wayless=await connect.wayless(actor.tenant_id, rows, owed), may_change=actor.may(Verb.CHANGE_HOSTS),
             asked=asked, next=f"/hosts?cursor={CURSORS.encode(rows[-1].host_id)}" if more else "", first=not cursor,
         )  # fmt: skip
 
@@ -110,7 +111,8 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
         ]
         state = state_of(found)
         return page(
-            "host", request, actor, host=found, rows=rows, owed=owed, payouts=paid, spans=spans, state=state,
+            "host", request, actor, host=found, rows=rows, owed=owed, payouts=paid,
+            wayless=await connect.wayless(actor.tenant_id, [found], owed), spans=spans, state=state,
             documents=issued, gone_after=now - GIVEN_UP_AFTER, rules=rules, sites=sites, percents=PERCENTS,
             done=done == "stored",
             asked=[] if state is None else asked_for(state.due), fault=SAID.get(said, OTHER if said else ""),

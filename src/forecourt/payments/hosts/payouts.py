@@ -4,7 +4,7 @@ What a host owes is carried on and taken from what they are owed next. A payout 
 key, before the provider is asked, and asked for again until it is known what came of it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from uuid import uuid4
@@ -52,9 +52,9 @@ def turn_of(host: HostRow, day: date, currency: str) -> date:
     return banking_day(turn, currency)
 
 
-def way_of(host: HostRow, currency: str, providers: Mapping[str, Transfers]) -> str | None:
+def way_of(host: HostRow, currency: str, providers: Container[str]) -> str | None:
     """How a host is paid in a currency; None: there is no way that is known. Who may not receive money at the provider
-    yet is paid as before."""
+    yet is paid as before. `providers`: the names of the accounts that could pay them."""
     may_receive = host.connect_state is None or host.connect_state.get("may_receive", False)
     if host.connect_account and host.connect_by in providers and may_receive:
         return "connect"
@@ -84,6 +84,8 @@ class Payouts:
         ways = {(each.host_id, each.currency): way_of(hosts[each.host_id], each.currency, providers) for each in due}
         made = 0
         for each in due:
+            if ways[each.host_id, each.currency] is None:
+                log.warning("a host can't be paid", tenant=tenant_id, host=each.host_id, currency=each.currency)
             if ways[each.host_id, each.currency] == "connect":
                 with apart("a host was not paid", tenant=tenant_id, host=each.host_id):
                     made += await self._ask(tenant_id, each, day, providers)

@@ -167,8 +167,7 @@ async def _billed(conn: Connection, prices: Prices, intent: Intent, most: int) -
         said, vat = intent.hold_said, intent.hold_said.get("vat")
         return of_fee(most, intent.currency, None if vat is None else Decimal(str(vat)), str(said["country"]))
     assert intent.session_id is not None, "a session that was charged for"
-    billed = await prices.billed(conn, intent.tenant_id, intent.session_id)
-    return billed if billed.total <= most else billed.part(most)
+    return (await prices.billed(conn, intent.tenant_id, intent.session_id)).within(most)
 
 
 async def _source(conn: Connection, intent: Intent) -> str:

@@ -46,6 +46,16 @@ class Billed(Struct, frozen=True, kw_only=True):
         """With VAT: what is paid."""
         return sum(line.amount for line in self.lines)
 
+    @property
+    def vat(self) -> list[tuple[Decimal, int]]:
+        """What of it is VAT: each rate in percent, and so much of it in minor units."""
+        taxed = [line for line in self.lines if line.account.startswith(VAT)]
+        return [(Decimal(line.account.rpartition(":")[2]), line.amount) for line in taxed]
+
+    def within(self, most: int) -> "Billed":
+        """What counts of it where no more than `most` minor units are taken: a bill above that is lowered to it."""
+        return self if self.total <= most else self.part(most)
+
     def part(self, amount: int, after: Sequence[int] = ()) -> "Billed":
         """`amount` of it, in proportion, after these parts were taken before: all parts of it are together the whole,
         to the cent. No more than is left of it can be taken."""

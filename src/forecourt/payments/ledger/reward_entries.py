@@ -57,10 +57,12 @@ def points_back(*, move: int, session_id: UUID, driver: str, at: datetime, curre
     )  # fmt: skip
 
 
-def cashback_back(*, session_id: UUID, refunded: int, driver: str, at: datetime, currency: str, amount: int) -> Entry:
-    """What a session that was refunded brought into its driver's wallet goes out of it. `refunded`: in all until now,
-    in minor units."""
+def cashback_back(
+    *, session_id: UUID, refunded: int, owed: int, driver: str, at: datetime, currency: str, amount: int
+) -> Entry:  # fmt: skip
+    """What a session that was refunded brought into its driver's wallet goes out of it. `refunded`: in all until now;
+    `owed`: what is still to go, less each time. Minor units."""
     return _two(
-        f"cashback_back:{session_id}:{refunded}", Kind.CASHBACK_BACK, at, currency, wallet(driver), REWARDS,
+        f"cashback_back:{session_id}:{refunded}:{owed}", Kind.CASHBACK_BACK, at, currency, wallet(driver), REWARDS,
         _positive(amount), session_id=session_id,
     )  # fmt: skip

@@ -101,6 +101,12 @@ class Book(Unable):
         await _hold_payer(conn, payer)
         return await self.room(conn, payer, currency)
 
+    async def held(self, conn: Connection, payer: str, currency: str) -> int:
+        """What of a wallet is held, or on its way back to a card: in it, and free for nothing else yet."""
+        return await _held(conn, self._tenant_id, payer, self._kind, currency) + await _going_back(
+            conn, self._tenant_id, payer, currency
+        )
+
     async def increment(self, reference: str, amount: int, key: str) -> Hold:
         """Raises a hold as far as there is room. Raises Declined where there is none."""
         async with self._tenants.tenant(self._tenant_id) as conn:

@@ -136,7 +136,10 @@ EXPLAINED: Final[Mapping[Differs, tuple[str, str]]] = {
     ),
     Differs.UNKNOWN: (
         mark("The provider moved money of which the journal knows nothing: by hand there, or by another program."),
-        mark("Look it up at the provider. Post it to the account that it belongs to, or explain it."),
+        mark(
+            "Look it up at the provider, and explain what it was and to which account it belongs. That posts nothing:"
+            " your bookkeeping has to enter it beside the export."
+        ),
     ),
     Differs.DOUBLED: (
         mark("The provider moved the same money twice."),
@@ -144,7 +147,10 @@ EXPLAINED: Final[Mapping[Differs, tuple[str, str]]] = {
     ),
     Differs.WRONG_AMOUNT: (
         mark("The provider moved another amount than was posted: captured or refunded by hand, or in part."),
-        mark("Make both the same: by a refund, or by an entry for what lies between them."),
+        mark(
+            "If too much was taken, refund it. Otherwise explain what lies between them. That posts nothing: your"
+            " bookkeeping has to enter it beside the export."
+        ),
     ),
     Differs.WRONG_CURRENCY: (
         mark("The provider moved another currency than was posted: the account converts what it takes."),
@@ -156,7 +162,10 @@ EXPLAINED: Final[Mapping[Differs, tuple[str, str]]] = {
     ),
     Differs.FEE_MISMATCH: (
         mark("The provider's fee is another one than was posted for the same movement."),
-        mark("Compare it with the contract, and post what lies between them."),
+        mark(
+            "Compare it with the contract, and explain what lies between them. That posts nothing: your bookkeeping has"
+            " to enter it beside the export."
+        ),
     ),
     Differs.UNPOSTED: (
         mark("The journal can't take what the provider says, mostly because it says something else already."),

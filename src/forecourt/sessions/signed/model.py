@@ -186,10 +186,13 @@ def reading(value: int, scaler: int) -> Fraction | None:
     return wh if 0 <= wh <= MAX_WH else None
 
 
-def holds_back(trust: Trust, country: str | None) -> bool:
-    """Whether nothing may be billed before a person has looked: broken ones anywhere, unproven ones where the law of
-    the country (ISO 3166) asks for proof."""
-    return trust is Trust.BROKEN or (trust is Trust.UNPROVEN and country in STRICT)
+def holds_back(trust: Trust, country: str | None, *, signs: bool) -> bool:
+    """Whether nothing may be billed before a person has looked: broken ones anywhere; where the law of the country
+    (ISO 3166) asks for proof unproven ones, and none where the meter signs (`signs`), so that a station which stops
+    signing doesn't escape."""
+    if trust is Trust.BROKEN:
+        return True
+    return country in STRICT and (trust is Trust.UNPROVEN or (trust is Trust.NONE and signs))
 
 
 def _strangers(genuine: Sequence[Checked]) -> bool:

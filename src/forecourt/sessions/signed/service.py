@@ -52,8 +52,8 @@ class NotHeld(ForecourtError):
 async def check(conn: Connection, tenant_id: int, session_id: UUID, now: datetime) -> Verification | None:
     """Check the signed records of a session and keep what was found; None where there is no such session.
 
-    Idempotent; one without signed records leaves no row unless it had one. The first key that a station itself says for
-    a meter is kept when a record is genuine by it, and any other is a flaw from then on.
+    Idempotent; one without signed records leaves no row unless it had one, or is held back for that. The first key that
+    a station itself says for a meter is kept when a record is genuine by it, and any other is a flaw from then on.
     """
     subject = await store.find_subject(conn, tenant_id, session_id)
     if subject is None:
@@ -64,8 +64,8 @@ async def check(conn: Connection, tenant_id: int, session_id: UUID, now: datetim
     for row in rows:
         contexts.setdefault(row.record, set()).add(row.context)
     records = list(contexts)
-    if not records and await store.find_signature(conn, tenant_id, session_id) is None:
-        return judge((), key=None, energy_wh=None, unfit=False, over=subject.over)
+    if not records:
+        return await _unsigned(conn, tenant_id, subject, now)
     kept = await _kept_key(conn, tenant_id, subject)
     key = kept.public_key if kept is not None else await _said_key(conn, tenant_id, subject, records)
     checked = [_against(forms.check(record, key, contexts[record]), key) for record in records]
@@ -75,8 +75,21 @@ async def check(conn: Connection, tenant_id: int, session_id: UUID, now: datetim
     if kept is None and key is not None and any(each.flaw is None for each in checked):
         at, evse = subject.started_at, subject.evse or FIRST_EVSE
         await store.insert_key(conn, tenant_id, subject.station_id, evse, at, key, "station", "station")
-    held = subject.over and holds_back(found.trust, subject.country)
+    held = subject.over and holds_back(found.trust, subject.country, signs=True)
     await store.keep(conn, tenant_id, subject, found, held, now)
+    return found
+
+
+async def _unsigned(conn: Connection, tenant_id: int, subject: Subject, now: datetime) -> Verification:
+    """Keeps that there are no records, where there were some or that holds the session back."""
+    found = judge((), key=None, energy_wh=None, unfit=False, over=subject.over)
+    # Asked only where it matters: most stations sign nothing.
+    held = subject.over and holds_back(found.trust, subject.country, signs=True)
+    held = held and await store.signs(conn, tenant_id, subject, subject.evse or FIRST_EVSE)
+    if held:
+        found = replace(found, flaws=(Flaw.PAIR_MISSING,))
+    if held or await store.find_signature(conn, tenant_id, subject.session_id) is not None:
+        await store.keep(conn, tenant_id, subject, found, held, now)
     return found
 
 

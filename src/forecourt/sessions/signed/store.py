@@ -95,6 +95,21 @@ async def find_key(conn: Connection, tenant_id: int, station_id: int, evse: int,
     return await cursor.fetchone()
 
 
+async def signs(conn: Connection, tenant_id: int, subject: Subject, evse: int) -> bool:
+    """Whether the meter of a session's EVSE signs: a key of it is known, or an earlier session there has records."""
+    row = await (
+        await conn.execute(
+            "SELECT EXISTS (SELECT FROM meter_keys WHERE tenant_id = %(tenant)s AND station_id = %(station)s"
+            "  AND evse = %(evse)s AND since <= %(at)s)"
+            " OR EXISTS (SELECT FROM session_signatures g JOIN sessions s ON s.session_id = g.session_id"
+            "  AND s.tenant_id = g.tenant_id WHERE g.tenant_id = %(tenant)s AND g.station_id = %(station)s"
+            "  AND coalesce(s.evse, 1) = %(evse)s AND s.started_at < %(at)s AND g.records > 0)",
+            {"tenant": tenant_id, "station": subject.station_id, "evse": evse, "at": subject.started_at},
+        )
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 async def list_keys(
     conn: Connection, tenant_id: int, station_id: int, *, place: Place = None, limit: int
 ) -> list[KeyRow]:
