@@ -336,10 +336,14 @@ class Turn:
         calls = await store.list_calls(self.conn, intent.tenant_id, intent.intent_id)
         if any(each.kind is CallKind.REFUND and each.state == "open" for each in calls):
             return
-        known = {each.reference for each in calls} | {each.call_id.hex for each in calls}
+        known = {each.call_id.hex for each in calls} | {each.reference for each in calls if each.reference is not None}
         for refund in hold.refunds:
             left = self.intent.captured_amount - self.intent.refunded_amount
-            if refund.status in NOT_GIVEN or {refund.reference, refund.ours} & known or refund.amount > left:
+            if (
+                refund.status in NOT_GIVEN
+                or not known.isdisjoint((refund.reference, refund.ours))
+                or refund.amount > left
+            ):
                 continue
             call = await store.insert_call(
                 self.conn, intent.tenant_id, intent.intent_id, kind=CallKind.REFUND, amount=refund.amount, at=self.now,
