@@ -110,6 +110,7 @@ STEPS: Final[Mapping[str, str]] = {
     "dispute_lost": mark("The dispute was lost"),
     "refund_asked": mark("A refund was asked for"),
     "refund_refused": mark("The refund was refused"),
+    "refund_failed": mark("The refund came to nothing"),
     "taken_there": mark("The money was taken at the provider while it was given back"),
     "release_refused": mark("The hold could not be given back and runs out by itself"),
 }

@@ -264,8 +264,6 @@ def settled_by(call: Call, hold: Hold) -> bool:
             return hold.state in (HoldState.CANCELLED, HoldState.EXPIRED, HoldState.FAILED)
         case CallKind.INCREMENT:
             return hold.state is HoldState.AUTHORISED and hold.authorised >= call.amount
-        case CallKind.REFUND:
-            return any(each.ours == call.call_id.hex and each.status != "failed" for each in hold.refunds)
         case _:
             return False
 
