@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from forecourt.payments.hosts.store.hosts import HostRow
-from forecourt.payments.intents.model import State
+from forecourt.payments.intents.model import PaymentDisputed, State
 from forecourt.payments.psp.words import DisputeState
 from tests.payments.bank import Bank
 from tests.payments.hosts import a_bank, a_host, a_rule, rules
@@ -87,8 +87,10 @@ async def test_a_won_dispute_gives_the_money_back_but_for_its_fee(bank: Bank) ->
         "psp_fees": FEE, "revenue:energy": -1000, "vat_payable:DE:19": -190, "psp_receivable:deployment": PAID - FEE,
     }  # fmt: skip
     assert bank.steps(intent) == ["disputed", "dispute_won"]
-    # What was disputed is given back by no refund: the provider says no, and that changes nothing.
-    assert (await till.payments.refund(till.actor, intent.intent_id, None, "all the same")).refunded_amount == 0
+    # What was disputed is given back by no refund: the provider would say no.
+    with pytest.raises(PaymentDisputed):
+        await till.payments.refund(till.actor, intent.intent_id, None, "all the same")
+    assert till.rows("SELECT FROM payment_calls WHERE intent_id = %s AND kind = 'refund'", intent.intent_id) == []
     await bank.night(3)
     assert till.rows("SELECT kind, about FROM reconcile_differences WHERE tenant_id = %s", till.tenant_id) == []
 

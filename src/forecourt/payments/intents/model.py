@@ -354,6 +354,14 @@ class InvoicedAlready(ForecourtError):
     code = "payment-invoiced"
 
 
+class PaymentDisputed(ForecourtError):
+    """A driver's bank disputed this payment, and the provider refunds no such payment. What is owed to the driver goes
+    another way."""
+
+    status = 409
+    code = "payment-disputed"
+
+
 class NothingCaptured(ForecourtError):
     """Nothing was captured of this payment, so nothing can be refunded."""
 
