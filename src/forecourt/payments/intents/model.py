@@ -369,6 +369,10 @@ class NothingCaptured(ForecourtError):
     code = "nothing-captured"
 
 
+class PaidAtTerminal(NothingCaptured):
+    """This was paid at the station's own terminal. Give it back at its provider."""
+
+
 class NothingOwed(ForecourtError):
     """Nothing is owed of this payment any more."""
 

@@ -8,6 +8,7 @@ from forecourt.payments.intents.model import (
     InvoicedAlready,
     Method,
     NothingCaptured,
+    PaidAtTerminal,
     PaymentDisputed,
     Purpose,
     RefundTooHigh,
@@ -25,7 +26,7 @@ async def left_of(conn: Connection, intent: Intent, calls: list[Call], wallets: 
         raise NothingCaptured
     await _check_uninvoiced(conn, intent)
     if intent.method is Method.TERMINAL:
-        raise NothingCaptured("This was paid at the station's own terminal. Give it back at its provider.")
+        raise PaidAtTerminal
     if await list_disputes(conn, intent.tenant_id, intent.intent_id):
         raise PaymentDisputed
     left = left_to_refund(intent, calls)
