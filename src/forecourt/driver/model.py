@@ -92,6 +92,9 @@ def stage_of(intent: Intent, running: Running | None, start_expires_at: datetime
     if intent.state is State.FAILED:
         return Stage.OWED if intent.owed_amount else Stage.DECLINED
     if intent.state in (State.EXPIRED, State.ABANDONED, State.RELEASED, State.RELEASING):
+        if running is not None and intent.billed_amount is None:
+            # The hold is gone, and what it was for is paid otherwise.
+            return Stage.STOPPING if running.ended_at is None else Stage.BILLING
         return Stage.OWED if intent.owed_amount else Stage.NOTHING
     if intent.state in TAKEN:
         return Stage.RECEIPT

@@ -219,7 +219,9 @@ class Turn:
             await self._bar_token()
             await self.open_call(CallKind.CAPTURE, amount)
         elif cost > 0:
-            await self.hold_lost(min(cost, intent.hold_amount), "The hold was given back before the session was over.")
+            await self.hold_lost(
+                min(cost, max(intent.hold_amount, amount)), "The hold was given back before the session was over."
+            )
 
     async def captured(self, hold: Hold) -> None:
         """The money was taken: state and posting together, once."""

@@ -62,6 +62,7 @@ log = structlog.get_logger(__name__)
 #: Calls and looks of one turn; what is left goes on at the next.
 MAX_ROUNDS: Final = 8
 NEVER_PAID: Final = "Nobody paid in time."
+HOLD_GONE: Final = "The hold ran out, or was given back at the payment provider."
 NO_SESSION: Final = "No session began in time, so the hold is given back."
 
 
@@ -294,8 +295,10 @@ class Saga:
                 await heed_disputes(turn, hold.disputes)
             elif state is State.AUTHORISED and hold.state is HoldState.CAPTURED and turn.intent.session_id is None:
                 await turn.captured(hold)
-            elif state is State.AUTHORISED and is_gone(hold) and turn.intent.session_id is None:
-                await turn.end(State.EXPIRED, hold.reason)
+            elif state is State.AUTHORISED and is_gone(hold):
+                # A session that runs is stopped by whoever hears of it, and charged without the hold.
+                await turn.end(State.EXPIRED, hold.reason or HOLD_GONE)
+                await charge_late(turn)
             return turn.intent.state is not state
 
     async def _decide(self, intent: Intent) -> bool:
