@@ -397,7 +397,7 @@ def test_what_is_written_on_a_brands_colour_can_be_read() -> None:
 
 def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
     class Intent:
-        owed_amount, page_url, stop_asked_at = 0, "x", None
+        owed_amount, billed_amount, page_url, stop_asked_at = 0, None, "x", None
 
     def at(state: State, running: Running | None = None, **more: Any) -> Stage:
         intent: Any = Intent()
@@ -421,6 +421,9 @@ def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
     assert at(State.FAILED) is Stage.DECLINED
     assert at(State.FAILED, over, owed_amount=5) is Stage.OWED
     assert at(State.EXPIRED) is Stage.NOTHING
+    assert at(State.EXPIRED, running) is Stage.STOPPING, "the hold is gone while the car charges"
+    assert at(State.EXPIRED, over) is Stage.BILLING
+    assert at(State.EXPIRED, over, billed_amount=0) is Stage.NOTHING
 
 
 def test_a_time_that_has_passed_is_meant_for_tomorrow() -> None:

@@ -95,6 +95,21 @@ class Paid:
         )  # fmt: skip
         await self.follow()
 
+    async def refund_back(self, number: int) -> None:
+        """The refund of this number, from 1, came to nothing."""
+        part = self.bill.part(self._refunds[number - 1], self._refunds[: number - 1])
+        went = entries.refund(
+            refund=f"{self.intent}-{number}", intent=self.intent, session_id=self.session,
+            at=self._yard.clock.now(), source="psp_receivable:acme", part=part,
+        )  # fmt: skip
+        await self._post(
+            entries.refund_back(
+                refund=f"{self.intent}-{number}", intent=self.intent, session_id=self.session,
+                at=self._yard.clock.now(), legs=went.legs, nets=went.nets,
+            )
+        )  # fmt: skip
+        await self.follow()
+
     async def dispute(self, *, won: bool | None = None) -> None:
         about: dict[str, Any] = {
             "dispute": f"dp-{self.intent}", "intent": self.intent, "at": self._yard.clock.now(), "currency": "EUR",

@@ -8,7 +8,7 @@ import pytest
 
 from forecourt.care.service.watch import look
 from forecourt.care.words import tell
-from forecourt.payments.intents.model import Intent, Method, NothingOwed, Purpose, RefundTooHigh, State
+from forecourt.payments.intents.model import CallKind, Intent, Method, NothingOwed, Purpose, RefundTooHigh, State
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.providers.stripe import Stripe
 from forecourt.payments.psp.errors import ProviderRefused
@@ -138,9 +138,20 @@ async def test_what_is_taken_by_hand_of_a_hold_that_could_not_be_given_back_is_i
 async def test_what_is_given_back_by_hand_is_given_back_in_the_books_once(till: Till) -> None:
     intent = await till.paid()
     await till.work()
+    till.box.control("settings", {"increments_declined": True})
+    try:
+        async with till.payments.saga.turn(till.tenant_id, intent.intent_id) as turn:
+            await turn.open_call(CallKind.INCREMENT, 5000)
+        await till.payments.saga.drive(till.tenant_id, intent.intent_id)
+    finally:
+        till.box.control("settings", {"increments_declined": False})
     till.plug_in(intent, wh=20_000)
     await till.work()
     taken = await till.find(intent)
+    refused = till.rows(
+        "SELECT state, reference FROM payment_calls WHERE kind = 'increment' AND intent_id = %s", intent.intent_id
+    )
+    assert [(row["state"], row["reference"]) for row in refused] == [("failed", None)], "no name to know it by"
 
     def give_back(amount: int) -> None:
         till.box.client.v1.refunds.create({"payment_intent": taken.reference or "", "amount": amount})

@@ -144,6 +144,10 @@ async def test_a_share_is_of_what_was_captured_and_goes_back_with_refunds_and_di
     assert await owed(yard, host) == 0
     await whole.dispute(won=True)
     assert await owed(yard, host) == before
+    await whole.refund(595)
+    assert await owed(yard, host) == 4 * (70 - 7) + 48, "half of the bill went back as well"
+    await whole.refund_back(2)
+    assert await owed(yard, host) == before, "that came to nothing"
     for account in ("host_share", "platform_revenue", "vat_receivable:DE:19"):
         assert abs(await balance(yard, account)) in (630, 63, 108)
 

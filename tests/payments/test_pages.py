@@ -193,7 +193,7 @@ async def test_a_refund_is_asked_of_what_was_seen_and_refused_with_what_was_type
     status, page = await refused(amount="0", why="by mistake", left="1071")
     assert (status, "Say how much goes back" in page, 'value="by mistake"' in page) == (422, True, True)
     status, page = await refused(amount="99.99", why="by mistake", left="1071")
-    assert (status, "more than is left" in page, 'value="99.99"' in page) == (409, True, True)
+    assert (status, "No more than 10.71" in page, 'value="99.99"' in page) == (409, True, True)
     assert yard.rows("SELECT count(*) AS n FROM payment_calls WHERE intent_id = %s", payment)[0]["n"] == 1
 
 
@@ -237,3 +237,31 @@ async def test_an_operator_sees_what_a_bank_disputes_and_until_when_to_answer(ya
     page = await text(owner, f"/payments/{payment}")
     assert "Lost: the money is gone" in page
     assert "Answer until" not in page
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [("hosted", "No more than 7.00\xa0EUR may go back"), ("terminal", "Give it back at its provider")],
+)
+async def test_a_refund_is_offered_as_far_as_it_may_be_and_refused_in_words_that_are_true(
+    yard: Yard, tenant: Tenant, method: str, said: str
+) -> None:
+    payment, now = uuid4(), yard.clock.now()
+    yard.admin.execute(
+        "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount,"
+        " authorised_amount, captured_amount, hold_said, created_at, updated_at) VALUES (%s, %s, 'session', %s,"
+        " 'captured', 'EUR', 4000, 4000, 1190, '{}', %s, %s)",
+        (payment, yard.tenant_id, method, now, now),
+    )
+    # In the air at the provider.
+    yard.admin.execute(
+        "INSERT INTO payment_calls (intent_id, tenant_id, kind, amount, key, asked_at, next_at)"
+        " VALUES (%s, %s, 'refund', 490, %s, %s, %s)",
+        (payment, yard.tenant_id, str(payment), now, now + DAY),
+    )
+    owner, path = await tenant.client(), f"/payments/{payment}"
+    page = await text(owner, path)
+    offered = f'action="{path}/refund"' in page
+    assert (offered, 'value="7.00"' in page, said in page) == ((method == "hosted",) * 2 + (method == "terminal",))
+    answer = await owner.post(f"{path}/refund", data={"amount": "7.01", "why": "more"})
+    assert (answer.status_code, said in answer.text) == (409, True)

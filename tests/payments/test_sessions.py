@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from forecourt.payments.intents.model import (
     RefundTooHigh,
     State,
 )
+from forecourt.payments.intents.saga import HOLD_GONE
 from forecourt.payments.intents.sizing import MOST, RAISED_MOST, most_held
 from forecourt.stations.call_faults import StationOffline
 from tests.payments.till import RETURN, Till, a_tariff
@@ -187,6 +189,32 @@ async def test_a_start_that_comes_to_nothing_gives_back_hold_and_connector(till:
     statuses = till.rows("SELECT status FROM tokens WHERE uid = %s", intent.token_uid)
     assert all(row["status"] == "invalid" for row in statuses)
     assert (await till.begin()).state is State.HOLD_REQUESTED
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_session_whose_hold_is_given_back_by_hand_is_stopped_and_paid_for_without(
+    till: Till, kept: bool
+) -> None:
+    more: dict[str, Any] = {"payer": "driver:9", "save": True} if kept else {}
+    intent = await till.paid(**more)
+    await till.work()
+    session_id = till.plug_in(intent, wh=1_000, over=False)
+    await till.work()
+    assert intent.reference is not None
+    await asyncio.to_thread(till.box.client.v1.payment_intents.cancel, intent.reference)
+    till.clock.advance(601)
+    await till.sweeper.sweep()
+    await till.work()
+    gone = await till.find(intent)
+    assert (gone.state, gone.reason) == (State.EXPIRED, HOLD_GONE)
+    assert len(stops_of(till, session_id)) == 1
+    till.go_on(session_id, wh=2_000)
+    await till.work()
+    await till.settle()
+    over = await till.find(intent)
+    expected = (State.CAPTURED, 119, 0) if kept else (State.FAILED, 0, 119)
+    assert (over.state, over.captured_amount, over.owed_amount) == expected
+    assert till.balances()["revenue:energy"] == -100
 
 
 async def test_a_connector_is_paid_for_by_one_driver_at_a_time(till: Till) -> None:
@@ -370,7 +398,7 @@ async def test_a_session_held_back_is_owed_once_released_though_its_hold_ran_out
     await asyncio.to_thread(till.box.advance, 8 * 86_400)
     till.clock.advance(8 * 86_400)
     await till.sweeper.sweep()
-    assert (await till.find(intent)).state is State.AUTHORISED
+    assert (await till.find(intent)).state is State.EXPIRED
     till.rows("UPDATE session_signatures SET released_at = now(), released_by = 'me' WHERE session_id = %s", session_id)
     await till.costing.price(tenant_id=till.tenant_id, subject=str(session_id))
     await till.work()

@@ -103,7 +103,12 @@ def stage_of(
             return Stage.OWED
         if paid_late:
             return Stage.PAID_LATE
-        return Stage.DECLINED if intent.state is State.FAILED else Stage.NOTHING
+        if intent.state is State.FAILED:
+            return Stage.DECLINED
+        if running is not None and intent.billed_amount is None:
+            # The hold is gone, and what it was for is paid otherwise.
+            return Stage.STOPPING if running.ended_at is None else Stage.BILLING
+        return Stage.NOTHING
     if intent.state in TAKEN:
         return Stage.RECEIPT
     if intent.state is State.HOLD_REQUESTED:

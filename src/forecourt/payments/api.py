@@ -24,9 +24,11 @@ from forecourt.payments.intents.model import (
     Call,
     CallKind,
     Intent,
+    InvoicedAlready,
     Method,
     NothingCaptured,
     NothingOwed,
+    PaymentDisputed,
     PaymentUnknown,
     Purpose,
     RefundTooHigh,
@@ -194,7 +196,10 @@ async def find_payment(payment_id: PaymentId, actor: Asker, db: Database) -> Pay
 
 @post(
     "/payments/{payment_id:uuid}/refund",
-    opt={"verb": Verb.CHANGE_PAYMENTS, "problems": [PaymentUnknown, NothingCaptured, RefundTooHigh]},
+    opt={
+        "verb": Verb.CHANGE_PAYMENTS,
+        "problems": [PaymentUnknown, NothingCaptured, PaymentDisputed, InvoicedAlready, RefundTooHigh],
+    },
     status_code=202,
     summary="Give money back, all or a part",
     description="It is asked of the provider at once, and again until it is known what came of it: see `calls`.",

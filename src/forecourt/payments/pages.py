@@ -24,10 +24,14 @@ from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     MAX_REASON,
+    Call,
     CallKind,
     Intent,
+    InvoicedAlready,
     NothingCaptured,
     NothingOwed,
+    PaidAtTerminal,
+    PaymentDisputed,
     PaymentUnknown,
     RefundTooHigh,
     left_to_refund,
@@ -35,6 +39,7 @@ from forecourt.payments.intents.model import (
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter
 from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import minor_digits
 from forecourt.platform.paging import NextCursor
 from forecourt.platform.preconditions import ChangedMeanwhile
@@ -110,9 +115,18 @@ STEPS: Final[Mapping[str, str]] = {
     "dispute_lost": mark("The dispute was lost"),
     "refund_asked": mark("A refund was asked for"),
     "refund_refused": mark("The refund was refused"),
+    "refund_failed": mark("The refund came to nothing"),
     "taken_there": mark("The money was taken at the provider while it was given back"),
     "release_refused": mark("The hold could not be given back and runs out by itself"),
 }
+#: Why nothing of a payment may go back.
+WHY_NOT: Final[Mapping[type[ForecourtError], str]] = {
+    NothingCaptured: mark("Nothing was captured of this payment."),
+    PaidAtTerminal: mark("This was paid at the station's own terminal. Give it back at its provider."),
+    PaymentDisputed: mark("The driver's bank disputed this payment: nothing goes back by a refund."),
+    InvoicedAlready: mark("This session stands on a fleet's invoice. Credit it there."),
+}
+REFUSED: Final[tuple[type[ForecourtError], ...]] = (RefundTooHigh, *WHY_NOT)
 READING: Final[Mapping[str, Any]] = {"verb": Verb.READ}
 CHANGING: Final[Mapping[str, Any]] = {"verb": Verb.CHANGE_PAYMENTS}
 
@@ -141,6 +155,13 @@ def minor_of(text: str, currency: str) -> int | None:
     number = f"{whole}{rest.ljust(digits, '0')}"
     fits = number.isascii() and number.isdecimal() and len(rest) <= digits and len(number) <= 12
     return int(number) if fits else None
+
+
+def refused(fault: ForecourtError, currency: str) -> str:
+    """Why nothing goes back, or not so much, as it is read."""
+    if isinstance(fault, RefundTooHigh):
+        return _("No more than %(left)s may go back of it now.") % {"left": amount(fault.context["left"], currency)}
+    return _(WHY_NOT[type(fault)])
 
 
 class PaymentPages:
@@ -185,6 +206,7 @@ class PaymentPages:
             steps = await store.list_steps(conn, actor.tenant_id, payment_id)
             hooks = await store.list_hooks(conn, actor.tenant_id, payment_id)
             disputes = await list_disputes(conn, actor.tenant_id, payment_id)
+            left, kept = await self._refundable(conn, intent, calls)
         return self._page(
             "payment", request, status=status, row=intent, calls=list(reversed(calls)), steps=steps, hooks=hooks,
             states=STATES, tones=TONES, asked=CALLS, outcomes=OUTCOMES, words=STEPS, amount=amount,
@@ -192,8 +214,16 @@ class PaymentPages:
             disputes=disputes,
             dispute_words=STATUSES_OF_DISPUTES, reasons=REASONS,
             written=written,
-            left=0 if disputes else left_to_refund(intent, calls), typed=typed or {"amount": "", "why": ""},
+            left=left, kept=kept, seen_left=left_to_refund(intent, calls),
+            typed=typed or {"amount": "", "why": ""},
         )  # fmt: skip
+
+    async def _refundable(self, conn: store.Connection, intent: Intent, calls: list[Call]) -> tuple[int, str]:
+        """What may go back of a payment, in minor units; or 0, and why nothing of what was captured may."""
+        try:
+            return await self._payments.refundable(conn, intent, calls), ""
+        except REFUSED as fault:
+            return 0, refused(fault, intent.currency) if intent.captured_amount else ""
 
     async def refund(self, request: WebRequest, payment_id: UUID) -> Response[Any]:
         """Gives back what the form says."""
@@ -207,9 +237,9 @@ class PaymentPages:
         left = int(typed["left"]) if _WHOLE.fullmatch(typed["left"]) else None
         try:
             await self._payments.refund(actor, payment_id, wanted, why, seen_left=left)
-        except (NothingCaptured, RefundTooHigh):
-            fault = _("That is more than is left of what was captured.")
-            return await self.show(request, payment_id, fault=fault, status=409, typed=typed)
+        except REFUSED as fault:
+            said = refused(fault, intent.currency)
+            return await self.show(request, payment_id, fault=said, status=409, typed=typed)
         except ChangedMeanwhile:
             # Pressed twice, or somebody else was quicker.
             fault = _("Something was given back since you looked. Look at what is left, and ask anew for more.")

@@ -56,11 +56,11 @@ class Contracts:
         await self._take_up(tenant_id, UUID(subject), self._clock.now() - TAKEN_UP_FOR)
 
     async def unpaid(self, *, tenant_id: int, subject: str) -> None:
-        """A payment came to nothing. A session of a driver's own token that still runs is stopped. Raises as
-        `Commander.command`: tried again then."""
+        """A payment came to nothing. A session of it that still runs is stopped. Raises as `Commander.command`: tried
+        again then."""
         async with self._tenants.tenant(tenant_id) as conn:
             intent = await intents.find_intent(conn, tenant_id, UUID(subject))
-        if intent is None or not goes_unpaid(intent):
+        if intent is None or not _unheld(intent):
             return
         try:
             await self._charging.stop(tenant_id, intent.intent_id, intent.reason, insist=True)
@@ -166,5 +166,10 @@ class Contracts:
 
 def goes_unpaid(intent: Intent) -> bool:
     """Whether a driver's own token began a session that nothing pays for, and that is not billed yet."""
+    return intent.contract_key is not None and _unheld(intent)
+
+
+def _unheld(intent: Intent) -> bool:
+    """Whether nothing is held for a session that is not billed yet."""
     nothing = intent.state in (State.FAILED, State.RELEASED, State.EXPIRED, State.ABANDONED)
-    return nothing and intent.contract_key is not None and intent.billed_amount is None
+    return nothing and intent.session_id is not None and intent.billed_amount is None

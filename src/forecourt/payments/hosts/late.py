@@ -47,7 +47,7 @@ async def _back(conn: Connection, tenant_id: int, payment: str, settled: str | N
     """What of the debts that a payment paid went back with it, and was not paid anew."""
     entries = await ledger.list_entries(conn, tenant_id, intent=payment, order="oldest", limit=MAX_ENTRIES)
     legs = await ledger.list_postings(conn, tenant_id, [entry.entry_id for entry in entries])
-    moved = dict.fromkeys((Kind.DEBT_PAID, Kind.REFUND, Kind.DISPUTE_OPENED, Kind.DISPUTE_WON), 0)
+    moved = dict.fromkeys((Kind.DEBT_PAID, Kind.REFUND, Kind.REFUND_BACK, Kind.DISPUTE_OPENED, Kind.DISPUTE_WON), 0)
     for entry in entries:
         if entry.kind in moved:
             moved[Kind(entry.kind)] += sum(
@@ -55,7 +55,7 @@ async def _back(conn: Connection, tenant_id: int, payment: str, settled: str | N
             )
     paid = sum(amount for _, amount in await lines.list_paid_by(conn, tenant_id, payment))
     # What it took beyond what was owed goes back first, and is nobody's share.
-    gone = moved[Kind.REFUND] + moved[Kind.DISPUTE_OPENED] - moved[Kind.DISPUTE_WON]
+    gone = moved[Kind.REFUND] - moved[Kind.REFUND_BACK] + moved[Kind.DISPUTE_OPENED] - moved[Kind.DISPUTE_WON]
     gone = max(gone - max(moved[Kind.DEBT_PAID] - paid, 0), 0)
     anew = sum(
         amount for payer, amount, ours in await lines.list_payers(conn, tenant_id, payment) if ours or payer == settled

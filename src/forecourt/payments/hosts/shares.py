@@ -20,7 +20,7 @@ from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.lines import About, LineRow, PlaceRow
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.billed import HOST_BEARS, WE_BEAR, Billed, Line
-from forecourt.payments.ledger.entries import DRIVERS, TERMINAL, given_key, psp
+from forecourt.payments.ledger.entries import DRIVERS, TERMINAL, given_key, psp, refund_back_key
 from forecourt.payments.ledger.host_entries import host_fee, reimbursement, share, share_back
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.store import EntryRow, PostingRow
@@ -224,11 +224,15 @@ async def _take_back(
     taxed, given = await _given(conn, tenant_id, line)
     paid = sum(leg.amount for leg in sale.legs if leg.amount > 0 and not leg.account.startswith(UNPAID))
     gone = 0
+    refunded: dict[str, int] = {}
     disputed: dict[str, int] = {}
     for each in told:
         cause = each.entry.key
         if each.entry.kind == Kind.REFUND:
             net = min(each.net(), given.net - gone)
+            refunded[refund_back_key(cause)] = net
+        elif each.entry.kind == Kind.REFUND_BACK:
+            net = -refunded.pop(cause, 0)
         elif each.entry.kind == Kind.DISPUTE_OPENED:
             amount = sum(leg.amount for leg in each.legs if leg.amount > 0)
             net = disputed[cause.split(":")[1]] = min(-(-given.net * amount // paid), given.net - gone)

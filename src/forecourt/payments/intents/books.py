@@ -11,6 +11,7 @@ from forecourt.payments.intents import events
 from forecourt.payments.intents.model import Call, Intent, Method, Purpose
 from forecourt.payments.intents.prices import Connection, Prices
 from forecourt.payments.ledger import entries
+from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.billed import Billed, of_fee
 from forecourt.payments.ledger.service import post
 from forecourt.platform import outbox
@@ -139,6 +140,19 @@ async def post_refunded(
         if line is not None:
             await owe_back(conn, intent.tenant_id, int(_who(intent)), entry, part, line)
             return
+    await post(conn, intent.tenant_id, entry)
+
+
+async def post_refund_back(conn: Connection, intent: Intent, call: Call, at: datetime) -> None:
+    """A refund that was posted came to nothing: the same, the other way round."""
+    posted = await ledger.find_by_key(conn, intent.tenant_id, entries.refund_key(str(call.call_id)))
+    assert posted is not None, "what was done was posted"
+    legs = await ledger.legs_of(conn, intent.tenant_id, posted.entry_id)
+    nets = await ledger.nets_of(conn, intent.tenant_id, posted.entry_id)
+    entry = entries.refund_back(
+        refund=str(call.call_id), intent=str(intent.intent_id), session_id=posted.session_id, at=at, legs=legs,
+        nets=nets,
+    )  # fmt: skip
     await post(conn, intent.tenant_id, entry)
 
 

@@ -8,6 +8,8 @@ CAPTURED: Final = "payment.captured"
 #: A session costs nothing after what was given off it; the subject is the session.
 GIVEN: Final = "payment.given"
 REFUNDED: Final = "payment.refunded"
+#: A refund that was done came to nothing afterwards.
+REFUND_FAILED: Final = "payment.refund_failed"
 #: The hold was given back and nothing was charged.
 RELEASED: Final = "payment.released"
 #: Declined, or a session is owed.

@@ -264,8 +264,6 @@ def settled_by(call: Call, hold: Hold) -> bool:
             return hold.state in (HoldState.CANCELLED, HoldState.EXPIRED, HoldState.FAILED)
         case CallKind.INCREMENT:
             return hold.state is HoldState.AUTHORISED and hold.authorised >= call.amount
-        case CallKind.REFUND:
-            return any(each.ours == call.call_id.hex and each.status != "failed" for each in hold.refunds)
         case _:
             return False
 
@@ -356,11 +354,23 @@ class InvoicedAlready(ForecourtError):
     code = "payment-invoiced"
 
 
+class PaymentDisputed(ForecourtError):
+    """A driver's bank disputed this payment, and the provider refunds no such payment. What is owed to the driver goes
+    another way."""
+
+    status = 409
+    code = "payment-disputed"
+
+
 class NothingCaptured(ForecourtError):
     """Nothing was captured of this payment, so nothing can be refunded."""
 
     status = 409
     code = "nothing-captured"
+
+
+class PaidAtTerminal(NothingCaptured):
+    """This was paid at the station's own terminal. Give it back at its provider."""
 
 
 class NothingOwed(ForecourtError):

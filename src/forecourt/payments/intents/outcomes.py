@@ -33,9 +33,6 @@ from forecourt.platform import outbox
 from forecourt.sessions.reserving import store as reservations
 from forecourt.sessions.reserving.model import Reservation
 
-#: How a refund stands that gives nothing back.
-NOT_GIVEN = ("failed", "canceled")
-BY_HAND = "Given back by hand at the payment provider."
 HELD = "The connector is held for somebody who waited. The hold on your card is given back."
 NOT_OWED = "It was owed no more when it was paid. It goes back to where it came from."
 QUICKER = "Somebody else was quicker at this connector. The hold is given back."
@@ -222,7 +219,9 @@ class Turn:
             await self._bar_token()
             await self.open_call(CallKind.CAPTURE, amount)
         elif cost > 0:
-            await self.hold_lost(min(cost, intent.hold_amount), "The hold was given back before the session was over.")
+            await self.hold_lost(
+                min(cost, max(intent.hold_amount, amount)), "The hold was given back before the session was over."
+            )
 
     async def captured(self, hold: Hold) -> None:
         """The money was taken: state and posting together, once."""
@@ -328,44 +327,3 @@ class Turn:
         )  # fmt: skip
         await self.step("capture_lost", amount=lost, detail=reason)
         await self.say(events.FAILED)
-
-    async def given_back_there(self, hold: Hold) -> None:
-        """What was given back by hand at the provider is given back here as well, each refund once. While a refund of
-        ours is not answered yet, nothing is: it may be the one that is told of."""
-        intent = self.intent
-        calls = await store.list_calls(self.conn, intent.tenant_id, intent.intent_id)
-        if any(each.kind is CallKind.REFUND and each.state == "open" for each in calls):
-            return
-        known = {each.reference for each in calls} | {each.call_id.hex for each in calls}
-        for refund in hold.refunds:
-            left = self.intent.captured_amount - self.intent.refunded_amount
-            if refund.status in NOT_GIVEN or {refund.reference, refund.ours} & known or refund.amount > left:
-                continue
-            call = await store.insert_call(
-                self.conn, intent.tenant_id, intent.intent_id, kind=CallKind.REFUND, amount=refund.amount, at=self.now,
-                said=BY_HAND,
-            )  # fmt: skip
-            await store.end_call(
-                self.conn, intent.tenant_id, call.call_id, done=True, at=self.now, reason=None,
-                reference=refund.reference,
-            )  # fmt: skip
-            await self.refunded(call)
-
-    async def refunded(self, call: Call) -> None:
-        """Money was given back."""
-        intent = self.intent
-        done = [
-            each.amount
-            for each in await store.list_calls(self.conn, intent.tenant_id, intent.intent_id)
-            if each.kind is CallKind.REFUND and each.state == "done" and each.call_id != call.call_id
-        ]
-        await books.post_refunded(self.conn, self.prices, intent, call, done, self.now)
-        back = intent.refunded_amount + call.amount
-        whole = back == intent.captured_amount
-        # What a debt was paid with is owed again, of this payment; what was owed no more is not.
-        surplus = call.said == NOT_OWED and call.asked_by is None
-        owes = intent.purpose is Purpose.DEBT and not surplus
-        again = {"owed_amount": intent.owed_amount + call.amount} if owes else {}
-        await self.change({"refunded_amount": back, **again, **({"state": State.REFUNDED} if whole else {})})
-        await self.step("refunded", amount=call.amount, detail=call.said, by=call.asked_by)
-        await self.say(events.REFUNDED)

@@ -48,10 +48,11 @@ from forecourt.payments.intents.model import (
 )
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.refunds import CAME_BACK, heed_refunds
 from forecourt.payments.intents.settling import Answered, charge_late, settle
 from forecourt.payments.psp import Psp
 from forecourt.payments.psp.errors import Declined, OutcomeOpen, ProviderAway, ProviderRefused, ProviderUnknown
-from forecourt.payments.psp.words import Hold, HoldAsked, HoldState, Language
+from forecourt.payments.psp.words import Hold, HoldAsked, HoldState, Language, Refund
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
@@ -61,6 +62,7 @@ log = structlog.get_logger(__name__)
 #: Calls and looks of one turn; what is left goes on at the next.
 MAX_ROUNDS: Final = 8
 NEVER_PAID: Final = "Nobody paid in time."
+HOLD_GONE: Final = "The hold ran out, or was given back at the payment provider."
 NO_SESSION: Final = "No session began in time, so the hold is given back."
 
 
@@ -192,9 +194,11 @@ class Saga:
         hold = await psp.get(intent.reference)
         if call.kind is CallKind.CANCEL and hold.state is HoldState.CAPTURED:
             return Answered(hold=hold)
-        if settled_by(call, hold):
+        if call.kind is CallKind.REFUND:
             back = next((each for each in hold.refunds if each.ours == call.call_id.hex), None)
-            return Answered(hold=hold, refund=back)
+            return None if back is None else _back(back, hold)
+        if settled_by(call, hold):
+            return Answered(hold=hold)
         if call.kind in (CallKind.CAPTURE, CallKind.INCREMENT) and is_gone(hold):
             return Answered(hold=hold, gone=True, refused=hold.reason or "The hold has run out.")
         return None
@@ -245,7 +249,7 @@ class Saga:
                         await psp.reader_stop(reference, intent.reader, f"{call.key}-stop")
                 return Answered(hold=await psp.cancel(reference, call.key))
             case CallKind.REFUND:
-                return Answered(refund=await psp.refund(reference, call.amount, call.key, call.call_id.hex))
+                return _back(await psp.refund(reference, call.amount, call.key, call.call_id.hex))
 
     async def _keep(self, intent: Intent, call: Call, answered: Answered) -> None:
         """What came of a call, and what that makes of the payment, in one transaction."""
@@ -287,12 +291,14 @@ class Saga:
             elif state in TAKEN and hold.state is HoldState.FAILED:
                 await turn.capture_lost(hold.reason)
             elif state in TAKEN:
-                await turn.given_back_there(hold)
+                await heed_refunds(turn, hold)
                 await heed_disputes(turn, hold.disputes)
             elif state is State.AUTHORISED and hold.state is HoldState.CAPTURED and turn.intent.session_id is None:
                 await turn.captured(hold)
-            elif state is State.AUTHORISED and is_gone(hold) and turn.intent.session_id is None:
-                await turn.end(State.EXPIRED, hold.reason)
+            elif state is State.AUTHORISED and is_gone(hold):
+                # A session that runs is stopped by whoever hears of it, and charged without the hold.
+                await turn.end(State.EXPIRED, hold.reason or HOLD_GONE)
+                await charge_late(turn)
             return turn.intent.state is not state
 
     async def _decide(self, intent: Intent) -> bool:
@@ -360,6 +366,11 @@ def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
         customer=intent.payer if intent.method in (Method.WALLET, Method.INVOICE) else intent.customer,
         at_once=at_once or intent.at_once,
     )
+
+
+def _back(refund: Refund, hold: Hold | None = None) -> Answered:
+    """What came of a refund that the provider knows: one that gives nothing back is refused."""
+    return Answered(hold=hold, refund=refund, refused=None if refund.given else CAME_BACK)
 
 
 def _given_up(psp: Psp, call: Call) -> Answered:

@@ -17,21 +17,19 @@ from forecourt.access import Actor, audit
 from forecourt.drivers.fleets.model import PricedFor
 from forecourt.drivers.fleets.store import priced_for
 from forecourt.payments.accounts.service import Providers
-from forecourt.payments.fleets.store.invoices import find_line_of_session
 from forecourt.payments.fleets.store.money import fleet_held
 from forecourt.payments.intents import books, store
 from forecourt.payments.intents.model import (
     FINAL,
     LOOK_EVERY,
     TOKEN_LENGTH,
+    Call,
     CallKind,
     ConnectorInUse,
     ConnectorTaken,
     DebtOpen,
     Intent,
-    InvoicedAlready,
     Method,
-    NothingCaptured,
     NothingOwed,
     PaymentOver,
     PaymentUnknown,
@@ -42,6 +40,7 @@ from forecourt.payments.intents.model import (
     left_to_refund,
 )
 from forecourt.payments.intents.prices import Connection, Offer, Prices
+from forecourt.payments.intents.refundable import left_of
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sizing import Car, Sized, size_hold
 from forecourt.payments.providers.book import Book, BookKind
@@ -268,21 +267,14 @@ class Payments:
         self, actor: Actor, intent_id: UUID, amount: int | None, why: str, *, seen_left: int | None = None
     ) -> Intent:
         """Gives money back: so much, or all that is left. `seen_left`: what was left when whoever asks looked, so that
-        who presses twice gives back once; None: whatever it is by now. Raises NothingCaptured, RefundTooHigh,
-        ChangedMeanwhile."""
+        who presses twice gives back once; None: whatever it is by now. Raises NothingCaptured, PaymentDisputed,
+        InvoicedAlready, RefundTooHigh, ChangedMeanwhile."""
         async with self.saga.turn(actor.tenant_id, intent_id) as turn:
             intent = turn.intent
-            if not intent.captured_amount:
-                raise NothingCaptured
-            await _check_uninvoiced(turn.conn, intent)
-            if intent.method is Method.TERMINAL:
-                raise NothingCaptured("This was paid at the station's own terminal. Give it back at its provider.")
             calls = await store.list_calls(turn.conn, actor.tenant_id, intent_id)
-            left = left_to_refund(intent, calls)
-            if seen_left is not None and seen_left != left:
+            if seen_left is not None and seen_left != left_to_refund(intent, calls):
                 raise ChangedMeanwhile
-            if intent.purpose is Purpose.TOP_UP:
-                left = await self._left_in_wallet(turn.conn, intent, left, amount)
+            left = await self.refundable(turn.conn, intent, calls, amount)
             wanted = left if amount is None else amount
             if not 0 < wanted <= left:
                 raise RefundTooHigh(left=left)
@@ -294,14 +286,11 @@ class Payments:
             )  # fmt: skip
         return await self.carry_on(actor.tenant_id, intent_id)
 
-    async def _left_in_wallet(self, conn: Connection, intent: Intent, left: int, amount: int | None) -> int:
-        """What of a top-up may go back: no more than is left in the wallet and not held. Raises RefundTooHigh."""
-        assert intent.payer is not None, "somebody's wallet"
-        book = Book(self._tenants, intent.tenant_id, BookKind.WALLET, self._clock)
-        room = await book.room_to_refund(conn, intent.payer, intent.currency)
-        if room < left and (not room or (amount is not None and amount > room)):
-            raise RefundTooHigh("That is more than is left in the wallet. Refund what is left, or less.", left=room)
-        return min(left, room)
+    async def refundable(self, conn: Connection, intent: Intent, calls: list[Call], amount: int | None = None) -> int:
+        """What may go back of a payment now, in minor units. `calls`: those of it; `amount`: so much is wanted. Raises
+        as `refund` does."""
+        wallets = Book(self._tenants, intent.tenant_id, BookKind.WALLET, self._clock)
+        return await left_of(conn, intent, calls, wallets, amount)
 
     async def write_off(self, actor: Actor, intent_id: UUID, why: str) -> Intent:
         """Gives up what is owed of a payment. Raises NothingOwed."""
@@ -380,15 +369,6 @@ class Payments:
             return await self.saga.drive(tenant_id, intent_id)
         except ProviderAway:
             return await self.find(tenant_id, intent_id)
-
-
-async def _check_uninvoiced(conn: Connection, intent: Intent) -> None:
-    """Raises InvoicedAlready for a session that stands on a fleet's invoice."""
-    if intent.method is not Method.INVOICE or intent.session_id is None:
-        return
-    line = await find_line_of_session(conn, intent.tenant_id, intent.session_id)
-    if line is not None and line.invoice_id is not None:
-        raise InvoicedAlready
 
 
 def new_token() -> str:

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from forecourt.payments.intents.model import PAGE_LIFE, Call, CallKind, Method, State
 from forecourt.payments.intents.outcomes import Turn
+from forecourt.payments.intents.refunds import heed_refunds, refunded
 from forecourt.payments.psp.words import Hold, HoldState, Refund
 from forecourt.sessions.told import limits
 
@@ -40,9 +41,9 @@ async def settle(turn: Turn, call: Call, answered: Answered, why: str | None) ->
         case CallKind.REFUND if why is not None:
             await turn.step("refund_refused", amount=call.amount, detail=why, by=call.asked_by)
             if answered.hold is not None:
-                await turn.given_back_there(answered.hold)
+                await heed_refunds(turn, answered.hold)
         case CallKind.REFUND:
-            await turn.refunded(call)
+            await refunded(turn, call)
 
 
 async def _held(turn: Turn, call: Call, answered: Answered, why: str | None) -> None:

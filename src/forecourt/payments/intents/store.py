@@ -313,6 +313,15 @@ async def end_call(
     return cursor.rowcount == 1
 
 
+async def undo_call(conn: Connection, tenant_id: int, call_id: UUID, *, at: datetime, reason: str) -> None:
+    """What was done by a call came to nothing afterwards."""
+    await conn.execute(
+        "UPDATE payment_calls SET state = 'failed', ended_at = %s, reason = %s"
+        " WHERE tenant_id = %s AND call_id = %s AND state = 'done'",
+        (at, reason, tenant_id, call_id),
+    )
+
+
 async def insert_step(
     conn: Connection, tenant_id: int, intent_id: UUID, kind: str, at: datetime, *, amount: int | None = None,
     detail: str | None = None, by: str | None = None,

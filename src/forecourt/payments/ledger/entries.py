@@ -4,7 +4,7 @@ Amounts are positive minor units, unless a function says that a negative one mea
 of a payment provider's account; `at` is when it happened.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -147,12 +147,17 @@ def top_up(*, payment: str, at: datetime, account: str, driver: str, currency: s
     )
 
 
+def refund_key(refund: str) -> str:
+    """The key under which a refund is posted."""
+    return f"refund:{refund}"
+
+
 def top_up_back(
     *, refund: str, payment: str, at: datetime, account: str, driver: str, currency: str, amount: int
 ) -> Entry:
     """What was left in a wallet went back to the card."""
     return _two(
-        f"refund:{refund}", Kind.REFUND, at, currency, wallet(driver), psp(account), _positive(amount), intent=payment
+        refund_key(refund), Kind.REFUND, at, currency, wallet(driver), psp(account), _positive(amount), intent=payment
     )
 
 
@@ -161,7 +166,7 @@ def debt_back(
 ) -> Entry:
     """What a driver paid of a debt went back to the card: it is owed again, or was owed no more."""
     return _two(
-        f"refund:{refund}", Kind.REFUND, at, currency, DRIVERS, psp(account), _positive(amount), intent=intent,
+        refund_key(refund), Kind.REFUND, at, currency, DRIVERS, psp(account), _positive(amount), intent=intent,
         memo=memo,
     )  # fmt: skip
 
@@ -171,7 +176,7 @@ def refund_unbilled(
 ) -> Entry:
     """What was taken for no session, and was nobody's, went back."""
     return _two(
-        f"refund:{refund}", Kind.REFUND, at, currency, UNMATCHED, source, _positive(amount), memo=memo, intent=intent
+        refund_key(refund), Kind.REFUND, at, currency, UNMATCHED, source, _positive(amount), memo=memo, intent=intent
     )
 
 
@@ -184,9 +189,26 @@ def refund(
     above the bill."""
     back = [*((line.account, line.amount) for line in part.lines), (UNMATCHED, unbilled)]
     return Entry(
-        key=f"refund:{refund}", kind=Kind.REFUND, at=at, memo=memo, session_id=session_id, intent=intent,
+        key=refund_key(refund), kind=Kind.REFUND, at=at, memo=memo, session_id=session_id, intent=intent,
         legs=_legs(part.currency, [*back, (source, -part.total - unbilled)]), nets=part.nets,
     )  # fmt: skip
+
+
+def refund_back(
+    *, refund: str, intent: str, session_id: UUID | None, at: datetime, legs: Iterable[Leg],
+    nets: Mapping[str, int] | None,
+) -> Entry:  # fmt: skip
+    """A refund came to nothing at the provider, which has the money again. `legs`, `nets`: those of its entry."""
+    return Entry(
+        key=refund_back_key(refund_key(refund)), kind=Kind.REFUND_BACK, at=at, session_id=session_id, intent=intent,
+        legs=tuple(Leg(account=leg.account, currency=leg.currency, amount=-leg.amount) for leg in legs),
+        nets=None if nets is None else {name: -net for name, net in nets.items()},
+    )  # fmt: skip
+
+
+def refund_back_key(key: str) -> str:
+    """The key under which it is posted that the refund of this key came to nothing."""
+    return f"{key}:back"
 
 
 def fee(*, movement: str, at: datetime, account: str, currency: str, amount: int, intent: str | None = None,

@@ -66,6 +66,7 @@ class Kind(StrEnum):
     GIVEN = "given"
     TOP_UP = "top_up"
     REFUND = "refund"
+    REFUND_BACK = "refund_back"
     FEE = "fee"
     SETTLEMENT = "settlement"
     DISPUTE_OPENED = "dispute_opened"

@@ -236,6 +236,14 @@ async def list_statement(
     return await cursor.fetchall()
 
 
+async def nets_of(conn: Connection, tenant_id: int, entry_id: int) -> dict[str, int] | None:
+    """What each account of VAT of an entry is of; None: nobody says so."""
+    row = await (
+        await conn.execute("SELECT nets FROM journal WHERE tenant_id = %s AND entry_id = %s", (tenant_id, entry_id))
+    ).fetchone()
+    return None if row is None or row[0] is None else {str(name): int(net) for name, net in row[0].items()}
+
+
 async def legs_of(conn: Connection, tenant_id: int, entry_id: int) -> list[Leg]:
     """The legs of an entry as they were posted."""
     return [

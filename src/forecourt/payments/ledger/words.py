@@ -14,6 +14,7 @@ KINDS: Final = {
     "wallet_use": mark("Paid from a wallet"),
     "top_up": mark("Wallet topped up"),
     "refund": mark("Refund"),
+    "refund_back": mark("Refund came to nothing"),
     "fee": mark("Provider's fee"),
     "settlement": mark("Provider paid to our bank"),
     "dispute_opened": mark("Dispute opened"),

@@ -263,7 +263,7 @@ class Adyen(Unable):
         hold = await self.get(reference)
         body = {"amount": {"value": amount, "currency": hold.currency}}
         made = await self._change(self._changes.refund_captured_payment, reference, body, key, ours)
-        return next(each for each in made.refunds if each.ours == ours and each.status == "succeeded")
+        return next(each for each in made.refunds if each.ours == ours and each.given)
 
     async def charge_saved(self, asked: HoldAsked, saved: Saved, key: str) -> Hold:
         body: dict[str, Any] = {

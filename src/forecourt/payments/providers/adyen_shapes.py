@@ -228,7 +228,7 @@ def hold_of(payment: str, told: Sequence[Told]) -> Hold | None:
         currency=made.currency,
         authorised=authorised if state in (HoldState.AUTHORISED, HoldState.CAPTURED) else 0,
         captured=captured,
-        refunded=sum(each.amount for each in refunds if each.status == "succeeded"),
+        refunded=sum(each.amount for each in refunds if each.given),
         capture_before=made.at + HOLD_LIFE,
         may_increment=made.card is not None and made.card.brand in RAISED,
         card=made.card,

@@ -87,8 +87,6 @@ _WITH: Final = ["latest_charge"]
 _WITH_PAGE: Final = [f"payment_intent.{each}" for each in _WITH]
 _WITH_ASKED: Final = ["action.process_payment_intent.payment_intent"]
 _WITH_CARD: Final = ["setup_intent.payment_method"]
-#: Refunds that were made, or will be.
-_GIVEN_BACK: Final = ("pending", "succeeded", "requires_action")
 _SIGNATURE: Final = "stripe-signature"
 #: Stripe keeps keys for a day; after that a call is only read back.
 KEY_LIFE: Final = timedelta(hours=23)
@@ -178,7 +176,7 @@ class Stripe:
         moved = [each for each in made.data if each.balance_transaction or metadata(each).get(OUR_CALL)]
         refunds = tuple(refund(each) for each in moved)
         # A charge counts what was held and not taken as refunded as well.
-        back = sum(each.amount for each in refunds if each.status in _GIVEN_BACK)
+        back = sum(each.amount for each in refunds if each.given)
         disputes = await self._disputes(reference) if hold.disputed else ()
         return replace(hold, refunds=refunds, refunded=back, disputes=disputes)
 

@@ -77,8 +77,13 @@ class Refund(Struct, frozen=True, kw_only=True):
     reference: str
     amount: int
     ours: str | None = None
-    #: `pending`, `succeeded` or `failed`.
+    #: In the provider's word: `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
     status: str = "succeeded"
+
+    @property
+    def given(self) -> bool:
+        """Whether it gives something back, now or later; one that does may still come to nothing."""
+        return self.status not in ("failed", "canceled")
 
 
 class DisputeState(StrEnum):

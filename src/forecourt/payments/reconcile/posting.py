@@ -1,16 +1,22 @@
 """What the books take of a movement that only the provider can tell, and whom it concerns."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Final
 from uuid import UUID
 
 from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.lines import hosts_of_shares
+from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_intent
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.reconcile.model import DISPUTES, DISPUTES_WON, FEES, PAYOUTS, TRANSFERS, Difference, Differs
 from forecourt.payments.reconcile.store import Connection
 from forecourt.payments.reconcile.store.comparing import MovementRow
+from forecourt.platform import outbox
+
+#: Differences of movements that the journal has not, or not so.
+UNBOOKED: Final = frozenset({Differs.UNKNOWN, Differs.DOUBLED, Differs.WRONG_AMOUNT})
 
 
 def followed(row: MovementRow) -> str | None:
@@ -56,6 +62,14 @@ def told_by(account: str, row: MovementRow) -> list[Entry]:
             entries.fee(movement=row.reference, amount=row.fee, intent=row.intent, **about)  # type: ignore[arg-type]
         )
     return said
+
+
+async def have_read(conn: Connection, tenant_id: int, found: Sequence[Difference]) -> None:
+    """Payments of ours at which the provider moved what the journal lacks, as somebody does there by hand, are looked
+    at, should their webhooks be lost."""
+    for intent in sorted({each.intent for each in found if each.intent is not None and each.kind in UNBOOKED}):
+        if await is_ours(conn, tenant_id, intent):
+            await outbox.write(conn, tenant_id, DUE, intent)
 
 
 def unposted(row: MovementRow) -> Difference:

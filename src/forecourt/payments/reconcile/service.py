@@ -40,7 +40,7 @@ from forecourt.payments.reconcile.model import (
     compare,
     cut,
 )
-from forecourt.payments.reconcile.posting import followed, hosts_moved, is_ours, told_by, unposted
+from forecourt.payments.reconcile.posting import followed, have_read, hosts_moved, is_ours, told_by, unposted
 from forecourt.payments.reconcile.store import Connection, bank, comparing
 from forecourt.payments.reconcile.store.bank import BankLineRow
 from forecourt.payments.reconcile.store.comparing import DifferenceRow, MovementRow, ReconciliationRow
@@ -229,6 +229,7 @@ class Reconciler:
             found = [each for each in compare(said, booked, fees, now, told_within) if since <= each.at < until]
             kinds = [kind.value for kind in OF_PROVIDERS]
             await comparing.put_differences(conn, tenant_id, account, found, now, kinds, since, until)
+            await have_read(conn, tenant_id, found)
             found += await self._compare_waiting(conn, tenant_id, account)
             row = ReconciliationRow(
                 account=account, since=since, until=until, made_at=now, differences=len(found), movements=movements,

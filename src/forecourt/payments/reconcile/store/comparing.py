@@ -22,13 +22,13 @@ _RECONCILIATION: Final = (
     "SELECT account, since, until, movements, differences, made_at FROM reconciliations WHERE tenant_id = %s"
 )
 _BOOKED: Final = """
-SELECT j.entry_id, j.key, CASE WHEN j.kind LIKE 'payout%%' THEN 'transfer' WHEN j.kind = 'refund' THEN 'back'
+SELECT j.entry_id, j.key, CASE WHEN j.kind LIKE 'payout%%' THEN 'transfer' WHEN j.kind LIKE 'refund%%' THEN 'back'
     ELSE 'in' END, coalesce(o.reference, j.intent, ''), sum(p.amount)::bigint, p.currency, j.at
 FROM ledger_accounts a JOIN postings p USING (account_id) JOIN journal j USING (entry_id)
 LEFT JOIN payouts o ON o.tenant_id = j.tenant_id AND j.kind LIKE 'payout%%'
     AND o.payout_id::text = split_part(j.key, ':', 2)
 WHERE a.tenant_id = %(tenant_id)s AND a.name = %(name)s
-AND j.kind IN ('capture', 'top_up', 'debt_paid', 'refund', 'payout', 'payout_bounced')
+AND j.kind IN ('capture', 'top_up', 'debt_paid', 'refund', 'refund_back', 'payout', 'payout_bounced')
 AND NOT (j.kind = 'capture' AND EXISTS (SELECT FROM journal l WHERE l.tenant_id = j.tenant_id
     AND l.key = 'lost:' || j.intent))
 """
