@@ -242,8 +242,8 @@ class PaymentPages:
             return await self.show(request, payment_id, fault=said, status=409, typed=typed)
         except ChangedMeanwhile:
             # Pressed twice, or somebody else was quicker.
-            fault = _("Something was given back since you looked. Look at what is left, and ask anew for more.")
-            return await self.show(request, payment_id, fault=fault, status=409)
+            said = _("Something was given back since you looked. Look at what is left, and ask anew for more.")
+            return await self.show(request, payment_id, fault=said, status=409)
         return Redirect(f"/payments/{payment_id}", status_code=303)
 
     async def write_off(self, request: WebRequest, payment_id: UUID) -> Response[Any]:

@@ -21,7 +21,7 @@ from forecourt.insight.siting.drawn import dots
 from forecourt.insight.siting.files import geojson, table
 from forecourt.insight.siting.model import Method, SitingRefused
 from forecourt.insight.siting.reading import MAX_TEXT
-from forecourt.insight.siting.study import Files, State, Study, StudyUnknown, TooManyStudies
+from forecourt.insight.siting.study import Files, Study, StudyState, StudyUnknown, TooManyStudies
 from forecourt.insight.siting.validating import LEAST_DAYS, REPEATS, Validation, Verdict, validated
 from forecourt.payments.forms import read_form
 from forecourt.ui.i18n import mark, number
@@ -35,11 +35,11 @@ METHODS: Final = {
     Method.FLOW: mark("Most traffic on its way"),
 }
 STATES: Final = {
-    State.WAITING: ("Preparing", mark("waits")),
-    State.RUNNING: ("Charging", mark("runs")),
-    State.DONE: ("Available", mark("done")),
-    State.STOPPED: ("Unavailable", mark("stopped")),
-    State.REFUSED: ("Faulted", mark("refused")),
+    StudyState.WAITING: ("Preparing", mark("waits")),
+    StudyState.RUNNING: ("Charging", mark("runs")),
+    StudyState.DONE: ("Available", mark("done")),
+    StudyState.STOPPED: ("Unavailable", mark("stopped")),
+    StudyState.REFUSED: ("Faulted", mark("refused")),
 }
 VERDICTS: Final = {
     Verdict.BETTER: mark("Yes: prediction ranks hidden sites better than their plugs do, and than the nearest site."),
@@ -100,7 +100,7 @@ class SitingPages:
         return self._shell.page(
             "insight/siting_study.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
             plain=lambda path: path, study=study.listed, report=report, outcomes=outcomes, shown=shown, states=STATES,
-            methods=METHODS, Method=Method, number=number, may_plan=actor.may(Verb.PLAN_GROWTH), State=State,
+            methods=METHODS, Method=Method, number=number, may_plan=actor.may(Verb.PLAN_GROWTH), State=StudyState,
             words=() if report is None else report.words, most=MAX_SHOWN,
         )  # fmt: skip
 

@@ -50,7 +50,7 @@ class StudyOpen(ForecourtError):
     code = "siting-study-open"
 
 
-class State(StrEnum):
+class StudyState(StrEnum):
     """How far a study is."""
 
     WAITING = "waiting"
@@ -118,7 +118,7 @@ class StudyHead(Struct, frozen=True, kw_only=True):
 
     study_id: int
     name: str
-    state: State
+    state: StudyState
     wanted: Wanted
     done: int
     every: int
@@ -133,7 +133,7 @@ class StudyHead(Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         """Whether it waits or runs."""
-        return self.state in (State.WAITING, State.RUNNING)
+        return self.state in (StudyState.WAITING, StudyState.RUNNING)
 
 
 class Study(Struct, frozen=True, kw_only=True):
