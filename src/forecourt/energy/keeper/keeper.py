@@ -110,7 +110,7 @@ class SiteKeeper:
         self._kept: SitePlan | None = None
         self._foresight: Foresight | None = None
         self._memory = Memory()
-        self._excesses = Excesses(tenant_id, site_id, tenants=tenants)
+        self._excesses = Excesses(tenant_id, site_id, tenants=tenants, holder=holder)
         self._read_s = clock.monotonic()
         self._looked_back_on: tuple[date, int] | None = None
         self._worthwhile_w = 0
