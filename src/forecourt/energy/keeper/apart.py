@@ -26,7 +26,7 @@ def apart(work: Callable[[], T]) -> asyncio.Future[T]:
     def run() -> None:
         try:
             outcome.set_result(work())
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001 - whoever waits for it gets it
             outcome.set_exception(fault)
 
     Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
