@@ -169,11 +169,29 @@ def test_a_station_counts_as_slow_until_a_cut_that_shows_was_seen_to_be_obeyed()
     assert look(cut(13_500, drawn_ma=13_500, drawn_at=NOW + 15 * S)) is None
     # What fell may have fallen by itself just before: it takes a second limit.
     once = look(cut(6_000, drawn_ma=6_000, drawn_at=NOW + 15 * S))
-    assert once == Seen(obeys=True, obey_s=10.0, fell_at=NOW - S)
+    assert once == Seen(obeys=True, obey_s=10.0, fell_at=NOW - S, fell_s=30.0)
     assert look(cut(6_000, drawn_ma=6_000, drawn_at=NOW + 15 * S, fell_at=once.fell_at)) is None, "the same limit"
     twice = look(cut(6_000, drawn_ma=6_000, drawn_at=NOW + 15 * S, fell_at=NOW - 600 * S))
-    assert twice == Seen(obeys=True, obey_s=30.0, proven=True, fell_at=NOW - S)
+    assert twice == Seen(obeys=True, obey_s=30.0, proven=True, fell_at=NOW - S, fell_s=30.0)
     assert look(cut(6_000, drawn_ma=14_000, drawn_at=NOW + 21 * S)) == Seen(obeys=False, obey_s=10.0)
+
+
+def test_the_slower_of_two_falls_counts_and_both_are_quicker_than_what_was_known() -> None:
+    def falls(after_s: float, **known: object) -> Seen | None:
+        high = order(14_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True)
+        told = order(6_000, NOW - S, answered=NOW, accepted=True, drawn_ma=14_000)
+        return look(running(high, told, drawn_ma=6_000, drawn_at=NOW + after_s * S, **known))
+
+    first = falls(40, proven=False)
+    assert first == Seen(obeys=True, obey_s=10.0, fell_at=NOW - S, fell_s=80.0)
+    before = NOW - 600 * S
+    second = falls(3, proven=False, fell_at=before, fell_s=first.fell_s)
+    assert second == Seen(obeys=True, obey_s=80.0, proven=True, fell_at=NOW - S, fell_s=10.0)
+    third = falls(5, proven=True, obey_s=second.obey_s, fell_at=before, fell_s=second.fell_s)
+    assert third == Seen(obeys=True, obey_s=10.0, proven=True, fell_at=NOW - S, fell_s=10.0)
+    # One that was no quicker than what is known says nothing of how quick it is.
+    alone = falls(3, proven=True, obey_s=60.0, fell_at=before, fell_s=80.0)
+    assert alone == Seen(obeys=True, obey_s=60.0, proven=True, fell_at=NOW - S, fell_s=10.0)
 
 
 @pytest.mark.parametrize("known", [{"proven": False}, {"obey_s": 120.0}], ids=["unproven", "known to be slow"])
@@ -189,7 +207,7 @@ def test_an_evse_is_quick_only_if_what_it_drew_was_seen_to_fall_to_its_limit(
     cut = order(16_000, NOW - S, answered=NOW, accepted=True, drawn_ma=before_ma)
     drawn = {"drawn_ma": after_ma, "drawn_at": NOW + 3 * S}
     found = look(running(high, cut, **drawn, **known, fell_at=NOW - 600 * S))
-    assert found == (Seen(obeys=True, obey_s=10.0, proven=True, fell_at=cut.sent_at) if shows else None)
+    assert found == (Seen(obeys=True, obey_s=10.0, proven=True, fell_at=cut.sent_at, fell_s=10.0) if shows else None)
     # Told the same again, with what was measured before, it does what it was told first.
     unsure = replace(cut, sent_at=NOW - 40 * S, answered_at=None, accepted=None)
     assert look(running(high, unsure, cut, **drawn, **known)) is None
@@ -208,7 +226,8 @@ def test_an_evse_that_disobeyed_is_taken_for_slow_and_a_draw_that_fell_to_its_li
     again = order(16_000, NOW + 20 * S, answered=NOW + 21 * S, accepted=True, drawn_ma=before_ma)
     for told in ((high, cut), (high, cut, again)):
         ran = running(*told, disobeys=True, proven=False, drawn_ma=after_ma, drawn_at=NOW + 25 * S)
-        assert look(ran) == Seen(obeys=True, obey_s=24.0, fell_at=cut.sent_at if fell else None)
+        told_by = {"fell_at": cut.sent_at, "fell_s": 48.0} if fell else {}
+        assert look(ran) == replace(Seen(obeys=True, obey_s=24.0), **told_by)
 
 
 def test_what_is_drawn_when_a_limit_is_sent_is_what_was_measured_lately() -> None:
@@ -445,7 +464,12 @@ class World:
         if seen is not None:
             assert seen.obeys or station.ignores, f"an honest station is accused: {known}"
             known = replace(
-                known, disobeys=not seen.obeys, obey_s=seen.obey_s, proven=seen.proven, fell_at=seen.fell_at
+                known,
+                disobeys=not seen.obeys,
+                obey_s=seen.obey_s,
+                proven=seen.proven,
+                fell_at=seen.fell_at,
+                fell_s=seen.fell_s,
             )
         self.known[number] = known
 
@@ -692,7 +716,8 @@ def test_a_running_car_is_always_told_something_or_nobody_could_find_out_who_obe
                 order(30_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True),
                 order(9_000, NOW - 16 * S, answered=NOW - 15 * S, accepted=True, drawn_ma=30_000),
                 drawn_ma=9_000, drawn_at=NOW, obey_s=120.0, fell_at=NOW - 90 * S,
-            ), Seen(obeys=True, obey_s=30.0, proven=True, fell_at=NOW - 16 * S), id="obeys sooner than was known",
+            ), Seen(obeys=True, obey_s=30.0, proven=True, fell_at=NOW - 16 * S, fell_s=30.0),
+            id="obeys sooner than was known",
         ),
         pytest.param(
             running(order(9_000, NOW - 61 * S, answered=NOW - 60 * S, accepted=True), drawn_ma=9_000, drawn_at=NOW,

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from forecourt.energy.planning.making import site_room
 from forecourt.energy.site import Mode
 from forecourt.energy.store import excesses
 from forecourt.energy.store.excesses import Excess, Late, keep_excesses, list_excesses
+from forecourt.energy.store.leases import hold_sites
 from forecourt.platform.database import Pool, limited_to
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import signed_in
@@ -86,6 +88,34 @@ async def test_what_is_kept_of_a_site_is_bounded_and_who_sees_others_alone_sees_
     with limited_to((site + 1,)):
         async with yard.tenants.tenant(yard.tenant_id) as conn:
             assert await list_excesses(conn, yard.tenant_id, site, order="oldest", place=None, limit=9) == []
+
+
+async def test_what_goes_on_is_not_forgotten_however_many_came_after_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(excesses, "MAX_EXCESSES", 1)
+    _, _, site = await furnished(yard)
+    now = yard.clock.now()
+    lasts, other = excess(now, 0, 31, None), replace(excess(now, 0, 32, None), node="other")
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        await keep_excesses(conn, yard.tenant_id, site, [lasts], now)
+        for number in (1, 2):
+            await keep_excesses(conn, yard.tenant_id, site, [lasts, other], now + timedelta(seconds=number))
+            await keep_excesses(conn, yard.tenant_id, site, [lasts], now + timedelta(seconds=number))
+        rows = await list_excesses(conn, yard.tenant_id, site, order="oldest", place=None, limit=9)
+    assert [(each.node, each.over_at is None) for each in rows] == [("panel", True), ("other", False)]
+
+
+async def test_who_holds_a_site_no_more_writes_no_excess_of_it(yard: Yard) -> None:
+    _, _, site = await furnished(yard)
+    holder, now = uuid4(), yard.clock.now()
+    kept = Excesses(yard.tenant_id, site, tenants=yard.tenants, holder=holder)
+    await kept.keep([excess(now, 0, 31, None)], now)
+    assert yard.rows("SELECT 1 FROM node_excesses WHERE site_id = %s", site) == []
+    async with yard.worker.anyone() as conn:
+        assert await hold_sites(conn, holder, [(yard.tenant_id, site)], timedelta(minutes=1), 1) == [site]
+    await kept.keep([excess(now, 0, 31, None)], now)
+    assert len(yard.rows("SELECT 1 FROM node_excesses WHERE site_id = %s", site)) == 1
 
 
 @pytest.mark.skipif(

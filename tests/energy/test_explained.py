@@ -217,6 +217,7 @@ async def test_the_plan_that_counted_at_a_time_is_shown_and_made_again(house: Ho
     await made.plan()
     now = (await made.owner.get(f"{made.api}/plan")).json()
     before = (await made.owner.get(f"{made.api}/plan", params={"at": (then + timedelta(minutes=9)).isoformat()})).json()
+    assert (now["stale"], before["stale"]) == (False, False)
     assert [len(plan["known"]["cars"]) for plan in (before, now)] == [2, 1]
     assert [each["limit_ma"] for each in before["cars"]] == [8_000, 8_000]
     assert [each["limit_ma"] for each in now["cars"]] == [16_000]
@@ -252,6 +253,12 @@ async def test_the_plan_that_counted_at_a_time_is_shown_and_made_again(house: Ho
     assert panel["meant"] == drawn["meant"]
     assert drawn["meant"][0][1] == pytest.approx(11.0, abs=0.1)
     assert {price for _, price, _ in drawn["price"]} == {"0.30", "0.20", ""}
+    gone = "No plan of that time is kept"
+    assert gone not in replay.text
+    house.clock.advance(timedelta(hours=1).total_seconds())
+    late = house.clock.now() - timedelta(minutes=48)
+    assert gone in (await browser.get(f"{made.page}/plan", params={"at": late.isoformat()})).text
+    assert (await made.owner.get(f"{made.api}/plan", params={"at": late.isoformat()})).json()["stale"]
 
 
 async def test_a_station_that_is_retired_while_a_car_charges_leaves_its_site_explained(

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +15,10 @@ from forecourt.energy.expecting import Foreseen
 from forecourt.energy.keeper import keeper as keeping
 from forecourt.energy.keeper import notes as noting
 from forecourt.energy.keeper import telling
+from forecourt.energy.keeper.apart import MAX_LOST, Lost, TooManyLost, apart
 from forecourt.energy.keeper.keeper import AWAY_REST_S, Gates, SiteKeeper
 from forecourt.energy.keeper.standings import SILENT_AFTER
+from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.making import plan_site, site_room
 from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.store import leases
@@ -47,6 +49,22 @@ class Stations:
         nothing: tuple[None, ...] = ()
         for each in nothing:
             yield each
+
+
+class Hanging:
+    """Plans that are never made until they go on, but for those after the first `only`."""
+
+    def __init__(self) -> None:
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+        self.only = 9
+        self.solvers: list[SiteSolver] = []
+
+    def __call__(self, known: Any, solver: SiteSolver, *more: Any) -> SitePlan:
+        self.solvers.append(solver)
+        self.begun.set()
+        if len(self.solvers) <= self.only:
+            self.goes_on.wait(60)
+        return plan_site(known, solver, *more)
 
 
 async def furnished(yard: Yard, holder: UUID | None = None) -> tuple[SiteKeeper, Stations, int]:
@@ -180,6 +198,97 @@ def planning_until_told(
 
     monkeypatch.setattr(keeping, "plan_site", slowly)
     return told
+
+
+async def test_whatever_goes_wrong_with_a_look_while_a_plan_is_made_the_plan_counts(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, stations, site = await furnished(yard)
+    loop, looked, planning = asyncio.get_running_loop(), threading.Event(), threading.Event()
+    read_site = keeping.read_site
+
+    async def broken_meanwhile(*args: Any) -> Any:
+        if planning.is_set():
+            looked.set()
+            raise KeyError("CP1")
+        return await read_site(*args)
+
+    def slowly(*args: Any) -> SitePlan:
+        planning.set()
+        loop.call_soon_threadsafe(kept.wake)
+        assert looked.wait(20)
+        planning.clear()
+        return plan_site(*args)
+
+    monkeypatch.setattr(keeping, "read_site", broken_meanwhile)
+    monkeypatch.setattr(keeping, "plan_site", slowly)
+    await kept.turn()
+    assert yard.rows("SELECT grade, why FROM energy_plans WHERE site_id = %s", site) == [
+        {"grade": "optimal", "why": ""}
+    ]
+    assert len(stations.asked) == 1
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
+    found = Hanging()
+    monkeypatch.setattr(keeping, "plan_site", found)
+    yield found
+    found.goes_on.set()
+
+
+async def test_a_solver_whose_plan_was_given_up_is_used_no_more(yard: Yard, hanging: Hanging) -> None:
+    kept, _, _ = await furnished(yard)
+    turn = asyncio.create_task(kept.turn())
+    assert await asyncio.to_thread(hanging.begun.wait, 20)
+    turn.cancel()
+    await asyncio.gather(turn, return_exceptions=True)
+    hanging.goes_on.set()
+    await kept.turn()
+    first, second = hanging.solvers
+    assert first is not second, "a thread may still solve with the first"
+
+
+async def test_a_solver_that_hangs_is_left_to_itself_and_what_there_is_is_shared_out(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, hanging: Hanging
+) -> None:
+    kept, stations, site = await furnished(yard)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(keeping, "DEADLINE_S", 0.0)
+        hurried.setattr(keeping, "HANGS_AFTER_S", 0.01)
+        await kept.turn()
+    assert yard.rows("SELECT grade, why FROM energy_plans WHERE site_id = %s", site) == [
+        {"grade": "filled", "why": keeping.HANGS}
+    ]
+    assert yard.rows("SELECT stage, fault FROM planning_faults WHERE site_id = %s", site) == [
+        {"stage": "plan", "fault": keeping.HANGS}
+    ]
+    assert len(stations.asked) == 1, "the car is told all the same"
+    # The first hangs yet, and nobody waits for it.
+    hanging.only = 1
+    yard.clock.advance(60)
+    await kept.turn()
+    assert [row["grade"] for row in yard.rows("SELECT grade FROM energy_plans WHERE site_id = %s", site)] == [
+        "filled", "optimal",
+    ]  # fmt: skip
+    first, second = hanging.solvers
+    assert first is not second
+    assert yard.rows("SELECT 1 FROM planning_faults WHERE site_id = %s", site) == []
+
+
+async def test_so_many_threads_that_hang_end_a_process_and_those_that_return_do_not() -> None:
+    goes_on, lost = threading.Event(), Lost()
+    hang = [apart(goes_on.wait) for _ in range(MAX_LOST)]
+    for each in hang[1:]:
+        lost.add(each)
+    lost.check()
+    lost.add(hang[0])
+    with pytest.raises(TooManyLost):
+        lost.check()
+    goes_on.set()
+    await asyncio.gather(*hang)
+    await asyncio.sleep(0)
+    lost.check()
 
 
 async def test_a_limit_that_begins_while_a_plan_is_made_is_not_waited_for_until_it_is_made(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,6 +14,7 @@ import pytest
 
 from forecourt.app import planner_process
 from forecourt.energy.keeper import planner as planning
+from forecourt.energy.keeper.apart import MAX_LOST, TooManyLost, apart
 from forecourt.energy.keeper.planner import LEASE, Planner
 from forecourt.energy.store import leases as holding
 from forecourt.energy.store import nudges
@@ -101,6 +103,25 @@ async def test_planners_share_the_sites_and_each_site_is_held_by_one(
             await asyncio.gather(first, return_exceptions=True)
             await until(lambda: [len(each) for each in leases(yard).values()] == [number])
     assert yard.rows("SELECT 1 FROM planner_leases UNION ALL SELECT 1 FROM planner_holders") == []
+
+
+async def test_where_solvers_hang_the_process_ends_and_others_hold_its_sites(
+    database: Database, yard: Yard, keepers: list[Keeper]
+) -> None:
+    site, _, _ = await furnish(yard)
+    goes_on = threading.Event()
+    stations: Any = None
+    made = Planner(database.url, worker=yard.worker, tenants=yard.tenants, stations=stations, clock=yard.clock)
+    for _ in range(MAX_LOST):
+        made._gates.lost.add(apart(goes_on.wait))
+    try:
+        with pytest.raises(TooManyLost):
+            async with asyncio.timeout(60):
+                await made.run()
+    finally:
+        goes_on.set()
+    assert site in [each.site_id for each in keepers], "it was held"
+    assert leases(yard) == {}
 
 
 async def test_a_lease_of_a_process_that_was_killed_runs_out(

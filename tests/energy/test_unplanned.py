@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from forecourt.energy.keeper import keeper as keeping
+from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.keeper import SiteKeeper
 from tests.care.yard import Yard
 from tests.energy.test_keeper import furnished
@@ -52,3 +53,18 @@ async def test_a_solver_that_fails_again_and_again_is_a_warning_for_what_there_i
     [incident] = await looks(yard, kept, 1)
     assert (incident["severity"], incident["detail"]["cause"]) == (2, "plan")
     assert incident["detail"]["fault"] == "IndexError: no such row"
+
+
+async def test_what_goes_wrong_after_a_plan_is_kept_is_an_incident_too(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, _, _ = await furnished(yard)
+
+    async def broken(*_: Any) -> None:
+        raise KeyError("profile")
+
+    monkeypatch.setattr(Checks, "ask", broken)
+    assert await looks(yard, kept, 2) == []
+    [incident] = await looks(yard, kept, 1)
+    assert (incident["severity"], incident["detail"]["cause"]) == (3, "look")
+    assert "profile" in incident["detail"]["fault"]

@@ -133,6 +133,14 @@ class PlanShown(Struct, frozen=True, kw_only=True):
     """A plan, and all that was known when it was made."""
 
     at: datetime
+    stale: Annotated[
+        bool,
+        Meta(
+            description="It is too old to have counted at the time that was asked for: the planner made none since, or"
+            " those that it made are no longer kept.",
+            examples=[False],
+        ),
+    ]
     grade: Grade
     why: Annotated[str, Meta(description="What kept it from being the best; empty if nothing did.", examples=[""])]
     peak_w: Annotated[int, Meta(description="The highest power from the grid that it means.", examples=[43_000])]
@@ -151,6 +159,7 @@ class SessionCharging(Struct, frozen=True, kw_only=True):
         str, Meta(description="The site's time zone, by which the words tell times.", examples=["Europe/Berlin"])
     ]
     planned_at: Annotated[datetime | None, Meta(description="When the plan was made; null: no plan has it.")]
+    stale: Annotated[bool, Meta(description="That is too long before `at` to count then.", examples=[False])]
     grade: Grade | None
     car: Annotated[CarShown | None, Meta(description="Null: no plan has it.")]
     orders: Annotated[list[OrderShown], Meta(description="What its station was told, newest first; 20 at most.")]
@@ -201,6 +210,7 @@ async def show_plan(site: SiteInPath, actor: Asker, db: Database, clock: Ticking
     told = await asyncio.to_thread(explain_all, known, plan)
     return PlanShown(
         at=plan.at,
+        stale=service.is_stale(plan.at, at or now),
         grade=plan.grade,
         why=plan.why,
         peak_w=plan.peak_w,
@@ -231,6 +241,7 @@ async def explain_session(
         at=told.at,
         zone=told.record.zone,
         planned_at=None if found is None else found.planned_at,
+        stale=found is not None and service.is_stale(found.planned_at, told.at),
         grade=None if found is None else found.grade,
         car=None if found is None else _car(found, told.at, told.record.zone),
         orders=[_order(each) for each in told.orders],

@@ -27,13 +27,15 @@ KEPT_BY: Final = 0.8
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """Something new: it obeys, or it does not; and how long it takes as far as is known now. `proven`: what it drew was
-    seen to fall to its limit within that time, twice; `fell_at`: when the last limit to which it did was sent."""
+    """Something new: it obeys, or it does not; and how long it takes as far as is known now. `proven`: what it
+    drew was seen to fall to its limit within that time, twice; `fell_at`: when the last limit to which it did was
+    sent, `fell_s`: what that fall alone tells of how long it takes, in seconds."""
 
     obeys: bool
     obey_s: float
     proven: bool = False
     fell_at: datetime | None = None
+    fell_s: float = 0.0
 
 
 def drawn_now(standing: Standing, now: datetime) -> int | None:
@@ -53,7 +55,8 @@ def look(standing: Standing) -> Seen | None:
     to a lower limit sooner than was known is known to be quicker. That alone proves anything: what was drawn when a
     limit was sent was more than that, and what is drawn now is about as much. A car that drew no more anyway, or that
     just stopped, tells nothing of its station. One that drew less by itself just before looks as if it had been told:
-    so it takes a second limit that it falls to. A mean is judged by the most that was allowed at any moment of its
+    so it takes a second limit that it falls to, and the slower of both falls counts, each of which is quicker than what
+    was known. A mean is judged by the most that was allowed at any moment of its
     time. One that was not seen to be quick yet is found out as soon as one that was: what it draws tells, whatever is
     counted on.
     """
@@ -81,16 +84,25 @@ def look(standing: Standing) -> Seen | None:
         first, asked_at = _asked(then, last, last.answered_at, drawn_ma)
         took_s = (at - asked_at).total_seconds()
         obey_s = max(standing.obey_s, min(took_s, MAX_OBEY_S))
-        return Seen(obeys=True, obey_s=obey_s, fell_at=first.sent_at if _fell(then, first, drawn_ma) else None)
+        if not _fell(then, first, drawn_ma):
+            return Seen(obeys=True, obey_s=obey_s)
+        return Seen(obeys=True, obey_s=obey_s, fell_at=first.sent_at, fell_s=_counted_s(took_s))
     took_s = (at - last.answered_at).total_seconds()
-    quicker_s = max(OBEY_S, 2 * took_s)
+    quicker_s = _counted_s(took_s)
     if quicker_s >= counts_s or not _fell(then, last, drawn_ma):
         return None
-    if standing.fell_at is None:
-        return Seen(obeys=True, obey_s=standing.obey_s, proven=proven, fell_at=last.sent_at)
-    if last.sent_at <= standing.fell_at:
+    if standing.fell_at is not None and last.sent_at <= standing.fell_at:
         return None
-    return Seen(obeys=True, obey_s=quicker_s, proven=True, fell_at=last.sent_at)
+    slower_s = max(quicker_s, standing.fell_s)
+    if standing.fell_at is None or slower_s >= counts_s:
+        # The first that is quicker than what was known.
+        return Seen(obeys=True, obey_s=standing.obey_s, proven=proven, fell_at=last.sent_at, fell_s=quicker_s)
+    return Seen(obeys=True, obey_s=slower_s, proven=True, fell_at=last.sent_at, fell_s=quicker_s)
+
+
+def _counted_s(took_s: float) -> float:
+    """How long an EVSE that was seen to obey within so many seconds is counted on to take."""
+    return max(OBEY_S, 2 * took_s)
 
 
 def _asked(then: Standing, last: Order, answered_at: datetime, drawn_ma: int) -> tuple[Order, datetime]:

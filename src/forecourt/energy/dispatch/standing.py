@@ -105,10 +105,11 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
     `fallback_ma`: the most that a default profile allows which it holds or may hold, since `fallback_at`; None where it
     is not known to hold any, and a car draws up to `max_ma`: for good where it `refuses_default`. `obey_s`: what the
     station takes to obey, `proven`: as was seen, `fell_at`: when the limit was sent to which its draw was last seen to
-    fall. `disobeys`: it drew more than it was allowed, for longer than that. `back_at`: when its station came back that
-    was away since `away_at`; None where what it did meanwhile is known. What was said before `booted_at` may be
-    forgotten. `prioritised`: it may go by a profile of its own for priority, whatever it was told. `drawn_ma`: what was
-    measured last, `drawn_most_ma` where that may be more on one conductor; a mean where it is `drawn_since` a time.
+    fall, `fell_s`: what that told of how long it takes. `disobeys`: it drew more than it was allowed, for longer
+    than that. `back_at`: when its station came back that was away since `away_at`; None where what it did meanwhile
+    is known. What was said before `booted_at` may be forgotten. `prioritised`: it may go by a profile of its own
+    for priority, whatever it was told. `drawn_ma`: what was measured last, `drawn_most_ma` where that may be more
+    on one conductor; a mean where it is `drawn_since` a time.
     """
 
     max_ma: int
@@ -119,6 +120,7 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
     obey_s: float = OBEY_S
     proven: bool = False
     fell_at: datetime | None = None
+    fell_s: float = 0.0
     silent_since: datetime | None = None
     away_at: datetime | None = None
     back_at: datetime | None = None

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
+from uuid import UUID
 
 import numpy as np
 import psycopg
@@ -20,6 +21,7 @@ from forecourt.energy.planning.knowledge import Knowledge
 from forecourt.energy.planning.limits import Room
 from forecourt.energy.rows import Floats, Ints, Rows
 from forecourt.energy.store.excesses import Excess, Late, keep_excesses
+from forecourt.energy.store.leases import keep_lease
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 
@@ -34,11 +36,12 @@ MAX_LATE: Final = 20
 
 
 class Excesses:
-    """Of one site, as they were written last."""
+    """Of one site, as they were written last, as long as it is the `holder` (None: nobody else ever is)."""
 
-    def __init__(self, tenant_id: int, site_id: int, *, tenants: Pool) -> None:
+    def __init__(self, tenant_id: int, site_id: int, *, tenants: Pool, holder: UUID | None = None) -> None:
         self.tenant_id, self.site_id = tenant_id, site_id
         self._tenants = tenants
+        self._holder = holder
         #: None: what others wrote nobody knows.
         self._written: dict[tuple[str, str], Excess] | None = None
 
@@ -59,12 +62,14 @@ class Excesses:
             FAULTS.inc()
 
     async def keep(self, found: Sequence[Excess], now: datetime) -> None:
-        """Write these, and that all others are over, unless that is what was written last."""
+        """Write these, and that all others are over, unless that is what was written last, or others hold the site."""
         written = self._written
         if written is not None and not _says_more(found, written):
             return
         self._written = None
         async with self._tenants.tenant(self.tenant_id) as conn:
+            if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+                return
             await keep_excesses(conn, self.tenant_id, self.site_id, found, now)
         before = written or {}
         self._written = {

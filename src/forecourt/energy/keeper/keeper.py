@@ -23,6 +23,7 @@ from forecourt.energy.dispatch.checking import QUIET
 from forecourt.energy.dispatch.orders import next_try
 from forecourt.energy.dispatch.standing import draws_of, next_change
 from forecourt.energy.expecting import Forecaster, no_forecasts
+from forecourt.energy.keeper.apart import Lost, apart
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.excesses import Excesses
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
@@ -36,7 +37,7 @@ from forecourt.energy.keeper.worthwhile import read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.knowledge import Knowledge, packed
 from forecourt.energy.planning.limits import Room
-from forecourt.energy.planning.making import cut_out, plan_site, share_out, site_room
+from forecourt.energy.planning.making import DEADLINE_S, cut_out, plan_site, share_out, site_room
 from forecourt.energy.planning.plan import SitePlan, is_news
 from forecourt.energy.rows import SLACK
 from forecourt.energy.site import SiteRecord
@@ -58,6 +59,10 @@ REST_S: Final = 0.3
 FRESH_S: Final = 1.0
 #: How long it rests when the database is away.
 AWAY_REST_S: Final = 5.0
+#: A solver that has not returned so long after all that it may think for is taken to hang: what is done before and
+#: after it thinks takes a part of that on a processor that others use.
+HANGS_AFTER_S: Final = 20.0
+HANGS: Final = "the solver hangs"
 
 PLANS = Counter("forecourt_energy_plans_total", "Plans of sites by how good they are", ["grade"])
 PLANNING_S = Histogram("forecourt_energy_planning_seconds", "Time from reading a site to its plan")
@@ -81,6 +86,8 @@ class Gates:
         self.reading = asyncio.Semaphore(readers)
         self.planning = asyncio.Semaphore(1)
         self.looking_back = asyncio.Semaphore(1)
+        #: Plans that were given up while they were made.
+        self.lost = Lost()
 
 
 class _Made(Struct, frozen=True, kw_only=True):
@@ -110,7 +117,7 @@ class SiteKeeper:
         self._kept: SitePlan | None = None
         self._foresight: Foresight | None = None
         self._memory = Memory()
-        self._excesses = Excesses(tenant_id, site_id, tenants=tenants)
+        self._excesses = Excesses(tenant_id, site_id, tenants=tenants, holder=holder)
         self._read_s = clock.monotonic()
         self._looked_back_on: tuple[date, int] | None = None
         self._worthwhile_w = 0
@@ -201,13 +208,15 @@ class SiteKeeper:
         await self._keep_plan(made)
         await self._checks.ask(reading)
         await self._ask_priorities(reading)
+        if not plan.why:
+            await self._unplanned.goes()
         if missed:
             self.wake()
         rest_s = self._until_next(reading)
         return min(rest_s, QUIET.total_seconds()) if noted.more_comes else rest_s
 
     async def _keep_plan(self, made: "_Made") -> None:
-        """Keep a plan that says something new, and whether it is one."""
+        """Keep a plan that says something new, and why it is none of the solver's."""
         plan = made.plan
         if is_news(plan, self._kept):
             async with self._tenants.tenant(self.tenant_id) as conn:
@@ -215,8 +224,6 @@ class SiteKeeper:
             self._kept = plan
         if plan.why:
             await self._unplanned.fails("plan", plan.why)
-        else:
-            await self._unplanned.goes()
 
     async def read(self) -> Reading | None:
         """The site as it is now; None where it isn't planned for. What was foreseen is of one version of its tree."""
@@ -263,6 +270,10 @@ class SiteKeeper:
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
             return None
+        except Exception:
+            log.exception("a site could not be looked at", site=self.site_id)
+            FAULTS.inc()
+            return None
         return reading
 
     async def _plan_hearing(self, reading: Reading, room: Room) -> tuple["_Made", bool]:
@@ -282,26 +293,43 @@ class SiteKeeper:
                     rest_s = AWAY_REST_S if seen is None else self._until_next(seen)
                     await asyncio.wait({planning}, timeout=REST_S)
         finally:
-            planning.cancel()
+            if not planning.done():
+                planning.cancel()
+                # Its thread goes on with the other one.
+                self._solver = SiteSolver()
         return await planning, missed or self._woken.is_set()
 
     async def _plan_in_turn(self, known: Knowledge, room: Room) -> "_Made":
-        """The best plan; whatever goes wrong with it, what there is is shared out."""
+        """The best plan; whatever goes wrong with it, what there is is shared out. A solver that hangs is left to
+        itself: others wait for their plans."""
         async with self._gates.planning:
-            return await asyncio.to_thread(self._planned, known, room)
+            solver = self._solver
+            planning = apart(lambda: self._planned(known, room, solver))
+            await asyncio.wait({planning}, timeout=DEADLINE_S + HANGS_AFTER_S)
+        if planning.done():
+            return planning.result()
+        log.error("a solver hangs", site=self.site_id)
+        FAULTS.inc()
+        self._gates.lost.add(planning)
+        self._solver = SiteSolver()
+        return await asyncio.to_thread(self._shared, known, room, HANGS)
 
-    def _planned(self, known: Knowledge, room: Room) -> "_Made":
+    def _planned(self, known: Knowledge, room: Room, solver: SiteSolver) -> "_Made":
         """Beside the loop, which has cuts to answer meanwhile."""
         try:
             known = foreseen(known, self._foresight)
-            plan = plan_site(known, self._solver, self._plan, room)
+            plan = plan_site(known, solver, self._plan, room)
         except Exception as fault:
             log.exception("a site could not be planned", site=self.site_id)
             FAULTS.inc()
             # Nobody knows what state the other one is in.
             self._solver = SiteSolver()
-            plan = replace(share_out(known, room, SiteSolver()), why=f"{type(fault).__name__}: {fault}")
+            return self._shared(known, room, f"{type(fault).__name__}: {fault}")
         return _Made(plan=plan, known=packed(known))
+
+    def _shared(self, known: Knowledge, room: Room, why: str) -> "_Made":
+        """What counts where there is no plan, and why there is none."""
+        return _Made(plan=replace(share_out(known, room, SiteSolver()), why=why), known=packed(known))
 
     async def _tell_plan(self, reading: Reading, room: Room, plan: SitePlan, *, fresh: bool) -> None:
         """Tell what was planned by what is known now: limits may be lower than they were, and other cars there."""

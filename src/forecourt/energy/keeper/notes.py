@@ -115,6 +115,7 @@ async def note_obedience(conn: AsyncConnection[Any], reading: Reading) -> int:
             seen.obey_s,
             proven=seen.proven,
             fell_at=seen.fell_at,
+            fell_s=seen.fell_s,
         )
         kept += 1
     return kept

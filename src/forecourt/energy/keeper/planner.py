@@ -74,7 +74,8 @@ class Planner:
         self._held_s = clock.monotonic()
 
     async def run(self) -> None:
-        """Hold and keep sites until cancelled; what is held is given back then."""
+        """Hold and keep sites until cancelled; what is held is given back then. Raises TooManyLost where too many
+        solvers hang."""
         beside = [asyncio.create_task(self._hear()), asyncio.create_task(self._watch())]
         try:
             while True:
@@ -83,6 +84,7 @@ class Planner:
                 except (psycopg.Error, ForecourtError, OSError) as fault:
                     log.warning("sites can't be held for now", fault=type(fault).__name__)
                 heed_cancel()
+                self._gates.lost.check()
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
             for task in beside:

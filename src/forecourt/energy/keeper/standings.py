@@ -97,6 +97,7 @@ def _standing(
         obey_s=OBEY_S if known is None else known.obey_s,
         proven=known is not None and known.proven,
         fell_at=None if known is None else known.fell_at,
+        fell_s=0.0 if known is None else known.fell_s,
         silent_since=silent_since,
         away_at=None if link is None else link.away_at,
         back_at=None if link is None or evse.evse in link.free else link.back_at,

@@ -17,7 +17,7 @@ Connection = AsyncConnection[Any]
 
 #: After so long an excess is late, whatever was cut meanwhile: the slowest that obey have by then.
 LATEST: Final = TELLS_WITHIN + timedelta(seconds=MAX_OBEY_S)
-#: Rows of one site that are kept, the newest.
+#: Rows of one site that are kept, the newest, besides those that go on.
 MAX_EXCESSES: Final = 5_000
 _ORDERS: Final = by_age("excess_id")
 #: The most that is kept of a current or a power, in mA or W.
@@ -99,7 +99,8 @@ async def keep_excesses(conn: Connection, tenant_id: int, site_id: int, found: S
 
 async def _forget_oldest(conn: Connection, tenant_id: int, site_id: int) -> None:
     await conn.execute(
-        "DELETE FROM node_excesses WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s AND excess_id <= ("
+        "DELETE FROM node_excesses WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s AND over_at IS NOT NULL"
+        " AND excess_id <= ("
         " SELECT excess_id FROM node_excesses WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s"
         " ORDER BY excess_id DESC OFFSET %(kept)s LIMIT 1)",
         {"tenant_id": tenant_id, "site_id": site_id, "kept": MAX_EXCESSES},

@@ -49,7 +49,8 @@ class Link(Struct, frozen=True, kw_only=True, gc=False):
 
 class Obedience(Struct, frozen=True, kw_only=True):
     """How an EVSE obeys. `disobeys_since`: it drew more than it was allowed, after it should have obeyed. `proven`:
-    that it takes `obey_s` was seen; `fell_at`: when the limit was sent to which its draw was last seen to fall."""
+    that it takes `obey_s` was seen; `fell_at`: when the limit was sent to which its draw was last seen to fall,
+    `fell_s`: what that told of how long it takes, in seconds."""
 
     station_id: int
     evse: int
@@ -57,6 +58,7 @@ class Obedience(Struct, frozen=True, kw_only=True):
     obey_s: float
     proven: bool = False
     fell_at: datetime | None = None
+    fell_s: float = 0.0
 
 
 class NewOrder(Struct, frozen=True, kw_only=True, gc=False):
@@ -281,7 +283,7 @@ async def obedience_of(conn: Connection, tenant_id: int, site_id: int) -> dict[t
     """How the EVSEs of a site obey, as far as anything is known, by station and EVSE."""
     cursor = conn.cursor(row_factory=class_row(Obedience))
     await cursor.execute(
-        "SELECT o.station_id, o.evse, o.disobeys_since, o.obey_s, o.proven, o.fell_at"
+        "SELECT o.station_id, o.evse, o.disobeys_since, o.obey_s, o.proven, o.fell_at, o.fell_s"
         " FROM evse_obedience o JOIN hung_evses h ON h.tenant_id = o.tenant_id AND h.station_id = o.station_id"
         " AND h.evse = o.evse WHERE h.tenant_id = %s AND h.site_id = %s",
         (tenant_id, site_id),
@@ -291,16 +293,17 @@ async def obedience_of(conn: Connection, tenant_id: int, site_id: int) -> dict[t
 
 async def store_obedience(
     conn: Connection, tenant_id: int, station_id: int, evse: int, disobeys_since: datetime | None, obey_s: float,
-    *, proven: bool, fell_at: datetime | None,
+    *, proven: bool, fell_at: datetime | None, fell_s: float = 0.0,
 ) -> None:  # fmt: skip
     """Keeps since when an EVSE draws more than it may, or that it doesn't, how long it takes to obey, whether that was
-    seen, and by which limit last."""
+    seen, by which limit last, and what that one told of it."""
     await conn.execute(
-        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since, obey_s, proven, fell_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since, obey_s, proven, fell_at, fell_s)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (station_id, evse) DO UPDATE SET disobeys_since = excluded.disobeys_since,"
-        " obey_s = excluded.obey_s, proven = excluded.proven, fell_at = excluded.fell_at",
-        (station_id, evse, tenant_id, disobeys_since, obey_s, proven, fell_at),
+        " obey_s = excluded.obey_s, proven = excluded.proven, fell_at = excluded.fell_at,"
+        " fell_s = excluded.fell_s",
+        (station_id, evse, tenant_id, disobeys_since, obey_s, proven, fell_at, fell_s),
     )
 
 
@@ -314,7 +317,7 @@ async def insert_plan(conn: Connection, tenant_id: int, site_id: int, plan: Site
 
 
 async def find_plan(conn: Connection, tenant_id: int, site_id: int, at: datetime) -> StoredPlan | None:
-    """The plan that counted at a time."""
+    """The last plan of before a time, however old it was then."""
     cursor = await conn.execute(
         "SELECT at, packed, plan, known FROM energy_plans WHERE tenant_id = %s AND site_id = %s AND at <= %s"
         " ORDER BY at DESC LIMIT 1",
