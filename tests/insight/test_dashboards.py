@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from forecourt.access import Role
 from forecourt.cli import app as cli
+from forecourt.insight.dashboards import availability
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
 from forecourt.insight.dashboards.availability import Outage, by_month, down, months_before
 from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, PlaceUnknown, Span, compared
@@ -29,6 +30,8 @@ from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.success import chargex
 from forecourt.insight.lake import asking
 from forecourt.insight.lake.export import Exporter
+from forecourt.insight.lake.layout import Folder
+from forecourt.insight.lake.tables import schema
 from forecourt.payments.ledger.reports import Earned, SiteCost
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
@@ -36,6 +39,7 @@ from tests.care.console import console, signed_in
 from tests.conftest import Database
 from tests.http import House, Tenant
 from tests.insight.conftest import Desk
+from tests.insight.test_health_nights import published
 from tests.insight.test_importing import written
 from tests.support import FakeClock
 
@@ -256,6 +260,42 @@ async def test_drivers_are_counted_and_too_few_are_not_told_of(desk: Desk, stays
     segments = {row[0]: row[1] for row in answer.tables[0].rows}
     assert segments["loyal"] == loyal
     assert not {1, 2} & set(segments.values())
+
+
+async def test_a_year_of_outages_is_told_however_often_connectors_change_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(days: float, state: str, evse: int | None = 1) -> dict[str, Any]:
+        at = END - timedelta(days=days)
+        return {"station": "A", "evse": evse, "connector": evse and 1, "state_at": at, "state": state, "arrived_at": at}
+
+    states = [
+        said(500, "Faulted"), said(490, "Available"), said(320, "Unavailable", None), said(319, "Available", None),
+        said(100, "Faulted"), said(98, "Available"), said(100, "Available", 2),
+        *(said(n / 100, "Charging" if n % 2 else "Available") for n in range(1, 900)),
+    ]  # fmt: skip
+    lost = [{"station": "A", "lost_at": END - timedelta(days=n), "returned_at": END - timedelta(days=n - 0.5)}
+            for n in (600, 40)]  # fmt: skip
+    rows = {"states": states, "gaps": lost, "sessions": [], "stations": []}
+    tables = {name: pyarrow.Table.from_pylist(each, schema(name)) for name, each in rows.items()}
+    published(Folder(tmp_path, 1), tables, END)
+
+    async def told() -> Answer:
+        answers = Answers(tmp_path)
+        lake = await answers.lake(1)
+        return await answers.answer(1, lake, Family.AVAILABILITY, asked())
+
+    # Of two ports one is known for 100 days. The station was out for a day before that.
+    out = {1: Fraction(7, 2), 2: Fraction(1, 2)}
+    monkeypatch.setattr(availability, "MAX_OUTAGES", 10)
+    answer = await told()
+    assert figures(answer)["uptime_year"] == 1 - sum(out.values()) / (365 + 100)
+    assert "left_out" not in figures(answer)
+    months = answer.table("months")
+    assert months is not None
+    assert [row[2:5] for row in months.rows][:2] == [(1, 525_600, 5_040), (2, (100 - 16) * 1440, 720)]
+    monkeypatch.setattr(availability, "MAX_OUTAGES", 1)
+    assert figures(await told())["left_out"] == 1
 
 
 def test_outages_of_a_port_that_overlap_count_once() -> None:

@@ -9,7 +9,7 @@ import pytest
 from forecourt.insight.health import contest, examining, learned, shipped, training
 from forecourt.insight.health.contest import Contest, failures_of, held
 from forecourt.insight.health.days import Floats, History
-from forecourt.insight.health.examining import Examiner
+from forecourt.insight.health.examining import Examiner, Until
 from forecourt.insight.health.features import Features
 from forecourt.insight.health.judging import Known
 from forecourt.insight.health.model import Model, version_of
@@ -118,6 +118,8 @@ async def test_who_wins_is_in_use_from_then_on_and_who_loses_is_noted(
         (Contest(champion="a", why="not_better"), None),
         (Contest(champion="a", why="better", won=True, challenger=version_of(winner)), winner),
     ]
+    until = Until(snapshot=1, day=desk.clock.now().date())
+    monkeypatch.setattr(Examiner, "_until", lambda *_: until)
     monkeypatch.setattr(Examiner, "_history", lambda *_: history)
     monkeypatch.setattr(examining, "held", lambda *_: results[-1])
     async with desk.pool.tenant(tenant_id) as conn:

@@ -1,12 +1,14 @@
 """Health of real connectors: days from PostgreSQL by the lake, nights that look at them, alerts and their ends."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import psycopg
+import pyarrow
 import pytest
 import pytest_asyncio
 
@@ -20,7 +22,7 @@ from forecourt.insight.health.store import connectors as store
 from forecourt.insight.lake import asking, tables
 from forecourt.insight.lake.layout import File, Folder, LakeMissing, Manifest
 from forecourt.platform.database import Pool
-from forecourt.simulator.wear import HOME, Made, make
+from forecourt.simulator.wear import HOME, make
 from tests.conftest import Database
 from tests.insight.conftest import Desk
 from tests.insight.test_lake import Shore
@@ -29,12 +31,12 @@ from tests.support import FakeClock
 WORLD = msgspec.structs.replace(HOME, days=170, sites=3, gradual_a_year=2.0, evses=(4, 6), sudden_a_year=0.0)
 
 
-def published(folder: Folder, made: Made, now: datetime) -> None:
-    """A simulated world as a snapshot of a lake, whole."""
+def published(folder: Folder, given: Mapping[str, Any], now: datetime) -> None:
+    """Arrow tables as a snapshot of a lake that was written at a time, whole."""
     found: dict[str, list[File]] = {}
     with folder.locked():
         for name in ("sessions", "states", "gaps", "stations"):
-            table, draft = made.tables[name], folder.draft(name, "all")
+            table, draft = given[name], folder.draft(name, "all")
             for column in tables.schema(name):
                 if column.name not in table.column_names:
                     import pyarrow as pa
@@ -86,7 +88,7 @@ async def yard(
     yard = Yard(Desk(pool, admin, FakeClock(), database), tmp_path_factory.mktemp("wear") / "lake")
     with pytest.raises(LakeMissing):
         await yard.night(100)
-    published(yard.shore.folder, yard.made, yard.made.begins)
+    published(yard.shore.folder, yard.made.tables, yard.made.begins + timedelta(days=WORLD.days))
     yield yard
 
 
@@ -188,3 +190,57 @@ async def test_an_alert_opens_an_incident_and_what_was_found_ends_both(yard: Yar
             for each in await yard.alerts()
             if (each.station, each.evse) == (alert.station, alert.evse) and each.closed_at is None
         ]
+
+
+async def test_a_day_that_the_lake_does_not_know_whole_is_not_looked_at(desk: Desk, tmp_path: Path) -> None:
+    """The station was lost minutes before the lake was written, and back after that; the next night's lake is late."""
+    shore = Shore(desk, tmp_path / "lake", "late lake")
+    lost = datetime(2026, 3, 20, 2, tzinfo=UTC)
+    names = [f"{name}-{shore.tenant_id}" for name in ("CP1", "CP2")]
+    for name in ("CP1", "CP2"):
+        shore.station(name)
+
+    def row(name: str, **facts: Any) -> dict[str, Any]:
+        return {column.name: None for column in tables.schema(name)} | facts
+
+    began = lost - timedelta(days=40)
+    given = {
+        "stations": [row("stations", station=name, site="yard", evses=1) for name in names],
+        "states": [
+            row("states", station=name, evse=1, connector=1, state_at=began, state="Available") for name in names
+        ],
+        "sessions": [],
+    }
+
+    def lake(written_at: datetime, returned_at: datetime | None) -> None:
+        gaps = [row("gaps", station=names[0], lost_at=lost, returned_at=returned_at)]
+        made = {
+            name: pyarrow.Table.from_pylist(rows, tables.schema(name))
+            for name, rows in (given | {"gaps": gaps}).items()
+        }
+        published(shore.folder, made, written_at)
+
+    examiner = Examiner(desk.pool, shore.clock, shore.root)
+    alert = Alert(
+        alert_id=uuid4(), station=names[0], evse=1, site="yard", opened_on=lost.date() - timedelta(days=3),
+        opened_at=lost - timedelta(days=2), part="contactor", risk=0.9, reasons=[], lead_d=None, model="made",
+    )  # fmt: skip
+    async with desk.pool.tenant(shore.tenant_id) as conn:
+        assert await store.open_alert(conn, shore.tenant_id, alert)
+
+    async def seen() -> tuple[Any, ...]:
+        async with desk.pool.tenant(shore.tenant_id) as conn:
+            look, [found] = await store.find_look(conn, shore.tenant_id), await store.list_alerts(conn, shore.tenant_id)
+        assert look is not None
+        return look.seen_on.day, look.failures, found.outcome, found.ended_by
+
+    lake(lost + timedelta(minutes=7), None)
+    shore.clock.set(lost + timedelta(days=1, hours=2))
+    assert await examiner.is_due(shore.tenant_id)
+    await examiner.look(shore.tenant_id)
+    assert await seen() == (19, 0, None, None)
+    assert not await examiner.is_due(shore.tenant_id)
+    lake(shore.clock.now(), lost + timedelta(minutes=10))
+    assert await examiner.is_due(shore.tenant_id)
+    await examiner.look(shore.tenant_id)
+    assert await seen() == (20, 0, None, None)

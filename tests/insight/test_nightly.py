@@ -13,6 +13,7 @@ import numpy as np
 import psycopg
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from forecourt.insight.forecast import learned, making, store
 from forecourt.insight.forecast.backtest import Run, run
@@ -186,6 +187,18 @@ async def test_a_choice_is_kept_for_a_week_unless_what_comes_is_another_thing(ni
     assert later.recipe == first["old/yard", "energy"].recipe
     assert later.recent[-24:] == [0.0] * 24
     assert later.chosen_on == first["old/yard", "energy"].chosen_on
+    # That one of a group can't be judged is kept for as long; the others aren't chosen for anew with it.
+    later = replace(later, recipe=None, judged=None, reason="nothing came in the test")
+    async with night.desk.pool.tenant(night.tenant_id) as conn:
+        await store.keep_choices(conn, night.tenant_id, [later])
+    night.shore.clock.advance(24 * 3600.0)
+    await night.shore.export()
+    made = await night.make()
+    assert (made.forecast, made.left, made.chosen) == (8, night.made.left + 1, 0)
+    refused = (await night.known())["old/yard", "energy"]
+    assert (refused.reason, refused.chosen_on) == (later.reason, later.chosen_on)
+    assert making._is_good(refused, [], [], first["old/yard", "energy"].seen_on + timedelta(days=6))
+    assert not making._is_good(refused, [], [], first["old/yard", "energy"].seen_on + timedelta(days=7))
     # What came lies in the intervals, or it does not.
     told = first["old/yard", "energy"].judged
     assert told is not None

@@ -11,15 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Span, Table, Unit, table
 from forecourt.insight.dashboards.scope import Scope, literal, rows_of
 from forecourt.insight.usage import measures
 from forecourt.ui.i18n import mark
+
+if TYPE_CHECKING:
+    import ibis
 
 YEAR_MIN: Final = 525_600
 YEAR: Final = timedelta(minutes=YEAR_MIN)
@@ -27,8 +30,9 @@ YEAR: Final = timedelta(minutes=YEAR_MIN)
 MONTHS: Final = 3
 #: Of the rule, and of rapid networks in the United Kingdom.
 GOAL_PCT: Final = 97
-#: Changes of state and losses of connection that one answer looks at; the latest are taken.
-MAX_CHANGES: Final = 500_000
+#: Outages by what connectors said, and losses of connection, that one answer counts, of each the latest; it says how
+#: many more there were.
+MAX_OUTAGES: Final = 500_000
 MINUTE_S: Final = 60
 OUT: Final = ("Faulted", "Unavailable")
 OFFLINE: Final = "offline"
@@ -48,7 +52,8 @@ class Outage(Struct, frozen=True, kw_only=True):
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
-    known, outages = _ports(scope)
+    months = months_before(scope.span.until, scope.asked.zone)
+    known, outages, left_out = _ports(scope, min(scope.span.since, months[-1][1] - YEAR))
     year = Span(since=scope.span.until - YEAR, until=scope.span.until)
     in_span, in_year = down(outages, scope.span), down(outages, year)
     there = {port: _there(scope.span, since) for port, since in known.items()}
@@ -75,12 +80,13 @@ def answer(scope: Scope) -> Answer:
             ),
             Figure(key="ports", label=mark("Ports"), unit=Unit.COUNT, value=len(known)),
             Figure(key="outage", label=mark("Out of use, all ports"), unit=Unit.SECONDS, value=out_s, more_is=-1),
+            *_beyond(left_out),
         ),
         tables=(
             _by_cause(in_span, sum(there.values())),
             _by_port(known, there, in_span, there_year, in_year),
             _ledger(outages, scope.span),
-            by_month(known, outages, months_before(scope.span.until, scope.asked.zone)),
+            by_month(known, outages, months),
         ),
     )  # fmt: skip
 
@@ -106,44 +112,70 @@ def down(outages: Iterable[Outage], span: Span) -> dict[Port, dict[str, int]]:
     return found
 
 
-def _ports(scope: Scope) -> tuple[dict[Port, datetime], list[Outage]]:
-    """Ports with since when they are known, and their outages, by what was said until the span was over."""
+def _beyond(left_out: int) -> tuple[Figure, ...]:
+    """Says that the answer is not of all outages, where it isn't."""
+    if not left_out:
+        return ()
+    return (Figure(key="left_out", label=mark("Outages that are not counted"), unit=Unit.COUNT, value=left_out),)
+
+
+def _ports(scope: Scope, since: datetime) -> tuple[dict[Port, datetime], list[Outage], int]:
+    """Ports with when they first said something, their outages that lasted until `since` or began later, and how many
+    more of these there were than MAX_OUTAGES; by what was said until the span was over."""
     states = scope.facts("states")
-    states = states.filter(states.state_at < literal(scope.span.until)).select(
-        "station", "evse", "connector", "state_at", "state"
-    )
-    changes = rows_of(states.order_by(states.state_at.desc()).limit(MAX_CHANGES))
-    gaps = scope.facts("gaps")
-    gaps = gaps.filter(gaps.lost_at < literal(scope.span.until))
-    lost = rows_of(gaps.order_by(gaps.lost_at.desc()).limit(MAX_CHANGES))
-    known: dict[Port, datetime] = {}
-    for row in changes:
-        if row["evse"] and scope.asked.evse in (None, str(row["evse"])):
-            port = row["station"], row["evse"]
-            known[port] = min(row["state_at"], known.get(port, row["state_at"]))
+    states = states.filter(states.state_at < literal(scope.span.until))
+    of_ports = states.filter(states.evse > 0)
+    known: dict[Port, datetime] = {
+        (row["station"], row["evse"]): row["state_at"]
+        for row in rows_of(of_ports.group_by(["station", "evse"]).aggregate(state_at=of_ports.state_at.min()))
+        if scope.asked.evse in (None, str(row["evse"]))
+    }
     ports: dict[str, list[Port]] = defaultdict(list)
     for port in sorted(known):
         ports[port[0]].append(port)
-    return known, [*_said(changes, ports), *_lost(lost, ports)]
+    gaps = scope.facts("gaps")
+    gaps = gaps.filter(
+        gaps.lost_at < literal(scope.span.until), gaps.returned_at.isnull() | (gaps.returned_at > literal(since))
+    )
+    said, unsaid = _latest(_outages(states, since), "since")
+    lost, unlost = _latest(gaps, "lost_at")
+    return known, list(_since(known, [*_said(said, ports), *_lost(lost, ports)])), unsaid + unlost
 
 
-def _said(changes: Sequence[Mapping[str, Any]], ports: Mapping[str, list[Port]]) -> Iterable[Outage]:
-    """Outages by what connectors said: each state lasts until the next one of the same connector."""
-    by_connector: dict[tuple[str, int, int], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in reversed(changes):
-        by_connector[row["station"], row["evse"], row["connector"]].append(row)
-    for (station, evse, _connector), rows in by_connector.items():
-        for row, after in zip(rows, [*rows[1:], None], strict=True):
-            if row["state"] in OUT:
-                for port in (
-                    ports.get(station, ()) if not evse else [each for each in ports.get(station, ()) if each[1] == evse]
-                ):
-                    yield Outage(
-                        port=port,
-                        since=row["state_at"],
-                        until=None if after is None else after["state_at"],
-                        cause=row["state"],
-                    )
+def _since(known: Mapping[Port, datetime], outages: Iterable[Outage]) -> Iterable[Outage]:
+    """What is of the time in which each port is known: its station may have been out before."""
+    for each in outages:
+        if each.until is None or each.until > known[each.port]:
+            yield structs.replace(each, since=max(each.since, known[each.port]))
+
+
+def _outages(states: "ibis.Table", since: datetime) -> "ibis.Table":
+    """Of each connector the states in which it is out, each until the next one, that lasted until `since` or began
+    later."""
+    import ibis
+
+    of_connector = ibis.window(group_by=["station", "evse", "connector"], order_by=[states.state_at, states.arrived_at])
+    lasting = states.select(
+        "station", "evse", "state", since=states.state_at, until=states.state_at.lead().over(of_connector)
+    )
+    return lasting.filter(lasting.state.isin(OUT), lasting.until.isnull() | (lasting.until > literal(since)))
+
+
+def _latest(found: "ibis.Table", begins: str) -> tuple[list[dict[str, Any]], int]:
+    """The MAX_OUTAGES that began last, and how many more there are."""
+    rows = rows_of(found.order_by(found[begins].desc()).limit(MAX_OUTAGES))
+    if len(rows) < MAX_OUTAGES:
+        return rows, 0
+    [counted] = rows_of(found.aggregate(every=found.count()))
+    return rows, counted["every"] - len(rows)
+
+
+def _said(outages: Sequence[Mapping[str, Any]], ports: Mapping[str, list[Port]]) -> Iterable[Outage]:
+    """Of each EVSE that is named, or of all of the station."""
+    for row in outages:
+        for port in ports.get(row["station"], ()):
+            if not row["evse"] or row["evse"] == port[1]:
+                yield Outage(port=port, since=row["since"], until=row["until"], cause=row["state"])
 
 
 def _lost(gaps: Sequence[Mapping[str, Any]], ports: Mapping[str, list[Port]]) -> Iterable[Outage]:

@@ -157,7 +157,7 @@ class Forecaster:
         for row, (place, recent) in enumerate(zip(group.places, recents, strict=True)):
             reason = unjudged(found, row)
             if reason is not None:
-                choices.append(_left(place, target, reason, recent))
+                choices.append(replace(_left(place, target, reason, recent), chosen_on=place.seen_on))
                 continue
             choices.append(
                 Choice(
@@ -190,13 +190,14 @@ def _recent(panel: Panel, row: int) -> list[float | None]:
 
 
 def _is_good(choice: Choice, forecasts: Sequence[Forecast], recent: Sequence[float | None], seen_on: date) -> bool:
-    """Whether a choice may stay. One that there was too little for is tried again every night."""
-    if choice.chosen_on is None or choice.judged is None or choice.recipe is None:
+    """Whether a choice may stay, also that a series can't be forecast: else one such has its whole group chosen for
+    anew. What wasn't looked at by a backtest, as it was too short, is tried again every night."""
+    if choice.chosen_on is None:
         return False
     age = seen_on - choice.chosen_on
     if not timedelta(0) <= age < CHOSEN_FOR:
         return False
-    return age < KEPT_AT_LEAST or not has_drifted(choice.judged, forecasts, recent, seen_on)
+    return choice.judged is None or age < KEPT_AT_LEAST or not has_drifted(choice.judged, forecasts, recent, seen_on)
 
 
 def has_drifted(told: Judged, forecasts: Sequence[Forecast], recent: Sequence[float | None], seen_on: date) -> bool:

@@ -43,8 +43,8 @@ class Judged(Struct, frozen=True, kw_only=True):
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """By what a series is forecast since `chosen_on`, or the `reason` why it isn't. `recent`: what came in the hours
-    before the day `seen_on`, the oldest first."""
+    """By what a series is forecast since `chosen_on`, or the `reason` why it isn't; None: no backtest was made.
+    `recent`: what came in the hours before the day `seen_on`, the oldest first."""
 
     site: str
     target: Target

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -59,6 +59,13 @@ class Examined(Struct, frozen=True, kw_only=True):
     closed: int
 
 
+class Until(Struct, frozen=True, kw_only=True):
+    """The last day that is looked at, and the snapshot that has it whole."""
+
+    snapshot: int
+    day: date
+
+
 class Examiner:
     """Looks at connectors by lakes below a folder. `tenants` is a pool of role forecourt_app."""
 
@@ -68,24 +75,26 @@ class Examiner:
         self._root = root
 
     async def look(self, tenant_id: int) -> Examined:
-        """Looks at every connector until the last whole day. The same again finds the same and changes nothing. Raises
-        LakeMissing."""
+        """Looks at every connector until the last day that the lake has whole. The same again finds the same and
+        changes nothing. Raises LakeMissing."""
+        until = await asyncio.to_thread(self._until, tenant_id)
         async with self._tenants.tenant(tenant_id) as conn:
             model = await models.find_in_use(conn, tenant_id) or shipped.read()
-            since = self._seen_on() - timedelta(days=HISTORY_D + learned.HORIZON_D)
+            since = until.day - timedelta(days=HISTORY_D + learned.HORIZON_D)
             alerts = await store.list_alerts(conn, tenant_id, since=since, limit=store.MAX_ALERTS)
             here = await store.in_service(conn, tenant_id)
-        night = await asyncio.to_thread(self._reckon, tenant_id, model, alerts, here)
+        night = await asyncio.to_thread(self._reckon, tenant_id, until, model, alerts, here)
         return await self._keep(tenant_id, night, alerts)
 
     async def contest(self, tenant_id: int) -> Contest:
         """Lets a model that learns on from the organisation's own failures try to take the place of the one in use.
         Raises LakeMissing."""
+        until = await asyncio.to_thread(self._until, tenant_id)
         async with self._tenants.tenant(tenant_id) as conn:
             champion = await models.find_in_use(conn, tenant_id) or shipped.read()
-            since = self._seen_on() - timedelta(days=MAX_DAYS)
+            since = until.day - timedelta(days=MAX_DAYS)
             alerts = await store.list_alerts(conn, tenant_id, since=since, limit=store.MAX_ALERTS)
-        told, winner = await asyncio.to_thread(self._hold, tenant_id, champion, alerts)
+        told, winner = await asyncio.to_thread(self._hold, tenant_id, until, champion, alerts)
         now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
             await models.keep_contest(conn, tenant_id, now.date(), now, told)
@@ -93,20 +102,33 @@ class Examiner:
                 await models.use_model(conn, tenant_id, version_of(winner), winner, now)
         return told
 
-    def _seen_on(self) -> date:
-        return self._clock.now().date() - timedelta(days=1)
+    async def is_due(self, tenant_id: int) -> bool:
+        """Whether nobody looked at the last day yet that the lake has whole. Raises LakeMissing."""
+        until = await asyncio.to_thread(self._until, tenant_id)
+        async with self._tenants.tenant(tenant_id) as conn:
+            look = await store.find_look(conn, tenant_id)
+        return look is None or look.seen_on < until.day
 
-    def _history(self, tenant_id: int, days: int, most: int = MAX_PLUGS) -> History:
-        first = self._seen_on() - timedelta(days=days - 1)
-        with asking.opened(self._root, tenant_id) as db:
+    def _until(self, tenant_id: int) -> Until:
+        """By the clock and by what the latest snapshot knows: a station that was away when it was written may have come
+        back the next minute."""
+        _, manifest = asking.snapshot_of(self._root, tenant_id)
+        last = min(self._clock.now(), manifest.watermark).astimezone(UTC).date()
+        return Until(snapshot=manifest.snapshot, day=last - timedelta(days=1))
+
+    def _history(self, tenant_id: int, until: Until, days: int, most: int = MAX_PLUGS) -> History:
+        first = until.day - timedelta(days=days - 1)
+        with asking.opened(self._root, tenant_id, until.snapshot) as db:
             return counted(db, first, days, most)
 
-    def _hold(self, tenant_id: int, champion: Model, alerts: Sequence[Alert]) -> tuple[Contest, Model | None]:
-        history = since_something(self._history(tenant_id, MAX_DAYS, MAX_CONTEST_PLUGS))
+    def _hold(
+        self, tenant_id: int, until: Until, champion: Model, alerts: Sequence[Alert]
+    ) -> tuple[Contest, Model | None]:
+        history = since_something(self._history(tenant_id, until, MAX_DAYS, MAX_CONTEST_PLUGS))
         return held(champion, history, failures_of(history, visits(history, alerts)))
 
-    def _reckon(self, tenant_id: int, model: Model, alerts: Sequence[Alert], here: set[str]) -> Night:
-        history = self._history(tenant_id, HISTORY_D)
+    def _reckon(self, tenant_id: int, until: Until, model: Model, alerts: Sequence[Alert], here: set[str]) -> Night:
+        history = self._history(tenant_id, until, HISTORY_D)
         anew = renewed(history, alerts)
         features = reckoned(anew, RECENT_D)
         trees = learned.from_text(model.trees) if model.trees and learned.available() else None
