@@ -17,6 +17,7 @@ from forecourt.energy.keeper import notes as noting
 from forecourt.energy.keeper import telling
 from forecourt.energy.keeper.apart import MAX_LOST, Lost, TooManyLost, apart
 from forecourt.energy.keeper.keeper import AWAY_REST_S, Gates, SiteKeeper
+from forecourt.energy.keeper.reading import read_site
 from forecourt.energy.keeper.standings import SILENT_AFTER
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.making import plan_site, site_room
@@ -205,7 +206,6 @@ async def test_whatever_goes_wrong_with_a_look_while_a_plan_is_made_the_plan_cou
 ) -> None:
     kept, stations, site = await furnished(yard)
     loop, looked, planning = asyncio.get_running_loop(), threading.Event(), threading.Event()
-    read_site = keeping.read_site
 
     async def broken_meanwhile(*args: Any) -> Any:
         if planning.is_set():
