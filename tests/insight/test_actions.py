@@ -12,10 +12,11 @@ from msgspec import structs
 
 from forecourt.access import Role
 from forecourt.insight.actions import rules, store
+from forecourt.insight.actions.finding import Daily
 from forecourt.insight.actions.measuring import difference, measured
 from forecourt.insight.actions.model import Action, Effect, Kind, Proposal, State
 from forecourt.insight.actions.rules import Plug, Top, Used
-from forecourt.insight.actions.service import Finder
+from forecourt.insight.actions.service import Finder, result_of
 from forecourt.insight.lake.export import Exporter
 from forecourt.platform.database import Pool
 from tests.care.console import signed_in
@@ -28,6 +29,8 @@ BEGIN = datetime(2025, 1, 6, tzinfo=UTC)
 #: Weeks that there are, and after which actions are looked for.
 WEEKS, FOUND = 13, 9
 CENTS = 600
+#: Between which days are known.
+ENDS = (date(2025, 1, 1), date(2025, 3, 31))
 
 
 def plug(station: str, failed: int, tries: int) -> Plug:
@@ -93,6 +96,36 @@ def test_nothing_is_measured_of_too_few_weeks_or_without_others() -> None:
     assert found is not None
     assert (found.effect.expected, found.weeks_before, found.weeks_after) == (3_000, 8, 2)
     assert found.until == taken + 14 * day
+
+
+DAY = timedelta(days=1)
+
+
+def test_sites_that_open_or_close_meanwhile_are_no_measure_and_what_is_new_is_not_measured() -> None:
+    taken, first, last = date(2025, 3, 1), date(2024, 9, 1), date(2025, 5, 1)
+
+    def sums(amount: int, begins: date, ends: date) -> dict[date, int]:
+        return {begins + n * DAY: amount + n % 3 for n in range((ends - begins).days + 1)}
+
+    used = {
+        "old/yard-0": (first, last), "old/mall-0": (first, last), "old/park-0": (taken + DAY, last),
+        "old/dock-0": (first, taken - DAY), "old/gate-0": (first, last),
+    }  # fmt: skip
+    money = {
+        (name.split("-")[0], name, "EUR"): sums(100 if "yard" in name else 900, *days) for name, days in used.items()
+    }
+    retired = {"old/gate-0": taken + 20 * DAY}
+    known = Daily(begins=first, ends=last, money=money, used=used, retired=retired)
+    neutral = Action(
+        id=1, kind=Kind.FAILING, site="old/yard", station="old/yard-0", evse="1", state=State.TAKEN, currency="EUR",
+        effect=Effect(expected=900, low=0, high=1_800), facts={}, raised_at=BEGIN, seen_at=BEGIN, decided_at=BEGIN,
+        decided_by="Ada", measured=None,
+    )  # fmt: skip
+    found = result_of(known, neutral, taken, [neutral])
+    assert found is not None
+    assert abs(found.effect.expected) <= 10
+    new = structs.replace(known, used={**used, "old/yard-0": (taken - 55 * DAY, last)})
+    assert result_of(new, neutral, taken, [neutral]) is None
 
 
 def visits(*, trouble: bool) -> list[str]:
@@ -166,7 +199,13 @@ async def test_planted_troubles_are_found_and_what_came_of_those_that_were_taken
         for kind, state in ((Kind.FAILING, State.TAKEN), (Kind.BLOCKING, State.DISMISSED)):
             await store.decide(conn, tenant_id, found[kind].id, state, desk.clock.now(), "Ada")
     desk.clock.set(BEGIN + timedelta(weeks=WEEKS))
-    await brought(desk, tenant_id, tmp_path / "b", tmp_path / "lake", lines)
+    # One more site opens after that, and earns more than all others.
+    opened = [
+        f"n{n},new-{n % 9},new,1,d,{at:%Y-%m-%d %H:%M},{at + timedelta(minutes=20):%Y-%m-%d %H:%M},20,EUR,30"
+        for n in range(int((WEEKS - FOUND) * 7 * 24 / 2) - 1)
+        for at in [BEGIN + timedelta(weeks=FOUND, hours=2 * n + 1)]
+    ]
+    await brought(desk, tenant_id, tmp_path / "b", tmp_path / "lake", [*lines, *opened])
     await finder.find(tenant_id)
     after = {each.kind: each for each in await actions(desk, tenant_id)}
     assert after[Kind.FAILING].id == found[Kind.FAILING].id
@@ -214,5 +253,13 @@ async def test_people_decide_by_page_and_api_and_who_only_reads_may_not(
     dismissed = await owner.post(f"/api/v1/insight/actions/{second}/dismiss", headers=json)
     assert dismissed.json()["state"] == "dismissed"
     assert (await owner.post("/api/v1/insight/actions/999999/take", headers=json)).status_code == 404
+    result = measured({}, {date(2025, 1, 1) + n * DAY: 9 for n in range(90)}, date(2025, 2, 15), *ENDS)
+    assert result is not None
+    async with desk.pool.tenant(tenant.tenant_id) as conn:
+        await store.keep_measured(conn, tenant.tenant_id, first, result)
+    given_up = (await owner.post(f"/api/v1/insight/actions/{first}/dismiss", headers=json)).json()
+    assert given_up["measured"]["weeks_before"] == result.weeks_before
+    retaken = (await owner.post(f"/api/v1/insight/actions/{first}/take", headers=json)).json()
+    assert retaken["measured"] is None
     again = await owner.post(f"/api/v1/insight/actions/{second}/reopen", headers=json)
     assert (again.json()["state"], again.json()["decided_by"]) == ("open", None)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -17,7 +18,7 @@ from forecourt.insight.dashboards.model import Asked, Span
 from forecourt.insight.dashboards.scope import Scope, Station, literal, rows_of
 from forecourt.insight.expansion.model import Load
 from forecourt.insight.expansion.offered import loads
-from forecourt.insight.model import Session
+from forecourt.insight.model import OWN, Session
 from forecourt.insight.usage import expressions
 
 WEEKS: Final = 8
@@ -207,11 +208,15 @@ def _tops(scope: Scope, demands: Mapping[str, Demand]) -> Iterator[Top]:
 
 
 class Daily(Struct, frozen=True, kw_only=True):
-    """What places came to a day: minor units by currency of stations; `begins` and `ends` are known days."""
+    """What places came to a day: minor units by currency of stations; from `begins` until before `ends` all days are
+    known. `used`: the first and the last day on which somebody came to a station, of all that is known, and
+    `retired` the day it was taken out, by their own clocks."""
 
     begins: date
     ends: date
     money: Mapping[tuple[str, str, str], Mapping[date, int]]
+    used: Mapping[str, tuple[date, date]]
+    retired: Mapping[str, date]
 
     def of(self, site: str, station: str, currency: str) -> Counter[date]:
         """Of a site or one of its stations."""
@@ -220,13 +225,30 @@ class Daily(Struct, frozen=True, kw_only=True):
             if paid == currency and where == site and station in ("", one)
         )  # fmt: skip
 
-    def elsewhere(self, sites: Iterable[str], stations: Sequence[str], currency: str) -> Counter[date]:
-        """Of all but these sites and stations."""
+    def elsewhere(
+        self, sites: Iterable[str], stations: Sequence[str], currency: str, window: tuple[date, date]
+    ) -> Counter[date]:
+        """Of all but these sites and stations that were there from the first day of a window to its last: what opens or
+        closes meanwhile says nothing of the season."""
         left = set(sites)
         return self._sum(
             sums for (where, one, paid), sums in self.money.items()
             if paid == currency and where not in left and one not in stations
+            and self._opened(one, window[0]) and self._stayed(one, window[1])
         )  # fmt: skip
+
+    def is_old(self, site: str, station: str, day: date) -> bool:
+        """Whether a site or one of its stations was in use before a day."""
+        every = {one for where, one, _ in self.money if where == site and station in ("", one)}
+        return any(self._opened(one, day) for one in every)
+
+    def _opened(self, station: str, day: date) -> bool:
+        """Before a day. A station is registered before it opens, so its use tells."""
+        return station in self.used and self.used[station][0] < day
+
+    def _stayed(self, station: str, day: date) -> bool:
+        """Until a day at least."""
+        return self.retired.get(station, date.max) > day and self.used[station][1] > day - SILENT
 
     @staticmethod
     def _sum(every: Iterable[Mapping[date, int]]) -> Counter[date]:
@@ -241,11 +263,25 @@ def daily(root: Path, tenant_id: int, lake: Lake, since: datetime) -> Daily:
     asked = Asked(span=Span(since=since, until=lake.watermark), zone="UTC")
     with scoped(root, tenant_id, lake, asked) as scope:
         sites = {station.station: station.site or "" for station in scope.stations}
+        clocks = {station.station: ZoneInfo(station.zone) for station in scope.stations}
+        began = scope.ever.started_at
+        ends = rows_of(scope.ever.group_by("station").aggregate(first=began.min(), last=began.max()))
         money: dict[tuple[str, str, str], Counter[date]] = defaultdict(Counter)
         rows: list[dict[str, Any]] = rows_of(expressions.revenue(scope.hours, ("station", "local_date")))
         for row in rows:
             money[sites.get(row["station"], ""), row["station"], row["currency"]][row["local_date"]] += row[
                 "excl_minor"
             ]
+        used = {
+            row["station"]: (row["first"].astimezone(clock).date(), row["last"].astimezone(clock).date())
+            for row in ends
+            if (clock := clocks.get(row["station"])) is not None
+        }
+        # Imported history has no other end than its last session.
+        retired = {
+            each.station: each.last_at.astimezone(clocks[each.station]).date()
+            for each in scope.stations
+            if each.source == OWN and each.last_at is not None
+        }
     begins = max(since, lake.first_at or since).date() + timedelta(days=1)
-    return Daily(begins=begins, ends=lake.watermark.date() - timedelta(days=1), money=money)
+    return Daily(begins=begins, ends=lake.watermark.date() - timedelta(days=1), money=money, used=used, retired=retired)

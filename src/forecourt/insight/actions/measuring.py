@@ -1,4 +1,4 @@
-"""What an action truly brought: the place against all other sites, after against before (difference in differences).
+"""What an action truly brought: the place against the other sites, after against before (difference in differences).
 
 Weeks are counted from the day after somebody took it. What the other sites came to, times what the place was of them
 before, is what was to be expected; what a week differs from that is chance as large as weeks before and after differ.
@@ -22,15 +22,28 @@ LEAST_AFTER: Final = 2
 LEVEL: Final = 0.95
 
 
+def weeks_of(taken_on: date, begins: date, ends: date) -> tuple[int, int] | None:
+    """How many weeks before and after count, of days known as `measured` says. None: too few."""
+    after = min(MOST_WEEKS, ((ends - taken_on).days - 1) // WEEK_DAYS)
+    before = min(MOST_WEEKS, (taken_on - begins).days // WEEK_DAYS)
+    return None if after < LEAST_AFTER or before < LEAST_BEFORE else (before, after)
+
+
+def window(taken_on: date, weeks: tuple[int, int]) -> tuple[date, date]:
+    """The first and the last day of weeks before and after."""
+    before, after = weeks
+    return taken_on - timedelta(days=WEEK_DAYS * before), taken_on + timedelta(days=WEEK_DAYS * after)
+
+
 def measured(
     place: Mapping[date, int], others: Mapping[date, int], taken_on: date, begins: date, ends: date
 ) -> Measured | None:
     """What came of it, by what was earned a day at the place and at all others. From `begins` until before `ends` all
     days are known, a day that is missing is one of nothing. None: too little is known, or others earned nothing."""
-    after = min(MOST_WEEKS, ((ends - taken_on).days - 1) // WEEK_DAYS)
-    before = min(MOST_WEEKS, (taken_on - begins).days // WEEK_DAYS)
-    if after < LEAST_AFTER or before < LEAST_BEFORE:
+    counted = weeks_of(taken_on, begins, ends)
+    if counted is None:
         return None
+    before, after = counted
     weeks = range(-before, after)
     mine, theirs = ([_week(sums, taken_on, week) for week in weeks] for sums in (place, others))
     found = difference(mine[:before], theirs[:before], mine[before:], theirs[before:])

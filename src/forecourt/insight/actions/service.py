@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from psycopg.errors import UniqueViolation
+
 from forecourt.access import Actor
 from forecourt.access.auditing import audit
 from forecourt.access.store import find_organisation
@@ -14,7 +16,7 @@ from forecourt.energy.store.signals import tariff_of
 from forecourt.energy.store.sites import list_lines
 from forecourt.insight.actions import store
 from forecourt.insight.actions.finding import DAYS, Daily, Demand, daily, found
-from forecourt.insight.actions.measuring import MOST_WEEKS, measured
+from forecourt.insight.actions.measuring import MOST_WEEKS, measured, weeks_of, window
 from forecourt.insight.actions.model import MAX_OPEN, Action, ActionSettled, ActionUnknown, Kind, Measured, State
 from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.store import Connection
@@ -49,9 +51,10 @@ class Finder:
             zone = (await find_organisation(conn, tenant_id)).time_zone
         proposals = await asyncio.to_thread(found, self._root, tenant_id, lake, demands)
         told = await self._measured(tenant_id, lake, decided, zone)
-        quiet = {each.place for each in decided}
-        wanted = [each for each in proposals if each.place not in quiet][:MAX_OPEN]
         async with self._tenants.tenant(tenant_id) as conn:
+            # What somebody decided meanwhile is not raised beside that.
+            quiet = {each.place for each in await store.decided_since(conn, tenant_id, now - QUIET)}
+            wanted = [each for each in proposals if each.place not in quiet][:MAX_OPEN]
             await store.keep_open(conn, tenant_id, wanted, now)
             for action_id, result in told:
                 await store.keep_measured(conn, tenant_id, action_id, result)
@@ -68,7 +71,7 @@ class Finder:
             return []
         since = min(each.decided_at or lake.watermark for each in open_yet) - timedelta(days=DAYS + 2)
         sums = await asyncio.to_thread(daily, self._root, tenant_id, lake, since)
-        results = [(each.id, _result(sums, each, days[each.id], taken)) for each in open_yet]
+        results = [(each.id, result_of(sums, each, days[each.id], taken)) for each in open_yet]
         return [(action_id, result) for action_id, result in results if result is not None]
 
 
@@ -77,12 +80,19 @@ def _day(at: datetime | None, zone: str) -> date:
     return at.astimezone(ZoneInfo(zone)).date()
 
 
-def _result(sums: Daily, action: Action, taken_on: date, taken: Sequence[Action]) -> Measured | None:
-    """Against all sites at which nothing was taken up meanwhile."""
+def result_of(sums: Daily, action: Action, taken_on: date, taken: Sequence[Action]) -> Measured | None:
+    """Against the sites that were there all the time and at which nothing was taken up meanwhile. None for a place that
+    was not there before: of what is new, nobody knows what it would have come to."""
+    weeks = weeks_of(taken_on, sums.begins, sums.ends)
+    if weeks is None:
+        return None
+    days = window(taken_on, weeks)
+    if not sums.is_old(action.site, action.station, days[0]):
+        return None
     sites = {each.site for each in taken if each.site} | ({action.site} if action.site else set())
     stations = [each.station for each in taken if each.station]
     return measured(
-        sums.of(action.site, action.station, action.currency), sums.elsewhere(sites, stations, action.currency),
+        sums.of(action.site, action.station, action.currency), sums.elsewhere(sites, stations, action.currency, days),
         taken_on, sums.begins, sums.ends,
     )  # fmt: skip
 
@@ -102,7 +112,7 @@ async def _demands(conn: Connection, tenant_id: int) -> dict[str, Demand]:
 async def decide(conn: Connection, actor: Actor, action_id: int, state: State, now: datetime) -> Action:
     """Puts an action into a state, also one that was decided before; the same again changes nothing. Raises
     ActionUnknown, ActionSettled."""
-    action = await store.find_action(conn, actor.tenant_id, action_id)
+    action = await store.find_action(conn, actor.tenant_id, action_id, lock=True)
     if action is None:
         raise ActionUnknown
     if action.state == state:
@@ -110,7 +120,11 @@ async def decide(conn: Connection, actor: Actor, action_id: int, state: State, n
     if state == State.OPEN and await store.has_open(conn, actor.tenant_id, action):
         raise ActionSettled
     by_whom = None if state == State.OPEN else str(actor)
-    await store.decide(conn, actor.tenant_id, action_id, state, None if state == State.OPEN else now, by_whom)
+    try:
+        await store.decide(conn, actor.tenant_id, action_id, state, None if state == State.OPEN else now, by_whom)
+    except UniqueViolation as again:
+        # Found again in this moment.
+        raise ActionSettled from again
     await audit(conn, actor, "decide on an action", f"action:{action_id}", {"from": action.state, "to": state})
     changed = await store.find_action(conn, actor.tenant_id, action_id)
     assert changed is not None

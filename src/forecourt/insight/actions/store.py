@@ -37,9 +37,10 @@ async def list_actions(conn: Connection, tenant_id: int, states: Sequence[State]
     return [_action(row) for row in await rows.fetchall()]
 
 
-async def find_action(conn: Connection, tenant_id: int, action_id: int) -> Action | None:
-    """One of them."""
-    query = f"SELECT {_COLUMNS} FROM insight_actions WHERE tenant_id = %s AND action_id = %s"
+async def find_action(conn: Connection, tenant_id: int, action_id: int, *, lock: bool = False) -> Action | None:
+    """One of them, held until the transaction ends if it is to be changed."""
+    held = " FOR UPDATE" if lock else ""
+    query = f"SELECT {_COLUMNS} FROM insight_actions WHERE tenant_id = %s AND action_id = %s{held}"
     row = await (await conn.execute(query, (tenant_id, action_id))).fetchone()
     return None if row is None else _action(row)
 
@@ -47,11 +48,12 @@ async def find_action(conn: Connection, tenant_id: int, action_id: int) -> Actio
 async def decide(
     conn: Connection, tenant_id: int, action_id: int, state: State, at: datetime | None, by: str | None
 ) -> None:
-    """Puts one into a state. What was measured of it is measured anew."""
+    """Puts one into a state. What is taken is measured anew; of what is dismissed, what was measured stays."""
     await conn.execute(
-        "UPDATE insight_actions SET state = %s, decided_at = %s, decided_by = %s, measured = NULL"
+        "UPDATE insight_actions SET state = %s, decided_at = %s, decided_by = %s,"
+        " measured = CASE WHEN %s = 'dismissed' THEN measured END"
         " WHERE tenant_id = %s AND action_id = %s",
-        (state.value, at, by, tenant_id, action_id),
+        (state.value, at, by, state.value, tenant_id, action_id),
     )
 
 
