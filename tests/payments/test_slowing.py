@@ -143,7 +143,7 @@ async def test_a_session_goes_on_slowly_before_its_hold_is_used_up_and_is_captur
             await place.go(STEP)
             assert (await place.till.find(intent)).state is State.AUTHORISED
         # What it leaves the other car takes, as far as its EVSE gives it, once a slow station would have obeyed.
-        await place.go(timedelta(minutes=2))
+        await place.go(timedelta(minutes=3))
         assert place.plant.limits_a() == pytest.approx([SLOW_W / 690, 32], abs=0.2)
         assert "what was held is nearly used up" in await place.words(intent.session_id)
         slowed_wh = bay(place.plant.stations[0]).register_wh
