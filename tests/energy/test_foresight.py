@@ -15,14 +15,14 @@ from forecourt.energy.expecting import Foreseen, HourForecast, SiteForecast
 from forecourt.energy.explained.session import stay_of
 from forecourt.energy.keeper.foresight import LEAST_VISITS, Foresight
 from forecourt.energy.model import Node
-from forecourt.energy.needs.model import UNSAID, Needs, Source, Wants
+from forecourt.energy.needs.model import UNSAID, Needs, Priority, Source, Wants
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.planning.knowledge import ASSUMED_STAY, Knowledge, KnownCar, packed, unpacked
+from forecourt.energy.planning.knowledge import ASSUMED_STAY, Guess, Knowledge, KnownCar, packed, unpacked
 from forecourt.energy.planning.making import plan_site
 from forecourt.energy.signals.model import DayRates, Season, Tariff, TariffRow
 from forecourt.energy.signals.outlook import Known, signals_at
-from forecourt.energy.site import HungEvse, Settings, SiteRecord, SiteTree
+from forecourt.energy.site import HungEvse, Mode, Settings, SiteRecord, SiteTree
 from forecourt.energy.store import PastVisit
 
 #: A Monday, nine o'clock.
@@ -102,6 +102,47 @@ def test_a_car_has_what_its_driver_asked_for_by_when_they_said_however_long_othe
     # Who leaves before they say, as others do, is ready before.
     soon = replace(one, expected_at=said - timedelta(minutes=30))
     assert soon.leaves_at(NOW) == said - timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("asked_wh", [60_000, 45_900, None])
+@pytest.mark.parametrize("mode", [Mode.CHEAPEST, Mode.FASTEST, Mode.EQUAL])
+def test_who_goes_first_gets_no_less_than_others_and_who_still_wants_energy_has_some_where_there_is_room(
+    mode: Mode, asked_wh: int | None
+) -> None:
+    """Hardly any that came took as much as it has."""
+    currents_a = []
+    for priority in (Priority.NORMAL, Priority.HIGH):
+        one = replace(
+            car(45_000, Needs(wants=Wants(energy_wh=asked_wh, priority=priority), sources={})),
+            expected_at=NOW + timedelta(hours=1), expected_wh=45_000,
+            guesses=(Guess(2 * 3_600, 45_000), Guess(6 * 3_600, 58_000)),
+        )  # fmt: skip
+        what = known([one], [])
+        what = replace(what, settings=replace(what.settings, mode=mode))
+        # As it is where there are too many cars to guess at each.
+        for each in (one, replace(one, guesses=())):
+            plan = plan_site(replace(what, cars=[each]), SiteSolver())
+            currents_a.append(plan.targets_ma[0] / 1000)
+    usual_a, first_a = currents_a[:2], currents_a[2:]
+    assert all(more >= less for more, less in zip(first_a, usual_a, strict=True))
+    if mode is not Mode.CHEAPEST:
+        assert min(currents_a) >= 6
+    if asked_wh == 60_000:
+        assert min(first_a) == pytest.approx(32, abs=0.1)
+    has_all = car(45_000, Needs(wants=Wants(energy_wh=45_000, priority=Priority.HIGH), sources={}))
+    assert has_all.lacks_wh() == 0
+
+
+@pytest.mark.parametrize("guessing", [True, False])
+def test_what_is_needed_whatever_it_costs_is_there_by_then_however_little_others_take(guessing: bool) -> None:
+    """Energy is dear until eleven."""
+    wants = Wants(minimum_wh=40_000, minimum_by=NOW + timedelta(hours=3))
+    needs = Needs(wants=wants, sources={"minimum_wh": Source.DRIVER})
+    one = foresight(visits((8, 8.0, 12_000)) * 3).of(car(needs=needs), NOW, guessing=guessing)
+    [meant] = plan_site(known([one], [], prices=((0, "0.60"), (11, "0.10"))), SiteSolver()).cars
+    assert sum(meant.steps_w[: 3 * 4]) / 4 == pytest.approx(40_000, rel=0.01)
+    stay = stay_of(one, NOW)
+    assert (stay.takes_wh, stay.takes_by) == (40_000, Source.DRIVER)
 
 
 def test_a_car_that_may_leave_soon_is_charged_before_energy_is_cheap_where_one_guess_of_it_would_wait() -> None:

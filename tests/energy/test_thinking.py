@@ -1,5 +1,6 @@
 """How long a plan may take in all, however often it is solved for. The time is the test's."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.problem import TooLate
 from forecourt.energy.planner.program import Program
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.planning.making import DEADLINE_S, plan_site
+from forecourt.energy.planning.making import DEADLINE_S, KEPT_FOR, plan_site
 from forecourt.energy.site import Mode
 from tests.energy.sites import hourly
 from tests.energy.test_turns import NOW, Bays, known
@@ -80,3 +81,22 @@ def test_a_plan_that_found_no_time_is_the_last_one_and_says_so() -> None:
     assert (plan.grade, "time" in plan.why) == (Grade.KEPT, True)
     assert plan.targets_ma == before.targets_ma
     assert plan_site(replace(what), solver).grade is Grade.FILLED
+
+
+def test_a_solver_that_stays_too_late_lets_nobody_wait_for_long_for_what_the_last_plan_said() -> None:
+    """The last one was made for a dear minute, and lets all wait."""
+    bays, solver = Bays(), Slow(1.0)
+    what = known(Mode.CHEAPEST, bays.cars, bays.standings, NOW)
+    before = plan_site(what, solver)
+    before = replace(before, cars=tuple(replace(each, limit_ma=0) for each in before.cars))
+    solver.think_for = lambda seconds: None  # type: ignore[method-assign]
+    solver.slowly.now_s += 1_000
+    for later, grade in (
+        (timedelta(0), Grade.KEPT),
+        (KEPT_FOR, Grade.KEPT),
+        (KEPT_FOR + timedelta(seconds=1), Grade.FILLED),
+        # The clock was set back.
+        (-timedelta(seconds=1), Grade.FILLED),
+    ):
+        plan = plan_site(replace(what, at=NOW + later), solver, before)
+        assert (plan.grade, any(plan.targets_ma)) == (grade, grade is Grade.FILLED)

@@ -16,7 +16,7 @@ from forecourt.energy.needs.model import Needs, Priority, Source
 from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Reason
-from forecourt.energy.planning.knowledge import Knowledge, KnownCar
+from forecourt.energy.planning.knowledge import ASSUMED_WH, Knowledge, KnownCar
 from forecourt.energy.planning.making import site_room
 from forecourt.energy.planning.outside import external_of, is_cars, touching
 from forecourt.energy.planning.plan import CarPlan, SitePlan
@@ -243,11 +243,12 @@ def stay_of(car: KnownCar, now: datetime) -> Stay:
     needs = car.needs
     foreseen = car.expected_at is not None and not car.leaves_as_said(now)
     leaves_by = Source.PREDICTED if foreseen else _departure_by(needs)
-    asked, expected = needs.energy_wh, car.expected_wh
     takes_by: Source | None = None
-    if asked is not None and (expected is None or asked <= expected):
+    if car.takes_as_said:
         takes_by = _energy_by(needs)
-    elif expected is not None:
+    elif (needs.wants.minimum_wh or 0) > (ASSUMED_WH if car.expected_wh is None else car.expected_wh):
+        takes_by = needs.sources.get("minimum_wh")
+    elif car.expected_wh is not None:
         takes_by = Source.PREDICTED
     return Stay(
         leaves_at=car.leaves_at(now),
@@ -256,7 +257,7 @@ def stay_of(car: KnownCar, now: datetime) -> Stay:
         takes_by=takes_by,
         priority=needs.wants.priority or Priority.NORMAL,
         said_at=needs.departure_at if foreseen else None,
-        said_wh=asked if takes_by is Source.PREDICTED else None,
+        said_wh=None if car.takes_as_said else needs.energy_wh,
     )
 
 

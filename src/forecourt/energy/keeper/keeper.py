@@ -112,6 +112,7 @@ class SiteKeeper:
         self._solver = SiteSolver()
         #: Shares out at once what there is, while the solver thinks.
         self._sharer = SiteSolver()
+        #: The last plan that was found in time.
         self._plan: SitePlan | None = None
         #: The last one that was stored.
         self._kept: SitePlan | None = None
@@ -203,7 +204,8 @@ class SiteKeeper:
         PLANS.labels(plan.grade.value).inc()
         if plan.why:
             log.warning("a site has no best plan", site=self.site_id, grade=plan.grade.value, why=plan.why)
-        self._plan = plan
+        if plan.grade.found:
+            self._plan = plan
         await self._tell_plan(reading, room, plan, fresh=not missed and self._clock.monotonic() - began_s < FRESH_S)
         await self._keep_plan(made)
         await self._checks.ask(reading)

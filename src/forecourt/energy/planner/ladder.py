@@ -1,6 +1,7 @@
 """What a site is told when its optimum can't be found in time: the best that is known, and how good that is.
 
-In this order: the optimum; the last plan as far as the limits of now allow; a fair division of what there is now.
+In this order: the optimum; the last plan, where it is young, as far as the limits of now allow; a fair division of what
+there is now.
 """
 
 from collections.abc import Hashable, Mapping
@@ -31,6 +32,11 @@ class Grade(StrEnum):
     #: Divided by weight among those that are there.
     FILLED = "filled"
 
+    @property
+    def found(self) -> bool:
+        """Whether it was found in time, not what is told where nothing was."""
+        return self in (Grade.OPTIMAL, Grade.NEAR)
+
 
 class Answer(Struct, frozen=True, kw_only=True):
     """The currents of now for the cars that are there: at most 0 or at least their `min_a`, no limit exceeded.
@@ -58,7 +64,8 @@ def answer(
     """Never without one, whatever the problem is, unless the limits of now aren't numbers.
 
     `problem`: with prices as the mode weighs them, `claims`: of the cars that are there, in their order; no more is
-    claimed than is needed in the first step. `last_a`: the current that the last plan has now, by the names of cars.
+    claimed than is needed in the first step. `last_a`: the current that the last optimum has, by the names of cars;
+    None where there is none, or none that still counts.
     """
     claims = _needed(problem, claims)
     try:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from forecourt.energy.dispatch.standing import Standing
 from forecourt.energy.expecting import Foreseen
 from forecourt.energy.needs.caps import Cap
-from forecourt.energy.needs.model import Needs
+from forecourt.energy.needs.model import Needs, Priority
 from forecourt.energy.outside.model import External
 from forecourt.energy.signals.outlook import Outlook
 from forecourt.energy.site import Settings, SiteTree
@@ -27,7 +27,7 @@ AHEAD: Final = timedelta(hours=24)
 ASSUMED_STAY: Final = timedelta(hours=3)
 LEAST_STAY: Final = timedelta(minutes=30)
 SOON: Final = timedelta(minutes=5)
-#: What it takes in all, in Wh, and at least from now on while it still draws.
+#: What it takes in all, in Wh, and at least from now on while it still draws and has not all it asked for.
 ASSUMED_WH: Final = 25_000
 LEAST_WH: Final = 2_000
 #: A car that has been offered current for so long and takes less than this has stopped by itself.
@@ -103,21 +103,40 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
         return found if said is None or said <= now else min(found, said)
 
     def lacks_wh(self) -> int:
-        """What it still takes. One that is full, or has all it asked for, takes nothing."""
-        asked = self.needs.energy_wh
-        known = [each for each in (asked, self.expected_wh) if each is not None]
-        wanted = min(known) if known else ASSUMED_WH
-        if asked is not None and isinstance(self.giver, Giver):
-            # What it gave it gets again by what was asked for, whatever the past says.
-            wanted = asked
-        return self.lacking_wh(wanted)
+        """What it still takes, in Wh. One that is full, or has all it asked for, takes nothing."""
+        return self.lacking_wh(self._takes_wh())
 
     def lacking_wh(self, takes_wh: int) -> int:
-        """What it still takes if it takes so much in all: no more than it asked for."""
-        asked = self.needs.energy_wh
-        if self.is_full or (asked is not None and self.net_wh >= asked):
+        """What it still takes if it takes so much in all, in Wh: what its driver needs whatever it costs in any case,
+        something while it still draws, and no more than it asked for."""
+        if self.is_full:
             return 0
-        return max(min(takes_wh, asked or takes_wh) - self.net_wh, LEAST_WH if asked is None else 0)
+        wanted_wh = max(takes_wh, self.needs.wants.minimum_wh or 0, self.net_wh + LEAST_WH)
+        asked = self.needs.energy_wh
+        return max((wanted_wh if asked is None else min(wanted_wh, asked)) - self.net_wh, 0)
+
+    @property
+    def takes_as_said(self) -> bool:
+        """Whether what was asked for counts, whatever the past says: for one that gives back, since what it gave it
+        gets again by that, and for one that goes before others, which charges until it has it."""
+        asked = self.needs.energy_wh
+        return asked is not None and (
+            isinstance(self.giver, Giver)
+            or self.needs.wants.priority is Priority.HIGH
+            or self.expected_wh is None
+            or asked <= self.expected_wh
+        )
+
+    def _takes_wh(self) -> int:
+        """What it takes in all, as far as is known."""
+        asked = self.needs.energy_wh
+        if asked is not None and self.takes_as_said:
+            return asked
+        if self.expected_wh is None:
+            return ASSUMED_WH
+        # One that goes before others isn't guessed at; it gets no less than one that is.
+        guesses = self.guesses if self.needs.wants.priority is Priority.HIGH else ()
+        return max([self.expected_wh, *(guess.takes_wh for guess in guesses)])
 
 
 def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> bool:

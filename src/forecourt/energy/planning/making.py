@@ -30,6 +30,9 @@ from forecourt.energy.site import Mode
 #: How long the solver may think for one plan, however often it solves for it: others wait for the processor. The fast
 #: path has answered long before.
 DEADLINE_S: Final = 10.0
+#: For how long a site goes on with its last plan where none is found in time: it says what was best when it was made,
+#: and whoever it lets wait would wait for ever.
+KEPT_FOR: Final = timedelta(minutes=5)
 #: What sharing evenly may cost more, as a share of all and at least so much.
 EVEN_COST: Final = 0.002
 EVEN_LEAST: Final = 0.01
@@ -38,8 +41,9 @@ EVEN_LEAST: Final = 0.01
 def plan_site(
     known: Knowledge, solver: SiteSolver, before: SitePlan | None = None, room: Room | None = None
 ) -> SitePlan:
-    """The plan of least cost, or the best that can be had: the one `before` as far as limits allow, or fair shares.
-    `room` is what is left of the limits, where that is known already.
+    """The plan of least cost, or the best that can be had: the one `before`, the last that was found in time, as far as
+    limits allow, or where that is older than KEPT_FOR fair shares. `room` is what is left of the limits, where that is
+    known already.
 
     Where a car shall give less than others are granted something by, the plan is made again without counting on it.
     """
@@ -60,7 +64,7 @@ def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room
     mode = known.settings.mode
     problem = _problem(known, fleet, room, still_a, mode)
     last_a: dict[Hashable, float] | None = None
-    if before is not None:
+    if before is not None and timedelta() <= known.at - before.at <= KEPT_FOR:
         last_a = {str(car.session_id): car.limit_ma / 1000 for car in before.cars}
     claims = _claims(known, fleet)
     found = answer(solver, problem, claims, mode=mode, last_a=last_a, deadline_s=DEADLINE_S)
