@@ -21,7 +21,7 @@ CREATE TABLE insight_actions (
     measured jsonb,
     CHECK (low <= expected AND expected <= high),
     CHECK ((state = 'open') = (decided_at IS NULL) AND (decided_at IS NULL) = (decided_by IS NULL)),
-    CHECK (measured IS NULL OR state = 'taken')
+    CHECK (measured IS NULL OR state <> 'open')
 );
 CREATE UNIQUE INDEX insight_actions_open ON insight_actions (tenant_id, kind, site, station, evse)
     WHERE state = 'open';
