@@ -11,6 +11,7 @@ from httpx import AsyncClient
 from forecourt.access.model import Role
 from forecourt.platform.bus import BusAway
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.sheets import csv_line
 from forecourt.stations import bulk
 from forecourt.stations.commands import (
     OutcomeUnrecorded,
@@ -22,7 +23,6 @@ from forecourt.stations.commands import (
 )
 from forecourt.stations.errors import StationRetired
 from forecourt.stations.pages.ask import failed
-from forecourt.stations.pages.listing import csv_line
 from forecourt.stations.refusals import LATELY
 from tests.http import BASE, PASSWORD, House, Tenant
 from tests.stations.test_inbox import a_knock

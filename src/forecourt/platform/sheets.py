@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -91,6 +91,18 @@ def plain_cell(text: str | None) -> str:
     if text is None:
         return ""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def csv_line(values: Sequence[Any]) -> str:
+    """One line of CSV (RFC 4180). A text that a spreadsheet would run as a formula is marked as a text."""
+    line = io.StringIO()
+    csv.writer(line).writerow(
+        [
+            plain_cell(value) if isinstance(value, str) else value.isoformat() if isinstance(value, datetime) else value
+            for value in values
+        ]
+    )
+    return line.getvalue()
 
 
 def _decoded(content: bytes) -> str:

@@ -20,7 +20,7 @@ from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.pages import tabs_of
 from forecourt.payments.forms import WHOLE_WRONG, Field, read_form, typed_of
 from forecourt.platform.money import minor_digits
-from forecourt.stations.pages.listing import csv_line
+from forecourt.platform.sheets import csv_line
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
 

@@ -17,7 +17,7 @@ from forecourt.insight.forecast.model import TARGETS, ForecastUnknown, hours_of
 from forecourt.insight.pages import tabs_of
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-from forecourt.stations.pages.listing import csv_line
+from forecourt.platform.sheets import csv_line
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
 

@@ -116,7 +116,7 @@ class _Run:
                 done += 1
         placed = _digest(places)
         await self._count(before, found, dirty["sessions"], places, all_of_them=placed != before.places)
-        await self._stations(found, places)
+        await asyncio.to_thread(self._stations, found, places)
         after = msgspec.structs.replace(
             before, snapshot=before.snapshot + 1, made_at=self._now, watermark=self._now, places=placed,
             tables={table: sorted(files.values(), key=lambda file: file.partition) for table, files in found.items()},
@@ -196,7 +196,7 @@ class _Run:
             tables.from_text, table, text, draft, names, anonymous=self._anonymous(partition)
         )
         text.unlink()
-        work.made[name] = (self._placed(draft, table, partition, written), covers)
+        work.made[name] = (await asyncio.to_thread(self._placed, draft, table, partition, written), covers)
         self._folder.note(work)
         return work
 
@@ -269,7 +269,7 @@ class _Run:
                 if file is not None:
                     there[partition] = file
 
-    async def _stations(self, found: dict[str, dict[str, File]], places: Sequence[Place]) -> None:
+    def _stations(self, found: dict[str, dict[str, File]], places: Sequence[Place]) -> None:
         """All stations in one file. A station has at least as many EVSEs as stood there at once."""
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -15,9 +15,9 @@ import structlog
 from msgspec import Struct
 
 from forecourt.access.store import find_organisation
-from forecourt.insight.dashboards import profit
 from forecourt.insight.dashboards.answering import Answers, Lake
-from forecourt.insight.dashboards.model import Answer, Asked, Family, PlaceUnknown, Span, compared
+from forecourt.insight.dashboards.asking import answered, question
+from forecourt.insight.dashboards.model import Compare, Family, PlaceUnknown
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.reports import store
 from forecourt.insight.reports.model import (
@@ -90,7 +90,7 @@ class Reporter:
             return False
         home, report, run = taken
         lake = await self._lake(home, report)
-        behind = lake is not None and lake.watermark < _span(run, home.zone, timedelta(0)).until
+        behind = lake is not None and lake.watermark < _ends_at(run, home.zone)
         missing = lake is None and report.parts != [Family.PROFIT]
         if (behind or missing) and not run.by_hand and self._clock.now() < run.due_at + WAIT_FOR_LAKE:
             await self._wait(tenant_id, run)
@@ -160,25 +160,19 @@ class Reporter:
 
     async def _told(self, home: _Home, report: Report, run: Run, lake: Lake | None) -> Told:
         """What the dashboards answer of the days of a run, beside the days before."""
-        length = run.last_day - run.first_day + timedelta(days=1)
-        spans = [_span(run, home.zone, timedelta(0)), _span(run, home.zone, length)]
-        answers: list[tuple[Family, Answer]] = []
-        for family in report.parts:
-            found = [await self._answer(home, family, span, report.site, lake) for span in spans]
-            answers.append((family, compared(found[0], found[1])))
+        days = ("", run.first_day.isoformat(), run.last_day.isoformat())
+        asked = await question(
+            self._tenants, self._clock, home.tenant_id, days, Compare.BEFORE, (report.site, "", ""), limited=False
+        )
+        answers = [
+            (family, await answered(self._tenants, self._answers, home.tenant_id, lake, family, asked))
+            for family in report.parts
+        ]
         return Told(
             organisation=home.name, name=report.name, site=report.site, zone=home.zone, first_day=run.first_day,
             last_day=run.last_day, known_at=None if lake is None else lake.watermark,
-            whole=lake is None or lake.watermark >= spans[0].until, answers=answers,
+            whole=lake is None or lake.watermark >= _ends_at(run, home.zone), answers=answers,
         )  # fmt: skip
-
-    async def _answer(self, home: _Home, family: Family, span: Span, site: str, lake: Lake | None) -> Answer:
-        asked = Asked(span=span, zone=home.zone, site=site or None)
-        if family == Family.PROFIT:
-            async with self._tenants.tenant(home.tenant_id) as conn:
-                return await profit.answer(conn, home.tenant_id, asked)
-        assert lake is not None, "without one it is not asked"
-        return await self._answers.answer(home.tenant_id, lake, family, asked)
 
     async def _send(self, home: _Home, report: Report, run: Run, files: Sequence[Made], told: Told) -> bool:
         """Keeps the files, ends the run and writes its letters; whether nobody did so before."""
@@ -209,11 +203,9 @@ class ReportEnclosures:
         )
 
 
-def _span(run: Run, zone: str, back: timedelta) -> Span:
-    """The days of a run, or as many before them, by the organisation's clock."""
-    since, until = run.first_day - back, run.last_day + timedelta(days=1) - back
-    begins, ends = (datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC) for day in (since, until))
-    return Span(since=begins, until=ends)
+def _ends_at(run: Run, zone: str) -> datetime:
+    """When the days of a run are over by the organisation's clock."""
+    return datetime.combine(run.last_day + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def _written(told: Told, forms: Sequence[Form], home: _Home) -> list[Made]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from forecourt.insight.dashboards import words
-from forecourt.insight.dashboards.model import Answer, Figure, Table, Unit
+from forecourt.insight.dashboards.model import Answer, Table, Unit
 from forecourt.insight.reports.told import TITLES, Told, said
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
@@ -95,10 +95,6 @@ def _part(answer: Answer, styles: Any) -> list[Any]:
             told = _("%(n)s more rows stand in the Excel file and in the console.") % {"n": formats.count(left)}
             story.append(Paragraph(escape(told), styles["Normal"]))
     return story
-
-
-def _before(figure: Figure) -> str:
-    return words.value(figure.before, figure.unit, figure.currency)
 
 
 def _rows(table: Table) -> Any:

@@ -7,7 +7,7 @@ from litestar import Response
 
 from forecourt.insight.siting.service import Report, features
 from forecourt.insight.siting.study import Study
-from forecourt.stations.pages.listing import csv_line
+from forecourt.platform.sheets import csv_line
 
 COLUMNS: Final = ("scenario", "name", "latitude", "longitude", "plugs", "serves")
 

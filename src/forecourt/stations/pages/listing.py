@@ -4,8 +4,6 @@ A page arrives whole: what live values would say is painted by the server from t
 here; what their room says of a running car comes with the snapshot.
 """
 
-import csv
-import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Protocol
@@ -23,6 +21,7 @@ from forecourt.access.model import Verb
 from forecourt.ocpp.neutral import Version
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.sheets import csv_line
 from forecourt.stations import store
 from forecourt.stations.faults import explain
 from forecourt.stations.model import STATION_STATES
@@ -91,16 +90,6 @@ CSV_COLUMNS: Final = (
     "latitude", "longitude", "last_seen_at",
 )  # fmt: skip
 CSV_FIELDS: Final = ("identity", *CSV_COLUMNS[1:])
-#: What a spreadsheet would take for the begin of a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-
-
-def csv_line(values: Sequence[Any]) -> str:
-    """One line of CSV (RFC 4180). A text that a spreadsheet would run as a formula is marked as a text."""
-    line = io.StringIO()
-    cells = [f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in values]
-    csv.writer(line).writerow([value.isoformat() if isinstance(value, datetime) else value for value in cells])
-    return line.getvalue()
 
 
 def may_do(viewer: Viewer, verb: Verb) -> bool:
