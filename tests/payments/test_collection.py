@@ -15,7 +15,7 @@ from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store import money
 from forecourt.payments.hosts.model import IbanRefused
 from forecourt.payments.intents.model import DebtOpen, InvoicedAlready, Method, State
-from forecourt.payments.ledger.reports import read_receivables
+from forecourt.payments.ledger.store.reports import read_receivables
 from forecourt.payments.providers.book import Book, BookKind
 from tests.conftest import Database
 from tests.payments.depot import FIRST_OF_APRIL, SELLER, TERMS, THEIRS, Depot, a_depot, booked

@@ -34,8 +34,8 @@ from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts import store as driver_rows
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.model import ConsentKind, Driver, PaysBy, Vehicle, VehicleSaid
-from forecourt.drivers.accounts.rules import find_rules
 from forecourt.drivers.accounts.service import Owned
+from forecourt.drivers.accounts.store.rules import find_rules
 from forecourt.drivers.autocharge import service as autocharge
 from forecourt.drivers.autocharge.model import MAC, CarUnknown, OwnCar, address_of
 from forecourt.drivers.fleets import store as fleets

@@ -25,9 +25,10 @@ from forecourt.payments.intents.model import (
     State,
 )
 from forecourt.payments.intents.outcomes import Turn
-from forecourt.payments.intents.prices import Connection, Cost, Offer, Prices
+from forecourt.payments.intents.prices import Cost, Offer, Prices
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sizing import size_hold
+from forecourt.payments.intents.store import Connection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money

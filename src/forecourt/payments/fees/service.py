@@ -24,9 +24,8 @@ from forecourt.payments.intents.model import (
     PaymentUnknown,
     Purpose,
 )
-from forecourt.payments.intents.prices import Connection
 from forecourt.payments.intents.service import Begin, Payments
-from forecourt.payments.intents.store import find_intent
+from forecourt.payments.intents.store import Connection, find_intent
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool

@@ -19,6 +19,7 @@ from forecourt.payments.fleets.paper.letters import write_invoice, write_reminde
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.store import hosts
+from forecourt.payments.ledger.store import list_tenants
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -43,8 +44,8 @@ class FleetJobs:
     async def bill(self) -> None:
         """Every organisation with books. One that fails keeps no other from being done."""
         async with self._worker.anyone() as conn:
-            rows = await (await conn.execute("SELECT payments_tenants()")).fetchall()
-        for (tenant_id,) in rows:
+            tenants = await list_tenants(conn)
+        for tenant_id in tenants:
             with apart("fleets were not billed", tenant=tenant_id):
                 await self.bill_of(tenant_id)
 

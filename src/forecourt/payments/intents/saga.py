@@ -15,7 +15,6 @@ from uuid import UUID
 import structlog
 
 from forecourt.payments.accounts.service import Providers
-from forecourt.payments.accounts.store import heed_hooks
 from forecourt.payments.declines import READER_LEFT, Decline
 from forecourt.payments.disputes.service import heed_disputes
 from forecourt.payments.disputes.store import list_disputes
@@ -50,6 +49,7 @@ from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.refunds import CAME_BACK, heed_refunds
 from forecourt.payments.intents.settling import Answered, charge_late, settle
+from forecourt.payments.intents.store.story import heed_hooks
 from forecourt.payments.psp import Psp
 from forecourt.payments.psp.errors import Declined, OutcomeOpen, ProviderAway, ProviderRefused, ProviderUnknown
 from forecourt.payments.psp.words import Hold, HoldAsked, HoldState, Language, Refund
