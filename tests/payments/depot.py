@@ -10,12 +10,12 @@ from uuid import UUID
 
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.account.letters import DriverLetters
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.fleets import billing, collection
 from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.fleets.model import Dunning, Invoice, Line, Seller, Terms
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.hosts import service as hosts
-from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.platform.database import Pool
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff

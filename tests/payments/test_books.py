@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecourt.access import Role
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.hosts import statement
 from forecourt.payments.hosts.api import hosts as hosts_api
-from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.events import PAY
 from forecourt.payments.hosts.model import PayoutUnderWay
 from forecourt.payments.hosts.payouts import Payouts, give_up

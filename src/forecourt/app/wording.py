@@ -27,8 +27,8 @@ from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
 from forecourt.loyalty.model import CODE_PATTERN as VOUCHER_PATTERN
 from forecourt.payments.accounts.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
+from forecourt.payments.bank.fields import BIC_PATTERN
 from forecourt.payments.fleets.model import CREDITOR_PATTERN, MANDATE_PATTERN, NUMBERS_PATTERN, VAT_ID_PATTERN
-from forecourt.payments.hosts.api.fields import BIC_PATTERN
 from forecourt.payments.hosts.api.hosts import EXPENSE_KEY_PATTERN, EXPENSE_PATTERN
 from forecourt.payments.hosts.model import FLEET_PATTERN
 from forecourt.payments.readers.model import REFERENCE_PATTERN

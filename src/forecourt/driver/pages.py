@@ -43,14 +43,8 @@ from forecourt.driver.words import STAGES, named_spot
 from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import MAX_CODE, Campaign
-from forecourt.payments.intents.model import (
-    AccountMissing,
-    ConnectorInUse,
-    ConnectorTaken,
-    PaymentOver,
-    PaymentUnknown,
-    PriceMissing,
-)
+from forecourt.payments.accounts.model import AccountMissing
+from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError

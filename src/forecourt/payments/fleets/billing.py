@@ -15,6 +15,7 @@ import structlog
 
 from forecourt.access import Actor, audit
 from forecourt.drivers.fleets import store as fleets
+from forecourt.payments.bank.store import find_bank
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets.model import (
     MAX_LINES,
@@ -42,7 +43,6 @@ from forecourt.payments.fleets.paper import languages
 from forecourt.payments.fleets.paper.letters import write_over_limit
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.hosts.store import hosts
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.model import Entry
@@ -224,7 +224,7 @@ async def _account(conn: Connection, tenant_id: int, fleet_id: int, terms: Terms
                 holder=mandate.holder, iban=mandate.iban_shown, bic=mandate.bic, mandate=mandate.reference,
                 on=collection.collected_on(due),
             )  # fmt: skip
-    ours = await hosts.find_bank(conn, tenant_id)
+    ours = await find_bank(conn, tenant_id)
     return Account() if ours is None else Account(holder=ours.name, bic=ours.bic)
 
 

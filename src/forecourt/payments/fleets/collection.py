@@ -15,6 +15,10 @@ import structlog
 from forecourt.access import Actor, audit
 from forecourt.drivers.fleets import store as fleets
 from forecourt.drivers.fleets.model import Fleet, FleetUnknown
+from forecourt.payments.bank.days import banking_day, next_banking_day
+from forecourt.payments.bank.model import Bank, BankLineRow, read_iban, shown
+from forecourt.payments.bank.sepa import CURRENCY, Account
+from forecourt.payments.bank.store import find_bank
 from forecourt.payments.fleets import sepa
 from forecourt.payments.fleets.model import (
     MAX_OPEN,
@@ -33,14 +37,9 @@ from forecourt.payments.fleets.sepa import Debit, debit_of
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store.money import DebitRow, MandateRow
-from forecourt.payments.hosts.banks import Bank, read_iban, shown
-from forecourt.payments.hosts.days import banking_day, next_banking_day
-from forecourt.payments.hosts.sepa import CURRENCY, Account
-from forecourt.payments.hosts.store import hosts
 from forecourt.payments.ledger import fleet_entries
 from forecourt.payments.ledger.entries import fleet_paid
 from forecourt.payments.ledger.service import post
-from forecourt.payments.reconcile.store.bank import BankLineRow
 from forecourt.platform.apart import apart
 
 log = structlog.get_logger(__name__)
@@ -244,7 +243,7 @@ async def end_mandate(conn: Connection, actor: Actor, fleet_id: int, now: dateti
 async def draw(conn: Connection, tenant_id: int, bank: Bank, now: datetime) -> list[int]:
     """Files of direct debits for what is to be drawn soon: one a scheme and day; their numbers. What came back once is
     drawn no second time by itself, and what was paid meanwhile not at all."""
-    seller, ours = await store.find_seller(conn, tenant_id), await hosts.find_bank(conn, tenant_id)
+    seller, ours = await store.find_seller(conn, tenant_id), await find_bank(conn, tenant_id)
     if seller is None or ours is None or not seller[0].creditor_id:
         return []
     await money.hold_bank(conn, tenant_id)

@@ -10,6 +10,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from forecourt.drivers.fleets import store as fleets
+from forecourt.payments.bank.model import Bank
+from forecourt.payments.bank.store import find_bank
 from forecourt.payments.fleets import billing, collection
 from forecourt.payments.fleets.model import MAX_LINES, MAX_OPEN, MAX_PARTS, Invoice, Line
 from forecourt.payments.fleets.paper import languages
@@ -17,8 +19,6 @@ from forecourt.payments.fleets.paper.document import document
 from forecourt.payments.fleets.paper.facturx import facturx
 from forecourt.payments.fleets.paper.letters import write_invoice, write_reminder
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.hosts.banks import Bank
-from forecourt.payments.hosts.store import hosts
 from forecourt.payments.ledger.store import list_tenants
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
@@ -96,7 +96,7 @@ class FleetJobs:
         async with self._tenants.tenant(tenant_id) as conn:
             invoice = await billing.find(conn, tenant_id, invoice_id)
             lines = await store.list_lines(conn, tenant_id, invoice_id, MAX_LINES)
-            ours = await hosts.find_bank(conn, tenant_id)
+            ours = await find_bank(conn, tenant_id)
         iban = "" if ours is None else self._bank.open(ours.iban_sealed)
         # It takes seconds where there are thousands of sessions: no transaction waits for that.
         pdf, xml = await asyncio.to_thread(self._made, invoice, lines, iban)

@@ -14,6 +14,8 @@ from litestar.response import Redirect
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.drivers.accounts.model import EMAIL_PATTERN
+from forecourt.payments.bank.fields import Bic, HolderName
+from forecourt.payments.bank.model import Bank, IbanRefused, read_iban
 from forecourt.payments.forms import (
     BIC_WRONG,
     COUNTRY_WRONG,
@@ -34,10 +36,8 @@ from forecourt.payments.forms import (
     typed_of,
 )
 from forecourt.payments.hosts import service
-from forecourt.payments.hosts.api.fields import Bic, HolderName
 from forecourt.payments.hosts.api.hosts import NewExpense, NewHost
-from forecourt.payments.hosts.banks import Bank, read_iban
-from forecourt.payments.hosts.model import HostRefused, IbanRefused, RuleRefused, ShareRule, TooManyHosts
+from forecourt.payments.hosts.model import HostRefused, RuleRefused, ShareRule, TooManyHosts
 from forecourt.payments.hosts.pages import PERCENTS, HostId, WebRequest
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.hosts.connect import Tells, look_at_all
 from forecourt.payments.hosts.documents import issue_left
 from forecourt.payments.hosts.model import Transfers

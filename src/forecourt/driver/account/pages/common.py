@@ -49,15 +49,8 @@ from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown
 from forecourt.drivers.fleets.model import PlanUnknown
 from forecourt.drivers.model import TokenUnknown
 from forecourt.loyalty.rewards.model import PointsMissing
-from forecourt.payments.intents.model import (
-    AccountMissing,
-    ConnectorInUse,
-    ConnectorTaken,
-    DebtOpen,
-    Intent,
-    NothingOwed,
-    PriceMissing,
-)
+from forecourt.payments.accounts.model import AccountMissing
+from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
 from forecourt.payments.psp.errors import ProviderAway as PaymentsAway
 from forecourt.payments.psp.errors import ProviderRefused as PaymentsRefused
 from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.fleets.api import Ticking
+from forecourt.payments.files import file
 from forecourt.payments.fleets import billing, collection
 from forecourt.payments.fleets.model import (
     MAX_LINES,
@@ -29,7 +30,6 @@ from forecourt.payments.fleets.model import (
 from forecourt.payments.fleets.paper.sheet import as_csv
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.hosts.api.fields import file
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST, ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.text import NAME_LINE

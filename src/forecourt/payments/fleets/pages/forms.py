@@ -14,6 +14,8 @@ from forecourt.drivers.accounts.model import EMAIL_PATTERN
 from forecourt.drivers.fleets import api as limits
 from forecourt.drivers.fleets import service as fleets
 from forecourt.drivers.fleets.model import Fleet, FleetNameTaken
+from forecourt.payments.bank.fields import Bic, HolderName
+from forecourt.payments.bank.model import Bank, IbanRefused, read_iban
 from forecourt.payments.fleets import collection, service
 from forecourt.payments.fleets.model import (
     MANDATE_PATTERN,
@@ -50,9 +52,6 @@ from forecourt.payments.forms import (
     typed_of,
     whole,
 )
-from forecourt.payments.hosts.api.fields import Bic, HolderName
-from forecourt.payments.hosts.banks import Bank, read_iban
-from forecourt.payments.hosts.model import IbanRefused
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.ui.i18n import mark

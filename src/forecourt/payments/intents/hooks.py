@@ -4,7 +4,7 @@ come. What a provider that can't be asked tells is kept with it, in the same tra
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, post
@@ -12,7 +12,8 @@ from litestar.di import NamedDependency
 
 from forecourt.access.guard import Database
 from forecourt.payments.accounts import store
-from forecourt.payments.accounts.service import DEPLOYMENT, Providers
+from forecourt.payments.accounts.model import DEPLOYMENT, PREFIX
+from forecourt.payments.accounts.service import Providers
 from forecourt.payments.accounts.store.told import insert_told
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_by_reference
@@ -23,9 +24,6 @@ from forecourt.payments.psp.words import Notice
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-
-#: Where providers send to; behind it stands an account's id, or the deployment's name.
-PREFIX: Final = "/hooks/payments"
 
 Opened = NamedDependency[Providers]
 Ticking = NamedDependency[Clock]
