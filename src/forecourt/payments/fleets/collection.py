@@ -19,7 +19,7 @@ from forecourt.payments.bank.days import banking_day, next_banking_day
 from forecourt.payments.bank.model import Bank, BankLineRow, read_iban, shown
 from forecourt.payments.bank.sepa import CURRENCY, Account
 from forecourt.payments.bank.store import find_bank
-from forecourt.payments.fleets import sepa
+from forecourt.payments.fleets import entries, sepa
 from forecourt.payments.fleets.model import (
     MAX_OPEN,
     STATEMENT_WAIT,
@@ -37,7 +37,6 @@ from forecourt.payments.fleets.sepa import Debit, debit_of
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store.money import DebitRow, MandateRow
-from forecourt.payments.ledger import fleet_entries
 from forecourt.payments.ledger.entries import fleet_paid
 from forecourt.payments.ledger.service import post
 from forecourt.platform.apart import apart
@@ -180,7 +179,7 @@ async def _came_back(conn: Connection, tenant_id: int, row: BankLineRow, debit: 
         conn, tenant_id, debit.debit_id, was=["paid"], state="returned", at=now, reason=reason
     ):
         return
-    entry = fleet_entries.fleet_returned(
+    entry = entries.fleet_returned(
         movement=f"bank-{row.line_id}", at=_booked(row), fleet=str(invoice.fleet_id), currency=row.currency,
         amount=debit.amount, charge=-row.amount - debit.amount, memo=reason,
     )  # fmt: skip
@@ -342,7 +341,7 @@ async def remind(conn: Connection, tenant_id: int, dunning: Dunning, invoice_id:
     if not await money.insert_reminder(conn, tenant_id, invoice.invoice_id, level, fee, now):
         return 0
     if fee:
-        entry = fleet_entries.reminder_fee(
+        entry = entries.reminder_fee(
             invoice=invoice.invoice_id, level=level, at=now, fleet=str(invoice.fleet_id), currency=invoice.currency,
             amount=fee,
         )  # fmt: skip
@@ -377,7 +376,7 @@ async def write_off(conn: Connection, actor: Actor, invoice_id: int, why: str, n
         raise NothingOpen(
             "This invoice is being drawn by a direct debit. Wait for what the bank says." if amount > 0 else None
         )
-    entry = fleet_entries.fleet_write_off(
+    entry = entries.fleet_write_off(
         invoice=invoice_id, settled=invoice.total + invoice.fees - amount, at=now, fleet=str(invoice.fleet_id),
         currency=invoice.currency, amount=amount, memo=why,
     )  # fmt: skip

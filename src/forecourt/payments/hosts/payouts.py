@@ -17,6 +17,7 @@ from forecourt.payments.bank.model import Bank
 from forecourt.payments.bank.sepa import CURRENCY, Account
 from forecourt.payments.bank.store import find_bank
 from forecourt.payments.hosts import documents, sepa
+from forecourt.payments.hosts.entries import payout, payout_bounced, payout_taken_back
 from forecourt.payments.hosts.lines import book
 from forecourt.payments.hosts.model import MAX_HOSTS, PayoutStands, PayoutUnderWay, PayoutUnknown, Transfers
 from forecourt.payments.hosts.store import Connection, lines
@@ -26,7 +27,6 @@ from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.store.lines import About, Owed
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.ledger.entries import BANK, psp
-from forecourt.payments.ledger.host_entries import payout, payout_bounced, payout_taken_back
 from forecourt.payments.psp.errors import BalanceLow, ProviderRefused
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock

@@ -9,6 +9,7 @@ from forecourt.payments.bank import store as bank_store
 from forecourt.payments.bank.model import Bank, read_iban, shown
 from forecourt.payments.bank.store import BankRow
 from forecourt.payments.hosts import payouts
+from forecourt.payments.hosts.entries import expense
 from forecourt.payments.hosts.events import PAY
 from forecourt.payments.hosts.lines import book
 from forecourt.payments.hosts.model import (
@@ -27,7 +28,6 @@ from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.store.lines import About
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.ledger.entries import host_owed
-from forecourt.payments.ledger.host_entries import expense
 from forecourt.platform import outbox
 from forecourt.platform.preconditions import check_match, etag
 
