@@ -11,7 +11,8 @@ import pytest_asyncio
 
 from forecourt.payments.bank.model import IbanRefused
 from forecourt.payments.fleets import billing, collection
-from forecourt.payments.fleets.model import Dunning, Invoice, Level, MandateRefused, NothingOpen
+from forecourt.payments.fleets.errors import MandateRefused, NothingOpen
+from forecourt.payments.fleets.model import Dunning, Invoice, Level
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store import money
 from forecourt.payments.intents.model import DebtOpen, InvoicedAlready, Method, State

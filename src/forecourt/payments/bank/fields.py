@@ -1,11 +1,11 @@
-"""What bodies of routes say of bank accounts."""
+"""What bodies of routes, and forms, say of bank accounts."""
 
 from typing import Annotated
 
 from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
-from forecourt.payments.bank.model import MAX_IBAN
+from forecourt.payments.bank.model import MAX_IBAN, IbanRefused, read_iban
 from forecourt.platform.text import NAME_LINE
 
 BIC_PATTERN = "^([A-Z0-9]{8}|[A-Z0-9]{11})?$"
@@ -22,3 +22,11 @@ class BankAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     name: HolderName
     iban: Iban
     bic: Bic = ""
+
+
+def iban_typed(text: str) -> str:
+    """An IBAN as a form takes it, without blanks. Raises ValueError."""
+    try:
+        return read_iban(text)
+    except IbanRefused as fault:
+        raise ValueError(text) from fault

@@ -20,19 +20,9 @@ from forecourt.payments.bank.model import Bank, BankLineRow, read_iban, shown
 from forecourt.payments.bank.sepa import CURRENCY, Account
 from forecourt.payments.bank.store import find_bank
 from forecourt.payments.fleets import entries, sepa
-from forecourt.payments.fleets.model import (
-    MAX_OPEN,
-    STATEMENT_WAIT,
-    STATEMENTS_LAPSE,
-    Dunning,
-    Invoice,
-    InvoiceUnknown,
-    MandateMissing,
-    MandateRefused,
-    NothingOpen,
-    level_due,
-    references_in,
-)
+from forecourt.payments.fleets.errors import InvoiceUnknown, MandateMissing, MandateRefused, NothingOpen
+from forecourt.payments.fleets.model import MAX_OPEN, STATEMENT_WAIT, STATEMENTS_LAPSE, Dunning, Invoice, level_due
+from forecourt.payments.fleets.references import references_in
 from forecourt.payments.fleets.sepa import Debit, debit_of
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store

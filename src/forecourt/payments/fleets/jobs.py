@@ -19,6 +19,7 @@ from forecourt.payments.fleets.paper.document import document
 from forecourt.payments.fleets.paper.facturx import facturx
 from forecourt.payments.fleets.paper.letters import write_invoice, write_reminder
 from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.fleets.store.documents import find_letter, insert_document, list_undocumented
 from forecourt.payments.ledger.store import list_tenants
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
@@ -83,7 +84,7 @@ class FleetJobs:
         made = after = 0
         while made < DOCUMENTS:
             async with self._tenants.tenant(tenant_id) as conn:
-                waiting = await store.list_undocumented(conn, tenant_id, DOCUMENTS - made, after=after)
+                waiting = await list_undocumented(conn, tenant_id, DOCUMENTS - made, after=after)
             if not waiting:
                 break
             for invoice_id in waiting:
@@ -102,7 +103,7 @@ class FleetJobs:
         pdf, xml = await asyncio.to_thread(self._made, invoice, lines, iban)
         now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
-            if not await store.insert_document(conn, tenant_id, invoice_id, pdf, xml, now):
+            if not await insert_document(conn, tenant_id, invoice_id, pdf, xml, now):
                 return False
             fleet = await collection.fleet_of(conn, tenant_id, invoice.fleet_id, now)
             if fleet.email:
@@ -162,5 +163,5 @@ class Enclosures:
 
     async def __call__(self, tenant_id: int, letter_id: UUID) -> tuple[Enclosure, ...]:
         async with self._tenants.tenant(tenant_id) as conn:
-            found = await store.find_letter(conn, tenant_id, letter_id)
+            found = await find_letter(conn, tenant_id, letter_id)
         return () if found is None else (Enclosure(name=f"{found[0]}.pdf", media_type=PDF, content=found[1]),)

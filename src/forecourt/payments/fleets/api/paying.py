@@ -16,7 +16,8 @@ from forecourt.payments.bank.model import Bank, IbanRefused
 from forecourt.payments.bank.sepa import CURRENCY
 from forecourt.payments.files import file
 from forecourt.payments.fleets import collection
-from forecourt.payments.fleets.model import MANDATE_PATTERN, DebitFileUnknown, MandateMissing, MandateRefused
+from forecourt.payments.fleets.errors import DebitFileUnknown, MandateMissing, MandateRefused
+from forecourt.payments.fleets.model import MANDATE_PATTERN
 from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.money import DebitFileRow, MandateRow
 from forecourt.platform.money import Money
