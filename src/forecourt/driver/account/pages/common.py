@@ -22,10 +22,10 @@ from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.memberships import AlreadyMember, MonthUnknown, MonthUnpaid, NotMember, PlanChanged
 from forecourt.driver.account.model import CardUnknown, MoneyLeft, TopUpRefused, WayRefused
 from forecourt.driver.account.service import Members
+from forecourt.driver.asked import VOUCHER_SAID
 from forecourt.driver.brands import home_of
 from forecourt.driver.find_pages import host_of
 from forecourt.driver.model import PlaceUnknown
-from forecourt.driver.pages import VOUCHER_SAID
 from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.speech import Speech
 from forecourt.driver.store import Brand
