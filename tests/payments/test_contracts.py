@@ -554,17 +554,17 @@ async def test_a_car_that_its_driver_named_after_a_session_starts_the_next_by_be
         await station.begin(minutes_ago=0.5)
         await station.end(1_000, minutes_ago=0.1)
         await lot.at_work(station)
-        [offered] = (await members.plugged(ada)).offered
-        made = await members.enrol(ada, offered.session_id, "Blue", Origin())
+        [offered] = (await members.cars.plugged(ada)).offered
+        made = await members.cars.enrol(ada, offered.session_id, "Blue", Origin())
         assert (made.address, made.name) == ("001122AABBCC", "Blue")
-        assert (await members.plugged(ada)).offered == []
+        assert (await members.cars.plugged(ada)).offered == []
         # It was named a moment ago, and the station's clock says that it is plugged in a minute later.
         assert await station.authorize(car, type_) == "Accepted"
         assert await station.begin(car, type_=type_, transaction="tx-2", minutes_ago=-0.5) == "Accepted"
         await lot.at_work(station)
         assert [each["state"] for each in lot.intents()] == ["captured", "authorised"]
         assert lot.intents()[1]["driver_id"] == driver
-        await members.forget_car(ada, "001122aabbcc", Origin())
+        await members.cars.forget(ada, "001122aabbcc", Origin())
         assert await station.authorize(car, type_) == "Invalid"
 
 
@@ -578,13 +578,13 @@ async def test_a_car_is_offered_to_nobody_where_it_could_be_another(lot: Lot) ->
         await station.begin(minutes_ago=0.5)
         await lot.at_work(station)
         ada = await lot.account(driver)
-        assert (await lot.members().plugged(ada)).offered == []
+        assert (await lot.members().cars.plugged(ada)).offered == []
         [(session,)] = lot.rig.rows("SELECT session_id FROM sessions")
         with pytest.raises(CarUnknown):
-            await lot.members().enrol(ada, session, "Theirs", Origin())
+            await lot.members().cars.enrol(ada, session, "Theirs", Origin())
         # A car that was there long before or after is none of this session.
         lot.run("UPDATE cars_seen SET seen_at = now() - interval '20 minutes' WHERE uid = '001122AABBDD'")
-        assert len((await lot.members().plugged(ada)).offered) == 1
+        assert len((await lot.members().cars.plugged(ada)).offered) == 1
         lot.clock.advance(3 * 86_400)
         assert await lot.jobs.cars.tidy() == 2
 

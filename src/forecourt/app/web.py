@@ -73,8 +73,8 @@ from forecourt.energy.service.feeds import Feeds
 from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.expansion.service import Growth
 from forecourt.loyalty.giving import Giving
-from forecourt.payments.accounts.hooks import payment_hook
 from forecourt.payments.hosts.connect import Connect
+from forecourt.payments.intents.hooks import payment_hook
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.readers.service import Readers
 from forecourt.platform.bus import Bus

@@ -21,14 +21,8 @@ from forecourt.driver.store import FoundSpot
 from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE
-from forecourt.payments.intents.model import (
-    AccountMissing,
-    ConnectorInUse,
-    ConnectorTaken,
-    PaymentOver,
-    PaymentUnknown,
-    PriceMissing,
-)
+from forecourt.payments.accounts.model import AccountMissing
+from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
 from forecourt.platform.money import Money
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.pricing.display import Line, Unit

@@ -37,7 +37,7 @@ from forecourt.payments.intents.model import (
     left_to_refund,
 )
 from forecourt.payments.intents.service import Payments
-from forecourt.payments.intents.store import IntentFilter
+from forecourt.payments.intents.store import IntentFilter, story
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import minor_digits
@@ -203,8 +203,8 @@ class PaymentPages:
         async with self._db.tenant(actor.tenant_id) as conn:
             intent = await _found(conn, actor.tenant_id, payment_id)
             calls = await store.list_calls(conn, actor.tenant_id, payment_id)
-            steps = await store.list_steps(conn, actor.tenant_id, payment_id)
-            hooks = await store.list_hooks(conn, actor.tenant_id, payment_id)
+            steps = await story.list_steps(conn, actor.tenant_id, payment_id)
+            hooks = await story.list_hooks(conn, actor.tenant_id, payment_id)
             disputes = await list_disputes(conn, actor.tenant_id, payment_id)
             left, kept = await self._refundable(conn, intent, calls)
         return self._page(

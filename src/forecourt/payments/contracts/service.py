@@ -10,24 +10,18 @@ from uuid import UUID
 
 import structlog
 
+from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.contracts import store
 from forecourt.payments.contracts.model import NO_CARD, TAKEN_UP_FOR, Begun, Chosen, choose
 from forecourt.payments.intents import store as intents
 from forecourt.payments.intents.books import post_given
 from forecourt.payments.intents.charging import Charging
-from forecourt.payments.intents.model import (
-    AccountMissing,
-    Intent,
-    Method,
-    PaymentOver,
-    PaymentUnknown,
-    Purpose,
-    State,
-)
+from forecourt.payments.intents.model import Intent, Method, PaymentOver, PaymentUnknown, Purpose, State
 from forecourt.payments.intents.outcomes import Turn
-from forecourt.payments.intents.prices import Connection, Cost, Offer, Prices
+from forecourt.payments.intents.prices import Cost, Offer, Prices
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sizing import size_hold
+from forecourt.payments.intents.store import Connection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from forecourt.payments.fleets.model import DEBIT
-from forecourt.payments.hosts.sepa import CURRENCY, Account, exported
+from forecourt.payments.bank.sepa import CURRENCY, Account, exported
+from forecourt.payments.fleets.references import DEBIT
 
 SCHEMA: Final = "pain.008.001.08"
 #: Debits of one file.

@@ -6,8 +6,9 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
+from forecourt.payments.files import kwh, plain
 from forecourt.payments.hosts.documents import Document
-from forecourt.payments.hosts.statement import WORDS, Statement, kwh, plain, session_path, signed_path
+from forecourt.payments.hosts.statement import WORDS, Statement, session_path, signed_path
 from forecourt.payments.hosts.store.lines import LineRow
 
 _HEAD: Final = ("Date", "What", "Session", "Station", "kWh", "Net", "Share", "Fee", "VAT", "Amount", "Sum")
