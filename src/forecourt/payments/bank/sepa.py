@@ -40,3 +40,9 @@ def _scheme(name: str) -> "XMLSchema":
     assert package is not None
     assert package.submodule_search_locations is not None
     return XMLSchema(Path(package.submodule_search_locations[0]) / "schemas" / f"{name}.xsd")
+
+
+def number_in(reference: str, prefix: str, most: int) -> int | None:
+    """The number, of `most` digits at the most, behind `prefix` in a name that the bank says; None: no such name."""
+    _, found, number = reference.strip().partition(prefix)
+    return int(number) if found and number.isascii() and number.isdecimal() and len(number) <= most else None

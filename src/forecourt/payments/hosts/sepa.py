@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from forecourt.payments.bank.sepa import CURRENCY, Account, exported
+from forecourt.payments.bank.sepa import CURRENCY, Account, exported, number_in
 
 SCHEMA: Final = "pain.001.001.09"
+#: How a payout is called at the bank (EndToEndId).
+PAYOUT: Final = "PAYOUT-"
 #: Transfers of one file.
 MAX_TRANSFERS: Final = 5_000
 
@@ -24,13 +26,12 @@ class Transfer(Struct, frozen=True, kw_only=True):
 
 def reference_of(payout_id: int) -> str:
     """How a payout is called at the bank (EndToEndId)."""
-    return f"PAYOUT-{payout_id}"
+    return f"{PAYOUT}{payout_id}"
 
 
 def payout_of(reference: str) -> int | None:
     """The payout of such a name."""
-    _, found, number = reference.strip().partition("PAYOUT-")
-    return int(number) if found and number.isascii() and number.isdecimal() and len(number) < 10 else None
+    return number_in(reference, PAYOUT, 9)
 
 
 def transfer_file(debtor: Account, transfers: Sequence[Transfer], execution_on: date, message: str) -> bytes:
