@@ -215,7 +215,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
         ("payments.tend_cards", "*/5 * * * *", _at_any_time(works.payments.tend_cards)),
         ("payments.tidy", "3 4 * * *", _at_any_time(works.payments.tidy)),
-        ("energy.tidy", "53 3 * * *", _at_any_time(works.energy.tidy)),
+        ("energy.tidy", "3 * * * *", _at_any_time(works.energy.tidy)),
         ("payments.night", "13 4 * * *", _at_any_time(works.money.night)),
         ("stations.forget_old", "23 4 * * *", _at_any_time(works.stations.forget_old)),
         ("access.forget_audit", "33 4 * * *", _at_any_time(works.access.forget_audit)),

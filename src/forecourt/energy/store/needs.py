@@ -1,6 +1,7 @@
 """What drivers need, the cars that are there, and those that were."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -406,11 +407,10 @@ async def _visits(
     )
     rows = await cursor.fetchall()
     said = await said_of(conn, tenant_id, [row["session_id"] for row in rows])
-    return [
-        PastVisit(
-            **row,
-            evse_id=None if row["evse"] is None else f"{row['station']}:{row['evse']}",
-            stated=merge(said.get(row["session_id"], [])).wants,
-        )
-        for row in reversed(rows)
-    ]
+    # Of MAX_VISITS that takes some 90 ms.
+    return await asyncio.to_thread(lambda: [_visit(row, said.get(row["session_id"], ())) for row in reversed(rows)])
+
+
+def _visit(row: Mapping[str, Any], said: Sequence[Said]) -> PastVisit:
+    evse_id = None if row["evse"] is None else f"{row['station']}:{row['evse']}"
+    return PastVisit(**row, evse_id=evse_id, stated=merge(said).wants)
