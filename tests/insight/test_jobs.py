@@ -1,11 +1,19 @@
 """What the worker does for the lake, with the real job queue."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from forecourt.app.works import LONG
-from forecourt.insight.jobs import WANTED
+from forecourt.insight.actions.service import Finder
+from forecourt.insight.forecast.making import Forecaster, Made
+from forecourt.insight.health.examining import Examiner
+from forecourt.insight.jobs import WANTED, InsightJobs
 from forecourt.insight.lake import asking, erasing
+from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import Folder
 from forecourt.platform import outbox
 from forecourt.platform.database import Pool
@@ -46,3 +54,47 @@ async def test_a_session_that_settled_is_in_the_lake_the_morning_after(desk: Des
     assert shore.ask("SELECT count(*)::INT, count(driver)::INT FROM sessions") == [(2, 1)]
     assert desk.rows("SELECT FROM lake_erasures WHERE tenant_id = %s AND done_at IS NULL", shore.tenant_id) == []
     assert asking.files_of(*asking.snapshot_of(shore.root, shore.tenant_id), "sessions")
+
+
+async def test_a_night_that_was_stopped_goes_on_in_the_next_hour_and_does_nothing_twice(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shore, done = Shore(desk, tmp_path / "lake", "stopped"), []
+    await shore.session(shore.station("CP1"), "t1", datetime(2026, 2, 20, 23, 30, tzinfo=UTC))
+    fails = {"export", "find"}
+    honest = Exporter.export
+
+    def step(name: str, result: Any) -> Any:
+        async def do(self: Any, tenant_id: int, **how: Any) -> Any:
+            if tenant_id != shore.tenant_id:
+                return result
+            done.append(name)
+            if name in fails:
+                raise RuntimeError(name)
+            return await honest(self, tenant_id) if name == "export" else result
+
+        return do
+
+    monkeypatch.setattr(Exporter, "export", step("export", None))
+    monkeypatch.setattr(Forecaster, "make", step("make", Made(forecast=1, left=0, chosen=0, before=0)))
+    monkeypatch.setattr(Finder, "find", step("find", 0))
+    monkeypatch.setattr(Examiner, "look", step("look", None))
+    async with Pool(desk.database.url, "forecourt_worker", size=2) as pool:
+        jobs = InsightJobs(pool, desk.pool, shore.clock, shore.root)
+
+        async def night() -> list[str]:
+            done.clear()
+            with contextlib.suppress(Exception):
+                await jobs.night()
+            return [*done]
+
+        assert await night() == ["export"]
+        fails.remove("export")
+        assert await night() == ["export", "make", "find", "look"]
+        fails.clear()
+        assert await night() == ["find"]
+        assert await night() == []
+        # The next day there is nothing to do with the lake of the day before.
+        shore.clock.advance(86_400)
+        fails.add("export")
+        assert await night() == ["export"]

@@ -295,13 +295,10 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
         "unpaid",
     )
     outward |= {f"payments.{name}" for name in paying}
-    long = {"stations.bulk_run", "payments.bill_fleets", "insight.export_all", "insight.export", "insight.erase"}
+    long = {"stations.bulk_run", "payments.bill_fleets", "insight.night", "insight.export", "insight.erase"}
     long |= {"insight.report_all", "insight.report"}
     long |= {
-        "insight.find_actions",
-        "insight.forecast_all",
         "insight.choose_sites",
-        "insight.look_all",
         "insight.contest_all",
         "loyalty.announce",
         "payments.compare_now",

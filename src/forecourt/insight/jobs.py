@@ -2,7 +2,9 @@
 forecasts are made from it, actions found in it, connectors looked at and reports sent, who is erased leaves it; and
 where new sites go is chosen when somebody asks."""
 
+import asyncio
 import contextlib
+from datetime import UTC
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -14,7 +16,7 @@ from forecourt.insight.health.examining import Examiner
 from forecourt.insight.lake import store
 from forecourt.insight.lake.erasing import Eraser
 from forecourt.insight.lake.export import Exporter, Keep
-from forecourt.insight.lake.layout import LakeMissing
+from forecourt.insight.lake.layout import Folder, LakeMissing
 from forecourt.insight.reports.making import Reporter
 from forecourt.insight.siting.jobs import Siter
 from forecourt.insight.store import list_tenants
@@ -33,6 +35,8 @@ class InsightJobs:
     def __init__(self, pool: Pool, tenants: Pool, clock: Clock, root: Path, keep: Keep | None = None) -> None:
         self._pool = pool
         self._tenants = tenants
+        self._clock = clock
+        self._root = root
         self._exporter = Exporter(tenants, clock, root, keep)
         self._eraser = Eraser(tenants, clock, root)
         self._forecaster = Forecaster(tenants, clock, root)
@@ -61,42 +65,56 @@ class InsightJobs:
         """Somebody asked where new sites go; the subject is the study."""
         await self._siter.choose(tenant_id, int(subject))
 
+    async def night(self) -> None:
+        """What the lakes of today still lack, in this order; what is done is not done again."""
+        await self.export_all()
+        await self.forecast_all()
+        await self.find_actions()
+        await self.look_all()
+
     async def export_all(self) -> int:
-        """Write the lake of each organisation that has something to write; how many."""
+        """Write the lake of each organisation that has something to write and none of today; how many."""
         written = 0
         for tenant_id in await self._list():
             with apart("a lake could not be written", tenant_id=tenant_id):
                 async with self._tenants.tenant(tenant_id) as conn:
                     wanted = await store.has_something(conn, tenant_id)
-                if wanted:
+                if wanted and not await self._is_of_today(tenant_id):
                     await self._exporter.export(tenant_id)
                     written += 1
         return written
 
     async def forecast_all(self) -> int:
-        """Make the forecasts of each organisation that has a lake; how many."""
+        """Make the forecasts of each organisation whose lake is of today; how many."""
         made = 0
         for tenant_id in await self._list():
             with apart("forecasts could not be made", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
-                made += (await self._forecaster.make(tenant_id)).forecast
+                if await self._lacks(tenant_id, "forecast_on"):
+                    made += (await self._forecaster.make(tenant_id)).forecast
+                    await self._done(tenant_id, "forecast_on")
         return made
 
     async def find_actions(self) -> int:
-        """Find the actions of each organisation that has a lake, and measure those that were taken; how many are
+        """Find the actions of each organisation whose lake is of today, and measure those that were taken; how many are
         open."""
         found = 0
         for tenant_id in await self._list():
             with apart("actions could not be found", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
-                found += await self._finder.find(tenant_id)
+                if await self._lacks(tenant_id, "acted_on"):
+                    found += await self._finder.find(tenant_id)
+                    await self._done(tenant_id, "acted_on")
         return found
 
     async def look_all(self) -> int:
-        """Look at the connectors of each organisation that has a lake; of how many."""
+        """Look at the connectors of each organisation whose lake is of today; of how many."""
         looked = 0
         for tenant_id in await self._list():
             with apart("connectors could not be looked at", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
-                await self._examiner.look(tenant_id)
-                looked += 1
+                if await self._lacks(tenant_id, "looked_on"):
+                    if await self._examiner.is_due(tenant_id):
+                        await self._examiner.look(tenant_id)
+                        looked += 1
+                    await self._done(tenant_id, "looked_on")
         return looked
 
     async def contest_all(self) -> int:
@@ -119,6 +137,21 @@ class InsightJobs:
             with apart("reports could not be made", tenant_id=tenant_id):
                 made += await self._reporter.make_due(tenant_id)
         return made
+
+    async def _is_of_today(self, tenant_id: int) -> bool:
+        latest = await asyncio.to_thread(Folder(self._root, tenant_id).latest)
+        return latest is not None and latest.watermark.astimezone(UTC).date() == self._clock.now().date()
+
+    async def _lacks(self, tenant_id: int, step: store.Step) -> bool:
+        """Whether the lake is of today, and a step was not done with it."""
+        if not await self._is_of_today(tenant_id):
+            return False
+        async with self._tenants.tenant(tenant_id) as conn:
+            return not await store.is_done(conn, tenant_id, step, self._clock.now().date())
+
+    async def _done(self, tenant_id: int, step: store.Step) -> None:
+        async with self._tenants.tenant(tenant_id) as conn:
+            await store.note_done(conn, tenant_id, step, self._clock.now().date())
 
     async def _list(self) -> list[int]:
         async with self._pool.anyone() as conn:
