@@ -224,6 +224,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("sessions.tidy_cars", "37 * * * *", _at_any_time(works.cars.tidy)),
         ("loyalty.settle_due", "*/5 * * * *", _at_any_time(works.loyalty.settle_due)),
         ("loyalty.lapse_points", "51 3 * * *", _at_any_time(works.loyalty.lapse_points)),
+        ("insight.tend_studies", EVERY_MINUTE, _at_any_time(works.insight.tend_studies)),
         ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),
         ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
         ("payments.tend_cards", "*/5 * * * *", _at_any_time(works.payments.tend_cards)),

@@ -72,6 +72,10 @@ class InsightJobs:
         """Somebody asked where new sites go; the subject is the study."""
         await self._siter.choose(tenant_id, int(subject))
 
+    async def tend_studies(self) -> int:
+        """Have studies of new sites begun anew whose worker died, or whose job was lost; how many."""
+        return await self._siter.tend(self._pool)
+
     async def nights_due(self) -> list[int]:
         """Organisations whose lake is not of today though it has something to hold, or of which a step of the night was
         not done with it."""
