@@ -147,8 +147,17 @@ def _line(line: LineShown, currency: str) -> str:
     quantity, digits, unit = (
         (billed / 1000, 3, "kWh") if line.dimension is Dimension.ENERGY else (billed / 60, 1, "min")
     )
-    each = _rounded(Fraction(line.incl_vat) / quantity, EACH_DIGITS).normalize()
-    return f"{what}, {number_words(_rounded(quantity, digits))} {unit} \N{MULTIPLICATION SIGN} {price(each, currency)}"
+    each = price(_each(line, quantity), currency)
+    return f"{what}, {number_words(_rounded(quantity, digits))} {unit} \N{MULTIPLICATION SIGN} {each}"
+
+
+def price_of_minute(line: LineShown) -> Decimal:
+    """What each minute of a line came to, after taxes, in the currency's major unit; something must be billed."""
+    return _each(line, Fraction(line.billed) / 60)
+
+
+def _each(line: LineShown, quantity: Fraction) -> Decimal:
+    return _rounded(Fraction(line.incl_vat) / quantity, EACH_DIGITS).normalize()
 
 
 def _major(exact: str, currency: str) -> Decimal:
