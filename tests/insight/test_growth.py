@@ -28,6 +28,7 @@ from forecourt.insight.lake.export import Exporter
 from forecourt.insight.siting import covering, jobs
 from forecourt.insight.siting.jobs import Siter
 from forecourt.insight.siting.model import SitingStopped
+from forecourt.insight.siting.service import compare
 from forecourt.insight.siting.studies import ASKED
 from forecourt.insight.siting.study import Wanted
 from forecourt.insight.siting.validating import Known, Verdict, validated
@@ -336,7 +337,7 @@ async def test_whatever_a_study_fails_by_ends_it_with_words_and_what_a_dead_work
 ) -> None:
     api, siter = await tenant.client(), Siter(house.db, house.clock)
     wanted = {"wanted": {"name": "A", "own_sites": False}, "files": {"candidates": CANDIDATES}}
-    honest, tries = jobs.compare, []
+    honest, tries = compare, []
 
     async def asked() -> int:
         return int((await api.post("/api/v1/siting/studies", json=wanted)).json()["study_id"])
