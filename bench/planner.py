@@ -65,23 +65,22 @@ def _ours(cars: int) -> list[Figure]:
     fewer, _ = spent(lambda: solver.solve(left))
     more, _ = spent(lambda: solver.solve(changed))
     here = f"{cars:,} cars x {STEPS} steps"
-    hedged_cold, _ = spent(lambda: SiteSolver().solve(_guessed(problem)))
     found = [
         Figure(what=f"Plan {here}: cold", unit="CPU ms", ours=cold, goal_most=GOALS_COLD.get(cars)),
         Figure(what=f"Plan {here}: 2 cars changed", unit="CPU ms", ours=warm, goal_most=GOALS_WARM.get(cars)),
         Figure(what=f"Plan {here}: 2 cars left", unit="CPU ms", ours=fewer, goal_most=GOALS_WARM.get(cars)),
         Figure(what=f"Plan {here}: 2 cars came", unit="CPU ms", ours=more, goal_most=GOALS_WARM.get(cars)),
-        Figure(what=f"Plan {here}: several guesses of each, cold", unit="CPU ms", ours=hedged_cold),
         _cut(problem, cars),
     ]
+    if cars <= MOST_HEDGED:
+        hedged_cold, _ = spent(lambda: SiteSolver().solve(_guessed(problem)))
+        found.append(Figure(what=f"Plan {here}: several guesses of each, cold", unit="CPU ms", ours=hedged_cold))
     return [*found, *_rounding(problem, cars)]
 
 
 def _guessed(problem: Problem) -> Problem:
-    """With the guesses of its cars that a site as large plans with: none where there are too many cars."""
+    """With the guesses of its cars that a site of up to MOST_HEDGED plans with."""
     cars = problem.cars
-    if len(cars) > MOST_HEDGED:
-        return problem
     random = np.random.default_rng(1)
     shares = np.sort(random.uniform(0.3, 1.0, (len(cars), DEPARTURES * ENERGIES)))
     ends = np.cumsum(problem.horizon.hours)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from forecourt.energy.planner.arrivals import ABOUT_AS_BUSY, ASSUMED_BUSY, ASSUMED_WORTH, Arrivals, Visit
+from forecourt.energy.planner.arrivals import ABOUT_AS_BUSY, ASSUMED_BUSY, ASSUMED_WORTH, MOST_EXPECTED, Arrivals, Visit
 from forecourt.energy.planner.assumed import assumed_visits
 
 HOUR = timedelta(hours=1)
@@ -50,6 +50,16 @@ def test_hours_are_those_of_the_sites_clock_when_it_is_set_forward() -> None:
     # In 2019 on 10 March at 2:00. From Friday the 8th to Monday the 11th, three days less an hour.
     cars = Arrivals([visit(8, 15, 16)], ZONE, HOUR, most=1).expected(at(11, 12) - HOUR, 24)
     assert (list(cars.first), list(cars.last)) == ([3], [4])
+
+
+def test_of_a_site_of_very_many_cars_fewer_days_stand_for_today_and_none_that_alone_has_too_many() -> None:
+    for daily, days in ((MOST_EXPECTED // 10, 7), (MOST_EXPECTED // 3, 3), (MOST_EXPECTED, 1), (MOST_EXPECTED + 1, 0)):
+        past = [visit(day, 15, 18) for day in range(4, 13) for _ in range(daily)]
+        cars = Arrivals(past, ZONE, HOUR, most=10).expected(at(13, 12), 24)
+        assert np.bincount(cars.scenario).tolist() == [daily] * days
+    # The latest ones.
+    past = [visit(11, 15, 16, kwh=1), *(visit(12, 15, 16, kwh=2) for _ in range(MOST_EXPECTED))]
+    assert set(Arrivals(past, ZONE, HOUR, most=10).expected(at(13, 12), 24).need_kwh) == {2}
 
 
 def test_without_a_past_nobody_is_expected() -> None:

@@ -35,6 +35,7 @@ from forecourt.energy.service.sites import CHANGED, change_electrics, find_recor
 from forecourt.energy.signals.model import NodeLimit, Span, Tariff
 from forecourt.energy.site import SiteTree, Solar
 from forecourt.energy.store import feeds as feed_store
+from forecourt.energy.store.signals import co2_zones
 from forecourt.platform import log
 from forecourt.platform.outward import Outward
 from tests.care.yard import Yard
@@ -206,13 +207,17 @@ async def test_hours_of_nord_pool_make_a_day_of_25_hours_and_a_missing_one_is_no
         for currency, count in (("SEK", 48), ("EUR", 0)):
             async with line.yard.tenants.tenant(line.yard.tenant_id) as conn:
                 record = await find_record(conn, line.yard.tenant_id, str(line.site_id))
-                tariff = Tariff(currency=currency, price_zone="SE3")
+                tariff = Tariff(currency=currency, price_zone="SE3", co2_zone="DE_LU")
                 await change_tariff(conn, line.actor, record, tariff, clock.now(), None)
                 known = await known_signals(conn, record, clock.now(), clock.now() + timedelta(days=3))
             assert len(known.prices) == count
         assert line.yard.rows(
             "SELECT DISTINCT currency, source FROM signal_series WHERE tenant_id = %s", line.yard.tenant_id
         ) == [{"currency": "SEK", "source": "Nord Pool"}]
+        # A zone is spelt in several ways, and is one all the same.
+        async with line.yard.tenants.tenant(line.yard.tenant_id) as conn:
+            await store.store_series(conn, line.yard.tenant_id, "co2", "DE-LU", None, spans)
+            assert await co2_zones(conn, line.yard.tenant_id) == [(record.slug, "DE-LU")]
 
 
 async def test_what_is_fetched_by_one_worker_is_not_fetched_by_another_and_comes_back_when_it_dies(

@@ -56,11 +56,10 @@ def look(standing: Standing) -> Seen | None:
     limit was sent was more than that, and what is drawn now is about as much. A car that drew no more anyway, or that
     just stopped, tells nothing of its station. One that drew less by itself just before looks as if it had been told:
     so it takes a second limit that it falls to, and the slower of both falls counts, each of which is quicker than what
-    was known. A mean is judged by the most that was allowed at any moment of its
-    time. One that was not seen to be quick yet is found out as soon as one that was: what it draws tells, whatever is
-    counted on.
+    was known. A mean is judged by the most that was allowed at any moment of its time. One that was not seen to be
+    quick yet is found out as soon as one that was: what it draws tells, whatever is counted on.
     """
-    counts_s, proven, standing = standing.settles_s, standing.proven, replace(standing, proven=True)
+    known, standing = standing, replace(standing, proven=True)
     drawn_ma, at = standing.drawn_ma, standing.drawn_at
     if drawn_ma is None or at is None or standing.running_since is None:
         return None
@@ -80,23 +79,33 @@ def look(standing: Standing) -> Seen | None:
         return None
     if not is_obeyed(drawn_ma, last.limit_ma):
         return None
-    if standing.disobeys:
-        first, asked_at = _asked(then, last, last.answered_at, drawn_ma)
-        took_s = (at - asked_at).total_seconds()
-        obey_s = max(standing.obey_s, min(took_s, MAX_OBEY_S))
-        if not _fell(then, first, drawn_ma):
-            return Seen(obeys=True, obey_s=obey_s)
-        return Seen(obeys=True, obey_s=obey_s, fell_at=first.sent_at, fell_s=_counted_s(took_s))
     took_s = (at - last.answered_at).total_seconds()
+    return _back(then, last, drawn_ma, at) if standing.disobeys else _quicker(known, then, last, drawn_ma, took_s)
+
+
+def _back(then: Standing, last: Order, drawn_ma: int, at: datetime) -> Seen:
+    """Of one that disobeyed and obeys again: it took as long as it has known what to do."""
+    assert last.answered_at is not None
+    first, asked_at = _asked(then, last, last.answered_at, drawn_ma)
+    took_s = (at - asked_at).total_seconds()
+    obey_s = max(then.obey_s, min(took_s, MAX_OBEY_S))
+    if not _fell(then, first, drawn_ma):
+        return Seen(obeys=True, obey_s=obey_s)
+    return Seen(obeys=True, obey_s=obey_s, fell_at=first.sent_at, fell_s=_counted_s(took_s))
+
+
+def _quicker(known: Standing, then: Standing, last: Order, drawn_ma: int, took_s: float) -> Seen | None:
+    """Of one that obeys: what its draw tells of how long it takes, where that is less than it is counted on to take."""
+    counts_s = known.settles_s
     quicker_s = _counted_s(took_s)
     if quicker_s >= counts_s or not _fell(then, last, drawn_ma):
         return None
-    if standing.fell_at is not None and last.sent_at <= standing.fell_at:
+    if known.fell_at is not None and last.sent_at <= known.fell_at:
         return None
-    slower_s = max(quicker_s, standing.fell_s)
-    if standing.fell_at is None or slower_s >= counts_s:
+    slower_s = max(quicker_s, known.fell_s)
+    if known.fell_at is None or slower_s >= counts_s:
         # The first that is quicker than what was known.
-        return Seen(obeys=True, obey_s=standing.obey_s, proven=proven, fell_at=last.sent_at, fell_s=quicker_s)
+        return Seen(obeys=True, obey_s=known.obey_s, proven=known.proven, fell_at=last.sent_at, fell_s=quicker_s)
     return Seen(obeys=True, obey_s=slower_s, proven=True, fell_at=last.sent_at, fell_s=quicker_s)
 
 

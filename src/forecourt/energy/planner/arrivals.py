@@ -32,6 +32,9 @@ ASSUMED_BUSY: Final = (0.4, 0.8, 1.3)
 ENOUGH_DAYS: Final = 3
 ABOUT_AS_BUSY: Final = (0.7, 1.0, 1.4)
 ASSUMED_WORTH: Final = 0.1
+#: Cars that are expected in one plan, of all days together: it has to be found in time. At a site of more, fewer days
+#: stand for today, and none where one alone has more.
+MOST_EXPECTED: Final = 1_500
 #: So many days without anybody are no quiet days but a hole in what is known.
 HOLE_DAYS: Final = 5
 #: The days for which is assumed who comes: a Monday and a Saturday.
@@ -80,8 +83,8 @@ class Arrivals:
             self._assumed.setdefault(visit.came_at.astimezone(self._zone).date(), []).append(visit)
 
     def expected(self, now: datetime, steps: int, came_kwh: float | None = None) -> Cars:
-        """The cars that may still come today, in steps from now on, each past day a scenario of its own. `came_kwh`:
-        what the cars that came today need or took, if that is known."""
+        """The cars that may still come today, in steps from now on, each past day a scenario of its own, up to
+        MOST_EXPECTED in all. `came_kwh`: what the cars that came today need or took, if that is known."""
         today = now.astimezone(self._zone).date()
         days = self._days_like(today, _is_weekend(today))
         standing = [(day, self._by_day.get(day, [])) for day in days]
@@ -96,6 +99,8 @@ class Arrivals:
             if visit.left_at <= now
             for first, last, need_kwh in self._placed(visit, self._midnight(today) - self._midnight(day), now, steps)
         ]
+        until = np.cumsum(np.bincount(np.array([row[-1] for row in rows], dtype=np.int64)))
+        rows = rows[: until[until <= MOST_EXPECTED].max(initial=0)]
         if not rows:
             return NOBODY
         first, last, need_kwh, max_a, kw_per_a, evse, scenario = (np.array(each) for each in zip(*rows, strict=True))

@@ -1,13 +1,14 @@
 """Sessions as a scenario sees them: cars on its EVSEs, in its steps."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 
+from forecourt.energy.model import Electrics
 from forecourt.energy.planner.problem import Cars
 from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.scenario import Scenario
@@ -34,6 +35,10 @@ class PastSession(Protocol):
     def stated_wh(self) -> int | None: ...
 
 
+#: First step, the step after the last, kWh, EVSE.
+_Row: TypeAlias = tuple[int, int, float, int, PastSession]
+
+
 class Stays(Struct, frozen=True, kw_only=True):
     """The cars of a time, by when they come; their sessions; the least current of each (A); why sessions were left out,
     counted."""
@@ -55,7 +60,7 @@ def stays_of(scenario: Scenario, sessions: Iterable[PastSession], start: datetim
     steps = int((end - start) / step)
     free_at = [0] * len(electrics.evses)
     left_out: Counter[str] = Counter()
-    rows: list[tuple[int, int, float, int, PastSession]] = []
+    rows: list[_Row] = []
     for session in sorted(sessions, key=lambda each: (each.start, each.id)):
         if not start <= session.start < end:
             continue
@@ -81,10 +86,16 @@ def stays_of(scenario: Scenario, sessions: Iterable[PastSession], start: datetim
             continue
         free_at[evse] = last
         rows.append((first, last, need_kwh, evse, session))
+    least = np.array([evse.min_a for evse in electrics.evses])
+    cars = _cars(rows, electrics)
+    return Stays(cars=cars, sessions=tuple(row[4] for row in rows), min_a=least[cars.evse], left_out=dict(left_out))
+
+
+def _cars(rows: Sequence[_Row], electrics: Electrics) -> Cars:
     evses = np.array([row[3] for row in rows], dtype=np.int64)
     most = np.array([evse.max_a for evse in electrics.evses])
     kw = np.array([electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses])
-    cars = Cars(
+    return Cars(
         first=np.array([row[0] for row in rows], dtype=np.int64),
         last=np.array([row[1] for row in rows], dtype=np.int64),
         need_kwh=np.array([row[2] for row in rows], dtype=np.float64),
@@ -94,5 +105,3 @@ def stays_of(scenario: Scenario, sessions: Iterable[PastSession], start: datetim
         weight=np.ones(len(rows)),
         scenario=np.full(len(rows), -1, dtype=np.int64),
     )
-    least = np.array([evse.min_a for evse in electrics.evses])
-    return Stays(cars=cars, sessions=tuple(row[4] for row in rows), min_a=least[evses], left_out=dict(left_out))
