@@ -7,7 +7,7 @@ from litestar import Litestar, Router, get, post
 from litestar.connection import ASGIConnection
 from litestar.exceptions import ImproperlyConfiguredException, NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.testing import TestClient
 from litestar.types import ControllerRouterHandler
 
@@ -20,7 +20,7 @@ async def thing(number: FromPath[int], more: FromQuery[int] = 0) -> int:
 
 
 @post("/things/{number:int}")
-async def another(number: FromPath[int], data: dict[str, int]) -> int:
+async def another(number: FromPath[int], data: JSONBody[dict[str, int]]) -> int:
     return number + data["more"]
 
 

@@ -1,13 +1,13 @@
 """Forecourt's processes as they really run, to be frozen, killed and started again.
 
-Every process started here dies with the test process, however that one ends: `Child` asks the kernel for it.
+Every process started here dies with the test process, however that one ends: `tests.spine.forking` asks the kernel for
+it.
 """
 
 import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -15,9 +15,10 @@ from typing import Any, Self
 import msgspec
 import psycopg
 
-from forecourt.platform.embedded.process import POLL_S, Child
+from forecourt.platform.embedded.process import POLL_S
 from forecourt.simulator.fleet import password
 from forecourt.stations.model import password_hash
+from tests.spine.forking import Forked
 from tests.support import WAIT_S
 
 CONNECT_TIMEOUT_S = 60
@@ -39,16 +40,14 @@ async def until(condition: Callable[[], object], what: str, within_s: float = WA
 
 
 class Program:
-    """One process of Forecourt, as `forecourt up` starts it."""
+    """One process of Forecourt, as `forecourt up` starts it; but it is loaded once for all of them."""
 
     def __init__(self, arguments: list[str], env: dict[str, str], log: Path) -> None:
         self.name = log.stem
         #: Whether it was killed or told to end, and did not end by itself.
         self.asked_to_end = False
         self._command = arguments[0]
-        self._child = Child(
-            [sys.executable, "-m", "forecourt.app.entry", *arguments], log=log, env=env, death_signal=signal.SIGKILL
-        )
+        self._child = Forked(arguments, log=log, env=env)
 
     @property
     def pid(self) -> int:

@@ -31,8 +31,13 @@ def run(name: str) -> None:
     process.main(settings)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Runs the process that the command line names."""
     try:
         run(sys.argv[1])
     except ForecourtError as fault:
         sys.exit(fault.detail)
+
+
+if __name__ == "__main__":
+    main()
