@@ -1,12 +1,14 @@
 """Drivers by their pseudonyms: who comes back, who came for the first time, and who is likely lost.
 
 Segments are by recency and frequency within the span: lately means the last quarter of it, often means at least
-`OFTEN` sessions. Nobody is named, and a class of fewer than `LEAST` drivers is not told of.
+`OFTEN` sessions. Nobody is named, and a class of fewer than `LEAST` drivers is neither told of nor follows from what
+is.
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from forecourt.insight.dashboards.hiding import LEAST, hidden
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.scope import Scope, literal, rows_of
 from forecourt.insight.usage import expressions, measures
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     import ibis
 
 OFTEN: Final = 4
-#: Fewer drivers than this are told of with nobody else's: two numbers would name somebody.
-LEAST: Final = 3
 #: Where classes of sessions a driver begin.
 CLASSES: Final = (1, 2, 4, 8, 16, 32)
 SEGMENTS: Final = {
@@ -27,6 +27,8 @@ SEGMENTS: Final = {
     "cooling": mark("Often, but not lately"),
     "lost": mark("Seldom, and not lately"),
 }
+#: Those who came often; the segments split all drivers in the same two as the classes from OFTEN on.
+LOYAL: Final = frozenset({"loyal", "cooling"})
 
 _NOBODY: Final = {"drivers": 0, "sessions": 0, "energy_wh": 0}
 
@@ -37,15 +39,20 @@ def answer(scope: Scope) -> Answer:
     by_segment = {row["segment"]: row for row in rows_of(_sums(found, "segment"))}
     by_class = {row["least"]: row for row in rows_of(_sums(found, "least"))}
     whole = {name: sum(row[name] for row in by_segment.values()) for name in ("drivers", "sessions", "new", "repeat")}
+    blank = _blank(by_segment, by_class)
+    once, known = whole["drivers"] - whole["repeat"], whole["drivers"] - whole["new"]
     [counts] = rows_of(expressions.stays(scope.counts))
     return Answer(
         figures=(
             Figure(key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, value=whole["drivers"], more_is=1),
             Figure(
                 key="repeat", label=mark("Came more than once"), unit=Unit.SHARE, more_is=1,
-                value=measures.share(whole["repeat"], whole["drivers"]),
+                value=None if CLASSES[0] in blank or _few(once) else measures.share(whole["repeat"], whole["drivers"]),
             ),
-            Figure(key="new", label=mark("Never here before"), unit=Unit.COUNT, value=whole["new"], more_is=1),
+            Figure(
+                key="new", label=mark("Never here before"), unit=Unit.COUNT, more_is=1,
+                value=None if _few(whole["new"]) or _few(known) else whole["new"],
+            ),
             Figure(
                 key="sessions_a_driver", label=mark("Sessions a driver"), unit=Unit.MEAN, more_is=1,
                 value=measures.share(whole["sessions"], whole["drivers"]),
@@ -55,7 +62,7 @@ def answer(scope: Scope) -> Answer:
                 value=measures.share(counts["with_driver"], counts["sessions"]),
             ),
         ),
-        tables=(_segments(by_segment, whole["drivers"]), _frequency(by_class)),
+        tables=(_segments(by_segment, whole["drivers"], blank), _frequency(by_class, blank)),
     )  # fmt: skip
 
 
@@ -83,18 +90,35 @@ def _sums(found: "ibis.Table", by: str) -> "ibis.Table":
     return found.group_by(by).aggregate(drivers=found.count().cast("int64"), **sums)
 
 
-def _segments(found: Mapping[str, Mapping[str, int]], whole: int) -> Table:
+def _few(drivers: int) -> bool:
+    return 0 < drivers < LEAST
+
+
+def _blank(by_segment: Mapping[str, Mapping[str, int]], by_class: Mapping[int, Mapping[str, int]]) -> set[str | int]:
+    """Segments and classes that aren't told of."""
+    drivers: dict[str | int, int] = {name: by_segment.get(name, _NOBODY)["drivers"] for name in SEGMENTS}
+    drivers |= {begins: by_class.get(begins, _NOBODY)["drivers"] for begins in CLASSES}
+    groups = [
+        {name: drivers[name] for name in SEGMENTS if name in LOYAL},
+        {name: drivers[name] for name in SEGMENTS if name not in LOYAL},
+        {begins: drivers[begins] for begins in CLASSES if begins >= OFTEN},
+        {begins: drivers[begins] for begins in CLASSES if begins < OFTEN},
+    ]
+    return {name for _, name in hidden(groups)}
+
+
+def _segments(found: Mapping[str, Mapping[str, int]], whole: int, blank: set[str | int]) -> Table:
     rows: list[tuple[Cell, ...]] = []
+    # Where it isn't told how many came often, sessions would tell it: who did has OFTEN of them or more.
+    apart = bool(LOYAL & blank and (SEGMENTS.keys() - LOYAL) & blank)
     for segment in SEGMENTS:
         row = found.get(segment, _NOBODY)
-        few = 0 < row["drivers"] < LEAST
+        used = (None, None) if apart else (row["sessions"], row["energy_wh"])
         rows.append(
             (segment, None, None, None, None)
-            if few
-            else (
-                segment, row["drivers"], measures.share(row["drivers"], whole), row["sessions"], row["energy_wh"],
-            )
-        )  # fmt: skip
+            if segment in blank
+            else (segment, row["drivers"], measures.share(row["drivers"], whole), *used)
+        )
     columns = (
         Column(name="segment", label=mark("Drivers who came"), unit=Unit.TEXT),
         Column(name="drivers", label=mark("Drivers"), unit=Unit.COUNT),
@@ -105,16 +129,17 @@ def _segments(found: Mapping[str, Mapping[str, int]], whole: int) -> Table:
     return table("segments", mark("Drivers by how lately and how often they came"), columns, rows)
 
 
-def _frequency(found: Mapping[int, Mapping[str, int]]) -> Table:
+def _frequency(found: Mapping[int, Mapping[str, int]], blank: set[str | int]) -> Table:
     ends = [*CLASSES[1:], None]
     rows: list[tuple[Cell, ...]] = []
+    # Sessions of classes that are told of would tell how many drivers the others have: each has its own number of them.
+    apart = bool(blank & {*CLASSES})
     for begins, end in zip(CLASSES, ends, strict=True):
         row = found.get(begins, _NOBODY)
-        few = 0 < row["drivers"] < LEAST
         rows.append(
             (
-                begins, None if end is None else end - 1, None if few else row["drivers"],
-                None if few else row["sessions"],
+                begins, None if end is None else end - 1, None if begins in blank else row["drivers"],
+                None if apart else row["sessions"],
             )
         )  # fmt: skip
     columns = (
