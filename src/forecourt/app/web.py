@@ -5,7 +5,6 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from litestar import Router
 from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler
 
@@ -51,7 +50,7 @@ from forecourt.access.invitations import Invitations
 from forecourt.access.signin.doors import doors_of
 from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
-from forecourt.app.application import Application
+from forecourt.app.application import Application, Shelf
 from forecourt.app.bodies import BodyRequest
 from forecourt.app.card_numbers import CardNumbers
 from forecourt.app.driving import driver_providers_of, lists_of, members_of, ways_of
@@ -169,7 +168,7 @@ def create_app(
         "site_directory": given(site_names),
         "spoken": given(spoken()),
     }
-    api = Router(
+    api = Shelf(
         "/api/v1",
         route_handlers=[
             forecourt.access.api.routes,

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access.guard import origin_of
 from forecourt.driver import words
+from forecourt.driver.idle import idle_words
 from forecourt.driver.model import PAID, NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.speech import Speech
@@ -336,7 +337,7 @@ def _payment(way: Way) -> DriverPayment:
         id=intent.intent_id,
         stage=way.stage,
         heading=heading,
-        words=sentence,
+        words=" ".join(filter(None, (sentence, idle_words(way)))),
         page_url=intent.page_url if way.stage is Stage.PAY else None,
         station=intent.station,
         evse=intent.evse,

@@ -30,6 +30,7 @@ from forecourt.driver.brands import home_of
 from forecourt.driver.codes import SCAN, pay_address
 from forecourt.driver.find_pages import find_pages
 from forecourt.driver.held import held_of
+from forecourt.driver.idle import idle_words
 from forecourt.driver.letters import write_receipt
 from forecourt.driver.model import (
     CAN_GIVE_UP,
@@ -204,7 +205,7 @@ class DriverPages:
         with self._shell.speech.speaking(request, lang):
             over = way.stage in PAID
             lines, facts = (list(lines_of(way)), list(facts_of(way))) if over else ([], [])
-            held = held_of(way)
+            held, idle = held_of(way), idle_words(way)
         return self._shell.page(
             "part.html" if part else "way.html",
             request,
@@ -224,6 +225,7 @@ class DriverPages:
             lines=lines,
             facts=facts,
             held=held,
+            idle=idle,
             lasted=None if way.running is None else self._clock.now() - way.running.started_at,
         )
 

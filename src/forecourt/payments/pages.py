@@ -108,6 +108,7 @@ STEPS: Final[Mapping[str, str]] = {
     "hold_lost": mark("Nothing could be taken of the hold"),
     "capture_lost": mark("The provider took the capture back"),
     "owed": mark("The amount is a debt"),
+    "nothing_delivered": mark("The start was refused or never paid, and nothing was delivered: nothing is owed"),
     "debt_paid": mark("Of the debt was paid"),
     "written_off": mark("The debt was written off"),
     "disputed": mark("The driver's bank disputes it"),

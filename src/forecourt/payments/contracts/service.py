@@ -68,6 +68,8 @@ class Contracts:
             begun = await store.find_begun(conn, tenant_id, session_id)
             if begun is not None and begun.heard_at < since and begun.delivered_to is None:
                 return
+            if begun is not None and begun.over and begun.refused and not await self._delivered(conn, tenant_id, begun):
+                return
             if begun is not None and begun.delivered_to is not None:
                 cost = await self._prices.cost(conn, tenant_id, session_id)
                 if cost is None or cost.currency == begun.fleet_currency:
@@ -83,6 +85,11 @@ class Contracts:
                 return
             intent_id = await self._open(conn, tenant_id, begun, offer, chosen)
         await self._payments.carry_on(tenant_id, intent_id)
+
+    async def _delivered(self, conn: Connection, tenant_id: int, begun: Begun) -> bool:
+        """Whether a session that has a price got energy: one that was refused and got none is nobody's to pay."""
+        cost = await self._prices.cost(conn, tenant_id, begun.session_id)
+        return cost is not None and cost.delivered
 
     async def _deliver(self, conn: Connection, tenant_id: int, begun: Begun, cost: Cost, payer: str) -> None:
         """The payment of a fleet's session that is over before anything was held for it: all of its final cost stands

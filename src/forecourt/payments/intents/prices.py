@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -54,13 +55,15 @@ class Offer(Struct, frozen=True, kw_only=True):
 
 class Cost(Struct, frozen=True, kw_only=True):
     """What a session comes to in minor units, with taxes: so far, or in the end. `held`: its measurement is broken or
-    unproven, and nothing is taken for it until a person releases it. `given`: something was given off it."""
+    unproven, and nothing is taken for it until a person releases it. `given`: something was given off it; `delivered`:
+    energy flowed."""
 
     amount: int
     currency: str
     final: bool
     held: bool = False
     given: bool = False
+    delivered: bool = True
 
 
 class Prices:
@@ -138,7 +141,11 @@ class Prices:
             return None
         said = found.incl_vat
         given = found.bill is not None and bool(found.bill.discounts)
-        return Cost(amount=said.amount, currency=said.currency, final=found.final, held=found.held, given=given)
+        delivered = found.bill is not None and any(Fraction(each.energy_wh) for each in found.bill.periods)
+        return Cost(
+            amount=said.amount, currency=said.currency, final=found.final, held=found.held, given=given,
+            delivered=delivered,
+        )  # fmt: skip
 
     async def seal(self, conn: Connection, tenant_id: int, session_id: UUID) -> None:
         """Money moves by the final cost: it changes no more. One that isn't final yet stays open."""

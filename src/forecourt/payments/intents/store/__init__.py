@@ -90,6 +90,16 @@ async def find_by_session(conn: Connection, tenant_id: int, session_id: UUID) ->
     )
 
 
+async def was_refused(conn: Connection, tenant_id: int, session_id: UUID) -> bool:
+    """Whether a session's station was told that its token may not charge."""
+    cursor = await conn.execute(
+        "SELECT token_status <> 'Accepted' FROM sessions WHERE tenant_id = %s AND session_id = %s",
+        (tenant_id, session_id),
+    )
+    row = await cursor.fetchone()
+    return row is not None and row[0] is True
+
+
 async def find_by_token(conn: Connection, tenant_id: int, token_uid: str) -> Intent | None:
     """The payment that a token was made for."""
     return await _one(
