@@ -199,6 +199,32 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert "<dt>of which VAT 19 %</dt><dd>€0.19</dd>" in await street.page(way)
 
 
+def cents(lines: list[str]) -> int:
+    return round(sum(Decimal(line.replace("\N{EURO SIGN}", "").replace(",", "")) for line in lines) * 100)
+
+
+async def test_the_lines_of_a_receipt_add_up_to_what_was_paid_when_the_hold_was_used_up(street: Street) -> None:
+    way = await street.pay()
+    await street.till.work()
+    # 200.001 kWh, three hours of it, and no more than the hold.
+    street.till.plug_in(await street.intent(way), wh=200_001, minutes=180)
+    await street.till.work()
+    page = unescape(await street.page(way))
+    assert stage(page) == "receipt"
+    lines = re.findall(r"<dt>([^<]+)</dt><dd>(-?€[0-9.,]+)</dd>", page[page.index('<dl class="facts">') :])
+    at = [what for what, _ in lines].index("Paid")
+    held = (await street.intent(way)).authorised_amount
+    assert lines[at - 1][0] == "Not charged, as it is above what was held"
+    assert cents([amount for _, amount in lines[:at]]) == cents([lines[at][1]]) == held
+    vat = next(amount for what, amount in lines if what.startswith("of which VAT 19"))
+    assert cents([vat]) == (held * 19 * 2 + 119) // 238
+    # The ledger has the very same.
+    booked = next(amount for name, amount in street.till.balances().items() if name.startswith("vat_payable"))
+    assert -booked == cents([vat])
+    pdf = await street.browser.get(f"{way}/receipt.pdf")
+    assert pdf.content[:5] == b"%PDF-"
+
+
 async def test_a_16_session_that_pauses_says_so_and_from_when_parking_costs_what(street: Street) -> None:
     street.connector("Preparing")
     way = await street.pay()
@@ -279,6 +305,9 @@ async def test_a_payment_that_is_not_completed_can_be_taken_up_or_given_up(stree
     assert stage(gone.text) == "nothing"
     # Who has paid and not plugged in holds the connector until he gives up, and others are told so.
     paid = await street.pay()
+    waits = await street.page(street.code)
+    assert "Somebody else is just paying" in waits
+    assert "Pay and start" not in waits
     taken = await street.browser.post(street.code)
     assert taken.status_code == 409
     assert "Somebody else is just paying" in taken.text
@@ -453,6 +482,7 @@ def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
     assert at(State.EXPIRED, running) is Stage.STOPPING, "the hold is gone while the car charges"
     assert at(State.EXPIRED, over) is Stage.BILLING
     assert at(State.EXPIRED, over, billed_amount=0) is Stage.NOTHING
+    assert at(State.RELEASED, over, billed_amount=0) is Stage.FREE, "a voucher paid for it"
 
 
 def test_a_time_that_has_passed_is_meant_for_tomorrow() -> None:

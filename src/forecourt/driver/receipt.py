@@ -11,10 +11,11 @@ from babel.numbers import format_decimal
 from forecourt.driver.service import Way
 from forecourt.driver.store import Brand
 from forecourt.driver.words import card_name, money, named_spot, price
-from forecourt.payments.ledger.billed import of_quote
+from forecourt.payments.intents.model import Method
+from forecourt.payments.ledger.billed import in_proportion, of_quote
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.model import Dimension
-from forecourt.pricing.shown import LineShown
+from forecourt.pricing.shown import LineShown, Quote
 from forecourt.ui import formats
 from forecourt.ui.i18n import current, mark, stamp
 from forecourt.ui.i18n import gettext as _
@@ -33,19 +34,19 @@ TRUST: Final = {
     "unproven": mark("The meter's signed values could not be verified yet."),
     "broken": mark("The meter's signed values are faulty."),
 }
+NOT_CHARGED: Final = mark("Not charged, as it is above what was held")
 #: Where a person let it be billed all the same.
 LOOKED_AT: Final = mark("The meter's signed values are faulty; the operator has looked at this session.")
 
 
 def lines_of(way: Way) -> Iterator[tuple[str, str]]:
-    """What stands on the receipt after its heading: words and amounts. Taxes are within."""
+    """What stands on the receipt after its heading: words and amounts, which add up to what was paid. Taxes are
+    within."""
     cost, intent = way.cost, way.intent
     if cost is not None and cost.bill is not None:
-        for line in cost.bill.lines:
-            yield _line(line, cost.bill.currency), price(_major(line.incl_vat, cost.bill.currency), cost.bill.currency)
-        for discount in cost.bill.discounts:
-            yield discount.label, price(-_major(discount.incl_vat, cost.bill.currency), cost.bill.currency)
-    yield _("Paid"), money(way.paid)
+        for what, amount in _parts(cost.bill, way.paid):
+            yield what, money(Money(amount=amount, currency=cost.bill.currency))
+    yield _("Paid from your wallet") if intent.method is Method.WALLET else _("Paid"), money(way.paid)
     if cost is not None and cost.bill is not None:
         # As the books have it: less may have been taken than the bill says.
         for rate, tax in of_quote(cost.bill, "").within(way.paid.amount).vat:
@@ -53,6 +54,32 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
             yield words, money(Money(amount=tax, currency=intent.currency))
     if intent.refunded_amount:
         yield _("Refunded"), money(Money(amount=intent.refunded_amount, currency=intent.currency))
+
+
+def _parts(bill: Quote, paid: Money) -> Iterator[tuple[str, int]]:
+    """What a bill is made of, in minor units, which together are what was paid."""
+    unit = 10 ** minor_digits(bill.currency)
+    exact = [(_line(line, bill.currency), Fraction(line.incl_vat)) for line in bill.lines]
+    exact += [(each.label, -Fraction(each.incl_vat)) for each in bill.discounts]
+    waived, within = Fraction(bill.waived), Fraction(bill.incl_vat)
+    limited = within + waived - sum((amount for _what, amount in exact), Fraction(0))
+    if limited:
+        exact.append(
+            (
+                _("Up to the least price of a session") if limited > 0 else _("Above the most that a session costs"),
+                limited,
+            )
+        )
+    left_out = bill.rounded.incl_vat.amount - paid.amount
+    if waived:
+        exact.append((_(NOT_CHARGED), -waived))
+    whole = in_proportion(bill.rounded.incl_vat.amount, [amount * unit for _what, amount in exact])
+    parts = [(what, amount) for (what, _exact), amount in zip(exact, whole, strict=True)]
+    if left_out and waived:
+        parts[-1] = (parts[-1][0], parts[-1][1] - left_out)
+    elif left_out:
+        parts.append((_(NOT_CHARGED), -left_out))
+    yield from parts
 
 
 def facts_of(way: Way) -> Iterator[tuple[str, str]]:
@@ -158,10 +185,6 @@ def price_of_minute(line: LineShown) -> Decimal:
 
 def _each(line: LineShown, quantity: Fraction) -> Decimal:
     return _rounded(Fraction(line.incl_vat) / quantity, EACH_DIGITS).normalize()
-
-
-def _major(exact: str, currency: str) -> Decimal:
-    return _rounded(Fraction(exact), minor_digits(currency))
 
 
 def _rounded(value: Fraction, digits: int) -> Decimal:

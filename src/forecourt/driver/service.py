@@ -101,11 +101,14 @@ class Shown(Struct, frozen=True, kw_only=True):
     own: bool = False
     #: Somebody charges there.
     in_use: bool = False
+    #: Somebody has paid there, and has not plugged in yet or charges.
+    being_paid: bool = False
 
     @property
     def open(self) -> bool:
         """Whether a driver can start here now."""
-        return self.spot.connected and self.hold is not None and not self.held and not self.in_use and self._free
+        taken = self.held or self.in_use or self.being_paid
+        return self.spot.connected and self.hold is not None and not taken and self._free
 
     @property
     def held(self) -> bool:
@@ -199,16 +202,17 @@ class Ways:
         own = held is not None and held.reservation_id == await self.reservation_of(tenant_id, place_id, driver)
         until = None if held is None else held.until_at
         in_use = await self._payments.in_use(tenant_id, spot.station_id, evse)
+        being_paid = not in_use and await self._payments.being_paid(tenant_id, spot.station_id, evse)
         try:
             quoted = await self._payments.quote(tenant_id, station, evse, driver_id=driver_id)
         except PriceMissing:
-            return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, held_until=until, own=own, in_use=in_use)
+            return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, held_until=until, own=own)
         ordinary, member_of = await self._beside(tenant_id, station, evse, driver_id, quoted.offer, law)
         tariff = quoted.offer.tariff
         lines = display(tariff, law, quoted.offer.circumstances)
         return Shown(
             tenant_id=tenant_id, brand=brand, spot=spot, law=law, lines=lines, tariff=tariff, hold=quoted.hold,
-            ordinary=ordinary, member_of=member_of, held_until=until, own=own, in_use=in_use,
+            ordinary=ordinary, member_of=member_of, held_until=until, own=own, in_use=in_use, being_paid=being_paid,
         )  # fmt: skip
 
     async def _beside(

@@ -130,6 +130,11 @@ class Payments:
         async with self._tenants.tenant(tenant_id) as conn:
             return await places.in_use(conn, tenant_id, station_id, evse)
 
+    async def being_paid(self, tenant_id: int, station_id: int, evse: int) -> bool:
+        """Whether somebody has paid at an EVSE whose session isn't over, so that nobody else can begin to pay there."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            return bool(await store.find_at_connector(conn, tenant_id, station_id, evse))
+
     async def begin(self, tenant_id: int, asked: Begin) -> Intent:
         """Begins a payment for a session: the tariff's version is fixed, the hold sized, and the provider asked for it.
 
