@@ -1,6 +1,7 @@
 """A driver's way from the code at the station to the receipt: HTTP, no script, the sandbox provider behind it."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -221,6 +222,20 @@ async def test_the_lines_of_a_receipt_add_up_to_what_was_paid_when_the_hold_was_
     # The ledger has the very same.
     booked = next(amount for name, amount in street.till.balances().items() if name.startswith("vat_payable"))
     assert -booked == cents([vat])
+    # Who sold it, as the organisation says on its invoices, and when.
+    assert "<dt>Seller</dt>" in page
+    seller = {
+        "name": "Volt GmbH", "street": "Am Hof 1", "postcode": "10115", "city": "Berlin", "country": "DE",
+        "vat_id": "DE136695976",
+    }  # fmt: skip
+    street.till.rows(
+        "INSERT INTO invoice_sellers (tenant_id, said, dunning, changed_at) VALUES (%s, %s, '{}', now())",
+        street.till.tenant_id, json.dumps(seller),
+    )  # fmt: skip
+    page = unescape(await street.page(way))
+    assert "<dd>Volt GmbH, Am Hof 1, 10115 Berlin, DE</dd>" in page
+    assert "<dt>Seller's VAT number</dt><dd>DE136695976</dd>" in page
+    assert f"<dt>Date</dt><dd>{words.day(street.till.clock.now(), 'Europe/Berlin')}</dd>" in page
     pdf = await street.browser.get(f"{way}/receipt.pdf")
     assert pdf.content[:5] == b"%PDF-"
 

@@ -10,7 +10,7 @@ from babel.numbers import format_decimal
 
 from forecourt.driver.service import Way
 from forecourt.driver.store import Brand
-from forecourt.driver.words import card_name, money, named_spot, price
+from forecourt.driver.words import card_name, day, money, named_spot, price
 from forecourt.payments.intents.model import Method
 from forecourt.payments.ledger.billed import in_proportion, of_quote
 from forecourt.platform.money import Money, minor_digits
@@ -86,6 +86,9 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
     """Where, when, how much, by which card."""
     spot, running, intent = way.spot, way.running, way.intent
     yield _("Receipt"), f"{intent.number}"
+    if way.issued_at is not None:
+        yield _("Date"), day(way.issued_at, str(way.zone))
+    yield from _issuer(way)
     if spot is not None:
         place = ", ".join(part for part in (spot.site_name, spot.address, spot.city) if part)
         yield _("Place"), place or spot.station
@@ -97,8 +100,6 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
         yield _("Energy"), formats.kwh(running.energy_wh)
     if intent.card is not None and not way.paid_late:
         yield _("Card"), card_name(intent.card)
-    if way.seller.name:
-        yield _("Seller"), way.seller.name
     if way.seller.statement:
         yield _("On your statement"), way.seller.statement
     if intent.hold_said.get("vat_number"):
@@ -108,6 +109,20 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
         yield _("Measured"), _(LOOKED_AT) if looked_at else _(TRUST[way.signed.trust])
         if way.signed.meter:
             yield _("Meter"), way.signed.meter
+
+
+def _issuer(way: Way) -> Iterator[tuple[str, str]]:
+    """Who sold it: as the organisation says on its invoices, else as the provider of its payments knows it."""
+    issuer = way.issuer
+    if issuer is None:
+        yield _("Seller"), way.seller.name or way.brand.name
+        return
+    where = (issuer.street, f"{issuer.postcode} {issuer.city}", issuer.country)
+    yield _("Seller"), ", ".join((issuer.name, *where))
+    if issuer.vat_id:
+        yield _("Seller's VAT number"), issuer.vat_id
+    elif issuer.tax_number:
+        yield _("Seller's tax number"), issuer.tax_number
 
 
 def receipt_pdf(way: Way, address: str) -> bytes:

@@ -17,6 +17,7 @@ from forecourt.driver.gates import Gates
 from forecourt.driver.model import (
     BEGUN,
     LAST,
+    PAID,
     UNPAID,
     Box,
     CodeStale,
@@ -34,6 +35,8 @@ from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.fleets.store import priced_for
 from forecourt.loyalty.promising import Promises
 from forecourt.payments.accounts.store import find_account
+from forecourt.payments.fleets.model import Seller as Issuer
+from forecourt.payments.fleets.store.invoices import find_seller
 from forecourt.payments.hosts.store.lines import list_payers
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
@@ -141,6 +144,10 @@ class Way(Struct, frozen=True, kw_only=True):
     leaving: Leaving | None = None
     signed: SignatureRow | None = None
     seller: Seller = Seller()
+    #: Who the organisation is on its invoices, for a receipt; None where that was never said.
+    issuer: Issuer | None = None
+    #: When the money was taken, or it was clear that nothing is due.
+    issued_at: datetime | None = None
     #: What was paid later of what was owed, by another payment, in minor units.
     paid_late: int = 0
 
@@ -367,6 +374,12 @@ class Ways:
             if intent.session_id is None and intent.token_uid is not None:
                 plug_until = await store.start_expires(conn, tenant_id, intent.token_uid)
         stage = stage_of(intent, running, plug_until, paid_late)
+        issuer = issued_at = None
+        if stage in PAID:
+            async with self._tenants.tenant(tenant_id) as conn:
+                said = await find_seller(conn, tenant_id)
+                issuer = None if said is None else said[0]
+                issued_at = await store.paid_at(conn, tenant_id, intent.intent_id)
         leaving = None
         if self._departure is not None and intent.session_id is not None and stage not in LAST:
             leaving = await self._departure.ready_at(tenant_id, intent.session_id)
@@ -383,4 +396,6 @@ class Ways:
             signed=signed,
             seller=Seller() if account is None else Seller(name=account.merchant, statement=account.statement),
             paid_late=paid_late,
+            issuer=issuer,
+            issued_at=issued_at,
         )
