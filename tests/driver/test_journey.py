@@ -19,7 +19,7 @@ from forecourt.app import problems
 from forecourt.driver import store, words
 from forecourt.driver.gates import MAX_UNPAID_HERE, MAX_UNPAID_OF_ONE, MAX_UNPAID_OF_ONE_HERE, Gates, giving_way, who_of
 from forecourt.driver.jobs import DriverJobs
-from forecourt.driver.model import Running, Stage, departure_of, stage_of
+from forecourt.driver.model import CAN_GIVE_UP, Running, Stage, departure_of, stage_of
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.scans import Scans
 from forecourt.driver.service import Leaving, Ways
@@ -470,7 +470,7 @@ def test_what_is_written_on_a_brands_colour_can_be_read() -> None:
 
 def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
     class Intent:
-        owed_amount, billed_amount, page_url, stop_asked_at = 0, None, "x", None
+        owed_amount, billed_amount, page_url, stop_asked_at, ends_as = 0, None, "x", None, None
 
     def at(state: State, running: Running | None = None, **more: Any) -> Stage:
         intent: Any = Intent()
@@ -483,6 +483,8 @@ def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
     over = Running(started_at=EPOCH, ended_at=EPOCH, energy_wh=1, power_w=1, soc_pct=None, charging_state=None)
     idle = Running(started_at=EPOCH, ended_at=None, energy_wh=1, power_w=0, soc_pct=None, charging_state="SuspendedEV")
     assert at(State.HOLD_REQUESTED, page_url=None) is Stage.OPENING
+    assert Stage.OPENING in CAN_GIVE_UP
+    assert at(State.HOLD_REQUESTED, page_url=None, ends_as=State.ABANDONED) is Stage.NOTHING
     assert at(State.HOLD_REQUESTED) is Stage.PAY
     assert at(State.AUTHORISED) is Stage.STARTING
     assert at(State.AUTHORISED, plug=EPOCH) is Stage.PLUG

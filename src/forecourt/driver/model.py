@@ -73,7 +73,7 @@ STEPS: Final = {
     Stage.PAID_LATE: 4,
 }
 #: Stages from which a driver may give up.
-CAN_GIVE_UP: Final = frozenset({Stage.PAY, Stage.STARTING, Stage.PLUG})
+CAN_GIVE_UP: Final = frozenset({Stage.OPENING, Stage.PAY, Stage.STARTING, Stage.PLUG})
 
 
 class Box(Struct, frozen=True, kw_only=True):
@@ -117,6 +117,9 @@ def stage_of(
         return Stage.NOTHING
     if intent.state in TAKEN:
         return Stage.RECEIPT
+    if intent.state is State.HOLD_REQUESTED and intent.ends_as is State.ABANDONED:
+        # Given up while the provider doesn't answer: what is asked of it is taken back once it does.
+        return Stage.NOTHING
     if intent.state is State.HOLD_REQUESTED:
         return Stage.PAY if intent.page_url is not None else Stage.OPENING
     if running is None:

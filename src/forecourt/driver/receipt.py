@@ -23,6 +23,10 @@ from forecourt.ui.paper import FONT, styles, worded
 
 #: Digits of the price of a kWh or a minute.
 EACH_DIGITS: Final = 4
+#: The margin of a printed receipt in points, its quiet ink and its rules.
+MARGIN: Final = 62
+DIM: Final = "#566170"
+RULE: Final = "#d5dbe2"
 WHAT: Final = {
     Dimension.ENERGY: mark("Energy"),
     Dimension.TIME: mark("Charging time"),
@@ -135,50 +139,71 @@ def paper(
     brand: Brand, title: str, facts: Iterable[tuple[str, str]], lines: Iterable[tuple[str, str]], address: str
 ) -> bytes:
     """A PDF of one page that says who was paid, for what, and how much. `address`: where it is kept."""
-    from reportlab.lib import colors
+    from reportlab.lib.colors import HexColor
     from reportlab.lib.pagesizes import A4
-    from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+    from reportlab.platypus import HRFlowable, SimpleDocTemplate, Spacer
 
-    look = styles()
-    file = BytesIO()
+    colour, file = HexColor(brand.colour), BytesIO()
     document = SimpleDocTemplate(
-        file, pagesize=A4, title=title, author=brand.name, leftMargin=64,
-        rightMargin=64, topMargin=64, bottomMargin=64, lang=current().language, initialFontName=FONT,
+        file, pagesize=A4, title=title, author=brand.name, leftMargin=MARGIN, rightMargin=MARGIN, topMargin=56,
+        bottomMargin=56, lang=current().language, initialFontName=FONT,
     )  # fmt: skip
-    lined = TableStyle(
-        [
-            ("FONTNAME", (0, 0), (-1, -1), FONT),
-            ("ALIGN", (1, 0), (1, -1), "RIGHT"),
-            ("LINEBELOW", (0, 0), (-1, -2), 0.25, colors.lightgrey),
-            ("LEFTPADDING", (0, 0), (-1, -1), 0),
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ]
-    )
-
-    def table(rows: Iterable[tuple[str, str]]) -> Any:
-        cells = [
-            [
-                Paragraph(worded(what), look["BodyText"]),
-                Paragraph(f'<para align="right">{worded(said)}</para>', look["BodyText"]),
-            ]
-            for what, said in rows
-        ]
-        return Table(cells, colWidths=[230, 230], style=lined)
-
+    reached = " · ".join(filter(None, (brand.help_phone, brand.help_email)))
     story: list[Any] = [
-        Paragraph(worded(brand.name), look["Title"]),
-        table(facts),
-        Spacer(1, 18),
-        table(lines),
-        Spacer(1, 18),
-        Paragraph(worded(address), look["BodyText"]),
-    ]
-    if brand.help_phone or brand.help_email:
-        story.append(
-            Paragraph(worded(" · ".join(filter(None, (brand.help_phone, brand.help_email)))), look["BodyText"])
-        )
+        _rows([(f"<b>{worded(brand.name)}</b>", f"<b>{worded(title)}</b>")], (0.6, 0.4), size=17, ruled=False),
+        Spacer(1, 6),
+        HRFlowable(width="100%", thickness=2, color=colour, spaceAfter=16),
+        _rows([(f'<font color="{DIM}">{worded(what)}</font>', worded(said)) for what, said in facts], (0.3, 0.7),
+              right=False, ruled=False),
+        Spacer(1, 22),
+        _rows([_strong(what, said) for what, said in lines], (0.72, 0.28), size=11),
+        Spacer(1, 26),
+        *(_small(text) for text in (address, reached) if text),
+    ]  # fmt: skip
     document.build(story)
     return file.getvalue()
+
+
+def _strong(what: str, said: str) -> tuple[str, str]:
+    """A line as it is printed; what was paid stands out."""
+    paid = what in (_("Paid"), _("Paid from your wallet"))
+    return (f"<b>{worded(what)}</b>", f"<b>{worded(said)}</b>") if paid else (worded(what), worded(said))
+
+
+def _rows(
+    rows: Iterable[tuple[str, str]], parts: tuple[float, float], *, size: int = 10, right: bool = True,
+    ruled: bool = True,
+) -> Any:  # fmt: skip
+    """Marked up words and what belongs to each, `parts` of the width wide. `right`: the second stands at the edge."""
+    from reportlab.lib.colors import HexColor
+    from reportlab.lib.enums import TA_RIGHT
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.platypus import Paragraph, Table, TableStyle
+
+    first = ParagraphStyle("", parent=styles()["BodyText"], fontSize=size, leading=1.4 * size, spaceBefore=0)
+    second = ParagraphStyle("", parent=first, alignment=TA_RIGHT) if right else first
+    look = [
+        ("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 0),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("TOPPADDING", (0, 0), (-1, -1), 5 if ruled else 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 6 if ruled else 2),
+    ]  # fmt: skip
+    if ruled:
+        look.append(("LINEBELOW", (0, 0), (-1, -1), 0.5, HexColor(RULE)))
+    # A page keeps 6 points inside its margins.
+    width = A4[0] - 2 * MARGIN - 12
+    return Table(
+        [[Paragraph(what, first), Paragraph(said, second)] for what, said in rows],
+        colWidths=[width * part for part in parts], style=TableStyle(look),
+    )  # fmt: skip
+
+
+def _small(text: str) -> Any:
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.platypus import Paragraph
+
+    look = ParagraphStyle("", parent=styles()["BodyText"], fontSize=8.5, leading=12, textColor=DIM, spaceBefore=0)
+    return Paragraph(worded(text), look)
 
 
 def _line(line: LineShown, currency: str) -> str:
