@@ -34,6 +34,9 @@ async def unpaid_again(conn: Connection, tenant_id: int, debt: str, settled: str
         return 0
     found = 0
     for payment, amount, _ in await lines.list_payers(conn, tenant_id, debt):
+        if payment == debt:
+            # Taken of its own hold after all: what goes back of that is a refund of the session itself.
+            continue
         back = await _back(conn, tenant_id, payment, settled, depth)
         for other, part in reversed(await lines.list_paid_by(conn, tenant_id, payment)):
             here = min(back, part)

@@ -204,9 +204,15 @@ class Intent(Struct, frozen=True, kw_only=True):
 
     @property
     def may_be_paid_late(self) -> bool:
-        """Whether money may have been taken at the provider though we closed the page, or gave the hold back: what was
-        taken there counts."""
-        return self.state in CLOSED
+        """Whether money may have been taken at the provider though we closed the page, gave the hold back, or could
+        not take of it: what was taken there counts."""
+        return self.state in CLOSED or self.was_owed
+
+    @property
+    def was_owed(self) -> bool:
+        """Whether its session could not be charged and became a debt, whoever paid that since. The hold may still stand
+        at the provider."""
+        return self.state is State.FAILED and self.purpose is Purpose.SESSION and self.billed_amount is not None
 
     @property
     def held(self) -> Money:

@@ -115,8 +115,25 @@ def fleet_paid(*, movement: str, at: datetime, fleet: str, currency: str, amount
 def debt_paid(*, intent: str, payment: str, at: datetime, account: str, currency: str, amount: int) -> Entry:
     """A driver paid later what was owed."""
     return _two(
-        f"debt:{payment}", Kind.DEBT_PAID, at, currency, psp(account), DRIVERS, _positive(amount), intent=intent
+        debt_key(payment), Kind.DEBT_PAID, at, currency, psp(account), DRIVERS, _positive(amount), intent=intent
     )
+
+
+def debt_key(payment: str) -> str:
+    """The key under which it is posted that a payment paid what was owed."""
+    return f"debt:{payment}"
+
+
+def debt_taken(
+    *, intent: str, session_id: UUID | None, at: datetime, source: str, currency: str, taken: int, part: int
+) -> Entry:
+    """What is owed of a session was taken of its own hold after all, by hand at the provider. `part` of it was still
+    owed; the rest is nobody's yet."""
+    assert 0 <= part <= taken, "more than was taken"
+    return Entry(
+        key=debt_key(intent), kind=Kind.DEBT_PAID, at=at, session_id=session_id, intent=intent,
+        legs=_legs(currency, [(source, taken), (DRIVERS, -part), (UNMATCHED, part - taken)]),
+    )  # fmt: skip
 
 
 def capture_lost(
