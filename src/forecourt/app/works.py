@@ -302,7 +302,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         FEE_BEGUN: (follow("payments.fee_begun", works.fees.begun, queue=OUTWARD),),
         FEE_FAILED: (follow("driver.fee_failed", works.accounts.fee_failed, AT_ONCE),),
         paid.REFUNDED: (share, lost, freed),
-        paid.REFUND_FAILED: (share,),
+        paid.REFUND_FAILED: (share, lost),
         COMPARE: (follow("payments.compare_now", works.money.compare_now, queue=LONG),),
         PAY: (follow("payments.pay_now", works.money.pay_now, queue=LONG),),
         paid.RELEASED: (*unpaid, freed),

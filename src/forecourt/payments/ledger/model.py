@@ -90,6 +90,8 @@ class Kind(StrEnum):
     POINTS_BACK = "points_back"
     CASHBACK = "cashback"
     CASHBACK_BACK = "cashback_back"
+    POINTS_AGAIN = "points_again"
+    CASHBACK_AGAIN = "cashback_again"
 
 
 class Leg(Struct, frozen=True, kw_only=True):

@@ -39,6 +39,8 @@ KINDS: Final = {
     "points_back": mark("Points taken back after a refund"),
     "cashback": mark("Cashback"),
     "cashback_back": mark("Cashback taken back after a refund"),
+    "points_again": mark("Points given again, as the refund failed"),
+    "cashback_again": mark("Cashback given again, as the refund failed"),
 }
 #: What stands on an account, by the first part of its name.
 ACCOUNTS: Final = {
