@@ -117,6 +117,8 @@ STEPS: Final[Mapping[str, str]] = {
     "refund_refused": mark("The refund was refused"),
     "refund_failed": mark("The refund came to nothing"),
     "taken_there": mark("The money was taken at the provider by hand"),
+    "unmatched_posted": mark("What was nobody's of it was posted to where it belongs"),
+    "unmatched_back": mark("What was nobody's of it is so again"),
     "driver_told_stopped": mark("The driver was told that it is stopped"),
     "driver_told_owed": mark("The driver was told what is owed"),
     "driver_told_refunded": mark("The driver was told of the refund"),

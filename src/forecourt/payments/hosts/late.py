@@ -56,6 +56,9 @@ async def _back(conn: Connection, tenant_id: int, payment: str, settled: str | N
             moved[Kind(entry.kind)] += sum(
                 leg.amount for leg in legs if leg.entry_id == entry.entry_id and leg.amount > 0
             )
+    if not moved[Kind.DEBT_PAID]:
+        # Money of it that was nobody's paid a debt: that goes back by no refund.
+        return 0
     paid = sum(amount for _, amount in await lines.list_paid_by(conn, tenant_id, payment))
     # What it took beyond what was owed goes back first, and is nobody's share.
     gone = moved[Kind.REFUND] - moved[Kind.REFUND_BACK] + moved[Kind.DISPUTE_OPENED] - moved[Kind.DISPUTE_WON]

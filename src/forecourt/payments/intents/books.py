@@ -144,7 +144,8 @@ async def post_refunded(
         )  # fmt: skip
     else:
         billed = await _billed(conn, prices, intent, intent.captured_amount - await _taken_above(conn, intent))
-        before, amount, unbilled = _parted(intent.captured_amount - billed.total, before, call.amount)
+        above = intent.captured_amount - billed.total - await ledger.sum_posted(conn, intent.tenant_id, name)
+        before, amount, unbilled = _parted(above, before, call.amount)
         part = billed.part(amount, before) if amount else Billed(currency=billed.currency, lines=())
         entry = entries.refund(
             refund=str(call.call_id), intent=name, session_id=intent.session_id, at=at, source=source,

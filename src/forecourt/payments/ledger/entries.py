@@ -19,6 +19,8 @@ PLATFORM = "platform_revenue"
 DISPUTES = "disputes"
 WRITE_OFFS = "write_offs"
 UNMATCHED = "unmatched"
+#: Income that no session earned.
+OTHER_INCOME = "other_income"
 #: What stations' own terminals took stands in one account, beside those of payment providers.
 TERMINAL = "terminal"
 
@@ -286,6 +288,32 @@ def of_dispute(
     if kept:
         found.append(fee(movement=movement, at=at, account=account, currency=currency, amount=kept, intent=intent))
     return found
+
+
+def posted_key(number: str) -> str:
+    """The key under which it is posted where money of nobody belongs."""
+    return f"unmatched:{number}"
+
+
+def posted(
+    *, number: str, intent: str, session_id: UUID | None, at: datetime, account: str, currency: str, amount: int,
+    memo: str,
+) -> Entry:  # fmt: skip
+    """What was nobody's of a payment belongs to an account, as somebody says why."""
+    return _two(
+        posted_key(number), Kind.UNMATCHED_POSTED, at, currency, UNMATCHED, account, _positive(amount), memo=memo,
+        session_id=session_id, intent=intent,
+    )  # fmt: skip
+
+
+def posted_back(
+    *, key: str, intent: str, session_id: UUID | None, at: datetime, legs: Iterable[Leg], memo: str
+) -> Entry:  # fmt: skip
+    """It is nobody's again. `key`, `legs`: of the entry by which it was posted."""
+    return Entry(
+        key=f"{key}:back", kind=Kind.UNMATCHED_BACK, at=at, memo=memo, session_id=session_id, intent=intent,
+        legs=tuple(Leg(account=leg.account, currency=leg.currency, amount=-leg.amount) for leg in legs),
+    )  # fmt: skip
 
 
 def _sale(
