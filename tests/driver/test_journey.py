@@ -201,6 +201,35 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert "<dt>of which VAT 19 %</dt><dd>€0.19</dd>" in await street.page(way)
 
 
+async def test_a_16_session_that_pauses_says_so_and_from_when_parking_costs_what(street: Street) -> None:
+    street.connector("Preparing")
+    way = await street.pay()
+    await street.till.work()
+    session = street.till.plug_in(await street.intent(way), wh=4_000, minutes=30, over=False)
+    await street.till.work()
+    began = street.till.rows("SELECT started_at FROM sessions WHERE session_id = %s", session)[0]["started_at"]
+    full = began + timedelta(minutes=10)
+    for at, state in ((began, "Charging"), (full, "SuspendedEV")):
+        street.connector(state)
+        street.till.rows(
+            "INSERT INTO connector_history (station_id, evse, connector, tenant_id, state, state_at, arrived_at)"
+            " VALUES (%s, 1, 1, %s, %s, %s, %s)",
+            street.till.station_id, street.till.tenant_id, state, at, at,
+        )  # fmt: skip
+        if state == "Charging":
+            page = await street.page(way)
+            assert (stage(page), "Parking without charging costs" in page) == ("charging", False)
+    page = unescape(await street.page(way))
+    assert stage(page) == "paused"
+    assert "You may lock your car and leave" not in page
+    clock = words.hour(full, "Europe/Berlin")
+    assert f"Parking without charging costs €0.119 per minute. It has been counted since {clock}." in page
+    # 20 minutes of it beside 4 kWh: both are in what it costs so far.
+    assert "€4.76" in page
+    street.connector("Charging")
+    assert stage(await street.page(way)) == "charging"
+
+
 async def test_who_pays_a_debt_later_has_the_receipt_and_its_letter_in_their_language(street: Street) -> None:
     till = street.till
     debt = await till.paid(payer="driver:7", email="ada@example.com", language="de")
@@ -248,7 +277,7 @@ async def test_who_is_given_money_back_is_written_to_once_and_once_more_if_it_fa
     for said in ("0,95", "Grund: Kabel klemmte", "Ihr Beleg lautet nun auf 5,00", f"/charging/{intent.intent_id}"):
         assert said in told["body"]
     till.rows("DELETE FROM letters WHERE tenant_id = %s", till.tenant_id)
-    hold = await (await till.providers.of_intent(intent)).get((await till.find(intent)).reference or "")
+    hold = await (await till.payments.saga._psp_of(intent)).get((await till.find(intent)).reference or "")
     failed = tuple(replace(each, status="failed") for each in hold.refunds)
     async with till.payments.saga.turn(till.tenant_id, intent.intent_id) as turn:
         await heed_refunds(turn, replace(hold, refunds=failed))

@@ -42,7 +42,7 @@ from forecourt.drivers.accounts.entry import Entry
 from forecourt.ocpp.neutral import CommandAnswer, Reserve, StopCharging
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.outcomes import HELD
-from forecourt.payments.intents.store import hold_connector
+from forecourt.payments.intents.store.places import hold_connector
 from forecourt.platform.database import Pool
 from forecourt.sessions.reserving import service as reserving
 from forecourt.sessions.reserving.events import ENDED, MADE

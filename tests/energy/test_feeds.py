@@ -148,7 +148,7 @@ async def test_quarters_of_entsoe_are_stored_with_their_hole_and_the_token_is_to
         assert (await line.fetch(feed_id)).known_until == hole
         server.text = markets.day_ahead_document(days, 15)
         feed = await line.fetch(feed_id)
-        assert len(await line.prices("DE-LU")) == 96 + 92
+        assert len(await line.prices("DE_LU")) == 96 + 92
         assert feed.known_until == days[1][1]
         # Curves of the type A03 leave out what stays as it is.
         server.text = markets.day_ahead_document(days, 15, frozenset({61, 62}), "A03")

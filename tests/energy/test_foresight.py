@@ -18,11 +18,12 @@ from forecourt.energy.model import Node
 from forecourt.energy.needs.model import UNSAID, Needs, Priority, Source, Wants
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.fleet import LEAST_WH_AT
 from forecourt.energy.planning.knowledge import ASSUMED_STAY, Guess, Knowledge, KnownCar, packed, unpacked
 from forecourt.energy.planning.making import plan_site
 from forecourt.energy.signals.model import DayRates, Season, Tariff, TariffRow
 from forecourt.energy.signals.outlook import Known, signals_at
-from forecourt.energy.site import HungEvse, Mode, Settings, SiteRecord, SiteTree
+from forecourt.energy.site import Current, HungEvse, Mode, Settings, SiteRecord, SiteTree
 from forecourt.energy.store import PastVisit
 
 #: A Monday, nine o'clock.
@@ -134,6 +135,21 @@ def test_who_goes_first_gets_no_less_than_others_and_who_still_wants_energy_has_
 
 
 @pytest.mark.parametrize("guessing", [True, False])
+def test_who_goes_on_beyond_what_others_took_has_the_same_power_however_long_the_next_step_is(guessing: bool) -> None:
+    """A lorry at 150 kW takes more than a kWh in half a minute."""
+    past = visits((8, 1.0, 40_000), (9, 2.0, 30_000))
+    fast = HungEvse(station="CP0", evse=1, node="grid", current=Current.DC, max_a=250)
+    tree = SiteTree(nodes=(Node(id="grid", limit_a=1_000),), evses=(fast,))
+    least_wh = LEAST_WH_AT(tree.electrics)[fast.id]
+    one = foresight(past).of(replace(car(60_000), least_wh=least_wh), NOW, guessing=guessing)
+    assert one.expected_wh is not None
+    assert one.expected_wh < one.net_wh + 5_000
+    for step_min in (0.5, 0.6, 1.0, 1.4):
+        plan = plan_site(known([one], [], hours=[step_min / 60, *[1 / 60] * 4, *[0.25] * 90], tree=tree), SiteSolver())
+        assert plan.targets_ma == (250_000,), step_min
+
+
+@pytest.mark.parametrize("guessing", [True, False])
 def test_what_is_needed_whatever_it_costs_is_there_by_then_however_little_others_take(guessing: bool) -> None:
     """Energy is dear until eleven."""
     wants = Wants(minimum_wh=40_000, minimum_by=NOW + timedelta(hours=3))
@@ -166,21 +182,30 @@ def test_cars_that_come_every_day_are_expected_and_those_of_this_morning_are_not
     assert all(each.evse == 1 and each.max_a == pytest.approx(11 / 0.69, rel=0.01) for each in expected)
 
 
-def known(cars: list[KnownCar], past: list[PastVisit], prices: Sequence[tuple[int, str]] = ((0, "0.30"),)) -> Knowledge:
+def known(
+    cars: list[KnownCar],
+    past: list[PastVisit],
+    prices: Sequence[tuple[int, str]] = ((0, "0.30"),),
+    *,
+    hours: Sequence[float] = (0.25,) * 96,
+    tree: SiteTree = TREE,
+) -> Knowledge:
     """Usually all day at one price: nothing but who may come tells when to charge."""
-    hours, values = zip(*prices, strict=True)
-    rates = DayRates(hours=hours, prices=tuple(Decimal(value) for value in values))
+    begins, values = zip(*prices, strict=True)
+    rates = DayRates(hours=begins, prices=tuple(Decimal(value) for value in values))
     tariff = Tariff(currency="EUR", seasons=(Season(weekdays=rates),))
     row = TariffRow(tariff=tariff, version=1, changed_at=NOW, changed_by="test")
     record = SiteRecord(
-        tenant_id=1, site_id=1, slug="s", name="S", zone="UTC", latitude=None, longitude=None, version=1, tree=TREE,
+        tenant_id=1, site_id=1, slug="s", name="S", zone="UTC", latitude=None, longitude=None, version=1, tree=tree,
         settings=Settings(enabled=True), settings_version=1,
     )  # fmt: skip
     seer = foresight(past)
     return Knowledge(
-        at=NOW, tenant_id=1, site_id=1, zone="UTC", tree_version=1, tree=TREE, settings=record.settings,
-        outlook=signals_at(record, Known(tariff=row), NOW, [0.25] * 96), cars=cars,
-        standings=[Standing(max_ma=32_000, fallback_ma=0, running_since=NOW)] * 3, expected=seer.expected(cars, NOW),
+        at=NOW, tenant_id=1, site_id=1, zone="UTC", tree_version=1, tree=tree, settings=record.settings,
+        outlook=signals_at(record, Known(tariff=row), NOW, hours), cars=cars,
+        standings=[
+            Standing(max_ma=round(evse.max_a * 1000), fallback_ma=0, running_since=NOW) for evse in tree.evses
+        ], expected=seer.expected(cars, NOW),
     )  # fmt: skip
 
 

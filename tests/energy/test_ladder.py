@@ -63,6 +63,7 @@ def test_every_answer_holds_whatever_went_wrong(seed: int, wrong: str) -> None:
     filled = Grade.KEPT if last_a and mode is not Mode.EQUAL else Grade.FILLED
     assert told.grade is {"well": Grade.OPTIMAL, "building too much": Grade.OPTIMAL}.get(wrong, filled)
     assert bool(told.why) == (told.grade is filled)
+    assert told.late == wrong.startswith("late")
     assert ((told.first_a <= 0) | (told.first_a >= 6)).all()
     assert exceeded(site, told.first_a) == []
     if told.grade is Grade.KEPT:

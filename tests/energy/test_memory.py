@@ -75,6 +75,7 @@ async def test_nothing_is_made_anew_of_what_has_not_changed(watched: Watched) ->
     await watched.answered(await watched.ordered(9_000), accepted=True)
     before, after = await watched.read(watched.memory), await watched.read(watched.memory)
     assert after.known.tree is before.known.tree
+    assert [car.least_wh for car in after.known.cars] == [22_080 // 12], "five minutes at 32 A of three phases"
     assert [a is b for a, b in zip(after.known.cars, before.known.cars, strict=True)] == [True]
     assert [a is b for a, b in zip(after.known.standings, before.known.standings, strict=True)] == [True, True]
     assert after.links[next(iter(after.links))] is before.links[next(iter(after.links))]

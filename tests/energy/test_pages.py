@@ -220,7 +220,8 @@ async def test_a_site_says_which_prices_are_missing_or_over_and_that_it_has_no_p
     assert "no place on the map" in page
     old = (house.clock.now() - timedelta(days=3)).isoformat()
     sheet = {"csv": f"utc,eur_per_mwh\n{old},50\n"}
-    assert (await owner.post("/api/v1/energy/prices/SE_4", json=sheet)).status_code == 200
+    # As others spell it.
+    assert (await owner.post("/api/v1/energy/prices/SE-4", json=sheet)).status_code == 200
     assert "The newest price of zone SE_4 is over since" in (await browser.get(page_of(site))).text
 
 

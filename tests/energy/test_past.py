@@ -24,7 +24,7 @@ from forecourt.energy.service.signals import load_series
 from forecourt.energy.signals.model import DayRates, Season, Span, Tariff
 from forecourt.energy.signals.outlook import Demand
 from forecourt.energy.signals.sheet import Series
-from forecourt.energy.store import keeping
+from forecourt.energy.store import keeping, tidying
 from forecourt.energy.store.nudges import CHANNEL
 from forecourt.platform.database import connect
 from tests.care.yard import Yard
@@ -120,6 +120,28 @@ async def test_plans_are_thinned_after_days_and_forgotten_after_weeks_a_site_at_
     await EnergyJobs(yard.worker, yard.tenants, yard.clock).tidy()
     rows = yard.rows("SELECT at FROM energy_plans WHERE site_id = %s ORDER BY at", site)
     assert [row["at"] for row in rows] == sorted(kept)
+
+
+async def test_what_is_wrong_with_one_site_keeps_no_other_from_being_tidied(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, _, _ = await furnish(yard)
+    site, _, _ = await furnish(yard)
+    yard.rows(
+        "INSERT INTO energy_plans (site_id, at, tenant_id, grade, why, plan, known)"
+        " VALUES (%s, %s, %s, 'optimal', '', '{}', '')",
+        site, yard.clock.now() - KEEP_PLANS - timedelta(hours=1), yard.tenant_id,
+    )  # fmt: skip
+    thin_plans = tidying.thin_plans
+
+    async def fails(conn: Any, tenant_id: int, site_id: int, *times: datetime) -> int:
+        if site_id == broken:
+            raise ValueError("no such plan")
+        return await thin_plans(conn, tenant_id, site_id, *times)
+
+    monkeypatch.setattr(tidying, "thin_plans", fails)
+    await EnergyJobs(yard.worker, yard.tenants, yard.clock).tidy()
+    assert yard.rows("SELECT 1 FROM energy_plans WHERE site_id = %s", site) == []
 
 
 def planned(cars: int, at: datetime) -> SitePlan:

@@ -78,7 +78,7 @@ def test_a_plan_that_found_no_time_is_the_last_one_and_says_so() -> None:
     solver.think_for = lambda seconds: None  # type: ignore[method-assign]
     solver.slowly.now_s += 1_000
     plan = plan_site(what, solver, before)
-    assert (plan.grade, "time" in plan.why) == (Grade.KEPT, True)
+    assert (plan.grade, "time" in plan.why, plan.late) == (Grade.KEPT, True, True)
     assert plan.targets_ma == before.targets_ma
     assert plan_site(replace(what), solver).grade is Grade.FILLED
 

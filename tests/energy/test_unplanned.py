@@ -3,10 +3,17 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from forecourt.care.words import tell
 from forecourt.energy.keeper import keeper as keeping
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.keeper import SiteKeeper
+from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planning.knowledge import Knowledge
+from forecourt.energy.planning.limits import Room
+from forecourt.energy.planning.making import share_out
+from forecourt.energy.planning.plan import SitePlan
 from tests.care.yard import Yard
 from tests.energy.test_keeper import furnished
 
@@ -53,6 +60,25 @@ async def test_a_solver_that_fails_again_and_again_is_a_warning_for_what_there_i
     [incident] = await looks(yard, kept, 1)
     assert (incident["severity"], incident["detail"]["cause"]) == (2, "plan")
     assert incident["detail"]["fault"] == "IndexError: no such row"
+
+
+async def test_plans_that_come_too_late_again_and_again_ask_for_more_room_not_for_other_limits(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, _, _ = await furnished(yard)
+
+    def late(known: Knowledge, solver: SiteSolver, _: Any, room: Room) -> SitePlan:
+        return replace(share_out(known, room, solver), why="TooLate: no plan within 10 s", late=True)
+
+    monkeypatch.setattr(keeping, "plan_site", late)
+    [incident] = await looks(yard, kept, 3)
+    assert (incident["severity"], incident["detail"]["cause"]) == (2, "late")
+    told = tell("unplanned", incident["detail"], "UTC")
+    assert told.cause == "its plans take longer than they may: TooLate: no plan within 10 s"
+    assert "processors" in told.next_step
+    monkeypatch.undo()
+    [over] = await looks(yard, kept, 1)
+    assert over["gone_at"] is not None
 
 
 async def test_what_goes_wrong_after_a_plan_is_kept_is_an_incident_too(

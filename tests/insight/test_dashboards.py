@@ -32,7 +32,7 @@ from forecourt.insight.lake import asking
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import Folder
 from forecourt.insight.lake.tables import schema
-from forecourt.payments.ledger.reports import Earned, SiteCost
+from forecourt.payments.ledger.store.reports import Earned, SiteCost
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import console, signed_in

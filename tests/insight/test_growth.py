@@ -28,6 +28,9 @@ from forecourt.insight.lake.export import Exporter
 from forecourt.insight.siting import covering, jobs
 from forecourt.insight.siting.jobs import Siter
 from forecourt.insight.siting.model import SitingStopped
+from forecourt.insight.siting.service import compare
+from forecourt.insight.siting.studies import ASKED
+from forecourt.insight.siting.study import Wanted
 from forecourt.insight.siting.validating import Known, Verdict, validated
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
@@ -318,10 +321,103 @@ async def test_a_study_is_stopped_while_it_waits_and_while_it_runs(
     monkeypatch.setattr(jobs, "TELL_EVERY_S", 0.01)
     work = asyncio.create_task(siter.choose(tenant.tenant_id, runs))
     await asyncio.to_thread(begun.wait, 30)
-    stopping = (await api.post(f"/api/v1/siting/studies/{runs}/stop")).json()
-    assert stopping["stop_wanted"]
+    for _ in range(2):
+        again = await api.post(f"/api/v1/siting/studies/{runs}/stop")
+        assert (again.status_code, again.json()["stop_wanted"]) == (200, True)
     await work
     assert (await api.get(f"/api/v1/siting/studies/{runs}")).json()["listed"]["state"] == "stopped"
     for _ in range(3):
         await asked()
     problem(await api.post("/api/v1/siting/studies", json=wanted), 409, "too-many-siting-studies")
+
+
+@needs_assets
+async def test_whatever_a_study_fails_by_ends_it_with_words_and_what_a_dead_worker_had_is_begun_anew(
+    house: House, tenant: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, siter = await tenant.client(), Siter(house.db, house.clock)
+    wanted = {"wanted": {"name": "A", "own_sites": False}, "files": {"candidates": CANDIDATES}}
+    honest, tries = compare, []
+
+    async def asked() -> int:
+        return int((await api.post("/api/v1/siting/studies", json=wanted)).json()["study_id"])
+
+    async def told(number: int) -> tuple[str, str | None]:
+        head = (await api.get(f"/api/v1/siting/studies/{number}")).json()["listed"]
+        return head["state"], head["reason"]
+
+    def broken(*_: Any) -> Any:
+        raise MemoryError
+
+    def unreadable(*so: Any) -> Any:
+        """What JSON, and so PostgreSQL, can't hold: found only when it is put away."""
+        report = honest(*so)
+        return structs.replace(report, words=("\x00",))
+
+    for fault in (broken, unreadable):
+        monkeypatch.setattr(jobs, "compare", fault)
+        failed = await asked()
+        await siter.choose(tenant.tenant_id, failed)
+        assert await told(failed) == ("refused", jobs.FAILED)
+    page = (await (await signed_in(house, tenant)).get(f"/insight/siting/{failed}")).text
+    assert "It stands in the log of the worker" in page
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any) -> Any:
+        tries.append(1)
+        raise Killed
+
+    # One whose worker is killed each time that it is begun, and one whose worker was killed once.
+    deadly, unlucky = await asked(), await asked()
+    monkeypatch.setattr(jobs, "compare", killed)
+    async with Pool(database.url, "forecourt_worker", size=1) as workers:
+
+        async def offered() -> set[int]:
+            await siter.tend(workers)
+            query = "DELETE FROM outbox WHERE tenant_id = %s AND event = %s RETURNING subject::int"
+            with house.admin() as admin:
+                return {number for (number,) in admin.execute(query, (tenant.tenant_id, ASKED))}
+
+        for number in (deadly, unlucky):
+            with pytest.raises(Killed):
+                await siter.choose(tenant.tenant_id, number)
+        await offered()
+        # It is put back in line before its time is over, and a second one meanwhile: neither begins it.
+        await siter.choose(tenant.tenant_id, unlucky)
+        assert (await told(unlucky), len(tries)) == (("running", None), 2)
+        house.clock.advance(jobs.SILENT.total_seconds() + 1)
+        assert await offered() == {deadly, unlucky}
+        assert await offered() == set()
+        monkeypatch.setattr(jobs, "compare", honest)
+        await siter.choose(tenant.tenant_id, unlucky)
+        assert await told(unlucky) == ("done", None)
+        monkeypatch.setattr(jobs, "compare", killed)
+        for _ in range(jobs.MAX_TRIES - 1):
+            with pytest.raises(Killed):
+                await siter.choose(tenant.tenant_id, deadly)
+            house.clock.advance(jobs.SILENT.total_seconds() + 1)
+            assert await offered() == {deadly}
+        await siter.choose(tenant.tenant_id, deadly)
+        assert await told(deadly) == ("refused", jobs.GAVE_UP)
+        # Who wants a stop of what a dead worker had gets it; and one that goes on for ever is ended.
+        stopped = await asked()
+        with pytest.raises(Killed):
+            await siter.choose(tenant.tenant_id, stopped)
+        assert (await api.post(f"/api/v1/siting/studies/{stopped}/stop")).status_code == 200
+        house.clock.advance(jobs.SILENT.total_seconds() + 1)
+        assert await offered() == {stopped}
+        await siter.choose(tenant.tenant_id, stopped)
+        assert await told(stopped) == ("stopped", None)
+
+    def endless(_asked: Any, _scenarios: Any, _progress: Any, over: Any) -> None:
+        house.clock.advance(jobs.allowed_s(Wanted(name="A"), 1) + 1)
+        while not over():
+            threading.Event().wait(0.01)
+
+    monkeypatch.setattr(jobs, "compare", endless)
+    monkeypatch.setattr(jobs, "TELL_EVERY_S", 0.01)
+    forever = await asked()
+    await siter.choose(tenant.tenant_id, forever)
+    assert await told(forever) == ("refused", jobs.TOO_LONG)

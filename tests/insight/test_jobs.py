@@ -2,10 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from forecourt.app.works import LONG
+import pytest
+
+from forecourt.app.works import LONG, NIGHTLY
+from forecourt.insight.actions.service import Finder
+from forecourt.insight.forecast.making import Forecaster, Made
+from forecourt.insight.health.examining import Examiner
 from forecourt.insight.jobs import WANTED
 from forecourt.insight.lake import asking, erasing
+from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import Folder
 from forecourt.platform import outbox
 from forecourt.platform.database import Pool
@@ -33,7 +40,7 @@ async def test_a_session_that_settled_is_in_the_lake_the_morning_after(desk: Des
             await work("default")
             marked = desk.rows("SELECT day::text FROM lake_marks WHERE tenant_id = %s ORDER BY day", shore.tenant_id)
             assert marked == [("2026-02-20",), ("2026-02-21",)]
-            assert await jobs.insight.export_all() >= 1
+            await jobs.insight.night(tenant_id=shore.tenant_id)
             assert shore.ask("SELECT sum(busy_s)::INT FROM hours") == [(3600,)]
             assert desk.rows("SELECT FROM lake_marks WHERE tenant_id = %s", shore.tenant_id) == []
             assert Folder(shore.root, idle).latest() is None
@@ -46,3 +53,71 @@ async def test_a_session_that_settled_is_in_the_lake_the_morning_after(desk: Des
     assert shore.ask("SELECT count(*)::INT, count(driver)::INT FROM sessions") == [(2, 1)]
     assert desk.rows("SELECT FROM lake_erasures WHERE tenant_id = %s AND done_at IS NULL", shore.tenant_id) == []
     assert asking.files_of(*asking.snapshot_of(shore.root, shore.tenant_id), "sessions")
+
+
+async def test_a_night_that_was_stopped_goes_on_in_the_next_hour_and_does_nothing_twice(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shore, done = Shore(desk, tmp_path / "lake", "stopped"), []
+    await shore.session(shore.station("CP1"), "t1", datetime(2026, 2, 20, 23, 30, tzinfo=UTC))
+    fails = {"export"}
+    honest = Exporter.export
+
+    def step(name: str, result: Any) -> Any:
+        async def do(self: Any, tenant_id: int, **how: Any) -> Any:
+            if tenant_id != shore.tenant_id:
+                return result
+            done.append(name)
+            if name == "look" and "midnight" in fails:
+                shore.clock.advance(86_400)
+            if name in fails:
+                raise RuntimeError(name)
+            return await honest(self, tenant_id) if name == "export" else result
+
+        return do
+
+    monkeypatch.setattr(Exporter, "export", step("export", None))
+    monkeypatch.setattr(Forecaster, "make", step("make", Made(forecast=1, left=0, chosen=0, before=0)))
+    monkeypatch.setattr(Finder, "find", step("find", 0))
+    monkeypatch.setattr(Examiner, "look", step("look", None))
+    mine = f"insight.night:{shore.tenant_id}"
+    async with (
+        Pool(desk.database.url, "forecourt_worker", size=2) as pool,
+        Jobs(desk.database.url, pool, desk.pool, shore.clock, lake=shore.root) as jobs,
+    ):
+        begin = jobs.app.tasks["insight.begin_nights"]
+
+        async def night() -> list[str]:
+            """An hour's: begun twice, it is in line once, under a lock of its organisation alone."""
+            done.clear()
+            for _ in range(2):
+                await begin.defer_async(timestamp=0)
+                await jobs.run(queues=["default"], keep=True)
+            desk.rows("DELETE FROM procrastinate_jobs WHERE queue_name = %s AND lock <> %s RETURNING 1", NIGHTLY, mine)
+            waiting = desk.rows(
+                "SELECT lock, queueing_lock, (args ->> 'tenant_id')::int FROM procrastinate_jobs"
+                " WHERE queue_name = %s AND status = 'todo'", NIGHTLY,
+            )  # fmt: skip
+            assert waiting in ([], [(mine, mine, shore.tenant_id)])
+            await jobs.run(queues=[NIGHTLY], keep=True)
+            assert bool(waiting) == bool(done)
+            return [*done]
+
+        assert await night() == ["export"]
+        fails = {"make", "find"}
+        # What two steps fail by keeps the third from nothing, and they alone are done again.
+        assert await night() == ["export", "make", "find", "look"]
+        fails = {"find"}
+        assert await night() == ["make", "find"]
+        fails = set()
+        assert await night() == ["find"]
+        assert await night() == []
+        # The next day there is nothing to do with the lake of the day before.
+        shore.clock.advance(86_400)
+        fails = {"export"}
+        assert await night() == ["export"]
+        # One that ends after midnight was of the day on which it began: the day that came has its own.
+        fails = {"midnight"}
+        assert await night() == ["export", "make", "find", "look"]
+        fails = set()
+        assert await night() == ["export", "make", "find", "look"]

@@ -1,10 +1,12 @@
 """Reports on schedule: due by the organisation's clock, made and sent once, and saying what the dashboards say."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -12,11 +14,11 @@ from msgspec import structs
 from pypdf import PdfReader
 from python_calamine import CalamineWorkbook
 
-from forecourt.access import Role
+from forecourt.access import Actor, Role
 from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.dashboards.model import Answer, Asked, Column, Family, Span, Unit, table
 from forecourt.insight.lake.export import Exporter
-from forecourt.insight.reports import making, store
+from forecourt.insight.reports import making, service, store
 from forecourt.insight.reports.making import ReportEnclosures, Reporter
 from forecourt.insight.reports.model import (
     GAVE_UP,
@@ -32,7 +34,7 @@ from forecourt.insight.reports.model import (
 from forecourt.insight.reports.sheets import xlsx_of
 from forecourt.insight.reports.told import Told
 from forecourt.platform.database import Pool
-from forecourt.platform.mail import Letter, MailJobs
+from forecourt.platform.mail import Enclosure, Letter, MailJobs
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import signed_in
 from tests.http import House, Tenant
@@ -230,6 +232,54 @@ async def test_a_report_is_sent_once_whoever_is_killed_and_made_up_for_once_afte
     assert await office.reporter.make_due(office.tenant_id) == 0
     assert office.letters() == ["ada@example.org", "bob@example.org"]
     assert len(await office.runs(report)) == 1
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_letters_of_a_report_that_is_deleted_stay_unsent_whenever_that_is(
+    office: Office, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = Actor(tenant_id=office.tenant_id, organisation="-", id=1, kind="person", name="Mia", role=Role.OWNER)
+
+    async def delete(report: Report) -> None:
+        async with office.pool.tenant(office.tenant_id) as conn:
+            await service.delete(conn, actor, report.report_id)
+
+    stays = await office.report(forms=[Form.XLSX], recipients=["stays@example.org"])
+    goes = await office.report(forms=[Form.XLSX], recipients=["goes@example.org"])
+    late = await office.report(forms=[Form.XLSX], recipients=["late@example.org"])
+    assert await office.reporter.make_due(office.tenant_id) == 3
+    await delete(goes)
+    assert office.letters() == ["late@example.org", "stays@example.org"]
+    box, honest = Box(), ReportEnclosures(office.pool)
+
+    async def meanwhile(tenant_id: int, letter_id: UUID) -> tuple[Enclosure, ...]:
+        """While what goes with the letters is fetched, one of them is taken back with its files."""
+        if "late@example.org" in office.letters():
+            await delete(late)
+        return await honest(tenant_id, letter_id)
+
+    async with Pool(database.url, "forecourt_worker", size=1) as worker:
+        mail = MailJobs(worker, box, office.desk.clock, meanwhile)
+        query = "SELECT letter_id::text FROM letters WHERE tenant_id = %s ORDER BY recipient"
+        for (letter_id,) in office.desk.rows(query, office.tenant_id):
+            await mail.send(office.tenant_id, letter_id)
+    assert [(each.recipient, len(each.enclosed)) for each in box.letters] == [("stays@example.org", 1)]
+    # While its letters are being written.
+    tasks, written_down = [], store.insert_letter
+
+    async def deleted_meanwhile(*letter: Any) -> None:
+        await written_down(*letter)
+        tasks.append(asyncio.create_task(delete(writing)))
+        while not office.desk.rows("SELECT FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+
+    writing = await office.report(forms=[Form.XLSX], recipients=["late@example.org"])
+    monkeypatch.setattr(store, "insert_letter", deleted_meanwhile)
+    assert await office.reporter.make_due(office.tenant_id) == 1
+    await tasks[0]
+    assert office.letters() == []
+    async with office.pool.tenant(office.tenant_id) as conn:
+        assert [each.report_id for each in await store.list_reports(conn, office.tenant_id)] == [stays.report_id]
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -379,7 +379,7 @@ async def test_what_a_refund_took_is_given_again_once_where_it_comes_to_nothing(
     async def fails(amount: int) -> None:
         """The provider takes back a refund of so much."""
         held = await till.find(intent)
-        hold = await (await till.providers.of_intent(held)).get(held.reference)
+        hold = await (await till.payments.saga._psp_of(held)).get(held.reference)
         told = tuple(replace(each, status="failed") if each.amount == amount else each for each in hold.refunds)
         async with till.payments.saga.turn(tenant, intent.intent_id) as turn:
             await heed_refunds(turn, replace(hold, refunds=told))

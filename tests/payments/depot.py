@@ -10,12 +10,13 @@ from uuid import UUID
 
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.account.letters import DriverLetters
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.fleets import billing, collection
 from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.fleets.model import Dunning, Invoice, Line, Seller, Terms
 from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.fleets.store.documents import find_document
 from forecourt.payments.hosts import service as hosts
-from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.platform.database import Pool
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
@@ -135,7 +136,7 @@ class Depot:
 
     async def documents(self, invoice: Invoice) -> tuple[bytes, bytes]:
         async with self.till.tenants.tenant(self.tenant_id) as conn:
-            found = await store.find_document(conn, self.tenant_id, invoice.invoice_id)
+            found = await find_document(conn, self.tenant_id, invoice.invoice_id)
         assert found is not None
         return found
 

@@ -10,7 +10,8 @@ from litestar import Litestar
 
 from forecourt.app import problems
 from forecourt.app.web import given
-from forecourt.payments.accounts.hooks import PREFIX, payment_hook
+from forecourt.payments.accounts.model import PREFIX
+from forecourt.payments.intents.hooks import payment_hook
 from tests.payments.till import Till
 
 

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from forecourt.payments.hosts.banks import Bank, shown
+from forecourt.payments.bank.model import Bank, shown
+from forecourt.payments.bank.store import BankRow, put_bank
 from forecourt.payments.hosts.model import ShareRule
 from forecourt.payments.hosts.shares import follow
 from forecourt.payments.hosts.store import hosts as store
-from forecourt.payments.hosts.store.hosts import BankRow, HostRow
+from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.billed import Billed, billed
@@ -33,7 +34,7 @@ async def a_bank(yard: Yard) -> None:
         changed_at=yard.clock.now(),
     )  # fmt: skip
     async with yard.tenants.tenant(yard.tenant_id) as conn:
-        await store.put_bank(conn, yard.tenant_id, row)
+        await put_bank(conn, yard.tenant_id, row)
 
 
 async def a_host(yard: Yard, name: str = "Ada", iban: str = IBANS[0], **values: Any) -> HostRow:

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from forecourt.access import Actor, Role
 from forecourt.payments.accounts.service import Providers
-from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.store import payouts as payouts_store
 from forecourt.payments.intents import store as intents_store

@@ -144,7 +144,7 @@ async def test_a_capture_whose_webhook_is_late_is_waited_for_and_asked_for_once(
 async def test_a_capture_that_failed_on_the_way_is_done_once(till: Till, door: Door, fault: str) -> None:
     intent = await paid(till, door)
     assert till.adyen is not None
-    psp = await till.providers.of_intent(intent)
+    psp = await till.providers.of_payment(intent.tenant_id, intent.method.value, intent.account_id)
     psp._deadline_s = 0.5  # type: ignore[attr-defined]
     plan = {"fault": fault, "match": "POST /payments/*/captures", "times": 1}
     await asyncio.to_thread(till.adyen.faults, next=[plan], hang_s=1)
@@ -340,7 +340,7 @@ async def test_a_provider_that_is_away_while_the_page_is_asked_for_is_asked_agai
     assert intent.state not in FINAL
     with pytest.raises(ProviderAway):
         await asyncio.to_thread(till.adyen.faults, next=[{"fault": "drop", "match": "GET *", "times": 1}])
-        psp = await till.providers.of_intent(intent)
+        psp = await till.providers.of_payment(intent.tenant_id, intent.method.value, intent.account_id)
         await psp.get(str(intent.reference))
 
 

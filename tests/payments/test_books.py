@@ -20,14 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecourt.access import Role
+from forecourt.payments.bank.model import Bank
+from forecourt.payments.hosts import entries as host_entries
 from forecourt.payments.hosts import statement
 from forecourt.payments.hosts.api import hosts as hosts_api
-from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.events import PAY
 from forecourt.payments.hosts.model import PayoutUnderWay
 from forecourt.payments.hosts.payouts import Payouts, give_up
 from forecourt.payments.hosts.store.hosts import HostRow
-from forecourt.payments.ledger import beancount, entries, host_entries
+from forecourt.payments.ledger import beancount, entries
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.billed import billed
 from forecourt.payments.ledger.model import Entry, Kind, Leg

@@ -9,13 +9,14 @@ from xml.etree import ElementTree
 import pytest
 import pytest_asyncio
 
+from forecourt.payments.bank.model import IbanRefused
 from forecourt.payments.fleets import billing, collection
-from forecourt.payments.fleets.model import Dunning, Invoice, Level, MandateRefused, NothingOpen
+from forecourt.payments.fleets.errors import MandateRefused, NothingOpen
+from forecourt.payments.fleets.model import Dunning, Invoice, Level
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store import money
-from forecourt.payments.hosts.model import IbanRefused
 from forecourt.payments.intents.model import DebtOpen, InvoicedAlready, Method, State
-from forecourt.payments.ledger.reports import read_receivables
+from forecourt.payments.ledger.store.reports import read_receivables
 from forecourt.payments.providers.book import Book, BookKind
 from tests.conftest import Database
 from tests.payments.depot import FIRST_OF_APRIL, SELLER, TERMS, THEIRS, Depot, a_depot, booked

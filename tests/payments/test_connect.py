@@ -11,15 +11,16 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from forecourt.payments.bank.days import is_banking_day
+from forecourt.payments.bank.model import Bank
+from forecourt.payments.bank.store import BankRow, put_bank
 from forecourt.payments.hosts import service
-from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.connect import Connect, state_of
-from forecourt.payments.hosts.days import is_banking_day
 from forecourt.payments.hosts.payouts import bounce
 from forecourt.payments.hosts.shares import follow
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import lines
-from forecourt.payments.hosts.store.hosts import BankRow, HostRow
+from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.words import asked_for
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.ledger import entries
@@ -173,7 +174,7 @@ async def can_be_paid_by_file(estate: Estate) -> None:
         own = BankRow(
             name="Till", iban_sealed=bank.close(IBANS[1]), iban_shown="NL91", bic="", changed_at=till.clock.now()
         )
-        await store.put_bank(conn, till.tenant_id, own)
+        await put_bank(conn, till.tenant_id, own)
 
 
 async def test_who_may_not_receive_there_yet_is_paid_as_before(estate: Estate) -> None:

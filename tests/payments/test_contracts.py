@@ -3,6 +3,8 @@ provider, from the wallet, on a fleet's account, or not at all."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from forecourt.drivers.store import update_token
 from forecourt.payments.contracts.store import hold
 from forecourt.payments.ledger.model import Entry, Kind, Leg
 from forecourt.payments.ledger.service import post
+from forecourt.pricing import service as pricing
 from forecourt.pricing.assigning import Scope
+from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
 from tests.payments.lot import UID, VERSIONS, Lot, a_lot
 from tests.sandbox import Sandbox
 
@@ -117,6 +121,55 @@ async def test_a_session_that_a_refused_driver_began_offline_is_stopped_and_char
     [intent] = lot.intents()
     assert (intent["state"], intent["owed_amount"], intent["payer"]) == ("failed", 119, f"driver:{driver}")
     assert lot.box.ledger(lot.box.account) == []
+
+
+async def fee_once(lot: Lot) -> None:
+    """From now on each session costs 1.00 and its tax, whatever it takes."""
+    once = PriceComponent(type=Dimension.FLAT, price=Decimal(1), vat=Decimal(19))
+    tariff = Tariff(id="", currency="EUR", elements=(Element(price_components=(once,)),))
+    before = lot.clock.now() - timedelta(days=1)
+    async with lot.tenants.tenant(lot.tenant_id) as conn:
+        made = await pricing.create_tariff(conn, lot.actor, "Once", tariff, before)
+        await pricing.assign_tariff(conn, lot.actor, made.tariff_id, Scope(), before)
+
+
+@pytest.mark.parametrize(
+    ("version", "worked"), [("ocpp1.6", True), ("ocpp1.6", False), ("ocpp2.0.1", True)]
+)  # fmt: skip
+async def test_a_session_that_was_refused_and_got_nothing_is_owed_by_nobody(
+    lot: Lot, version: str, worked: bool
+) -> None:
+    lot.driver()
+    await fee_once(lot)
+    async with lot.station(version) as station:
+        assert await station.begin(minutes_ago=1) == refused(version)
+        if worked:
+            assert await lot.at_work(station) == [station.transaction]
+        await station.end(0)
+        await lot.at_work(station)
+        assert lot.one("SELECT incl_minor FROM session_costs") == 119
+        assert [(each["state"], each["owed_amount"]) for each in lot.intents()] == [("failed", 0)] * worked
+        assert lot.balances() == {}
+        assert [subject for _, subject, _ in lot.letters() if "not paid" in subject] == []
+        # What was delivered all the same is owed, with the fee.
+        assert await station.begin(transaction="tx-2", minutes_ago=0.5) == refused(version)
+        await lot.at_work(station)
+        await station.end(1_000, minutes_ago=0)
+        await lot.at_work(station)
+    assert lot.intents()[-1]["owed_amount"] == 119
+
+
+async def test_a_declined_card_whose_session_is_stopped_before_anything_flows_owes_nothing(lot: Lot) -> None:
+    driver = lot.driver()
+    await fee_once(lot)
+    await lot.card(driver, "pm_card_chargeCustomerFail")
+    async with lot.station("ocpp1.6") as station:
+        assert await station.begin(minutes_ago=1) == "Accepted"
+        assert await lot.at_work(station) == [station.transaction]
+        await station.end(0)
+        await lot.at_work(station)
+    assert [(each["state"], each["owed_amount"]) for each in lot.intents()] == [("failed", 0)]
+    assert lot.balances() == {}
 
 
 async def test_nobody_pays_for_a_card_that_was_lost(lot: Lot) -> None:
@@ -554,17 +607,17 @@ async def test_a_car_that_its_driver_named_after_a_session_starts_the_next_by_be
         await station.begin(minutes_ago=0.5)
         await station.end(1_000, minutes_ago=0.1)
         await lot.at_work(station)
-        [offered] = (await members.plugged(ada)).offered
-        made = await members.enrol(ada, offered.session_id, "Blue", Origin())
+        [offered] = (await members.cars.plugged(ada)).offered
+        made = await members.cars.enrol(ada, offered.session_id, "Blue", Origin())
         assert (made.address, made.name) == ("001122AABBCC", "Blue")
-        assert (await members.plugged(ada)).offered == []
+        assert (await members.cars.plugged(ada)).offered == []
         # It was named a moment ago, and the station's clock says that it is plugged in a minute later.
         assert await station.authorize(car, type_) == "Accepted"
         assert await station.begin(car, type_=type_, transaction="tx-2", minutes_ago=-0.5) == "Accepted"
         await lot.at_work(station)
         assert [each["state"] for each in lot.intents()] == ["captured", "authorised"]
         assert lot.intents()[1]["driver_id"] == driver
-        await members.forget_car(ada, "001122aabbcc", Origin())
+        await members.cars.forget(ada, "001122aabbcc", Origin())
         assert await station.authorize(car, type_) == "Invalid"
 
 
@@ -578,13 +631,13 @@ async def test_a_car_is_offered_to_nobody_where_it_could_be_another(lot: Lot) ->
         await station.begin(minutes_ago=0.5)
         await lot.at_work(station)
         ada = await lot.account(driver)
-        assert (await lot.members().plugged(ada)).offered == []
+        assert (await lot.members().cars.plugged(ada)).offered == []
         [(session,)] = lot.rig.rows("SELECT session_id FROM sessions")
         with pytest.raises(CarUnknown):
-            await lot.members().enrol(ada, session, "Theirs", Origin())
+            await lot.members().cars.enrol(ada, session, "Theirs", Origin())
         # A car that was there long before or after is none of this session.
         lot.run("UPDATE cars_seen SET seen_at = now() - interval '20 minutes' WHERE uid = '001122AABBDD'")
-        assert len((await lot.members().plugged(ada)).offered) == 1
+        assert len((await lot.members().cars.plugged(ada)).offered) == 1
         lot.clock.advance(3 * 86_400)
         assert await lot.jobs.cars.tidy() == 2
 

@@ -18,13 +18,12 @@ from pypdf import PdfReader
 
 import forecourt.payments.fleets.paper
 from forecourt.payments.fleets import billing
+from forecourt.payments.fleets.errors import CreditRefused, InvoicingRefused
 from forecourt.payments.fleets.jobs import Enclosures
 from forecourt.payments.fleets.model import (
     Account,
-    CreditRefused,
     Dunning,
     Invoice,
-    InvoicingRefused,
     Kind,
     Level,
     Line,
@@ -35,13 +34,13 @@ from forecourt.payments.fleets.model import (
     part_of,
     parts_of,
     rates_of,
-    reference_of,
-    references_in,
 )
 from forecourt.payments.fleets.paper import languages
 from forecourt.payments.fleets.paper.facturx import facturx
 from forecourt.payments.fleets.paper.sheet import as_csv
+from forecourt.payments.fleets.references import reference_of, references_in
 from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.fleets.store.documents import find_document
 from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.billed import Line as Leg
 from tests.conftest import Database
@@ -185,8 +184,8 @@ async def test_one_invoice_without_a_document_keeps_nothing_else_of_the_night_fr
     broken, made = await depot.invoices()
     assert (broken.fleet_id, made.fleet_id) == (depot.fleet_id, other)
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
-        assert await store.find_document(conn, depot.tenant_id, broken.invoice_id) is None
-        assert await store.find_document(conn, depot.tenant_id, made.invoice_id) is not None
+        assert await find_document(conn, depot.tenant_id, broken.invoice_id) is None
+        assert await find_document(conn, depot.tenant_id, made.invoice_id) is not None
     depot.till.clock.set(datetime(2026, 5, 30, 9, tzinfo=UTC))
     await depot.jobs.bill()
     assert {each["recipient"] for each in depot.letters()} >= {"trucks@vans.test"}

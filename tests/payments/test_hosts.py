@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecourt.payments.bank.days import banking_day, easter, is_banking_day, next_banking_day
+from forecourt.payments.bank.model import Bank, IbanRefused, read_iban
 from forecourt.payments.hosts import shares
-from forecourt.payments.hosts.banks import Bank, read_iban
-from forecourt.payments.hosts.days import banking_day, easter, is_banking_day, next_banking_day
-from forecourt.payments.hosts.model import IbanRefused, RuleRefused, Share, back_of, check_rule, share_of
+from forecourt.payments.hosts.model import RuleRefused, Share, back_of, check_rule, share_of
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.billed import billed

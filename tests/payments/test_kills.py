@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.intents.model import FINAL, Intent, State

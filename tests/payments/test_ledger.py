@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecourt.payments.ledger import entries, host_entries, service, store
+from forecourt.payments.hosts import entries as host_entries
+from forecourt.payments.ledger import entries, service, store
 from forecourt.payments.ledger.billed import Billed, Line, billed, of_quote
 from forecourt.payments.ledger.model import Entry, EntryDiffers, Kind, Leg, Unbalanced, check, sums
 from forecourt.platform.money import minor_digits

@@ -11,8 +11,8 @@ import pytest_asyncio
 from httpx import AsyncClient
 
 from forecourt.access import Role
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.hosts import pages as host_pages
-from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.payouts import Payouts, bounce
 from forecourt.payments.reconcile.model import Difference, Differs
 from forecourt.payments.reconcile.store import comparing

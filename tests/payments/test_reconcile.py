@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.ledger import entries

@@ -13,9 +13,10 @@ from xml.etree import ElementTree
 import pytest_asyncio
 from msgspec import Struct
 
+from forecourt.payments.bank.days import is_banking_day
+from forecourt.payments.bank.model import Bank, shown
+from forecourt.payments.files import plain
 from forecourt.payments.hosts import statement
-from forecourt.payments.hosts.banks import Bank, shown
-from forecourt.payments.hosts.days import is_banking_day
 from forecourt.payments.hosts.paper import statement_pdf
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.sepa import payout_of, reference_of
@@ -256,9 +257,9 @@ async def test_thirty_days_with_three_hosts(yard: Yard, tenant: Tenant, tmp_path
         parts = [part async for part in statement.as_csv(yard.tenants, yard.tenant_id, tale, "https://c.test")]
         sheet = list(csv.DictReader(io.StringIO("".join(parts))))
         assert {int(line["payout"]): line["amount"] for line in sheet if line["kind"] == "payout"} == {
-            number: f"-{statement.plain(amount, 'EUR')}" for number, amount in sent.items()
+            number: f"-{plain(amount, 'EUR')}" for number, amount in sent.items()
         }
-        assert sheet[-1]["balance"] == sheet[-2]["balance"] == statement.plain(tale.closing, "EUR")
+        assert sheet[-1]["balance"] == sheet[-2]["balance"] == plain(tale.closing, "EUR")
         for line in sheet[1:-1]:
             if line["kind"].startswith("host_share"):
                 assert line["session_url"] == f"https://c.test/sessions/{line['session']}"

@@ -87,6 +87,15 @@ class Shop:
                 (BEGAN + timedelta(minutes=minutes), hash((what, value)), [int(CODES[what]), value], session_id),
             )
 
+    def say(self, minutes: float, state: str, arrived: int = 0) -> None:
+        """The connector says so then; it is heard so many milliseconds later."""
+        at = BEGAN + timedelta(minutes=minutes)
+        self.admin.execute(
+            "INSERT INTO connector_history (station_id, evse, connector, tenant_id, state, state_at, arrived_at)"
+            " VALUES (%s, 1, 1, %s, %s, %s, %s)",
+            (self.station, self.tenant_id, state, at, at + timedelta(milliseconds=arrived)),
+        )
+
     async def price(self, session_id: UUID) -> SessionCost:
         await self.jobs.price(tenant_id=self.tenant_id, subject=str(session_id))
         return await self.cost(session_id)
@@ -303,12 +312,18 @@ async def test_what_a_16_connector_said_tells_parking_from_charging(shop: Shop) 
     await shop.sell(costing("0.40", BY_TIME[1]))
     session_id = shop.session()
     for minutes, state in ((-3, "Preparing"), (0, "Charging"), (90, "SuspendedEV")):
-        at = BEGAN + timedelta(minutes=minutes)
-        shop.admin.execute(
-            "INSERT INTO connector_history (station_id, evse, connector, tenant_id, state, state_at, arrived_at)"
-            " VALUES (%s, 1, 1, %s, %s, %s, %s)",
-            (shop.station, shop.tenant_id, state, at, at),
-        )
+        shop.say(minutes, state)
+    assert (await shop.price(session_id)).excl_vat == euro(400 + 300)
+
+
+async def test_of_words_that_a_16_connector_said_at_one_second_the_one_that_came_last_counts(shop: Shop) -> None:
+    await shop.sell(costing("0.40", BY_TIME[1]))
+    session_id = shop.session()
+    # Stations tell whole seconds: it charges again, and pauses at once for the rest.
+    for arrived, (minutes, state) in enumerate(
+        ((0, "Charging"), (90, "Preparing"), (90, "Charging"), (90, "Finishing"))
+    ):
+        shop.say(minutes, state, arrived)
     assert (await shop.price(session_id)).excl_vat == euro(400 + 300)
 
 

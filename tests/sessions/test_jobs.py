@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from forecourt.app.lines import LINES
-from forecourt.app.works import LONG, OUTWARD
+from forecourt.app.works import LONG, NIGHTLY, OUTWARD
 from forecourt.platform.database import Pool
 from forecourt.sessions import store
 from forecourt.sessions.review import QUIET, review
@@ -295,19 +295,16 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
         "unpaid",
     )
     outward |= {f"payments.{name}" for name in paying}
-    long = {"stations.bulk_run", "payments.bill_fleets", "insight.export_all", "insight.export", "insight.erase"}
+    long = {"stations.bulk_run", "payments.bill_fleets", "insight.export", "insight.erase"}
     long |= {"insight.report_all", "insight.report"}
     long |= {
-        "insight.find_actions",
-        "insight.forecast_all",
         "insight.choose_sites",
-        "insight.look_all",
         "insight.contest_all",
         "loyalty.announce",
         "payments.compare_now",
         "payments.pay_now",
     }
-    assert apart == {**dict.fromkeys(long, LONG), **dict.fromkeys(outward, OUTWARD)}
+    assert apart == {"insight.night": NIGHTLY, **dict.fromkeys(long, LONG), **dict.fromkeys(outward, OUTWARD)}
 
 
 def test_whatever_takes_money_from_a_payment_or_sets_some_free_is_heard_by_loyalty(bench: Bench) -> None:

@@ -80,6 +80,25 @@ def test_what_the_connector_said_counts_before_what_was_measured() -> None:
     assert told(measured(states=[(0, "Available"), (10, "Faulted")])) == [("C", 60, 6_000)]
 
 
+def test_of_two_words_within_one_second_the_one_that_was_said_later_counts() -> None:
+    word, later = (0.2001, "Charging"), (0.2009, "SuspendedEV")
+    assert told(measured(30, 0, states=[word, later])) == [("P", 30, 0)]
+    assert told(measured(30, 0, states=[later, word])) == [("P", 30, 0)]
+    # The other way round it charges; and of words of the very same moment the one that came last counts.
+    assert told(measured(30, 0, states=[(0, "SuspendedEV"), (0.001, "Charging")])) == [("C", 30, 0)]
+    assert told(measured(30, 0, states=[(0, "Charging"), (0, "SuspendedEV")])) == [("P", 30, 0)]
+    assert told(measured(30, 0, states=[(0, "SuspendedEV"), (0, "Charging")])) == [("C", 30, 0)]
+
+
+def test_while_a_connector_says_that_it_charges_no_idle_fee_runs_whatever_power_is_measured() -> None:
+    states, power = [(0, "Charging"), (40, "SuspendedEV")], [(at, 0) for at in range(0, 60, 5)]
+    found = told(measured(wh=0, states=states, power=power))
+    assert {kind for kind, _, _ in found} == {"C", "P"}
+    assert sum(minutes for kind, minutes, _ in found if kind == "C") == 40
+    # Where it tells neither, power does.
+    assert {kind for kind, _, _ in told(measured(wh=0, states=[(0, "Occupied")], power=power))} == {"P"}
+
+
 def test_readings_that_can_not_be_are_brought_between_start_and_end() -> None:
     odd = [(-10, 0), (10, 3_001), (20, 2_000), (30, 99_000), (40, 500), (70, 99_000)]
     assert told(measured(registers=odd)) == [("C", 10, 2_001), ("P", 10, 0), ("C", 10, 3_999), ("P", 30, 0)]
@@ -106,8 +125,9 @@ def test_currents_are_those_last_measured() -> None:
 moments = st.integers(-20, 140)
 lines = st.lists(st.tuples(moments, st.integers(-1, 12_000)), max_size=8)
 spoken = st.lists(
-    st.tuples(moments, st.sampled_from(["Charging", "SuspendedEV", "Preparing", "Finishing", "Faulted"])), max_size=5
-)
+    st.tuples(moments, st.sampled_from(["Charging", "SuspendedEV", "Preparing", "Finishing", "Faulted"])), max_size=5,
+    unique_by=lambda said: said[0],
+)  # fmt: skip
 
 
 @given(

@@ -128,6 +128,14 @@ async def test_a_16_station_with_the_note_hears_the_price_what_runs_and_the_end_
         [(_, running)] = await teller.told(station, teller.jobs.tell_running())
         said = json.loads(running["data"])
         assert (running["messageId"], said["cost"], said["transactionId"]) == ("RunningCost", 5.95, number)
+        assert said["state"] == "Charging"
+        # What its connector says is all that tells that it pauses.
+        paused = {"connectorId": 1, "status": "SuspendedEV", "errorCode": "NoError", "timestamp": at(-25)}
+        await station.call("StatusNotification", paused)
+        await station.call("MeterValues", meter_values(number, 12_000, -20))
+        teller.stage.clock.advance(60)
+        [(_, running)] = await teller.told(station, teller.jobs.tell_running())
+        assert json.loads(running["data"])["state"] == "Idle"
         assert await teller.told(station, teller.jobs.tell_final(**teller.session())) == []
         await station.call("StopTransaction", {"transactionId": number, "meterStop": 13_000, "timestamp": at(-1)})
         # Reviewed and priced by the worker, which tells the station of the end by itself.

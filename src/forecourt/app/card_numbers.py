@@ -10,7 +10,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from forecourt.payments.accounts.hooks import PREFIX
+from forecourt.payments.accounts.model import PREFIX
 from forecourt.platform.cards import UID_LENGTH, holds_card
 from forecourt.platform.errors import ForecourtError
 

@@ -10,8 +10,7 @@ from typing import Any
 import msgspec
 
 from forecourt.app.bootstrap import DEMO_FILE
-from forecourt.payments.accounts.hooks import PREFIX
-from forecourt.payments.accounts.service import DEPLOYMENT
+from forecourt.payments.accounts.model import DEPLOYMENT, PREFIX
 from forecourt.platform.settings import Settings
 
 #: The provider's books, in the data folder.

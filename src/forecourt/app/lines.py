@@ -16,16 +16,18 @@ from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
 
-from forecourt.app.works import LONG, OUTWARD
+from forecourt.app.works import LONG, NIGHTLY, OUTWARD
 
 log = structlog.get_logger(__name__)
 
 CONCURRENCY = 4
 #: Of the line of what may take long.
 LONG_CONCURRENCY = 2
+#: Of the line of nights, each of which may take all of a core.
+NIGHTLY_CONCURRENCY = 1
 #: Of the line of what waits for others.
 OUTWARD_CONCURRENCY = 8
-LINES = {"default": CONCURRENCY, LONG: LONG_CONCURRENCY, OUTWARD: OUTWARD_CONCURRENCY}
+LINES = {"default": CONCURRENCY, LONG: LONG_CONCURRENCY, NIGHTLY: NIGHTLY_CONCURRENCY, OUTWARD: OUTWARD_CONCURRENCY}
 STOP_DEADLINE_S = 8.0
 #: How often a worker looks for jobs whose time has come, which nobody tells it of.
 LOOK_EVERY_S = 5.0

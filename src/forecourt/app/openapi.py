@@ -116,6 +116,7 @@ def document(api: Router, dependencies: Mapping[str, Provide], version: str) -> 
         plugins=[Bodies()],
         openapi_config=OpenAPIConfig(title="Forecourt", version=version, summary=summary, description=DESCRIPTION),
     )
+    described.read()
     made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(described.openapi_schema.to_schema()))
     operations = [
         (made["paths"][route.path_format][method.lower()], handler)

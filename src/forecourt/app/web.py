@@ -5,7 +5,6 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from litestar import Router
 from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler
 
@@ -52,7 +51,7 @@ from forecourt.access.invitations import Invitations
 from forecourt.access.signin.doors import doors_of
 from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
-from forecourt.app.application import Application
+from forecourt.app.application import Application, Shelf
 from forecourt.app.bodies import BodyRequest
 from forecourt.app.card_numbers import CardNumbers
 from forecourt.app.driving import driver_providers_of, lists_of, members_of, ways_of
@@ -74,8 +73,8 @@ from forecourt.energy.service.feeds import Feeds
 from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.expansion.service import Growth
 from forecourt.loyalty.giving import Giving
-from forecourt.payments.accounts.hooks import payment_hook
 from forecourt.payments.hosts.connect import Connect
+from forecourt.payments.intents.hooks import payment_hook
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.readers.service import Readers
 from forecourt.platform.bus import Bus
@@ -170,7 +169,7 @@ def create_app(
         "site_directory": given(site_names),
         "spoken": given(spoken()),
     }
-    api = Router(
+    api = Shelf(
         "/api/v1",
         route_handlers=[
             forecourt.access.api.routes,

@@ -13,11 +13,11 @@ from forecourt.driver.api import RETURN_PATTERN
 from forecourt.driver.brands import (
     COLOUR_PATTERN,
     DOMAIN_PATTERN,
-    HELP_EMAIL_PATTERN,
     IMPRINT_PATTERN,
     PHONE_PATTERN,
     SLUG_PATTERN,
 )
+from forecourt.drivers.accounts.model import EMAIL_PATTERN as DRIVERS_EMAIL_PATTERN
 from forecourt.drivers.accounts.model import TEXT_VERSION_PATTERN
 from forecourt.drivers.accounts.providers import APP_REDIRECT_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
@@ -27,8 +27,8 @@ from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
 from forecourt.loyalty.model import CODE_PATTERN as VOUCHER_PATTERN
 from forecourt.payments.accounts.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
+from forecourt.payments.bank.fields import BIC_PATTERN
 from forecourt.payments.fleets.model import CREDITOR_PATTERN, MANDATE_PATTERN, NUMBERS_PATTERN, VAT_ID_PATTERN
-from forecourt.payments.hosts.api.fields import BIC_PATTERN
 from forecourt.payments.hosts.api.hosts import EXPENSE_KEY_PATTERN, EXPENSE_PATTERN
 from forecourt.payments.hosts.model import FLEET_PATTERN
 from forecourt.payments.readers.model import REFERENCE_PATTERN
@@ -86,7 +86,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(COLOUR_PATTERN): "A colour is # and six small hexadecimal digits, such as #0a7a4b",
     repr(DOMAIN_PATTERN): "A domain is a host name in small letters, such as charge.example.com",
     repr(PHONE_PATTERN): "A telephone number is of digits, blanks and + ( ) / -",
-    repr(HELP_EMAIL_PATTERN): "This is no e-mail address",
+    repr(DRIVERS_EMAIL_PATTERN): "This is no e-mail address",
     repr(IMPRINT_PATTERN): "An address begins with https:// and has no blanks",
     repr(RETURN_PATTERN): "An address to return to begins with https:// or with the scheme of an app of yours",
     repr("^[A-Z]{2}$"): "A country is two capital letters, such as DE",

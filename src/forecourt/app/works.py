@@ -1,5 +1,6 @@
 """What a worker does, as a table of contents: the durable jobs, which event leads to which, and when the clock does."""
 
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import procrastinate
 import structlog
 from msgspec import Struct
 from procrastinate import PsycopgConnector, RetryStrategy
+from procrastinate.exceptions import AlreadyEnqueued
 from prometheus_client import Counter
 
 from forecourt.access.jobs import AccessJobs
@@ -76,6 +78,8 @@ APART_AFTER_S: Final = 2
 KEEP_ENDED_H: Final = 7 * 24
 #: The line of what may take long: it waits for its own kind only, and nothing waits for it.
 LONG: Final = "long"
+#: The line of what takes long and that nobody waits for: organisation by organisation.
+NIGHTLY: Final = "nightly"
 #: The line of what waits for others: mail servers, services outside, stations.
 OUTWARD: Final = "outward"
 #: Subjects of a job that is soon done with each of them.
@@ -151,14 +155,9 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, name, stop, lock=name, queueing_lock=name, queue=OUTWARD))
     name, bill = "payments.bill_fleets", _at_any_time(works.fleets.bill)
     app.periodic(cron="37 * * * *")(_clocked(app, name, bill, lock=name, queueing_lock=name, queue=LONG))
-    name, lake = "insight.export_all", _at_any_time(works.insight.export_all)
-    app.periodic(cron="7 2 * * *")(_clocked(app, name, lake, lock=name, queueing_lock=name, queue=LONG))
-    name, forecast = "insight.forecast_all", _at_any_time(works.insight.forecast_all)
-    app.periodic(cron="7 3 * * *")(_clocked(app, name, forecast, lock=name, queueing_lock=name, queue=LONG))
-    name, actions = "insight.find_actions", _at_any_time(works.insight.find_actions)
-    app.periodic(cron="57 2 * * *")(_clocked(app, name, actions, lock=name, queueing_lock=name, queue=LONG))
-    name, health = "insight.look_all", _at_any_time(works.insight.look_all)
-    app.periodic(cron="7 4 * * *")(_clocked(app, name, health, lock=name, queueing_lock=name, queue=LONG))
+    # A night that was killed or missed is made up for in the next hour.
+    name = "insight.begin_nights"
+    app.periodic(cron="7 2-23 * * *")(_clocked(app, name, _nights(app, works), lock=name, queueing_lock=name))
     name, contests = "insight.contest_all", _at_any_time(works.insight.contest_all)
     app.periodic(cron="7 5 1 * *")(_clocked(app, name, contests, lock=name, queueing_lock=name, queue=LONG))
     name, report = "insight.report_all", _at_any_time(works.insight.report_all)
@@ -189,6 +188,20 @@ def _tell_updates(works: Works) -> Job:
     return tell_updates
 
 
+def _nights(app: procrastinate.App, works: Works) -> Job:
+    """Puts the night of each organisation that one is due of in line, where it is once, and at work once."""
+    made: Any = app.task(name="insight.night", queue=NIGHTLY)
+    task = made(_counted("insight.night", works.insight.night))
+
+    async def begin_nights() -> None:
+        for tenant_id in await works.insight.nights_due():
+            lock = f"insight.night:{tenant_id}"
+            with contextlib.suppress(AlreadyEnqueued):
+                await task.configure(lock=lock, queueing_lock=lock).defer_async(tenant_id=tenant_id)
+
+    return _at_any_time(begin_nights)
+
+
 def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
     """What is done when: name, times as cron has them, and the job, which is told the time. One that is late or slow
     is neither joined nor followed by more than one of its kind."""
@@ -211,11 +224,12 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("sessions.tidy_cars", "37 * * * *", _at_any_time(works.cars.tidy)),
         ("loyalty.settle_due", "*/5 * * * *", _at_any_time(works.loyalty.settle_due)),
         ("loyalty.lapse_points", "51 3 * * *", _at_any_time(works.loyalty.lapse_points)),
+        ("insight.tend_studies", EVERY_MINUTE, _at_any_time(works.insight.tend_studies)),
         ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),
         ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
         ("payments.tend_cards", "*/5 * * * *", _at_any_time(works.payments.tend_cards)),
         ("payments.tidy", "3 4 * * *", _at_any_time(works.payments.tidy)),
-        ("energy.tidy", "53 3 * * *", _at_any_time(works.energy.tidy)),
+        ("energy.tidy", "3 * * * *", _at_any_time(works.energy.tidy)),
         ("payments.night", "13 4 * * *", _at_any_time(works.money.night)),
         ("stations.forget_old", "23 4 * * *", _at_any_time(works.stations.forget_old)),
         ("access.forget_audit", "33 4 * * *", _at_any_time(works.access.forget_audit)),

@@ -323,7 +323,8 @@ def not_accepted(refused: Refused, listening_since: datetime | None, now: dateti
 
 class Planning(Struct, frozen=True, kw_only=True):
     """A site that shall be planned: when it was last (`planned_at`), whether a planner holds it, and how often in a row
-    it failed, at what and why. At stage `plan` what there is is shared out, at `look` nobody is told anything."""
+    it failed, at what and why. At stages `plan` and `late` (no plan was found in time) what there is is shared out, at
+    `look` nobody is told anything."""
 
     site_id: int
     name: str
@@ -350,7 +351,7 @@ def unplanned(seen: Planning, listening_since: datetime | None, now: datetime) -
             return Unsure(kind=IncidentKind.UNPLANNED, place=place)
     since = failing_since or seen.planned_at
     cause = "nobody" if old and not seen.held else "slow" if failing_since is None else seen.stage
-    shares = cause == "plan" and not old
+    shares = cause in ("plan", "late") and not old
     return Finding(
         kind=IncidentKind.UNPLANNED,
         place=place,

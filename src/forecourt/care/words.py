@@ -268,6 +268,13 @@ def _unplanned(detail: Mapping[str, Any]) -> Told:
             _("the solver fails again and again: %(fault)s"),
             _("Look at the site's limits and its batteries for values that can't be meant; cars charge all the same"),
         ),
+        "late": (
+            _("its plans take longer than they may: %(fault)s"),
+            _(
+                "Look how busy the planner's machine is: give it more processors, or start a planner on another one, or"
+                " keep fewer cars as one site; cars charge all the same"
+            ),
+        ),
         "nobody": (
             _("no planner holds the site: none runs, or those that run hold as many sites as they can"),
             _("Start a planner, or look why the one that should run doesn't"),

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access.guard import origin_of
 from forecourt.driver import words
+from forecourt.driver.idle import idle_words
 from forecourt.driver.model import PAID, NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.speech import Speech
@@ -21,14 +22,8 @@ from forecourt.driver.store import FoundSpot
 from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE
-from forecourt.payments.intents.model import (
-    AccountMissing,
-    ConnectorInUse,
-    ConnectorTaken,
-    PaymentOver,
-    PaymentUnknown,
-    PriceMissing,
-)
+from forecourt.payments.accounts.model import AccountMissing
+from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
 from forecourt.platform.money import Money
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.pricing.display import Line, Unit
@@ -342,7 +337,7 @@ def _payment(way: Way) -> DriverPayment:
         id=intent.intent_id,
         stage=way.stage,
         heading=heading,
-        words=sentence,
+        words=" ".join(filter(None, (sentence, idle_words(way)))),
         page_url=intent.page_url if way.stage is Stage.PAY else None,
         station=intent.station,
         evse=intent.evse,

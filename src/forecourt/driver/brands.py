@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, structs
 from forecourt.access import Actor, audit
 from forecourt.driver import store
 from forecourt.driver.store import Brand, Connection
+from forecourt.drivers.accounts.model import EMAIL_PATTERN, MAX_EMAIL
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile, check_match, etag
 from forecourt.platform.text import NAME_LINE
@@ -16,11 +17,9 @@ SLUG_PATTERN: Final = "^[a-z0-9](-?[a-z0-9]){0,39}$"
 COLOUR_PATTERN: Final = "^#[0-9a-f]{6}$"
 DOMAIN_PATTERN: Final = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
 PHONE_PATTERN: Final = "^[+0-9][+0-9 ()/-]{2,39}$"
-HELP_EMAIL_PATTERN: Final = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}$"
 IMPRINT_PATTERN: Final = r"^https://[^\s\x00-\x1f\x7f]+$"
 MAX_NAME: Final = 80
 MAX_DOMAIN: Final = 253
-MAX_EMAIL: Final = 254
 MAX_IMPRINT: Final = 500
 
 
@@ -55,7 +54,7 @@ class DriverPagesWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Meta(description="Answered day and night.", examples=["+49 30 1234567"]),
     ] = None
     help_email: Annotated[
-        Annotated[str, Meta(max_length=MAX_EMAIL, pattern=HELP_EMAIL_PATTERN)] | None,
+        Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN)] | None,
         Meta(examples=["help@example.com"]),
     ] = None
     imprint_url: Annotated[

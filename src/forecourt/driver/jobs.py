@@ -18,6 +18,7 @@ from forecourt.payments.hosts.store.lines import list_paid_by
 from forecourt.payments.intents import store as intents
 from forecourt.payments.intents.model import CallKind, Method, PaymentUnknown, Purpose
 from forecourt.payments.intents.refunds import CAME_BACK
+from forecourt.payments.intents.store import story
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -74,7 +75,7 @@ class DriverJobs:
             intent = await intents.find_intent(conn, tenant_id, intent_id, lock=True)
             if intent is None or intent.email is None or intent.method is Method.INVOICE:
                 return
-            told = {kind: await intents.told_of(conn, tenant_id, intent_id, kind) for kind in WRITERS}
+            told = {kind: await story.told_of(conn, tenant_id, intent_id, kind) for kind in WRITERS}
             brand = await find_brand(conn, tenant_id)
             home = home_of(brand, self._address)
             for call in await intents.list_calls(conn, tenant_id, intent_id):
@@ -88,7 +89,7 @@ class DriverJobs:
                     continue
                 with self._speech.speaking_of(intent.language):
                     await WRITERS[kind](conn, brand, intent, call, home)
-                await intents.insert_step(conn, tenant_id, intent_id, kind, now, amount=call.amount, detail=about)
+                await story.insert_step(conn, tenant_id, intent_id, kind, now, amount=call.amount, detail=about)
 
     async def _write(self, tenant_id: int, way: Way) -> None:
         if way.stage not in PAID or way.intent.email is None or way.intent.session_id is None:

@@ -1,6 +1,5 @@
 """The pages of drivers: price, the way from payment to receipt. Public: who stands there may read and start."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -14,10 +13,24 @@ from litestar.response import Redirect
 from msgspec import Meta, Struct
 
 from forecourt.access.guard import origin_of
+from forecourt.driver.asked import (
+    EMAIL_UNREAD,
+    MAX_TYPED,
+    PUBLIC,
+    SAID,
+    VOUCHER_SAID,
+    EvseInPath,
+    Flag,
+    Lang,
+    Said,
+    StationInPath,
+    email_of,
+)
 from forecourt.driver.brands import home_of
 from forecourt.driver.codes import SCAN, pay_address
 from forecourt.driver.find_pages import find_pages
 from forecourt.driver.held import held_of
+from forecourt.driver.idle import idle_words
 from forecourt.driver.letters import write_receipt
 from forecourt.driver.model import (
     CAN_GIVE_UP,
@@ -40,17 +53,10 @@ from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Joining, WaitingLists
 from forecourt.driver.words import STAGES, named_spot
-from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import MAX_CODE, Campaign
-from forecourt.payments.intents.model import (
-    AccountMissing,
-    ConnectorInUse,
-    ConnectorTaken,
-    PaymentOver,
-    PaymentUnknown,
-    PriceMissing,
-)
+from forecourt.payments.accounts.model import AccountMissing
+from forecourt.payments.intents.model import ConnectorTaken, PaymentUnknown, PriceMissing
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -58,49 +64,19 @@ from forecourt.pricing.model import TIME_PATTERN
 from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.sessions.signed.export import MEDIA_TYPE, transparency_file
 from forecourt.sessions.store import find_session, list_signed
-from forecourt.stations.model import IDENTITY_PATTERN
 from forecourt.ui.i18n import mark
 
 log = structlog.get_logger(__name__)
 
-PUBLIC: Final = {"public": True}
-MAX_EMAIL: Final = 254
-#: Characters of what is typed for one that are read at all.
-MAX_TYPED: Final = 1_000
-EMAIL_PATTERN: Final = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}$"
-#: What is said of an address that doesn't match.
-EMAIL_UNREAD: Final = "email-unread"
-#: What went wrong with something that a driver asked for, said where he is.
-SAID: Final = {
-    AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
-    PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
-    ConnectorInUse.code: mark("Somebody charges at this connector. Choose another, or come back later."),
-    ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
-    HeldForAnother.code: mark("This connector is held for somebody who waited."),
-    PaymentOver.code: mark("That can't be changed any more."),
-    EMAIL_UNREAD: mark("This e-mail address can't be read. It must be like name@example.com."),
-    NeedsRefused.code: mark("That time can't be planned for. Choose another."),
-}
-#: What is said of a voucher that doesn't count, by the fault's code.
-VOUCHER_SAID: Final = {
-    VoucherUnknown.code: mark("There is no such voucher, or it doesn't count here and now."),
-    VoucherUsed.code: mark("This voucher was used already, or nothing is left of it."),
-    AccountNeeded.code: mark("This voucher is for drivers with an account. Sign in and enter it there."),
-}
 UNREACHED: Final = mark("The station could not be reached. Try again, or stop at the station.")
 
-StationInPath = Annotated[str, PathParameter(min_length=1, max_length=255, pattern=IDENTITY_PATTERN)]
-EvseInPath = Annotated[int, PathParameter(ge=1, le=1_000)]
 VersionInPath = Annotated[str, PathParameter(min_length=1, max_length=10, pattern="^[0-9A-Za-z.]+$")]
 PasswordInPath = Annotated[str, PathParameter(min_length=1, max_length=64, pattern="^[0-9A-Za-z]+$")]
 #: What a driver chose at the station (C25.FR.05); what can't be understood is no wish.
 EnergyInQuery = Annotated[str, QueryParameter(max_length=20)]
-Lang = Annotated[str | None, QueryParameter(name="lang", pattern="^[a-z]{2}$")]
-Said = Annotated[str, QueryParameter(name="said", max_length=60)]
-Flag = Annotated[str, QueryParameter(max_length=1)]
-#: The place in a waiting list that the connector is held for.
 #: The code of a voucher, as it was typed.
 Voucher = Annotated[str, QueryParameter(name="voucher", max_length=2 * MAX_CODE, pattern=r"^[^\x00]*$")]
+#: The place in a waiting list that the connector is held for.
 Place = Annotated[UUID | None, QueryParameter(name="place")]
 IntentId = FromPath[UUID]
 
@@ -229,7 +205,7 @@ class DriverPages:
         with self._shell.speech.speaking(request, lang):
             over = way.stage in PAID
             lines, facts = (list(lines_of(way)), list(facts_of(way))) if over else ([], [])
-            held = held_of(way)
+            held, idle = held_of(way), idle_words(way)
         return self._shell.page(
             "part.html" if part else "way.html",
             request,
@@ -249,6 +225,7 @@ class DriverPages:
             lines=lines,
             facts=facts,
             held=held,
+            idle=idle,
             lasted=None if way.running is None else self._clock.now() - way.running.started_at,
         )
 
@@ -312,12 +289,6 @@ class DriverPages:
         key = None if way.signed is None else way.signed.public_key
         headers = {**HEADERS, "content-disposition": f'attachment; filename="measured-{way.intent.number}.xml"'}
         return Response(transparency_file(rows, key), media_type=MEDIA_TYPE, headers=headers)
-
-
-def email_of(typed: str) -> str | None:
-    """The address that was typed; None for what is none."""
-    email = typed.strip()
-    return email if len(email) <= MAX_EMAIL and re.match(EMAIL_PATTERN, email) else None
 
 
 def _energy_of(said: str) -> int | None:

@@ -5,7 +5,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from io import BytesIO
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 from babel.numbers import format_decimal
 
@@ -19,6 +18,7 @@ from forecourt.pricing.shown import LineShown
 from forecourt.ui import formats
 from forecourt.ui.i18n import current, mark, stamp
 from forecourt.ui.i18n import gettext as _
+from forecourt.ui.paper import FONT, styles, worded
 
 #: Digits of the price of a kWh or a minute.
 EACH_DIGITS: Final = 4
@@ -95,17 +95,17 @@ def paper(
     """A PDF of one page that says who was paid, for what, and how much. `address`: where it is kept."""
     from reportlab.lib import colors
     from reportlab.lib.pagesizes import A4
-    from reportlab.lib.styles import getSampleStyleSheet
     from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-    styles: Any = getSampleStyleSheet()
+    look = styles()
     file = BytesIO()
     document = SimpleDocTemplate(
         file, pagesize=A4, title=title, author=brand.name, leftMargin=64,
-        rightMargin=64, topMargin=64, bottomMargin=64, lang=current().language,
+        rightMargin=64, topMargin=64, bottomMargin=64, lang=current().language, initialFontName=FONT,
     )  # fmt: skip
-    look = TableStyle(
+    lined = TableStyle(
         [
+            ("FONTNAME", (0, 0), (-1, -1), FONT),
             ("ALIGN", (1, 0), (1, -1), "RIGHT"),
             ("LINEBELOW", (0, 0), (-1, -2), 0.25, colors.lightgrey),
             ("LEFTPADDING", (0, 0), (-1, -1), 0),
@@ -115,22 +115,25 @@ def paper(
 
     def table(rows: Iterable[tuple[str, str]]) -> Any:
         cells = [
-            [Paragraph(escape(what), styles["BodyText"]), Paragraph(f'<para align="right">{escape(said)}</para>')]
+            [
+                Paragraph(worded(what), look["BodyText"]),
+                Paragraph(f'<para align="right">{worded(said)}</para>', look["BodyText"]),
+            ]
             for what, said in rows
         ]
-        return Table(cells, colWidths=[230, 230], style=look)
+        return Table(cells, colWidths=[230, 230], style=lined)
 
     story: list[Any] = [
-        Paragraph(escape(brand.name), styles["Title"]),
+        Paragraph(worded(brand.name), look["Title"]),
         table(facts),
         Spacer(1, 18),
         table(lines),
         Spacer(1, 18),
-        Paragraph(escape(address), styles["BodyText"]),
+        Paragraph(worded(address), look["BodyText"]),
     ]
     if brand.help_phone or brand.help_email:
         story.append(
-            Paragraph(escape(" · ".join(filter(None, (brand.help_phone, brand.help_email)))), styles["BodyText"])
+            Paragraph(worded(" · ".join(filter(None, (brand.help_phone, brand.help_email)))), look["BodyText"])
         )
     document.build(story)
     return file.getvalue()
@@ -144,8 +147,17 @@ def _line(line: LineShown, currency: str) -> str:
     quantity, digits, unit = (
         (billed / 1000, 3, "kWh") if line.dimension is Dimension.ENERGY else (billed / 60, 1, "min")
     )
-    each = _rounded(Fraction(line.incl_vat) / quantity, EACH_DIGITS).normalize()
-    return f"{what}, {number_words(_rounded(quantity, digits))} {unit} \N{MULTIPLICATION SIGN} {price(each, currency)}"
+    each = price(_each(line, quantity), currency)
+    return f"{what}, {number_words(_rounded(quantity, digits))} {unit} \N{MULTIPLICATION SIGN} {each}"
+
+
+def price_of_minute(line: LineShown) -> Decimal:
+    """What each minute of a line came to, after taxes, in the currency's major unit; something must be billed."""
+    return _each(line, Fraction(line.billed) / 60)
+
+
+def _each(line: LineShown, quantity: Fraction) -> Decimal:
+    return _rounded(Fraction(line.incl_vat) / quantity, EACH_DIGITS).normalize()
 
 
 def _major(exact: str, currency: str) -> Decimal:

@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 
 from forecourt.driver.model import Box, Running
 from forecourt.platform.ordering import Place, bounds, oldest, onward
+from forecourt.sessions.store import STATE_NOW
 
 Connection = AsyncConnection[Any]
 
@@ -171,9 +172,10 @@ async def find_running(conn: Connection, tenant_id: int, session_id: UUID) -> Ru
     """What a session does."""
     cursor = conn.cursor(row_factory=class_row(Running))
     await cursor.execute(
-        "SELECT started_at, over_at AS ended_at, CASE WHEN meter_stop_wh >= meter_start_wh"
-        " THEN meter_stop_wh - meter_start_wh END AS energy_wh, power_w, soc_pct, charging_state"
-        " FROM sessions WHERE tenant_id = %s AND session_id = %s",
+        "SELECT n.started_at, n.over_at AS ended_at, CASE WHEN n.meter_stop_wh >= n.meter_start_wh"
+        " THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh, n.power_w, n.soc_pct,"
+        f" {STATE_NOW} AS charging_state"
+        " FROM sessions n WHERE n.tenant_id = %s AND n.session_id = %s",
         (tenant_id, session_id),
     )
     return await cursor.fetchone()

@@ -133,29 +133,33 @@ class EnergyJobs:
                 await nudges.nudge(conn, site_id)
 
     async def tidy(self) -> None:
-        """Forget signals, plans and powers that are older than they are kept, each organisation by itself."""
+        """Forget signals, plans and powers that are older than they are kept, or more than there is room for, each
+        organisation and each site by itself: what is wrong with one keeps no other's room from being kept."""
         now = self._clock.now()
         async with self._worker.anyone() as conn:
             tenants = await store.list_tenants(conn)
         for tenant_id in tenants:
-            async with self._tenants.tenant(tenant_id) as conn:
-                forgotten = await store.forget_before(
-                    conn,
-                    tenant_id,
-                    readings=now - KEEP_READINGS,
-                    series=now - KEEP_SERIES,
-                    limits=now - KEEP_LIMITS,
-                )
-                forgotten += await forget_stored(
-                    conn, tenant_id, states=now - KEEP_READINGS, setpoints=now - KEEP_PLANS
-                )
-                forgotten += await forget_asks(conn, tenant_id, now - KEEP_PLANS)
-                forgotten += await forget_caps(conn, tenant_id, now - KEEP_PLANS)
-                sites = await tidying.list_kept(conn, tenant_id)
-            for site_id in sites:
+            try:
+                await self._tidy_tenant(tenant_id, now)
+            except Exception:
+                log.exception("what smart charging doesn't need any more can't be forgotten", tenant_id=tenant_id)
+
+    async def _tidy_tenant(self, tenant_id: int, now: datetime) -> None:
+        async with self._tenants.tenant(tenant_id) as conn:
+            forgotten = await store.forget_before(
+                conn, tenant_id, readings=now - KEEP_READINGS, series=now - KEEP_SERIES, limits=now - KEEP_LIMITS
+            )
+            forgotten += await forget_stored(conn, tenant_id, states=now - KEEP_READINGS, setpoints=now - KEEP_PLANS)
+            forgotten += await forget_asks(conn, tenant_id, now - KEEP_PLANS)
+            forgotten += await forget_caps(conn, tenant_id, now - KEEP_PLANS)
+            sites = await tidying.list_kept(conn, tenant_id)
+        for site_id in sites:
+            try:
                 forgotten += await self._tidy_site(tenant_id, site_id, now)
-            if forgotten:
-                log.info("what smart charging doesn't need any more was forgotten", tenant_id=tenant_id, rows=forgotten)
+            except Exception:
+                log.exception("what a site doesn't need any more can't be forgotten", site=site_id)
+        if forgotten:
+            log.info("what smart charging doesn't need any more was forgotten", tenant_id=tenant_id, rows=forgotten)
 
     async def _tidy_site(self, tenant_id: int, site_id: int, now: datetime) -> int:
         """Some rows a transaction, so that nobody waits for it."""

@@ -2,7 +2,10 @@
 forecasts are made from it, actions found in it, connectors looked at and reports sent, who is erased leaves it; and
 where new sites go is chosen when somebody asks."""
 
+import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -14,7 +17,7 @@ from forecourt.insight.health.examining import Examiner
 from forecourt.insight.lake import store
 from forecourt.insight.lake.erasing import Eraser
 from forecourt.insight.lake.export import Exporter, Keep
-from forecourt.insight.lake.layout import LakeMissing
+from forecourt.insight.lake.layout import Folder, LakeMissing
 from forecourt.insight.reports.making import Reporter
 from forecourt.insight.siting.jobs import Siter
 from forecourt.insight.store import list_tenants
@@ -33,6 +36,8 @@ class InsightJobs:
     def __init__(self, pool: Pool, tenants: Pool, clock: Clock, root: Path, keep: Keep | None = None) -> None:
         self._pool = pool
         self._tenants = tenants
+        self._clock = clock
+        self._root = root
         self._exporter = Exporter(tenants, clock, root, keep)
         self._eraser = Eraser(tenants, clock, root)
         self._forecaster = Forecaster(tenants, clock, root)
@@ -40,6 +45,12 @@ class InsightJobs:
         self._siter = Siter(tenants, clock)
         self._examiner = Examiner(tenants, clock, root)
         self._reporter = Reporter(tenants, clock, Answers(root))
+        #: What a night does with the lake, in this order.
+        self._steps: dict[store.Step, Callable[[int], Awaitable[object]]] = {
+            "forecast_on": self._forecaster.make,
+            "acted_on": self._finder.find,
+            "looked_on": self._look,
+        }
 
     async def session_settled(self, *, tenant_id: int, subject: str) -> None:
         """A session that is over was looked at or priced: its days are to be written anew."""
@@ -61,43 +72,39 @@ class InsightJobs:
         """Somebody asked where new sites go; the subject is the study."""
         await self._siter.choose(tenant_id, int(subject))
 
-    async def export_all(self) -> int:
-        """Write the lake of each organisation that has something to write; how many."""
-        written = 0
-        for tenant_id in await self._list():
-            with apart("a lake could not be written", tenant_id=tenant_id):
-                async with self._tenants.tenant(tenant_id) as conn:
-                    wanted = await store.has_something(conn, tenant_id)
-                if wanted:
-                    await self._exporter.export(tenant_id)
-                    written += 1
-        return written
+    async def tend_studies(self) -> int:
+        """Have studies of new sites begun anew whose worker died, or whose job was lost; how many."""
+        return await self._siter.tend(self._pool)
 
-    async def forecast_all(self) -> int:
-        """Make the forecasts of each organisation that has a lake; how many."""
-        made = 0
+    async def nights_due(self) -> list[int]:
+        """Organisations whose lake is not of today though it has something to hold, or of which a step of the night was
+        not done with it."""
+        day, due = self._clock.now().date(), []
         for tenant_id in await self._list():
-            with apart("forecasts could not be made", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
-                made += (await self._forecaster.make(tenant_id)).forecast
-        return made
+            with apart("it could not be told whether a night is due", tenant_id=tenant_id):
+                if await self._is_of(tenant_id, day):
+                    lacks = any([await self._lacks(tenant_id, step, day) for step in self._steps])
+                else:
+                    lacks = await self._has_something(tenant_id)
+                if lacks:
+                    due.append(tenant_id)
+        return due
 
-    async def find_actions(self) -> int:
-        """Find the actions of each organisation that has a lake, and measure those that were taken; how many are
-        open."""
-        found = 0
-        for tenant_id in await self._list():
-            with apart("actions could not be found", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
-                found += await self._finder.find(tenant_id)
-        return found
-
-    async def look_all(self) -> int:
-        """Look at the connectors of each organisation that has a lake; of how many."""
-        looked = 0
-        for tenant_id in await self._list():
-            with apart("connectors could not be looked at", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
-                await self._examiner.look(tenant_id)
-                looked += 1
-        return looked
+    async def night(self, *, tenant_id: int) -> None:
+        """Write the lake of an organisation unless there is one of today, and do with it what was not done with it yet.
+        What one step fails by keeps no other from being done; what follows the lake waits for one of today."""
+        day = self._clock.now().date()
+        with apart("a lake could not be written", tenant_id=tenant_id):
+            if not await self._is_of(tenant_id, day) and await self._has_something(tenant_id):
+                await self._exporter.export(tenant_id)
+        if not await self._is_of(tenant_id, day):
+            return
+        for step, do in self._steps.items():
+            with apart("a step of the night failed", tenant_id=tenant_id, step=step):
+                if await self._lacks(tenant_id, step, day):
+                    await do(tenant_id)
+                    async with self._tenants.tenant(tenant_id) as conn:
+                        await store.note_done(conn, tenant_id, step, day)
 
     async def contest_all(self) -> int:
         """Let models that learn from each organisation's own failures try to take the place of the ones in use; how
@@ -119,6 +126,23 @@ class InsightJobs:
             with apart("reports could not be made", tenant_id=tenant_id):
                 made += await self._reporter.make_due(tenant_id)
         return made
+
+    async def _look(self, tenant_id: int) -> None:
+        if await self._examiner.is_due(tenant_id):
+            await self._examiner.look(tenant_id)
+
+    async def _has_something(self, tenant_id: int) -> bool:
+        async with self._tenants.tenant(tenant_id) as conn:
+            return await store.has_something(conn, tenant_id)
+
+    async def _is_of(self, tenant_id: int, day: date) -> bool:
+        """Whether the lake was written on a day, by UTC."""
+        latest = await asyncio.to_thread(Folder(self._root, tenant_id).latest)
+        return latest is not None and latest.watermark.astimezone(UTC).date() == day
+
+    async def _lacks(self, tenant_id: int, step: store.Step, day: date) -> bool:
+        async with self._tenants.tenant(tenant_id) as conn:
+            return not await store.is_done(conn, tenant_id, step, day)
 
     async def _list(self) -> list[int]:
         async with self._pool.anyone() as conn:

@@ -36,7 +36,7 @@ from forecourt.payments.intents.model import (
     Step,
 )
 from forecourt.payments.intents.service import Payments
-from forecourt.payments.intents.store import IntentFilter
+from forecourt.payments.intents.store import IntentFilter, story
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
 from forecourt.platform.text import NAME_LINE
 
@@ -184,7 +184,7 @@ async def find_payment(payment_id: PaymentId, actor: Asker, db: Database) -> Pay
         if intent is None:
             raise PaymentUnknown
         calls = await store.list_calls(conn, actor.tenant_id, payment_id)
-        steps = await store.list_steps(conn, actor.tenant_id, payment_id)
+        steps = await story.list_steps(conn, actor.tenant_id, payment_id)
         disputes = await list_disputes(conn, actor.tenant_id, payment_id)
     return PaymentWhole(
         payment=shown(intent),

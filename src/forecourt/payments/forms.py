@@ -1,5 +1,6 @@
 """Forms of money pages: what each field means, and what was typed is kept where something is wrong with it."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -9,6 +10,7 @@ import msgspec
 from litestar import Request
 from msgspec import Struct
 
+from forecourt.drivers.accounts.model import EMAIL_PATTERN
 from forecourt.platform.countries import countries
 from forecourt.platform.money import currencies, minor_digits
 from forecourt.ui.i18n import mark
@@ -25,6 +27,7 @@ MONEY_WRONG: Final = mark("must be an amount such as 12.50, not below 0")
 DAY_WRONG: Final = mark("must be a day such as 2026-03-01")
 WHOLE_WRONG: Final = mark("must be a whole number, and not as large as that")
 VAT_WRONG: Final = mark("must begin with the country, such as DE123456789")
+EMAIL_WRONG: Final = mark("must be an e-mail address")
 IBAN_WRONG: Final = mark("is none: a digit is wrong or missing. Copy it from a statement of the bank")
 BIC_WRONG: Final = mark("must be of 8 or 11 capital letters and digits")
 
@@ -100,6 +103,13 @@ def limit_in(currency: str) -> Read:
         return value
 
     return limit
+
+
+def email(text: str) -> str:
+    """An e-mail address, or nothing."""
+    if text and not re.fullmatch(EMAIL_PATTERN.removeprefix("^").removesuffix("$"), text):
+        raise ValueError(text)
+    return text
 
 
 def percent(text: str) -> Decimal:

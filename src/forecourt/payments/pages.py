@@ -37,7 +37,7 @@ from forecourt.payments.intents.model import (
     left_to_refund,
 )
 from forecourt.payments.intents.service import Payments
-from forecourt.payments.intents.store import IntentFilter
+from forecourt.payments.intents.store import IntentFilter, story
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import minor_digits
@@ -108,6 +108,7 @@ STEPS: Final[Mapping[str, str]] = {
     "hold_lost": mark("Nothing could be taken of the hold"),
     "capture_lost": mark("The provider took the capture back"),
     "owed": mark("The amount is a debt"),
+    "nothing_delivered": mark("The start was refused or never paid, and nothing was delivered: nothing is owed"),
     "debt_paid": mark("Of the debt was paid"),
     "written_off": mark("The debt was written off"),
     "disputed": mark("The driver's bank disputes it"),
@@ -209,8 +210,8 @@ class PaymentPages:
         async with self._db.tenant(actor.tenant_id) as conn:
             intent = await _found(conn, actor.tenant_id, payment_id)
             calls = await store.list_calls(conn, actor.tenant_id, payment_id)
-            steps = await store.list_steps(conn, actor.tenant_id, payment_id)
-            hooks = await store.list_hooks(conn, actor.tenant_id, payment_id)
+            steps = await story.list_steps(conn, actor.tenant_id, payment_id)
+            hooks = await story.list_hooks(conn, actor.tenant_id, payment_id)
             disputes = await list_disputes(conn, actor.tenant_id, payment_id)
             left, kept = await self._refundable(conn, intent, calls)
         return self._page(

@@ -1,13 +1,14 @@
 """Letters to people: written in the transaction that needs them, sent by the worker, kept no longer than that.
 
-`write` puts a letter beside the change it tells of; the dispatcher turns it into a job that hands it to a `Post`: an
-SMTP server, or a folder where none is set, so that a demo shows what would have been sent. A letter may be sent twice
-when a worker dies between handing it over and forgetting it. One that can't be sent is offered again each hour, for a
-day: the links in it are good no longer.
+`write` puts a letter beside the change it tells of, `take_back` lets it go unsent; the dispatcher turns it into a job
+that hands it to a `Post`: an SMTP server, or a folder where none is set, so that a demo shows what would have been
+sent. A letter may be sent twice when a worker dies between handing it over and forgetting it. One that can't be sent is
+offered again each hour, for a day: the links in it are good no longer.
 """
 
 import asyncio
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -96,6 +97,12 @@ async def write(conn: AsyncConnection[Any], tenant_id: int, letter: Letter) -> U
     return letter_id
 
 
+async def take_back(conn: AsyncConnection[Any], tenant_id: int, letter_ids: Sequence[UUID]) -> None:
+    """Takes back, in the caller's transaction, what of these letters nobody handed over yet. One that is being handed
+    over in this moment still goes, with all that was enclosed. Idempotent."""
+    await conn.execute("DELETE FROM letters WHERE tenant_id = %s AND letter_id = ANY(%s)", (tenant_id, [*letter_ids]))
+
+
 class MailJobs:
     """Sends what was written. `pool` is of role forecourt_worker."""
 
@@ -106,8 +113,11 @@ class MailJobs:
         self._enclosing = enclosing
 
     async def send(self, tenant_id: int, subject: str) -> None:
-        """Hands one letter over and forgets it; does nothing for one that was sent. `subject` is its id."""
+        """Hands one letter over and forgets it; does nothing for one that was sent or taken back. `subject` is its
+        id."""
         letter_id = UUID(subject)
+        # Before the letter: who takes it back lets go of both at once, so one that is still there has all of it.
+        enclosed = await self._enclosing(tenant_id, letter_id)
         async with self._pool.anyone() as conn:
             row = await (
                 await conn.execute(
@@ -117,7 +127,6 @@ class MailJobs:
             ).fetchone()
         if row is None:
             return
-        enclosed = await self._enclosing(tenant_id, letter_id)
         await self._post.send(Letter(recipient=row[0], subject=row[1], body=row[2], enclosed=enclosed))
         async with self._pool.anyone() as conn:
             await conn.execute("DELETE FROM letters WHERE letter_id = %s AND tenant_id = %s", (letter_id, tenant_id))

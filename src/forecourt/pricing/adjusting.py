@@ -11,16 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
-from forecourt.pricing.bill import Adjusted, Bill, Taken, limited
+from forecourt.pricing.bill import Adjusted, Bill, Piece, Taken, limited
 from forecourt.pricing.model import Cap, Dimension, Discount, Free, Per, SegmentKind, Total
-
-if TYPE_CHECKING:
-    from forecourt.pricing.engine import Piece
 
 #: The day of a fee, where days count, and the number of its rate.
 _Key = tuple[date | None, int]
@@ -28,7 +24,7 @@ _Amounts = dict[_Key, tuple[Fraction, Fraction]]
 _NOTHING = Fraction(0)
 
 
-def freed(pieces: "Sequence[Piece]", free: Iterable[Free | None]) -> "list[Piece]":
+def freed(pieces: Sequence[Piece], free: Iterable[Free | None]) -> list[Piece]:
     """The pieces without what is free of them; as before where nothing is."""
     wh, charging_s, parking_s = _NOTHING, 0, 0
     for each in free:
@@ -53,7 +49,7 @@ def freed(pieces: "Sequence[Piece]", free: Iterable[Free | None]) -> "list[Piece
 
 
 def adjust(
-    bill: Bill, pieces: "Sequence[Piece]", zone: ZoneInfo, discounts: Sequence[Discount], most: Fraction | None
+    bill: Bill, pieces: Sequence[Piece], zone: ZoneInfo, discounts: Sequence[Discount], most: Fraction | None
 ) -> Adjusted:
     """What is left of a bill that these pieces came to; `most`: that may be taken, after taxes."""
     daily = any(cap.per is Per.DAY for cap in bill.tariff.caps)
@@ -82,7 +78,7 @@ def _exact(bill: Bill) -> Mapping[int, Fraction]:
     return {number: Fraction(quantity, bill.under) for number, quantity in bill.billed.items()}
 
 
-def _by_day(bill: Bill, pieces: "Sequence[Piece]", zone: ZoneInfo) -> dict[_Key, Fraction]:
+def _by_day(bill: Bill, pieces: Sequence[Piece], zone: ZoneInfo) -> dict[_Key, Fraction]:
     """What was billed, by day; what a step adds belongs to the last day."""
     found: dict[_Key, Fraction] = {}
     last: dict[int, date] = {}

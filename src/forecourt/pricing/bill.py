@@ -13,10 +13,26 @@ from forecourt.pricing.model import (
     Fee,
     PriceComponent,
     PriceLimit,
+    SegmentKind,
     Tariff,
     Tax,
     Total,
 )
+
+
+class Piece(Struct, frozen=True):
+    """A part of a session in which the same prices count: since when in seconds since 1970, how long, how much energy
+    in parts of a Wh (`under` of them in each), and the numbers of the rates of energy, of time, and of what is charged
+    once (-1: none)."""
+
+    starts: int
+    seconds: int
+    kind: SegmentKind
+    parts: int
+    under: int
+    energy: int
+    time: int
+    flats: tuple[int, ...]
 
 
 class Rate(Struct, frozen=True, kw_only=True):

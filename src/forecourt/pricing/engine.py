@@ -21,10 +21,10 @@ from math import ceil, gcd, lcm
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from forecourt.pricing.adjusting import adjust, freed
-from forecourt.pricing.bill import Bill, Rate
+from forecourt.pricing.bill import Bill, Piece, Rate
 from forecourt.pricing.calendar import Calendar
 from forecourt.pricing.model import (
     SECONDS_AN_HOUR,
@@ -59,21 +59,6 @@ _PER_CENT: Final = 100
 #: Members of an enumeration are looked up slowly, and these for every piece.
 _CHARGING: Final = SegmentKind.CHARGING
 _RESERVATION: Final = SegmentKind.RESERVATION
-
-
-class Piece(Struct, frozen=True):
-    """A part of a session in which the same prices count: since when in seconds since 1970, how long, how much energy
-    in parts of a Wh (`under` of them in each), and the numbers of the rates of energy, of time, and of what is charged
-    once (-1: none)."""
-
-    starts: int
-    seconds: int
-    kind: SegmentKind
-    parts: int
-    under: int
-    energy: int
-    time: int
-    flats: tuple[int, ...]
 
 
 class _Steps:

@@ -8,8 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from forecourt.platform.money import Money
-from forecourt.pricing.bill import Bill
-from forecourt.pricing.engine import Piece
+from forecourt.pricing.bill import Bill, Piece
 from forecourt.pricing.model import Dimension, Fee, SegmentKind, Total
 
 Share = Annotated[str, Meta(description="Exact: numerator/denominator.", examples=["11/2"])]

@@ -10,7 +10,8 @@ from forecourt.drivers.fleets.store import note_session
 from forecourt.payments.contracts.service import goes_unpaid
 from forecourt.payments.fees.model import FeeState
 from forecourt.payments.fees.store import find_by_intent, find_fee
-from forecourt.payments.intents.store import find_intent, insert_step, list_steps
+from forecourt.payments.intents.store import find_intent
+from forecourt.payments.intents.store.story import insert_step, list_steps
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions.costing.service import cost_of

@@ -11,21 +11,20 @@ import msgspec
 from forecourt.access.model import Origin
 from forecourt.driver import store as pages
 from forecourt.driver.account import store
+from forecourt.driver.account.cars import Cars
 from forecourt.driver.account.memberships import Memberships
 from forecourt.driver.account.model import (
     LATEST,
     MAX_TOP_UP,
     MIN_TOP_UP,
-    OFFERED_FOR,
     CardUnknown,
     Home,
-    Plugged,
     Purse,
     SavedCard,
     TopUpRefused,
     WayRefused,
 )
-from forecourt.driver.account.store import Charged, Connection, OfferedCar
+from forecourt.driver.account.store import Charged, Connection
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Seen, WaitingLists
@@ -33,11 +32,9 @@ from forecourt.driver.words import named_spot
 from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts import store as driver_rows
 from forecourt.drivers.accounts.entry import Entry
-from forecourt.drivers.accounts.model import ConsentKind, Driver, PaysBy, Vehicle, VehicleSaid
-from forecourt.drivers.accounts.rules import find_rules
+from forecourt.drivers.accounts.model import ConsentKind, Driver, PaysBy, Vehicle
 from forecourt.drivers.accounts.service import Owned
 from forecourt.drivers.autocharge import service as autocharge
-from forecourt.drivers.autocharge.model import MAC, CarUnknown, OwnCar, address_of
 from forecourt.drivers.fleets import store as fleets
 from forecourt.drivers.fleets.model import Member, least
 from forecourt.energy.needs.model import Preferences
@@ -85,6 +82,7 @@ class Members:
         self._clock = clock
         self._secret = secret
         self._payments = payments
+        self.cars = Cars(self.acting, clock)
         self.memberships = Memberships(self, Fees(None, tenants, clock, payments), clock)
 
     @asynccontextmanager
@@ -345,50 +343,6 @@ class Members:
         """The driver gives up a card, which starts nothing any more, or a car. Raises TokenUnknown."""
         async with self.acting(driver) as conn:
             await autocharge.give_up(conn, driver.acting(origin), driver.driver_id, uid)
-
-    async def plugged(self, driver: Driver) -> Plugged:
-        """Cars that start by being plugged in, and those of the driver's last sessions that may."""
-        async with self.acting(driver) as conn:
-            rules = await find_rules(conn, driver.tenant_id)
-            cars = await autocharge.list_cars(conn, driver.tenant_id, driver.driver_id)
-            offered = await self._offered(conn, driver) if rules.autocharge else []
-        known = {each.address for each in cars}
-        new = [each for each in offered if address_of(each.uid, MAC) not in known]
-        return Plugged(on=rules.autocharge, cars=cars, offered=new)
-
-    async def enrol(self, driver: Driver, session_id: UUID, name: str | None, origin: Origin) -> OwnCar:
-        """The car of a session that the driver paid otherwise starts by itself from now on. Raises AutochargeOff,
-        CarUnknown, TokenTaken, TooManyOwned."""
-        async with self.acting(driver) as conn:
-            offered = await self._offered(conn, driver)
-            uid = next((each.uid for each in offered if each.session_id == session_id), None)
-            if uid is None:
-                raise CarUnknown
-            who = driver.acting(origin)
-            return await autocharge.enrol(conn, who, driver.driver_id, uid, name, self._clock.now(), by="driver")
-
-    async def forget_car(self, driver: Driver, address: str, origin: Origin) -> None:
-        """The car starts nothing any more. Raises CarUnknown."""
-        async with self.acting(driver) as conn:
-            await autocharge.forget_car(conn, driver.acting(origin), driver.driver_id, address)
-
-    async def _offered(self, conn: Connection, driver: Driver) -> list[OfferedCar]:
-        since = self._clock.now() - OFFERED_FOR
-        return await store.list_offered_cars(conn, driver.tenant_id, driver.driver_id, since)
-
-    async def put_vehicle(
-        self, driver: Driver, said: VehicleSaid, origin: Origin, vehicle_id: int | None = None
-    ) -> Vehicle:
-        """A car, new or described anew. Raises VehicleUnknown, TooManyOwned."""
-        async with self.acting(driver) as conn:
-            if vehicle_id is None:
-                return await accounts.add_vehicle(conn, driver, driver.acting(origin), said, self._clock.now())
-            return await accounts.change_vehicle(conn, driver, driver.acting(origin), vehicle_id, said)
-
-    async def remove_vehicle(self, driver: Driver, vehicle_id: int, origin: Origin) -> None:
-        """Forgets a car. Raises VehicleUnknown."""
-        async with self.acting(driver) as conn:
-            await accounts.remove_vehicle(conn, driver, driver.acting(origin), vehicle_id)
 
     async def consent(self, driver: Driver, kind: ConsentKind, given: bool, text_version: str, origin: Origin) -> None:
         """Agrees to something, or takes it back."""

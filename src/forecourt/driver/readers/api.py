@@ -15,15 +15,9 @@ from forecourt.driver.account.api.fields import Spoken
 from forecourt.driver.brands import home_of
 from forecourt.driver.codes import HomeAddress
 from forecourt.driver.store import find_brand
+from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.api import Payment, shown
-from forecourt.payments.intents.model import (
-    AccountMissing,
-    ConnectorInUse,
-    ConnectorTaken,
-    Intent,
-    PaymentOver,
-    PriceMissing,
-)
+from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, Intent, PaymentOver, PriceMissing
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.payments.readers.model import (
     MAX_NAME,

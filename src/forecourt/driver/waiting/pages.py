@@ -14,18 +14,9 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import origin_of
 from forecourt.driver.account.door import browsing_driver
 from forecourt.driver.account.service import Members
+from forecourt.driver.asked import EMAIL_UNREAD, MAX_TYPED, PUBLIC, EvseInPath, Lang, Said, StationInPath, email_of
+from forecourt.driver.asked import SAID as SAID_WHILE_PAYING
 from forecourt.driver.model import LIVE_S, REFRESH_S
-from forecourt.driver.pages import (
-    EMAIL_UNREAD,
-    MAX_TYPED,
-    PUBLIC,
-    EvseInPath,
-    Lang,
-    Said,
-    StationInPath,
-    email_of,
-)
-from forecourt.driver.pages import SAID as SAID_WHILE_PAYING
 from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.waiting.model import MAX_TYPE, OPEN, PlaceGone, PlaceState, Who, type_words
 from forecourt.driver.waiting.service import Seen, WaitingLists

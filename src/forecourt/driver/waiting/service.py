@@ -37,7 +37,7 @@ from forecourt.driver.waiting.serving import Serving, end_place, wait_again
 from forecourt.driver.waiting.store import Connection, HeldAt, WaitingSite
 from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.accounts.store import act_as
-from forecourt.payments.intents.store import hold_connector
+from forecourt.payments.intents.store.places import hold_connector
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions.reserving import service as reserving

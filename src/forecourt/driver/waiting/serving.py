@@ -16,7 +16,7 @@ from forecourt.driver.waiting.model import LONGEST_WAIT, FreeSpot, PlaceState, P
 from forecourt.driver.waiting.store import Connection, Held
 from forecourt.ocpp.neutral import Token
 from forecourt.payments.intents.service import new_token
-from forecourt.payments.intents.store import hold_connector
+from forecourt.payments.intents.store.places import hold_connector
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool, limited_to
 from forecourt.sessions.reserving import service as reserving

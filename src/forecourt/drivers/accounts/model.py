@@ -41,6 +41,14 @@ TEXT_VERSION_PATTERN: Final = r"^[0-9A-Za-z._-]+$"
 TOKEN_PREFIX: Final = "fd_"
 
 
+class DriverRules(Struct, frozen=True, kw_only=True):
+    """What an organisation asks of drivers' own tokens: that something pays for what they start, and whether cars start
+    by their own address when they are plugged in."""
+
+    payment_required: bool = True
+    autocharge: bool = False
+
+
 class AccountState(StrEnum):
     """Whether an account may be used."""
 

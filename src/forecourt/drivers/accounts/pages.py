@@ -22,12 +22,13 @@ from forecourt.drivers.accounts.model import (
     MAX_EMAIL,
     MAX_NAME,
     AccountState,
+    DriverRules,
     DriverUnknown,
     EmailTaken,
     TokenTaken,
     TooManyOwned,
 )
-from forecourt.drivers.accounts.rules import DriverRules, find_rules, put_rules
+from forecourt.drivers.accounts.store.rules import find_rules
 from forecourt.drivers.autocharge import service as autocharge
 from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown
 from forecourt.drivers.fleets.store import find_member, find_subscription
@@ -178,7 +179,7 @@ class DriverPages:
         """What drivers' own tokens need from now on."""
         rules = DriverRules(payment_required=bool(data.payment_required), autocharge=bool(data.autocharge))
         async with self._db.tenant(actor.tenant_id) as conn:
-            await put_rules(conn, actor, rules, self._clock.now())
+            await service.put_rules(conn, actor, rules, self._clock.now())
         return Redirect("/drivers?done=ruled", status_code=303)
 
     async def do(self, actor: Actor, driver_id: int, verb: Any, done: str, *arguments: Any, **named: Any) -> Redirect:

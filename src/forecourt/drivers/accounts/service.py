@@ -22,6 +22,7 @@ from forecourt.drivers.accounts.model import (
     Consent,
     ConsentKind,
     Driver,
+    DriverRules,
     DriverUnknown,
     EmailTaken,
     OwnSession,
@@ -35,6 +36,7 @@ from forecourt.drivers.accounts.model import (
     plain_code,
 )
 from forecourt.drivers.accounts.store import entry, owned
+from forecourt.drivers.accounts.store import rules as rules_store
 from forecourt.drivers.model import TokenUnknown, uid_key
 from forecourt.drivers.service import find_token
 from forecourt.drivers.store import Connection, part_token
@@ -187,3 +189,16 @@ async def say_consent(
     """Agrees to something by a text, or takes it back; what was said before stays written down."""
     await owned.insert_consent(conn, driver.tenant_id, driver.driver_id, kind.value, given, text_version, now)
     await audit(conn, who, "say consent", driver.payer, {"kind": kind.value, "given": given, "text": text_version})
+
+
+async def put_rules(conn: Connection, actor: Actor, rules: DriverRules, now: datetime) -> DriverRules:
+    """What an organisation asks of drivers' own tokens from now on. Idempotent."""
+    held = await rules_store.find_rules(conn, actor.tenant_id)
+    await rules_store.put_rules(conn, actor.tenant_id, rules, now)
+    names = [name for name in rules.__struct_fields__ if getattr(held, name) != getattr(rules, name)]
+    if names:
+        await audit(
+            conn, actor, "change driver rules", "driver-rules",
+            before={name: getattr(held, name) for name in names}, after={name: getattr(rules, name) for name in names},
+        )  # fmt: skip
+    return rules

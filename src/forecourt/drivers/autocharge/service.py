@@ -6,9 +6,9 @@ from forecourt.access import audit
 from forecourt.drivers import store as tokens
 from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts.model import TokenTaken, TooManyOwned, payer_of
-from forecourt.drivers.accounts.rules import find_rules
 from forecourt.drivers.accounts.service import Who
 from forecourt.drivers.accounts.store import owned
+from forecourt.drivers.accounts.store.rules import find_rules
 from forecourt.drivers.autocharge.model import (
     MAC,
     MAX_CARS,

@@ -3,6 +3,7 @@
 It is read anew every hour: what is learnt in that time changes little.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -151,7 +152,8 @@ async def read_foresight(
     others: SiteForecast | Foreseen = Foreseen.NO_FORECAST
     if sum(bool(visit.energy_wh) for visit in visits) < LEAST_VISITS:
         others = await forecaster(conn, record.tenant_id, record.slug, now)
-    return Foresight(visits, record.tree, record.version, record.zone, now, others)
+    # Of as many visits as are read that takes some 60 ms.
+    return await asyncio.to_thread(Foresight, visits, record.tree, record.version, record.zone, now, others)
 
 
 def _guesses(found: Prediction, car: KnownCar, now: datetime) -> tuple[Guess, ...]:

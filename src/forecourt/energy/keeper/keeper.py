@@ -225,7 +225,7 @@ class SiteKeeper:
                 await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, made.known)
             self._kept = plan
         if plan.why:
-            await self._unplanned.fails("plan", plan.why)
+            await self._unplanned.fails("late" if plan.late else "plan", plan.why)
 
     async def read(self) -> Reading | None:
         """The site as it is now; None where it isn't planned for. What was foreseen is of one version of its tree."""

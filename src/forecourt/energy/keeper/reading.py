@@ -21,6 +21,7 @@ from forecourt.energy.needs.said import BEFORE
 from forecourt.energy.outside.model import CarMeans, External
 from forecourt.energy.planner.chances import MOST_HEDGED
 from forecourt.energy.planner.steps import steps_of
+from forecourt.energy.planning.fleet import LEAST_WH_AT
 from forecourt.energy.planning.giving import with_giver
 from forecourt.energy.planning.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.service.signals import known_signals
@@ -167,11 +168,12 @@ async def _read_cars(
     memory: Memory,
 ) -> list[KnownCar]:
     """The cars with their own means, turns and caps, and with what was thought of them last."""
+    assert record.tree is not None
     sessions = [car.session_id for car in cars]
     means = await outside.means_of(conn, record.tenant_id, record.site_id)
     turns = await turns_of(conn, record.tenant_id, sessions, now, memory.turns)
     caps = await caps_of(conn, record.tenant_id, sessions)
-    found = _known_cars(cars, means, turns, caps, now, memory)
+    found = _known_cars(cars, means, turns, caps, LEAST_WH_AT(record.tree.electrics), now, memory)
     return found if foresight is None else [foresight.last_of(car) for car in found]
 
 
@@ -230,18 +232,22 @@ def _known_cars(
     means: Mapping[str, CarMeans],
     turns: Mapping[UUID, Turn],
     caps: Mapping[UUID, Cap],
+    least_wh: Mapping[str, int],
     now: datetime,
     memory: Memory,
 ) -> list[KnownCar]:
     found = []
     for car in cars:
-        parts = car, means.get(car.evse_id), turns.get(car.session_id), caps.get(car.session_id)
+        session, evse = car.session_id, car.evse_id
+        parts = car, means.get(evse), turns.get(session), caps.get(session), least_wh[evse]
         known = memory.known_cars.of(car.session_id, parts, _known_car)
         found.append(structs.replace(known, is_full=True) if has_stopped(known, car.measured_at, now) else known)
     return found
 
 
-def _known_car(car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, cap: Cap | None) -> KnownCar:
+def _known_car(
+    car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, cap: Cap | None, least_wh: int
+) -> KnownCar:
     """But for whether it has stopped, which time tells."""
     currents = [each for each in car.currents_a if each is not None]
     return KnownCar(
@@ -264,6 +270,7 @@ def _known_car(car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, 
         given_wh=car.given_wh,
         power_at=car.power_at,
         cap=cap,
+        least_wh=least_wh,
     )
 
 

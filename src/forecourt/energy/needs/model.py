@@ -195,7 +195,7 @@ class Needs(Struct, frozen=True, kw_only=True, gc=False):
 UNSAID: Final = Needs(wants=Wants(), sources={})
 
 
-def merge(said: list[Said]) -> Needs:
+def merge(said: Sequence[Said]) -> Needs:
     """What counts of what was said, in whatever order; the newest of one source. To take energy back, nobody may have
     said no."""
     order = list(Source)

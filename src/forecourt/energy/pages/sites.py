@@ -21,7 +21,7 @@ from forecourt.energy.pages.rates import Form, form_of
 from forecourt.energy.pages.words import DONE, MODES, source_word
 from forecourt.energy.service import signals
 from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
-from forecourt.energy.signals.model import NodeLimit, Tariff
+from forecourt.energy.signals.model import NodeLimit, Tariff, spellings
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
 from forecourt.energy.site import STALE, Current, Mode, SiteRecord, SiteTree
 from forecourt.energy.storage.model import STATE_LATE
@@ -252,7 +252,8 @@ def _priced_until(known: Known, prices: Sequence[store.SeriesLine]) -> datetime 
     if known.tariff is None:
         return None
     paid = known.tariff.tariff
-    found = (each.last_at for each in prices if each.zone == paid.price_zone and each.currency == paid.currency)
+    zones = spellings(paid.price_zone or "")
+    found = (each.last_at for each in prices if each.zone in zones and each.currency == paid.currency)
     return max(found, default=None)
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.incidence import Incidence
 from forecourt.energy.planner.modes import room_kw
-from forecourt.energy.planner.problem import NotANumber, Plan, Problem, Reserved, Unsolvable, eased
+from forecourt.energy.planner.problem import NotANumber, Plan, Problem, Reserved, TooLate, Unsolvable, eased
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import DEADLINE_S, SiteSolver
 from forecourt.energy.rows import Floats
@@ -42,7 +42,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     """The currents of now for the cars that are there: at most 0 or at least their `min_a`, no limit exceeded.
 
     `plan`: the whole of it, where there is one, `optimum`: the same before its first step was rounded, `why`: what kept
-    from the optimum, in the words of the program.
+    from the optimum, in the words of the program, `late`: that it was lack of time alone.
     """
 
     first_a: Floats
@@ -50,6 +50,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     plan: Plan | None = None
     optimum: Plan | None = None
     why: str = ""
+    late: bool = False
 
 
 def answer(
@@ -76,11 +77,15 @@ def answer(
             return Answer(first_a=equal, grade=Grade.OPTIMAL, plan=plan, optimum=optimum)
         plan = rounded(solver, optimum, claims.min_a, deadline_s)
     except (Unsolvable, NotANumber) as fault:
-        why = f"{type(fault).__name__}: {fault}"
+        grade = Grade.FILLED
         if last_a is not None and mode is not Mode.EQUAL:
-            kept = filled(solver, problem, _as_before(problem, claims, last_a), mode)
-            return Answer(first_a=kept, grade=Grade.KEPT, why=why)
-        return Answer(first_a=filled(solver, problem, claims, mode), grade=Grade.FILLED, why=why)
+            grade, claims = Grade.KEPT, _as_before(problem, claims, last_a)
+        return Answer(
+            first_a=filled(solver, problem, claims, mode),
+            grade=grade,
+            why=f"{type(fault).__name__}: {fault}",
+            late=isinstance(fault, TooLate),
+        )
     grade = Grade.OPTIMAL if optimum.optimal and plan.optimal else Grade.NEAR
     return Answer(first_a=plan.current_a[:, 0], grade=grade, plan=plan, optimum=optimum)
 

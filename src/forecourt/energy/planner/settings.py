@@ -6,3 +6,6 @@ from typing import Final
 INSISTENCE: Final = 5.0
 #: Past days of the same kind that stand for what may come today.
 DAYS: Final = 10
+#: A car that still draws, whatever was thought of it, is believed to need what it can take in so many hours: more than
+#: the longest first step, so that its power never follows from how long that is.
+LEAST_H: Final = 5 / 60

@@ -11,6 +11,7 @@ from forecourt.energy.dispatch.standing import Draws, draws_of
 from forecourt.energy.model import Electrics
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.problem import Ints
+from forecourt.energy.planner.settings import LEAST_H
 from forecourt.energy.planning.knowledge import Knowledge, KnownCar
 from forecourt.energy.planning.outside import MARGIN_A
 from forecourt.energy.rows import Floats
@@ -24,6 +25,10 @@ TELLING_A: Final = 3.0
 #: What each EVSE takes while it draws 1 A.
 KW_PER_A: Final = Once[Electrics, Floats](
     lambda of: np.array([of.watts_per_ampere(evse) / 1000 for evse in of.evses], dtype=np.float64)
+)
+#: What a car takes at least that still draws, in Wh, by the id of its EVSE.
+LEAST_WH_AT: Final = Once[Electrics, Mapping[str, int]](
+    lambda of: {evse.id: round(of.watts_per_ampere(evse) * evse.max_a * LEAST_H) for evse in of.evses}
 )
 _AN_HOUR: Final = timedelta(hours=1)
 

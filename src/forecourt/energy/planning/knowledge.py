@@ -27,8 +27,9 @@ AHEAD: Final = timedelta(hours=24)
 ASSUMED_STAY: Final = timedelta(hours=3)
 LEAST_STAY: Final = timedelta(minutes=30)
 SOON: Final = timedelta(minutes=5)
-#: What it takes in all, in Wh, and at least from now on while it still draws and has not all it asked for.
+#: What it takes in all, in Wh.
 ASSUMED_WH: Final = 25_000
+#: What it takes at least from now on in plans of before that was noted of each car.
 LEAST_WH: Final = 2_000
 #: A car that has been offered current for so long and takes less than this has stopped by itself.
 STOPPED_AFTER: Final = timedelta(minutes=5)
@@ -56,7 +57,8 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
     `charges_since`, `waits_since`: since when it has been allowed to charge without a break, or to do nothing but wait;
     both None where its station was told nothing. `is_full`: the car itself takes no more for now. `given_wh`: what it
     gave back, `power_at`: when its power was measured, `giver`: what of what it has it may give, or why nothing;
-    `cap`: a power that it is kept to."""
+    `cap`: a power that it is kept to; `least_wh`: what it takes at least from now on while it still draws and has not
+    all it asked for."""
 
     session_id: UUID
     station: str
@@ -82,6 +84,7 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
     power_at: datetime | None = None
     giver: Giver | NoGiver | None = None
     cap: Cap | None = None
+    least_wh: int = LEAST_WH
 
     @property
     def net_wh(self) -> int:
@@ -111,7 +114,7 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
         something while it still draws, and no more than it asked for."""
         if self.is_full:
             return 0
-        wanted_wh = max(takes_wh, self.needs.wants.minimum_wh or 0, self.net_wh + LEAST_WH)
+        wanted_wh = max(takes_wh, self.needs.wants.minimum_wh or 0, self.net_wh + self.least_wh)
         asked = self.needs.energy_wh
         return max((wanted_wh if asked is None else min(wanted_wh, asked)) - self.net_wh, 0)
 

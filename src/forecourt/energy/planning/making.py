@@ -251,6 +251,7 @@ def _made(
         at=known.at,
         grade=found.grade,
         why=found.why,
+        late=found.late,
         targets_ma=_milliamperes(targets_a),
         cars=tuple(
             _car_plan(known, fleet, number, kw[number], targets_a, gives_ma, reason_of.get(number))

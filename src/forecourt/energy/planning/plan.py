@@ -47,8 +47,8 @@ class CarPlan(Struct, frozen=True, kw_only=True):
 
 class SitePlan(Struct, frozen=True, kw_only=True):
     """A plan. `targets_ma` by the tree's EVSEs, without meaning where nothing runs; `grid_w` in each step; `grade`
-    tells how good it is, and `why` what kept it from being the best. `batteries` by the tree's order; `gives_ma` by its
-    EVSEs, what shall flow back there, empty where nothing shall."""
+    tells how good it is, `why` what kept it from being the best, and `late` that it was lack of time. `batteries` by
+    the tree's order; `gives_ma` by its EVSEs, what shall flow back there, empty where nothing shall."""
 
     at: datetime
     grade: Grade
@@ -59,6 +59,7 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     peak_w: int
     batteries: tuple[BatteryPlan, ...] = ()
     gives_ma: tuple[int, ...] = ()
+    late: bool = False
 
 
 def packed(plan: SitePlan) -> bytes:

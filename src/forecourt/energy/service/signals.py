@@ -29,6 +29,7 @@ from forecourt.energy.signals.model import (
     Tariff,
     TariffRow,
     limit_faults,
+    spellings,
     tariff_faults,
 )
 from forecourt.energy.signals.outlook import LOOK_BACK, Known
@@ -84,7 +85,8 @@ async def _zone_faults(
     if zone is None or is_zone(zone) or (held is not None and held.tariff.price_zone == zone):
         return []
     feeds = await list_feeds(conn, tenant_id, site_id)
-    if any(("price", zone) in zones_of(each.source) for each in feeds):
+    fetched = {name for each in feeds for kind, name in zones_of(each.source) if kind == "price"}
+    if not fetched.isdisjoint(spellings(zone)):
         return []
     if await store.list_series(conn, tenant_id, "price", zone):
         return []

@@ -37,6 +37,11 @@ Zone = Annotated[
 ]
 
 
+def spellings(zone: str) -> list[str]:
+    """The ways in which one zone is spelt: `DE_LU` by ENTSO-E, `DE-LU` by most others."""
+    return sorted({zone, zone.replace("_", "-"), zone.replace("-", "_")})
+
+
 class Provenance(Struct, frozen=True, kw_only=True):
     """Where a signal is from, when it was fetched or said, and from when to when it holds."""
 

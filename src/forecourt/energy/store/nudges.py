@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from forecourt.drivers.model import uid_key
+from forecourt.energy.signals.model import spellings
 
 Connection = AsyncConnection[Any]
 
@@ -53,6 +54,6 @@ async def nudge_of_zone(conn: Connection, tenant_id: int, zone: str) -> None:
     """A series is another one: the sites that pay by its prices, or count by its CO2."""
     await conn.execute(
         "SELECT pg_notify(%s, site_id::text) FROM site_tariffs"
-        " WHERE tenant_id = %s AND %s IN (tariff ->> 'price_zone', tariff ->> 'co2_zone')",
-        (CHANNEL, tenant_id, zone),
+        " WHERE tenant_id = %s AND ARRAY[tariff ->> 'price_zone', tariff ->> 'co2_zone'] && %s",
+        (CHANNEL, tenant_id, spellings(zone)),
     )

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.energy.errors import TooManyLimits
-from forecourt.energy.signals.model import NodeLimit, Reading, SeriesKind, Span, Tariff, TariffRow
+from forecourt.energy.signals.model import NodeLimit, Reading, SeriesKind, Span, Tariff, TariffRow, spellings
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]
@@ -55,11 +55,14 @@ async def tariff_of(conn: Connection, tenant_id: int, site_id: int) -> TariffRow
 
 
 async def co2_zones(conn: Connection, tenant_id: int) -> list[tuple[str, str]]:
-    """Sites by slug of which it is said whose CO2 intensity counts, with that zone, in order."""
+    """Sites by slug of which it is said whose CO2 intensity counts, with that zone as its values are stored, in
+    order."""
     rows = await conn.execute(
-        "SELECT i.slug, t.tariff ->> 'co2_zone' FROM site_tariffs t"
-        " JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id"
-        " WHERE t.tenant_id = %s AND t.tariff ->> 'co2_zone' IS NOT NULL ORDER BY i.slug",
+        "SELECT i.slug, coalesce((SELECT s.zone FROM signal_series s WHERE s.tenant_id = t.tenant_id"
+        " AND s.kind = 'co2' AND s.zone IN (z.said, replace(z.said, '_', '-'), replace(z.said, '-', '_')) LIMIT 1),"
+        " z.said) FROM site_tariffs t JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id"
+        " CROSS JOIN LATERAL (SELECT t.tariff ->> 'co2_zone' AS said) z"
+        " WHERE t.tenant_id = %s AND z.said IS NOT NULL ORDER BY i.slug",
         (tenant_id,),
     )
     return await rows.fetchall()
@@ -91,19 +94,19 @@ async def prices_between(
     *,
     currency: str | None = None,
 ) -> list[Span]:
-    """The values of a zone's series that hold at any time from one to another, in order; prices of one currency, if it
-    is said which."""
+    """The values of a zone's series that hold at any time from one to another, in order, however the zone is spelt;
+    prices of one currency, if it is said which."""
     cursor = conn.cursor(row_factory=class_row(Span))
     await cursor.execute(
         "SELECT start_at, minutes, value, source, fetched_at FROM signal_series"
-        " WHERE tenant_id = %(tenant_id)s AND kind = %(kind)s AND zone = %(zone)s"
+        " WHERE tenant_id = %(tenant_id)s AND kind = %(kind)s AND zone = ANY(%(zones)s)"
         " AND start_at > %(since)s - interval '1 day' AND start_at < %(until)s"
         " AND start_at + make_interval(mins => minutes) > %(since)s"
         " AND (%(currency)s::text IS NULL OR currency = %(currency)s) ORDER BY start_at LIMIT %(limit)s",
         {
             "tenant_id": tenant_id,
             "kind": kind,
-            "zone": zone,
+            "zones": spellings(zone),
             "since": since,
             "until": until,
             "currency": currency,
@@ -174,16 +177,16 @@ async def store_series(
 
 
 async def list_series(conn: Connection, tenant_id: int, kind: SeriesKind, zone: str | None = None) -> list[SeriesLine]:
-    """The zones of which there are values."""
+    """The zones of which there are values, or of this one, however it is spelt."""
     cursor = conn.cursor(row_factory=class_row(SeriesLine))
     await cursor.execute(
         "SELECT zone, count(*)::int AS values, min(start_at) AS first_at,"
         " max(start_at + make_interval(mins => minutes)) AS last_at,"
         " (array_agg(currency ORDER BY start_at DESC))[1] AS currency,"
         " (array_agg(source ORDER BY fetched_at DESC))[1] AS source, max(fetched_at) AS fetched_at FROM signal_series"
-        " WHERE tenant_id = %(tenant_id)s AND kind = %(kind)s AND (%(zone)s::text IS NULL OR zone = %(zone)s)"
+        " WHERE tenant_id = %(tenant_id)s AND kind = %(kind)s AND (%(zones)s::text[] IS NULL OR zone = ANY(%(zones)s))"
         " GROUP BY zone ORDER BY zone",
-        {"tenant_id": tenant_id, "kind": kind, "zone": zone},
+        {"tenant_id": tenant_id, "kind": kind, "zones": None if zone is None else spellings(zone)},
     )
     return await cursor.fetchall()
 

@@ -11,8 +11,8 @@ Connection = AsyncConnection[Any]
 MAX_FAULT: Final = 300
 
 #: `look`: nothing of the site could be used, so that nobody is told anything; `plan`: there is no plan, and what there
-#: is was shared out.
-Stage = Literal["look", "plan"]
+#: is was shared out; `late`: the same, for none was found in time.
+Stage = Literal["look", "plan", "late"]
 
 
 async def keep_fault(conn: Connection, tenant_id: int, site_id: int, stage: Stage, fault: str, now: datetime) -> None:

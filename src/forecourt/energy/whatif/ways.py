@@ -17,6 +17,7 @@ from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
 from forecourt.energy.planner.problem import Cars, Plan, Problem, Unsolvable, Worth, eased, joined, solve
 from forecourt.energy.planner.rounding import rounded
+from forecourt.energy.planner.settings import LEAST_H
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.drivers import Drivers, Statement, statements
@@ -45,8 +46,6 @@ STORES_NOTHING: Final = (UNCONTROLLED, DEADLINE, LAXITY, UNSTORED)
 #: Those that plan by what drivers say; they are played where a scenario or a file says what that is.
 TOLD_BY_DRIVERS: Final = (STATED, PREDICTED)
 HOUR: Final = timedelta(hours=1)
-#: What a car is believed to need that should be full and still charges.
-LEAST_KWH: Final = 0.5
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -157,13 +156,14 @@ class Foresight:
         if self._way == PLANNER or not len(scene.cars):
             return scene.cars, None
         taken_kwh = self._known.stays.cars.need_kwh[scene.numbers] - scene.cars.need_kwh
+        least_kwh = scene.cars.max_a * scene.cars.kw_per_a * LEAST_H
         step_h = self._known.step / HOUR
         if self._way == STATED:
             stated = [self._stated[number] for number in scene.numbers]
             stays_h = np.array([(each.left_at - now) / HOUR for each in stated])
             needs_kwh = np.array([each.need_kwh for each in stated]) - taken_kwh
             last = np.clip(np.floor(stays_h / step_h).astype(np.int64), 1, scene.horizon.steps)
-            return structs.replace(scene.cars, last=last, need_kwh=np.maximum(needs_kwh, LEAST_KWH)), None
+            return structs.replace(scene.cars, last=last, need_kwh=np.maximum(needs_kwh, least_kwh)), None
         predictor = self._predictor_at(now)
         stays, needs = zip(
             *(
@@ -172,7 +172,7 @@ class Foresight:
             ),
             strict=True,
         )
-        return scene.cars, (np.array(stays), np.maximum(needs, LEAST_KWH))
+        return scene.cars, (np.array(stays), np.maximum(needs, least_kwh[:, None]))
 
     def _present(self, number: int, taken_kwh: float) -> Present:
         stays, stated = self._known.stays, self._stated[number]

@@ -6,9 +6,9 @@ from typing import Final
 
 from forecourt.insight.dashboards.model import NO_SITE, Answer, Asked, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.usage import measures
-from forecourt.payments.ledger import reports
-from forecourt.payments.ledger.reports import Earned, SiteCost
+from forecourt.payments.ledger.reports import read_profit
 from forecourt.payments.ledger.store import Connection
+from forecourt.payments.ledger.store.reports import Earned, SiteCost
 from forecourt.stations.service import site_names
 from forecourt.ui.i18n import mark
 
@@ -17,7 +17,7 @@ _PARTS: Final = ("revenue", "energy_cost", "fees", "share", "lost", "profit")
 
 async def answer(conn: Connection, tenant_id: int, asked: Asked) -> Answer:
     """Everything of the family, of what was posted within the span."""
-    rows, costs = await reports.read_profit(conn, tenant_id, asked.span.since, asked.span.until)
+    rows, costs = await read_profit(conn, tenant_id, asked.span.since, asked.span.until)
     named = await site_names(conn, tenant_id)
     slugs = {site.site_id: site.slug for site in named}
     mine = [row for row in rows if _meant(row, slugs, asked)]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -183,6 +183,10 @@ async def mark_session(conn: Connection, tenant_id: int, session_id: UUID) -> No
     await conn.execute(query, {"tenant": tenant_id, "session": session_id, "most": MOST_DAYS})
 
 
+#: What follows the lake in a night.
+Step = Literal["forecast_on", "acted_on", "looked_on"]
+
+
 class Place(Struct, frozen=True, kw_only=True):
     """A station as the lake knows it. `first_at` and `last_at`: since when and until when it is known to be there."""
 
@@ -240,6 +244,18 @@ async def note_lake(conn: Connection, tenant_id: int, lake_id: str, snapshot: in
         " SET lake_id = excluded.lake_id, snapshot = excluded.snapshot, written_at = excluded.written_at",
         (tenant_id, lake_id, snapshot, at),
     )
+
+
+async def is_done(conn: Connection, tenant_id: int, step: Step, day: date) -> bool:
+    """Whether a step of the night was done with the lake of a day."""
+    query = f"SELECT {step} = %s FROM lakes WHERE tenant_id = %s"
+    row = await (await conn.execute(query, (day, tenant_id))).fetchone()
+    return row is not None and bool(row[0])
+
+
+async def note_done(conn: Connection, tenant_id: int, step: Step, day: date) -> None:
+    """A step of the night was done with the lake of a day."""
+    await conn.execute(f"UPDATE lakes SET {step} = %s WHERE tenant_id = %s", (day, tenant_id))
 
 
 async def has_something(conn: Connection, tenant_id: int) -> bool:

@@ -45,7 +45,7 @@ from forecourt.insight.reports.told import Told, file_name
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-from forecourt.platform.mail import Enclosure, Letter, write
+from forecourt.platform.mail import Enclosure, Letter, take_back, write
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
 
@@ -134,7 +134,7 @@ class Reporter:
                 due_at = latest_until(report, zone, now)
                 days = days_of(report.covers, due_at.astimezone(ZoneInfo(zone)).date())
                 await store.insert_run(conn, tenant_id, report.report_id, due_at=due_at, days=days, by_hand=False)
-                await store.forget_runs(conn, tenant_id, report.report_id)
+                await take_back(conn, tenant_id, await store.forget_runs(conn, tenant_id, report.report_id))
                 columns = {"next_at": next_after(report, zone, now)}
                 await store.update_report(conn, tenant_id, report.report_id, columns)
 

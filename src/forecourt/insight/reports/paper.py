@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import date
 from io import BytesIO
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 from forecourt.insight.dashboards import words
 from forecourt.insight.dashboards.model import Answer, Table, Unit
 from forecourt.insight.reports.told import TITLES, Told, said
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
+from forecourt.ui.paper import FONT, styles, worded
 
 #: Rows of a table on paper, and columns; the sheets have all.
 MAX_ROWS: Final = 40
@@ -33,20 +33,20 @@ HEIGHT: Final = 120
 def pdf_of(told: Told) -> bytes:
     """The report, in the language that is being spoken and by its own clock."""
     from reportlab.lib.pagesizes import A4
-    from reportlab.lib.styles import getSampleStyleSheet
     from reportlab.platypus import CondPageBreak, Paragraph, SimpleDocTemplate, Spacer
 
-    styles: Any = getSampleStyleSheet()
+    look = styles()
     file = BytesIO()
     document = SimpleDocTemplate(
         file, pagesize=A4, title=told.name, author=told.organisation, leftMargin=MARGIN, rightMargin=MARGIN,
         topMargin=MARGIN, bottomMargin=MARGIN, lang=i18n.current().language, invariant=1,
+        initialFontName=FONT,
     )  # fmt: skip
-    story: list[Any] = [Paragraph(escape(told.name), styles["Title"])]
-    story += [Paragraph(escape(line), styles["Normal"]) for line in _head(told)]
+    story: list[Any] = [Paragraph(worded(told.name), look["Title"])]
+    story += [Paragraph(worded(line), look["Normal"]) for line in _head(told)]
     for family, answer in told.answers:
-        story += [CondPageBreak(HEIGHT), Spacer(1, 14), Paragraph(escape(said(TITLES[family])), styles["Heading1"])]
-        story += _part(answer, styles)
+        story += [CondPageBreak(HEIGHT), Spacer(1, 14), Paragraph(worded(said(TITLES[family])), look["Heading1"])]
+        story += _part(answer, look)
     document.build(story, onFirstPage=_numbered, onLaterPages=_numbered)
     return file.getvalue()
 
@@ -62,12 +62,12 @@ def _head(told: Told) -> list[str]:
     return lines
 
 
-def _part(answer: Answer, styles: Any) -> list[Any]:
+def _part(answer: Answer, look: Any) -> list[Any]:
     from reportlab.platypus import CondPageBreak, Paragraph, Spacer
 
     story: list[Any] = []
     if not answer.figures and not any(words.tells(table) for table in answer.tables):
-        return [Paragraph(escape(_("There is nothing to tell of these days.")), styles["Normal"])]
+        return [Paragraph(worded(_("There is nothing to tell of these days.")), look["Normal"])]
     if answer.figures:
         head = [_("Figure"), _("Value"), _("The days before"), _("Changed by")]
         rows = [
@@ -83,7 +83,7 @@ def _part(answer: Answer, styles: Any) -> list[Any]:
     for table in answer.tables:
         if not words.tells(table) or table.key in LEFT_OUT:
             continue
-        story += [Spacer(1, 10), CondPageBreak(HEIGHT), Paragraph(escape(said(table.title)), styles["Heading3"])]
+        story += [Spacer(1, 10), CondPageBreak(HEIGHT), Paragraph(worded(said(table.title)), look["Heading3"])]
         drawing = _bars(table)
         if drawing is not None:
             story.append(drawing)
@@ -93,7 +93,7 @@ def _part(answer: Answer, styles: Any) -> list[Any]:
         left = max(0, len(table.rows) - MAX_ROWS) + table.left_out
         if left:
             told = _("%(n)s more rows stand in the Excel file and in the console.") % {"n": formats.count(left)}
-            story.append(Paragraph(escape(told), styles["Normal"]))
+            story.append(Paragraph(worded(told), look["Normal"]))
     return story
 
 
@@ -114,19 +114,22 @@ def _grid(rows: Sequence[Sequence[str]], shares: Sequence[float], right: set[int
     from reportlab.platypus import Paragraph, Table
 
     size = 8 if len(shares) <= 6 else 6.5
-    plain = ParagraphStyle("plain", fontName="Helvetica", fontSize=size, leading=size * 1.25)
+    plain = ParagraphStyle("plain", fontName=FONT, fontSize=size, leading=size * 1.25)
     number = ParagraphStyle("number", plain, alignment=TA_RIGHT)
     cells = [
         [
-            Paragraph(f"<b>{escape(text)}</b>" if line == 0 else escape(text), number if column in right else plain)
+            Paragraph(f"<b>{worded(text)}</b>" if line == 0 else worded(text), number if column in right else plain)
             for column, text in enumerate(row)
         ]
         for line, row in enumerate(rows)
     ]
-    look = [("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.lightgrey), ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-            ("LEFTPADDING", (0, 0), (-1, -1), 2), ("RIGHTPADDING", (0, 0), (-1, -1), 2),
-            ("TOPPADDING", (0, 0), (-1, -1), 2), ("BOTTOMPADDING", (0, 0), (-1, -1), 2)]  # fmt: skip
-    return Table(cells, colWidths=[WIDTH * share for share in shares], repeatRows=1, style=look, hAlign="LEFT")
+    lined = [
+        ("FONTNAME", (0, 0), (-1, -1), FONT), ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.lightgrey),
+        ("VALIGN", (0, 0), (-1, -1), "MIDDLE"), ("LEFTPADDING", (0, 0), (-1, -1), 2),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 2), ("TOPPADDING", (0, 0), (-1, -1), 2),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+    ]  # fmt: skip
+    return Table(cells, colWidths=[WIDTH * share for share in shares], repeatRows=1, style=lined, hAlign="LEFT")
 
 
 def _bars(table: Table) -> Any:
@@ -148,6 +151,7 @@ def _bars(table: Table) -> Any:
     chart.bars[0].fillColor, chart.bars[0].strokeColor = colors.HexColor("#2f6fde"), None
     chart.groupSpacing = 2
     chart.valueAxis.valueMin, chart.valueAxis.valueMax = 0, max(1.0, max(values) * ROOM)
+    chart.valueAxis.labels.fontName = chart.categoryAxis.labels.fontName = FONT
     chart.valueAxis.labels.fontSize = chart.categoryAxis.labels.fontSize = 6.5
     unit = f"{formats.SPACE}kWh" if name == "energy_wh" else ""
     chart.valueAxis.labelTextFormat = lambda value: f"{i18n.number(value)}{unit}"
@@ -162,6 +166,6 @@ def _bars(table: Table) -> Any:
 
 def _numbered(canvas: Any, document: Any) -> None:
     canvas.saveState()
-    canvas.setFont("Helvetica", 7)
+    canvas.setFont(FONT, 7)
     canvas.drawRightString(MARGIN + WIDTH, MARGIN / 2, str(document.page))
     canvas.restoreState()

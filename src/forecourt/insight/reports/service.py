@@ -28,6 +28,7 @@ from forecourt.insight.reports.model import (
 )
 from forecourt.insight.store import Connection
 from forecourt.platform import outbox
+from forecourt.platform.mail import take_back
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.stations.service import site_names
 from forecourt.ui.i18n import mark
@@ -94,9 +95,10 @@ async def change(
 
 
 async def delete(conn: Connection, actor: Actor, report_id: int) -> None:
-    """Forgets a report with its history and files. Raises ReportUnknown, Forbidden."""
+    """Forgets a report with its history and files, and takes back its letters that were not sent yet. Raises
+    ReportUnknown, Forbidden."""
     held = await find(conn, actor, report_id, lock=True)
-    await store.delete_report(conn, actor.tenant_id, report_id)
+    await take_back(conn, actor.tenant_id, await store.delete_report(conn, actor.tenant_id, report_id))
     await audit(conn, actor, "delete report", f"report:{report_id}", {"name": held.name})
 
 
@@ -131,7 +133,7 @@ async def send_now(conn: Connection, actor: Actor, report_id: int, now: datetime
     days = days_of(report.covers, now.astimezone(ZoneInfo(zone)).date())
     run_id = await store.insert_run(conn, actor.tenant_id, report_id, due_at=now, days=days, by_hand=True)
     if run_id is not None:
-        await store.forget_runs(conn, actor.tenant_id, report_id)
+        await take_back(conn, actor.tenant_id, await store.forget_runs(conn, actor.tenant_id, report_id))
         await outbox.write(conn, actor.tenant_id, WANTED, str(run_id))
         await audit(conn, actor, "send report", f"report:{report_id}", {"run": run_id})
     # Asked for twice at once, it is made once.

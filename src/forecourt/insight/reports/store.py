@@ -64,9 +64,12 @@ async def update_report(conn: Connection, tenant_id: int, report_id: int, column
     return _report(row)
 
 
-async def delete_report(conn: Connection, tenant_id: int, report_id: int) -> None:
-    """Forgets a report with its history and files."""
+async def delete_report(conn: Connection, tenant_id: int, report_id: int) -> list[UUID]:
+    """Forgets a report with its history and files; the letters that were written for it."""
+    runs = "SELECT run_id FROM report_runs WHERE tenant_id = %(tenant)s AND report_id = %(report)s"
+    letters = await _letters(conn, runs, tenant_id, report_id)
     await conn.execute("DELETE FROM reports WHERE tenant_id = %s AND report_id = %s", (tenant_id, report_id))
+    return letters
 
 
 async def count_reports(conn: Connection, tenant_id: int) -> int:
@@ -96,13 +99,28 @@ async def insert_run(
     return None if row is None else int(row[0])
 
 
-async def forget_runs(conn: Connection, tenant_id: int, report_id: int) -> None:
-    """Forgets all but the latest MAX_RUNS of a report."""
-    await conn.execute(
-        "DELETE FROM report_runs WHERE tenant_id = %(tenant)s AND run_id IN (SELECT run_id FROM report_runs"
-        " WHERE tenant_id = %(tenant)s AND report_id = %(report)s ORDER BY due_at DESC, run_id DESC OFFSET %(most)s)",
-        {"tenant": tenant_id, "report": report_id, "most": MAX_RUNS},
+async def forget_runs(conn: Connection, tenant_id: int, report_id: int) -> list[UUID]:
+    """Forgets all but the latest MAX_RUNS of a report; the letters that were written for them."""
+    old = (
+        "SELECT run_id FROM report_runs WHERE tenant_id = %(tenant)s AND report_id = %(report)s"
+        f" ORDER BY due_at DESC, run_id DESC OFFSET {MAX_RUNS}"
     )
+    letters = await _letters(conn, old, tenant_id, report_id)
+    await conn.execute(
+        f"DELETE FROM report_runs WHERE tenant_id = %(tenant)s AND run_id IN ({old})",
+        {"tenant": tenant_id, "report": report_id},
+    )
+    return letters
+
+
+async def _letters(conn: Connection, runs: str, tenant_id: int, report_id: int) -> list[UUID]:
+    """Of these runs of a report, which are held: letters that are being written are waited for."""
+    asked = {"tenant": tenant_id, "report": report_id}
+    held = "SELECT FROM report_runs WHERE tenant_id = %(tenant)s AND report_id = %(report)s FOR UPDATE"
+    await conn.execute(held, asked)
+    query = f"SELECT letter_id FROM report_letters WHERE tenant_id = %(tenant)s AND run_id IN ({runs})"
+    rows = await (await conn.execute(query, asked)).fetchall()
+    return [letter_id for (letter_id,) in rows]
 
 
 async def list_runs(conn: Connection, tenant_id: int, report_id: int) -> list[Run]:

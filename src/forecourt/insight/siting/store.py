@@ -4,15 +4,26 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from forecourt.insight.siting.model import Asked
 from forecourt.insight.siting.service import Report
 from forecourt.insight.siting.study import Study, StudyHead, Wanted
 from forecourt.insight.store import Connection
 
+#: Studies that one look finds left.
+MAX_LEFT: Final = 100
+
 _LISTED: Final = (
     "study_id, name, state, wanted, done, every, doing, made_at, made_by, begun_at, ended_at, stop_wanted, reason"
 )
+
+
+class Begun(Struct, frozen=True):
+    """A study in hand: for the how manieth time, from 1, and whether somebody wants an end of it."""
+
+    tries: int
+    stop_wanted: bool
 
 
 def _listed(row: tuple[Any, ...]) -> StudyHead:
@@ -67,24 +78,53 @@ async def places(conn: Connection, tenant_id: int, study_id: int) -> Asked | Non
     return None if row is None else msgspec.convert(row[0], Asked)
 
 
-async def begin(conn: Connection, tenant_id: int, study_id: int, at: datetime) -> bool:
-    """Whether one is to be done now: it waits, or whoever had it in hand died."""
-    done = await conn.execute(
-        "UPDATE siting_studies SET state = 'running', begun_at = coalesce(begun_at, %s), done = 0"
-        " WHERE tenant_id = %s AND study_id = %s AND ended_at IS NULL",
-        (at, tenant_id, study_id),
-    )
-    return done.rowcount > 0
-
-
-async def tell(conn: Connection, tenant_id: int, study_id: int, done: int, doing: str) -> bool:
-    """How far one is; whether somebody wants an end of it."""
+async def begin(conn: Connection, tenant_id: int, study_id: int, at: datetime) -> Begun | None:
+    """Takes one that waits in hand; None: it has ended, or somebody has it."""
     found = await conn.execute(
-        "UPDATE siting_studies SET done = %s, doing = %s WHERE tenant_id = %s AND study_id = %s RETURNING stop_wanted",
-        (done, doing[:200], tenant_id, study_id),
+        "UPDATE siting_studies SET state = 'running', begun_at = %s, heard_at = %s, done = 0, tries = tries + 1"
+        " WHERE tenant_id = %s AND study_id = %s AND state = 'waiting' RETURNING tries, stop_wanted",
+        (at, at, tenant_id, study_id),
+    )
+    row = await found.fetchone()
+    return None if row is None else Begun(tries=row[0], stop_wanted=row[1])
+
+
+async def tell(
+    conn: Connection, tenant_id: int, study_id: int, tries: int, at: datetime, done: int, doing: str
+) -> bool:
+    """How far the try of this number is; whether it is to end, for somebody wants that or another has it in hand."""
+    found = await conn.execute(
+        "UPDATE siting_studies SET done = %s, doing = %s, heard_at = %s"
+        " WHERE tenant_id = %s AND study_id = %s AND state = 'running' AND tries = %s RETURNING stop_wanted",
+        (done, doing[:200], at, tenant_id, study_id, tries),
     )
     row = await found.fetchone()
     return row is None or bool(row[0])
+
+
+async def list_left(conn: Connection, running: datetime, waiting: datetime) -> list[tuple[int, int]]:
+    """Studies of all organisations, as the worker's role: those that run and of which nobody was heard since one time,
+    and those that wait since another, by organisation and number."""
+    found = await conn.execute(
+        "SELECT tenant_id, study_id FROM siting_studies WHERE ended_at IS NULL AND coalesce(heard_at, made_at) <"
+        " CASE state WHEN 'running' THEN %s::timestamptz ELSE %s::timestamptz END"
+        " ORDER BY tenant_id, study_id LIMIT %s",
+        (running, waiting, MAX_LEFT),
+    )
+    return [(tenant_id, study_id) for tenant_id, study_id in await found.fetchall()]
+
+
+async def offer(
+    conn: Connection, tenant_id: int, study_id: int, running: datetime, waiting: datetime, at: datetime
+) -> bool:
+    """Lets one of those wait again; False: it was heard of meanwhile."""
+    done = await conn.execute(
+        "UPDATE siting_studies SET state = 'waiting', heard_at = %s WHERE tenant_id = %s AND study_id = %s"
+        " AND ended_at IS NULL AND coalesce(heard_at, made_at) <"
+        " CASE state WHEN 'running' THEN %s::timestamptz ELSE %s::timestamptz END",
+        (at, tenant_id, study_id, running, waiting),
+    )
+    return done.rowcount > 0
 
 
 async def want_stop(conn: Connection, tenant_id: int, study_id: int, at: datetime) -> bool:
@@ -100,17 +140,17 @@ async def want_stop(conn: Connection, tenant_id: int, study_id: int, at: datetim
 
 
 async def end(
-    conn: Connection, tenant_id: int, study_id: int, at: datetime, *, state: str, report: Report | None = None,
-    reason: str | None = None,
+    conn: Connection, tenant_id: int, study_id: int, tries: int, at: datetime, *, state: str,
+    report: Report | None = None, reason: str | None = None,
 ) -> None:  # fmt: skip
-    """It is over."""
+    """The try of this number is over, and the study with it, unless another has it in hand by now."""
     await conn.execute(
         "UPDATE siting_studies SET state = %s, ended_at = %s, report = %s::jsonb, reason = %s, doing = '',"
         " done = CASE WHEN %s THEN every ELSE done END"
-        " WHERE tenant_id = %s AND study_id = %s AND ended_at IS NULL",
+        " WHERE tenant_id = %s AND study_id = %s AND state = 'running' AND tries = %s",
         (
             state, at, None if report is None else msgspec.json.encode(report).decode(), reason, report is not None,
-            tenant_id, study_id,
+            tenant_id, study_id, tries,
         ),
     )  # fmt: skip
 

@@ -114,7 +114,7 @@ class Files(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class StudyHead(Struct, frozen=True, kw_only=True):
     """A study: how far it is, by scenarios `done` of `every`, and what it is `doing`; `reason` says why it was
-    refused."""
+    refused; `begun_at` is when it was last begun."""
 
     study_id: int
     name: str

@@ -7,6 +7,16 @@ from msgspec import Struct
 
 from forecourt.access import Actor, audit
 from forecourt.loyalty.rewards import store
+from forecourt.loyalty.rewards.entries import (
+    cashback,
+    cashback_again,
+    cashback_back,
+    points_again,
+    points_back,
+    points_earned,
+    points_lapsed,
+    points_used,
+)
 from forecourt.loyalty.rewards.model import (
     Lot,
     PointsMissing,
@@ -24,16 +34,6 @@ from forecourt.loyalty.rewards.model import (
     tier_of,
 )
 from forecourt.loyalty.store.campaigns import Connection
-from forecourt.payments.ledger.reward_entries import (
-    cashback,
-    cashback_again,
-    cashback_back,
-    points_again,
-    points_back,
-    points_earned,
-    points_lapsed,
-    points_used,
-)
 from forecourt.payments.ledger.service import post
 from forecourt.payments.providers.book import Book
 from forecourt.platform.money import Money

@@ -11,22 +11,21 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.payments.accounts import hooks
 from forecourt.payments.accounts import store as accounts
-from forecourt.payments.accounts.service import (
+from forecourt.payments.accounts.model import (
     DEPLOYMENT,
+    PREFIX,
     AccountIncomplete,
+    AccountMissing,
     AccountNameTaken,
     AccountShared,
     AccountUnknown,
     Given,
-    Providers,
     TooManyAccounts,
-    account_tag,
     keys_of,
 )
+from forecourt.payments.accounts.service import Providers, account_tag
 from forecourt.payments.accounts.store import AccountRow
-from forecourt.payments.intents.model import AccountMissing
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
 from forecourt.platform.paging import Page, entire
 from forecourt.platform.preconditions import ChangedMeanwhile
@@ -226,7 +225,7 @@ async def change_payment_account(
 async def connect_payment_account(
     account_id: AccountId, actor: Asker, providers: Opened, console_url: ConsoleUrl
 ) -> Account:
-    address = f"{console_url.rstrip('/')}{hooks.PREFIX}/{account_id}"
+    address = f"{console_url.rstrip('/')}{PREFIX}/{account_id}"
     return account(await providers.connect(actor, account_id, address), providers)
 
 
@@ -242,7 +241,7 @@ def account(row: AccountRow, providers: Providers) -> Account:
         statement=row.statement,
         checked_at=row.checked_at,
         settles=providers.settles(row),
-        webhook=f"{hooks.PREFIX}/{row.account_id if row.own else DEPLOYMENT}",
+        webhook=f"{PREFIX}/{row.account_id if row.own else DEPLOYMENT}",
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

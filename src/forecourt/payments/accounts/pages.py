@@ -12,7 +12,7 @@ from litestar.params import PathParameter
 from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
-from forecourt.payments.accounts import hooks, store
+from forecourt.payments.accounts import store
 from forecourt.payments.accounts.api import (
     ACCOUNT_PATTERN,
     KEY_PATTERN,
@@ -21,18 +21,19 @@ from forecourt.payments.accounts.api import (
     MIN_KEY,
     PREFIX_PATTERN,
 )
-from forecourt.payments.accounts.service import (
+from forecourt.payments.accounts.model import (
     DEPLOYMENT,
+    PREFIX,
     AccountIncomplete,
+    AccountMissing,
     AccountNameTaken,
     AccountShared,
     Given,
     Keys,
-    Providers,
     TooManyAccounts,
     keys_of,
 )
-from forecourt.payments.intents.model import AccountMissing
+from forecourt.payments.accounts.service import Providers
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
 from forecourt.platform.database import Pool
 from forecourt.ui.i18n import mark
@@ -62,7 +63,7 @@ class AccountPages:
         self._shell = shell
         self._db = db
         self._providers = providers
-        self._hooks = f"{console_url}{hooks.PREFIX}"
+        self._hooks = f"{console_url}{PREFIX}"
 
     async def show(
         self, request: WebRequest, *, given: Mapping[str, str] | None = None, fault: str = "", status: int = 200

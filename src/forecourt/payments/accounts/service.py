@@ -1,6 +1,5 @@
 """The verbs of accounts: adding one with its keys, and opening the adapter of whoever moves the money of a payment."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,108 +7,47 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from forecourt.access import Actor, audit
 from forecourt.payments.accounts import store
+from forecourt.payments.accounts.model import (
+    DEPLOYMENT,
+    AccountIncomplete,
+    AccountMissing,
+    AccountNameTaken,
+    AccountShared,
+    AccountUnknown,
+    Given,
+    Keys,
+    TooManyAccounts,
+    keys_of,
+    provider_of,
+)
 from forecourt.payments.accounts.store import AccountRow, Connection
 from forecourt.payments.accounts.told import AccountMemory
-from forecourt.payments.intents.model import AccountMissing, Intent, Method
 from forecourt.payments.providers.adyen import AdyenKeys, open_adyen
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.payments.providers.stripe import StripeKeys, open_stripe
 from forecourt.payments.psp import Psp
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.platform.sealing import Seal, SealBroken
 
 SEAL_PURPOSE: Final = "payment account"
-#: The name of the deployment's account in every organisation that uses it.
-DEPLOYMENT: Final = "deployment"
 #: Adapters that are kept open; beyond it the one that was used longest ago is closed.
 MAX_OPEN: Final = 100
 
-#: What an account of either provider is reached by; its kind tells the provider.
-Keys = StripeKeys | AdyenKeys
-
-#: How Adyen writes the key that signs webhooks.
-_HMAC: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.encode
 _KINDS: Any = Keys
-
-
-class AccountUnknown(ForecourtError):
-    """There is no such payment account. `GET /api/v1/payment-accounts` lists those that exist."""
-
-    status = 404
-    code = "payment-account-unknown"
-
-
-class AccountNameTaken(ForecourtError):
-    """Another payment account has this name already. Choose another one; names stay, for the books use them."""
-
-    status = 409
-    code = "payment-account-name-taken"
-
-
-class TooManyAccounts(ForecourtError):
-    """There are as many payment accounts as an organisation may have. Give one that is not used other keys."""
-
-    status = 409
-    code = "too-many-payment-accounts"
-
-
-class AccountIncomplete(ForecourtError):
-    """These keys are not those of the provider. Stripe has a secret key and a secret for webhooks; Adyen an API key, a
-    merchant account, an HMAC key of 64 hexadecimal digits for webhooks, and perhaps the API key of a report user."""
-
-    status = 422
-    code = "payment-account-incomplete"
-
-
-class AccountShared(ForecourtError):
-    """This account is the deployment's: its keys are settings, and not the organisation's to change."""
-
-    status = 409
-    code = "payment-account-shared"
+_BOOKS: Final = frozenset(kind.value for kind in BookKind)
 
 
 def account_tag(row: AccountRow) -> str:
     """The ETag of an account: another one whenever its keys or its switch changed."""
     return etag(["payment account", row.account_id, row.updated_at, row.active])
-
-
-class Given(Struct, frozen=True, kw_only=True):
-    """Keys as somebody gives them, for either provider."""
-
-    secret_key: str
-    hook_secret: str
-    merchant_account: str | None = None
-    live_prefix: str | None = None
-    report_key: str | None = None
-
-
-def keys_of(provider: str, given: Given) -> Keys:
-    """The keys of an account at a provider. Raises AccountIncomplete."""
-    if provider == "stripe":
-        if given.merchant_account is not None or given.live_prefix is not None or given.report_key is not None:
-            raise AccountIncomplete
-        return StripeKeys(secret_key=given.secret_key, hook_secret=given.hook_secret)
-    if not given.merchant_account or not _HMAC.fullmatch(given.hook_secret):
-        raise AccountIncomplete
-    return AdyenKeys(
-        api_key=given.secret_key, hook_key=given.hook_secret, merchant_account=given.merchant_account,
-        live_prefix=given.live_prefix, report_key=given.report_key,
-    )  # fmt: skip
-
-
-def provider_of(keys: Keys) -> str:
-    """The provider that keys are for, as accounts name it."""
-    return "adyen" if isinstance(keys, AdyenKeys) else "stripe"
 
 
 class Providers:
@@ -136,13 +74,14 @@ class Providers:
         while self._open:
             await self._open.popitem()[1].close()
 
-    async def of_intent(self, intent: Intent) -> Psp:
-        """Whoever moves the money of a payment."""
-        if intent.method in (Method.WALLET, Method.INVOICE):
-            return Book(self._tenants, intent.tenant_id, BookKind(intent.method.value), self._clock)
-        assert intent.account_id is not None, "a provider's payment is one of an account"
-        async with self._tenants.tenant(intent.tenant_id) as conn:
-            row = await store.find_account(conn, intent.tenant_id, intent.account_id)
+    async def of_payment(self, tenant_id: int, method: str, account_id: UUID | None) -> Psp:
+        """Whoever moves the money of a payment that is paid so: a book of ours, else its account's provider. Raises
+        AccountMissing, SealBroken."""
+        if method in _BOOKS:
+            return Book(self._tenants, tenant_id, BookKind(method), self._clock)
+        assert account_id is not None, "a provider's payment is one of an account"
+        async with self._tenants.tenant(tenant_id) as conn:
+            row = await store.find_account(conn, tenant_id, account_id)
         if row is None:
             raise AccountMissing
         return await self.of_account(row)

@@ -42,6 +42,8 @@ class Begun(Struct, frozen=True, kw_only=True):
     fleet_active: bool
     #: Its station told all of it by now: energy that was delivered, whatever may be said against the token.
     over: bool
+    #: Its station was told that it may not charge.
+    refused: bool
     started_at: datetime
     #: When it was heard of, which is later where the station was offline; its start where that isn't kept.
     heard_at: datetime

@@ -10,24 +10,18 @@ from uuid import UUID
 
 import structlog
 
+from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.contracts import store
 from forecourt.payments.contracts.model import NO_CARD, TAKEN_UP_FOR, Begun, Chosen, choose
 from forecourt.payments.intents import store as intents
 from forecourt.payments.intents.books import post_given
 from forecourt.payments.intents.charging import Charging
-from forecourt.payments.intents.model import (
-    AccountMissing,
-    Intent,
-    Method,
-    PaymentOver,
-    PaymentUnknown,
-    Purpose,
-    State,
-)
+from forecourt.payments.intents.model import Intent, Method, PaymentOver, PaymentUnknown, Purpose, State
 from forecourt.payments.intents.outcomes import Turn
-from forecourt.payments.intents.prices import Connection, Cost, Offer, Prices
+from forecourt.payments.intents.prices import Cost, Offer, Prices
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sizing import size_hold
+from forecourt.payments.intents.store import Connection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
@@ -74,6 +68,8 @@ class Contracts:
             begun = await store.find_begun(conn, tenant_id, session_id)
             if begun is not None and begun.heard_at < since and begun.delivered_to is None:
                 return
+            if begun is not None and begun.over and begun.refused and not await self._delivered(conn, tenant_id, begun):
+                return
             if begun is not None and begun.delivered_to is not None:
                 cost = await self._prices.cost(conn, tenant_id, session_id)
                 if cost is None or cost.currency == begun.fleet_currency:
@@ -89,6 +85,11 @@ class Contracts:
                 return
             intent_id = await self._open(conn, tenant_id, begun, offer, chosen)
         await self._payments.carry_on(tenant_id, intent_id)
+
+    async def _delivered(self, conn: Connection, tenant_id: int, begun: Begun) -> bool:
+        """Whether a session that has a price got energy: one that was refused and got none is nobody's to pay."""
+        cost = await self._prices.cost(conn, tenant_id, begun.session_id)
+        return cost is not None and cost.delivered
 
     async def _deliver(self, conn: Connection, tenant_id: int, begun: Begun, cost: Cost, payer: str) -> None:
         """The payment of a fleet's session that is over before anything was held for it: all of its final cost stands

@@ -31,7 +31,7 @@ async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begu
             coalesce(u.payment_required, true) AS required, r.status AS refusal, f.fleet_id,
             f.currency AS fleet_currency,
             least(f.session_limit, m.session_limit) AS session_limit, coalesce(f.active, false) AS fleet_active,
-            s.over_at IS NOT NULL AS over, s.started_at,
+            s.over_at IS NOT NULL AS over, coalesce(s.token_status <> 'Accepted', false) AS refused, s.started_at,
             coalesce(s.start_arrived_at, s.started_at) AS heard_at
         FROM sessions s
         JOIN stations t ON t.tenant_id = s.tenant_id AND t.station_id = s.station_id

@@ -14,19 +14,12 @@ from forecourt.access import audit
 from forecourt.access.model import Service
 from forecourt.drivers.accounts.model import PaysBy, payer_of
 from forecourt.drivers.fleets.store import end_subscription
+from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.fees import store
 from forecourt.payments.fees.model import LOOK_EVERY, NO_WAY, RETRIES, Fee, FeeState
-from forecourt.payments.intents.model import (
-    FINAL,
-    TAKEN,
-    AccountMissing,
-    Method,
-    PaymentUnknown,
-    Purpose,
-)
-from forecourt.payments.intents.prices import Connection
+from forecourt.payments.intents.model import FINAL, TAKEN, Method, PaymentUnknown, Purpose
 from forecourt.payments.intents.service import Begin, Payments
-from forecourt.payments.intents.store import find_intent
+from forecourt.payments.intents.store import Connection, find_intent
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool

@@ -15,34 +15,31 @@ import structlog
 
 from forecourt.access import Actor, audit
 from forecourt.drivers.fleets import store as fleets
+from forecourt.payments.bank.store import find_bank
 from forecourt.payments.fleets import collection
+from forecourt.payments.fleets.errors import CreditRefused, InvoiceUnknown, InvoicingMissing
 from forecourt.payments.fleets.model import (
     MAX_LINES,
     MAX_MONTHS,
     MAX_PARTS,
     SETTLED_AFTER,
     Account,
-    CreditRefused,
     Invoice,
-    InvoiceUnknown,
-    InvoicingMissing,
     Kind,
     Line,
     Part,
     Said,
     Seller,
     Terms,
-    number_of,
     part_of,
     parts_of,
     rates_of,
-    reference_of,
 )
 from forecourt.payments.fleets.paper import languages
 from forecourt.payments.fleets.paper.letters import write_over_limit
+from forecourt.payments.fleets.references import number_of, reference_of
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.hosts.store import hosts
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.model import Entry
@@ -224,7 +221,7 @@ async def _account(conn: Connection, tenant_id: int, fleet_id: int, terms: Terms
                 holder=mandate.holder, iban=mandate.iban_shown, bic=mandate.bic, mandate=mandate.reference,
                 on=collection.collected_on(due),
             )  # fmt: skip
-    ours = await hosts.find_bank(conn, tenant_id)
+    ours = await find_bank(conn, tenant_id)
     return Account() if ours is None else Account(holder=ours.name, bic=ours.bic)
 
 

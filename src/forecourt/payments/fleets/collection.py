@@ -15,32 +15,20 @@ import structlog
 from forecourt.access import Actor, audit
 from forecourt.drivers.fleets import store as fleets
 from forecourt.drivers.fleets.model import Fleet, FleetUnknown
-from forecourt.payments.fleets import sepa
-from forecourt.payments.fleets.model import (
-    MAX_OPEN,
-    STATEMENT_WAIT,
-    STATEMENTS_LAPSE,
-    Dunning,
-    Invoice,
-    InvoiceUnknown,
-    MandateMissing,
-    MandateRefused,
-    NothingOpen,
-    level_due,
-    references_in,
-)
+from forecourt.payments.bank.days import banking_day, next_banking_day
+from forecourt.payments.bank.model import Bank, BankLineRow, read_iban, shown
+from forecourt.payments.bank.sepa import CURRENCY, Account
+from forecourt.payments.bank.store import find_bank
+from forecourt.payments.fleets import entries, sepa
+from forecourt.payments.fleets.errors import InvoiceUnknown, MandateMissing, MandateRefused, NothingOpen
+from forecourt.payments.fleets.model import MAX_OPEN, STATEMENT_WAIT, STATEMENTS_LAPSE, Dunning, Invoice, level_due
+from forecourt.payments.fleets.references import references_in
 from forecourt.payments.fleets.sepa import Debit, debit_of
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store.money import DebitRow, MandateRow
-from forecourt.payments.hosts.banks import Bank, read_iban, shown
-from forecourt.payments.hosts.days import banking_day, next_banking_day
-from forecourt.payments.hosts.sepa import CURRENCY, Account
-from forecourt.payments.hosts.store import hosts
-from forecourt.payments.ledger import fleet_entries
 from forecourt.payments.ledger.entries import fleet_paid
 from forecourt.payments.ledger.service import post
-from forecourt.payments.reconcile.store.bank import BankLineRow
 from forecourt.platform.apart import apart
 
 log = structlog.get_logger(__name__)
@@ -181,7 +169,7 @@ async def _came_back(conn: Connection, tenant_id: int, row: BankLineRow, debit: 
         conn, tenant_id, debit.debit_id, was=["paid"], state="returned", at=now, reason=reason
     ):
         return
-    entry = fleet_entries.fleet_returned(
+    entry = entries.fleet_returned(
         movement=f"bank-{row.line_id}", at=_booked(row), fleet=str(invoice.fleet_id), currency=row.currency,
         amount=debit.amount, charge=-row.amount - debit.amount, memo=reason,
     )  # fmt: skip
@@ -244,7 +232,7 @@ async def end_mandate(conn: Connection, actor: Actor, fleet_id: int, now: dateti
 async def draw(conn: Connection, tenant_id: int, bank: Bank, now: datetime) -> list[int]:
     """Files of direct debits for what is to be drawn soon: one a scheme and day; their numbers. What came back once is
     drawn no second time by itself, and what was paid meanwhile not at all."""
-    seller, ours = await store.find_seller(conn, tenant_id), await hosts.find_bank(conn, tenant_id)
+    seller, ours = await store.find_seller(conn, tenant_id), await find_bank(conn, tenant_id)
     if seller is None or ours is None or not seller[0].creditor_id:
         return []
     await money.hold_bank(conn, tenant_id)
@@ -343,7 +331,7 @@ async def remind(conn: Connection, tenant_id: int, dunning: Dunning, invoice_id:
     if not await money.insert_reminder(conn, tenant_id, invoice.invoice_id, level, fee, now):
         return 0
     if fee:
-        entry = fleet_entries.reminder_fee(
+        entry = entries.reminder_fee(
             invoice=invoice.invoice_id, level=level, at=now, fleet=str(invoice.fleet_id), currency=invoice.currency,
             amount=fee,
         )  # fmt: skip
@@ -378,7 +366,7 @@ async def write_off(conn: Connection, actor: Actor, invoice_id: int, why: str, n
         raise NothingOpen(
             "This invoice is being drawn by a direct debit. Wait for what the bank says." if amount > 0 else None
         )
-    entry = fleet_entries.fleet_write_off(
+    entry = entries.fleet_write_off(
         invoice=invoice_id, settled=invoice.total + invoice.fees - amount, at=now, fleet=str(invoice.fleet_id),
         currency=invoice.currency, amount=amount, memo=why,
     )  # fmt: skip

@@ -10,6 +10,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from forecourt.drivers.fleets import store as fleets
+from forecourt.payments.bank.model import Bank
+from forecourt.payments.bank.store import find_bank
 from forecourt.payments.fleets import billing, collection
 from forecourt.payments.fleets.model import MAX_LINES, MAX_OPEN, MAX_PARTS, Invoice, Line
 from forecourt.payments.fleets.paper import languages
@@ -17,8 +19,8 @@ from forecourt.payments.fleets.paper.document import document
 from forecourt.payments.fleets.paper.facturx import facturx
 from forecourt.payments.fleets.paper.letters import write_invoice, write_reminder
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.hosts.banks import Bank
-from forecourt.payments.hosts.store import hosts
+from forecourt.payments.fleets.store.documents import find_letter, insert_document, list_undocumented
+from forecourt.payments.ledger.store import list_tenants
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -43,8 +45,8 @@ class FleetJobs:
     async def bill(self) -> None:
         """Every organisation with books. One that fails keeps no other from being done."""
         async with self._worker.anyone() as conn:
-            rows = await (await conn.execute("SELECT payments_tenants()")).fetchall()
-        for (tenant_id,) in rows:
+            tenants = await list_tenants(conn)
+        for tenant_id in tenants:
             with apart("fleets were not billed", tenant=tenant_id):
                 await self.bill_of(tenant_id)
 
@@ -82,7 +84,7 @@ class FleetJobs:
         made = after = 0
         while made < DOCUMENTS:
             async with self._tenants.tenant(tenant_id) as conn:
-                waiting = await store.list_undocumented(conn, tenant_id, DOCUMENTS - made, after=after)
+                waiting = await list_undocumented(conn, tenant_id, DOCUMENTS - made, after=after)
             if not waiting:
                 break
             for invoice_id in waiting:
@@ -95,13 +97,13 @@ class FleetJobs:
         async with self._tenants.tenant(tenant_id) as conn:
             invoice = await billing.find(conn, tenant_id, invoice_id)
             lines = await store.list_lines(conn, tenant_id, invoice_id, MAX_LINES)
-            ours = await hosts.find_bank(conn, tenant_id)
+            ours = await find_bank(conn, tenant_id)
         iban = "" if ours is None else self._bank.open(ours.iban_sealed)
         # It takes seconds where there are thousands of sessions: no transaction waits for that.
         pdf, xml = await asyncio.to_thread(self._made, invoice, lines, iban)
         now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
-            if not await store.insert_document(conn, tenant_id, invoice_id, pdf, xml, now):
+            if not await insert_document(conn, tenant_id, invoice_id, pdf, xml, now):
                 return False
             fleet = await collection.fleet_of(conn, tenant_id, invoice.fleet_id, now)
             if fleet.email:
@@ -161,5 +163,5 @@ class Enclosures:
 
     async def __call__(self, tenant_id: int, letter_id: UUID) -> tuple[Enclosure, ...]:
         async with self._tenants.tenant(tenant_id) as conn:
-            found = await store.find_letter(conn, tenant_id, letter_id)
+            found = await find_letter(conn, tenant_id, letter_id)
         return () if found is None else (Enclosure(name=f"{found[0]}.pdf", media_type=PDF, content=found[1]),)

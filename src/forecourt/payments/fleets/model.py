@@ -1,6 +1,5 @@
 """What invoices of fleets are made of, and how one stands. Pure."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -11,8 +10,8 @@ from uuid import UUID
 from msgspec import Meta, Struct, field
 
 from forecourt.drivers.accounts.model import MAX_EMAIL
+from forecourt.payments.fleets.errors import InvoicingRefused
 from forecourt.payments.ledger.billed import Billed, apportioned
-from forecourt.platform.errors import ForecourtError
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
 #: Lines of one invoice; what is beyond goes on another of the same month.
@@ -34,9 +33,6 @@ VAT_ID_PATTERN: Final = "^([A-Z]{2}[A-Za-z0-9+*.]{2,16})?$"
 NUMBERS_PATTERN: Final = "^[A-Z0-9-]{0,12}$"
 CREDITOR_PATTERN: Final = "^([A-Z]{2}[0-9]{2}[A-Za-z0-9]{4,31})?$"
 MANDATE_PATTERN: Final = r"^[A-Za-z0-9+?/:().,'-]{1,35}$"
-#: How a debit is called at the bank (EndToEndId).
-DEBIT: Final = "DEBIT-"
-_REFERENCE: Final = re.compile(r"RF[0-9]{2}[A-Z0-9]{1,21}")
 
 Text = Annotated[str, Meta(max_length=200, pattern=ONE_LINE)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_LINE, examples=["City Vans Ltd"])]
@@ -303,31 +299,6 @@ def grouped(lines: Sequence[Line]) -> list[Group]:
     return [Group(cost_centre=centre, driver=driver, lines=rows) for (centre, driver), rows in found.items()]
 
 
-def number_of(prefix: str, year: int, serial: int) -> str:
-    """FC-2026-00012."""
-    return f"{prefix}{year}-{serial:05}"
-
-
-def reference_of(number: str) -> str:
-    """What a transfer says, so that it finds its invoice: RF, two check digits, the number (ISO 11649)."""
-    plain = re.sub(r"[^A-Z0-9]", "", number.upper())[-21:]
-    digits = "".join(str(int(letter, 36)) for letter in f"{plain}RF00")
-    return f"RF{98 - int(digits) % 97:02}{plain}"
-
-
-def references_in(text: str) -> set[str]:
-    """The references of transfers that stand in a text, however they are parted, with right check digits."""
-    plain = re.sub(r"[^A-Z0-9]", "", text.upper())
-    found: set[str] = set()
-    for start in (match.start() for match in re.finditer("RF[0-9]{2}", plain)):
-        for end in range(start + 5, min(len(plain), start + 25) + 1):
-            said = plain[start:end]
-            turned = "".join(str(int(letter, 36)) for letter in said[4:] + said[:4])
-            if _REFERENCE.fullmatch(said) and int(turned) % 97 == 1:
-                found.add(said)
-    return found
-
-
 def level_due(dunning: Dunning, due_on: date, today: date, read_until: date | None = None) -> int:
     """Which reminder an invoice has come to; 0: none.
 
@@ -355,73 +326,3 @@ def check_dunning(dunning: Dunning) -> None:
         raise InvoicingRefused("Each level of reminders must come after more days than the one before.")
     if dunning.holds_from > len(days):
         raise InvoicingRefused("Drivers can't be held from a level on that there is none of.")
-
-
-class InvoicingRefused(ForecourtError):
-    """This can't be said of invoices. Correct what is named and try again."""
-
-    status = 422
-    code = "invoicing-refused"
-
-
-class InvoicingMissing(ForecourtError):
-    """It was not said yet who issues invoices. Say it at `PUT /api/v1/invoicing`, then try again."""
-
-    status = 404
-    code = "invoicing-missing"
-
-
-class TermsMissing(ForecourtError):
-    """It was not said yet whom this fleet's invoices are for. Say it at `PUT /api/v1/fleets/{fleet_id}/terms`."""
-
-    status = 404
-    code = "fleet-terms-missing"
-
-
-class MandateMissing(ForecourtError):
-    """The fleet has given no mandate for direct debits, or it has ended."""
-
-    status = 404
-    code = "fleet-mandate-missing"
-
-
-class MandateRefused(ForecourtError):
-    """This can't be a mandate. Correct what is named and try again."""
-
-    status = 422
-    code = "fleet-mandate-refused"
-
-
-class InvoiceUnknown(ForecourtError):
-    """There is no such invoice. `GET /api/v1/fleet-invoices` lists those that exist."""
-
-    status = 404
-    code = "fleet-invoice-unknown"
-
-
-class InvoiceUnready(ForecourtError):
-    """The document is being made. Ask again in a minute."""
-
-    status = 409
-    code = "fleet-invoice-unready"
-
-
-class CreditRefused(ForecourtError):
-    """This can't be credited. Correct what is named and try again."""
-
-    status = 422
-    code = "fleet-credit-refused"
-
-
-class NothingOpen(ForecourtError):
-    """Nothing of this invoice is open."""
-
-    status = 409
-    code = "fleet-invoice-settled"
-
-
-class DebitFileUnknown(ForecourtError):
-    """There is no such file of direct debits. `GET /api/v1/debit-files` lists those that exist."""
-
-    status = 404
-    code = "debit-file-unknown"

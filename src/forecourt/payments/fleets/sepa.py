@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from forecourt.payments.fleets.model import DEBIT
-from forecourt.payments.hosts.sepa import CURRENCY, Account, exported
+from forecourt.payments.bank.sepa import CURRENCY, Account, exported, number_in
+from forecourt.payments.fleets.references import DEBIT
 
 SCHEMA: Final = "pain.008.001.08"
 #: Debits of one file.
@@ -33,8 +33,7 @@ def reference_of(debit_id: int) -> str:
 
 def debit_of(reference: str) -> int | None:
     """The debit of such a name."""
-    _, found, number = reference.strip().partition(DEBIT)
-    return int(number) if found and number.isascii() and number.isdecimal() and len(number) < 15 else None
+    return number_in(reference, DEBIT, 14)
 
 
 def debit_file(

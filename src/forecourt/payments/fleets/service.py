@@ -6,7 +6,8 @@ from msgspec import to_builtins
 
 from forecourt.access import Actor, audit
 from forecourt.payments.fleets.collection import fleet_of
-from forecourt.payments.fleets.model import Dunning, Seller, Terms, TermsMissing, check_dunning, check_seller
+from forecourt.payments.fleets.errors import TermsMissing
+from forecourt.payments.fleets.model import Dunning, Seller, Terms, check_dunning, check_seller
 from forecourt.payments.fleets.store import Connection
 from forecourt.payments.fleets.store import invoices as store
 

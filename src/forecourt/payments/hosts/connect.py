@@ -13,6 +13,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from forecourt.access import Actor, audit
+from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.accounts.store import AccountRow, find_named, list_accounts
 from forecourt.payments.hosts.model import HostNotThere, HostRefused, HostUnknown
@@ -21,7 +22,6 @@ from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.store.lines import Owed
 from forecourt.payments.hosts.store.payouts import PayoutRow
-from forecourt.payments.intents.model import AccountMissing
 from forecourt.payments.psp.errors import ProviderError
 from forecourt.payments.psp.words import HostAccount, HostAsked, Page
 from forecourt.platform.clock import Clock

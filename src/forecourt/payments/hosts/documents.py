@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from forecourt.payments.fleets.model import Part, number_of
+from forecourt.payments.fleets.model import Part
+from forecourt.payments.fleets.references import number_of
 from forecourt.payments.hosts.model import DocumentUnknown
 from forecourt.payments.hosts.store import Connection, hosts
 from forecourt.payments.hosts.store import documents as store

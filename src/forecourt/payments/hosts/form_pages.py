@@ -14,11 +14,13 @@ from litestar.response import Redirect
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.access.once import FIELD, form_key, made_before, once, remember
-from forecourt.drivers.accounts.model import EMAIL_PATTERN
+from forecourt.payments.bank.fields import Bic, HolderName, iban_typed
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.forms import (
     BIC_WRONG,
     COUNTRY_WRONG,
     CURRENCY_WRONG,
+    EMAIL_WRONG,
     IBAN_WRONG,
     LINE_WRONG,
     MONEY_WRONG,
@@ -29,6 +31,7 @@ from forecourt.payments.forms import (
     amount_shown,
     country_of,
     currency_of,
+    email,
     money_in,
     percent,
     read_form,
@@ -37,10 +40,8 @@ from forecourt.payments.forms import (
     typed_of,
 )
 from forecourt.payments.hosts import service
-from forecourt.payments.hosts.api.fields import Bic, HolderName
 from forecourt.payments.hosts.api.hosts import NewExpense, NewHost
-from forecourt.payments.hosts.banks import Bank, read_iban
-from forecourt.payments.hosts.model import HostRefused, IbanRefused, RuleRefused, ShareRule, TooManyHosts
+from forecourt.payments.hosts.model import HostRefused, RuleRefused, ShareRule, TooManyHosts
 from forecourt.payments.hosts.pages import PERCENTS, HostId, WebRequest
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow
@@ -54,7 +55,6 @@ from forecourt.ui.numbers import decimal
 from forecourt.ui.shell import Shell
 
 GUARDED: Final[Mapping[str, Any]] = {"verb": Verb.CHANGE_HOSTS}
-EMAIL_WRONG: Final = mark("must be an e-mail address")
 SITES_WRONG: Final = mark("must be names in addresses of sites, with commas between them")
 PERCENT_WRONG: Final = mark("must be from 0 to 100, with two decimals at most")
 KWH_WRONG: Final = mark("must be an amount such as 0.03, with six decimals at most")
@@ -69,14 +69,6 @@ STORE: Final = mark("Store")
 KINDS: Final = (
     ("energy", mark("Energy")), ("rent", mark("Rent")), ("repair", mark("Repair")), ("other", mark("Something else")),
 )  # fmt: skip
-
-
-def _email(text: str) -> str:
-    import re
-
-    if text and not re.fullmatch(EMAIL_PATTERN.removeprefix("^").removesuffix("$"), text):
-        raise ValueError(text)
-    return text
 
 
 def _sites(text: str) -> list[str]:
@@ -97,13 +89,6 @@ def _per_kwh(text: str) -> Decimal:
     return value
 
 
-def _iban(text: str) -> str:
-    try:
-        return read_iban(text)
-    except IbanRefused as fault:
-        raise ValueError(text) from fault
-
-
 def host_fields() -> list[Field]:
     """Who a host is, and when they are paid."""
     types = {field.name: field.type for field in msgspec.structs.fields(NewHost)}
@@ -112,7 +97,7 @@ def host_fields() -> list[Field]:
         Field(name="address", label=mark("Address"), read=text_as(types["address"]), wrong=LINE_WRONG, most=500),
         Field(name="country", label=mark("Country"), read=country_of, wrong=COUNTRY_WRONG,
               required=True, most=2, hint=mark("Two letters, such as DE.")),
-        Field(name="email", label=mark("E-mail address"), read=_email, wrong=EMAIL_WRONG, most=254),
+        Field(name="email", label=mark("E-mail address"), read=email, wrong=EMAIL_WRONG, most=254),
         Field(name="vat_id", label=mark("VAT id"), read=text_as(types["vat_id"], upper=True), wrong=VAT_WRONG, most=20),
         Field(name="vat_rate", label=mark("VAT that they charge, in percent"), read=_rate, wrong=RATE_WRONG,
               mode="decimal", most=6, hint=mark("Empty: none. With it statements are self-billed invoices.")),
@@ -130,7 +115,7 @@ def bank_fields() -> list[Field]:
     return [
         Field(name="name", label=mark("Account holder"), read=text_as(HolderName), wrong=NAME_WRONG, required=True,
               most=70),
-        Field(name="iban", label=mark("IBAN"), read=_iban, wrong=IBAN_WRONG, required=True, most=60),
+        Field(name="iban", label=mark("IBAN"), read=iban_typed, wrong=IBAN_WRONG, required=True, most=60),
         Field(name="bic", label=mark("BIC"), read=text_as(Bic, upper=True), wrong=BIC_WRONG, most=11),
     ]  # fmt: skip
 

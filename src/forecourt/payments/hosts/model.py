@@ -193,13 +193,6 @@ class RuleRefused(ForecourtError):
     code = "share-rule-refused"
 
 
-class IbanRefused(ForecourtError):
-    """This is no IBAN: a digit is wrong or missing. Copy it from a statement of the bank."""
-
-    status = 422
-    code = "iban-refused"
-
-
 class PayoutUnknown(ForecourtError):
     """There is no such payout. `GET /api/v1/payouts` lists those that exist."""
 

@@ -12,6 +12,7 @@ from litestar.response import Redirect
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker
+from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.hosts import service
 from forecourt.payments.hosts.connect import Connect, state_of
 from forecourt.payments.hosts.model import HostNotThere, HostRefused, PayoutStands, PayoutUnderWay
@@ -20,7 +21,6 @@ from forecourt.payments.hosts.store import documents, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.hosts.words import asked_for
-from forecourt.payments.intents.model import AccountMissing
 from forecourt.payments.ledger.words import EVERY, KINDS, STATES, money
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.platform.clock import Clock

@@ -6,9 +6,11 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
+from forecourt.payments.files import kwh, plain
 from forecourt.payments.hosts.documents import Document
-from forecourt.payments.hosts.statement import WORDS, Statement, kwh, plain, session_path, signed_path
+from forecourt.payments.hosts.statement import WORDS, Statement, session_path, signed_path
 from forecourt.payments.hosts.store.lines import LineRow
+from forecourt.ui.paper import BOLD, FONT, styles, worded
 
 _HEAD: Final = ("Date", "What", "Session", "Station", "kWh", "Net", "Share", "Fee", "VAT", "Amount", "Sum")
 _WIDTHS: Final = (50, 80, 105, 95, 45, 55, 55, 50, 50, 60, 65)
@@ -20,14 +22,14 @@ def statement_pdf(statement: Statement, lines: Sequence[LineRow], public_url: st
     host = statement.host
     head = [
         _who(host.name, host.address, host.country),
-        f"Made by {escape(statement.organisation)} for {statement.since.astimezone(zone):%Y-%m-%d} to before "
-        f"{statement.until.astimezone(zone):%Y-%m-%d}, {escape(statement.zone)}",
+        f"Made by {worded(statement.organisation)} for {statement.since.astimezone(zone):%Y-%m-%d} to before "
+        f"{statement.until.astimezone(zone):%Y-%m-%d}, {worded(statement.zone)}",
         f"Carried: {plain(statement.opening, currency)} {currency} · shares before VAT: "
         f"{plain(statement.sums.shares, currency)} · VAT: {plain(statement.sums.vat, currency)} · "
         f"<b>left: {plain(statement.closing, currency)} {currency}</b>",
     ]
     if host.iban_shown:
-        head.append(f"Paid to {escape(host.iban_shown)}")
+        head.append(f"Paid to {worded(host.iban_shown)}")
     return _sheet(
         f"Statement {statement.number}", statement.organisation, head, lines, public_url, currency=currency, zone=zone,
         opening=statement.opening, more=statement.sums.lines - len(lines),
@@ -43,10 +45,10 @@ def document_pdf(document: Document, lines: Sequence[LineRow], public_url: str) 
         f"{_vat_id(said.supplier.vat_id)}",
         f"Issued by the recipient: {_who(buyer.name, buyer.address, buyer.country)}{_vat_id(buyer.vat_id)}",
         f"Issued on {document.issued_on} for {document.period_from.astimezone(zone):%Y-%m-%d} to "
-        f"{document.period_to.astimezone(zone):%Y-%m-%d}, {escape(said.zone)}",
+        f"{document.period_to.astimezone(zone):%Y-%m-%d}, {worded(said.zone)}",
     ]
     if said.corrects:
-        head.append(f"Corrects {escape(said.corrects)} of {said.corrects_on}")
+        head.append(f"Corrects {worded(said.corrects)} of {said.corrects_on}")
     for part in said.rates:
         rate = "without VAT" if part.rate is None else f"VAT {part.country} {part.rate.normalize():f} %"
         head.append(f"{rate}: net {plain(part.net, currency)} · VAT {plain(part.vat, currency)} {currency}")
@@ -61,11 +63,11 @@ def document_pdf(document: Document, lines: Sequence[LineRow], public_url: str) 
 
 
 def _who(name: str, address: str, country: str) -> str:
-    return f"<b>{escape(name)}</b> {escape(' · '.join(address.splitlines()))} {escape(country)}"
+    return f"<b>{worded(name)}</b> {worded(' · '.join(address.splitlines()))} {worded(country)}"
 
 
 def _vat_id(vat_id: str) -> str:
-    return f", VAT id {escape(vat_id)}" if vat_id else ""
+    return f", VAT id {worded(vat_id)}" if vat_id else ""
 
 
 def _sheet(
@@ -73,21 +75,20 @@ def _sheet(
     zone: ZoneInfo, opening: int, more: int,
 ) -> bytes:  # fmt: skip
     from reportlab.lib.pagesizes import A4, landscape
-    from reportlab.lib.styles import getSampleStyleSheet
     from reportlab.lib.units import mm
     from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
 
     out = io.BytesIO()
     document = SimpleDocTemplate(
         out, pagesize=landscape(A4), leftMargin=15 * mm, rightMargin=15 * mm, topMargin=15 * mm, bottomMargin=15 * mm,
-        title=title, author=author, invariant=1,
+        title=title, author=author, invariant=1, initialFontName=FONT,
     )  # fmt: skip
-    styles = getSampleStyleSheet()
-    story: list[Any] = [Paragraph(escape(title), styles["Title"])]
-    story += [Paragraph(text, styles["Normal"]) for text in head]
+    look = styles()
+    story: list[Any] = [Paragraph(worded(title), look["Title"])]
+    story += [Paragraph(text, look["Normal"]) for text in head]
     story += [Spacer(1, 6 * mm), _table(lines, public_url, currency, zone, opening)]
     if more > 0:
-        story.append(Paragraph(f"{more} more lines are in the sum and in the sheet (CSV).", styles["Normal"]))
+        story.append(Paragraph(f"{more} more lines are in the sum and in the sheet (CSV).", look["Normal"]))
     document.build(story)
     return out.getvalue()
 
@@ -97,7 +98,7 @@ def _table(lines: Sequence[LineRow], public_url: str, currency: str, zone: ZoneI
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.platypus import Paragraph, Table, TableStyle
 
-    small = ParagraphStyle("small", fontName="Helvetica", fontSize=7, leading=9)
+    small = ParagraphStyle("small", fontName=FONT, fontSize=7, leading=9)
     rows: list[list[Any]] = [list(_HEAD)]
     balance = opening
     for line in lines:
@@ -112,15 +113,15 @@ def _table(lines: Sequence[LineRow], public_url: str, currency: str, zone: ZoneI
         rows.append(
             [
                 f"{line.at.astimezone(zone):%Y-%m-%d}",
-                Paragraph(escape(WORDS.get(line.kind, line.kind)), small),
+                Paragraph(worded(WORDS.get(line.kind, line.kind)), small),
                 Paragraph(links, small),
-                Paragraph(escape(line.station or line.memo), small),
+                Paragraph(worded(line.station or line.memo), small),
                 kwh(line.energy_wh),
                 *(plain(amount, currency) for amount in amounts),
             ]
         )
     style = [
-        ("FONTSIZE", (0, 0), (-1, -1), 7), ("FONTNAME", (0, 0), (-1, 0), "Helvetica-Bold"),
+        ("FONTSIZE", (0, 0), (-1, -1), 7), ("FONTNAME", (0, 0), (-1, 0), BOLD), ("FONTNAME", (0, 1), (-1, -1), FONT),
         ("ALIGN", (4, 0), (-1, -1), "RIGHT"), ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
         ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.lightgrey),
     ]  # fmt: skip

@@ -12,9 +12,12 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from forecourt.payments.bank.days import banking_day, is_banking_day
+from forecourt.payments.bank.model import Bank
+from forecourt.payments.bank.sepa import CURRENCY, Account
+from forecourt.payments.bank.store import find_bank
 from forecourt.payments.hosts import documents, sepa
-from forecourt.payments.hosts.banks import Bank
-from forecourt.payments.hosts.days import banking_day, is_banking_day
+from forecourt.payments.hosts.entries import payout, payout_bounced, payout_taken_back
 from forecourt.payments.hosts.lines import book
 from forecourt.payments.hosts.model import MAX_HOSTS, PayoutStands, PayoutUnderWay, PayoutUnknown, Transfers
 from forecourt.payments.hosts.store import Connection, lines
@@ -24,7 +27,6 @@ from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.store.lines import About, Owed
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.ledger.entries import BANK, psp
-from forecourt.payments.ledger.host_entries import payout, payout_bounced, payout_taken_back
 from forecourt.payments.psp.errors import BalanceLow, ProviderRefused
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
@@ -58,7 +60,7 @@ def way_of(host: HostRow, currency: str, providers: Container[str]) -> str | Non
     may_receive = host.connect_state is None or host.connect_state.get("may_receive", False)
     if host.connect_account and host.connect_by in providers and may_receive:
         return "connect"
-    return "sepa" if currency == sepa.CURRENCY and host.iban_sealed is not None else None
+    return "sepa" if currency == CURRENCY and host.iban_sealed is not None else None
 
 
 class Payouts:
@@ -122,7 +124,7 @@ class Payouts:
             return 0
         now = self._clock.now()
         async with self._pool.tenant(tenant_id) as conn:
-            ours = await store.find_bank(conn, tenant_id)
+            ours = await find_bank(conn, tenant_id)
             if ours is None:
                 log.warning("hosts can't be paid: the organisation's own bank account is not known", tenant=tenant_id)
                 return 0
@@ -132,7 +134,7 @@ class Payouts:
             paid = sorted(host_ids)[: sepa.MAX_TRANSFERS]
             await store.hold_hosts(conn, tenant_id, paid)
             for host_id in paid:
-                found = await self._still_owed(conn, tenant_id, host_id, sepa.CURRENCY)
+                found = await self._still_owed(conn, tenant_id, host_id, CURRENCY)
                 if found is None:
                     continue
                 host, owed = found
@@ -143,7 +145,7 @@ class Payouts:
                     bank_shown=host.iban_shown, made_at=now,
                 )  # fmt: skip
                 await self._book_payout(conn, tenant_id, host, number, owed.currency, owed.amount, BANK, owed.last_line)
-                account = sepa.Account(
+                account = Account(
                     name=host.bank_name or host.name, iban=self._bank.open(host.iban_sealed), bic=host.bic
                 )
                 transfers[number] = sepa.Transfer(
@@ -152,10 +154,10 @@ class Payouts:
             if not transfers:
                 return 0
             message = f"FC-{uuid4().hex[:24]}"
-            debtor = sepa.Account(name=ours.name, iban=self._bank.open(ours.iban_sealed), bic=ours.bic)
+            debtor = Account(name=ours.name, iban=self._bank.open(ours.iban_sealed), bic=ours.bic)
             content = sepa.transfer_file(debtor, list(transfers.values()), day, message)
             file_id = await kept.insert_file(
-                conn, tenant_id, message=message, execution_on=day, currency=sepa.CURRENCY, payouts=len(transfers),
+                conn, tenant_id, message=message, execution_on=day, currency=CURRENCY, payouts=len(transfers),
                 total=sum(each.amount for each in transfers.values()), sealed=self._bank.close(content.decode()),
                 made_at=now,
             )  # fmt: skip

@@ -1,29 +1,18 @@
-"""Files for the bank: credit transfers by pain.001 (ISO 20022), in euro."""
+"""Credit transfers for the bank: pain.001 (ISO 20022), in euro."""
 
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from xmlschema import XMLSchema
+from forecourt.payments.bank.sepa import CURRENCY, Account, exported, number_in
 
-CURRENCY: Final = "EUR"
 SCHEMA: Final = "pain.001.001.09"
+#: How a payout is called at the bank (EndToEndId).
+PAYOUT: Final = "PAYOUT-"
 #: Transfers of one file.
 MAX_TRANSFERS: Final = 5_000
-
-
-class Account(Struct, frozen=True, kw_only=True):
-    """Whose bank account: holder, IBAN, and BIC where it was said."""
-
-    name: str
-    iban: str
-    bic: str = ""
 
 
 class Transfer(Struct, frozen=True, kw_only=True):
@@ -37,13 +26,12 @@ class Transfer(Struct, frozen=True, kw_only=True):
 
 def reference_of(payout_id: int) -> str:
     """How a payout is called at the bank (EndToEndId)."""
-    return f"PAYOUT-{payout_id}"
+    return f"{PAYOUT}{payout_id}"
 
 
 def payout_of(reference: str) -> int | None:
     """The payout of such a name."""
-    _, found, number = reference.strip().partition("PAYOUT-")
-    return int(number) if found and number.isascii() and number.isdecimal() and len(number) < 10 else None
+    return number_in(reference, PAYOUT, 9)
 
 
 def transfer_file(debtor: Account, transfers: Sequence[Transfer], execution_on: date, message: str) -> bytes:
@@ -64,24 +52,3 @@ def transfer_file(debtor: Account, transfers: Sequence[Transfer], execution_on: 
             payment["BIC"] = each.to.bic
         file.add_payment(payment)
     return exported(file, message)
-
-
-def exported(file: Any, message: str) -> bytes:
-    """A file of the library under our name of it, checked against the scheme's own schema."""
-    # The library wrote the message's id into the header before it could be said.
-    file._xml.find(f"{file.root_el}/GrpHdr/MsgId").text = message
-    written: bytes = file.export(validate=False)
-    _scheme(file.schema).validate(written.decode())
-    return written
-
-
-@cache
-def _scheme(name: str) -> "XMLSchema":
-    """The schema of that name that comes with the library, which itself would read it anew for each file: that takes
-    most of the time."""
-    from xmlschema import XMLSchema
-
-    package = find_spec("sepaxml")
-    assert package is not None
-    assert package.submodule_search_locations is not None
-    return XMLSchema(Path(package.submodule_search_locations[0]) / "schemas" / f"{name}.xsd")

@@ -5,8 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from forecourt.access import Actor, audit
+from forecourt.payments.bank import store as bank_store
+from forecourt.payments.bank.model import Bank, read_iban, shown
+from forecourt.payments.bank.store import BankRow
 from forecourt.payments.hosts import payouts
-from forecourt.payments.hosts.banks import Bank, read_iban, shown
+from forecourt.payments.hosts.entries import expense
 from forecourt.payments.hosts.events import PAY
 from forecourt.payments.hosts.lines import book
 from forecourt.payments.hosts.model import (
@@ -23,11 +26,10 @@ from forecourt.payments.hosts.model import (
 )
 from forecourt.payments.hosts.store import Connection
 from forecourt.payments.hosts.store import hosts as store
-from forecourt.payments.hosts.store.hosts import BankRow, HostRow
+from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.store.lines import About
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.ledger.entries import host_owed
-from forecourt.payments.ledger.host_entries import expense
 from forecourt.platform import outbox
 from forecourt.platform.preconditions import check_match, etag
 
@@ -99,7 +101,7 @@ async def put_own_bank(
     """Says from where the organisation pays. Raises IbanRefused."""
     read = read_iban(iban)
     row = BankRow(name=name, iban_sealed=bank.close(read), iban_shown=shown(read), bic=bic, changed_at=at)
-    await store.put_bank(conn, actor.tenant_id, row)
+    await bank_store.put_bank(conn, actor.tenant_id, row)
     await audit(conn, actor, "change payout bank", "organisation", {"iban": row.iban_shown})
     return row
 

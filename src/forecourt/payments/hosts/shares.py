@@ -12,6 +12,7 @@ import structlog
 
 from forecourt.payments.fleets.billing import owe_home
 from forecourt.payments.fleets.store.invoices import fleet_named
+from forecourt.payments.hosts.entries import host_fee, reimbursement, share, share_back
 from forecourt.payments.hosts.late import MAX_ENTRIES, debts_of, unpaid_again
 from forecourt.payments.hosts.lines import book
 from forecourt.payments.hosts.model import Share, Version, back_of, share_of, vat_account
@@ -21,7 +22,6 @@ from forecourt.payments.hosts.store.lines import About, LineRow, PlaceRow
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.billed import HOST_BEARS, WE_BEAR, Billed, Line
 from forecourt.payments.ledger.entries import DRIVERS, TERMINAL, given_key, psp, refund_back_key
-from forecourt.payments.ledger.host_entries import host_fee, reimbursement, share, share_back
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.store import EntryRow, PostingRow
 from forecourt.platform.apart import apart

@@ -13,17 +13,16 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from forecourt.payments.files import kwh, plain
 from forecourt.payments.hosts.model import HostUnknown
 from forecourt.payments.hosts.store import Connection, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.store.lines import LineRow, Sums
 from forecourt.platform.database import Pool
-from forecourt.platform.money import minor_digits
 from forecourt.platform.ordering import Place
+from forecourt.platform.sheets import plain_cell
 
-#: What a cell may not begin with, where a program would read it as a formula.
-FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 HEADINGS: Final = (
     "date", "kind", "entry", "session", "started", "station", "evse", "connector", "energy_kwh", "net", "share",
     "platform_fee", "vat", "amount", "balance", "currency", "payout", "note", "session_url", "signed_values_url",
@@ -92,21 +91,6 @@ async def read_lines(
     )  # fmt: skip
 
 
-def plain(amount: int | None, currency: str) -> str:
-    """An amount as a sheet takes it: 12.50, without a currency."""
-    if amount is None:
-        return ""
-    digits = minor_digits(currency)
-    whole, part = divmod(abs(amount), 10**digits)
-    sign = "-" if amount < 0 else ""
-    return f"{sign}{whole}.{part:0{digits}}" if digits else f"{sign}{whole}"
-
-
-def kwh(energy_wh: int | None) -> str:
-    """Energy in kWh, to the Wh."""
-    return "" if energy_wh is None else f"{energy_wh // 1000}.{energy_wh % 1000:03}"
-
-
 def session_path(line: LineRow) -> str:
     """Where the session is shown."""
     return "" if line.session_id is None else f"/sessions/{line.session_id}"
@@ -155,15 +139,10 @@ def _row(statement: Statement, line: LineRow, zone: ZoneInfo, balance: int, publ
 
     session = line.session_id is not None
     return [
-        f"{line.at.astimezone(zone):%Y-%m-%d}", line.kind, str(line.entry_id), _safe(str(line.session_id or "")),
-        "" if line.started_at is None else line.started_at.astimezone(zone).isoformat(), _safe(line.station or ""),
+        f"{line.at.astimezone(zone):%Y-%m-%d}", line.kind, str(line.entry_id), plain_cell(str(line.session_id or "")),
+        "" if line.started_at is None else line.started_at.astimezone(zone).isoformat(), plain_cell(line.station or ""),
         str(line.evse or ""), str(line.connector or ""), kwh(line.energy_wh), money(line.net) if session else "",
         money(line.share) if session else "", money(line.platform_fee), money(line.vat), money(line.amount),
-        money(balance), line.currency, str(line.payout_id or ""), _safe(line.memo),
+        money(balance), line.currency, str(line.payout_id or ""), plain_cell(line.memo),
         f"{public_url}{session_path(line)}" if session else "", f"{public_url}{signed_path(line)}" if session else "",
     ]  # fmt: skip
-
-
-def _safe(text: str) -> str:
-    """A text that no program takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULAS) else text

@@ -9,7 +9,8 @@ from forecourt.payments.fleets.billing import owe_back, owe_session
 from forecourt.payments.fleets.store.invoices import find_line_of_session, fleet_named
 from forecourt.payments.intents import events
 from forecourt.payments.intents.model import Call, Intent, Method, Purpose
-from forecourt.payments.intents.prices import Connection, Prices
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.store import Connection
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.billed import Billed, of_fee

@@ -27,6 +27,7 @@ from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sizing import most_held
+from forecourt.payments.intents.store import story
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -222,7 +223,7 @@ class Charging:
         """Asks for a stop; of a station that doesn't obey, or can't be reached, after growing pauses."""
         if intent.stop_asked_at is not None:
             async with self._tenants.tenant(intent.tenant_id) as conn:
-                asked = await store.count_steps(conn, intent.tenant_id, intent.intent_id, STOP_ASKED)
+                asked = await story.count_steps(conn, intent.tenant_id, intent.intent_id, STOP_ASKED)
             if asked >= MAX_STOPS or self._clock.now() < intent.stop_asked_at + stop_after(max(asked, 1)):
                 return
         await self.stop(intent.tenant_id, intent.intent_id, why)

@@ -5,10 +5,10 @@ from typing import Final
 from uuid import UUID
 
 from forecourt.drivers import adhoc
-from forecourt.payments.accounts.store import forget_hooks
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import PaymentUnknown
 from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.store.story import forget_hooks
 from forecourt.payments.saved.service import SavedCards
 from forecourt.payments.saved.store import forget_ended
 from forecourt.platform.clock import Clock

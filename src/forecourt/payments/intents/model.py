@@ -344,13 +344,6 @@ class PriceMissing(ForecourtError):
     code = "price-missing"
 
 
-class AccountMissing(ForecourtError):
-    """The organisation has no payment account. Add one by `POST /api/v1/payment-accounts`."""
-
-    status = 409
-    code = "payment-account-missing"
-
-
 class DebtOpen(ForecourtError):
     """An earlier session is still unpaid. Pay it first, then charging can start."""
 

@@ -27,7 +27,8 @@ from forecourt.payments.intents.model import (
     Purpose,
     State,
 )
-from forecourt.payments.intents.prices import Connection, Prices
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.store import Connection, places, story
 from forecourt.payments.psp.words import Hold, HoldState
 from forecourt.payments.saved.store import insert_method
 from forecourt.platform import outbox
@@ -58,7 +59,7 @@ class Turn:
         self, kind: str, *, amount: int | None = None, detail: str | None = None, by: str | None = None
     ) -> None:
         """Tells of it in the payment's story."""
-        await store.insert_step(
+        await story.insert_step(
             self.conn, self.intent.tenant_id, self.intent.intent_id, kind, self.now, amount=amount, detail=detail, by=by
         )
 
@@ -138,7 +139,7 @@ class Turn:
         if intent.purpose is not Purpose.SESSION or intent.token_uid is None:
             return
         if intent.station_id is not None and intent.evse is not None:
-            await store.hold_connector(self.conn, intent.station_id, intent.evse)
+            await places.hold_connector(self.conn, intent.station_id, intent.evse)
             there = await store.find_at_connector(self.conn, intent.tenant_id, intent.station_id, intent.evse)
             if any(other.intent_id != intent.intent_id for other in there):
                 await self.release(State.RELEASED, QUICKER)

@@ -2,14 +2,16 @@
 
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from psycopg import AsyncConnection
 
 from forecourt.payments.intents.model import Intent
+from forecourt.payments.intents.store import Connection
+from forecourt.payments.intents.store.places import connector_of, country_of
 from forecourt.payments.ledger.billed import Billed, of_quote
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money
@@ -19,9 +21,6 @@ from forecourt.pricing.model import Circumstances, EvseKind, Tariff
 from forecourt.sessions.costing import service as costing
 from forecourt.sessions.costing.model import NotPricedYet
 from forecourt.sessions.costing.service import Agreed
-from forecourt.stations.call_faults import StationUnknown
-
-Connection = AsyncConnection[Any]
 
 #: What gives more than this is direct current.
 MOST_AC_W: Final = 43_000
@@ -56,13 +55,15 @@ class Offer(Struct, frozen=True, kw_only=True):
 
 class Cost(Struct, frozen=True, kw_only=True):
     """What a session comes to in minor units, with taxes: so far, or in the end. `held`: its measurement is broken or
-    unproven, and nothing is taken for it until a person releases it. `given`: something was given off it."""
+    unproven, and nothing is taken for it until a person releases it. `given`: something was given off it; `delivered`:
+    energy flowed."""
 
     amount: int
     currency: str
     final: bool
     held: bool = False
     given: bool = False
+    delivered: bool = True
 
 
 class Prices:
@@ -77,7 +78,7 @@ class Prices:
         subscription: str | None = None,
     ) -> Offer | None:  # fmt: skip
         """The price at an EVSE; None where there is none. Raises StationUnknown."""
-        station_id, power_w = await _connector(conn, tenant_id, station, evse)
+        station_id, power_w = await connector_of(conn, tenant_id, station, evse)
         place = await pricing.find_place(conn, tenant_id, station_id, evse)
         if place is None:
             return None
@@ -115,7 +116,7 @@ class Prices:
         found = await costing.counting(conn, tenant_id, session_id, self._clock.now())
         if found is None:
             return None
-        _, power_w = await _connector(conn, tenant_id, station, found.evse or 1)
+        _, power_w = await connector_of(conn, tenant_id, station, found.evse or 1)
         guessed = None if power_w is None else EvseKind.DC if power_w > MOST_AC_W else EvseKind.AC
         return Offer(
             station_id=found.station_id,
@@ -140,7 +141,11 @@ class Prices:
             return None
         said = found.incl_vat
         given = found.bill is not None and bool(found.bill.discounts)
-        return Cost(amount=said.amount, currency=said.currency, final=found.final, held=found.held, given=given)
+        delivered = found.bill is not None and any(Fraction(each.energy_wh) for each in found.bill.periods)
+        return Cost(
+            amount=said.amount, currency=said.currency, final=found.final, held=found.held, given=given,
+            delivered=delivered,
+        )  # fmt: skip
 
     async def seal(self, conn: Connection, tenant_id: int, session_id: UUID) -> None:
         """Money moves by the final cost: it changes no more. One that isn't final yet stays open."""
@@ -153,7 +158,8 @@ class Prices:
         """What a session came to by what it was for, as it is posted."""
         found = await costing.cost_of(conn, tenant_id, session_id, self._clock.now(), self._discounts)
         assert found.bill is not None, "what costs something has a bill"
-        return of_quote(found.bill, await _country(conn, tenant_id, session_id))
+        country = await country_of(conn, tenant_id, session_id)
+        return of_quote(found.bill, NOWHERE if country is None else country)
 
     async def rates(self, conn: Connection, tenant_id: int, session_id: UUID) -> dict[Decimal | None, int]:
         """What a session came to by rate of VAT, with it."""
@@ -165,31 +171,3 @@ class Prices:
 def _kind(intent: Intent) -> EvseKind | None:
     said = intent.hold_said.get("kind")
     return None if said is None else EvseKind(said)
-
-
-async def _connector(conn: Connection, tenant_id: int, station: str, evse: int) -> tuple[int, int | None]:
-    """The station that is in service, and what it gives there, as far as somebody said so. Raises StationUnknown."""
-    row = await (
-        await conn.execute(
-            "SELECT s.station_id, coalesce((SELECT max(p.max_power_w) FROM evse_plugs p WHERE p.tenant_id = s.tenant_id"
-            " AND p.station_id = s.station_id AND p.evse = %s), s.max_power_w) FROM stations s"
-            " WHERE s.tenant_id = %s AND s.identity = %s",
-            (evse, tenant_id, station),
-        )
-    ).fetchone()
-    if row is None:
-        raise StationUnknown
-    return int(row[0]), row[1]
-
-
-async def _country(conn: Connection, tenant_id: int, session_id: UUID) -> str:
-    """Where a session was, for its taxes."""
-    row = await (
-        await conn.execute(
-            "SELECT i.country FROM sessions n JOIN stations s ON s.tenant_id = n.tenant_id"
-            " AND s.station_id = n.station_id LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id"
-            " WHERE n.tenant_id = %s AND n.session_id = %s",
-            (tenant_id, session_id),
-        )
-    ).fetchone()
-    return NOWHERE if row is None or row[0] is None else str(row[0])

@@ -15,12 +15,11 @@ from uuid import UUID
 import structlog
 
 from forecourt.payments.accounts.service import Providers
-from forecourt.payments.accounts.store import heed_hooks
 from forecourt.payments.declines import READER_LEFT, Decline
-from forecourt.payments.disputes.service import heed_disputes
 from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
 from forecourt.payments.intents.answering import Answering
+from forecourt.payments.intents.disputed import heed_disputes
 from forecourt.payments.intents.model import (
     ABANDONED_AFTER,
     CAPTURE_AHEAD,
@@ -52,6 +51,7 @@ from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.refunds import CAME_BACK, heed_refunds
 from forecourt.payments.intents.settling import Answered, charge_late, settle
+from forecourt.payments.intents.store.story import heed_hooks
 from forecourt.payments.psp import Psp
 from forecourt.payments.psp.errors import Declined, OutcomeOpen, ProviderAway, ProviderRefused, ProviderUnknown
 from forecourt.payments.psp.words import Hold, HoldAsked, HoldState, Language, Refund
@@ -141,6 +141,10 @@ class Saga:
             return await self._decide(intent)
         return False
 
+    async def _psp_of(self, intent: Intent) -> Psp:
+        """Whoever moves the money of a payment. Raises AccountMissing, SealBroken."""
+        return await self._providers.of_payment(intent.tenant_id, intent.method.value, intent.account_id)
+
     # Calls.
 
     async def _carry_out(self, intent: Intent, call: Call) -> bool:
@@ -151,7 +155,7 @@ class Saga:
             return False
         async with self._tenants.tenant(intent.tenant_id) as conn:
             tries = await store.note_try(conn, intent.tenant_id, call.call_id, now + retry_after(call.tries + 1))
-        psp = await self._providers.of_intent(intent)
+        psp = await self._psp_of(intent)
         try:
             answered = await self._known(psp, intent, call) if call.tries else None
             if answered is None and call.asked_at + psp.key_life < now:
@@ -292,7 +296,7 @@ class Saga:
             return False
         if not self.answering.may_ask(intent.account_id, self._clock.now()):
             return False
-        psp = await self._providers.of_intent(intent)
+        psp = await self._psp_of(intent)
         try:
             hold = await _seen(psp, intent, intent.reference)
         except ProviderAway as fault:

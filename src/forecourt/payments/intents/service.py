@@ -39,10 +39,11 @@ from forecourt.payments.intents.model import (
     State,
     left_to_refund,
 )
-from forecourt.payments.intents.prices import Connection, Offer, Prices
+from forecourt.payments.intents.prices import Offer, Prices
 from forecourt.payments.intents.refundable import left_of
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sizing import Car, Sized, size_hold
+from forecourt.payments.intents.store import Connection, places, story
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.payments.psp.words import Card, Saved
@@ -127,7 +128,7 @@ class Payments:
     async def in_use(self, tenant_id: int, station_id: int, evse: int) -> bool:
         """Whether somebody charges at an EVSE, so that nobody else can begin to pay there."""
         async with self._tenants.tenant(tenant_id) as conn:
-            return await store.in_use(conn, tenant_id, station_id, evse)
+            return await places.in_use(conn, tenant_id, station_id, evse)
 
     async def begin(self, tenant_id: int, asked: Begin) -> Intent:
         """Begins a payment for a session: the tariff's version is fixed, the hold sized, and the provider asked for it.
@@ -144,8 +145,8 @@ class Payments:
                 raise DebtOpen
             quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car, asked.driver_id)
             station_id = quoted.offer.station_id
-            await store.hold_connector(conn, station_id, asked.evse)
-            if await store.in_use(conn, tenant_id, station_id, asked.evse):
+            await places.hold_connector(conn, station_id, asked.evse)
+            if await places.in_use(conn, tenant_id, station_id, asked.evse):
                 raise ConnectorInUse
             if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
                 raise ConnectorTaken
@@ -298,7 +299,7 @@ class Payments:
             intent = turn.intent
             if not intent.owed_amount:
                 raise NothingOwed
-            steps = await store.list_steps(turn.conn, actor.tenant_id, intent_id)
+            steps = await story.list_steps(turn.conn, actor.tenant_id, intent_id)
             before = sum(step.kind == "written_off" for step in steps)
             await books.post_write_off(turn.conn, intent, before, turn.now)
             await turn.change({"owed_amount": 0})
@@ -356,7 +357,7 @@ class Payments:
         )  # fmt: skip
         if return_url is not None:
             await store.set_return(conn, tenant_id, intent_id, return_url.replace("{intent}", str(intent_id)))
-        await store.insert_step(conn, tenant_id, intent_id, "hold_requested", now, amount=values["hold_amount"])
+        await story.insert_step(conn, tenant_id, intent_id, "hold_requested", now, amount=values["hold_amount"])
         if asks:
             await store.insert_call(
                 conn, tenant_id, intent_id, kind=CallKind.HOLD, amount=values["hold_amount"], at=now

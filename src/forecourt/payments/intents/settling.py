@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from forecourt.payments.intents import store
 from forecourt.payments.intents.model import PAGE_LIFE, Call, CallKind, Method, State
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.refunds import heed_refunds, refunded
@@ -105,11 +106,26 @@ async def _cancelled(turn: Turn, hold: Hold | None, why: str | None) -> None:
 
 async def charge_late(turn: Turn) -> None:
     """A session that began although its hold was given back is charged all the same, or owed, once it is priced; one
-    that was given away is posted."""
+    that was given away is posted. One that was refused, or stopped as nobody paid, and got nothing costs nothing."""
     intent = turn.intent
     late = intent.state in (State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED)
     if not late or intent.session_id is None or intent.billed_amount is not None:
         return
     cost = await turn.prices.cost(turn.conn, intent.tenant_id, intent.session_id)
-    if cost is not None and cost.final and not cost.held and (cost.amount or cost.given):
+    if cost is None or not cost.final or cost.held:
+        return
+    if not cost.delivered and await _refused(turn):
+        await turn.change({"billed_amount": 0})
+        await turn.step("nothing_delivered")
+    elif cost.amount or cost.given:
         await turn.charge(cost.amount)
+
+
+async def _refused(turn: Turn) -> bool:
+    """Whether the session may not have begun by what its station was told, or was stopped because nothing was ever
+    held for it."""
+    intent = turn.intent
+    assert intent.session_id is not None, "what is charged late is a session"
+    if not intent.authorised_amount and intent.stop_asked_at is not None:
+        return True
+    return await store.was_refused(turn.conn, intent.tenant_id, intent.session_id)

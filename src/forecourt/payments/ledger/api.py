@@ -15,9 +15,11 @@ from msgspec import Meta, Struct
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.access.store import find_organisation
-from forecourt.payments.ledger import beancount, reports, store
+from forecourt.payments.ledger import beancount, store
 from forecourt.payments.ledger.model import AccountKind, AccountUnknown, EntryUnknown, account_kind
+from forecourt.payments.ledger.reports import DEFAULT_SPAN, read_profit
 from forecourt.payments.ledger.store import BalanceRow, EntryRow, PostingRow, StatementRow
+from forecourt.payments.ledger.store.reports import Aged, first_and_last, read_receivables
 from forecourt.payments.ledger.vat_api import show_vat
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money
@@ -230,7 +232,7 @@ async def list_receivables(
     except ValueError as fault:
         raise CursorRefused from fault
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await reports.read_receivables(conn, actor.tenant_id, clock.now(), place=place, limit=limit + 1)
+        rows = await read_receivables(conn, actor.tenant_id, clock.now(), place=place, limit=limit + 1)
     return AGED_CURSORS.page(rows, limit, lambda row: (row.oldest_at.isoformat(), row.who, row.currency), _receivable)
 
 
@@ -243,9 +245,9 @@ async def list_receivables(
 )
 async def show_profit(actor: Asker, db: Database, clock: Clocked, since: From = None, until: To = None) -> Profit:
     end = until or clock.now()
-    begin = since or end - reports.DEFAULT_SPAN
+    begin = since or end - DEFAULT_SPAN
     async with db.tenant(actor.tenant_id) as conn:
-        rows, costs = await reports.read_profit(conn, actor.tenant_id, begin, end)
+        rows, costs = await read_profit(conn, actor.tenant_id, begin, end)
     return Profit(
         since=begin,
         until=end,
@@ -283,7 +285,7 @@ async def export(db: Database, actor: Actor, until: datetime | None) -> AsyncIte
         zone = ZoneInfo(organisation.time_zone)
         newest = await store.list_entries(conn, actor.tenant_id, until=until, limit=1)
         rows = await store.list_balances(conn, actor.tenant_id, until=until)
-        span = await reports.first_and_last(conn, actor.tenant_id, until)
+        span = await first_and_last(conn, actor.tenant_id, until)
     if not newest or span is None:
         yield beancount.head(organisation.name, [], [], date.min)
         return
@@ -342,7 +344,7 @@ def _movement(row: StatementRow) -> MovementShown:
     )  # fmt: skip
 
 
-def _receivable(row: reports.Aged) -> ReceivableShown:
+def _receivable(row: Aged) -> ReceivableShown:
     first, second, third, fourth = row.by_age
     return ReceivableShown(
         who=row.who, total=Money(amount=row.total, currency=row.currency), up_to_30_days=first, up_to_60_days=second,

@@ -1,4 +1,6 @@
-"""Builders of entries: one function for each thing that happens to money. Pure.
+"""Builders of the entries that several rooms post: one function for each thing that happens to money. Pure.
+
+What only one room knows of, it builds itself: see `entries` of hosts, of fleets, and of loyalty's rewards.
 
 Amounts are positive minor units, unless a function says that a negative one means the opposite. `account` is the name
 of a payment provider's account; `at` is when it happened.
@@ -9,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from forecourt.payments.ledger.billed import Billed
+from forecourt.payments.ledger.building import between, legs_from, positive
 from forecourt.payments.ledger.model import Entry, Kind, Leg
 
 BANK = "bank"
@@ -57,8 +60,8 @@ def capture(
 
 def capture_unbilled(*, intent: str, at: datetime, account: str, currency: str, captured: int) -> Entry:
     """Money was taken by hand at the provider for no session: it is nobody's yet."""
-    return _two(
-        f"capture:{intent}", Kind.CAPTURE, at, currency, psp(account), UNMATCHED, _positive(captured), intent=intent
+    return between(
+        f"capture:{intent}", Kind.CAPTURE, at, currency, psp(account), UNMATCHED, positive(captured), intent=intent
     )
 
 
@@ -75,7 +78,7 @@ def terminal_sale(*, intent: str, session_id: UUID, at: datetime, billed: Billed
     earned = [(line.account, -line.amount) for line in sold.lines]
     return Entry(
         key=f"capture:{intent}", kind=Kind.CAPTURE, at=at, session_id=session_id, intent=intent,
-        legs=_legs(billed.currency, [(psp(TERMINAL), taken), (UNMATCHED, sold.total - taken), *earned]),
+        legs=legs_from(billed.currency, [(psp(TERMINAL), taken), (UNMATCHED, sold.total - taken), *earned]),
         nets=_earned(sold),
     )  # fmt: skip
 
@@ -111,13 +114,13 @@ def fleet_invoice(*, invoice: str, at: datetime, fleet: str, billed: Billed) -> 
 
 def fleet_paid(*, movement: str, at: datetime, fleet: str, currency: str, amount: int, memo: str = "") -> Entry:
     """A fleet's money came to the bank; negative: a direct debit came back."""
-    return _two(f"fleet_paid:{movement}", Kind.FLEET_PAID, at, currency, BANK, fleet_owes(fleet), amount, memo=memo)
+    return between(f"fleet_paid:{movement}", Kind.FLEET_PAID, at, currency, BANK, fleet_owes(fleet), amount, memo=memo)
 
 
 def debt_paid(*, intent: str, payment: str, at: datetime, account: str, currency: str, amount: int) -> Entry:
     """A driver paid later what was owed."""
-    return _two(
-        debt_key(payment), Kind.DEBT_PAID, at, currency, psp(account), DRIVERS, _positive(amount), intent=intent
+    return between(
+        debt_key(payment), Kind.DEBT_PAID, at, currency, psp(account), DRIVERS, positive(amount), intent=intent
     )
 
 
@@ -134,7 +137,7 @@ def debt_taken(
     assert 0 <= part <= taken, "more than was taken"
     return Entry(
         key=debt_key(intent), kind=Kind.DEBT_PAID, at=at, session_id=session_id, intent=intent,
-        legs=_legs(currency, [(source, taken), (DRIVERS, -part), (UNMATCHED, part - taken)]),
+        legs=legs_from(currency, [(source, taken), (DRIVERS, -part), (UNMATCHED, part - taken)]),
     )  # fmt: skip
 
 
@@ -142,8 +145,8 @@ def capture_lost(
     *, intent: str, session_id: UUID | None, at: datetime, source: str, currency: str, amount: int
 ) -> Entry:
     """A capture that was told came to nothing: what it was to bring to `source` is owed by who paid."""
-    return _two(
-        f"lost:{intent}", Kind.CAPTURE_LOST, at, currency, DRIVERS, source, _positive(amount), session_id=session_id,
+    return between(
+        f"lost:{intent}", Kind.CAPTURE_LOST, at, currency, DRIVERS, source, positive(amount), session_id=session_id,
         intent=intent,
     )  # fmt: skip
 
@@ -154,15 +157,15 @@ def write_off(
     """A driver's debt is given up. VAT that was on it stays as it was declared. `before`: how often that was done of
     this payment, which may be owed again."""
     key = f"writeoff:{intent}:{before + 1}" if before else f"writeoff:{intent}"
-    return _two(
-        key, Kind.WRITE_OFF, at, currency, WRITE_OFFS, DRIVERS, _positive(amount), session_id=session_id, intent=intent
+    return between(
+        key, Kind.WRITE_OFF, at, currency, WRITE_OFFS, DRIVERS, positive(amount), session_id=session_id, intent=intent
     )
 
 
 def top_up(*, payment: str, at: datetime, account: str, driver: str, currency: str, amount: int) -> Entry:
     """A driver paid into a wallet."""
-    return _two(
-        f"topup:{payment}", Kind.TOP_UP, at, currency, psp(account), wallet(driver), _positive(amount), intent=payment
+    return between(
+        f"topup:{payment}", Kind.TOP_UP, at, currency, psp(account), wallet(driver), positive(amount), intent=payment
     )
 
 
@@ -175,8 +178,8 @@ def top_up_back(
     *, refund: str, payment: str, at: datetime, account: str, driver: str, currency: str, amount: int
 ) -> Entry:
     """What was left in a wallet went back to the card."""
-    return _two(
-        refund_key(refund), Kind.REFUND, at, currency, wallet(driver), psp(account), _positive(amount), intent=payment
+    return between(
+        refund_key(refund), Kind.REFUND, at, currency, wallet(driver), psp(account), positive(amount), intent=payment
     )
 
 
@@ -184,8 +187,8 @@ def debt_back(
     *, refund: str, intent: str, at: datetime, account: str, currency: str, amount: int, memo: str = ""
 ) -> Entry:
     """What a driver paid of a debt went back to the card: it is owed again, or was owed no more."""
-    return _two(
-        refund_key(refund), Kind.REFUND, at, currency, DRIVERS, psp(account), _positive(amount), intent=intent,
+    return between(
+        refund_key(refund), Kind.REFUND, at, currency, DRIVERS, psp(account), positive(amount), intent=intent,
         memo=memo,
     )  # fmt: skip
 
@@ -194,8 +197,8 @@ def refund_unbilled(
     *, refund: str, intent: str, at: datetime, source: str, currency: str, amount: int, memo: str = ""
 ) -> Entry:
     """What was taken for no session, and was nobody's, went back."""
-    return _two(
-        refund_key(refund), Kind.REFUND, at, currency, UNMATCHED, source, _positive(amount), memo=memo, intent=intent
+    return between(
+        refund_key(refund), Kind.REFUND, at, currency, UNMATCHED, source, positive(amount), memo=memo, intent=intent
     )
 
 
@@ -209,7 +212,7 @@ def refund(
     back = [*((line.account, line.amount) for line in part.lines), (UNMATCHED, unbilled)]
     return Entry(
         key=refund_key(refund), kind=Kind.REFUND, at=at, memo=memo, session_id=session_id, intent=intent,
-        legs=_legs(part.currency, [*back, (source, -part.total - unbilled)]), nets=part.nets,
+        legs=legs_from(part.currency, [*back, (source, -part.total - unbilled)]), nets=part.nets,
     )  # fmt: skip
 
 
@@ -233,21 +236,21 @@ def refund_back_key(key: str) -> str:
 def fee(*, movement: str, at: datetime, account: str, currency: str, amount: int, intent: str | None = None,
         session_id: UUID | None = None) -> Entry:  # fmt: skip
     """A payment provider kept its fee; negative: it gave one back."""
-    return _two(
+    return between(
         f"fee:{movement}", Kind.FEE, at, currency, FEES, psp(account), amount, intent=intent, session_id=session_id
     )
 
 
 def settlement(*, movement: str, at: datetime, account: str, currency: str, amount: int) -> Entry:
     """A payment provider paid what it held to our bank; negative: it took money from there."""
-    return _two(f"settle:{movement}", Kind.SETTLEMENT, at, currency, BANK, psp(account), amount)
+    return between(f"settle:{movement}", Kind.SETTLEMENT, at, currency, BANK, psp(account), amount)
 
 
 def dispute_opened(*, dispute: str, intent: str, at: datetime, account: str, currency: str, amount: int,
                    session_id: UUID | None = None) -> Entry:  # fmt: skip
     """A driver's bank disputes a payment, and the provider took the amount back until that is decided."""
-    return _two(
-        f"dispute:{dispute}:opened", Kind.DISPUTE_OPENED, at, currency, DISPUTES, psp(account), _positive(amount),
+    return between(
+        f"dispute:{dispute}:opened", Kind.DISPUTE_OPENED, at, currency, DISPUTES, psp(account), positive(amount),
         intent=intent, session_id=session_id,
     )  # fmt: skip
 
@@ -255,8 +258,8 @@ def dispute_opened(*, dispute: str, intent: str, at: datetime, account: str, cur
 def dispute_won(*, dispute: str, intent: str, at: datetime, account: str, currency: str, amount: int,
                 session_id: UUID | None = None) -> Entry:  # fmt: skip
     """The dispute was decided for us: the amount came back."""
-    return _two(
-        f"dispute:{dispute}:won", Kind.DISPUTE_WON, at, currency, psp(account), DISPUTES, _positive(amount),
+    return between(
+        f"dispute:{dispute}:won", Kind.DISPUTE_WON, at, currency, psp(account), DISPUTES, positive(amount),
         intent=intent, session_id=session_id,
     )  # fmt: skip
 
@@ -264,8 +267,8 @@ def dispute_won(*, dispute: str, intent: str, at: datetime, account: str, curren
 def dispute_lost(*, dispute: str, intent: str, at: datetime, currency: str, amount: int,
                  session_id: UUID | None = None) -> Entry:  # fmt: skip
     """The dispute was decided against us: the amount is lost."""
-    return _two(
-        f"dispute:{dispute}:lost", Kind.DISPUTE_LOST, at, currency, WRITE_OFFS, DISPUTES, _positive(amount),
+    return between(
+        f"dispute:{dispute}:lost", Kind.DISPUTE_LOST, at, currency, WRITE_OFFS, DISPUTES, positive(amount),
         intent=intent, session_id=session_id,
     )  # fmt: skip
 
@@ -300,8 +303,8 @@ def posted(
     memo: str,
 ) -> Entry:  # fmt: skip
     """What was nobody's of a payment belongs to an account, as somebody says why."""
-    return _two(
-        posted_key(number), Kind.UNMATCHED_POSTED, at, currency, UNMATCHED, account, _positive(amount), memo=memo,
+    return between(
+        posted_key(number), Kind.UNMATCHED_POSTED, at, currency, UNMATCHED, account, positive(amount), memo=memo,
         session_id=session_id, intent=intent,
     )  # fmt: skip
 
@@ -324,34 +327,10 @@ def _sale(
     assert 0 <= settled <= billed.total, "more than was billed"
     earned = [(line.account, -line.amount) for line in billed.lines]
     return Entry(
-        key=key, kind=kind, at=at, legs=_legs(billed.currency, [*paid, *earned]), session_id=session_id, intent=intent,
-        nets=_earned(billed),
+        key=key, kind=kind, at=at, legs=legs_from(billed.currency, [*paid, *earned]), session_id=session_id,
+        intent=intent, nets=_earned(billed),
     )  # fmt: skip
 
 
 def _earned(billed: Billed) -> dict[str, int] | None:
     return None if billed.nets is None else {name: -net for name, net in billed.nets.items()}
-
-
-def _two(
-    key: str, kind: Kind, at: datetime, currency: str, debit: str, credit: str, amount: int, *,
-    memo: str = "", session_id: UUID | None = None, intent: str | None = None, site_id: int | None = None,
-) -> Entry:  # fmt: skip
-    """From one account to another."""
-    return Entry(
-        key=key, kind=kind, at=at, memo=memo, session_id=session_id, intent=intent, site_id=site_id,
-        legs=_legs(currency, [(debit, amount), (credit, -amount)]),
-    )  # fmt: skip
-
-
-def _legs(currency: str, amounts: Iterable[tuple[str, int]]) -> tuple[Leg, ...]:
-    """A leg of each account, those of nothing left out."""
-    totals: dict[str, int] = {}
-    for account, amount in amounts:
-        totals[account] = totals.get(account, 0) + amount
-    return tuple(Leg(account=name, currency=currency, amount=amount) for name, amount in totals.items() if amount)
-
-
-def _positive(amount: int) -> int:
-    assert amount >= 0, "an amount below nothing"
-    return amount

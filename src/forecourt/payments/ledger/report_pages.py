@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from forecourt.access.guard import Asker
 from forecourt.access.store import find_organisation
-from forecourt.payments.ledger import reports
 from forecourt.payments.ledger.pages import GUARDED, WebRequest
-from forecourt.payments.ledger.reports import Earned, SiteCost
-from forecourt.payments.ledger.vat import read_vat
+from forecourt.payments.ledger.reports import read_profit
+from forecourt.payments.ledger.store.reports import Earned, SiteCost, name_fleets, read_receivables
+from forecourt.payments.ledger.store.vat import read_vat
 from forecourt.payments.ledger.words import money
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -74,7 +74,7 @@ def report_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
             span = _span(first, last, today)
             begin, end = span or (today.replace(day=1), today)
             since, until = _at(begin, zone), _at(end + timedelta(days=1), zone)
-            rows, costs = await reports.read_profit(conn, actor.tenant_id, since, until)
+            rows, costs = await read_profit(conn, actor.tenant_id, since, until)
             taxes = await read_vat(conn, actor.tenant_id, since, until)
         return shell.page(
             "money/profit.html", request, viewer=actor, current="ledger", status=200 if span else 422,
@@ -85,8 +85,8 @@ def report_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
     @get("/ledger/receivables", opt=dict(GUARDED), include_in_schema=False)
     async def receivables(request: WebRequest, actor: Asker) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
-            rows = await reports.read_receivables(conn, actor.tenant_id, clock.now(), limit=MAX_SHOWN + 1)
-            fleets: dict[str, Any] = await reports.name_fleets(conn, actor.tenant_id)
+            rows = await read_receivables(conn, actor.tenant_id, clock.now(), limit=MAX_SHOWN + 1)
+            fleets: dict[str, Any] = await name_fleets(conn, actor.tenant_id)
         return shell.page(
             "money/receivables.html", request, viewer=actor, current="ledger", rows=rows[:MAX_SHOWN], money=money,
             fleets=fleets, more=len(rows) > MAX_SHOWN,

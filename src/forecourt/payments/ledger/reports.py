@@ -1,88 +1,14 @@
-"""What the books say in sum: how old receivables are, and what each site and connector earns. Pure, but for reading."""
+"""What the books say in sum of sites and connectors: what each earns once its site's energy is paid."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from msgspec import Struct
-from psycopg.rows import class_row
-
 from forecourt.payments.ledger.store import Connection
-from forecourt.platform.ordering import Place, bounds, oldest, onward
+from forecourt.payments.ledger.store.reports import Earned, SiteCost, list_earned, list_site_costs
 
 #: What is told of where no span is said.
 DEFAULT_SPAN: Final = timedelta(days=30)
-#: Days after which a receivable falls into the next class.
-AGES: Final = (30, 60, 90)
-_AGED: Final = """
-WITH legs AS (
-    SELECT CASE WHEN a.name = 'driver_receivable' THEN a.name || ':' || coalesce(j.intent, '') ELSE a.name END
-        COLLATE "C" AS who, p.currency, j.at, j.entry_id, p.leg, p.amount
-    FROM ledger_accounts a JOIN postings p USING (account_id) JOIN journal j USING (entry_id)
-    WHERE a.tenant_id = %(tenant_id)s AND (a.name = 'driver_receivable'
-        OR starts_with(a.name, 'fleet_receivable:') OR starts_with(a.name, 'roaming_receivable:'))),
-left_ AS (
-    SELECT who, currency, sum(amount)::bigint AS total FROM legs GROUP BY 1, 2 HAVING sum(amount) <> 0),
-newest AS (
-    SELECT who, currency, total, at, abs(amount) AS amount,
-        sum(abs(amount)) OVER (PARTITION BY who, currency ORDER BY at DESC, entry_id DESC, leg DESC) AS upto
-    FROM legs JOIN left_ USING (who, currency) WHERE sign(amount) = sign(total)),
-open AS (
-    SELECT who, currency, total, at,
-        (sign(total) * least(amount, abs(total) - (upto - amount)))::bigint AS amount,
-        (SELECT count(*) FROM unnest(%(ages)s::interval[]) age WHERE %(now)s - at > age) AS class
-    FROM newest WHERE upto - amount < abs(total)),
-aged AS (
-    SELECT who, currency, total, ARRAY[sum(amount) FILTER (WHERE class = 0),
-        sum(amount) FILTER (WHERE class = 1), sum(amount) FILTER (WHERE class = 2),
-        sum(amount) FILTER (WHERE class = 3)]::bigint[] AS by_age, min(at) AS oldest_at
-    FROM open GROUP BY who, currency, total)
-SELECT who, currency, total, array_replace(by_age, NULL, 0) AS by_age, oldest_at FROM aged WHERE true
-"""
-#: By the age of what somebody owes.
-_AGED_ORDER: Final = oldest("oldest_at", "who", "currency")
-
-
-class Aged(Struct, frozen=True, kw_only=True):
-    """What somebody owes, by age: up to 30 days, 60, 90, and older. `oldest_at`: of the oldest of it."""
-
-    who: str
-    currency: str
-    total: int
-    by_age: Sequence[int]
-    oldest_at: datetime
-
-
-class Earned(Struct, frozen=True, kw_only=True):
-    """What one connector came to, in minor units: `energy_cost` is its part of what its site's energy cost."""
-
-    site_id: int | None
-    site: str | None
-    station: str
-    evse: int | None
-    connector: int | None
-    currency: str
-    sessions: int
-    energy_wh: int
-    revenue: int
-    fees: int
-    share: int
-    lost: int
-    energy_cost: int = 0
-
-    @property
-    def profit(self) -> int:
-        """Revenue less energy, fees, shares and what was lost."""
-        return self.revenue - self.energy_cost - self.fees - self.share - self.lost
-
-
-class SiteCost(Struct, frozen=True, kw_only=True):
-    """What a site's energy and other expenses came to."""
-
-    site_id: int
-    currency: str
-    energy: int
-    other: int
 
 
 def spread(rows: Sequence[Earned], costs: Sequence[SiteCost]) -> list[Earned]:
@@ -104,87 +30,9 @@ def spread(rows: Sequence[Earned], costs: Sequence[SiteCost]) -> list[Earned]:
     return found
 
 
-async def read_receivables(
-    conn: Connection, tenant_id: int, now: datetime, *, place: Place = None, limit: int
-) -> list[Aged]:
-    """Who owes what since when: drivers by payment, fleets and roaming partners, the oldest first, behind the time, the
-    name and the currency of a place. What was paid settles the oldest first, so what is open is the newest of it."""
-    cursor = conn.cursor(row_factory=class_row(Aged))
-    await cursor.execute(
-        f"{_AGED} {onward(_AGED_ORDER, place)}",
-        {
-            "tenant_id": tenant_id, "now": now, "ages": [timedelta(days=days) for days in AGES],
-            **bounds(place, limit),
-        },
-    )  # fmt: skip
-    return await cursor.fetchall()
-
-
 async def read_profit(
     conn: Connection, tenant_id: int, since: datetime, until: datetime
 ) -> tuple[list[Earned], list[SiteCost]]:
     """What each connector earned within [since, until) by the time of posting, and what sites cost."""
-    cursor = conn.cursor(row_factory=class_row(Earned))
-    await cursor.execute(
-        """
-        WITH of_session AS (
-            SELECT DISTINCT intent, session_id FROM journal
-            WHERE tenant_id = %(tenant_id)s AND intent IS NOT NULL AND session_id IS NOT NULL),
-        moved AS (
-            SELECT coalesce(j.session_id, o.session_id) AS session_id, p.currency, a.name, p.amount
-            FROM journal j JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)
-            LEFT JOIN of_session o ON o.intent = j.intent
-            WHERE j.tenant_id = %(tenant_id)s AND j.at >= %(since)s AND j.at < %(until)s
-            AND (starts_with(a.name, 'revenue:') OR starts_with(a.name, 'discounts:')
-                OR a.name IN ('psp_fees', 'host_share', 'platform_revenue', 'write_offs'))),
-        by_session AS (
-            SELECT session_id, currency,
-                -coalesce(sum(amount) FILTER (WHERE starts_with(name, 'revenue:')
-                    OR starts_with(name, 'discounts:')), 0)::bigint AS revenue,
-                coalesce(sum(amount) FILTER (WHERE name = 'psp_fees'), 0)::bigint AS fees,
-                coalesce(sum(amount) FILTER (WHERE name IN ('host_share', 'platform_revenue')), 0)::bigint AS share,
-                coalesce(sum(amount) FILTER (WHERE name = 'write_offs'), 0)::bigint AS lost
-            FROM moved WHERE session_id IS NOT NULL GROUP BY session_id, currency)
-        SELECT i.site_id, i.name AS site, s.identity AS station, f.evse, f.connector, b.currency,
-            count(*) AS sessions, coalesce(sum(f.energy_wh), 0)::bigint AS energy_wh, sum(b.revenue)::bigint AS revenue,
-            sum(b.fees)::bigint AS fees, sum(b.share)::bigint AS share, sum(b.lost)::bigint AS lost
-        FROM by_session b JOIN session_facts f USING (session_id)
-        JOIN stations s ON s.tenant_id = f.tenant_id AND s.station_id = f.station_id
-        LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
-        GROUP BY i.site_id, i.name, s.identity, f.evse, f.connector, b.currency
-        ORDER BY i.name NULLS LAST, s.identity, f.evse, f.connector
-        """,
-        {"tenant_id": tenant_id, "since": since, "until": until},
-    )
-    rows = await cursor.fetchall()
-    costs = conn.cursor(row_factory=class_row(SiteCost))
-    await costs.execute(
-        "SELECT j.site_id, p.currency, coalesce(sum(p.amount) FILTER (WHERE a.name = 'expenses:energy'), 0)::bigint"
-        " AS energy, coalesce(sum(p.amount) FILTER (WHERE a.name <> 'expenses:energy'), 0)::bigint AS other"
-        " FROM journal j JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)"
-        " WHERE j.tenant_id = %s AND j.at >= %s AND j.at < %s AND j.site_id IS NOT NULL"
-        " AND starts_with(a.name, 'expenses:') GROUP BY j.site_id, p.currency ORDER BY 1, 2",
-        (tenant_id, since, until),
-    )
-    found = await costs.fetchall()
-    return spread(rows, found), found
-
-
-async def first_and_last(conn: Connection, tenant_id: int, until: datetime | None) -> tuple[datetime, datetime] | None:
-    """When the first and the last entry happened; None: there is none."""
-    row = await (
-        await conn.execute(
-            "SELECT min(at), max(at) FROM journal WHERE tenant_id = %(tenant_id)s"
-            " AND (%(until)s::timestamptz IS NULL OR at < %(until)s)",
-            {"tenant_id": tenant_id, "until": until},
-        )
-    ).fetchone()
-    return None if row is None or row[0] is None else (row[0], row[1])
-
-
-async def name_fleets(conn: Connection, tenant_id: int) -> dict[str, tuple[int, str]]:
-    """Fleets by the accounts on which they owe: number and name."""
-    cursor = await conn.execute(
-        "SELECT 'fleet_receivable:' || fleet_id, fleet_id, name FROM fleets WHERE tenant_id = %s", (tenant_id,)
-    )
-    return {str(account): (int(number), str(name)) for account, number, name in await cursor.fetchall()}
+    costs = await list_site_costs(conn, tenant_id, since, until)
+    return spread(await list_earned(conn, tenant_id, since, until), costs), costs

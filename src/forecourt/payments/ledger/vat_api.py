@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.payments.ledger.reports import DEFAULT_SPAN
-from forecourt.payments.ledger.vat import VatRow, read_vat
+from forecourt.payments.ledger.store.vat import VatRow, read_vat
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money
 from forecourt.platform.paging import From, To

@@ -9,9 +9,8 @@ The library blocks, so it runs in a few threads of the account's own.
 
 import asyncio
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
@@ -20,6 +19,7 @@ from msgspec import Struct
 
 from forecourt.payments.declines import DECLINES, Decline
 from forecourt.payments.providers import adyen_settling as settling
+from forecourt.payments.providers.adyen_errors import in_our_words
 from forecourt.payments.providers.adyen_hooks import notices
 from forecourt.payments.providers.adyen_shapes import (
     AUTHORISATION,
@@ -35,7 +35,7 @@ from forecourt.payments.providers.adyen_shapes import (
 )
 from forecourt.payments.providers.stubs import Unable
 from forecourt.payments.psp import DEADLINE_S
-from forecourt.payments.psp.errors import Declined, OutcomeOpen, ProviderAway, ProviderRefused
+from forecourt.payments.psp.errors import Declined, OutcomeOpen, ProviderRefused
 from forecourt.payments.psp.words import (
     Hold,
     HoldAsked,
@@ -74,12 +74,6 @@ NOT_OFFERED: Final = "This is not offered by this provider."
 _LOCALES: Final = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "nl": "nl-NL", "es": "es-ES"}
 #: A payment link on which somebody paid, or is about to.
 _PAID: Final = frozenset({"completed", "paymentPending"})
-#: Adyen's error for a key whose first request is still in work.
-_IN_WORK: Final = "704"
-_BUSY: Final = 429
-#: The key is not let in, now: it may be wrong, or changed.
-_SHUT: Final = (401, 403)
-_BROKEN: Final = 500
 #: Results that wait for the driver, who isn't there.
 _UNCONFIRMED: Final = frozenset({"RedirectShopper", "IdentifyShopper", "ChallengeShopper", "PresentToShopper"})
 
@@ -365,35 +359,10 @@ class Adyen(Unable):
         """One call within its deadline, its answer and its failures in our words. After the deadline a thread may go
         on with it: whether Adyen acted is not known then. `moves`: it moves money, so a refusal to let us in says
         nothing of what came of the same key before."""
-        with _in_our_words(moves=moves):
+        with in_our_words(moves=moves):
             async with asyncio.timeout(self._deadline_s):
                 answer = await asyncio.get_running_loop().run_in_executor(self._threads, request)
             return msgspec.convert(answer.message, shape)
-
-
-@contextmanager
-def _in_our_words(*, moves: bool) -> Iterator[None]:
-    """Turns the library's errors, and those of the client below it, into the port's."""
-    from Adyen.exceptions import AdyenAPIResponseError, AdyenError
-
-    try:
-        yield
-    except AdyenAPIResponseError as fault:
-        status = int(fault.status_code or _BROKEN)
-        shut = moves and status in _SHUT
-        if shut or status == _BUSY or status >= _BROKEN or str(fault.error_code) == _IN_WORK:
-            raise ProviderAway from fault
-        raise ProviderRefused(_said(fault)) from fault
-    except AdyenError as fault:
-        raise ProviderRefused(f"The payment provider can't be asked: {type(fault).__name__}.") from fault
-    except (TimeoutError, OSError, RuntimeError, msgspec.ValidationError, AttributeError) as fault:
-        # The threads are let go, as the account has other keys; or an answer that is none of Adyen's, as a proxy gives.
-        raise ProviderAway from fault
-
-
-def _said(fault: Any) -> str:
-    said = fault.message.get("message") if isinstance(fault.message, dict) else None
-    return f"The payment provider refused the request: {str(said or type(fault).__name__)[:200]}"
 
 
 def _is_page(reference: str) -> bool:

@@ -16,10 +16,22 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.payments.providers.stripe_asked import (
+    HEARD,
+    WITH,
+    WITH_ASKED,
+    WITH_CARD,
+    WITH_PAGE,
+    card_page,
+    hold_page,
+    host_link,
+    new_host,
+    reader_payment,
+    saved_payment,
+)
 from forecourt.payments.providers.stripe_errors import in_our_words, keyed
 from forecourt.payments.providers.stripe_shapes import (
     OUR_CALL,
-    OURS,
     as_reader,
     asked_at,
     at,
@@ -61,32 +73,10 @@ from forecourt.platform.money import Money
 if TYPE_CHECKING:
     from stripe import StripeClient
 
-#: What is asked to be told: each leads to a look at the payment that it is about.
-HEARD: Final = (
-    "checkout.session.completed",
-    "checkout.session.expired",
-    "payment_intent.amount_capturable_updated",
-    "payment_intent.succeeded",
-    "payment_intent.canceled",
-    "payment_intent.payment_failed",
-    "charge.dispute.created",
-    "charge.dispute.closed",
-    "charge.refunded",
-    "charge.expired",
-    "refund.failed",
-    "refund.updated",
-    "terminal.reader.action_failed",
-    "terminal.reader.action_succeeded",
-)
 #: Begins the name of a Checkout Session, and of a Payment Intent.
 PAGE_PREFIX: Final = "cs_"
 #: Payment Intents of a customer that are looked through for one of ours.
 LOOKED_THROUGH: Final = 100
-#: What is read along with a Payment Intent, and a Checkout Session.
-_WITH: Final = ["latest_charge"]
-_WITH_PAGE: Final = [f"payment_intent.{each}" for each in _WITH]
-_WITH_ASKED: Final = ["action.process_payment_intent.payment_intent"]
-_WITH_CARD: Final = ["setup_intent.payment_method"]
 _SIGNATURE: Final = "stripe-signature"
 #: Stripe keeps keys for a day; after that a call is only read back.
 KEY_LIFE: Final = timedelta(hours=23)
@@ -133,41 +123,15 @@ class Stripe:
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
     async def start_hold(self, asked: HoldAsked, key: str) -> Hold:
-        params: dict[str, Any] = {
-            "mode": "payment",
-            "client_reference_id": asked.intent,
-            "metadata": {OURS: asked.intent},
-            "line_items": [_line(asked)],
-            "payment_intent_data": {
-                "capture_method": "automatic" if asked.at_once else "manual",
-                "description": asked.description,
-                "metadata": {OURS: asked.intent},
-                **({"setup_future_usage": "off_session"} if asked.save else {}),
-            },
-            "success_url": asked.return_url,
-            "cancel_url": asked.cancel_url or asked.return_url,
-            "locale": asked.language.value,
-            "expand": _WITH_PAGE,
-        }
-        if not asked.at_once:
-            params["payment_method_options"] = {"card": {"request_incremental_authorization": "if_available"}}
-        if asked.expires_at is not None:
-            params["expires_at"] = int(asked.expires_at.timestamp())
-        if asked.customer is not None:
-            params["customer"] = asked.customer
-        elif asked.save:
-            params["customer_creation"] = "always"
-        if asked.email and asked.customer is None:
-            params["customer_email"] = asked.email
-        made = self._stripe.v1.checkout.sessions.create_async(params, keyed(key))  # type: ignore[arg-type]
+        made = self._stripe.v1.checkout.sessions.create_async(hold_page(asked), keyed(key))
         return of_page(await self._ask(made))
 
     async def get(self, reference: str) -> Hold:
         if reference.startswith(PAGE_PREFIX):
             sessions = self._stripe.v1.checkout.sessions
-            return of_page(await self._ask(sessions.retrieve_async(reference, {"expand": _WITH_PAGE}), moves=True))
+            return of_page(await self._ask(sessions.retrieve_async(reference, {"expand": WITH_PAGE}), moves=True))
         intents = self._stripe.v1.payment_intents
-        hold = of_intent(await self._ask(intents.retrieve_async(reference, {"expand": _WITH}), moves=True))
+        hold = of_intent(await self._ask(intents.retrieve_async(reference, {"expand": WITH}), moves=True))
         if hold.state is not HoldState.CAPTURED:
             return hold
         params: Any = {"payment_intent": reference, "limit": LOOKED_THROUGH}
@@ -187,47 +151,34 @@ class Stripe:
 
     async def increment(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents
-        raised = intents.increment_authorization_async(reference, {"amount": amount, "expand": _WITH}, keyed(key))
+        raised = intents.increment_authorization_async(reference, {"amount": amount, "expand": WITH}, keyed(key))
         return of_intent(await self._ask(raised, moves=True))
 
     async def capture(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents
-        params: Any = {"amount_to_capture": amount, "expand": _WITH}
+        params: Any = {"amount_to_capture": amount, "expand": WITH}
         return of_intent(await self._ask(intents.capture_async(reference, params, keyed(key)), moves=True))
 
     async def cancel(self, reference: str, key: str) -> Hold:
         if reference.startswith(PAGE_PREFIX):
             sessions = self._stripe.v1.checkout.sessions
-            closed = sessions.expire_async(reference, {"expand": _WITH_PAGE}, keyed(key))
+            closed = sessions.expire_async(reference, {"expand": WITH_PAGE}, keyed(key))
             return of_page(await self._ask(closed, moves=True))
         intents = self._stripe.v1.payment_intents
-        return of_intent(await self._ask(intents.cancel_async(reference, {"expand": _WITH}, keyed(key)), moves=True))
+        return of_intent(await self._ask(intents.cancel_async(reference, {"expand": WITH}, keyed(key)), moves=True))
 
     async def refund(self, reference: str, amount: int, key: str, ours: str) -> Refund:
         params: Any = {"payment_intent": reference, "amount": amount, "metadata": {OUR_CALL: ours}}
         return refund(await self._ask(self._stripe.v1.refunds.create_async(params, keyed(key)), moves=True))
 
     async def save_method(self, asked: MethodAsked, key: str) -> Page:
-        params: dict[str, Any] = {
-            "mode": "setup",
-            "currency": asked.currency.lower(),
-            "client_reference_id": asked.intent,
-            "metadata": {OURS: asked.intent},
-            "setup_intent_data": {"metadata": {OURS: asked.intent}},
-            "success_url": asked.return_url,
-            "cancel_url": asked.cancel_url,
-            "expires_at": int(asked.expires_at.timestamp()),
-            "locale": asked.language.value,
-            **({"customer": asked.customer} if asked.customer else {"customer_creation": "always"}),
-        }
-        if asked.email and asked.customer is None:
-            params["customer_email"] = asked.email
-        page: Any = await self._ask(self._stripe.v1.checkout.sessions.create_async(params, keyed(key)))  # type: ignore[arg-type]
+        made = self._stripe.v1.checkout.sessions.create_async(card_page(asked), keyed(key))
+        page: Any = await self._ask(made)
         return Page(reference=page.id, url=page.url)
 
     async def kept(self, reference: str) -> Kept:
         sessions = self._stripe.v1.checkout.sessions
-        return kept(await self._ask(sessions.retrieve_async(reference, {"expand": _WITH_CARD})))
+        return kept(await self._ask(sessions.retrieve_async(reference, {"expand": WITH_CARD})))
 
     async def drop_method(self, saved: Saved, key: str) -> None:
         methods = self._stripe.v1.payment_methods
@@ -249,25 +200,12 @@ class Stripe:
                 await self._ask(customers.delete_async(customer, None, keyed(key)))
 
     async def charge_saved(self, asked: HoldAsked, saved: Saved, key: str) -> Hold:
-        params: dict[str, Any] = {
-            **_payment(asked),
-            "customer": saved.customer,
-            "payment_method": saved.method,
-            "off_session": True,
-            "confirm": True,
-        }
-        created = self._stripe.v1.payment_intents.create_async(params, keyed(key))  # type: ignore[arg-type]
+        created = self._stripe.v1.payment_intents.create_async(saved_payment(asked, saved), keyed(key))
         return of_intent(await self._ask(created, moves=asked.at_once))
 
     async def reader_pay(self, asked: HoldAsked, reader: str, key: str) -> Hold:
-        params: dict[str, Any] = {
-            **_payment(asked),
-            "allowed_payment_method_types": ["card_present"],
-            "payment_method_options": {"card_present": {"request_incremental_authorization_support": True}},
-        }
-        made = of_intent(
-            await self._ask(self._stripe.v1.payment_intents.create_async(params, keyed(f"{key}:made")))  # type: ignore[arg-type]
-        )
+        created = self._stripe.v1.payment_intents.create_async(reader_payment(asked), keyed(f"{key}:made"))
+        made = of_intent(await self._ask(created))
         sent: Any = {"payment_intent": made.reference}
         try:
             await self._ask(self._readers.process_payment_intent_async(reader, sent, keyed(key)))
@@ -278,7 +216,7 @@ class Stripe:
         return made
 
     async def find_at(self, call: str, reader: str) -> Hold | None:
-        made: Any = await self._ask(self._readers.retrieve_async(reader, {"expand": _WITH_ASKED}), moves=True)
+        made: Any = await self._ask(self._readers.retrieve_async(reader, {"expand": WITH_ASKED}), moves=True)
         intent = asked_at(made)
         return None if metadata(intent).get(OUR_CALL) != call else at_reader(of_intent(intent), made)
 
@@ -303,7 +241,7 @@ class Stripe:
         return self._stripe.v1.terminal.readers
 
     async def find(self, call: str, customer: str) -> Hold | None:
-        params: Any = {"customer": customer, "limit": LOOKED_THROUGH, "expand": [f"data.{each}" for each in _WITH]}
+        params: Any = {"customer": customer, "limit": LOOKED_THROUGH, "expand": [f"data.{each}" for each in WITH]}
         found: Any = await self._ask(self._stripe.v1.payment_intents.list_async(params), moves=True)
         hold = next((of_intent(each) for each in found.data if metadata(each).get(OUR_CALL) == call), None)
         # Nobody is there to try another card.
@@ -323,26 +261,11 @@ class Stripe:
     async def onboard_host(self, asked: HostAsked, key: str, link_key: str) -> Page:
         reference = asked.reference
         if reference is None:
-            params: Any = {
-                "country": asked.country,
-                "email": asked.email,
-                "controller": {
-                    "stripe_dashboard": {"type": "express"},
-                    "fees": {"payer": "application"},
-                    "losses": {"payments": "application"},
-                },
-                "capabilities": {"transfers": {"requested": True}},
-                "metadata": {"forecourt_host": asked.host},
-            }
-            made: Any = await self._ask(self._stripe.v1.accounts.create_async(params, keyed(key)))
+            made: Any = await self._ask(self._stripe.v1.accounts.create_async(new_host(asked), keyed(key)))
             reference = str(made.id)
-        link: Any = {
-            "account": reference,
-            "type": "account_onboarding",
-            "return_url": asked.return_url,
-            "refresh_url": asked.refresh_url,
-        }
-        page: Any = await self._ask(self._stripe.v1.account_links.create_async(link, keyed(link_key)))
+        page: Any = await self._ask(
+            self._stripe.v1.account_links.create_async(host_link(asked, reference), keyed(link_key))
+        )
         return Page(reference=reference, url=page.url)
 
     async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:
@@ -406,23 +329,3 @@ class Stripe:
         with in_our_words(moves=moves):
             async with asyncio.timeout(self._deadline_s):
                 return await call
-
-
-def _line(asked: HoldAsked) -> Any:
-    price = {
-        "currency": asked.amount.currency.lower(),
-        "unit_amount": asked.amount.amount,
-        "product_data": {"name": asked.description},
-    }
-    return {"quantity": 1, "price_data": price}
-
-
-def _payment(asked: HoldAsked) -> dict[str, Any]:
-    return {
-        "amount": asked.amount.amount,
-        "currency": asked.amount.currency.lower(),
-        "capture_method": "automatic" if asked.at_once else "manual",
-        "description": asked.description,
-        "metadata": {OURS: asked.intent, OUR_CALL: asked.call},
-        "expand": _WITH,
-    }

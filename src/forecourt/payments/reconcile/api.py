@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
+from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.hosts.model import FLEET_PATTERN
 from forecourt.payments.reconcile.model import (
     EXPLAINED,
@@ -21,7 +22,6 @@ from forecourt.payments.reconcile.model import (
 )
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import bank, comparing
-from forecourt.payments.reconcile.store.bank import BankLineRow
 from forecourt.payments.reconcile.store.comparing import DifferenceRow
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money

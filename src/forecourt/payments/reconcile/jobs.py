@@ -6,13 +6,14 @@ from typing import Final, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.hosts.connect import Tells, look_at_all
 from forecourt.payments.hosts.documents import issue_left
 from forecourt.payments.hosts.model import Transfers
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.shares import ask_monthly_fees, follow, follow_given, reimburse_due
 from forecourt.payments.hosts.store.hosts import time_zone
+from forecourt.payments.ledger.store import list_tenants
 from forecourt.payments.reconcile.model import Movements
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.platform.apart import apart
@@ -45,8 +46,8 @@ class MoneyJobs:
     async def night(self) -> None:
         """Every organisation with books or hosts. One that fails keeps no other from being done."""
         async with self._worker.anyone() as conn:
-            rows = await (await conn.execute("SELECT payments_tenants()")).fetchall()
-        for (tenant_id,) in rows:
+            tenants = await list_tenants(conn)
+        for tenant_id in tenants:
             with apart("a night's money was not done", tenant=tenant_id):
                 await self.night_of(tenant_id)
 

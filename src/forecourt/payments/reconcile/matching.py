@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
+from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.fleets import collection
 from forecourt.payments.hosts.payouts import bounce
 from forecourt.payments.hosts.sepa import MAX_TRANSFERS, payout_of
@@ -10,7 +11,6 @@ from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.reconcile.model import Difference, Differs
 from forecourt.payments.reconcile.store import Connection, bank
-from forecourt.payments.reconcile.store.bank import BankLineRow
 
 #: Between the provider's word and the bank's line.
 BANK_DAYS: Final = timedelta(days=5)

@@ -10,6 +10,7 @@ import structlog
 from msgspec import Struct
 
 from forecourt.access import Actor, audit
+from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
@@ -42,7 +43,6 @@ from forecourt.payments.reconcile.model import (
 )
 from forecourt.payments.reconcile.posting import followed, have_read, hosts_moved, is_ours, told_by, unposted
 from forecourt.payments.reconcile.store import Connection, bank, comparing
-from forecourt.payments.reconcile.store.bank import BankLineRow
 from forecourt.payments.reconcile.store.comparing import DifferenceRow, MovementRow, ReconciliationRow
 from forecourt.platform import outbox
 from forecourt.platform.apart import apart

@@ -10,7 +10,8 @@ from forecourt.payments.intents import events
 from forecourt.payments.intents import store as intents
 from forecourt.payments.intents.books import post_given
 from forecourt.payments.intents.model import Method, Purpose, State
-from forecourt.payments.intents.prices import Connection, Prices
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.store import Connection, story
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.service import post
 from forecourt.payments.terminals import store
@@ -118,7 +119,7 @@ class TerminalJobs:
             },
         )
         detail = None if taken == billed else f"billed {billed}"
-        await intents.insert_step(conn, tenant_id, row.settlement_id, "captured", now, amount=taken, detail=detail)
+        await story.insert_step(conn, tenant_id, row.settlement_id, "captured", now, amount=taken, detail=detail)
 
 
 def minor_of(amount: Decimal, currency: str) -> int:

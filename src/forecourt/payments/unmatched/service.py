@@ -10,6 +10,7 @@ from forecourt.payments.hosts.store.lines import About
 from forecourt.payments.intents import events
 from forecourt.payments.intents import store as intents
 from forecourt.payments.intents.model import CallKind, Intent, PaymentUnknown
+from forecourt.payments.intents.store import story
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.entries import BANK, DRIVERS, OTHER_INCOME, host_owed, posted, posted_back
 from forecourt.payments.ledger.model import EntryUnknown, Kind
@@ -55,7 +56,7 @@ async def post_to(
         await book(conn, tenant_id, host, entry, About(intent=str(intent_id), memo=why))
     else:
         await post(conn, tenant_id, entry)
-    await intents.insert_step(
+    await story.insert_step(
         conn, tenant_id, intent_id, "unmatched_posted", now, amount=amount, detail=why, by=str(actor)
     )
     detail = {"amount": amount, "currency": intent.currency, "to": account, "why": why, "entry": entry.key}
@@ -90,7 +91,7 @@ async def take_back(conn: Connection, actor: Actor, clock: Clock, entry_id: int,
         await book(conn, tenant_id, int(target.removeprefix(host_owed(""))), entry, About(intent=row.intent, memo=why))
     else:
         await post(conn, tenant_id, entry)
-    await intents.insert_step(
+    await story.insert_step(
         conn, tenant_id, intent.intent_id, "unmatched_back", now, amount=amount, detail=why, by=str(actor)
     )
     detail = {"amount": amount, "currency": intent.currency, "to": target, "why": why, "entry": row.key}
@@ -115,7 +116,7 @@ async def _pay(conn: Connection, tenant_id: int, debt: Intent, source: Intent, a
         )
     left = debt.owed_amount - amount
     await intents.update_intent(conn, tenant_id, debt.intent_id, {"owed_amount": left}, now)
-    await intents.insert_step(
+    await story.insert_step(
         conn, tenant_id, debt.intent_id, DEBT_PAID, now, amount=amount, detail=str(source.intent_id)
     )
     if not left:
@@ -130,4 +131,4 @@ async def _owe(conn: Connection, tenant_id: int, row: EntryRow, amount: int, now
         raise TargetRefused("The debt that this paid is not known any more.")
     debt = await _hold(conn, tenant_id, debt_id)
     await intents.update_intent(conn, tenant_id, debt_id, {"owed_amount": debt.owed_amount + amount}, now)
-    await intents.insert_step(conn, tenant_id, debt_id, DEBT_PAID, now, amount=-amount, detail=row.intent)
+    await story.insert_step(conn, tenant_id, debt_id, DEBT_PAID, now, amount=-amount, detail=row.intent)

@@ -4,8 +4,9 @@ The energy of all segments is exactly the session's own, by its registers at sta
 only says when it flowed. A reading that can't be between both is brought between them, one that runs backwards stands
 still. Power says when inside the time between two readings; where nothing does it is spread evenly, holes included.
 
-Somebody parks where nothing flows: the station says that the car or it paused, or power is nothing, or, where neither
-is told, the register stands still for longer than one of its steps may take. All else is charging.
+Somebody parks where nothing flows. Whether it does, the connector's own word tells, whatever power and register say:
+that is what its driver can see. Where it tells neither, power does; where that isn't told either, somebody parks while
+the register stands still for longer than one of its steps may take. All else is charging.
 """
 
 from bisect import bisect_right
@@ -43,8 +44,8 @@ Line = Sequence[tuple[int, int]]
 
 class Measured(Struct, frozen=True, kw_only=True):
     """What is known of a session, in any order, twice or late: registers in Wh, power in W, currents of all phases in
-    mA, and what the connector said. `until`: its end, or while it runs the last that is known of it. `reserved_at`:
-    since when the place was kept for it."""
+    mA, and what the connector said: of words of one moment the last counts. `until`: its end, or while it runs the
+    last that is known of it. `reserved_at`: since when the place was kept for it."""
 
     started_at: datetime
     until: datetime
@@ -94,8 +95,11 @@ class _Known:
     def __init__(self, measured: Measured, readings: Line, begins: int, ends: int) -> None:
         self.power = _line(measured.power, begins, ends)
         self.currents = _line(measured.currents, begins, ends)
-        said = sorted({(_second(at), _FLOWS[state]) for at, state in measured.states if state in _FLOWS})
-        self.states = [(at, flows) for at, flows in said if at < ends]
+        said = sorted((each for each in measured.states if each[1] in _FLOWS), key=lambda each: each[0])
+        # Of words within one second the last counts.
+        self.states = [
+            (at, flows) for at, flows in {_second(at): _FLOWS[state] for at, state in said}.items() if at < ends
+        ]  # fmt: skip
         self.moments = sorted(
             {at for at, _ in (*self.power, *self.currents, *self.states) if begins < at < ends}
         )  # fmt: skip
@@ -156,6 +160,7 @@ def _between(since: int, until: int, energy_wh: int, known: _Known) -> list[Segm
 
 
 def _flows(span: tuple[int, int], known: _Known) -> bool:
+    """Whether somebody charges: by the connector's word, else by power, else by the register."""
     said = known.flows(span[0])
     if said is not None:
         return said

@@ -18,10 +18,10 @@ from msgspec import Struct
 from forecourt.platform import outbox
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing import service as pricing
-from forecourt.pricing.bill import Bill
+from forecourt.pricing.bill import Bill, Piece
 from forecourt.pricing.discounts import Discounts, no_discounts
 from forecourt.pricing.discounts import Priced as Question
-from forecourt.pricing.engine import Piece, Pricer
+from forecourt.pricing.engine import Pricer
 from forecourt.pricing.model import Circumstances, Discount, Tariff
 from forecourt.pricing.shown import shown
 from forecourt.sessions.costing import store

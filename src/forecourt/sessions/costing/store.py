@@ -137,7 +137,8 @@ async def list_states(
     conn: Connection, tenant_id: int, station_id: int, evse: int, connector: int | None, since: datetime,
     until: datetime,
 ) -> list[tuple[datetime, str]]:  # fmt: skip
-    """What the connector of a session said of itself in its time, and last before it; MAX_STATES at the most."""
+    """What the connector of a session said of itself in its time, and last before it, as it was said, what was said at
+    one moment as it arrived; MAX_STATES at the most."""
     cursor = await conn.execute(
         """
         SELECT state_at, state FROM connector_history
@@ -148,7 +149,7 @@ async def list_states(
                     AND b.station_id = %(station_id)s AND b.evse = %(evse)s
                     AND b.connector = coalesce(%(connector)s, 1) AND b.state_at <= %(since)s
             ), %(since)s)
-        ORDER BY state_at, state LIMIT %(limit)s
+        ORDER BY state_at, arrived_at, state LIMIT %(limit)s
         """,
         {
             "tenant_id": tenant_id, "station_id": station_id, "evse": evse, "connector": connector, "since": since,

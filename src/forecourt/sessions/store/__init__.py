@@ -1,6 +1,7 @@
 """All SQL by which sessions are read, reviewed and closed; what ingest writes is in `lanes`."""
 
 from forecourt.sessions.store.records import (
+    STATE_NOW,
     Connection,
     OrphanRow,
     RunningRow,
@@ -61,6 +62,7 @@ __all__ = [
     "MAX_SHARING",
     "MAX_SILENT",
     "MAX_TOLD",
+    "STATE_NOW",
     "Connection",
     "CurvePoint",
     "Heard",

@@ -18,6 +18,13 @@ _SESSION_ORDERS: Final = by_age("n.started_at", "n.number")
 _SAMPLE_ORDERS: Final = by_age("at", "code", "copy")
 _ORPHAN_ORDERS: Final = by_age("o.number")
 
+#: What the car of a session `n` does now: by its transaction, or where that says nothing (OCPP 1.6) by its connector.
+STATE_NOW: Final = """coalesce(n.charging_state, (
+    SELECT c.state FROM connectors c WHERE c.tenant_id = n.tenant_id AND c.station_id = n.station_id
+        AND c.evse = n.evse AND c.connector = coalesce(n.connector, c.connector)
+        AND c.state IN ('Charging', 'SuspendedEV', 'SuspendedEVSE')
+    ORDER BY c.state_at DESC LIMIT 1))"""
+
 #: `seqs` holds the sequence numbers that arrived (2.x); those between the first and the last that did not are gaps.
 _SESSION = """
 SELECT n.number, n.session_id, coalesce(t.identity, t.retired_identity) AS station, n.evse, n.connector,

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 
 from forecourt.sessions.costing.model import CostSaid
+from forecourt.sessions.store import STATE_NOW
 from forecourt.sessions.told.model import Hearer
 
 Connection = AsyncConnection[Any]
@@ -20,9 +21,9 @@ MAX_HEARERS: Final = 500
 MAX_RECKONING: Final = 10_000
 
 #: Sessions at stations that are connected and show costs, as their variables say.
-_HEARERS: Final = """
+_HEARERS: Final = f"""
 SELECT n.session_id, n.station_id, t.identity AS station, l.protocol AS version, n.transaction_id, n.token_uid,
-    n.meter_stop_wh AS meter_wh, n.charging_state, i.country, c.told_minor, c.told_at, c.priced_at
+    n.meter_stop_wh AS meter_wh, {STATE_NOW} AS charging_state, i.country, c.told_minor, c.told_at, c.priced_at
 FROM sessions n
 JOIN stations t ON t.tenant_id = n.tenant_id AND t.station_id = n.station_id AND t.retired_at IS NULL
 JOIN station_links l ON l.tenant_id = n.tenant_id AND l.station_id = n.station_id

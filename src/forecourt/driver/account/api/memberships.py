@@ -27,8 +27,8 @@ from forecourt.driver.brand_api import Home
 from forecourt.driver.brands import home_of
 from forecourt.drivers.accounts.model import Driver, PaysBy
 from forecourt.drivers.fleets.model import Plan, PlanUnknown
+from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.fees.model import Fee, FeeState
-from forecourt.payments.intents.model import AccountMissing
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST, Page, entire
 

@@ -30,8 +30,8 @@ from forecourt.driver.account.model import CardUnknown, TopUpRefused, WayRefused
 from forecourt.driver.account.store import Charged
 from forecourt.driver.api import DriverPlace, DriverWords, EvseInPath, Lang, StationInPath, place_of
 from forecourt.driver.model import PlaceUnknown
+from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.intents.model import (
-    AccountMissing,
     ConnectorInUse,
     ConnectorTaken,
     DebtOpen,

@@ -57,19 +57,19 @@ async def give_up_token(uid: UidInPath, request: Asking, driver: DriverAsker, me
 async def add_vehicle(
     data: JSONBody[VehicleSaid], request: Asking, driver: DriverAsker, members: Membership
 ) -> Vehicle:
-    return await members.put_vehicle(driver, data, origin_of(request))
+    return await members.cars.put(driver, data, origin_of(request))
 
 
 @put("/me/vehicles/{vehicle_id:int}", opt=own(VehicleUnknown), summary="Describe a car anew", tags=TAGS)
 async def change_vehicle(
     vehicle_id: VehicleInPath, data: JSONBody[VehicleSaid], request: Asking, driver: DriverAsker, members: Membership
 ) -> Vehicle:
-    return await members.put_vehicle(driver, data, origin_of(request), vehicle_id)
+    return await members.cars.put(driver, data, origin_of(request), vehicle_id)
 
 
 @delete("/me/vehicles/{vehicle_id:int}", opt=own(VehicleUnknown), summary="Forget a car", tags=TAGS)
 async def remove_vehicle(vehicle_id: VehicleInPath, request: Asking, driver: DriverAsker, members: Membership) -> None:
-    await members.remove_vehicle(driver, vehicle_id, origin_of(request))
+    await members.cars.remove(driver, vehicle_id, origin_of(request))
 
 
 @get(
@@ -79,7 +79,7 @@ async def remove_vehicle(vehicle_id: VehicleInPath, request: Asking, driver: Dri
     tags=TAGS,
 )
 async def show_plugged(driver: DriverAsker, members: Membership) -> Plugged:
-    return await members.plugged(driver)
+    return await members.cars.plugged(driver)
 
 
 @post(
@@ -91,12 +91,12 @@ async def show_plugged(driver: DriverAsker, members: Membership) -> Plugged:
     tags=TAGS,
 )
 async def enrol_car(data: JSONBody[CarOfSession], request: Asking, driver: DriverAsker, members: Membership) -> OwnCar:
-    return await members.enrol(driver, data.session_id, data.name, origin_of(request))
+    return await members.cars.enrol(driver, data.session_id, data.name, origin_of(request))
 
 
 @delete("/me/autocharge/{address:str}", opt=own(CarUnknown), summary="Have a car start nothing any more", tags=TAGS)
 async def forget_car(address: AddressInPath, request: Asking, driver: DriverAsker, members: Membership) -> None:
-    await members.forget_car(driver, address, origin_of(request))
+    await members.cars.forget(driver, address, origin_of(request))
 
 
 @get("/me/preferences", opt=own(), summary="Show what the driver usually needs", tags=TAGS)

@@ -22,10 +22,10 @@ from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.memberships import AlreadyMember, MonthUnknown, MonthUnpaid, NotMember, PlanChanged
 from forecourt.driver.account.model import CardUnknown, MoneyLeft, TopUpRefused, WayRefused
 from forecourt.driver.account.service import Members
+from forecourt.driver.asked import VOUCHER_SAID
 from forecourt.driver.brands import home_of
 from forecourt.driver.find_pages import host_of
 from forecourt.driver.model import PlaceUnknown
-from forecourt.driver.pages import VOUCHER_SAID
 from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.speech import Speech
 from forecourt.driver.store import Brand
@@ -49,15 +49,8 @@ from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown
 from forecourt.drivers.fleets.model import PlanUnknown
 from forecourt.drivers.model import TokenUnknown
 from forecourt.loyalty.rewards.model import PointsMissing
-from forecourt.payments.intents.model import (
-    AccountMissing,
-    ConnectorInUse,
-    ConnectorTaken,
-    DebtOpen,
-    Intent,
-    NothingOwed,
-    PriceMissing,
-)
+from forecourt.payments.accounts.model import AccountMissing
+from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
 from forecourt.payments.psp.errors import ProviderAway as PaymentsAway
 from forecourt.payments.psp.errors import ProviderRefused as PaymentsRefused
 from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from forecourt.driver.account.door import Asking
 from forecourt.driver.account.pages.common import PUBLIC, AccountPages, Slug
-from forecourt.driver.pages import Lang
+from forecourt.driver.asked import Lang
 from forecourt.drivers.accounts.model import EMAIL_PATTERN, MAX_CODE, MAX_EMAIL
 
 Next = Annotated[str, QueryParameter(name="next", max_length=500)]

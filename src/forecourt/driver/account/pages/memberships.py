@@ -14,8 +14,8 @@ from forecourt.driver.account.door import Asking, browsing_driver
 from forecourt.driver.account.memberships import MonthUnknown
 from forecourt.driver.account.pages.common import PUBLIC, AccountPages, Id, Text, way_of
 from forecourt.driver.account.receipts import month_pdf
+from forecourt.driver.asked import Flag, Lang, Said
 from forecourt.driver.brands import home_of
-from forecourt.driver.pages import Flag, Lang, Said
 from forecourt.driver.shell import HEADERS
 from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.fleets.model import PlanUnknown

@@ -12,7 +12,7 @@ from forecourt.access.guard import origin_of
 from forecourt.driver.account.door import Asking
 from forecourt.driver.account.model import TOP_UPS
 from forecourt.driver.account.pages.common import CARD_SAID, PUBLIC, AccountPages, Id, Text, way_of
-from forecourt.driver.pages import EvseInPath, Lang, Said, StationInPath
+from forecourt.driver.asked import EvseInPath, Lang, Said, StationInPath
 from forecourt.drivers.accounts.model import Driver
 from forecourt.platform.money import Money
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from forecourt.driver.account.door import Asking
 from forecourt.driver.account.pages.common import PUBLIC, AccountPages
-from forecourt.driver.pages import Lang, Said
+from forecourt.driver.asked import Lang, Said
 from forecourt.drivers.accounts.model import Driver
 from forecourt.loyalty.model import MAX_CODE
 

@@ -31,11 +31,13 @@ def plugged_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     @post("/my/plugged/{session_id:uuid}", status_code=303, **PUBLIC)
     async def enrol(request: Asking, session_id: Id, data: URLEncodedBody[PluggedForm]) -> Response[Any]:
         origin, name = origin_of(request), data.name.strip() or None
-        return await pages.do(request, lambda driver: members.enrol(driver, session_id, name, origin), "/my/things")
+        return await pages.do(
+            request, lambda driver: members.cars.enrol(driver, session_id, name, origin), "/my/things"
+        )
 
     @post("/my/plugged/remove", status_code=303, **PUBLIC)
     async def forget_car(request: Asking, data: URLEncodedBody[AddressForm]) -> Response[Any]:
         origin = origin_of(request)
-        return await pages.do(request, lambda driver: members.forget_car(driver, data.address, origin), "/my/things")
+        return await pages.do(request, lambda driver: members.cars.forget(driver, data.address, origin), "/my/things")
 
     return [enrol, forget_car]

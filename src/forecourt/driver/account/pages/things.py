@@ -16,7 +16,7 @@ from forecourt.driver.account.door import Asking, browsing_driver
 from forecourt.driver.account.model import HISTORY
 from forecourt.driver.account.pages.common import PUBLIC, AccountPages, Before, Number, Text
 from forecourt.driver.account.pages.entry import CodeForm
-from forecourt.driver.pages import Flag, Lang, Said
+from forecourt.driver.asked import Flag, Lang, Said
 from forecourt.driver.shell import HEADERS
 from forecourt.driver.words import month
 from forecourt.drivers.accounts.model import MAX_NAME, MAX_VEHICLE_NAME, ConsentKind, Driver, VehicleSaid
@@ -99,7 +99,7 @@ def thing_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
             has = await members.owned(driver)
             cards = [each for each in has.tokens if address_of(each.uid, each.type) is None]
             return {
-                "has": has, "cards": cards, "plugged": await members.plugged(driver), "wants": wants,
+                "has": has, "cards": cards, "plugged": await members.cars.plugged(driver), "wants": wants,
                 "week": list(zip(WEEK, clocks, strict=True)),
             }  # fmt: skip
 
@@ -125,14 +125,14 @@ def thing_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
         async def doing(driver: Driver) -> None:
             said = {"name": data.name.strip(), "battery_wh": from_kilo(data.battery_kwh)}
             said |= {"max_ac_w": from_kilo(data.max_ac_kw), "max_dc_w": from_kilo(data.max_dc_kw)}
-            await members.put_vehicle(driver, msgspec.convert(said, VehicleSaid), origin_of(request))
+            await members.cars.put(driver, msgspec.convert(said, VehicleSaid), origin_of(request))
 
         return await pages.do(request, doing, "/my/things")
 
     @post("/my/cars/{number:int}/remove", status_code=303, **PUBLIC)
     async def remove_car(request: Asking, number: Number) -> Response[Any]:
         origin = origin_of(request)
-        return await pages.do(request, lambda driver: members.remove_vehicle(driver, number, origin), "/my/things")
+        return await pages.do(request, lambda driver: members.cars.remove(driver, number, origin), "/my/things")
 
     @post("/my/wants", status_code=303, **PUBLIC)
     async def wants(request: Asking, data: URLEncodedBody[WantsForm]) -> Response[Any]:

@@ -13,23 +13,20 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.fleets.api import Ticking
+from forecourt.payments.files import file
 from forecourt.payments.fleets import billing, collection
-from forecourt.payments.fleets.model import (
-    MAX_LINES,
+from forecourt.payments.fleets.errors import (
     CreditRefused,
-    Invoice,
     InvoiceUnknown,
     InvoiceUnready,
     InvoicingMissing,
-    Kind,
-    Line,
     NothingOpen,
-    Part,
 )
+from forecourt.payments.fleets.model import MAX_LINES, Invoice, Kind, Line, Part
 from forecourt.payments.fleets.paper.sheet import as_csv
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.hosts.api.fields import file
+from forecourt.payments.fleets.store.documents import find_document
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST, ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.text import NAME_LINE
@@ -192,7 +189,7 @@ async def take_fleet_invoice(
         if form == "csv":
             lines = await store.list_lines(conn, actor.tenant_id, invoice_id, MAX_LINES)
             return file(as_csv(invoice, lines).encode(), CSV, f"{invoice.number}.csv")
-        found = await store.find_document(conn, actor.tenant_id, invoice_id)
+        found = await find_document(conn, actor.tenant_id, invoice_id)
     if found is None:
         raise InvoiceUnready
     pdf, xml = found

@@ -11,14 +11,15 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.fleets.api import FleetInPath, Ticking
 from forecourt.drivers.fleets.model import FleetUnknown
+from forecourt.payments.bank.fields import Bic, HolderName, Iban, Sealing
+from forecourt.payments.bank.model import Bank, IbanRefused
+from forecourt.payments.bank.sepa import CURRENCY
+from forecourt.payments.files import file
 from forecourt.payments.fleets import collection
-from forecourt.payments.fleets.model import MANDATE_PATTERN, DebitFileUnknown, MandateMissing, MandateRefused
+from forecourt.payments.fleets.errors import DebitFileUnknown, MandateMissing, MandateRefused
+from forecourt.payments.fleets.model import MANDATE_PATTERN
 from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.money import DebitFileRow, MandateRow
-from forecourt.payments.hosts.api.fields import Bic, HolderName, Iban, Sealing, file
-from forecourt.payments.hosts.banks import Bank
-from forecourt.payments.hosts.model import IbanRefused
-from forecourt.payments.hosts.sepa import CURRENCY
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST, ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
 

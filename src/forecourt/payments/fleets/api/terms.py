@@ -11,14 +11,8 @@ from forecourt.access.guard import Asker, Database
 from forecourt.drivers.fleets.api import FleetInPath, Ticking
 from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.fleets import service
-from forecourt.payments.fleets.model import (
-    Dunning,
-    InvoicingMissing,
-    InvoicingRefused,
-    Seller,
-    Terms,
-    TermsMissing,
-)
+from forecourt.payments.fleets.errors import InvoicingMissing, InvoicingRefused, TermsMissing
+from forecourt.payments.fleets.model import Dunning, Seller, Terms
 from forecourt.payments.fleets.store import invoices as store
 
 TAGS = ["fleet invoices"]

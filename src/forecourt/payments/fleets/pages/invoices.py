@@ -10,7 +10,8 @@ from litestar.response import Redirect
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.fleets import billing, collection
-from forecourt.payments.fleets.model import MAX_LINES, CreditRefused, NothingOpen, grouped
+from forecourt.payments.fleets.errors import CreditRefused, NothingOpen
+from forecourt.payments.fleets.model import MAX_LINES, grouped
 from forecourt.payments.fleets.pages.words import (
     CHANGING,
     DONE,
@@ -25,6 +26,7 @@ from forecourt.payments.fleets.pages.words import (
 )
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store import money
+from forecourt.payments.fleets.store.documents import list_letters
 from forecourt.payments.ledger.billed import rate_name
 from forecourt.payments.ledger.words import money as amount
 from forecourt.platform.clock import Clock
@@ -57,7 +59,7 @@ class InvoiceScreens:
             invoice = await billing.find(conn, actor.tenant_id, invoice_id)
             lines = await store.list_lines(conn, actor.tenant_id, invoice_id, MAX_LINES)
             settled = await money.list_settlements(conn, actor.tenant_id, invoice_id)
-            letters = await store.list_letters(conn, actor.tenant_id, invoice_id)
+            letters = await list_letters(conn, actor.tenant_id, invoice_id)
             debits = await money.list_debits(conn, actor.tenant_id, invoice_id=invoice_id, limit=SHOWN)
         today = self._clock.now().astimezone(ZoneInfo(invoice.said.zone)).date()
         return self._shell.page(

@@ -3,13 +3,10 @@
 Fonts and a colour profile are part of the file, so that it looks the same in ten years.
 """
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from io import BytesIO
-from pathlib import Path
 from typing import Any, Final
-from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
 from forecourt.payments.fleets.model import Group, Invoice, Kind, Line, Part, Seller, Terms, grouped
@@ -18,9 +15,8 @@ from forecourt.payments.ledger.billed import rate_name
 from forecourt.platform.money import minor_digits
 from forecourt.ui.i18n import current, date_of, number
 from forecourt.ui.i18n import gettext as _
+from forecourt.ui.paper import BOLD, FONT, prepare, worded
 
-FONT: Final = "Vera"
-BOLD: Final = "VeraBd"
 #: Points of the lines of sessions, and of everything else.
 SMALL: Final = 7
 SIZE: Final = 9
@@ -35,7 +31,7 @@ def document(invoice: Invoice, lines: Sequence[Line], xml: bytes, iban: str) -> 
     from reportlab.lib.pagesizes import A4
     from reportlab.platypus import SimpleDocTemplate, Spacer
 
-    _fonts()
+    prepare()
     out = BytesIO()
     made = SimpleDocTemplate(
         out, pagesize=A4, leftMargin=MARGIN, rightMargin=MARGIN, topMargin=MARGIN, bottomMargin=MARGIN, invariant=1,
@@ -56,29 +52,6 @@ def _title(invoice: Invoice) -> str:
     return f"{word} {invoice.number}"
 
 
-def _fonts() -> None:
-    import reportlab
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    folder = Path(reportlab.__file__).parent / "fonts"
-    for name in (FONT, BOLD):
-        if name not in pdfmetrics.getRegisteredFontNames():
-            pdfmetrics.registerFont(TTFont(name, folder / f"{name}.ttf"))
-
-
-def _drawn(text: str) -> str:
-    """A text of letters that the font has; others lose their marks."""
-    from reportlab.pdfbase import pdfmetrics
-
-    known: dict[int, int] = pdfmetrics.getFont(FONT).face.charToGlyph
-    found = []
-    for letter in text:
-        plain = letter if ord(letter) in known else unicodedata.normalize("NFKD", letter)[0]
-        found.append(plain if ord(plain) in known else "?")
-    return "".join(found)
-
-
 def _text(text: str, *, size: int = SIZE, bold: bool = False, right: bool = False, colour: str = "#000000") -> Any:
     from reportlab.lib.enums import TA_LEFT, TA_RIGHT
     from reportlab.lib.styles import ParagraphStyle
@@ -88,7 +61,7 @@ def _text(text: str, *, size: int = SIZE, bold: bool = False, right: bool = Fals
         "text", fontName=BOLD if bold else FONT, fontSize=size, leading=size * 1.4, textColor=colour,
         alignment=TA_RIGHT if right else TA_LEFT, splitLongWords=0 if right else 1,
     )  # fmt: skip
-    return Paragraph("<br/>".join(escape(_drawn(line)) for line in text.split("\n")), style)
+    return Paragraph("<br/>".join(worded(line) for line in text.split("\n")), style)
 
 
 def _table(rows: list[list[Any]], widths: list[float], *, head: bool = False, more: Sequence[Any] = ()) -> Any:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from forecourt.payments.fleets.model import Invoice, Kind, Line
 from forecourt.payments.fleets.store import Connection
-from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.fleets.store.documents import insert_letter
 from forecourt.payments.ledger.words import money
 from forecourt.platform import mail
 from forecourt.platform.mail import Letter
@@ -90,4 +90,4 @@ async def _write(
     lines = [*body, _("The document is attached."), invoice.said.seller.name]
     letter = Letter(recipient=email, subject=subject, body="\n\n".join(lines))
     letter_id = await mail.write(conn, tenant_id, letter)
-    await store.insert_letter(conn, tenant_id, letter_id, invoice.invoice_id, kind, level, email, at)
+    await insert_letter(conn, tenant_id, letter_id, invoice.invoice_id, kind, level, email, at)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from forecourt.payments.files import kwh, plain
 from forecourt.payments.fleets.model import Invoice, Line, grouped
-from forecourt.payments.hosts.statement import FORMULAS, kwh, plain
 from forecourt.payments.ledger.billed import rate_name
+from forecourt.platform.sheets import plain_cell
 
 HEADINGS: Final = (
     "invoice", "kind", "cost_centre", "driver", "session", "started", "ended", "site", "station", "energy_kwh",
@@ -28,17 +29,12 @@ def as_csv(invoice: Invoice, lines: Sequence[Line]) -> str:
                 started = "" if line.started_at is None else line.started_at.astimezone(zone).isoformat()
                 writer.writerow(
                     [
-                        invoice.number, line.kind, _safe(line.cost_centre), _safe(line.driver),
+                        invoice.number, line.kind, plain_cell(line.cost_centre), plain_cell(line.driver),
                         str(line.session_id or ""), started, line.ended_at.astimezone(zone).isoformat(),
-                        _safe(line.site), _safe(line.station), "" if number else kwh(line.energy_wh), part.country,
-                        "" if part.rate is None else rate_name(part.rate), plain(part.net, line.currency),
+                        plain_cell(line.site), plain_cell(line.station), "" if number else kwh(line.energy_wh),
+                        part.country, "" if part.rate is None else rate_name(part.rate), plain(part.net, line.currency),
                         plain(part.vat, line.currency), plain(part.net + part.vat, line.currency), line.currency,
-                        _safe(line.memo),
+                        plain_cell(line.memo),
                     ]
                 )  # fmt: skip
     return out.getvalue()
-
-
-def _safe(text: str) -> str:
-    """A text that no program takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULAS) else text

@@ -9,12 +9,12 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
+from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.hosts import service
 from forecourt.payments.hosts.api.fields import Number
 from forecourt.payments.hosts.api.hosts import Host, show_host
 from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.hosts.model import HostNotThere, HostRefused, HostUnknown
-from forecourt.payments.intents.model import AccountMissing
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
 
 Way = NamedDependency[Connect]

@@ -11,8 +11,8 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
+from forecourt.payments.files import file
 from forecourt.payments.hosts import documents
-from forecourt.payments.hosts.api.fields import file
 from forecourt.payments.hosts.documents import Said
 from forecourt.payments.hosts.model import MAX_ON_PAPER, DocumentUnknown
 from forecourt.payments.hosts.paper import document_pdf

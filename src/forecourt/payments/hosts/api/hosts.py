@@ -17,18 +17,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
+from forecourt.payments.bank.fields import BankAccount, Sealing
+from forecourt.payments.bank.model import Bank, IbanRefused
+from forecourt.payments.files import streamed
 from forecourt.payments.hosts import service, statement
-from forecourt.payments.hosts.api.fields import BankAccount, Moment, Number, Sealing, Ticking, streamed
-from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.api.fields import Moment, Number, Ticking
 from forecourt.payments.hosts.connect import state_of
-from forecourt.payments.hosts.model import (
-    MAX_ON_PAPER,
-    Every,
-    HostRefused,
-    HostUnknown,
-    IbanRefused,
-    TooManyHosts,
-)
+from forecourt.payments.hosts.model import MAX_ON_PAPER, Every, HostRefused, HostUnknown, TooManyHosts
 from forecourt.payments.hosts.paper import statement_pdf
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import lines

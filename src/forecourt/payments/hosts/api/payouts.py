@@ -9,21 +9,15 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
+from forecourt.payments.bank.fields import BankAccount, Sealing
+from forecourt.payments.bank.model import Bank, IbanRefused
+from forecourt.payments.bank.store import BankRow, find_bank
+from forecourt.payments.files import file
 from forecourt.payments.hosts import service
 from forecourt.payments.hosts.api.connect import Way
-from forecourt.payments.hosts.api.fields import BankAccount, Number, Sealing, Ticking, file
-from forecourt.payments.hosts.banks import Bank
-from forecourt.payments.hosts.model import (
-    BankMissing,
-    IbanRefused,
-    PayoutFileUnknown,
-    PayoutStands,
-    PayoutUnderWay,
-    PayoutUnknown,
-)
-from forecourt.payments.hosts.store import hosts as store
+from forecourt.payments.hosts.api.fields import Number, Ticking
+from forecourt.payments.hosts.model import BankMissing, PayoutFileUnknown, PayoutStands, PayoutUnderWay, PayoutUnknown
 from forecourt.payments.hosts.store import payouts as kept
-from forecourt.payments.hosts.store.hosts import BankRow
 from forecourt.payments.hosts.store.payouts import FileRow, PayoutRow
 from forecourt.platform.money import Money
 from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
@@ -180,7 +174,7 @@ async def take_file(file_id: Number, actor: Asker, db: Database, secret_key: Sea
 )
 async def find_own_bank(actor: Asker, db: Database) -> PayoutBank:
     async with db.tenant(actor.tenant_id) as conn:
-        row = await store.find_bank(conn, actor.tenant_id)
+        row = await find_bank(conn, actor.tenant_id)
     if row is None:
         raise BankMissing
     return _bank(row)

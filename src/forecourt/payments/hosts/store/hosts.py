@@ -1,4 +1,4 @@
-"""Hosts, their share rules, and from where an organisation pays."""
+"""Hosts and their share rules."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -76,16 +76,6 @@ class RuleRow(Struct, frozen=True, kw_only=True):
     rule: Any
     made_at: datetime
     made_by: str
-
-
-class BankRow(Struct, frozen=True, kw_only=True):
-    """From where an organisation pays."""
-
-    name: str
-    iban_sealed: bytes
-    iban_shown: str
-    bic: str
-    changed_at: datetime
 
 
 async def insert_host(conn: Connection, tenant_id: int, values: Mapping[str, Any]) -> HostRow:
@@ -290,26 +280,6 @@ async def monthly_fees(conn: Connection, tenant_id: int, at: datetime) -> list[t
         (tenant_id, at),
     )
     return [(int(host), str(currency), int(fee)) for host, currency, fee in await rows.fetchall()]
-
-
-async def find_bank(conn: Connection, tenant_id: int) -> BankRow | None:
-    """From where the organisation pays."""
-    cursor = conn.cursor(row_factory=class_row(BankRow))
-    await cursor.execute(
-        "SELECT name, iban_sealed, iban_shown, bic, changed_at FROM payout_banks WHERE tenant_id = %s", (tenant_id,)
-    )
-    return await cursor.fetchone()
-
-
-async def put_bank(conn: Connection, tenant_id: int, bank: BankRow) -> None:
-    """Says from where the organisation pays."""
-    await conn.execute(
-        "INSERT INTO payout_banks (tenant_id, name, iban_sealed, iban_shown, bic, changed_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id) DO UPDATE SET name = excluded.name,"
-        " iban_sealed = excluded.iban_sealed, iban_shown = excluded.iban_shown, bic = excluded.bic,"
-        " changed_at = excluded.changed_at",
-        (tenant_id, bank.name, bank.iban_sealed, bank.iban_shown, bank.bic, bank.changed_at),
-    )
 
 
 async def time_zone(conn: Connection, tenant_id: int) -> str:

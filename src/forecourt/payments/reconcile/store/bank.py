@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 from psycopg.rows import class_row
 
+from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.reconcile.camt import BankLine
 from forecourt.payments.reconcile.store import Connection
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
@@ -16,24 +17,6 @@ _LINE: Final = (
     " matched, read_at"
 )
 _LINE_ORDERS: Final = by_age("line_id")
-
-
-class BankLineRow(Struct, frozen=True, kw_only=True):
-    """A line of a bank statement as stored."""
-
-    line_id: int
-    reference: str
-    booked_on: date
-    amount: int
-    currency: str
-    end_to_end: str | None
-    who: str
-    text: str
-    returned: bool
-    return_reason: str
-    matched_by: str | None
-    matched: str | None
-    read_at: datetime
 
 
 class StatementRow(Struct, frozen=True, kw_only=True):

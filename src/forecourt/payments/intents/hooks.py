@@ -4,7 +4,7 @@ come. What a provider that can't be asked tells is kept with it, in the same tra
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, post
@@ -12,19 +12,18 @@ from litestar.di import NamedDependency
 
 from forecourt.access.guard import Database
 from forecourt.payments.accounts import store
-from forecourt.payments.accounts.service import DEPLOYMENT, Providers
-from forecourt.payments.accounts.told import insert_told
+from forecourt.payments.accounts.model import DEPLOYMENT, PREFIX
+from forecourt.payments.accounts.service import Providers
+from forecourt.payments.accounts.store.told import insert_told
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_by_reference
+from forecourt.payments.intents.store.story import insert_hook
 from forecourt.payments.psp import MAX_HOOK_BYTES, Psp
 from forecourt.payments.psp.errors import HookRefused
 from forecourt.payments.psp.words import Notice
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-
-#: Where providers send to; behind it stands an account's id, or the deployment's name.
-PREFIX: Final = "/hooks/payments"
 
 Opened = NamedDependency[Providers]
 Ticking = NamedDependency[Clock]
@@ -91,7 +90,7 @@ async def _keep(db: Pool, clock: Clock, tenant_id: int, account_id: UUID, body: 
         if intent_id is None and notice.reference is not None:
             found = await find_by_reference(conn, tenant_id, account_id, notice.reference)
             intent_id = None if found is None else found.intent_id
-        new = await store.insert_hook(
+        new = await insert_hook(
             conn, tenant_id, account_id, event=notice.event, kind=notice.kind, body=body, intent_id=intent_id,
             at=clock.now(),
         )  # fmt: skip

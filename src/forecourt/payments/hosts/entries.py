@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from forecourt.payments.ledger.entries import BANK, PLATFORM, SHARES, _legs, _positive, _two, fleet_owes, host_owed
+from forecourt.payments.ledger.building import between, legs_from, positive
+from forecourt.payments.ledger.entries import BANK, PLATFORM, SHARES, fleet_owes, host_owed
 from forecourt.payments.ledger.model import Entry, Kind
 
 
@@ -16,7 +17,7 @@ def share(
     legs = [(SHARES, share), (vat_account, vat), (PLATFORM, -platform_fee)]
     return Entry(
         key=f"share:{session_id}", kind=Kind.HOST_SHARE, at=at, session_id=session_id, intent=intent,
-        legs=_legs(currency, [*legs, (host_owed(host), -(share + vat - platform_fee))]),
+        legs=legs_from(currency, [*legs, (host_owed(host), -(share + vat - platform_fee))]),
         nets={vat_account: share - platform_fee} if vat_account else {},
     )  # fmt: skip
 
@@ -30,30 +31,30 @@ def share_back(
     legs = [(SHARES, -share), (vat_account, -vat), (PLATFORM, platform_fee)]
     return Entry(
         key=f"share_back:{cause}", kind=Kind.HOST_SHARE_BACK, at=at, session_id=session_id, intent=intent,
-        legs=_legs(currency, [*legs, (host_owed(host), share + vat - platform_fee)]),
+        legs=legs_from(currency, [*legs, (host_owed(host), share + vat - platform_fee)]),
         nets={vat_account: platform_fee - share} if vat_account else {},
     )  # fmt: skip
 
 
 def host_fee(*, host: str | int, month: str, at: datetime, currency: str, amount: int) -> Entry:
     """What the platform asks of a host for a month (2026-03)."""
-    return _two(
+    return between(
         f"host_fee:{host}:{currency}:{month}", Kind.HOST_FEE, at, currency, host_owed(host), PLATFORM,
-        _positive(amount), memo=month,
+        positive(amount), memo=month,
     )  # fmt: skip
 
 
 def payout(*, payout: str, host: str | int, at: datetime, currency: str, amount: int, source: str = BANK) -> Entry:
     """A host was paid, from our bank or from what a provider holds (`psp(account)`)."""
-    return _two(f"payout:{payout}", Kind.PAYOUT, at, currency, host_owed(host), source, _positive(amount))
+    return between(f"payout:{payout}", Kind.PAYOUT, at, currency, host_owed(host), source, positive(amount))
 
 
 def payout_bounced(
     *, payout: str, host: str | int, at: datetime, currency: str, amount: int, source: str = BANK, memo: str = ""
 ) -> Entry:
     """The payout came back: the host is owed it again."""
-    return _two(
-        f"payout:{payout}:bounced", Kind.PAYOUT_BOUNCED, at, currency, source, host_owed(host), _positive(amount),
+    return between(
+        f"payout:{payout}:bounced", Kind.PAYOUT_BOUNCED, at, currency, source, host_owed(host), positive(amount),
         memo=memo,
     )  # fmt: skip
 
@@ -63,9 +64,9 @@ def payout_taken_back(
     memo: str = "",
 ) -> Entry:  # fmt: skip
     """So much of a payout came back at the provider by one of its movements: the host is owed it again."""
-    return _two(
+    return between(
         f"payout:{payout}:back:{movement}", Kind.PAYOUT_BOUNCED, at, currency, source, host_owed(host),
-        _positive(amount), memo=memo,
+        positive(amount), memo=memo,
     )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def expense(
 ) -> Entry:  # fmt: skip
     """Something a site cost: energy, rent, a repair. `against`: who is owed it, `host_owed(host)`, or `BANK`, which
     paid it; a negative amount is asked of the host."""
-    return _two(
+    return between(
         f"expense:{expense}", Kind.EXPENSE, at, currency, f"expenses:{kind}", against, amount, memo=memo,
         site_id=site_id,
     )  # fmt: skip
@@ -83,7 +84,7 @@ def expense(
 
 def reimbursement(*, session_id: UUID, fleet: str, host: str | int, at: datetime, currency: str, amount: int) -> Entry:
     """A driver charged at home for work: the fleet owes what the driver, who is the host there, is owed."""
-    return _two(
+    return between(
         f"share:{session_id}", Kind.REIMBURSEMENT, at, currency, fleet_owes(fleet), host_owed(host),
-        _positive(amount), session_id=session_id,
+        positive(amount), session_id=session_id,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""All SQL of accounts at providers and of their webhooks."""
+"""All SQL of accounts at providers: the accounts and their webhooks here, what was told of them beside it."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -120,36 +120,3 @@ async def of_deployment(conn: Connection, intent: UUID | None, reference: str | 
         if row is not None:
             return int(row[0]), row[1]
     return None
-
-
-async def insert_hook(
-    conn: Connection, tenant_id: int, account_id: UUID, *, event: str, kind: str, body: bytes, intent_id: UUID | None,
-    at: datetime,
-) -> bool:  # fmt: skip
-    """Keeps a webhook; whether it is heard for the first time."""
-    cursor = await conn.execute(
-        "INSERT INTO payment_hooks (account_id, event, tenant_id, kind, body, intent_id, received_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (account_id, event) DO NOTHING",
-        (account_id, event, tenant_id, kind, body, intent_id, at),
-    )
-    return cursor.rowcount == 1
-
-
-async def heed_hooks(conn: Connection, tenant_id: int, intent_id: UUID, at: datetime) -> None:
-    """What was hinted at of a payment up to now was looked at."""
-    await conn.execute(
-        "UPDATE payment_hooks SET heeded_at = %s WHERE tenant_id = %s AND intent_id = %s AND heeded_at IS NULL"
-        " AND received_at <= %s",
-        (at, tenant_id, intent_id, at),
-    )
-
-
-async def forget_hooks(conn: Connection, before: datetime, most: int) -> int:
-    """Forgets the oldest webhooks from before a time; how many. For the worker."""
-    cursor = await conn.execute(
-        "DELETE FROM payment_hooks WHERE (account_id, event) IN (SELECT account_id, event FROM payment_hooks"
-        " WHERE received_at < %s"
-        " ORDER BY received_at LIMIT %s)",
-        (before, most),
-    )
-    return cursor.rowcount

@@ -1,13 +1,41 @@
-"""Bank accounts: checked when they are said, sealed where they lie, shown by their ends."""
+"""Bank accounts, checked when they are said, sealed where they lie, shown by their ends; and what statements tell."""
 
+from datetime import date, datetime
 from typing import Final
 
-from forecourt.payments.hosts.model import IbanRefused
+from msgspec import Struct
+
+from forecourt.platform.errors import ForecourtError
 from forecourt.platform.sealing import Seal
 
 PURPOSE: Final = "bank accounts"
 MAX_IBAN: Final = 60
 _ENDS: Final = 4
+
+
+class IbanRefused(ForecourtError):
+    """This is no IBAN: a digit is wrong or missing. Copy it from a statement of the bank."""
+
+    status = 422
+    code = "iban-refused"
+
+
+class BankLineRow(Struct, frozen=True, kw_only=True):
+    """A line of a bank statement as stored."""
+
+    line_id: int
+    reference: str
+    booked_on: date
+    amount: int
+    currency: str
+    end_to_end: str | None
+    who: str
+    text: str
+    returned: bool
+    return_reason: str
+    matched_by: str | None
+    matched: str | None
+    read_at: datetime
 
 
 class Bank:

@@ -1,4 +1,4 @@
-"""All SQL of the ledger. Only `insert_entry` writes."""
+"""All SQL of the ledger: the journal itself here, what is read of it in sum beside it. Only `insert_entry` writes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -105,6 +105,11 @@ async def insert_entry(conn: Connection, tenant_id: int, entry: Entry) -> bool:
             (row[0], tenant_id, names, currencies, amounts, tenant_id),
         )
     return True
+
+
+async def list_tenants(conn: Connection) -> list[int]:
+    """Every organisation with books or hosts. For the worker."""
+    return [int(tenant_id) for (tenant_id,) in await (await conn.execute("SELECT payments_tenants()")).fetchall()]
 
 
 async def find_by_key(conn: Connection, tenant_id: int, key: str) -> EntryRow | None:

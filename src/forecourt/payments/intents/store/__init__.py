@@ -1,4 +1,4 @@
-"""All SQL of payments, their calls and their steps."""
+"""All SQL of payments: the payments and their calls here, their story and the places where they are paid beside it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,15 +11,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from forecourt.payments.intents.model import Call, CallKind, Intent, Step
+from forecourt.payments.intents.model import Call, CallKind, Intent
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]
 
 #: Payments that are looked through for those to take: the oldest that are due, of accounts with room.
 LOOKED_AT: Final = 500
-#: Steps and hooks of one payment that are shown.
-MAX_SHOWN: Final = 200
 
 _ORDERS: Final = by_age("i.number")
 _INTENT: Final = """
@@ -87,15 +85,6 @@ class Due(Struct, frozen=True, kw_only=True):
     lane: str
 
 
-class HookRow(Struct, frozen=True, kw_only=True):
-    """A webhook that was heard of a payment."""
-
-    event: str
-    kind: str
-    received_at: datetime
-    heeded_at: datetime | None
-
-
 async def insert_intent(conn: Connection, tenant_id: int, values: Mapping[str, Any]) -> UUID:
     """Stores a payment about to be asked for."""
     named = {**values, "tenant_id": tenant_id}
@@ -124,6 +113,16 @@ async def find_by_session(conn: Connection, tenant_id: int, session_id: UUID) ->
     )
 
 
+async def was_refused(conn: Connection, tenant_id: int, session_id: UUID) -> bool:
+    """Whether a session's station was told that its token may not charge."""
+    cursor = await conn.execute(
+        "SELECT token_status <> 'Accepted' FROM sessions WHERE tenant_id = %s AND session_id = %s",
+        (tenant_id, session_id),
+    )
+    row = await cursor.fetchone()
+    return row is not None and row[0] is True
+
+
 async def find_by_token(conn: Connection, tenant_id: int, token_uid: str) -> Intent | None:
     """The payment that a token was made for."""
     return await _one(
@@ -149,24 +148,6 @@ async def find_at_connector(conn: Connection, tenant_id: int, station_id: int, e
         " AND n.over_at IS NOT NULL) ORDER BY i.number",
         {"tenant_id": tenant_id, "station": station_id, "evse": evse},
     )
-
-
-async def in_use(conn: Connection, tenant_id: int, station_id: int, evse: int) -> bool:
-    """Whether somebody who was let in has a session at an EVSE that is not over. A car that is plugged in and waits for
-    whoever pays is none, nor is a session of which an EVSE whose connectors are all free says nothing."""
-    cursor = await conn.execute(
-        "SELECT FROM session_facts s WHERE s.tenant_id = %(tenant)s AND s.station_id = %(station)s"
-        " AND s.evse = %(evse)s AND s.over_at IS NULL AND s.token_status = 'Accepted' AND ("
-        "  SELECT coalesce(bool_or(c.state <> 'Available'), true) FROM connectors c"
-        "  WHERE c.tenant_id = s.tenant_id AND c.station_id = s.station_id AND c.evse = s.evse) LIMIT 1",
-        {"tenant": tenant_id, "station": station_id, "evse": evse},
-    )
-    return cursor.rowcount == 1
-
-
-async def hold_connector(conn: Connection, station_id: int, evse: int) -> None:
-    """Makes others who pay at this EVSE wait until the transaction ends."""
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('paying at ' || %s, %s))", (evse, station_id))
 
 
 async def list_intents(
@@ -378,60 +359,6 @@ async def undo_call(conn: Connection, tenant_id: int, call_id: UUID, *, at: date
         " WHERE tenant_id = %s AND call_id = %s AND state = 'done'",
         (at, reason, tenant_id, call_id),
     )
-
-
-async def insert_step(
-    conn: Connection, tenant_id: int, intent_id: UUID, kind: str, at: datetime, *, amount: int | None = None,
-    detail: str | None = None, by: str | None = None,
-) -> None:  # fmt: skip
-    """Tells of something that happened."""
-    await conn.execute(
-        "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount, detail, by)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (tenant_id, intent_id, at, kind, amount, detail, by),
-    )
-
-
-async def count_steps(conn: Connection, tenant_id: int, intent_id: UUID, kind: str) -> int:
-    """How often something happened to a payment."""
-    cursor = await conn.execute(
-        "SELECT count(*) FROM payment_steps WHERE tenant_id = %s AND intent_id = %s AND kind = %s",
-        (tenant_id, intent_id, kind),
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-async def told_of(conn: Connection, tenant_id: int, intent_id: UUID, kind: str) -> set[str]:
-    """What the steps of a kind are about, by their details."""
-    cursor = await conn.execute(
-        "SELECT detail FROM payment_steps WHERE tenant_id = %s AND intent_id = %s AND kind = %s AND detail IS NOT NULL",
-        (tenant_id, intent_id, kind),
-    )
-    return {str(detail) for (detail,) in await cursor.fetchall()}
-
-
-async def list_steps(conn: Connection, tenant_id: int, intent_id: UUID) -> list[Step]:
-    """What happened to a payment, the latest first."""
-    cursor = conn.cursor(row_factory=class_row(Step))
-    await cursor.execute(
-        "SELECT at, kind, amount, detail, by FROM payment_steps WHERE tenant_id = %s AND intent_id = %s"
-        " ORDER BY step_id DESC LIMIT %s",
-        (tenant_id, intent_id, MAX_SHOWN),
-    )
-    return await cursor.fetchall()
-
-
-async def list_hooks(conn: Connection, tenant_id: int, intent_id: UUID) -> list[HookRow]:
-    """The webhooks that were heard of a payment, the latest first."""
-    cursor = conn.cursor(row_factory=class_row(HookRow))
-    await cursor.execute(
-        "SELECT event, kind, received_at, heeded_at FROM payment_hooks WHERE tenant_id = %s AND intent_id = %s"
-        " ORDER BY received_at DESC LIMIT %s",
-        (tenant_id, intent_id, MAX_SHOWN),
-    )
-    return await cursor.fetchall()
 
 
 async def owed_by(conn: Connection, tenant_id: int, payer: str, *, lock: bool = False) -> list[Intent]:
