@@ -536,6 +536,9 @@ async def test_a_host_is_set_up_by_the_api_and_their_iban_is_shown_by_its_ends(y
     for new in (True, False):
         assert (await client.post(f"{path}/expenses", json=cost)).json() == {"new": new}
     problem(await client.post(f"{path}/expenses", json=cost | {"amount": -201}), 409, "entry-differs")
+    unpaid = await client.post(f"{path}/expenses", json=cost | {"key": "odd", "currency": "ZZZ"})
+    assert "Nobody pays in ZZZ" in problem(unpaid, 422, "host-refused")["detail"]
+    assert "no country XX" in problem(await client.patch(path, json={"country": "XX"}), 422, "host-refused")["detail"]
     changed = await client.patch(path, json={"payout_every": "month", "vat_rate": None})
     assert changed.json()["owed"] == [{"amount": 700 + 133 - 200, "currency": "EUR"}]
     problem(await client.post("/api/v1/payouts/9999999/bounce", json={"reason": "x"}), 404, "payout-unknown")
