@@ -59,10 +59,10 @@ async def test_a_wallet_is_topped_up_and_pays_and_holds_back_an_erasure(porch: P
     topped = await browser.post("/my/money/top-up", data={"amount": "10000"}, follow_redirects=False)
     assert leads_out(topped).startswith("http://127.0.0.1")
     assert (await porch.pay_page(topped)).state is State.CAPTURED
-    page = (await browser.get("/my/money")).text
-    assert "€100.00" in page
+    held = (await browser.get("/my/money")).text
+    assert "€100.00" in held
     # Pressed twice on one page it is one payment, and the driver is told what came of it.
-    [once] = re.findall(r'name="once" value="([0-9a-f]{32})"', page)
+    [once] = re.findall(r'name="once" value="([0-9a-f]{32})"', held)
     count = "SELECT count(*) AS it FROM payment_intents WHERE tenant_id = %s"
     before = porch.till.one(count, porch.tenant)
     form = {"amount": "2000", "once": once}
