@@ -1,5 +1,6 @@
 """A driver's own pages and money: no script, the sandbox provider behind them, one organisation with one station."""
 
+import asyncio
 import re
 from datetime import timedelta
 from uuid import UUID
@@ -58,15 +59,38 @@ async def test_a_wallet_is_topped_up_and_pays_and_holds_back_an_erasure(porch: P
     topped = await browser.post("/my/money/top-up", data={"amount": "10000"}, follow_redirects=False)
     assert leads_out(topped).startswith("http://127.0.0.1")
     assert (await porch.pay_page(topped)).state is State.CAPTURED
-    assert "€100.00" in (await browser.get("/my/money")).text
+    held = (await browser.get("/my/money")).text
+    assert "€100.00" in held
+    # Pressed twice on one page it is one payment, and the driver is told what came of it.
+    [once] = re.findall(r'name="once" value="([0-9a-f]{32})"', held)
+    count = "SELECT count(*) AS it FROM payment_intents WHERE tenant_id = %s"
+    before = porch.till.one(count, porch.tenant)
+    form = {"amount": "2000", "once": once}
+    first, second = await asyncio.gather(
+        *(browser.post("/my/money/top-up", data=form, follow_redirects=False) for _ in range(2))
+    )
+    assert leads_out(first) == leads_out(second)
+    assert porch.till.one(count, porch.tenant) == before + 1
+    [row] = porch.till.rows(
+        "SELECT intent_id FROM payment_intents WHERE tenant_id = %s ORDER BY number DESC LIMIT 1", porch.tenant
+    )
+    back = f"/my/money/back/{row['intent_id']}"
+    assert "Nothing was taken yet" in (await browser.get(back)).text
+    assert (
+        await browser.post("/my/money/top-up", data=form | {"once": "x"}, follow_redirects=False)
+    ).status_code == 400
+    assert (await porch.pay_page(first)).state is State.CAPTURED
+    assert "The money is in your wallet." in (await browser.get(back)).text
     answer = await browser.post(porch.there, data={"by": "wallet"})
     intent = await porch.till.payments.find(porch.tenant, UUID(answer.url.path.rpartition("/")[2]))
     assert intent.state is State.AUTHORISED
     await porch.till.work()
     porch.till.plug_in(intent, wh=10_000)
     await porch.till.work()
-    assert "€94.05" in (await browser.get("/my")).text
-    assert porch.till.balances()[f"wallet:{ada.driver_id}"] == -9_405
+    assert "€114.05" in (await browser.get("/my")).text
+    assert porch.till.balances()[f"wallet:{ada.driver_id}"] == -11_405
+    receipt = (await browser.get(f"/charging/{intent.intent_id}")).text
+    assert "<dt>Paid from your wallet</dt><dd>€5.95</dd>" in receipt
     with pytest.raises(MoneyLeft):
         await porch.leaving.erase(ada, ada.acting())
     page = await browser.post("/my/erase")

@@ -1,6 +1,7 @@
 """A driver's way from the code at the station to the receipt: HTTP, no script, the sandbox provider behind it."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -19,7 +20,7 @@ from forecourt.app import problems
 from forecourt.driver import store, words
 from forecourt.driver.gates import MAX_UNPAID_HERE, MAX_UNPAID_OF_ONE, MAX_UNPAID_OF_ONE_HERE, Gates, giving_way, who_of
 from forecourt.driver.jobs import DriverJobs
-from forecourt.driver.model import Running, Stage, departure_of, stage_of
+from forecourt.driver.model import CAN_GIVE_UP, Running, Stage, departure_of, stage_of
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.scans import Scans
 from forecourt.driver.service import Leaving, Ways
@@ -201,6 +202,46 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert "<dt>of which VAT 19 %</dt><dd>€0.19</dd>" in await street.page(way)
 
 
+def cents(lines: list[str]) -> int:
+    return round(sum(Decimal(line.replace("\N{EURO SIGN}", "").replace(",", "")) for line in lines) * 100)
+
+
+async def test_the_lines_of_a_receipt_add_up_to_what_was_paid_when_the_hold_was_used_up(street: Street) -> None:
+    way = await street.pay()
+    await street.till.work()
+    # 200.001 kWh, three hours of it, and no more than the hold.
+    street.till.plug_in(await street.intent(way), wh=200_001, minutes=180)
+    await street.till.work()
+    page = unescape(await street.page(way))
+    assert stage(page) == "receipt"
+    lines = re.findall(r"<dt>([^<]+)</dt><dd>(-?€[0-9.,]+)</dd>", page[page.index('<dl class="facts">') :])
+    at = [what for what, _ in lines].index("Paid")
+    held = (await street.intent(way)).authorised_amount
+    assert lines[at - 1][0] == "Not charged, as it is above what was held"
+    assert cents([amount for _, amount in lines[:at]]) == cents([lines[at][1]]) == held
+    vat = next(amount for what, amount in lines if what.startswith("of which VAT 19"))
+    assert cents([vat]) == (held * 19 * 2 + 119) // 238
+    # The ledger has the very same.
+    booked = next(amount for name, amount in street.till.balances().items() if name.startswith("vat_payable"))
+    assert -booked == cents([vat])
+    # Who sold it, as the organisation says on its invoices, and when.
+    assert "<dt>Seller</dt>" in page
+    seller = {
+        "name": "Volt GmbH", "street": "Am Hof 1", "postcode": "10115", "city": "Berlin", "country": "DE",
+        "vat_id": "DE136695976",
+    }  # fmt: skip
+    street.till.rows(
+        "INSERT INTO invoice_sellers (tenant_id, said, dunning, changed_at) VALUES (%s, %s, '{}', now())",
+        street.till.tenant_id, json.dumps(seller),
+    )  # fmt: skip
+    page = unescape(await street.page(way))
+    assert "<dd>Volt GmbH, Am Hof 1, 10115 Berlin, DE</dd>" in page
+    assert "<dt>Seller's VAT number</dt><dd>DE136695976</dd>" in page
+    assert f"<dt>Date</dt><dd>{words.day(street.till.clock.now(), 'Europe/Berlin')}</dd>" in page
+    pdf = await street.browser.get(f"{way}/receipt.pdf")
+    assert pdf.content[:5] == b"%PDF-"
+
+
 async def test_a_16_session_that_pauses_says_so_and_from_when_parking_costs_what(street: Street) -> None:
     street.connector("Preparing")
     way = await street.pay()
@@ -313,6 +354,9 @@ async def test_a_payment_that_is_not_completed_can_be_taken_up_or_given_up(stree
     assert stage(gone.text) == "nothing"
     # Who has paid and not plugged in holds the connector until he gives up, and others are told so.
     paid = await street.pay()
+    waits = await street.page(street.code)
+    assert "Somebody else is just paying" in waits
+    assert "Pay and start" not in waits
     taken = await street.browser.post(street.code)
     assert taken.status_code == 409
     assert "Somebody else is just paying" in taken.text
@@ -460,7 +504,7 @@ def test_what_is_written_on_a_brands_colour_can_be_read() -> None:
 
 def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
     class Intent:
-        owed_amount, billed_amount, page_url, stop_asked_at = 0, None, "x", None
+        owed_amount, billed_amount, page_url, stop_asked_at, ends_as = 0, None, "x", None, None
 
     def at(state: State, running: Running | None = None, **more: Any) -> Stage:
         intent: Any = Intent()
@@ -473,6 +517,8 @@ def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
     over = Running(started_at=EPOCH, ended_at=EPOCH, energy_wh=1, power_w=1, soc_pct=None, charging_state=None)
     idle = Running(started_at=EPOCH, ended_at=None, energy_wh=1, power_w=0, soc_pct=None, charging_state="SuspendedEV")
     assert at(State.HOLD_REQUESTED, page_url=None) is Stage.OPENING
+    assert Stage.OPENING in CAN_GIVE_UP
+    assert at(State.HOLD_REQUESTED, page_url=None, ends_as=State.ABANDONED) is Stage.NOTHING
     assert at(State.HOLD_REQUESTED) is Stage.PAY
     assert at(State.AUTHORISED) is Stage.STARTING
     assert at(State.AUTHORISED, plug=EPOCH) is Stage.PLUG
@@ -487,6 +533,7 @@ def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
     assert at(State.EXPIRED, running) is Stage.STOPPING, "the hold is gone while the car charges"
     assert at(State.EXPIRED, over) is Stage.BILLING
     assert at(State.EXPIRED, over, billed_amount=0) is Stage.NOTHING
+    assert at(State.RELEASED, over, billed_amount=0) is Stage.FREE, "a voucher paid for it"
 
 
 def test_a_time_that_has_passed_is_meant_for_tomorrow() -> None:

@@ -1,5 +1,6 @@
 """What is said to drivers is said in all of their languages."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import forecourt.pricing.words
 from forecourt.driver.speech import Speech
 from forecourt.payments import declines
 from forecourt.payments.intents import charging, outcomes
+from forecourt.ui.i18n import stamp
 
 ROOM = Path(forecourt.driver.__file__).parent
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
@@ -45,3 +47,9 @@ def test_every_word_is_translated_with_its_placeholders(language: object) -> Non
         names = {part.partition(")")[0] for part in message.split("%(")[1:]}
         told = {part.partition(")")[0] for part in catalogue.gettext(message).split("%(")[1:]}
         assert told == names, message
+
+
+@pytest.mark.parametrize(("language", "ends"), [("fr", "13:05:09 CET"), ("de", "13:05:09 MEZ"), ("nl", "13:05:09 CET")])
+def test_a_time_names_its_zone_where_the_language_has_no_name_for_it(language: str, ends: str) -> None:
+    with Speech().speaking_of(language):
+        assert stamp(datetime(2026, 3, 3, 12, 5, 9, tzinfo=UTC), "Europe/Paris").endswith(ends)

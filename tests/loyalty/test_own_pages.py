@@ -23,7 +23,15 @@ async def test_who_has_a_code_sees_what_it_gives_before_he_pays_and_has_it_on_th
     for words in ("Opening voucher", "20 % off, at most €3.00"):
         assert words in good.text.replace("\N{NO-BREAK SPACE}", " ")
     assert len(good.content) < 10_000
-    answer = await browser.post(here, params={"voucher": "open 26"})
+    # Typed in the form of the button that pays: a wrong one says so before anything is begun, a right one counts.
+    begun = till.one("SELECT count(*) AS it FROM payment_intents WHERE tenant_id = %s", till.tenant_id)
+    refused = await browser.post(here, data={"voucher": "nothing"})
+    assert (refused.status_code, "There is no such voucher" in refused.text) == (409, True)
+    assert 'value="nothing"' in refused.text
+    assert till.one("SELECT count(*) AS it FROM payment_intents WHERE tenant_id = %s", till.tenant_id) == begun
+    form = good.text[good.text.index('<form method="post"') : good.text.index("</form>")]
+    assert 'name="voucher"' in form
+    answer = await browser.post(here, data={"voucher": "open 26"})
     intent = await porch.pay_page(answer)
     await till.work()
     session = till.plug_in(intent, wh=10_000)
@@ -39,6 +47,25 @@ async def test_who_has_a_code_sees_what_it_gives_before_he_pays_and_has_it_on_th
     assert "used already" in (await browser.get(here, params={"voucher": "open26"})).text
     refused = await browser.post(f"/charge/{till.station}/2", params={"voucher": "open26"})
     assert (refused.status_code, "used already" in refused.text) == (409, True)
+
+
+async def test_a_voucher_for_all_of_a_session_ends_with_a_receipt_of_nothing_to_pay(club: Club) -> None:
+    porch, till = Porch(club.till), club.till
+    await club.campaign(codes=("ALL-26",), uses=1, percent=Decimal(100), most=5_000, label="Everything on us")
+    browser, here = porch.browser(), f"/charge/{till.station}/1"
+    intent = await porch.pay_page(await browser.post(here, data={"voucher": "all-26"}))
+    await till.work()
+    way = f"/charging/{intent.intent_id}"
+    till.plug_in(intent, wh=10_000)
+    assert (await browser.post(f"{way}/email", data={"email": "ada@example.com"})).status_code == 200
+    said = await till.work()
+    page = (await browser.get(way)).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert 'data-stage="free"' in page
+    for words in ("There is nothing to pay", "Everything on us", "-€5.95", "<dt>Paid</dt><dd>€0.00</dd>", "10 kWh"):
+        assert words in page, words
+    assert "Start again" not in page
+    assert (await browser.get(f"{way}/receipt.pdf")).content[:5] == b"%PDF-"
+    assert "payment.released" in said
 
 
 async def test_a_driver_enters_a_code_sees_points_and_turns_them_into_money(club: Club) -> None:

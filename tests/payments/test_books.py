@@ -539,6 +539,12 @@ async def test_a_host_is_set_up_by_the_api_and_their_iban_is_shown_by_its_ends(y
     unpaid = await client.post(f"{path}/expenses", json=cost | {"key": "odd", "currency": "ZZZ"})
     assert "Nobody pays in ZZZ" in problem(unpaid, 422, "host-refused")["detail"]
     assert "no country XX" in problem(await client.patch(path, json={"country": "XX"}), 422, "host-refused")["detail"]
+    problem(await client.post(f"{path}/expenses", json=cost | {"key": "no", "amount": 0}), 422, "host-refused")
+    other = yard.rows(
+        "INSERT INTO sites (tenant_id, slug, name) VALUES (%s, 'far-away', 'Far') RETURNING slug", yard.tenant_id
+    )[0]["slug"]
+    elsewhere = await client.post(f"{path}/expenses", json=cost | {"key": "no", "site": other})
+    assert "is not this host's" in problem(elsewhere, 422, "host-refused")["detail"]
     changed = await client.patch(path, json={"payout_every": "month", "vat_rate": None})
     assert changed.json()["owed"] == [{"amount": 700 + 133 - 200, "currency": "EUR"}]
     problem(await client.post("/api/v1/payouts/9999999/bounce", json={"reason": "x"}), 404, "payout-unknown")

@@ -307,7 +307,9 @@ async def test_what_sites_earned_is_shown_connector_by_connector(house: House, t
     assert row is not None
     session = row[0]
     fleet = (await owner.post("/api/v1/fleets", json={"name": "Vans", "currency": "EUR"})).json()["fleet_id"]
-    host = (await owner.post("/api/v1/hosts", json={"name": "Ada", "country": "DE"})).json()["id"]
+    host = (await owner.post("/api/v1/hosts", json={"name": "Ada", "country": "DE", "sites": ["north-yard"]})).json()[
+        "id"
+    ]
     house.clock.set(at)
     legs = (Line(account="revenue:energy", amount=1000), Line(account="vat_payable:DE:19", amount=190))
     async with house.db.tenant(tenant.tenant_id) as conn:

@@ -191,7 +191,21 @@ async def test_a_refund_is_asked_of_what_was_seen_and_refused_with_what_was_type
     status, page = await refused(amount="1.19", why="by mistake", left="1190")
     assert (status, "given back since you looked" in page) == (409, True)
     status, page = await refused(amount="0", why="by mistake", left="1071")
-    assert (status, "Say how much goes back" in page, 'value="by mistake"' in page) == (422, True, True)
+    assert (status, "Nothing would go back" in page, 'value="by mistake"' in page) == (422, True, True)
+    for typed, words in (("-3", "be below 0"), ("1.234,50", "without thousands"), ("", "Say how much goes back.")):
+        status, page = await refused(amount=typed, why="by mistake", left="1071")
+        assert (status, words in page) == (422, True), typed
+    assert "Say why it goes back." in (await refused(amount="1.19", why=" ", left="1071"))[1]
+    # What happened stands in rows of its own, in words.
+    for kind, detail in (("session_started", str(uuid4())), ("driver_told_owed", "ada@example.com")):
+        yard.rows(
+            "INSERT INTO payment_steps (intent_id, tenant_id, kind, at, detail) VALUES (%s, %s, %s, %s, %s)",
+            payment, yard.tenant_id, kind, now, detail,
+        )  # fmt: skip
+    story = (await text(owner, path)).split('<ol class="deeds">')[1]
+    assert '</time><div><b>The session began</b><span class="second">' in story
+    assert '<b>The driver was told what is owed</b><span class="second">ada@example.com</span>' in story
+    assert "driver_told" not in story
     status, page = await refused(amount="99.99", why="by mistake", left="1071")
     assert (status, "No more than 10.71" in page, 'value="99.99"' in page) == (409, True, True)
     assert yard.rows("SELECT count(*) AS n FROM payment_calls WHERE intent_id = %s", payment)[0]["n"] == 1

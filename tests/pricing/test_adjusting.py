@@ -100,6 +100,30 @@ def test_discounts_come_after_caps_and_limits_one_after_the_other_and_never_belo
     assert total(of, discounts=[Discount(id="v", label="V", percent=Decimal(500))]) == euros("0", "0")
 
 
+@pytest.mark.parametrize(
+    ("most", "paid"), [("55", [(4622, 5500)]), ("20", [(1681, 2000)]), ("0.01", [(1, 1)])]
+)  # fmt: skip
+def test_a_bill_that_ends_at_the_most_is_that_and_its_tax_is_rounded_half_up(
+    most: str, paid: list[tuple[int, int]]
+) -> None:
+    parts = PriceComponent(type=Dimension.FLAT, price=Decimal("54.37"), vat=Decimal(19))
+    one = Tariff(id="t", currency="EUR", elements=(Element(price_components=(parts,)),))
+    bill = Pricer(one, ZONE).price(START, (CHARGING,), most=Fraction(most))
+    # 55.00 * 19 / 119 = 8.7815: the tax is 8.78 and what is left 46.22.
+    assert [(each.excl_vat, each.incl_vat) for each in bill.rounded()] == paid
+
+
+@given(st.integers(1, 8_000))
+def test_at_several_rates_no_cent_of_the_most_is_lost_and_none_is_added(most_cents: int) -> None:
+    bill = Pricer(tariff(), ZONE).price(START, (CHARGING, PARKING), most=Fraction(most_cents, 100))
+    whole = euros("40.50", str(4.50 * 1.19 + 36 * 1.07)).incl_vat
+    assert sum(each.incl_vat for each in bill.rounded()) == min(most_cents, round(whole * 100))
+    for each, exact in zip(bill.rounded(), bill.by_rate.values(), strict=True):
+        assert abs(each.incl_vat - each.excl_vat - (exact.incl_vat - exact.excl_vat) * 100) <= Fraction(1, 2) + 1 * (
+            bill.adjusted is None or not bill.adjusted.waived
+        )
+
+
 def test_an_amount_after_taxes_and_the_most_are_exact_whatever_the_rates() -> None:
     plain = Pricer(tariff(), ZONE).price(START, [CHARGING, PARKING]).total
     voucher = Discount(id="v", label="V", after_taxes=Decimal(5))

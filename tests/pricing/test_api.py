@@ -159,6 +159,29 @@ async def test_a_quote_agrees_with_a_search_second_by_second(tenant: Tenant) -> 
         ({"segments": [{"seconds": 1, "energy_kwh": -1}]}, SessionUnpriceable.code, "from 0 to"),
         ({"segments": [{"seconds": 1, "energy_kwh": "1e999999999"}]}, SessionUnpriceable.code, "is no number"),
         ({"segments": [{"seconds": 30_000_000}] * 2}, SessionUnpriceable.code, "Price it in parts"),
+        ({"segments": [{"seconds": 1, "energy_kwh": "1_0"}]}, SessionUnpriceable.code, "segments[0].energy_kwh is no"),
+        ({"segments": [{"seconds": 1, "energy_kwh": " 10"}]}, SessionUnpriceable.code, "segments[0].energy_kwh is no"),
+        ({"time_zone": ""}, SessionUnpriceable.code, "The time zone is empty"),
+        (
+            {"tariff": TARIFF | {"max_price": {"before_taxes": -5}}},
+            TariffUnreadable.code,
+            "max_price.before_taxes: this",
+        ),
+        (
+            {"tariff": TARIFF | {"min_price": {"excl_vat": 9}, "max_price": {"excl_vat": 5}}},
+            TariffUnreadable.code,
+            "max_price.before_taxes: the most can't be below the least",
+        ),
+        (
+            {
+                "tariff": {
+                    "currency": "EUR",
+                    "elements": [{**energy()["elements"][0], "restrictions": {"min_durration": 60}}],
+                }
+            },
+            "request-invalid",
+            "min_durration",
+        ),
         ({"time_zone": "Mars/Base"}, SessionUnpriceable.code, "no time zone Mars/Base"),
         ({"tariff": TARIFF | {"min_price": {"after_taxes": 1}}}, TariffUnreadable.code, "before taxes is missing"),
         ({"tariff": TARIFF | {"elements": []}}, "request-invalid", "elements"),

@@ -42,6 +42,7 @@ class Verb(StrEnum):
     CHANGE_ENERGY = "change how sites are charged, what their energy costs and what limits it"
     LOAD_SERIES = "load prices and CO2 intensities"
     CHANGE_PRICES = "change tariffs and where they count"
+    READ_CAMPAIGNS = "read campaigns and what they give"
     PLAN_GROWTH = "plan how sites grow and where new ones go"
     CHANGE_PAYMENTS = "refund payments and write off what is owed"
     PAYMENT_ACCOUNTS = "set up payment accounts"
@@ -96,6 +97,7 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
             Verb.CHANGE_ENERGY,
             Verb.LOAD_SERIES,
             Verb.CHANGE_PRICES,
+            Verb.READ_CAMPAIGNS,
             Verb.PLAN_GROWTH,
             Verb.CHANGE_PAYMENTS,
             Verb.READ_MONEY,
@@ -112,10 +114,11 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
             Verb.CALL,
             Verb.REVIEW,
             Verb.CHANGE_ELECTRICS,
+            Verb.READ_CAMPAIGNS,
         }
     ),
-    Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}),
-    Role.VIEWER: frozenset({Verb.READ}),
+    Role.SUPPORT: frozenset({Verb.READ, Verb.READ_CAMPAIGNS, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}),
+    Role.VIEWER: frozenset({Verb.READ, Verb.READ_CAMPAIGNS}),
     Role.SITE_HOST: frozenset({Verb.READ, Verb.READ_HOSTS, Verb.ONBOARD_HOSTS}),
 }
 

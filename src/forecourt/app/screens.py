@@ -111,7 +111,7 @@ NAVIGATION = (
     NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
     NavItem(key="insight", label=mark("Insight"), href="/insight"),
     NavItem(key="prices", label=mark("Prices"), href="/prices"),
-    NavItem(key="campaigns", label=mark("Campaigns"), href="/campaigns"),
+    NavItem(key="campaigns", label=mark("Campaigns"), href="/campaigns", shown_to=may(Verb.READ_CAMPAIGNS)),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
     NavItem(key="drivers", label=mark("Drivers"), href="/drivers"),
     NavItem(key="fleets", label=mark("Fleets"), href="/fleets", shown_to=may(Verb.READ_MONEY)),

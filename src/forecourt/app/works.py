@@ -320,7 +320,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         paid.REFUND_FAILED: (share, lost, told),
         COMPARE: (follow("payments.compare_now", works.money.compare_now, queue=LONG),),
         PAY: (follow("payments.pay_now", works.money.pay_now, queue=LONG),),
-        paid.RELEASED: (*unpaid, freed),
+        paid.RELEASED: (*unpaid, freed, follow("driver.captured", works.drivers.captured)),
         # A capture that came to nothing fails as well.
         paid.FAILED: (*unpaid, lost, freed),
         paid.DISPUTED: (share, lost),

@@ -227,7 +227,7 @@ def _tell(report: "Report", taken: str = "taken") -> None:
     for words, count, energy_wh in rows:
         console.print(f"  {count:>9} {words:<14} {energy_wh / 1000:>14.3f} kWh", highlight=False)
     for currency, amount in report.money.items():
-        console.print(f"            money taken: {amount} minor units of {currency}", highlight=False)
+        console.print(f"            money taken: {shown.major(amount, currency)} {currency}", highlight=False)
     for reason, count in sorted(report.refused.items(), key=lambda each: -each[1]):
         console.print(f"  refused {count}: {REASONS[reason]}", style="yellow", highlight=False, markup=False)
     for flag, count in sorted(report.flagged.items(), key=lambda each: -each[1]):

@@ -1,7 +1,7 @@
 """`forecourt ledger`: the books as a file, over the API."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -24,16 +24,11 @@ _VAT: list[shown.Column] = [
     ("Side", lambda each: each["side"]),
     ("Country", lambda each: each["country"] or "-"),
     ("Rate", lambda each: "-" if each["rate"] is None else f"{each['rate']} %"),
-    ("Net", lambda each: _money(each["net"])),
-    ("VAT", lambda each: _money(each["vat"])),
-    ("Gross", lambda each: _money(each["gross"])),
+    ("Net", lambda each: shown.money(each["net"])),
+    ("VAT", lambda each: shown.money(each["vat"])),
+    ("Gross", lambda each: shown.money(each["gross"])),
     ("Documents", lambda each: str(each["documents"])),
 ]
-
-
-def _money(money: dict[str, Any]) -> str:
-    """In minor units, exactly as the ledger has it."""
-    return f"{money['amount']} {money['currency']}"
 
 
 @app.command()
@@ -45,7 +40,7 @@ def vat(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Show the VAT of a span by rate and country, in minor units; of the last 30 days where none is said."""
+    """Show the VAT of a span by rate and country; of the last 30 days where none is said."""
     found = Api(url).get("ledger", "vat", **{"from": since, "to": until})
     shown.rows(found["items"], _VAT, as_json=as_json)
 

@@ -1,6 +1,7 @@
 """`forecourt loyalty`: campaigns and what they changed, over the API; and how well effects are told, by simulation."""
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 import typer
 from msgspec import structs
@@ -20,6 +21,10 @@ def loyalty() -> None:
     """Campaigns, vouchers, and what they changed."""
 
 
+def _money(campaign: Mapping[str, Any], amount: int | None) -> str:
+    return shown.major(amount, campaign["terms"]["currency"])
+
+
 @app.command("list")
 def list_campaigns(url: Url = None, as_json: AsJson = False) -> None:
     """List campaigns, the latest first."""
@@ -31,9 +36,9 @@ def list_campaigns(url: Url = None, as_json: AsJson = False) -> None:
         ("drivers", lambda each: each["members"]),
         ("held out", lambda each: each["held_out"]),
         ("uses", lambda each: each["uses"]),
-        ("spent", lambda each: each["spent"]),
-        ("kept", lambda each: each["reserved"]),
-        ("budget", lambda each: each["terms"].get("budget")),
+        ("spent", lambda each: _money(each, each["spent"])),
+        ("kept", lambda each: _money(each, each["reserved"])),
+        ("budget", lambda each: _money(each, each["terms"].get("budget"))),
         ("currency", lambda each: each["terms"]["currency"]),
     ]
     shown.rows(Api(url).get("loyalty", "campaigns")["items"], columns, as_json=as_json)

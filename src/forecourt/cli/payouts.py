@@ -14,14 +14,14 @@ _COLUMNS: list[shown.Column] = [
     ("Day", lambda each: each["execution_on"]),
     ("Host", lambda each: each["host_name"]),
     ("State", lambda each: each["state"]),
-    ("Amount", lambda each: f"{each['amount']['amount']} {each['amount']['currency']}"),
+    ("Amount", lambda each: shown.money(each["amount"])),
     ("Reason", lambda each: each["reason"]),
 ]
 
 
 @app.command("list")
 def list_(limit: Limit = 50, as_json: AsJson = False, url: Url = None) -> None:
-    """List payouts, the latest first; amounts in minor units."""
+    """List payouts, the latest first."""
     shown.rows(Api(url).listed("payouts", limit=limit), _COLUMNS, as_json=as_json)
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -74,6 +75,18 @@ def kwh(energy_wh: int | None) -> str:
     return "" if energy_wh is None else f"{energy_wh / 1000:.2f}"
 
 
+def money(held: Mapping[str, Any] | None) -> str:
+    """An amount of the API, which is in minor units, as money: `13.76 EUR`, `1250 JPY`."""
+    return "" if held is None else f"{major(held['amount'], held['currency'])} {held['currency']}"
+
+
+def major(amount: int | None, currency: str) -> str:
+    """Minor units as a person reads them, exactly: `13.76`."""
+    from forecourt.platform.money import minor_digits
+
+    return "" if amount is None else f"{Decimal(amount).scaleb(-minor_digits(currency)):f}"
+
+
 def moment(at: str | None, zone: str | None = None) -> str:
     """A time to the second, by the clock of a zone; of none named by this machine's."""
     if at is None:
@@ -86,6 +99,8 @@ def _cell(held: Any) -> Any:
 
     if held is None:
         return ""
+    if isinstance(held, dict) and set(held) == {"amount", "currency"}:
+        held = money(held)
     if isinstance(held, list | dict):
         held = msgspec.json.encode(held).decode()
     return Text(str(held), style=_COLOURS.get(str(held), ""))

@@ -64,5 +64,8 @@ def _words(way: Way, held: Money) -> str:
         words = _("More than %(amount)s is never taken: before that your car charges more slowly, then stops.")
         return words % {"amount": money(held)}
     most = most_held(held.currency) if intent.most is None else Money(amount=intent.most, currency=held.currency)
+    if held.amount >= most.amount:
+        words = _("More than %(amount)s is never taken: before that your car charges more slowly, then stops.")
+        return words % {"amount": money(held)}
     words = _("If your session costs more, more is held, up to %(most)s. Then it stops.")
     return words % {"most": money(most)}

@@ -53,7 +53,8 @@ class DriverJobs:
         self._speech = Speech()
 
     async def captured(self, *, tenant_id: int, subject: str) -> None:
-        """The money was taken: the receipt goes to whoever left an address; it may come twice."""
+        """The money was taken, or there is nothing to take: the receipt goes to whoever left an address; it may come
+        twice."""
         try:
             way = await self._ways.find(UUID(subject))
         except PaymentUnknown:

@@ -41,6 +41,8 @@ class Stage(StrEnum):
     #: The session is over, and its price not yet final.
     BILLING = "billing"
     RECEIPT = "receipt"
+    #: The session cost nothing: a voucher paid for all of it, or it has no price.
+    FREE = "free"
     #: Nothing was taken: given up, not plugged in, refused.
     NOTHING = "nothing"
     DECLINED = "declined"
@@ -51,9 +53,9 @@ class Stage(StrEnum):
 
 
 #: Stages that nothing follows.
-LAST: Final = frozenset({Stage.RECEIPT, Stage.NOTHING, Stage.DECLINED, Stage.OWED, Stage.PAID_LATE})
+LAST: Final = frozenset({Stage.RECEIPT, Stage.FREE, Stage.NOTHING, Stage.DECLINED, Stage.OWED, Stage.PAID_LATE})
 #: Stages at which there is a receipt.
-PAID: Final = frozenset({Stage.RECEIPT, Stage.PAID_LATE})
+PAID: Final = frozenset({Stage.RECEIPT, Stage.FREE, Stage.PAID_LATE})
 #: States of a payment of which nothing was taken by itself.
 UNPAID: Final = frozenset({State.FAILED, State.EXPIRED, State.ABANDONED, State.RELEASED, State.RELEASING})
 #: Which of the four steps a stage belongs to: pay, plug in, charge, receipt; none where nothing came of it.
@@ -67,10 +69,11 @@ STEPS: Final = {
     Stage.STOPPING: 3,
     Stage.BILLING: 4,
     Stage.RECEIPT: 4,
+    Stage.FREE: 4,
     Stage.PAID_LATE: 4,
 }
 #: Stages from which a driver may give up.
-CAN_GIVE_UP: Final = frozenset({Stage.PAY, Stage.STARTING, Stage.PLUG})
+CAN_GIVE_UP: Final = frozenset({Stage.OPENING, Stage.PAY, Stage.STARTING, Stage.PLUG})
 
 
 class Box(Struct, frozen=True, kw_only=True):
@@ -108,9 +111,15 @@ def stage_of(
         if running is not None and intent.billed_amount is None:
             # The hold is gone, and what it was for is paid otherwise.
             return Stage.STOPPING if running.ended_at is None else Stage.BILLING
+        given_back = intent.state in (State.RELEASING, State.RELEASED)
+        if running is not None and running.ended_at is not None and running.energy_wh and given_back:
+            return Stage.FREE
         return Stage.NOTHING
     if intent.state in TAKEN:
         return Stage.RECEIPT
+    if intent.state is State.HOLD_REQUESTED and intent.ends_as is State.ABANDONED:
+        # Given up while the provider doesn't answer: what is asked of it is taken back once it does.
+        return Stage.NOTHING
     if intent.state is State.HOLD_REQUESTED:
         return Stage.PAY if intent.page_url is not None else Stage.OPENING
     if running is None:

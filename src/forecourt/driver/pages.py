@@ -93,6 +93,13 @@ class TicketForm(Struct, frozen=True, kw_only=True):
     ticket: Annotated[str, Meta(max_length=300, pattern=r"^[0-9]{1,20}(\.[0-9]{1,20}){5}\.[0-9a-f]{64}$")]
 
 
+class PayForm(Struct, frozen=True, kw_only=True):
+    """What the price page holds: the code of a voucher as it was typed, and whose turn it is in a waiting list."""
+
+    voucher: Annotated[str, Meta(max_length=2 * MAX_CODE, pattern=r"^[^\x00]*$")] | None = None
+    place: UUID | None = None
+
+
 class LeaveForm(Struct, frozen=True, kw_only=True):
     """When the driver leaves, by the site's clock."""
 
@@ -120,13 +127,15 @@ class DriverPages:
         typed. Raises PlaceUnknown."""
         shown = await self._ways.look(station, evse, place_id=place)
         status = 200 if not said else 409
-        offers, wrong = await self._offered(shown, voucher)
+        # What went wrong with it is said already.
+        offers, wrong = ([], None) if said in VOUCHER_SAID else await self._offered(shown, voucher)
         # Nobody stands there to press "again" when the station is back.
         shut = shown.hold is not None and not shown.open and not ticket
         return self._shell.page(
             "price.html", request, lang=lang, status=status, shown=shown, brand=shown.brand,
             said=SAID.get(said) or VOUCHER_SAID.get(said) or wrong, offers=offers,
             zone=shown.spot.zone, joining=await self._joining(shown),
+            typed=voucher.strip(), place=place,
             ticket=ticket, pay_at=pay_address(station, evse) if ticket else "",
             live_s=SHUT_LIVE_S if shut else 0, refresh_s=REFRESH_S, own_at=_own_at(station, evse, place),
         )  # fmt: skip
@@ -187,7 +196,7 @@ class DriverPages:
         except (
             PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother, VoucherUnknown, VoucherUsed, AccountNeeded,
         ) as fault:  # fmt: skip
-            return await self.price(request, station, evse, None, fault.code, place)
+            return await self.price(request, station, evse, None, fault.code, place, voucher=voucher)
         return Redirect(f"/charging/{intent.intent_id}", status_code=303, headers=HEADERS)
 
     def _back(self, brand: Brand) -> str:
@@ -324,10 +333,11 @@ def driver_pages(
 
     @post("/charge/{station:str}/{evse:int}", status_code=303, **quiet)
     async def pay(
-        request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, place: Place = None,
-        voucher: Voucher = "",
+        request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, data: URLEncodedBody[PayForm],
+        place: Place = None, voucher: Voucher = "",
     ) -> Response[Any]:  # fmt: skip
-        return await pages.pay(request, station, evse, place, voucher=voucher)
+        typed = voucher if data.voucher is None else data.voucher
+        return await pages.pay(request, station, evse, place or data.place, voucher=typed)
 
     @get(SCAN + "/{version:str}/{password:str}", **quiet)
     async def scanned(

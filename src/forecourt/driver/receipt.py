@@ -10,11 +10,12 @@ from babel.numbers import format_decimal
 
 from forecourt.driver.service import Way
 from forecourt.driver.store import Brand
-from forecourt.driver.words import card_name, money, named_spot, price
-from forecourt.payments.ledger.billed import of_quote
+from forecourt.driver.words import card_name, day, money, named_spot, price
+from forecourt.payments.intents.model import Method
+from forecourt.payments.ledger.billed import in_proportion, of_quote
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.model import Dimension
-from forecourt.pricing.shown import LineShown
+from forecourt.pricing.shown import LineShown, Quote
 from forecourt.ui import formats
 from forecourt.ui.i18n import current, mark, stamp
 from forecourt.ui.i18n import gettext as _
@@ -22,6 +23,10 @@ from forecourt.ui.paper import FONT, styles, worded
 
 #: Digits of the price of a kWh or a minute.
 EACH_DIGITS: Final = 4
+#: The margin of a printed receipt in points, its quiet ink and its rules.
+MARGIN: Final = 62
+DIM: Final = "#566170"
+RULE: Final = "#d5dbe2"
 WHAT: Final = {
     Dimension.ENERGY: mark("Energy"),
     Dimension.TIME: mark("Charging time"),
@@ -33,19 +38,19 @@ TRUST: Final = {
     "unproven": mark("The meter's signed values could not be verified yet."),
     "broken": mark("The meter's signed values are faulty."),
 }
+NOT_CHARGED: Final = mark("Not charged, as it is above what was held")
 #: Where a person let it be billed all the same.
 LOOKED_AT: Final = mark("The meter's signed values are faulty; the operator has looked at this session.")
 
 
 def lines_of(way: Way) -> Iterator[tuple[str, str]]:
-    """What stands on the receipt after its heading: words and amounts. Taxes are within."""
+    """What stands on the receipt after its heading: words and amounts, which add up to what was paid. Taxes are
+    within."""
     cost, intent = way.cost, way.intent
     if cost is not None and cost.bill is not None:
-        for line in cost.bill.lines:
-            yield _line(line, cost.bill.currency), price(_major(line.incl_vat, cost.bill.currency), cost.bill.currency)
-        for discount in cost.bill.discounts:
-            yield discount.label, price(-_major(discount.incl_vat, cost.bill.currency), cost.bill.currency)
-    yield _("Paid"), money(way.paid)
+        for what, amount in _parts(cost.bill, way.paid):
+            yield what, money(Money(amount=amount, currency=cost.bill.currency))
+    yield _("Paid from your wallet") if intent.method is Method.WALLET else _("Paid"), money(way.paid)
     if cost is not None and cost.bill is not None:
         # As the books have it: less may have been taken than the bill says.
         for rate, tax in of_quote(cost.bill, "").within(way.paid.amount).vat:
@@ -55,10 +60,39 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
         yield _("Refunded"), money(Money(amount=intent.refunded_amount, currency=intent.currency))
 
 
+def _parts(bill: Quote, paid: Money) -> Iterator[tuple[str, int]]:
+    """What a bill is made of, in minor units, which together are what was paid."""
+    unit = 10 ** minor_digits(bill.currency)
+    exact = [(_line(line, bill.currency), Fraction(line.incl_vat)) for line in bill.lines]
+    exact += [(each.label, -Fraction(each.incl_vat)) for each in bill.discounts]
+    waived, within = Fraction(bill.waived), Fraction(bill.incl_vat)
+    limited = within + waived - sum((amount for _what, amount in exact), Fraction(0))
+    if limited:
+        exact.append(
+            (
+                _("Up to the least price of a session") if limited > 0 else _("Above the most that a session costs"),
+                limited,
+            )
+        )
+    left_out = bill.rounded.incl_vat.amount - paid.amount
+    if waived:
+        exact.append((_(NOT_CHARGED), -waived))
+    whole = in_proportion(bill.rounded.incl_vat.amount, [amount * unit for _what, amount in exact])
+    parts = [(what, amount) for (what, _exact), amount in zip(exact, whole, strict=True)]
+    if left_out and waived:
+        parts[-1] = (parts[-1][0], parts[-1][1] - left_out)
+    elif left_out:
+        parts.append((_(NOT_CHARGED), -left_out))
+    yield from parts
+
+
 def facts_of(way: Way) -> Iterator[tuple[str, str]]:
     """Where, when, how much, by which card."""
     spot, running, intent = way.spot, way.running, way.intent
     yield _("Receipt"), f"{intent.number}"
+    if way.issued_at is not None:
+        yield _("Date"), day(way.issued_at, str(way.zone))
+    yield from _issuer(way)
     if spot is not None:
         place = ", ".join(part for part in (spot.site_name, spot.address, spot.city) if part)
         yield _("Place"), place or spot.station
@@ -70,8 +104,6 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
         yield _("Energy"), formats.kwh(running.energy_wh)
     if intent.card is not None and not way.paid_late:
         yield _("Card"), card_name(intent.card)
-    if way.seller.name:
-        yield _("Seller"), way.seller.name
     if way.seller.statement:
         yield _("On your statement"), way.seller.statement
     if intent.hold_said.get("vat_number"):
@@ -81,6 +113,20 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
         yield _("Measured"), _(LOOKED_AT) if looked_at else _(TRUST[way.signed.trust])
         if way.signed.meter:
             yield _("Meter"), way.signed.meter
+
+
+def _issuer(way: Way) -> Iterator[tuple[str, str]]:
+    """Who sold it: as the organisation says on its invoices, else as the provider of its payments knows it."""
+    issuer = way.issuer
+    if issuer is None:
+        yield _("Seller"), way.seller.name or way.brand.name
+        return
+    where = (issuer.street, f"{issuer.postcode} {issuer.city}", issuer.country)
+    yield _("Seller"), ", ".join((issuer.name, *where))
+    if issuer.vat_id:
+        yield _("Seller's VAT number"), issuer.vat_id
+    elif issuer.tax_number:
+        yield _("Seller's tax number"), issuer.tax_number
 
 
 def receipt_pdf(way: Way, address: str) -> bytes:
@@ -93,50 +139,71 @@ def paper(
     brand: Brand, title: str, facts: Iterable[tuple[str, str]], lines: Iterable[tuple[str, str]], address: str
 ) -> bytes:
     """A PDF of one page that says who was paid, for what, and how much. `address`: where it is kept."""
-    from reportlab.lib import colors
+    from reportlab.lib.colors import HexColor
     from reportlab.lib.pagesizes import A4
-    from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+    from reportlab.platypus import HRFlowable, SimpleDocTemplate, Spacer
 
-    look = styles()
-    file = BytesIO()
+    colour, file = HexColor(brand.colour), BytesIO()
     document = SimpleDocTemplate(
-        file, pagesize=A4, title=title, author=brand.name, leftMargin=64,
-        rightMargin=64, topMargin=64, bottomMargin=64, lang=current().language, initialFontName=FONT,
+        file, pagesize=A4, title=title, author=brand.name, leftMargin=MARGIN, rightMargin=MARGIN, topMargin=56,
+        bottomMargin=56, lang=current().language, initialFontName=FONT,
     )  # fmt: skip
-    lined = TableStyle(
-        [
-            ("FONTNAME", (0, 0), (-1, -1), FONT),
-            ("ALIGN", (1, 0), (1, -1), "RIGHT"),
-            ("LINEBELOW", (0, 0), (-1, -2), 0.25, colors.lightgrey),
-            ("LEFTPADDING", (0, 0), (-1, -1), 0),
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ]
-    )
-
-    def table(rows: Iterable[tuple[str, str]]) -> Any:
-        cells = [
-            [
-                Paragraph(worded(what), look["BodyText"]),
-                Paragraph(f'<para align="right">{worded(said)}</para>', look["BodyText"]),
-            ]
-            for what, said in rows
-        ]
-        return Table(cells, colWidths=[230, 230], style=lined)
-
+    reached = " · ".join(filter(None, (brand.help_phone, brand.help_email)))
     story: list[Any] = [
-        Paragraph(worded(brand.name), look["Title"]),
-        table(facts),
-        Spacer(1, 18),
-        table(lines),
-        Spacer(1, 18),
-        Paragraph(worded(address), look["BodyText"]),
-    ]
-    if brand.help_phone or brand.help_email:
-        story.append(
-            Paragraph(worded(" · ".join(filter(None, (brand.help_phone, brand.help_email)))), look["BodyText"])
-        )
+        _rows([(f"<b>{worded(brand.name)}</b>", f"<b>{worded(title)}</b>")], (0.6, 0.4), size=17, ruled=False),
+        Spacer(1, 6),
+        HRFlowable(width="100%", thickness=2, color=colour, spaceAfter=16),
+        _rows([(f'<font color="{DIM}">{worded(what)}</font>', worded(said)) for what, said in facts], (0.3, 0.7),
+              right=False, ruled=False),
+        Spacer(1, 22),
+        _rows([_strong(what, said) for what, said in lines], (0.72, 0.28), size=11),
+        Spacer(1, 26),
+        *(_small(text) for text in (address, reached) if text),
+    ]  # fmt: skip
     document.build(story)
     return file.getvalue()
+
+
+def _strong(what: str, said: str) -> tuple[str, str]:
+    """A line as it is printed; what was paid stands out."""
+    paid = what in (_("Paid"), _("Paid from your wallet"))
+    return (f"<b>{worded(what)}</b>", f"<b>{worded(said)}</b>") if paid else (worded(what), worded(said))
+
+
+def _rows(
+    rows: Iterable[tuple[str, str]], parts: tuple[float, float], *, size: int = 10, right: bool = True,
+    ruled: bool = True,
+) -> Any:  # fmt: skip
+    """Marked up words and what belongs to each, `parts` of the width wide. `right`: the second stands at the edge."""
+    from reportlab.lib.colors import HexColor
+    from reportlab.lib.enums import TA_RIGHT
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.platypus import Paragraph, Table, TableStyle
+
+    first = ParagraphStyle("", parent=styles()["BodyText"], fontSize=size, leading=1.4 * size, spaceBefore=0)
+    second = ParagraphStyle("", parent=first, alignment=TA_RIGHT) if right else first
+    look = [
+        ("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 0),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("TOPPADDING", (0, 0), (-1, -1), 5 if ruled else 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 6 if ruled else 2),
+    ]  # fmt: skip
+    if ruled:
+        look.append(("LINEBELOW", (0, 0), (-1, -1), 0.5, HexColor(RULE)))
+    # A page keeps 6 points inside its margins.
+    width = A4[0] - 2 * MARGIN - 12
+    return Table(
+        [[Paragraph(what, first), Paragraph(said, second)] for what, said in rows],
+        colWidths=[width * part for part in parts], style=TableStyle(look),
+    )  # fmt: skip
+
+
+def _small(text: str) -> Any:
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.platypus import Paragraph
+
+    look = ParagraphStyle("", parent=styles()["BodyText"], fontSize=8.5, leading=12, textColor=DIM, spaceBefore=0)
+    return Paragraph(worded(text), look)
 
 
 def _line(line: LineShown, currency: str) -> str:
@@ -158,10 +225,6 @@ def price_of_minute(line: LineShown) -> Decimal:
 
 def _each(line: LineShown, quantity: Fraction) -> Decimal:
     return _rounded(Fraction(line.incl_vat) / quantity, EACH_DIGITS).normalize()
-
-
-def _major(exact: str, currency: str) -> Decimal:
-    return _rounded(Fraction(exact), minor_digits(currency))
 
 
 def _rounded(value: Fraction, digits: int) -> Decimal:

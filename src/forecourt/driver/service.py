@@ -17,6 +17,7 @@ from forecourt.driver.gates import Gates
 from forecourt.driver.model import (
     BEGUN,
     LAST,
+    PAID,
     UNPAID,
     Box,
     CodeStale,
@@ -34,6 +35,8 @@ from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.fleets.store import priced_for
 from forecourt.loyalty.promising import Promises
 from forecourt.payments.accounts.store import find_account
+from forecourt.payments.fleets.model import Seller as Issuer
+from forecourt.payments.fleets.store.invoices import find_seller
 from forecourt.payments.hosts.store.lines import list_payers
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
@@ -101,11 +104,14 @@ class Shown(Struct, frozen=True, kw_only=True):
     own: bool = False
     #: Somebody charges there.
     in_use: bool = False
+    #: Somebody has paid there, and has not plugged in yet or charges.
+    being_paid: bool = False
 
     @property
     def open(self) -> bool:
         """Whether a driver can start here now."""
-        return self.spot.connected and self.hold is not None and not self.held and not self.in_use and self._free
+        taken = self.held or self.in_use or self.being_paid
+        return self.spot.connected and self.hold is not None and not taken and self._free
 
     @property
     def held(self) -> bool:
@@ -138,6 +144,10 @@ class Way(Struct, frozen=True, kw_only=True):
     leaving: Leaving | None = None
     signed: SignatureRow | None = None
     seller: Seller = Seller()
+    #: Who the organisation is on its invoices, for a receipt; None where that was never said.
+    issuer: Issuer | None = None
+    #: When the money was taken, or it was clear that nothing is due.
+    issued_at: datetime | None = None
     #: What was paid later of what was owed, by another payment, in minor units.
     paid_late: int = 0
 
@@ -199,16 +209,17 @@ class Ways:
         own = held is not None and held.reservation_id == await self.reservation_of(tenant_id, place_id, driver)
         until = None if held is None else held.until_at
         in_use = await self._payments.in_use(tenant_id, spot.station_id, evse)
+        being_paid = not in_use and await self._payments.being_paid(tenant_id, spot.station_id, evse)
         try:
             quoted = await self._payments.quote(tenant_id, station, evse, driver_id=driver_id)
         except PriceMissing:
-            return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, held_until=until, own=own, in_use=in_use)
+            return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, held_until=until, own=own)
         ordinary, member_of = await self._beside(tenant_id, station, evse, driver_id, quoted.offer, law)
         tariff = quoted.offer.tariff
         lines = display(tariff, law, quoted.offer.circumstances)
         return Shown(
             tenant_id=tenant_id, brand=brand, spot=spot, law=law, lines=lines, tariff=tariff, hold=quoted.hold,
-            ordinary=ordinary, member_of=member_of, held_until=until, own=own, in_use=in_use,
+            ordinary=ordinary, member_of=member_of, held_until=until, own=own, in_use=in_use, being_paid=being_paid,
         )  # fmt: skip
 
     async def _beside(
@@ -363,6 +374,12 @@ class Ways:
             if intent.session_id is None and intent.token_uid is not None:
                 plug_until = await store.start_expires(conn, tenant_id, intent.token_uid)
         stage = stage_of(intent, running, plug_until, paid_late)
+        issuer = issued_at = None
+        if stage in PAID:
+            async with self._tenants.tenant(tenant_id) as conn:
+                said = await find_seller(conn, tenant_id)
+                issuer = None if said is None else said[0]
+                issued_at = await store.paid_at(conn, tenant_id, intent.intent_id)
         leaving = None
         if self._departure is not None and intent.session_id is not None and stage not in LAST:
             leaving = await self._departure.ready_at(tenant_id, intent.session_id)
@@ -379,4 +396,6 @@ class Ways:
             signed=signed,
             seller=Seller() if account is None else Seller(name=account.merchant, statement=account.statement),
             paid_late=paid_late,
+            issuer=issuer,
+            issued_at=issued_at,
         )

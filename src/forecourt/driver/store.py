@@ -181,6 +181,17 @@ async def find_running(conn: Connection, tenant_id: int, session_id: UUID) -> Ru
     return await cursor.fetchone()
 
 
+async def paid_at(conn: Connection, tenant_id: int, intent_id: UUID) -> datetime | None:
+    """When a payment was taken, in the end of several times, or came to nothing."""
+    cursor = await conn.execute(
+        "SELECT max(at) FROM payment_steps WHERE tenant_id = %s AND intent_id = %s"
+        " AND kind IN ('captured', 'debt_paid', 'released')",
+        (tenant_id, intent_id),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
 async def start_expires(conn: Connection, tenant_id: int, token_uid: str) -> datetime | None:
     """Until when the station waits for the plug; None while it has not accepted the start."""
     cursor = await conn.execute(

@@ -34,6 +34,7 @@ STAGES: Final = {
     Stage.STOPPING: (mark("Stopping"), mark("The station was asked to stop. Unplug when it says so.")),
     Stage.BILLING: (mark("Charging is over"), mark("Your receipt is being made. You may unplug and go.")),
     Stage.RECEIPT: (mark("Receipt"), mark("Thank you. Only this was taken; the rest of the hold is released.")),
+    Stage.FREE: (mark("Receipt"), mark("There is nothing to pay. The hold is released.")),
     Stage.NOTHING: (mark("Nothing was taken"), mark("The hold on your card is released.")),
     Stage.DECLINED: (
         mark("Payment failed"),

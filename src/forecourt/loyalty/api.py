@@ -41,6 +41,7 @@ TAGS: Final = ["loyalty"]
 #: Energy of one quote.
 MAX_ENERGY_WH: Final = 10_000_000
 CHANGES: Final = {"verb": Verb.CHANGE_PRICES}
+READS: Final = {"verb": Verb.READ_CAMPAIGNS}
 _codes: Final = Cursors("codes of a campaign")
 
 Ticking = NamedDependency[Clock]
@@ -91,7 +92,7 @@ async def create_campaign(data: JSONBody[Terms], actor: Asker, db: Database, clo
         return await service.create_campaign(conn, actor, data, clock.now())
 
 
-@get("/loyalty/campaigns", summary="List campaigns", tags=TAGS)
+@get("/loyalty/campaigns", opt=dict(READS), summary="List campaigns", tags=TAGS)
 async def list_campaigns(actor: Asker, db: Database) -> Page[Campaign]:
     async with db.tenant(actor.tenant_id) as conn:
         return entire(await store.list_campaigns(conn, actor.tenant_id, MAX_CAMPAIGNS))
@@ -99,7 +100,7 @@ async def list_campaigns(actor: Asker, db: Database) -> Page[Campaign]:
 
 @get(
     "/loyalty/campaigns/{campaign_id:int}",
-    opt={"problems": [CampaignUnknown]},
+    opt={**READS, "problems": [CampaignUnknown]},
     summary="Show a campaign",
     tags=TAGS,
 )
@@ -218,7 +219,7 @@ async def quote_with_campaigns(
 
 @get(
     "/loyalty/campaigns/{campaign_id:int}/effect",
-    opt={"problems": [CampaignUnknown]},
+    opt={**READS, "problems": [CampaignUnknown]},
     summary="Tell what a campaign changed",
     description=(
         "Drivers who had it are compared with those held out, as they were drawn. Choose before you look which measure"

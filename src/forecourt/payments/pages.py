@@ -34,6 +34,7 @@ from forecourt.payments.intents.model import (
     PaymentDisputed,
     PaymentUnknown,
     RefundTooHigh,
+    Step,
     left_to_refund,
 )
 from forecourt.payments.intents.service import Payments
@@ -60,7 +61,7 @@ STATES: Final[Mapping[str, str]] = {
     "refunded": mark("Refunded"),
     "disputed": mark("Disputed"),
     "releasing": mark("Being given back"),
-    "released": mark("Given back"),
+    "released": mark("Hold given back"),
     "failed": mark("Failed"),
     "expired": mark("Expired"),
     "abandoned": mark("Abandoned"),
@@ -109,6 +110,8 @@ STEPS: Final[Mapping[str, str]] = {
     "capture_lost": mark("The provider took the capture back"),
     "owed": mark("The amount is a debt"),
     "nothing_delivered": mark("The start was refused or never paid, and nothing was delivered: nothing is owed"),
+    "driver_told_stopped": mark("The driver was told that the session was stopped"),
+    "driver_told_owed": mark("The driver was told what is owed"),
     "debt_paid": mark("Of the debt was paid"),
     "written_off": mark("The debt was written off"),
     "disputed": mark("The driver's bank disputes it"),
@@ -216,7 +219,7 @@ class PaymentPages:
             left, kept = await self._refundable(conn, intent, calls)
         return self._page(
             "payment", request, status=status, row=intent, calls=list(reversed(calls)), steps=steps, hooks=hooks,
-            states=STATES, tones=TONES, asked=CALLS, outcomes=OUTCOMES, words=STEPS, amount=amount,
+            states=STATES, tones=TONES, asked=CALLS, outcomes=OUTCOMES, words=STEPS, amount=amount, detail=detail_of,
             fault=fault, may_change=actor.may(Verb.CHANGE_PAYMENTS),
             disputes=disputes,
             dispute_words=STATUSES_OF_DISPUTES, reasons=REASONS,
@@ -239,7 +242,7 @@ class PaymentPages:
         typed = {name: str(form.get(name, "")).strip()[:MAX_REASON] for name in ("amount", "why", "left")}
         why, wanted = typed["why"], minor_of(typed["amount"], intent.currency)
         if not why or not wanted:
-            fault = _("Say how much goes back, and why.")
+            fault = _("Say why it goes back.") if wanted else _(_amount_wrong(typed["amount"]))
             return await self.show(request, payment_id, fault=fault, status=422, typed=typed)
         left = int(typed["left"]) if _WHOLE.fullmatch(typed["left"]) else None
         try:
@@ -298,6 +301,23 @@ def payment_pages(shell: Shell, db: Pool, payments: Payments) -> list[HTTPRouteH
         return await pages.write_off(request, payment_id)
 
     return [payments_list, payment, payment_refund, payment_write_off]
+
+
+def detail_of(step: Step) -> str:
+    """What is said of a step, short: a session is told by the beginning of its id, which the page leads to."""
+    detail = step.detail or ""
+    return detail[:8] if step.kind == "session_started" else detail
+
+
+def _amount_wrong(typed: str) -> str:
+    """Why no refund can be read in what was typed."""
+    if not typed:
+        return mark("Say how much goes back.")
+    if typed.startswith("-"):
+        return mark("An amount that goes back can't be below 0. Write it without its sign.")
+    if set(typed) <= set("0.,"):
+        return mark("Nothing would go back. Write an amount above 0.")
+    return mark("This amount can't be read. Write it without thousands, as 1234.50 or 1234,50, to the cent at most.")
 
 
 async def _found(conn: store.Connection, tenant_id: int, payment_id: UUID) -> Intent:

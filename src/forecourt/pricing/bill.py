@@ -148,7 +148,8 @@ class Bill(Struct, frozen=True, kw_only=True):
         }
 
     def rounded(self, rounding: Rounding = Rounding.HALF_UP) -> tuple[Rounded, ...]:
-        """What is paid in minor units: rounded once, for each rate of VAT."""
+        """What is paid in minor units: rounded once, for each rate of VAT. Where something is waived, all of them are
+        together no more than may be taken, and the tax within each is what is rounded."""
         plain = self.tariff.min_price is None and self.tariff.max_price is None and self.adjusted is None
         if plain and rounding is Rounding.HALF_UP:
             unit, over = 2 * 10 ** minor_digits(self.tariff.currency), self._over
@@ -157,8 +158,7 @@ class Bill(Struct, frozen=True, kw_only=True):
                 for vat, (excl, incl) in self._by_rate().items()
             )
         if self.adjusted is not None and self.adjusted.waived:
-            # Rounded up it could be more than may be taken.
-            rounding = Rounding.DOWN
+            return self._within(rounding)
         return tuple(
             Rounded(
                 vat=vat,
@@ -166,6 +166,19 @@ class Bill(Struct, frozen=True, kw_only=True):
                 incl_vat=rounded(each.incl_vat, self.tariff.currency, rounding),
             )
             for vat, each in self.by_rate.items()
+        )
+
+    def _within(self, rounding: Rounding) -> tuple[Rounded, ...]:
+        """Amounts with tax next to the exact ones, which together are never more than those."""
+        currency, unit = self.tariff.currency, 10 ** minor_digits(self.tariff.currency)
+        exact = [each.incl_vat * unit for each in self.by_rate.values()]
+        paid = [each.__floor__() for each in exact]
+        by_remainder = sorted(range(len(exact)), key=lambda number: paid[number] - exact[number])
+        for number in by_remainder[: sum(exact, Fraction(0)).__floor__() - sum(paid)]:
+            paid[number] += 1
+        return tuple(
+            Rounded(vat=vat, excl_vat=incl - rounded(each.incl_vat - each.excl_vat, currency, rounding), incl_vat=incl)
+            for (vat, each), incl in zip(self.by_rate.items(), paid, strict=True)
         )
 
     @property

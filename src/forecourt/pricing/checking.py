@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from forecourt.platform.money import currencies
 from forecourt.pricing.errors import TariffUnreadable
-from forecourt.pricing.model import Conditions, PriceComponent, Tariff
+from forecourt.pricing.model import Conditions, PriceComponent, PriceLimit, Tariff
 
 #: Prices and quantities beyond this aren't meant.
 MOST: Final = Decimal(10) ** 9
@@ -71,7 +71,9 @@ def _faults(tariff: Tariff) -> Iterator[Found]:
         limit = getattr(tariff, name)
         if limit is not None:
             yield from odd(name, limit, ("before_taxes", "after_taxes"))
-    yield from _crossed_limits(tariff)
+            yield from below_nothing(name, limit, "before_taxes")
+            yield from below_nothing(name, limit, "after_taxes")
+    yield from crossed(tariff.min_price, tariff.max_price)
     for number, element in enumerate(tariff.elements):
         place = f"elements[{number}]"
         for count, component in enumerate(element.price_components):
@@ -79,12 +81,12 @@ def _faults(tariff: Tariff) -> Iterator[Found]:
         yield from _of_conditions(f"{place}.conditions", element.conditions)
     for number, cap in enumerate(tariff.caps):
         yield from odd(f"caps[{number}]", cap, ("before_taxes",))
-        yield from _below_nothing(f"caps[{number}]", cap, "before_taxes")
+        yield from below_nothing(f"caps[{number}]", cap, "before_taxes")
     if tariff.free is not None:
         yield from odd("free", tariff.free, ("kwh",))
-        yield from _below_nothing("free", tariff.free, "kwh")
+        yield from below_nothing("free", tariff.free, "kwh")
     yield from odd("tariff", tariff, ("roaming_markup",))
-    yield from _below_nothing("tariff", tariff, "roaming_markup")
+    yield from below_nothing("tariff", tariff, "roaming_markup")
 
 
 def _of_component(place: str, component: PriceComponent) -> Iterator[Found]:
@@ -108,16 +110,16 @@ def _of_conditions(place: str, conditions: Conditions) -> Iterator[Found]:
             yield f"{place}.{upper}", "this must be above where it begins, or the element never counts"
 
 
-def _crossed_limits(tariff: Tariff) -> Iterator[Found]:
+def crossed(least: PriceLimit | None, most: PriceLimit | None) -> Iterator[Found]:
     """A least price above the most: no session could keep both."""
-    least, most = tariff.min_price, tariff.max_price
     for name in ("before_taxes", "after_taxes"):
         lower, upper = getattr(least, name, None), getattr(most, name, None)
         if lower is not None and upper is not None and upper < lower:
             yield f"max_price.{name}", "the most can't be below the least"
 
 
-def _below_nothing(place: str, of: Struct, name: str) -> Iterator[Found]:
+def below_nothing(place: str, of: Struct, name: str) -> Iterator[Found]:
+    """An amount or a quantity that can't be negative and is."""
     value = getattr(of, name)
     if value is not None and value < 0:
         yield f"{place}.{name}", "this can't be below 0"

@@ -1,6 +1,7 @@
 """Tariffs in OCPI's form (2.3.0, and 2.2.1 which differs in how it says limits of the price), both ways.
 
-Reading is lenient, as OCPI asks of a receiver: fields that aren't known are left alone. What can't be meant is refused.
+Reading is lenient, as OCPI asks of a receiver: fields that aren't known are left alone, but for those of restrictions.
+What can't be meant is refused.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from forecourt.platform.money import Currency
-from forecourt.pricing.checking import no_currency, odd, refuse
+from forecourt.pricing.checking import below_nothing, crossed, no_currency, odd, refuse
 from forecourt.pricing.model import (
     MAX_COMPONENTS,
     MAX_ELEMENTS,
@@ -41,8 +42,9 @@ class OcpiPriceComponent(Struct, frozen=True, kw_only=True):
     step_size: Annotated[int, Meta(ge=0, le=10**9, description="In Wh or s.", examples=[1])] = 1
 
 
-class OcpiRestrictions(Struct, frozen=True, kw_only=True):
-    """TariffRestrictions class."""
+class OcpiRestrictions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """TariffRestrictions class. A field that isn't one of its own is refused: an element would count where it doesn't
+    by what was meant."""
 
     start_time: TimeOfDay | None = None
     end_time: TimeOfDay | None = None
@@ -209,6 +211,11 @@ def _limit(said: OcpiPriceLimit | None) -> PriceLimit | None:
     return PriceLimit(before_taxes=before, after_taxes=said.incl_vat if said.after_taxes is None else said.after_taxes)
 
 
+def _known_limit(said: OcpiPriceLimit | None) -> PriceLimit | None:
+    """A limit as far as it can be read while faults are looked for."""
+    return None if said is None or (said.before_taxes is None and said.excl_vat is None) else _limit(said)
+
+
 def _said_limit(limit: PriceLimit | None) -> OcpiPriceLimit | None:
     return None if limit is None else OcpiPriceLimit(before_taxes=limit.before_taxes, after_taxes=limit.after_taxes)
 
@@ -233,6 +240,9 @@ def _faults(said: OcpiTariff) -> Iterator[tuple[str, str]]:
             if limit.before_taxes is None and limit.excl_vat is None:
                 yield name, "the amount before taxes is missing"
             yield from odd(name, limit, ("before_taxes", "after_taxes", "excl_vat", "incl_vat"))
+            for amount in ("before_taxes", "after_taxes", "excl_vat", "incl_vat"):
+                yield from below_nothing(name, limit, amount)
+    yield from crossed(_known_limit(said.min_price), _known_limit(said.max_price))
     for number, element in enumerate(said.elements):
         place = f"elements[{number}]"
         for count, component in enumerate(element.price_components):

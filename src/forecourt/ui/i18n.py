@@ -203,8 +203,11 @@ def _local(at: datetime, zone: str | None) -> datetime:
 
 
 def _zone_name(local: datetime, locale: Locale) -> str:
-    name = get_timezone_name(local, width="short", locale=locale)
-    return "UTC" if local.tzname() == "UTC" else name
+    """As the language names it, else as the zone's own clocks do: CET, where French has only +0100."""
+    name, own = get_timezone_name(local, width="short", locale=locale), local.tzname() or ""
+    if own == "UTC":
+        return own
+    return own if name[:1] in "+-" and own.isalpha() else name
 
 
 def day(at: datetime, zone: str | None = None) -> str:

@@ -57,6 +57,7 @@ VERB_WORDS: Final[Mapping[str, str]] = {
     "change_energy": mark("Change smart charging: settings, tariffs, limits, readings"),
     "load_series": mark("Load prices and CO2 intensities"),
     "change_prices": mark("Change tariffs and where they count"),
+    "read_campaigns": mark("Read campaigns and what they give"),
     "change_payments": mark("Refund payments and write off what is owed"),
     "payment_accounts": mark("Set up payment accounts"),
 }

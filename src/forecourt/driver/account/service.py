@@ -297,15 +297,17 @@ class Members:
         return least(fleet.session_limit, member.session_limit)
 
     async def top_up(
-        self, driver: Driver, amount: Money, *, return_url: str, method_id: UUID | None = None, language: str = "en"
-    ) -> Intent:
-        """Puts money into the wallet, from a page or from a saved card. Raises TopUpRefused, CardUnknown."""
+        self, driver: Driver, amount: Money, *, return_url: str, method_id: UUID | None = None, language: str = "en",
+        once: str | None = None,
+    ) -> Intent:  # fmt: skip
+        """Puts money into the wallet, from a page or from a saved card; what is asked with the same `once` is done
+        once. Raises TopUpRefused, CardUnknown."""
         if not MIN_TOP_UP <= amount.amount <= MAX_TOP_UP:
             raise TopUpRefused
         try:
             return await self._payments.top_up(
                 driver.tenant_id, driver.payer, amount, return_url=return_url, method_id=method_id, language=language,
-                email=driver.email,
+                email=driver.email, once=once,
             )  # fmt: skip
         except PaymentUnknown as fault:
             raise CardUnknown from fault

@@ -16,6 +16,7 @@ from forecourt.loyalty.pages.words import (
     CHANGING,
     DONE,
     MEASURES,
+    READING,
     STATES,
     Done,
     Number,
@@ -137,11 +138,11 @@ def shown_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
     """`/campaigns`, `/campaigns/{id}`, and what is done with one."""
     pages = CampaignScreens(shell, db, clock)
 
-    @get("/campaigns", include_in_schema=False)
+    @get("/campaigns", opt=dict(READING), include_in_schema=False)
     async def campaign_list(request: WebRequest, actor: Asker) -> Response[str]:
         return await pages.listed(request, actor)
 
-    @get("/campaigns/{campaign_id:int}", include_in_schema=False)
+    @get("/campaigns/{campaign_id:int}", opt=dict(READING), include_in_schema=False)
     async def one_campaign(request: WebRequest, actor: Asker, campaign_id: Number, done: Done = "") -> Response[str]:
         return await pages.one(request, actor, campaign_id, done=done)
 

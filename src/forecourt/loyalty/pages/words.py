@@ -20,6 +20,7 @@ WebRequest = Request[Any, Any, Any]
 Number = Annotated[int, PathParameter(ge=1, le=NEWEST)]
 Done = Annotated[str, QueryParameter(name="done", max_length=40)]
 CHANGING: Final[Mapping[str, Any]] = {"verb": Verb.CHANGE_PRICES}
+READING: Final[Mapping[str, Any]] = {"verb": Verb.READ_CAMPAIGNS}
 _PER_CENT: Final = 100
 #: Between hours, as people write it.
 DASH: Final = "\u2013"

@@ -63,6 +63,8 @@ RATE_WRONG: Final = mark("must be from 0 to 50, or empty")
 STATION_WRONG: Final = mark("is no station of that site")
 KEY_WRONG: Final = mark("must be of letters, digits, points, - and _, and not stand for something else already")
 SITE_WRONG: Final = mark("is no site")
+NOT_THEIRS: Final = mark("is no site of this host")
+NOTHING: Final = mark("must be more or less than 0")
 TOO_MANY: Final = mark("There are as many hosts as an organisation may have.")
 MADE: Final = mark("Make the host")
 STORE: Final = mark("Store")
@@ -289,7 +291,7 @@ class HostForms:
                     )
                 return _to(host_id)
             except HostRefused:
-                wrong["site"] = SITE_WRONG
+                wrong |= {"site": NOT_THEIRS} if values["amount"] else {"amount": NOTHING}
             except EntryDiffers:
                 wrong["key"] = KEY_WRONG
         return self.page(request, actor, EXPENSE, fields, typed, host=host, about=ABOUT_EXPENSE, wrong=wrong)

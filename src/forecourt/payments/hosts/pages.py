@@ -102,11 +102,14 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             sites = await store.name_sites(conn, actor.tenant_id, [row.site_id for row in rules])
             issued = await documents.list_documents(conn, actor.tenant_id, host_id=host_id, limit=PAGE_SIZE)
             zone = ZoneInfo(await store.time_zone(conn, actor.tenant_id))
+            beside = await store.list_beside(conn, actor.tenant_id, host_id)
         begin = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         before = (begin - timedelta(days=1)).replace(day=1)
-        path = f"/api/v1/hosts/{host_id}/statement?"
         spans = [
-            (word, path + urlencode({"from": first.isoformat(), "to": last.isoformat()}))
+            (
+                word,
+                f"/api/v1/hosts/{host_id}/statement?" + urlencode({"from": first.isoformat(), "to": last.isoformat()}),
+            )
             for word, first, last in ((mark("Last month"), before, begin), (mark("This month"), begin, now))
         ]
         state = state_of(found)
@@ -116,7 +119,7 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             documents=issued, gone_after=now - GIVEN_UP_AFTER, rules=rules, sites=sites, percents=PERCENTS,
             done=done == "stored",
             asked=[] if state is None else asked_for(state.due), fault=SAID.get(said, OTHER if said else ""),
-            may_onboard=actor.may(Verb.ONBOARD_HOSTS), may_change=actor.may(Verb.CHANGE_HOSTS),
+            may_onboard=actor.may(Verb.ONBOARD_HOSTS), may_change=actor.may(Verb.CHANGE_HOSTS), beside=beside,
         )  # fmt: skip
 
     @post("/hosts/{host_id:int}/onboarding", opt=ONBOARDING, include_in_schema=False, status_code=200)

@@ -146,7 +146,11 @@ async def add_expense(
     HostRefused, EntryDiffers."""
     check_currency(currency)
     await find(conn, actor.tenant_id, host_id)
+    if not amount:
+        raise HostRefused("An expense of nothing is none. Say what the host is owed, or owes as an amount below 0.")
     site_id = None if site is None else (await _sites(conn, actor.tenant_id, [site]))[0]
+    if site_id is not None and not await store.is_at(conn, actor.tenant_id, host_id, site_id):
+        raise HostRefused(f"The site {site} is not this host's. Name one of theirs, or leave the site out.")
     entry = expense(
         expense=f"{host_id}-{key}", kind=kind, at=at, currency=currency, amount=amount, against=host_owed(host_id),
         site_id=site_id, memo=memo,

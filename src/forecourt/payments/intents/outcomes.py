@@ -37,6 +37,8 @@ from forecourt.sessions.reserving.model import Reservation
 
 HELD = "The connector is held for somebody who waited. The hold on your card is given back."
 NOT_OWED = "It was owed no more when it was paid. It goes back to where it came from."
+GIVEN_BACK = "The hold was given back before the session was over."
+NEVER_HELD = "Nothing was ever held for the session."
 QUICKER = "Somebody else was quicker at this connector. The hold is given back."
 
 
@@ -222,7 +224,7 @@ class Turn:
             await self.open_call(CallKind.CAPTURE, amount)
         elif cost > 0:
             await self.hold_lost(
-                min(cost, max(intent.hold_amount, amount)), "The hold was given back before the session was over."
+                min(cost, max(intent.hold_amount, amount)), GIVEN_BACK if intent.authorised_amount else NEVER_HELD
             )
 
     async def captured(self, hold: Hold) -> None:

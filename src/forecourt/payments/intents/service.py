@@ -8,7 +8,7 @@ import base64
 import secrets
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 from msgspec import Struct
@@ -130,6 +130,11 @@ class Payments:
         async with self._tenants.tenant(tenant_id) as conn:
             return await places.in_use(conn, tenant_id, station_id, evse)
 
+    async def being_paid(self, tenant_id: int, station_id: int, evse: int) -> bool:
+        """Whether somebody has paid at an EVSE whose session isn't over, so that nobody else can begin to pay there."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            return bool(await store.find_at_connector(conn, tenant_id, station_id, evse))
+
     async def begin(self, tenant_id: int, asked: Begin) -> Intent:
         """Begins a payment for a session: the tariff's version is fixed, the hold sized, and the provider asked for it.
 
@@ -183,14 +188,23 @@ class Payments:
 
     async def top_up(
         self, tenant_id: int, payer: str, amount: Money, *, return_url: str, language: str = "en",
-        description: str = "Wallet", method_id: UUID | None = None, email: str | None = None,
+        description: str = "Wallet", method_id: UUID | None = None, email: str | None = None, once: str | None = None,
     ) -> Intent:  # fmt: skip
-        """Begins a payment into a driver's wallet, taken at once."""
+        """Begins a payment into a driver's wallet, taken at once. `once`: what whoever asks twice says both times; the
+        payment that was begun by it is returned."""
         how = Begin(
             station="", evse=0, return_url=return_url, payer=payer, email=email, method_id=method_id,
             method=Method.HOSTED if method_id is None else Method.SAVED,
         )  # fmt: skip
-        return await self._take(tenant_id, Purpose.TOP_UP, amount, how, language, description)
+        intent_id = None if once is None else uuid5(NAMESPACE_URL, f"top-up:{tenant_id}:{payer}:{once}")
+        async with self._tenants.tenant(tenant_id) as conn:
+            await store.hold_payer(conn, tenant_id, payer)
+            begun = None if intent_id is None else await store.find_intent(conn, tenant_id, intent_id)
+            if begun is None:
+                made = await self._insert_taken(
+                    conn, tenant_id, Purpose.TOP_UP, amount, how, language, description, intent_id
+                )
+        return await self.carry_on(tenant_id, made if begun is None else begun.intent_id)
 
     async def pay_debt(
         self, tenant_id: int, payer: str, *, return_url: str, language: str = "en", description: str = "Charging"
@@ -214,19 +228,13 @@ class Payments:
             )
         return await self.carry_on(tenant_id, intent_id)
 
-    async def _take(
-        self, tenant_id: int, purpose: Purpose, amount: Money, how: Begin, language: str, description: str
-    ) -> Intent:
-        async with self._tenants.tenant(tenant_id) as conn:
-            intent_id = await self._insert_taken(conn, tenant_id, purpose, amount, how, language, description)
-        return await self.carry_on(tenant_id, intent_id)
-
     async def _insert_taken(
         self, conn: Connection, tenant_id: int, purpose: Purpose, amount: Money, how: Begin, language: str,
-        description: str,
+        description: str, intent_id: UUID | None = None,
     ) -> UUID:  # fmt: skip
         values = {
             **await self.way(conn, tenant_id, how),
+            **({} if intent_id is None else {"intent_id": intent_id}),
             "purpose": purpose.value,
             "currency": amount.currency,
             "hold_amount": amount.amount,

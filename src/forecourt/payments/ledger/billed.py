@@ -94,7 +94,7 @@ def billed(bill: Bill, country: str, rounding: Rounding = Rounding.HALF_UP) -> B
             names, parts = [*names[:1]] or ["revenue:flat"], [rate.excl_vat]
         else:
             scale = Fraction(rate.excl_vat) / sum(exact)
-            parts = _to(rate.excl_vat, [each * scale for each in exact])
+            parts = in_proportion(rate.excl_vat, [each * scale for each in exact])
         for name, part in zip(names, parts, strict=True):
             totals[name] = totals.get(name, 0) + part
         if rate.vat is not None:
@@ -131,7 +131,7 @@ def of_quote(quote: Quote, country: str) -> Billed:
         ]
         whole = rate.excl_vat.amount + sum(part for *_, part in off)
         if sum(exact):
-            parts = _to(whole, [each * whole / sum(exact) for each in exact])
+            parts = in_proportion(whole, [each * whole / sum(exact) for each in exact])
         else:
             names, parts = names[:1] or [REVENUE[Dimension.FLAT]], [whole]
         for name, part in zip(names, parts, strict=True):
@@ -160,7 +160,9 @@ def _taken(quote: Quote) -> dict[str, dict[int, int]]:
         if not amount or not sum(weights):
             continue
         parts = found.setdefault(HOST_BEARS if discount.host_bears else WE_BEAR, {})
-        for number, part in zip(meant, _to(amount, [each * amount / sum(weights) for each in weights]), strict=True):
+        for number, part in zip(
+            meant, in_proportion(amount, [each * amount / sum(weights) for each in weights]), strict=True
+        ):
             parts[number] = parts.get(number, 0) + part
     return found
 
@@ -188,10 +190,10 @@ def apportioned(amount: int, over: Sequence[int]) -> list[int]:
     whole = sum(over)
     if not whole:
         return [0] * len(over)
-    return _to(amount, [Fraction(each * amount, whole) for each in over])
+    return in_proportion(amount, [Fraction(each * amount, whole) for each in over])
 
 
-def _to(amount: int, exact: Sequence[Fraction]) -> list[int]:
+def in_proportion(amount: int, exact: Sequence[Fraction]) -> list[int]:
     """Whole numbers next to the exact ones, which sum to `amount` as those do: the largest remainders are rounded up,
     the first of equal ones."""
     floors = [each.__floor__() for each in exact]

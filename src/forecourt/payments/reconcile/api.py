@@ -117,7 +117,10 @@ class BankLine(Struct, frozen=True, kw_only=True):
 class Assigned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who paid."""
 
-    fleet: Annotated[str, Meta(max_length=80, pattern=FLEET_PATTERN, examples=["post"])]
+    fleet: Annotated[
+        Annotated[int, Meta(ge=1, le=2**63 - 1)] | Annotated[str, Meta(max_length=80, pattern=FLEET_PATTERN)],
+        Meta(description="Its number, or its name in the ledger.", examples=[1]),
+    ]
 
 
 @get(
@@ -230,7 +233,7 @@ async def assign_line(
     line_id: Number, data: JSONBody[Assigned], actor: Asker, db: Database, clock: Ticking
 ) -> BankLine:
     async with db.tenant(actor.tenant_id) as conn:
-        return _line(await Reconciler(db, clock).assign(conn, actor, line_id, data.fleet))
+        return _line(await Reconciler(db, clock).assign(conn, actor, line_id, str(data.fleet)))
 
 
 def _difference(row: DifferenceRow) -> Difference:

@@ -1,5 +1,6 @@
 """What a session of a given shape would cost by a given tariff, exactly."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -29,6 +30,7 @@ MOST: Final = 10**12
 #: Digits of the number of parts of a Wh in which all energies of a session are whole.
 MAX_PARTS_DIGITS: Final = 1_000
 _KWH: Final = 1000
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 #: A session as it may be asked for: an hour of charging, and half an hour of parking behind it.
 EXAMPLE: Final = {
     "tariff": TARIFF,
@@ -59,7 +61,11 @@ class QuoteAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     tariff: OcpiTariff
     start: Annotated[
-        datetime, Meta(description="Of the session, or of its reservation.", examples=["2026-06-01T17:30:00Z"])
+        datetime,
+        Meta(
+            description="Of the session, or of its reservation. Without a zone UTC, as in OCPI.",
+            examples=["2026-06-01T17:30:00Z"],
+        ),
     ]
     segments: Annotated[list[SegmentAsked], Meta(min_length=1, max_length=MAX_QUOTED)]
     time_zone: Annotated[str, Meta(max_length=64, examples=["Europe/Berlin"])] = "UTC"
@@ -152,6 +158,9 @@ def _number(place: str, raw: Raw) -> Fraction | None:
 
 
 def _decimal(text: str) -> Decimal:
+    """Raises ValueError for what JSON would not take as a number."""
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError
     found = Decimal(text)
     if not found.is_finite() or abs(found.adjusted()) > MAX_NUMBER:
         raise ValueError
@@ -166,4 +175,8 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError):
+        if not name:
+            raise SessionUnpriceable(
+                "The time zone is empty. Name one such as Europe/Berlin, or none for UTC."
+            ) from None
         raise SessionUnpriceable(f"There is no time zone {name}. Name one such as Europe/Berlin.") from None

@@ -50,7 +50,15 @@ from forecourt.drivers.fleets.model import PlanUnknown
 from forecourt.drivers.model import TokenUnknown
 from forecourt.loyalty.rewards.model import PointsMissing
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
+from forecourt.payments.intents.model import (
+    ConnectorInUse,
+    ConnectorTaken,
+    DebtOpen,
+    Intent,
+    NothingOwed,
+    PriceMissing,
+    Purpose,
+)
 from forecourt.payments.psp.errors import ProviderAway as PaymentsAway
 from forecourt.payments.psp.errors import ProviderRefused as PaymentsRefused
 from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages
@@ -67,6 +75,14 @@ CARD_SAID: Final = {
     SetupState.OPEN: "card-open",
     SetupState.OVER: "card-over",
 }
+#: What became of money that was put into the wallet, or paid of a debt.
+PAID_SAID: Final = {
+    Purpose.TOP_UP: "topped-up",
+    Purpose.DEBT: "debt-paid",
+    Purpose.FEE: "saved",
+    Purpose.SESSION: "saved",
+}
+NOT_PAID: Final = "not-paid"
 #: What was done or went wrong, where the driver is.
 SAID: Final = {
     ProviderUnknown.code: mark("There is no such sign-in here. Ask for a letter instead."),
@@ -116,6 +132,9 @@ SAID: Final = {
     "member": mark("You are a member now. The receipt comes by e-mail."),
     "member-ends": mark("Your membership ends. Nothing more is taken for it."),
     "member-stays": mark("Your membership goes on."),
+    "topped-up": mark("The money is in your wallet."),
+    "debt-paid": mark("Thank you. What was owed is paid."),
+    NOT_PAID: mark("Nothing was taken yet. If you have paid, look again in a moment."),
     **VOUCHER_SAID,
     "voucher-kept": mark("The voucher is kept for your next session."),
     "points-used": mark("Your points are money in your wallet now."),
@@ -124,7 +143,19 @@ SAID: Final = {
     "value": mark("Something was not filled in as it should be. Look at it again."),
 }
 #: Which of them are good news.
-GOOD: Final = frozenset({"card-kept", "member", "member-ends", "member-stays", "points-used", "saved", "voucher-kept"})
+GOOD: Final = frozenset(
+    {
+        "card-kept",
+        "member",
+        "member-ends",
+        "member-stays",
+        "points-used",
+        "saved",
+        "topped-up",
+        "debt-paid",
+        "voucher-kept",
+    }
+)
 
 #: Where a driver is led who wanted nothing else.
 HOME: Final = "/my"

@@ -1,7 +1,7 @@
 """Cards, wallet and debts, and the ways to pay for a session."""
 
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
@@ -11,9 +11,10 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import origin_of
 from forecourt.driver.account.door import Asking
 from forecourt.driver.account.model import TOP_UPS
-from forecourt.driver.account.pages.common import CARD_SAID, PUBLIC, AccountPages, Id, Text, way_of
+from forecourt.driver.account.pages.common import CARD_SAID, NOT_PAID, PAID_SAID, PUBLIC, AccountPages, Id, Text, way_of
 from forecourt.driver.asked import EvseInPath, Lang, Said, StationInPath
 from forecourt.drivers.accounts.model import Driver
+from forecourt.payments.intents.model import TAKEN
 from forecourt.platform.money import Money
 
 
@@ -22,6 +23,8 @@ class TopUpForm(Struct, frozen=True, kw_only=True):
 
     amount: Annotated[str, Meta(pattern="^[0-9]{1,7}$")]
     card: Text = ""
+    #: Of the page that the form stood on: pressed twice it is one payment.
+    once: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
 
 
 class PayForm(Struct, frozen=True, kw_only=True):
@@ -39,7 +42,7 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
             purse = await members.purse(driver)
             top_ups = [Money(amount=each, currency=purse.currency) for each in TOP_UPS]
             return {
-                "purse": purse, "top_ups": top_ups, "member": await members.fleet_of(driver),
+                "purse": purse, "top_ups": top_ups, "once": uuid4().hex, "member": await members.fleet_of(driver),
                 **await pages.membership_of(driver),
             }  # fmt: skip
 
@@ -47,7 +50,11 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
 
     @get("/my/money/back/{intent_id:uuid}", **PUBLIC)
     async def back(request: Asking, intent_id: Id) -> Response[Any]:
-        return await pages.do(request, lambda driver: members.returned(driver, intent_id), "/my/money")
+        async def doing(driver: Driver) -> str:
+            intent = await members.returned(driver, intent_id)
+            return f"/my/money?said={PAID_SAID[intent.purpose] if intent.state in TAKEN else NOT_PAID}"
+
+        return await pages.do(request, doing, "/my/money")
 
     @post("/my/money/top-up", status_code=303, **PUBLIC)
     async def top_up(request: Asking, data: URLEncodedBody[TopUpForm]) -> Response[Any]:
@@ -56,7 +63,12 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
             card = UUID(data.card) if data.card else None
             return pages.paid_at(
                 await members.top_up(
-                    driver, amount, return_url=pages.money_url, method_id=card, language=driver.language
+                    driver,
+                    amount,
+                    return_url=pages.money_url,
+                    method_id=card,
+                    language=driver.language,
+                    once=data.once,
                 )
             )
 

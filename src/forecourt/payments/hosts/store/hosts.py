@@ -14,6 +14,8 @@ from forecourt.payments.hosts.model import ShareRule, Version
 from forecourt.payments.hosts.store import Connection
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
+#: Hosts of the same sites that are named on the page of one.
+MAX_BESIDE: Final = 20
 _COLUMNS: Final = (
     "host_id, name, address, country, email, vat_id, vat_rate, site_ids, payout_every, payout_minimum, bank_name,"
     " iban_sealed, iban_shown, bic, connect_account, connect_by, connect_state, connect_read_at, held_at,"
@@ -170,6 +172,30 @@ async def name_sites(conn: Connection, tenant_id: int, site_ids: Sequence[int]) 
         (tenant_id, list(site_ids)),
     )
     return {int(site_id): (slug, name) for site_id, slug, name in await rows.fetchall()}
+
+
+async def is_at(conn: Connection, tenant_id: int, host_id: int, site_id: int) -> bool:
+    """Whether a site is one of a host's, below one, or one that they ever had a share of."""
+    cursor = await conn.execute(
+        "SELECT FROM sites i JOIN hosts h ON h.tenant_id = i.tenant_id AND h.host_id = %(host)s"
+        " WHERE i.tenant_id = %(tenant)s AND i.site_id = %(site)s AND (h.site_ids && i.path OR EXISTS ("
+        " SELECT FROM host_rules r WHERE r.tenant_id = i.tenant_id AND r.host_id = h.host_id"
+        " AND r.site_id = ANY(i.path)))",
+        {"tenant": tenant_id, "host": host_id, "site": site_id},
+    )
+    return cursor.rowcount == 1
+
+
+async def list_beside(conn: Connection, tenant_id: int, host_id: int) -> list[tuple[int, str, str]]:
+    """Others who have a site of this host as well: their number and name, and the site's name; MAX_BESIDE at most."""
+    cursor = await conn.execute(
+        "SELECT o.host_id, o.name, i.name FROM hosts h JOIN hosts o ON o.tenant_id = h.tenant_id"
+        " AND o.host_id <> h.host_id AND o.site_ids && h.site_ids"
+        " JOIN sites i ON i.tenant_id = h.tenant_id AND i.site_id = ANY(h.site_ids) AND i.site_id = ANY(o.site_ids)"
+        " WHERE h.tenant_id = %s AND h.host_id = %s ORDER BY o.host_id, i.name LIMIT %s",
+        (tenant_id, host_id, MAX_BESIDE),
+    )
+    return await cursor.fetchall()
 
 
 async def find_station(conn: Connection, tenant_id: int, identity: str, site_id: int) -> int | None:
