@@ -97,7 +97,9 @@ class Jobs:
         prices = Prices(clock)
         self.providers = providers = providers_of(settings or Settings(secret_key="-"), tenants, clock)
         paying = Payments(tenants, providers, clock, prices)
-        self.drivers = DriverJobs(tenants, ways_of(Settings(), tenants, clock, commander, providers), "http://console")
+        self.drivers = DriverJobs(
+            tenants, ways_of(Settings(), tenants, clock, commander, providers), clock, "http://console"
+        )
         self.accounts = AccountJobs(tenants, clock, DriverLetters("http://console"))
         charging = Charging(tenants, commander, clock, paying.saga, prices)
         cards = SavedCards(tenants, providers, clock)

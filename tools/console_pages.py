@@ -102,6 +102,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/ledger/accounts": "Every account and what it comes to.",
         "/ledger/accounts/{account}": "One account: its movements, and what it came to after each.",
         "/reconciliation/bank": "The bank's statements: one is read here, and what of it belongs to nothing is listed.",
+        "/ledger/unmatched": "Money of nobody: what was taken above a bill, or for no session, and where it belongs.",
         "/reconciliation": "What providers and banks say otherwise than the journal, and what to do about it.",
         "/campaigns": "Campaigns and vouchers: what each gives, how many have it, what is spent.",
         "/campaigns/new": "Make a campaign or a voucher.",

@@ -88,7 +88,7 @@ class Court:
         app: Any = Litestar(route_handlers=routes, exception_handlers=problems.HANDLERS, openapi_config=None)
         self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOST, follow_redirects=True)
         sessions = SessionJobs(till.worker, till.tenants, clock)
-        drivers = DriverJobs(till.tenants, ways, HOST, commander)
+        drivers = DriverJobs(till.tenants, ways, till.clock, HOST, commander)
         terminals = TerminalJobs(till.tenants, clock, till.prices)
         self.jobs: dict[str, list[Any]] = {
             events.AUTHORISED: [payments.authorised],

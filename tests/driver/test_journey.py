@@ -14,6 +14,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from litestar import Litestar
+from msgspec.structs import replace
 
 from forecourt.app import problems
 from forecourt.driver import store, words
@@ -26,6 +27,7 @@ from forecourt.driver.service import Leaving, Ways
 from forecourt.driver.shell import DriverShell, theme_css
 from forecourt.driver.store import OpenStart
 from forecourt.payments.intents.model import State
+from forecourt.payments.intents.refunds import heed_refunds
 from forecourt.stations.commands import StationOffline
 from forecourt.ui.assets import Assets
 from tests.conftest import Database
@@ -69,7 +71,7 @@ class Street:
         app = Litestar(route_handlers=routes, exception_handlers=problems.HANDLERS, openapi_config=None)
         inner: Any = app
         self.app = inner
-        self.jobs = DriverJobs(till.tenants, self.ways, HOST)
+        self.jobs = DriverJobs(till.tenants, self.ways, till.clock, HOST)
         self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(inner), base_url=HOST, follow_redirects=True)
         till.rows(
             "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES ('g', now(), now() + interval '1 hour')"
@@ -295,6 +297,38 @@ async def test_who_pays_a_debt_later_has_the_receipt_and_its_letter_in_their_lan
     assert (letter["recipient"], letter["subject"].partition(" ")[0]) == ("ada@example.com", "Ihr")
     assert way in letter["body"]
     assert "0,95" in letter["body"]
+
+
+async def test_who_is_given_money_back_is_written_to_once_and_once_more_if_it_fails(street: Street) -> None:
+    till = street.till
+    intent = await till.paid(email="ada@example.com", language="de")
+    await till.work()
+    till.plug_in(intent, wh=10_000)
+    await till.work()
+    about: dict[str, Any] = {"tenant_id": till.tenant_id, "subject": str(intent.intent_id)}
+    await till.payments.refund(till.actor, intent.intent_id, 95, "Kabel klemmte")
+
+    async def letters() -> list[Any]:
+        for _ in range(2):
+            await street.jobs.refunded(**about)
+        return till.rows("SELECT recipient, subject, body FROM letters WHERE tenant_id = %s ORDER BY 1", till.tenant_id)
+
+    [told] = await letters()
+    assert (told["recipient"], told["subject"].partition(" ")[0]) == ("ada@example.com", "Ihre")
+    for said in ("0,95", "Grund: Kabel klemmte", "Ihr Beleg lautet nun auf 5,00", f"/charging/{intent.intent_id}"):
+        assert said in told["body"]
+    till.rows("DELETE FROM letters WHERE tenant_id = %s", till.tenant_id)
+    hold = await (await till.payments.saga._psp_of(intent)).get((await till.find(intent)).reference or "")
+    failed = tuple(replace(each, status="failed") for each in hold.refunds)
+    async with till.payments.saga.turn(till.tenant_id, intent.intent_id) as turn:
+        await heed_refunds(turn, replace(hold, refunds=failed))
+    [told] = await letters()
+    for said in ("kam nicht an", "0,95", "Ihr Beleg lautet nun auf 5,95"):
+        assert said in told["body"]
+    # What is refused at once was never told, and nothing of it is.
+    till.rows("DELETE FROM letters WHERE tenant_id = %s", till.tenant_id)
+    till.rows("UPDATE payment_calls SET state = 'failed', reason = 'no' WHERE intent_id = %s", intent.intent_id)
+    assert await letters() == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -25,11 +25,13 @@ from forecourt.loyalty.rewards.model import (
     Use,
     check_program,
     earned,
+    given_again,
     taken_back,
     taken_of,
     tier_of,
 )
 from forecourt.payments.intents.model import Intent
+from forecourt.payments.intents.refunds import heed_refunds
 from forecourt.payments.ledger.model import Entry, Kind, Leg
 from forecourt.payments.ledger.service import post
 from forecourt.platform.money import Money
@@ -170,6 +172,45 @@ def test_refunds_take_in_parts_what_they_take_at_once_and_leave_what_the_rest_ea
         assert out - before == at_once
         assert out == cashback + of.used_minor
     assert (of.lot.points_left, of.lot.minor_left) == (0, 0)
+
+
+@given(
+    points=st.integers(1, 500), value=st.integers(0, 300), cashback=st.integers(0, 200), paid=st.integers(1, 900),
+    used=st.integers(0, 500), backs=st.lists(st.integers(0, 900), max_size=6),
+)  # fmt: skip
+def test_what_refunds_take_and_failed_ones_give_comes_to_what_stays_given_back(
+    points: int, value: int, cashback: int, paid: int, used: int, backs: list[int]
+) -> None:
+    """Whatever went back and came again in between: it is as if only what stays had gone back."""
+    lot = Lot(
+        lot_id=1, driver_id=1, points=points, points_left=points, currency="EUR", minor=points * value // 100,
+        minor_left=points * value // 100, expires_at=EPOCH,
+    )  # fmt: skip
+    whole = RefundedLot(session_id=UUID(int=1), lot=lot, cashback=cashback, paid=paid, refunded=0, back=0)
+    if part := min(used, points):
+        [taken] = taken_of([lot], part)
+        left = replace(lot, points_left=points - part, minor_left=lot.minor - taken.minor)
+        whole = replace(whole, lot=left, used=part, used_minor=taken.minor)
+
+    def turned(of: RefundedLot, back: int) -> RefundedLot:
+        of, lot = replace(of, back=back), of.lot
+        if back >= of.refunded:
+            gone = taken_back(of)
+            points, minor = (gone.taken.points, gone.taken.minor) if gone.taken else (0, 0)
+            wallet = gone.used + gone.cashback
+        else:
+            again = given_again(of)
+            points, minor, wallet = -again.points, -again.minor, -again.wallet
+        lot = replace(lot, points_left=lot.points_left - points, minor_left=lot.minor_left - minor)
+        return replace(
+            of, lot=lot, refunded=back, back_points=of.back_points + points, back_wallet=of.back_wallet + wallet
+        )
+
+    of = whole
+    for back in backs:
+        of = turned(of, min(back, paid))
+        assert of == replace(turned(whole, of.back), back=of.back)
+        assert of.back_points == lot.points - of.lot.points_left - of.used
 
 
 async def test_a_refund_takes_back_what_the_session_earned_once_and_no_more_than_is_left(club: Club) -> None:
@@ -323,3 +364,46 @@ async def test_who_has_no_account_earns_nothing(club: Club) -> None:
     # Somebody without an account.
     await till.loyalty.paid(tenant_id=club.tenant_id, subject=str(intent.intent_id))
     assert not [name for name in till.balances() if name.startswith(("points", "rewards"))]
+
+
+async def test_what_a_refund_took_is_given_again_once_where_it_comes_to_nothing(club: Club) -> None:
+    till: Any = club.till
+    intent, driver = await a_rewarded(club)
+    tenant, about = club.tenant_id, {"tenant_id": club.tenant_id, "subject": str(intent.intent_id)}
+    whole = {f"points:{driver}": -23, f"wallet:{driver}": -9}
+    assert kept(club) == whole
+    async with till.tenants.tenant(tenant) as conn:
+        await service.redeem(conn, tenant, driver, 10, till.clock.now())
+    assert kept(club) == {f"points:{driver}": -14, f"wallet:{driver}": -18}
+
+    async def fails(amount: int) -> None:
+        """The provider takes back a refund of so much."""
+        held = await till.find(intent)
+        hold = await (await till.payments.saga._psp_of(held)).get(held.reference)
+        told = tuple(replace(each, status="failed") if each.amount == amount else each for each in hold.refunds)
+        async with till.payments.saga.turn(tenant, intent.intent_id) as turn:
+            await heed_refunds(turn, replace(hold, refunds=told))
+        assert "payment.refund_failed" in await till.work()
+
+    # A third, and the rest: all of it, the money that points became too.
+    await till.payments.refund(till.actor, intent.intent_id, 202, "a third")
+    await till.loyalty.refunded(**about)
+    third = kept(club)
+    await till.payments.refund(till.actor, intent.intent_id, None, "the rest")
+    for _ in range(2):
+        await till.loyalty.refunded(**about)
+    assert kept(club) == {}
+    rest = (await till.find(intent)).captured_amount - 202
+    await fails(rest)
+    for _ in range(2):
+        await till.loyalty.refunded(**about)
+    assert kept(club) == third
+    await fails(202)
+    for _ in range(2):
+        await till.loyalty.refunded(**about)
+    assert kept(club) == {f"points:{driver}": -14, f"wallet:{driver}": -18}
+    async with till.tenants.tenant(tenant) as conn:
+        purse = await service.purse_of(conn, tenant, driver, till.clock.now())
+    assert purse is not None
+    assert (purse.points, purse.worth.amount) == (16, 14)
+    assert [move.points for move in purse.moves if move.kind == "returned"] == [8, 8]

@@ -536,6 +536,9 @@ async def test_a_host_is_set_up_by_the_api_and_their_iban_is_shown_by_its_ends(y
     for new in (True, False):
         assert (await client.post(f"{path}/expenses", json=cost)).json() == {"new": new}
     problem(await client.post(f"{path}/expenses", json=cost | {"amount": -201}), 409, "entry-differs")
+    unpaid = await client.post(f"{path}/expenses", json=cost | {"key": "odd", "currency": "ZZZ"})
+    assert "Nobody pays in ZZZ" in problem(unpaid, 422, "host-refused")["detail"]
+    assert "no country XX" in problem(await client.patch(path, json={"country": "XX"}), 422, "host-refused")["detail"]
     problem(await client.post(f"{path}/expenses", json=cost | {"key": "no", "amount": 0}), 422, "host-refused")
     other = yard.rows(
         "INSERT INTO sites (tenant_id, slug, name) VALUES (%s, 'far-away', 'Far') RETURNING slug", yard.tenant_id

@@ -1,5 +1,7 @@
 """Fleets and hosts on the console and by the API, as the application serves them: forms keep what was typed."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -228,7 +230,17 @@ async def test_a_host_is_made_and_given_a_share_on_the_console_and_sees_only_his
         "payout_every": "week",
         "payout_minimum": "25",
     }
-    where = await sent(owner, "/hosts/new", **asked)
+    [key] = re.findall('name="once" value="([^"]+)"', (await owner.get("/hosts/new")).text)
+    # Who presses twice, at once or later, makes one host; who writes something else makes another.
+    twice = await asyncio.gather(*(sent(owner, "/hosts/new", **asked, once=key) for _ in range(3)))
+    where = await sent(owner, "/hosts/new", **asked, once=key)
+    assert {*twice} == {where}
+    assert await sent(owner, "/hosts/new", **asked | {"name": "Ada's other"}, once=key) != where
+    assert len((await owner.get("/api/v1/hosts")).json()["items"]) == 2
+    for code in ("XX", "EU"):
+        refused = await owner.post("/api/v1/hosts", json={"name": "Nobody", "country": code})
+        assert (refused.status_code, refused.json()["code"]) == (422, "host-refused")
+        await sent(owner, "/hosts/new", 422, **asked | {"country": code})
     host = where.partition("?")[0]
     number = int(host.rpartition("/")[2])
     assert (await owner.get(f"/api/v1{host}")).json()["payout_minimum"] == 2500

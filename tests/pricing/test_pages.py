@@ -1,5 +1,6 @@
 """The pages of prices: a tariff is made by a plain form, looked at, assigned, revised and ended."""
 
+import asyncio
 import re
 from datetime import timedelta
 from html import unescape
@@ -97,6 +98,17 @@ async def test_a_form_makes_the_tariff_that_it_shows_and_says_what_sessions_cost
     assert (await api.get(f"/api/v1/tariffs/{stored['id']}")).json()["version"] == 1
     found = await browser.get("/search", params={"q": "night"})
     assert f'href="{path}"' in found.text
+
+
+async def test_who_sends_a_new_tariff_twice_makes_one(house: House, tenant: Tenant) -> None:
+    browser = await tenant.client(Role.OWNER)
+    [key] = re.findall('name="once" value="([^"]+)"', (await browser.get("/prices/new")).text)
+    first, second = await asyncio.gather(made(browser, once=key), made(browser, once=key))
+    assert first == second == await made(browser, once=key)
+    assert await made(browser, once=key, name="Another") != first
+    assert len((await browser.get("/api/v1/tariffs")).json()["items"]) == 2
+    # A form that was given no key makes one each time.
+    assert await made(browser) != await made(browser)
 
 
 async def test_what_is_wrong_stands_with_its_field_and_nothing_is_lost(house: House, tenant: Tenant) -> None:

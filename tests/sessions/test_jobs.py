@@ -312,7 +312,8 @@ def test_whatever_takes_money_from_a_payment_or_sets_some_free_is_heard_by_loyal
         routes = bench.jobs.routes.items()
         return {event for event, follows in routes if any(each.task.name == job for each in follows)}
 
-    assert heard("loyalty.refunded") == {"payment.refunded", "payment.disputed", "payment.failed"}
+    refunded = {"payment.refunded", "payment.refund_failed", "payment.disputed", "payment.failed"}
+    assert heard("loyalty.refunded") == refunded
     assert heard("loyalty.freed") == {"payment.captured", "payment.refunded", "payment.released", "payment.failed"}
 
 

@@ -63,6 +63,7 @@ from forecourt.payments.intents.service import Payments
 from forecourt.payments.ledger.report_pages import report_pages
 from forecourt.payments.readers.service import Readers
 from forecourt.payments.reconcile.pages import reconcile_pages
+from forecourt.payments.unmatched.pages import unmatched_pages
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -152,6 +153,7 @@ COMMANDS = (
     Command(label=mark("New report by mail"), href="/insight/reports/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("New host"), href="/hosts/new", shown_to=may(Verb.CHANGE_HOSTS)),
     Command(label=mark("Profit"), href="/ledger/profit", shown_to=may(Verb.READ_MONEY)),
+    Command(label=mark("Money of nobody"), href="/ledger/unmatched", shown_to=may(Verb.READ_MONEY)),
     Command(label=mark("Who owes what"), href="/ledger/receivables", shown_to=may(Verb.READ_MONEY)),
     Command(label=mark("Driver pages"), href="/settings/driver-pages", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("How drivers sign in"), href="/settings/driver-sign-in", shown_to=may(Verb.ORGANISATION)),
@@ -277,6 +279,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *report_pages(shell, db, clock),
         *forecourt.payments.fleets.pages.fleet_pages(shell, db, clock, settings.secret()),
         *reconcile_pages(shell, db, clock),
+        *unmatched_pages(shell, db, clock),
         *forecourt.loyalty.pages.campaign_pages(shell, db, clock),
         *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),
         *import_pages(shell),

@@ -39,6 +39,7 @@ import forecourt.payments.hosts.api
 import forecourt.payments.ledger.api
 import forecourt.payments.reconcile.api
 import forecourt.payments.terminals.api
+import forecourt.payments.unmatched.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -207,6 +208,7 @@ def create_app(
             forecourt.payments.hosts.api.routes,
             forecourt.payments.fleets.api.routes,
             forecourt.payments.reconcile.api.routes,
+            forecourt.payments.unmatched.api.routes,
         ],
         guards=[known_parameters_only],
         request_class=BodyRequest,

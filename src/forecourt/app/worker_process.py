@@ -117,7 +117,7 @@ async def serve(settings: Settings) -> None:
         fees = Fees(pool, tenants, SystemClock(), paying)
         payments = PaymentJobs(pool, SystemClock(), saga, charging, SavedCards(tenants, providers, SystemClock()))
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
-        drivers = DriverJobs(tenants, ways, settings.console_url, commander)
+        drivers = DriverJobs(tenants, ways, SystemClock(), settings.console_url, commander)
         works = _works(
             settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers, contracts, fees
         )

@@ -261,6 +261,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     lost = follow("loyalty.refunded", works.loyalty.refunded, AT_ONCE)
     # After a capture, a refund and a dispute the share of a host may be another one.
     share = follow("payments.follow_share", works.money.follow, AT_ONCE)
+    told = follow("driver.refunded", works.drivers.refunded, AT_ONCE)
     settled = follow("insight.session_settled", works.insight.session_settled, AT_ONCE)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
         "session.started": (
@@ -315,8 +316,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         paid.GIVEN: (follow("payments.given", works.money.given, AT_ONCE),),
         FEE_BEGUN: (follow("payments.fee_begun", works.fees.begun, queue=OUTWARD),),
         FEE_FAILED: (follow("driver.fee_failed", works.accounts.fee_failed, AT_ONCE),),
-        paid.REFUNDED: (share, lost, freed),
-        paid.REFUND_FAILED: (share,),
+        paid.REFUNDED: (share, lost, freed, told),
+        paid.REFUND_FAILED: (share, lost, told),
         COMPARE: (follow("payments.compare_now", works.money.compare_now, queue=LONG),),
         PAY: (follow("payments.pay_now", works.money.pay_now, queue=LONG),),
         paid.RELEASED: (*unpaid, freed, follow("driver.captured", works.drivers.captured)),

@@ -45,6 +45,53 @@ def vat(
     shown.rows(found["items"], _VAT, as_json=as_json)
 
 
+_UNMATCHED: list[shown.Column] = [
+    ("Payment", lambda each: each["payment"]),
+    ("Amount", lambda each: _money(each["amount"])),
+]
+
+
+@app.command()
+def unmatched(as_json: AsJson = False, url: Url = None) -> None:
+    """List money that was taken and is nobody's, by payment, in minor units."""
+    shown.rows(Api(url).get("ledger", "unmatched")["items"], _UNMATCHED, as_json=as_json)
+
+
+@app.command("post-unmatched")
+def post_unmatched(
+    payment: Annotated[str, typer.Argument(help="The payment of which it is.")],
+    amount: Annotated[int, typer.Argument(help="How much, in minor units.", min=1)],
+    to: Annotated[str, typer.Argument(help="Where it belongs: income, debt, host or bank.")],
+    why: Annotated[str, typer.Option(help="Why it belongs there.")],
+    host: Annotated[int | None, typer.Option(help="With host: its number.")] = None,
+    debt: Annotated[str | None, typer.Option(help="With debt: the payment that is owed.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Post money that is nobody's to where it belongs."""
+    asked = {"payment": payment, "amount": amount, "to": to, "why": why, "host": host, "debt": debt}
+    _posted(Api(url).post("ledger", "unmatched", body=asked), as_json=as_json)
+
+
+@app.command("take-back")
+def take_back_unmatched(
+    entry: Annotated[int, typer.Argument(help="The number of the entry.", min=1)],
+    why: Annotated[str, typer.Option(help="Why it is nobody's again.")],
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Take back where money of nobody was posted, by an entry against it."""
+    _posted(Api(url).post("ledger", "unmatched", str(entry), "take-back", body={"why": why}), as_json=as_json)
+
+
+def _posted(entry: dict[str, Any], *, as_json: bool) -> None:
+    columns: list[shown.Column] = [
+        ("Account", lambda each: each["account"]),
+        ("Amount", lambda each: _money(each["amount"])),
+    ]
+    shown.rows([entry] if as_json else entry["legs"], columns, as_json=as_json)
+
+
 @app.command()
 def compare(url: Url = None) -> None:
     """Compare every account with the journal now, as every night."""

@@ -1,19 +1,25 @@
 """What follows from events for drivers: the receipt goes where it was asked for, and a station hears that somebody
 pays there."""
 
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
 
 from forecourt.driver.brands import home_of
-from forecourt.driver.letters import write_receipt
+from forecourt.driver.letters import write_receipt, write_refund, write_refund_failed
 from forecourt.driver.model import PAID, WEB_PAYMENT_S, Stage
 from forecourt.driver.service import Way, Ways
 from forecourt.driver.speech import Speech
+from forecourt.driver.store import find_brand
 from forecourt.ocpp.neutral import WebPaymentBegun
 from forecourt.payments.hosts.store.lines import list_paid_by
-from forecourt.payments.intents.model import PaymentUnknown, Purpose
+from forecourt.payments.intents import store as intents
+from forecourt.payments.intents.model import CallKind, Method, PaymentUnknown, Purpose
+from forecourt.payments.intents.refunds import CAME_BACK
+from forecourt.payments.intents.store import story
+from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.commands import Commander
@@ -22,15 +28,25 @@ log = structlog.get_logger(__name__)
 
 #: Who tells, as the record of calls has it.
 TELLER: Final = "payments"
+#: What the story of a payment says once its driver was told of a refund, and that it came to nothing; with its call.
+TOLD_REFUNDED: Final = "driver_told_refunded"
+TOLD_FAILED: Final = "driver_told_refund_failed"
 #: Stages at which a driver is about to pay.
 WAITING: Final = frozenset({Stage.OPENING, Stage.PAY})
+#: A refund that was done longer ago is told no more.
+TOLD_WITHIN: Final = timedelta(days=3)
+#: Who writes each of them.
+WRITERS: Final = {TOLD_REFUNDED: write_refund, TOLD_FAILED: write_refund_failed}
 
 
 class DriverJobs:
     """Durable follow-up work. `tenants` is a pool of role forecourt_app."""
 
-    def __init__(self, tenants: Pool, ways: Ways, address: str, commander: Commander | None = None) -> None:
+    def __init__(
+        self, tenants: Pool, ways: Ways, clock: Clock, address: str, commander: Commander | None = None
+    ) -> None:
         self._tenants = tenants
+        self._clock = clock
         self._commander = commander
         self._ways = ways
         self._address = address.rstrip("/")
@@ -51,6 +67,30 @@ class DriverJobs:
             debts = await list_paid_by(conn, tenant_id, subject)
         for intent, _ in debts:
             await self._write(tenant_id, await self._ways.find(UUID(intent)))
+
+    async def refunded(self, *, tenant_id: int, subject: str) -> None:
+        """Money of a payment went back, or a refund came to nothing: whoever left an address is told, once of each
+        refund, and once that it failed where they were told of it. Fleets see it on their invoices."""
+        intent_id, now = UUID(subject), self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            intent = await intents.find_intent(conn, tenant_id, intent_id, lock=True)
+            if intent is None or intent.email is None or intent.method is Method.INVOICE:
+                return
+            told = {kind: await story.told_of(conn, tenant_id, intent_id, kind) for kind in WRITERS}
+            brand = await find_brand(conn, tenant_id)
+            home = home_of(brand, self._address)
+            for call in await intents.list_calls(conn, tenant_id, intent_id):
+                about = str(call.call_id)
+                if call.kind is not CallKind.REFUND:
+                    continue
+                failed = call.state == "failed" and call.reason == CAME_BACK and about in told[TOLD_REFUNDED]
+                kind = TOLD_FAILED if failed else TOLD_REFUNDED
+                done = call.state == "done" and call.ended_at is not None and now - TOLD_WITHIN < call.ended_at
+                if about in told[kind] or not (failed or done):
+                    continue
+                with self._speech.speaking_of(intent.language):
+                    await WRITERS[kind](conn, brand, intent, call, home)
+                await story.insert_step(conn, tenant_id, intent_id, kind, now, amount=call.amount, detail=about)
 
     async def _write(self, tenant_id: int, way: Way) -> None:
         if way.stage not in PAID or way.intent.email is None or way.intent.session_id is None:

@@ -41,7 +41,8 @@ class LoyaltyJobs:
             await rewards.reward(conn, tenant_id, UUID(subject), self._clock.now())
 
     async def refunded(self, *, tenant_id: int, subject: str) -> None:
-        """Money of a payment went back, or was lost: what its session earned goes with it."""
+        """Money of a payment went back, or was lost: what its session earned goes with it. Or that came to nothing:
+        it comes again."""
         wallets = Book(self._tenants, tenant_id, BookKind.WALLET, self._clock)
         async with self._tenants.tenant(tenant_id) as conn:
             await rewards.take_back(conn, tenant_id, UUID(subject), wallets, self._clock.now())

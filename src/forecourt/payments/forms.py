@@ -11,17 +11,18 @@ from litestar import Request
 from msgspec import Struct
 
 from forecourt.drivers.accounts.model import EMAIL_PATTERN
-from forecourt.platform.money import minor_digits
+from forecourt.platform.countries import countries
+from forecourt.platform.money import currencies, minor_digits
 from forecourt.ui.i18n import mark
 from forecourt.ui.numbers import NoNumber, decimal, plain
 
 #: Characters of one field that are read.
 MAX_TYPED: Final = 1_000
 
-CURRENCY_WRONG: Final = mark("must be three capital letters, such as EUR")
+CURRENCY_WRONG: Final = mark("must be the three letters of a currency that people pay in, such as EUR")
 NAME_WRONG: Final = mark("must hold something that can be seen, on one line")
 LINE_WRONG: Final = mark("is too long, or holds what no line may")
-COUNTRY_WRONG: Final = mark("must be two capital letters, such as DE")
+COUNTRY_WRONG: Final = mark("must be the two letters of a country, such as DE")
 MONEY_WRONG: Final = mark("must be an amount such as 12.50, not below 0")
 DAY_WRONG: Final = mark("must be a day such as 2026-03-01")
 WHOLE_WRONG: Final = mark("must be a whole number, and not as large as that")
@@ -60,6 +61,20 @@ def text_as(kind: Any, *, upper: bool = False) -> Read:
             raise ValueError(text) from fault
 
     return read
+
+
+def country_of(text: str) -> str:
+    """The code of a country."""
+    if text.upper() not in countries():
+        raise ValueError(text)
+    return text.upper()
+
+
+def currency_of(text: str) -> str:
+    """The code of a currency that people pay in."""
+    if text.upper() not in currencies():
+        raise ValueError(text)
+    return text.upper()
 
 
 def money_in(currency: str, *, below: bool = False) -> Read:

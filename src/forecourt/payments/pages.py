@@ -120,7 +120,13 @@ STEPS: Final[Mapping[str, str]] = {
     "refund_asked": mark("A refund was asked for"),
     "refund_refused": mark("The refund was refused"),
     "refund_failed": mark("The refund came to nothing"),
-    "taken_there": mark("The money was taken at the provider while it was given back"),
+    "taken_there": mark("The money was taken at the provider by hand"),
+    "unmatched_posted": mark("What was nobody's of it was posted to where it belongs"),
+    "unmatched_back": mark("What was nobody's of it is so again"),
+    "driver_told_stopped": mark("The driver was told that it is stopped"),
+    "driver_told_owed": mark("The driver was told what is owed"),
+    "driver_told_refunded": mark("The driver was told of the refund"),
+    "driver_told_refund_failed": mark("The driver was told that the refund failed"),
     "release_refused": mark("The hold could not be given back and runs out by itself"),
 }
 #: Why nothing of a payment may go back.

@@ -59,11 +59,27 @@ def points_back(*, move: int, session_id: UUID, driver: str, at: datetime, curre
 
 
 def cashback_back(
-    *, session_id: UUID, refunded: int, owed: int, driver: str, at: datetime, currency: str, amount: int
+    *, session_id: UUID, turn: int, driver: str, at: datetime, currency: str, amount: int
 ) -> Entry:  # fmt: skip
-    """What a session that was refunded brought into its driver's wallet goes out of it. `refunded`: in all until now;
-    `owed`: what is still to go, less each time. Minor units."""
+    """What a session that was refunded brought into its driver's wallet goes out of it. `turn`: how often something
+    went or came again."""
     return between(
-        f"cashback_back:{session_id}:{refunded}:{owed}", Kind.CASHBACK_BACK, at, currency, wallet(driver), REWARDS,
+        f"cashback_back:{session_id}:{turn}", Kind.CASHBACK_BACK, at, currency, wallet(driver), REWARDS,
+        positive(amount), session_id=session_id,
+    )  # fmt: skip
+
+
+def points_again(*, move: int, session_id: UUID, driver: str, at: datetime, currency: str, amount: int) -> Entry:
+    """Points that a refund took are owed again: it came to nothing."""
+    return between(
+        f"points_again:{move}", Kind.POINTS_AGAIN, at, currency, REWARDS, points_owed(driver), positive(amount),
+        session_id=session_id,
+    )  # fmt: skip
+
+
+def cashback_again(*, session_id: UUID, turn: int, driver: str, at: datetime, currency: str, amount: int) -> Entry:
+    """What a refund took out of the wallet comes there again: it came to nothing. `turn`: as for `cashback_back`."""
+    return between(
+        f"cashback_again:{session_id}:{turn}", Kind.CASHBACK_AGAIN, at, currency, REWARDS, wallet(driver),
         positive(amount), session_id=session_id,
     )  # fmt: skip

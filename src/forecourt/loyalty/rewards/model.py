@@ -110,7 +110,7 @@ class RefundedLot(Struct, frozen=True, kw_only=True):
     what of that was taken off already, `back` what went back in all, each no more than `paid`. Minor units with taxes.
 
     `used`: points of the lot that were turned into money, and `used_minor` into how much; `owed`: what is still to be
-    taken out of the wallet, in minor units.
+    taken out of the wallet, in minor units; `back_points`, `back_wallet`: what refunds took so far.
     """
 
     session_id: UUID
@@ -122,6 +122,8 @@ class RefundedLot(Struct, frozen=True, kw_only=True):
     used: int = 0
     used_minor: int = 0
     owed: int = 0
+    back_points: int = 0
+    back_wallet: int = 0
 
 
 class TakenBack(Struct, frozen=True, kw_only=True):
@@ -131,6 +133,16 @@ class TakenBack(Struct, frozen=True, kw_only=True):
     taken: Taken | None
     used: int
     cashback: int
+
+
+class GivenAgain(Struct, frozen=True, kw_only=True):
+    """What a refund that came to nothing gives again: points of the lot, worth `minor`, and money in the wallet; and
+    what is then still to be taken out of that. Minor units."""
+
+    points: int
+    minor: int
+    wallet: int
+    owed: int
 
 
 def tier_of(program: Program, use: Use) -> Tier | None:
@@ -176,20 +188,36 @@ def taken_back(of: RefundedLot) -> TakenBack:
     no less is kept than the program gives for what stays paid, and nothing of a session that was refunded whole. Parts
     take together what the whole takes. Points that were not used go first; those that lapsed were worth nothing."""
 
-    def part(whole: int, back: int) -> int:
-        return whole * back // of.paid
-
-    def used(back: int) -> int:
-        """What the points were worth that were used, as far as no others are left to be taken."""
-        gone = max(part(of.lot.points, back) - (of.lot.points - of.used), 0)
-        return of.used_minor * gone // of.used if gone else 0
-
-    points = part(of.lot.points, of.back) - part(of.lot.points, of.refunded)
+    points = _part(of, of.lot.points, of.back) - _part(of, of.lot.points, of.refunded)
     taken = taken_of([of.lot], min(points, of.lot.points_left))
     return TakenBack(
-        taken=taken[0] if taken else None, used=used(of.back) - used(of.refunded),
-        cashback=part(of.cashback, of.back) - part(of.cashback, of.refunded),
+        taken=taken[0] if taken else None, used=_used(of, of.back) - _used(of, of.refunded),
+        cashback=_part(of, of.cashback, of.back) - _part(of, of.cashback, of.refunded),
     )  # fmt: skip
+
+
+def given_again(of: RefundedLot) -> GivenAgain:
+    """What is given again of what refunds took, now that less stays given back: all that they would not have taken for
+    that. What they could not take, as it was spent or had lapsed, is not given. First what is still to be taken out of
+    the wallet is taken no more."""
+    points = of.back_points - min(of.back_points, _part(of, of.lot.points, of.back))
+    there = of.lot.points_left + points
+    due = _used(of, of.back) + _part(of, of.cashback, of.back)
+    kept = min(of.back_wallet, due)
+    return GivenAgain(
+        points=points, minor=of.lot.minor * there // of.lot.points - of.lot.minor_left if points else 0,
+        wallet=of.back_wallet - kept, owed=min(of.owed, due - kept),
+    )  # fmt: skip
+
+
+def _part(of: RefundedLot, whole: int, back: int) -> int:
+    return whole * back // of.paid
+
+
+def _used(of: RefundedLot, back: int) -> int:
+    """What the points were worth that were used, as far as no others are left to be taken."""
+    gone = max(_part(of, of.lot.points, back) - (of.lot.points - of.used), 0)
+    return of.used_minor * gone // of.used if gone else 0
 
 
 def lapses_at(program: Program, at: datetime) -> datetime:

@@ -9,7 +9,9 @@ from forecourt.access import Actor, audit
 from forecourt.loyalty.rewards import store
 from forecourt.loyalty.rewards.entries import (
     cashback,
+    cashback_again,
     cashback_back,
+    points_again,
     points_back,
     points_earned,
     points_lapsed,
@@ -25,6 +27,7 @@ from forecourt.loyalty.rewards.model import (
     Tier,
     check_program,
     earned,
+    given_again,
     lapses_at,
     taken_back,
     taken_of,
@@ -87,11 +90,14 @@ async def reward(conn: Connection, tenant_id: int, intent_id: UUID, now: datetim
 
 
 async def take_back(conn: Connection, tenant_id: int, intent_id: UUID, wallets: Book, now: datetime) -> bool:
-    """Takes back what a session earned of which money went back, in proportion, each part once; whether it took
-    anything. Of what is in the wallet by now no more than is left there. `wallets`: those of this organisation."""
+    """Takes back what a session earned of which money went back, in proportion, each part once, and gives it again
+    where that came to nothing; whether it took or gave anything. Of what is in the wallet by now no more than is left
+    there. `wallets`: those of this organisation."""
     of = await store.lock_refunded(conn, tenant_id, intent_id)
     if of is None:
         return False
+    if of.back < of.refunded:
+        return await _give_again(conn, tenant_id, of, now)
     lot, gone = of.lot, taken_back(of)
     if gone.taken is not None:
         move = await _move(conn, tenant_id, lot.driver_id, "refunded", [gone.taken], lot.currency, now)
@@ -102,6 +108,21 @@ async def take_back(conn: Connection, tenant_id: int, intent_id: UUID, wallets: 
         await post(conn, tenant_id, entry)
     out = await _out_of_wallet(conn, tenant_id, of, of.owed + gone.used + gone.cashback, wallets, now)
     return bool(out or gone.taken)
+
+
+async def _give_again(conn: Connection, tenant_id: int, of: RefundedLot, now: datetime) -> bool:
+    lot, gives = of.lot, given_again(of)
+    who = {"session_id": of.session_id, "driver": str(lot.driver_id), "at": now, "currency": lot.currency}
+    if gives.points:
+        await store.give_again(conn, tenant_id, lot.lot_id, gives.points, gives.minor)
+        move = await store.insert_move(
+            conn, tenant_id, lot.driver_id, "returned", points=gives.points, currency=lot.currency, minor=gives.minor,
+            at=now,
+        )  # fmt: skip
+        await post(conn, tenant_id, points_again(**who, move=move, amount=gives.minor))  # type: ignore[arg-type]
+    turn = await store.set_refunded(conn, tenant_id, lot.lot_id, refunded=of.back, owed=gives.owed, out=-gives.wallet)
+    await post(conn, tenant_id, cashback_again(**who, turn=turn, amount=gives.wallet))  # type: ignore[arg-type]
+    return bool(gives.points or gives.wallet)
 
 
 async def take_owed(conn: Connection, tenant_id: int, intent_id: UUID, wallets: Book, now: datetime) -> int:
@@ -119,11 +140,10 @@ async def _out_of_wallet(
     lot, payer = of.lot, f"driver:{of.lot.driver_id}"
     out = min(due, await wallets.room_to_refund(conn, payer, lot.currency))
     owed = min(due - out, await wallets.held(conn, payer, lot.currency))
-    await store.set_refunded(conn, tenant_id, lot.lot_id, of.back, owed)
+    turn = await store.set_refunded(conn, tenant_id, lot.lot_id, refunded=of.back, owed=owed, out=out)
     entry = cashback_back(
-        session_id=of.session_id, refunded=of.back, owed=owed, driver=str(lot.driver_id), at=now,
-        currency=lot.currency, amount=out,
-    )  # fmt: skip
+        session_id=of.session_id, turn=turn, driver=str(lot.driver_id), at=now, currency=lot.currency, amount=out
+    )
     await post(conn, tenant_id, entry)
     return out
 
@@ -191,7 +211,7 @@ async def purse_of(conn: Connection, tenant_id: int, driver_id: int, now: dateti
 async def _move(
     conn: Connection, tenant_id: int, driver_id: int, kind: str, taken: list[Taken], currency: str, now: datetime
 ) -> int:
-    await store.take(conn, tenant_id, taken, used=kind == "used")
+    await store.take(conn, tenant_id, taken, kind)
     return await store.insert_move(
         conn, tenant_id, driver_id, kind, points=sum(each.points for each in taken), currency=currency,
         minor=sum(each.minor for each in taken), at=now,

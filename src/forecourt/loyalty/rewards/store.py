@@ -31,8 +31,8 @@ class PaidSession(Struct, frozen=True, kw_only=True):
 
 
 class Move(Struct, frozen=True, kw_only=True):
-    """What became of points: used as money, lapsed, or taken back as their session was refunded. `minor`: what
-    they were worth."""
+    """What became of points: used as money, lapsed, taken back as their session was refunded, or returned as that came
+    to nothing. `minor`: what they were worth."""
 
     move_id: int
     kind: str
@@ -107,17 +107,17 @@ async def insert_lot(
 
 
 async def lock_refunded(conn: Connection, tenant_id: int, intent_id: UUID) -> RefundedLot | None:
-    """What the session of a payment earned of which more went back than was taken off it: by refunds, by disputes that
-    were lost, or with the whole of a capture that came to nothing."""
+    """What the session of a payment earned of which more or less went back than was taken off it: by refunds, by
+    disputes that were lost, or with the whole of a capture that came to nothing."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
-        "SELECT *, least(gone, of) AS back FROM (SELECT p.*,"
+        "SELECT *, greatest(least(gone, of), 0) AS back FROM (SELECT p.*,"
         " coalesce(p.paid, nullif(i.captured_amount, 0), i.owed_amount) AS of,"
         " coalesce(p.paid, nullif(i.captured_amount, 0), i.owed_amount) - i.captured_amount + i.refunded_amount"
         f" + {_LOST} AS gone FROM payment_intents i"
         " JOIN loyalty_points p ON p.tenant_id = i.tenant_id AND p.session_id = i.session_id"
         " WHERE i.tenant_id = %s AND i.intent_id = %s FOR UPDATE OF p) AS found"
-        " WHERE of > 0 AND least(gone, of) > refunded",
+        " WHERE of > 0 AND greatest(least(gone, of), 0) <> refunded",
         (tenant_id, intent_id),
     )
     row = await cursor.fetchone()
@@ -138,15 +138,30 @@ async def lock_owed(conn: Connection, tenant_id: int, intent_id: UUID) -> list[R
 
 def _refunded(row: dict[str, Any]) -> RefundedLot:
     lot = Lot(**{name: row[name] for name in Lot.__struct_fields__})
-    kept = ("session_id", "cashback", "refunded", "back", "used", "used_minor", "owed")
+    kept = ("session_id", "cashback", "refunded", "back", "used", "used_minor", "owed", "back_points", "back_wallet")
     return RefundedLot(lot=lot, paid=row["of"], **{name: row[name] for name in kept})
 
 
-async def set_refunded(conn: Connection, tenant_id: int, lot_id: int, refunded: int, owed: int) -> None:
-    """That so much of what a lot was earned for was given back, and taken off it but for what is owed of that."""
+async def set_refunded(conn: Connection, tenant_id: int, lot_id: int, *, refunded: int, owed: int, out: int) -> int:
+    """That so much of what a lot was earned for was given back, and taken off it but for what is owed of that. `out`:
+    what goes out of the wallet for it now, below 0 into it; how often that was so of this lot."""
+    row = await (
+        await conn.execute(
+            "UPDATE loyalty_points SET refunded = %s, owed = %s, back_wallet = back_wallet + %s, turns = turns + 1"
+            " WHERE tenant_id = %s AND lot_id = %s RETURNING turns",
+            (refunded, owed, out, tenant_id, lot_id),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def give_again(conn: Connection, tenant_id: int, lot_id: int, points: int, minor: int) -> None:
+    """Puts points back into a lot that a refund took of it."""
     await conn.execute(
-        "UPDATE loyalty_points SET refunded = %s, owed = %s WHERE tenant_id = %s AND lot_id = %s",
-        (refunded, owed, tenant_id, lot_id),
+        "UPDATE loyalty_points SET points_left = points_left + %(points)s, minor_left = minor_left + %(minor)s,"
+        " back_points = back_points - %(points)s WHERE tenant_id = %(tenant)s AND lot_id = %(lot)s",
+        {"points": points, "minor": minor, "tenant": tenant_id, "lot": lot_id},
     )
 
 
@@ -165,15 +180,16 @@ async def list_lots(
     return await cursor.fetchall()
 
 
-async def take(conn: Connection, tenant_id: int, taken: Sequence[Taken], *, used: bool = False) -> None:
-    """Lessens lots by what is taken of them; `used`: it became money."""
+async def take(conn: Connection, tenant_id: int, taken: Sequence[Taken], kind: str) -> None:
+    """Lessens lots by what is taken of them: by `kind` it is used and became money, or refunded, or lapsed."""
     for each in taken:
         await conn.execute(
             "UPDATE loyalty_points SET points_left = points_left - %(points)s, minor_left = minor_left - %(minor)s,"
-            " used = used + CASE WHEN %(used)s THEN %(points)s ELSE 0 END,"
-            " used_minor = used_minor + CASE WHEN %(used)s THEN %(minor)s ELSE 0 END"
+            " used = used + CASE %(kind)s WHEN 'used' THEN %(points)s ELSE 0 END,"
+            " used_minor = used_minor + CASE %(kind)s WHEN 'used' THEN %(minor)s ELSE 0 END,"
+            " back_points = back_points + CASE %(kind)s WHEN 'refunded' THEN %(points)s ELSE 0 END"
             " WHERE tenant_id = %(tenant)s AND lot_id = %(lot)s",
-            {"points": each.points, "minor": each.minor, "used": used, "tenant": tenant_id, "lot": each.lot.lot_id},
+            {"points": each.points, "minor": each.minor, "kind": kind, "tenant": tenant_id, "lot": each.lot.lot_id},
         )
 
 

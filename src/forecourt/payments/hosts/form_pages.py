@@ -13,6 +13,7 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
+from forecourt.access.once import FIELD, form_key, made_before, once, remember
 from forecourt.payments.bank.fields import Bic, HolderName, iban_typed
 from forecourt.payments.bank.model import Bank
 from forecourt.payments.forms import (
@@ -28,6 +29,8 @@ from forecourt.payments.forms import (
     Field,
     Typed,
     amount_shown,
+    country_of,
+    currency_of,
     email,
     money_in,
     percent,
@@ -94,7 +97,7 @@ def host_fields() -> list[Field]:
     return [
         Field(name="name", label=mark("Name"), read=text_as(types["name"]), wrong=NAME_WRONG, required=True),
         Field(name="address", label=mark("Address"), read=text_as(types["address"]), wrong=LINE_WRONG, most=500),
-        Field(name="country", label=mark("Country"), read=text_as(types["country"], upper=True), wrong=COUNTRY_WRONG,
+        Field(name="country", label=mark("Country"), read=country_of, wrong=COUNTRY_WRONG,
               required=True, most=2, hint=mark("Two letters, such as DE.")),
         Field(name="email", label=mark("E-mail address"), read=email, wrong=EMAIL_WRONG, most=254),
         Field(name="vat_id", label=mark("VAT id"), read=text_as(types["vat_id"], upper=True), wrong=VAT_WRONG, most=20),
@@ -121,7 +124,6 @@ def bank_fields() -> list[Field]:
 
 def rule_fields(currency: str) -> list[Field]:
     """A version of a share rule."""
-    kind = text_as(NewExpense.__annotations__["currency"], upper=True)
     shares = [
         Field(name=name, label=label, read=percent, wrong=PERCENT_WRONG, mode="decimal", most=6)
         for name, label in PERCENTS.items()
@@ -133,7 +135,7 @@ def rule_fields(currency: str) -> list[Field]:
               hint=mark("Empty: all stations of the site.")),
         Field(name="valid_from", label=mark("From"), read=str, wrong=MOMENT_WRONG, most=16,
               hint=mark("Such as 2026-03-01 00:00, by your organisation's clock; empty: from now on.")),
-        Field(name="currency", label=mark("Currency"), read=kind, wrong=CURRENCY_WRONG, required=True, most=3),
+        Field(name="currency", label=mark("Currency"), read=currency_of, wrong=CURRENCY_WRONG, required=True, most=3),
         *shares,
         Field(name="per_kwh", label=mark("For each kWh"), read=_per_kwh, wrong=KWH_WRONG, mode="decimal", most=12),
         Field(name="platform_percent", label=mark("Percent of it that you keep"), read=percent, wrong=PERCENT_WRONG,
@@ -149,14 +151,13 @@ def rule_fields(currency: str) -> list[Field]:
 
 def expense_fields(currency: str) -> list[Field]:
     """What a host is owed beside shares."""
-    kind = text_as(NewExpense.__annotations__["currency"], upper=True)
     return [
         Field(name="key", label=mark("Key"), read=text_as(NewExpense.__annotations__["key"]), wrong=KEY_WRONG,
               required=True, most=60, hint=mark("Such as power-2026-03: it is posted once under it.")),
         Field(name="kind", label=mark("For"), read=str, choices=KINDS),
         Field(name="amount", label=mark("Amount"), read=money_in(currency, below=True), wrong=MONEY_WRONG,
               mode="decimal", required=True, most=20, hint=mark("That they are owed; below 0: that they owe.")),
-        Field(name="currency", label=mark("Currency"), read=kind, wrong=CURRENCY_WRONG, required=True, most=3),
+        Field(name="currency", label=mark("Currency"), read=currency_of, wrong=CURRENCY_WRONG, required=True, most=3),
         Field(name="site", label=mark("Site"), read=str, wrong=SITE_WRONG, most=63,
               hint=mark("Its name in addresses: then it counts in what the site earns.")),
         Field(name="memo", label=mark("Note"), read=text_as(NewExpense.__annotations__["memo"]), wrong=LINE_WRONG,
@@ -176,12 +177,13 @@ class HostForms:
     def page(
         self, request: WebRequest, actor: Actor, title: str, fields: Sequence[Field], typed: Typed, *,
         word: str = STORE, host: HostRow | None = None, about: str = "", wrong: Mapping[str, str] | None = None,
-        fault: str = "",
+        fault: str = "", key: str = "",
     ) -> Response[str]:  # fmt: skip
-        """A form."""
+        """A form. `key`: of one that makes something, once."""
         return self._shell.page(
             "money/host_form.html", request, viewer=actor, current="hosts", status=422 if wrong or fault else 200,
             title=title, fields=fields, typed=typed, word=word, host=host, about=about, wrong=wrong or {}, fault=fault,
+            key=key,
         )  # fmt: skip
 
     async def host(self, actor: Actor, host_id: int) -> HostRow:
@@ -191,19 +193,25 @@ class HostForms:
     async def make(self, request: WebRequest, actor: Actor) -> Response[Any]:
         fields = host_fields()
         typed = await typed_of(request, fields)
+        key = str((await request.form()).get(FIELD, ""))
         values, wrong = read_form(fields, typed)
         if not wrong:
             sites = values.pop("sites")
+            sent = once(actor, "new host", key, typed)
             known = {"connect_account": "", "connect_by": "", **values, "payout_minimum": values["payout_minimum"] or 0}
             try:
                 async with self._db.tenant(actor.tenant_id) as conn:
+                    before = await made_before(conn, sent, self._clock.now())
+                    if before is not None:
+                        return _to(int(before))
                     made = await service.create(conn, actor, known, sites, self._clock.now())
+                    await remember(conn, sent, str(made.host_id))
                 return _to(made.host_id)
             except HostRefused:
                 wrong["sites"] = SITES_WRONG
             except TooManyHosts:
-                return self.page(request, actor, NEW, fields, typed, word=MADE, fault=_(TOO_MANY))
-        return self.page(request, actor, NEW, fields, typed, word=MADE, wrong=wrong)
+                return self.page(request, actor, NEW, fields, typed, word=MADE, fault=_(TOO_MANY), key=key)
+        return self.page(request, actor, NEW, fields, typed, word=MADE, wrong=wrong, key=key)
 
     async def edit(self, request: WebRequest, actor: Actor, host_id: int) -> Response[str]:
         host, fields = await self.host(actor, host_id), host_fields()
@@ -318,7 +326,7 @@ def host_form_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> 
     @get("/hosts/new", opt=dict(GUARDED), include_in_schema=False)
     async def new_host(request: WebRequest, actor: Asker) -> Response[str]:
         fields = host_fields()
-        return forms.page(request, actor, NEW, fields, empty(fields, payout_every="day"), word=MADE)
+        return forms.page(request, actor, NEW, fields, empty(fields, payout_every="day"), word=MADE, key=form_key())
 
     @post("/hosts/new", opt=dict(GUARDED), include_in_schema=False, status_code=303)
     async def make_host(request: WebRequest, actor: Asker) -> Response[Any]:

@@ -34,6 +34,9 @@ async def unpaid_again(conn: Connection, tenant_id: int, debt: str, settled: str
         return 0
     found = 0
     for payment, amount, _ in await lines.list_payers(conn, tenant_id, debt):
+        if payment == debt:
+            # Taken of its own hold after all: what goes back of that is a refund of the session itself.
+            continue
         back = await _back(conn, tenant_id, payment, settled, depth)
         for other, part in reversed(await lines.list_paid_by(conn, tenant_id, payment)):
             here = min(back, part)
@@ -53,6 +56,9 @@ async def _back(conn: Connection, tenant_id: int, payment: str, settled: str | N
             moved[Kind(entry.kind)] += sum(
                 leg.amount for leg in legs if leg.entry_id == entry.entry_id and leg.amount > 0
             )
+    if not moved[Kind.DEBT_PAID]:
+        # Money of it that was nobody's paid a debt: that goes back by no refund.
+        return 0
     paid = sum(amount for _, amount in await lines.list_paid_by(conn, tenant_id, payment))
     # What it took beyond what was owed goes back first, and is nobody's share.
     gone = moved[Kind.REFUND] - moved[Kind.REFUND_BACK] + moved[Kind.DISPUTE_OPENED] - moved[Kind.DISPUTE_WON]

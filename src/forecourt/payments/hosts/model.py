@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Protocol
 from msgspec import Meta, Struct
 
 from forecourt.payments.ledger.billed import rate_name
+from forecourt.platform.countries import countries
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import Currency, Money, currencies, minor_digits, rounded
 
@@ -120,6 +121,18 @@ def back_of(share: Share, net_back: int, before: int) -> Share:
 def vat_account(country: str, rate: Decimal | None) -> str:
     """Where the VAT of hosts stands that the organisation gets back."""
     return "" if rate is None else f"vat_receivable:{country}:{rate_name(rate)}"
+
+
+def check_country(code: str) -> None:
+    """Raises HostRefused for a code that is no country's."""
+    if code not in countries():
+        raise HostRefused(f"There is no country {code}. Write its code of two letters (ISO 3166-1), such as DE.")
+
+
+def check_currency(code: str) -> None:
+    """Raises HostRefused for a currency that nobody pays in."""
+    if code not in currencies():
+        raise HostRefused(f"Nobody pays in {code}. Write the code of a currency (ISO 4217), such as EUR.")
 
 
 def check_rule(rule: ShareRule) -> None:

@@ -20,6 +20,8 @@ from forecourt.payments.hosts.model import (
     RuleRefused,
     ShareRule,
     TooManyHosts,
+    check_country,
+    check_currency,
     check_rule,
 )
 from forecourt.payments.hosts.store import Connection
@@ -36,6 +38,7 @@ async def create(
     conn: Connection, actor: Actor, values: Mapping[str, Any], sites: Sequence[str], at: datetime
 ) -> HostRow:
     """Makes a host. Raises TooManyHosts, HostRefused."""
+    check_country(values["country"])
     if await store.count_hosts(conn, actor.tenant_id) >= MAX_HOSTS:
         raise TooManyHosts
     site_ids = await _sites(conn, actor.tenant_id, sites)
@@ -54,6 +57,8 @@ async def change(
         raise HostUnknown
     check_match(if_match, etag(before))
     made = dict(changes)
+    if "country" in made:
+        check_country(made["country"])
     if sites is not None:
         made["site_ids"] = await _sites(conn, actor.tenant_id, sites)
     if not made:
@@ -139,6 +144,7 @@ async def add_expense(
 ) -> bool:  # fmt: skip
     """A host is owed something beside shares; below 0: owes it. Whether it is new under this key. Raises HostUnknown,
     HostRefused, EntryDiffers."""
+    check_currency(currency)
     await find(conn, actor.tenant_id, host_id)
     if not amount:
         raise HostRefused("An expense of nothing is none. Say what the host is owed, or owes as an amount below 0.")

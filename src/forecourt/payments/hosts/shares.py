@@ -82,21 +82,23 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
         given = await lines.hosts_of_shares(conn, tenant_id, held)
         await store.hold_hosts(conn, tenant_id, [*given, *await _hosts_to_come(conn, tenant_id, held)])
     told = await _told(conn, tenant_id, intent)
-    if any(each.entry.kind == Kind.DEBT_PAID for each in told):
+    sale = next((each for each in told if each.entry.kind in SALES), None)
+    late_paid = any(each.entry.kind == Kind.DEBT_PAID for each in told)
+    if late_paid and sale is None:
         if settled:
             for debt, paid in await lines.list_debts_paid(conn, tenant_id, intent):
                 await _give_late(conn, tenant_id, debt, paid, now)
         for debt in sorted(held - {intent}):
             await _keep_to(conn, tenant_id, await _told(conn, tenant_id, debt), now, intent if settled else None)
         return
-    sale = next((each for each in told if each.entry.kind in SALES), None)
     if sale is None or sale.entry.session_id is None:
         return
     found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
     if found is None:
-        # Of a debt whose rest was written off nobody who paid of it is settled any more.
-        late = await lines.paid_and_over(conn, tenant_id, intent)
-        if settled or _is_ours(sale) or late:
+        # Of a debt whose rest was written off nobody who paid of it is settled any more. One that was taken of its own
+        # hold after all, in part, waits for the rest.
+        late = await lines.paid_and_over(conn, tenant_id, intent, intent if settled else None)
+        if (settled and not late_paid) or _is_ours(sale) or late:
             await _give(conn, tenant_id, sale, now, late=late)
     await _keep_to(conn, tenant_id, told, now, intent if settled else None)
 
@@ -222,7 +224,8 @@ async def _take_back(
     """Refunds and disputes in the order in which they were posted, each with its part of the share; what of its net is
     gone with them."""
     taxed, given = await _given(conn, tenant_id, line)
-    paid = sum(leg.amount for leg in sale.legs if leg.amount > 0 and not leg.account.startswith(UNPAID))
+    came = [leg for each in told if each is sale or each.entry.kind == Kind.DEBT_PAID for leg in each.legs]
+    paid = sum(leg.amount for leg in came if leg.amount > 0 and not leg.account.startswith(UNPAID))
     gone = 0
     refunded: dict[str, int] = {}
     disputed: dict[str, int] = {}

@@ -96,6 +96,22 @@ async def post_owed(conn: Connection, prices: Prices, intent: Intent, owed: int,
     await post(conn, intent.tenant_id, entry)
 
 
+async def post_debt_taken(conn: Connection, intent: Intent, taken: int, part: int, at: datetime) -> None:
+    """What is owed was taken of its own hold by hand. `part`: of what was taken, so much was owed."""
+    entry = entries.debt_taken(
+        intent=str(intent.intent_id), session_id=intent.session_id, at=at, source=await _source(conn, intent),
+        currency=intent.currency, taken=taken, part=part,
+    )  # fmt: skip
+    await post(conn, intent.tenant_id, entry)
+
+
+async def _taken_above(conn: Connection, intent: Intent) -> int:
+    """What was taken by hand beyond what was still owed, in minor units: no part of it is of the bill."""
+    posted = await ledger.find_by_key(conn, intent.tenant_id, entries.debt_key(str(intent.intent_id)))
+    legs = () if posted is None else await ledger.legs_of(conn, intent.tenant_id, posted.entry_id)
+    return -sum(leg.amount for leg in legs if leg.account == entries.UNMATCHED)
+
+
 async def post_capture_lost(conn: Connection, intent: Intent, lost: int, at: datetime) -> None:
     """A capture came to nothing after all: what it brought is owed."""
     source = await _source(conn, intent)
@@ -128,8 +144,9 @@ async def post_refunded(
             memo=call.said or "",
         )  # fmt: skip
     else:
-        billed = await _billed(conn, prices, intent, intent.captured_amount)
-        before, amount, unbilled = _parted(intent.captured_amount - billed.total, before, call.amount)
+        billed = await _billed(conn, prices, intent, intent.captured_amount - await _taken_above(conn, intent))
+        above = intent.captured_amount - billed.total - await ledger.sum_posted(conn, intent.tenant_id, name)
+        before, amount, unbilled = _parted(above, before, call.amount)
         part = billed.part(amount, before) if amount else Billed(currency=billed.currency, lines=())
         entry = entries.refund(
             refund=str(call.call_id), intent=name, session_id=intent.session_id, at=at, source=source,

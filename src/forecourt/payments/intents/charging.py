@@ -177,15 +177,17 @@ class Charging:
             # It began although the hold is given back already.
             await self.stop(tenant_id, intent.intent_id, GIVEN_BACK)
 
-    async def watch(self, intent: Intent) -> None:
-        """Looks at what a running session has cost, and does something before that reaches what is held."""
+    async def watch(self, tenant_id: int, intent_id: UUID) -> None:
+        """Looks at what a running session has cost, and does something before that reaches what is held. Nothing here
+        waits for a provider: one that is to be asked for more is by whoever carries the payment on."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            intent = await store.find_intent(conn, tenant_id, intent_id)
+            if intent is None or intent.session_id is None or intent.purpose is not Purpose.SESSION:
+                return
+            cost = await self._prices.cost(conn, tenant_id, intent.session_id)
         held = intent.state is State.AUTHORISED
         waits = intent.state is State.HOLD_REQUESTED and intent.contract_key is not None
-        if not (held or waits) or intent.session_id is None or intent.purpose is not Purpose.SESSION:
-            return
-        async with self._tenants.tenant(intent.tenant_id) as conn:
-            cost = await self._prices.cost(conn, intent.tenant_id, intent.session_id)
-        if cost is None or cost.final:
+        if not (held or waits) or cost is None or cost.final:
             return
         if intent.capture_before is not None and intent.capture_before - 2 * CAPTURE_AHEAD <= self._clock.now():
             await self._end(intent, ENDS)
@@ -195,30 +197,27 @@ class Charging:
         may_raise = held and intent.may_increment and within < _ceiling(intent)
         told = watched(cost.amount, within, intent.per_hour, may_raise)
         if told is Watch.RAISE:
-            raised = await self._raise(intent)
-            if raised is None:
+            if await self._raise(intent):
                 return
-            told = watched(cost.amount, raised, intent.per_hour, may_raise=False)
+            told = watched(cost.amount, within, intent.per_hour, may_raise=False)
         match told:
             case Watch.SLOW:
                 await self._slow(intent)
             case Watch.STOP:
                 await self._end(intent, AT_HOLD)
 
-    async def _raise(self, intent: Intent) -> int | None:
-        """Asks the provider for more, once at a time; how much is held then. None: the provider says later what came
-        of it, within moments, and no more than what is held is billed meanwhile."""
+    async def _raise(self, intent: Intent) -> bool:
+        """Has the provider asked for more, once at a time; whether what comes of it is waited for: it says so within
+        moments, and no more than what is held is billed meanwhile."""
         async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
             calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
-            if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
+            waiting = [each for each in calls if each.state == "open"]
+            if turn.intent.state is State.AUTHORISED and not waiting:
                 more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
                 await turn.open_call(CallKind.INCREMENT, min(more, _ceiling(turn.intent)))
-        now = await self._saga.drive(intent.tenant_id, intent.intent_id)
-        async with self._tenants.tenant(intent.tenant_id) as conn:
-            calls = await store.list_calls(conn, intent.tenant_id, intent.intent_id)
-        asked = [each.asked_at for each in calls if each.state == "open" and each.kind is CallKind.INCREMENT]
-        waits = any(self._clock.now() < at + RAISE_PATIENCE for at in asked)
-        return None if waits else now.authorised_amount
+                return True
+            asked = [each.asked_at for each in waiting if each.kind is CallKind.INCREMENT]
+            return any(turn.now < at + RAISE_PATIENCE for at in asked)
 
     async def _end(self, intent: Intent, why: str) -> None:
         """Asks for a stop; of a station that doesn't obey, or can't be reached, after growing pauses."""

@@ -109,6 +109,8 @@ TOKEN_LIFE: Final = timedelta(minutes=10)
 #: How often a payment that waits is looked at, and how often the provider is asked for one of which nothing is in hand.
 LOOK_EVERY: Final = timedelta(seconds=30)
 READ_EVERY: Final = timedelta(minutes=10)
+#: A read that the provider didn't answer is made again at the next look, then after twice as long each time up to this.
+READ_MOST: Final = timedelta(minutes=5)
 #: How often the provider is asked how a dispute stands, should its webhook be lost.
 DISPUTE_EVERY: Final = timedelta(hours=1)
 #: A call that failed for now is tried again after so long, doubled each time up to the most.
@@ -185,6 +187,9 @@ class Intent(Struct, frozen=True, kw_only=True):
     next_at: datetime | None
     driver_id: int | None = None
     contract_key: str | None = None
+    #: Reads in a row that the provider didn't answer, and until when it is not asked again by itself.
+    reads_missed: int = 0
+    read_next_at: datetime | None = None
 
     @property
     def most(self) -> int | None:
@@ -199,9 +204,15 @@ class Intent(Struct, frozen=True, kw_only=True):
 
     @property
     def may_be_paid_late(self) -> bool:
-        """Whether money may have been taken at the provider though we closed the page, or gave the hold back: what was
-        taken there counts."""
-        return self.state in CLOSED
+        """Whether money may have been taken at the provider though we closed the page, gave the hold back, or could
+        not take of it: what was taken there counts."""
+        return self.state in CLOSED or self.was_owed
+
+    @property
+    def was_owed(self) -> bool:
+        """Whether its session could not be charged and became a debt, whoever paid that since. The hold may still stand
+        at the provider."""
+        return self.state is State.FAILED and self.purpose is Purpose.SESSION and self.billed_amount is not None
 
     @property
     def held(self) -> Money:
@@ -247,6 +258,13 @@ def retry_after(tries: int) -> timedelta:
     """How long to wait after so many tries, at least one."""
     longer: timedelta = RETRY_FIRST * (1 << min(tries - 1, 20))
     return min(longer, RETRY_MOST)
+
+
+def read_after(intent: Intent, missed: int) -> timedelta:
+    """How long to wait after so many reads in a row that nobody answered, at least one. Somebody stands at a reader."""
+    first = READER_LOOK if intent.method is Method.READER and intent.state is State.HOLD_REQUESTED else LOOK_EVERY
+    longer: timedelta = first * (1 << min(missed - 1, 20))
+    return min(longer, READ_MOST)
 
 
 def stop_after(asked: int) -> timedelta:

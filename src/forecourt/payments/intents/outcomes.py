@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from forecourt.drivers import adhoc
 from forecourt.payments.intents import books, events, store
 from forecourt.payments.intents.model import (
+    CLOSED,
     DIRECT_PAYMENT,
     FINAL,
     LOOK_EVERY,
@@ -229,7 +230,7 @@ class Turn:
     async def captured(self, hold: Hold) -> None:
         """The money was taken: state and posting together, once."""
         intent = self.intent
-        if intent.state in FINAL and not intent.may_be_paid_late:
+        if intent.state in FINAL - CLOSED:
             return
         held = max(intent.authorised_amount, hold.authorised, hold.captured)
         await self.change(
@@ -252,6 +253,9 @@ class Turn:
     async def taken_there(self, hold: Hold) -> None:
         """The money was taken at the provider though we gave it back: on the page before it was closed, or by hand. A
         session that has no price yet is charged by what was taken once it has one."""
+        if self.intent.was_owed:
+            await self._debt_taken(hold)
+            return
         if self.intent.session_id is None or self.intent.billed_amount is not None:
             await self.captured(hold)
             return
@@ -264,6 +268,27 @@ class Turn:
         )  # fmt: skip
         await self.step("taken_there", amount=hold.captured)
         await self.prices.limit(self.conn, self.intent.tenant_id, self.intent.session_id, self.intent.held)
+
+    async def _debt_taken(self, hold: Hold) -> None:
+        """What could not be taken of the hold, and is owed, was taken of it by hand at the provider: that pays the debt
+        as far as it is still owed, and what is beyond that is nobody's yet."""
+        intent = self.intent
+        taken = hold.captured - intent.captured_amount
+        if taken <= 0:
+            return
+        part = min(taken, intent.owed_amount)
+        await self.change(
+            {
+                "state": State.CAPTURED, "captured_amount": hold.captured, "owed_amount": intent.owed_amount - part,
+                "authorised_amount": max(intent.authorised_amount, hold.captured), "reference": hold.reference,
+                "card": hold.card or intent.card, "reason": None, "read_at": self.now, "next_at": None,
+            }
+        )  # fmt: skip
+        await books.post_debt_taken(self.conn, intent, taken, part, self.now)
+        await self.step("taken_there", amount=taken)
+        if part:
+            await self.step("debt_paid", amount=part, detail=str(intent.intent_id))
+        await self.say(events.CAPTURED)
 
     async def _pay_debts(self, amount: int) -> None:
         """What somebody owed is paid, the oldest first; what is over goes back. Debts are held in one order, so that

@@ -15,6 +15,7 @@ from forecourt.payments.intents.model import (
     left_to_refund,
 )
 from forecourt.payments.intents.store import Connection
+from forecourt.payments.ledger.store import sum_posted
 from forecourt.payments.providers.book import Book
 
 
@@ -29,7 +30,8 @@ async def left_of(conn: Connection, intent: Intent, calls: list[Call], wallets: 
         raise PaidAtTerminal
     if await list_disputes(conn, intent.tenant_id, intent.intent_id):
         raise PaymentDisputed
-    left = left_to_refund(intent, calls)
+    # What was nobody's of it, and is posted to where it belongs, goes back once that is taken back.
+    left = left_to_refund(intent, calls) - await sum_posted(conn, intent.tenant_id, str(intent.intent_id))
     return await _left_in_wallet(conn, intent, wallets, left, amount) if intent.purpose is Purpose.TOP_UP else left
 
 

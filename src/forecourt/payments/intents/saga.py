@@ -18,6 +18,7 @@ from forecourt.payments.accounts.service import Providers
 from forecourt.payments.declines import READER_LEFT, Decline
 from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
+from forecourt.payments.intents.answering import Answering
 from forecourt.payments.intents.disputed import heed_disputes
 from forecourt.payments.intents.model import (
     ABANDONED_AFTER,
@@ -42,6 +43,7 @@ from forecourt.payments.intents.model import (
     State,
     goes_on,
     is_gone,
+    read_after,
     retry_after,
     settled_by,
 )
@@ -74,6 +76,8 @@ class Saga:
         self._providers = providers
         self._clock = clock
         self._prices = prices
+        #: Which accounts answer.
+        self.answering = Answering()
 
     @asynccontextmanager
     async def turn(self, tenant_id: int, intent_id: UUID) -> AsyncIterator[Turn]:
@@ -124,13 +128,15 @@ class Saga:
             return await self._carry_out(intent, due)
         if any(each.state == "open" for each in calls):
             return False
+        reads = intent.read_next_at is None or intent.read_next_at <= now
         if intent.state is State.HOLD_REQUESTED:
-            return await self.read(intent)
+            return reads and await self.read(intent)
         if intent.state is State.DISPUTED and (intent.read_at is None or intent.read_at + DISPUTE_EVERY <= now):
-            await self.read(intent)
+            if reads:
+                await self.read(intent)
             return False
         if intent.state is State.AUTHORISED:
-            if intent.read_at is None or intent.read_at + READ_EVERY <= now:
+            if reads and (intent.read_at is None or intent.read_at + READ_EVERY <= now):
                 await self.read(intent)
             return await self._decide(intent)
         return False
@@ -142,8 +148,11 @@ class Saga:
     # Calls.
 
     async def _carry_out(self, intent: Intent, call: Call) -> bool:
-        """Makes a call that is written down, or finds out what came of it; whether it is over."""
+        """Makes a call that is written down, or finds out what came of it; whether it is over. One at an account that
+        rests waits."""
         now = self._clock.now()
+        if not self.answering.may_ask(intent.account_id, now):
+            return False
         async with self._tenants.tenant(intent.tenant_id) as conn:
             tries = await store.note_try(conn, intent.tenant_id, call.call_id, now + retry_after(call.tries + 1))
         psp = await self._psp_of(intent)
@@ -158,6 +167,7 @@ class Saga:
         except Declined as fault:
             answered = Answered(declined=fault.detail, confirm=fault.why is Decline.CONFIRM)
         except ProviderAway as fault:
+            self._note(intent, fault)
             if fault.answered:
                 async with self._tenants.tenant(intent.tenant_id) as conn:
                     await store.renew_key(conn, intent.tenant_id, call, now, now + retry_after(tries))
@@ -167,9 +177,18 @@ class Saga:
             )  # fmt: skip
             return False
         except ProviderRefused as fault:
+            self.answering.answered(intent.account_id)
             return await self._look_into(psp, intent, call, fault.detail)
+        self.answering.answered(intent.account_id)
         await self._keep(intent, call, answered)
         return True
+
+    def _note(self, intent: Intent, fault: ProviderAway) -> None:
+        """Who says at once that it failed, or that the answer comes later, keeps nobody waiting."""
+        if fault.answered or isinstance(fault, OutcomeOpen):
+            self.answering.answered(intent.account_id)
+        else:
+            self.answering.missed(intent.account_id, self._clock.now())
 
     async def _keyed_anew(self, psp: Psp, intent: Intent, call: Call, next_at: datetime) -> Call:
         """A call under a key that the provider can't have forgotten. Who does so at once with somebody else has the
@@ -275,14 +294,24 @@ class Saga:
         """Asks the provider how a payment stands; whether that changed something."""
         if intent.reference is None or (intent.state in FINAL - TAKEN and not intent.may_be_paid_late):
             return False
+        if not self.answering.may_ask(intent.account_id, self._clock.now()):
+            return False
         psp = await self._psp_of(intent)
         try:
             hold = await _seen(psp, intent, intent.reference)
-        except ProviderAway:
+        except ProviderAway as fault:
+            self._note(intent, fault)
+            async with self.turn(intent.tenant_id, intent.intent_id) as turn:
+                missed = turn.intent.reads_missed + 1
+                await turn.change({"reads_missed": missed, "read_next_at": turn.now + read_after(intent, missed)})
             return False
+        except ProviderRefused:
+            self.answering.answered(intent.account_id)
+            raise
+        self.answering.answered(intent.account_id)
         async with self.turn(intent.tenant_id, intent.intent_id) as turn:
             state = turn.intent.state
-            await turn.change({"read_at": turn.now})
+            await turn.change({"read_at": turn.now, "reads_missed": 0, "read_next_at": None})
             if state is State.HOLD_REQUESTED:
                 await turn.hold_answered(hold)
                 await charge_late(turn)
@@ -343,7 +372,11 @@ def next_look(intent: Intent, calls: list[Call], now: datetime) -> datetime | No
         return min(waiting)
     if intent.method is Method.READER and intent.state is State.HOLD_REQUESTED:
         return now + READER_LOOK
-    return None if intent.state in FINAL else now + LOOK_EVERY
+    if intent.state in FINAL:
+        return None
+    # Of one that waits for what the provider says there is nothing else to look at.
+    reads = intent.read_next_at if intent.state is State.HOLD_REQUESTED else None
+    return max(now + LOOK_EVERY, reads or now)
 
 
 async def _seen(psp: Psp, intent: Intent, reference: str) -> Hold:

@@ -81,7 +81,8 @@ async def _charged(turn: Turn, call: Call, hold: Hold | None, why: str | None) -
 
 async def _incremented(turn: Turn, call: Call, hold: Hold | None, why: str | None) -> None:
     if why is not None or hold is None:
-        await turn.change({"may_increment": False})
+        # Whether the session goes on as it does is looked at again at once.
+        await turn.change({"may_increment": False, "watch_at": None})
         await turn.step("increment_refused", amount=call.amount, detail=why)
     else:
         await turn.change({"authorised_amount": hold.authorised, "capture_before": hold.capture_before})

@@ -1,10 +1,12 @@
 """Looks after every payment that isn't final: the table is the queue, and says when each is looked at next.
 
 So whatever was interrupted, by a kill or by a provider that was away, is taken up again within a look, however many
-workers there are and whichever of them is left.
+workers there are and whichever of them is left. Payments of one account at a provider share a few of the looks at once,
+so that one that answers slowly, or never, keeps no others waiting; what running sessions cost is looked at apart.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -16,6 +18,8 @@ from prometheus_client import Counter
 
 from forecourt.payments.intents import store
 from forecourt.payments.intents.charging import Charging
+from forecourt.payments.intents.lanes import Lanes
+from forecourt.payments.intents.model import LOOK_EVERY
 from forecourt.payments.intents.saga import Saga
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -26,8 +30,11 @@ log = structlog.get_logger(__name__)
 #: How long it rests when nothing is due, and when the database is away.
 REST_S: Final = 2.0
 AWAY_REST_S: Final = 3.0
-#: Payments in hand at once.
-AT_ONCE: Final = 8
+#: Payments looked at at once, and of one account at a provider. Those whose session's cost is looked at come besides.
+AT_ONCE: Final = 24
+EACH: Final = 4
+WATCHED_AT_ONCE: Final = 16
+WATCHED_EACH: Final = 8
 #: Nobody else takes a payment for so long after it was taken; one whose worker died is taken up again then.
 LEASE: Final = timedelta(seconds=40)
 #: A payment at which something is wrong that nobody thought of is left alone for so long.
@@ -44,41 +51,59 @@ class Sweeper:
         self._clock = clock
         self._saga = saga
         self._charging = charging
+        self._looks = Lanes(AT_ONCE, EACH)
+        self._watches = Lanes(WATCHED_AT_ONCE, WATCHED_EACH)
 
     async def run(self) -> None:
-        """Look until cancelled."""
-        while True:
-            rest_s = REST_S
-            try:
-                if await self.sweep() == store.DUE_AT_ONCE:
-                    rest_s = 0.0
-            except (psycopg.Error, ForecourtError, OSError) as fault:
-                log.warning("payments wait for the database", fault=type(fault).__name__)
-                rest_s = AWAY_REST_S
-            await asyncio.sleep(rest_s)
+        """Look until cancelled; what is in the air then is looked at again after its lease."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._go_on(self._looks, self.take))
+            group.create_task(self._go_on(self._watches, self.take_watched))
+
+    async def _go_on(self, lanes: Lanes, take: Callable[[], Awaitable[int]]) -> None:
+        try:
+            while True:
+                try:
+                    rest_s = 0.0 if await take() else REST_S
+                except (psycopg.Error, ForecourtError, OSError) as fault:
+                    log.warning("payments wait for the database", fault=type(fault).__name__)
+                    rest_s = AWAY_REST_S
+                await lanes.rest(rest_s)
+        finally:
+            await lanes.cancel()
 
     async def sweep(self) -> int:
-        """Looks at what is due now; how many."""
+        """Looks at all that is due now and waits for it; how many payments were looked at."""
+        looked = 0
+        while True:
+            watched = await self.take_watched()
+            await self._watches.land()
+            taken = await self.take()
+            await self._looks.land()
+            looked += taken
+            if not watched and not taken:
+                return looked
+
+    async def take(self) -> int:
+        """Begins as many looks as may be in the air, of accounts that answer; how many."""
+        now, answering = self._clock.now(), self._saga.answering
+        room = self._looks.room(resting=answering.resting(now), doubtful=answering.doubtful())
+        async with self._worker.anyone() as conn:
+            taken = await store.take_due(conn, now, now + LEASE, room)
+        return self._looks.begin(taken, self._look)
+
+    async def take_watched(self) -> int:
+        """Begins to look at what sessions cost, which no provider keeps waiting; how many."""
         now = self._clock.now()
         async with self._worker.anyone() as conn:
-            due = await store.take_due(conn, now, now + LEASE)
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def one(tenant_id: int, intent_id: UUID) -> None:
-            async with room:
-                await self._look(tenant_id, intent_id)
-
-        async with asyncio.TaskGroup() as group:
-            for tenant_id, intent_id in due:
-                group.create_task(one(tenant_id, intent_id))
-        return len(due)
+            taken = await store.take_watched(conn, now, now + LOOK_EVERY, self._watches.room())
+        return self._watches.begin(taken, self._watch)
 
     async def _look(self, tenant_id: int, intent_id: UUID) -> None:
         """One payment. What goes wrong with it keeps no other from being looked at."""
         try:
-            intent = await self._saga.drive(tenant_id, intent_id)
-            intent = await self._charging.start(tenant_id, intent_id)
-            await self._charging.watch(intent)
+            await self._saga.drive(tenant_id, intent_id)
+            await self._charging.start(tenant_id, intent_id)
         except (ForecourtError, psycopg.Error, OSError) as fault:
             LOOKS.labels("failed").inc()
             log.warning("a payment could not be looked at", intent=str(intent_id), fault=repr(fault))
@@ -91,3 +116,10 @@ class Sweeper:
                     await store.put_off(conn, tenant_id, intent_id, self._clock.now() + BROKEN_REST)
         else:
             LOOKS.labels("done").inc()
+
+    async def _watch(self, tenant_id: int, intent_id: UUID) -> None:
+        """What the session of one payment has cost; one that can't be looked at is tried again at the next look."""
+        try:
+            await self._charging.watch(tenant_id, intent_id)
+        except (ForecourtError, psycopg.Error, OSError) as fault:
+            log.warning("a session that is paid for could not be looked at", intent=str(intent_id), fault=repr(fault))

@@ -22,6 +22,8 @@ PLATFORM = "platform_revenue"
 DISPUTES = "disputes"
 WRITE_OFFS = "write_offs"
 UNMATCHED = "unmatched"
+#: Income that no session earned.
+OTHER_INCOME = "other_income"
 #: What stations' own terminals took stands in one account, beside those of payment providers.
 TERMINAL = "terminal"
 
@@ -118,8 +120,25 @@ def fleet_paid(*, movement: str, at: datetime, fleet: str, currency: str, amount
 def debt_paid(*, intent: str, payment: str, at: datetime, account: str, currency: str, amount: int) -> Entry:
     """A driver paid later what was owed."""
     return between(
-        f"debt:{payment}", Kind.DEBT_PAID, at, currency, psp(account), DRIVERS, positive(amount), intent=intent
+        debt_key(payment), Kind.DEBT_PAID, at, currency, psp(account), DRIVERS, positive(amount), intent=intent
     )
+
+
+def debt_key(payment: str) -> str:
+    """The key under which it is posted that a payment paid what was owed."""
+    return f"debt:{payment}"
+
+
+def debt_taken(
+    *, intent: str, session_id: UUID | None, at: datetime, source: str, currency: str, taken: int, part: int
+) -> Entry:
+    """What is owed of a session was taken of its own hold after all, by hand at the provider. `part` of it was still
+    owed; the rest is nobody's yet."""
+    assert 0 <= part <= taken, "more than was taken"
+    return Entry(
+        key=debt_key(intent), kind=Kind.DEBT_PAID, at=at, session_id=session_id, intent=intent,
+        legs=legs_from(currency, [(source, taken), (DRIVERS, -part), (UNMATCHED, part - taken)]),
+    )  # fmt: skip
 
 
 def capture_lost(
@@ -272,6 +291,32 @@ def of_dispute(
     if kept:
         found.append(fee(movement=movement, at=at, account=account, currency=currency, amount=kept, intent=intent))
     return found
+
+
+def posted_key(number: str) -> str:
+    """The key under which it is posted where money of nobody belongs."""
+    return f"unmatched:{number}"
+
+
+def posted(
+    *, number: str, intent: str, session_id: UUID | None, at: datetime, account: str, currency: str, amount: int,
+    memo: str,
+) -> Entry:  # fmt: skip
+    """What was nobody's of a payment belongs to an account, as somebody says why."""
+    return between(
+        posted_key(number), Kind.UNMATCHED_POSTED, at, currency, UNMATCHED, account, positive(amount), memo=memo,
+        session_id=session_id, intent=intent,
+    )  # fmt: skip
+
+
+def posted_back(
+    *, key: str, intent: str, session_id: UUID | None, at: datetime, legs: Iterable[Leg], memo: str
+) -> Entry:  # fmt: skip
+    """It is nobody's again. `key`, `legs`: of the entry by which it was posted."""
+    return Entry(
+        key=f"{key}:back", kind=Kind.UNMATCHED_BACK, at=at, memo=memo, session_id=session_id, intent=intent,
+        legs=tuple(Leg(account=leg.account, currency=leg.currency, amount=-leg.amount) for leg in legs),
+    )  # fmt: skip
 
 
 def _sale(

@@ -49,6 +49,7 @@ ACCOUNTS: Final[Mapping[str, AccountKind]] = {
     "revenue": AccountKind.INCOME,
     "discounts": AccountKind.INCOME,
     "platform_revenue": AccountKind.INCOME,
+    "other_income": AccountKind.INCOME,
     "psp_fees": AccountKind.EXPENSE,
     "host_share": AccountKind.EXPENSE,
     "write_offs": AccountKind.EXPENSE,
@@ -90,6 +91,10 @@ class Kind(StrEnum):
     POINTS_BACK = "points_back"
     CASHBACK = "cashback"
     CASHBACK_BACK = "cashback_back"
+    POINTS_AGAIN = "points_again"
+    CASHBACK_AGAIN = "cashback_again"
+    UNMATCHED_POSTED = "unmatched_posted"
+    UNMATCHED_BACK = "unmatched_back"
 
 
 class Leg(Struct, frozen=True, kw_only=True):

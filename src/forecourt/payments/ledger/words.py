@@ -39,6 +39,10 @@ KINDS: Final = {
     "points_back": mark("Points taken back after a refund"),
     "cashback": mark("Cashback"),
     "cashback_back": mark("Cashback taken back after a refund"),
+    "points_again": mark("Points given again, as the refund failed"),
+    "unmatched_posted": mark("Money of nobody posted to where it belongs"),
+    "unmatched_back": mark("That posting taken back"),
+    "cashback_again": mark("Cashback given again, as the refund failed"),
 }
 #: What stands on an account, by the first part of its name.
 ACCOUNTS: Final = {
@@ -56,6 +60,8 @@ ACCOUNTS: Final = {
     "platform_revenue": mark("Kept by you of what hosts earn"),
     "disputes": mark("Taken back by banks while they look at a dispute"),
     "bank": mark("At your bank"),
+    "unmatched": mark("Taken, and nobody's yet"),
+    "other_income": mark("Other income, without VAT"),
     "expenses": mark("Spent"),
     "write_offs": mark("Given up"),
 }

@@ -8,6 +8,7 @@ from litestar.response import Redirect
 from msgspec import Struct, structs
 
 from forecourt.access import Actor
+from forecourt.access.once import FIELD, form_key, made_before, once, remember
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.text import seen
@@ -38,6 +39,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     tariff_id: UUID | None
     draft: Draft
     tag: str = ""
+    #: Of a form that makes a tariff, once.
+    key: str = ""
     notice: str = ""
     faults: tuple[Fault, ...] = ()
     status: int = 200
@@ -46,7 +49,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 async def show_editor(pages: PricePages, request: WebRequest, actor: Actor, tariff_id: UUID | None) -> Response[str]:
     """The form with the latest version in it, or nothing."""
     if tariff_id is None:
-        return await _form(pages, request, actor, Shown(tariff_id=None, draft=blank(USUAL_CURRENCY)))
+        return await _form(pages, request, actor, Shown(tariff_id=None, draft=blank(USUAL_CURRENCY), key=form_key()))
     async with pages.db.tenant(actor.tenant_id) as conn:
         row = await service.find_tariff(conn, actor.tenant_id, tariff_id)
     draft = written(row.tariff, row.name, zone_of(actor))
@@ -59,7 +62,8 @@ async def send_editor(pages: PricePages, request: WebRequest, actor: Actor, tari
     """What one of the form's buttons asks for: another row, a look at it, or that it is saved as a version."""
     form = await request.form()
     draft, act, tag = read(form), str(form.get("act", "preview")), str(form.get("tag", ""))[:200]
-    shown = Shown(tariff_id=tariff_id, draft=draft, tag=tag)
+    key = str(form.get(FIELD, "")) if tariff_id is None else ""
+    shown = Shown(tariff_id=tariff_id, draft=draft, tag=tag, key=key)
     if act not in ("save", "preview"):
         return await _form(pages, request, actor, _with(shown, draft=changed(draft, act)))
     tariff, valid_from, faults = read_draft(draft, zone_of(actor))
@@ -76,7 +80,12 @@ async def send_editor(pages: PricePages, request: WebRequest, actor: Actor, tari
     try:
         async with pages.db.tenant(actor.tenant_id) as conn:
             if tariff_id is None:
+                sent = once(actor, "new tariff", key, draft)
+                before = await made_before(conn, sent, now)
+                if before is not None:
+                    return Redirect(tariff_href(UUID(before)), status_code=303)
                 row = await service.create_tariff(conn, actor, name, tariff, now, valid_from)
+                await remember(conn, sent, str(row.tariff_id))
             else:
                 row = await service.revise_tariff(
                     conn, actor, tariff_id, tariff, now, name=name, valid_from=valid_from, if_match=tag or None

@@ -31,6 +31,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seed: int = 1
     #: Which calls it is about, as in a script.
     match: str = "POST *"
+    #: The account whose calls these are; None: anybody's.
+    account: str | None = None
     error: float = 0.0
     error_after: float = 0.0
     rate_limit: float = 0.0
@@ -60,8 +62,8 @@ class Faults:
         self.plan, self.script = plan, list(plan.next)
         self._random = random.Random(plan.seed)  # noqa: S311 - repeatable on purpose
 
-    def choose(self, call: str) -> Kind | None:
-        """The fault of a call, `POST /v1/refunds` for instance."""
+    def choose(self, call: str, account: str | None = None) -> Kind | None:
+        """The fault of a call of an account, `POST /v1/refunds` for instance."""
         for scripted in self.script:
             if fnmatchcase(call, scripted.match):
                 scripted.times -= 1
@@ -69,7 +71,7 @@ class Faults:
                     self.script.remove(scripted)
                 self.counts[scripted.fault] += 1
                 return scripted.fault
-        if not fnmatchcase(call, self.plan.match):
+        if not fnmatchcase(call, self.plan.match) or self.plan.account not in (None, account):
             return None
         drawn = self._random.random()
         for kind in KINDS:

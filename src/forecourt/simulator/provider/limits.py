@@ -72,3 +72,5 @@ STALE_S = 900
 # Faults.
 MAX_SCRIPTED = 100
 MAX_LATENCY_S, HANG_S = 30.0, 120.0
+#: How often a call that hangs is looked at, whether somebody still waits for it.
+HANG_LOOK_S = 0.1

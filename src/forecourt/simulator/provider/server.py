@@ -67,7 +67,7 @@ class Api:
         )  # fmt: skip
 
     async def _answered(self, request: web.Request, asked: Asked) -> web.StreamResponse:
-        fault = self.bank.faults.choose(f"{asked.method} {asked.path}")
+        fault = self.bank.faults.choose(f"{asked.method} {asked.path}", asked.account)
         if fault in ("drop", "timeout"):
             return await self._cut(request, fault)
         if fault == "rate_limit":
@@ -103,7 +103,10 @@ class Api:
     async def _cut(self, request: web.Request, fault: Kind) -> web.StreamResponse:
         """Ends the connection without an answer, at once or after a time in which the caller has given up."""
         if fault.startswith("timeout"):
-            await asyncio.sleep(self.bank.faults.plan.hang_s)
+            left_s = self.bank.faults.plan.hang_s
+            while left_s > 0 and request.transport is not None:
+                await asyncio.sleep(min(left_s, limits.HANG_LOOK_S))
+                left_s -= limits.HANG_LOOK_S
         if request.transport is not None:
             request.transport.abort()
         return web.Response()

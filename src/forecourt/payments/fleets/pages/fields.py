@@ -31,6 +31,7 @@ from forecourt.payments.forms import (
     WHOLE_WRONG,
     Field,
     amount_shown,
+    country_of,
     day,
     email,
     limit_in,
@@ -86,7 +87,7 @@ def party_fields(of: type[Any]) -> list[Field]:
         Field(name="postcode", label=mark("Postcode"), read=text_as(types["postcode"]), wrong=NAME_WRONG,
               required=True, most=20),
         Field(name="city", label=mark("City"), read=text_as(types["city"]), wrong=NAME_WRONG, required=True, most=100),
-        Field(name="country", label=mark("Country"), read=text_as(types["country"], upper=True), wrong=COUNTRY_WRONG,
+        Field(name="country", label=mark("Country"), read=country_of, wrong=COUNTRY_WRONG,
               required=True, most=2, hint=mark("Two letters, such as DE.")),
         Field(name="vat_id", label=mark("VAT id"), read=text_as(types["vat_id"], upper=True), wrong=VAT_WRONG, most=20),
     ]  # fmt: skip

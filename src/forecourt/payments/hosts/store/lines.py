@@ -253,10 +253,11 @@ async def list_debts_paid(conn: Connection, tenant_id: int, payment: str) -> lis
     return [(str(intent), int(amount)) for intent, amount in await cursor.fetchall()]
 
 
-async def paid_and_over(conn: Connection, tenant_id: int, intent: str) -> int:
-    """What was paid of a debt of which nothing is owed any more, if all of that money is ours; else 0."""
+async def paid_and_over(conn: Connection, tenant_id: int, intent: str, settled: str | None) -> int:
+    """What was paid of a debt of which nothing is owed any more, if all of that money is ours; else 0. `settled`: a
+    payment whose money is, though it isn't noted yet."""
     payers = await list_payers(conn, tenant_id, intent)
-    if not payers or not all(ours for _, _, ours in payers):
+    if not payers or not all(ours or payment == settled for payment, _, ours in payers):
         return 0
     row = await (
         await conn.execute(

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from forecourt.payments.intents.model import Call, CallKind, Intent
@@ -16,8 +16,8 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]
 
-#: Payments taken at once by the sweeper.
-DUE_AT_ONCE: Final = 50
+#: Payments that are looked through for those to take: the oldest that are due, of accounts with room.
+LOOKED_AT: Final = 500
 
 _ORDERS: Final = by_age("i.number")
 _INTENT: Final = """
@@ -26,7 +26,8 @@ _INTENT: Final = """
     i.return_url, i.capture_before, i.may_increment, i.per_hour, i.card, i.saved, i.reader, i.customer, i.email,
     i.language, i.payer, i.station_id, coalesce(s.identity, s.retired_identity) AS station, i.evse, i.token_uid,
     i.tariff_id, i.tariff_version, i.session_id, i.authorised_at, i.start_asked_at, i.slowed_at, i.stop_asked_at,
-    i.ends_as, i.reason, i.hold_said, i.created_at, i.updated_at, i.read_at, i.next_at, i.driver_id, i.contract_key
+    i.ends_as, i.reason, i.hold_said, i.created_at, i.updated_at, i.read_at, i.next_at, i.driver_id, i.contract_key,
+    i.reads_missed, i.read_next_at
     """
 _FROM: Final = """
     FROM payment_intents i LEFT JOIN stations s ON s.tenant_id = i.tenant_id AND s.station_id = i.station_id
@@ -36,6 +37,11 @@ _CALL: Final = (
     "call_id, number, intent_id, kind, key, amount, state, tries, refusals, asked_by, said, reason, reference,"
     " asked_at, ended_at, next_at, keyed_at"
 )
+#: Sessions that run, or may, and are to be looked at.
+_WATCHED: Final = (
+    "session_id IS NOT NULL AND purpose = 'session' AND state IN ('authorised', 'hold_requested')"
+    " AND (watch_at IS NULL OR watch_at <= %(now)s)"
+)
 #: Columns that a change may name.
 CHANGEABLE: Final = frozenset(
     {
@@ -43,7 +49,7 @@ CHANGEABLE: Final = frozenset(
         "owed_amount", "reference", "page_reference", "page_url", "capture_before", "may_increment", "card", "saved",
         "session_id",
         "authorised_at", "start_asked_at", "stop_asked_at", "ends_as", "reason", "read_at", "next_at",
-        "stop_reason", "slowed_at",
+        "stop_reason", "slowed_at", "watch_at", "reads_missed", "read_next_at",
     }
 )  # fmt: skip
 
@@ -60,6 +66,23 @@ class IntentFilter(Struct, frozen=True, kw_only=True):
     search: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """How much may be taken: `free` in all, and of each lane (`Due.lane`) `left`, or `each` where that says nothing."""
+
+    left: Mapping[str, int]
+    each: int
+    free: int
+
+
+class Due(Struct, frozen=True, kw_only=True):
+    """A payment that is taken to be looked at. `lane`: the account at a provider that it is of, or the organisation's
+    own wallets and invoices."""
+
+    tenant_id: int
+    intent_id: UUID
+    lane: str
 
 
 async def insert_intent(conn: Connection, tenant_id: int, values: Mapping[str, Any]) -> UUID:
@@ -179,15 +202,50 @@ async def update_intent(
     )
 
 
-async def take_due(conn: Connection, now: datetime, until: datetime) -> list[tuple[int, UUID]]:
-    """Payments whose time to be looked at has come, of every organisation; nobody else takes them before `until`.
-    For the worker."""
-    cursor = await conn.execute(
-        "UPDATE payment_intents SET next_at = %s WHERE intent_id IN (SELECT intent_id FROM payment_intents"
-        " WHERE next_at <= %s ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING tenant_id, intent_id",
-        (until, now, DUE_AT_ONCE),
-    )
-    return [(int(tenant_id), intent_id) for tenant_id, intent_id in await cursor.fetchall()]
+async def take_due(conn: Connection, now: datetime, until: datetime, room: Room) -> list[Due]:
+    """Takes payments whose time to be looked at has come, of every organisation: of each lane the oldest, by turns.
+    Nobody else takes them before `until`. For the worker."""
+    return await _take(conn, "next_at", "next_at <= %(now)s", now, until, room)
+
+
+async def take_watched(conn: Connection, now: datetime, until: datetime, room: Room) -> list[Due]:
+    """Takes payments of sessions that run, or may, as `take_due` does; they are looked at again at `until`. For the
+    worker."""
+    return await _take(conn, "watch_at", _WATCHED, now, until, room)
+
+
+async def _take(conn: Connection, column: str, condition: str, now: datetime, until: datetime, room: Room) -> list[Due]:
+    if room.free <= 0:
+        return []
+    cursor = conn.cursor(row_factory=class_row(Due))
+    # A lane without room is passed over before the oldest are cut off, so that it hides no other; one that has room
+    # and hides others has none the next time.
+    await cursor.execute(
+        f"""
+        WITH known AS MATERIALIZED (
+            SELECT lane, number FROM unnest(%(lanes)s::text[], %(numbers)s::int[]) AS known (lane, number)
+        ), oldest AS (
+            SELECT intent_id, {column} AS due_at, lane FROM payment_intents
+            CROSS JOIN LATERAL (SELECT coalesce(account_id::text, 'own:' || tenant_id) AS lane) AS named
+            WHERE {condition} AND NOT EXISTS (SELECT FROM known WHERE known.lane = named.lane AND known.number = 0)
+            ORDER BY {column} NULLS FIRST LIMIT {LOOKED_AT}
+        ), placed AS (
+            SELECT intent_id, due_at, lane, number, row_number() OVER (PARTITION BY lane ORDER BY due_at) AS turn
+            FROM oldest LEFT JOIN known USING (lane)
+        ), due AS MATERIALIZED (
+            SELECT intent_id, lane FROM placed JOIN payment_intents USING (intent_id)
+            WHERE turn <= coalesce(placed.number, %(each)s) AND {condition}
+            ORDER BY turn, due_at NULLS FIRST LIMIT %(free)s FOR UPDATE OF payment_intents SKIP LOCKED
+        )
+        UPDATE payment_intents i SET {column} = %(until)s FROM due WHERE i.intent_id = due.intent_id
+        RETURNING i.tenant_id, i.intent_id, due.lane
+        """,
+        {
+            "now": now, "until": until, "each": room.each, "free": room.free, "lanes": list(room.left),
+            "numbers": list(room.left.values()),
+        },
+    )  # fmt: skip
+    return await cursor.fetchall()
 
 
 async def put_off(conn: Connection, tenant_id: int, intent_id: UUID, until: datetime) -> None:

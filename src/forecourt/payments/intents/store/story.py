@@ -46,6 +46,15 @@ async def count_steps(conn: Connection, tenant_id: int, intent_id: UUID, kind: s
     return int(row[0])
 
 
+async def told_of(conn: Connection, tenant_id: int, intent_id: UUID, kind: str) -> set[str]:
+    """What the steps of a kind are about, by their details."""
+    cursor = await conn.execute(
+        "SELECT detail FROM payment_steps WHERE tenant_id = %s AND intent_id = %s AND kind = %s AND detail IS NOT NULL",
+        (tenant_id, intent_id, kind),
+    )
+    return {str(detail) for (detail,) in await cursor.fetchall()}
+
+
 async def list_steps(conn: Connection, tenant_id: int, intent_id: UUID) -> list[Step]:
     """What happened to a payment, the latest first."""
     cursor = conn.cursor(row_factory=class_row(Step))

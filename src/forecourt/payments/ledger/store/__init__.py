@@ -207,6 +207,20 @@ async def balance_of(conn: Connection, tenant_id: int, account: str, currency: s
     return int(row[0])
 
 
+async def sum_posted(conn: Connection, tenant_id: int, intent: str) -> int:
+    """What of a payment was nobody's and is posted to where it belongs, in minor units: it goes back no more."""
+    row = await (
+        await conn.execute(
+            "SELECT coalesce(sum(p.amount), 0)::bigint FROM journal j JOIN postings p USING (entry_id)"
+            " JOIN ledger_accounts a USING (account_id) WHERE j.tenant_id = %s AND j.intent = %s"
+            " AND j.kind IN ('unmatched_posted', 'unmatched_back') AND a.name = 'unmatched'",
+            (tenant_id, intent),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def account_exists(conn: Connection, tenant_id: int, account: str) -> bool:
     """Whether anything was ever posted to an account of this name."""
     row = await (

@@ -1,0 +1,98 @@
+"""The screen of money that is nobody's: what there is of it, and where it was posted to."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter
+from litestar.response import Redirect
+
+from forecourt.access import Actor, Verb
+from forecourt.access.guard import Asker
+from forecourt.payments.intents import store as intents
+from forecourt.payments.intents.model import PaymentUnknown
+from forecourt.payments.ledger.words import account_words, money
+from forecourt.payments.pages import minor_of, written
+from forecourt.payments.unmatched import service, store
+from forecourt.payments.unmatched.model import MAX_WHY, NotPosted, RefundedSince, TargetRefused, To, UnmatchedTooHigh
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.ui.i18n import gettext as _
+from forecourt.ui.i18n import mark
+from forecourt.ui.shell import Shell
+
+WebRequest = Request[Any, Any, Any]
+EntryId = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
+PaymentId = Annotated[UUID, PathParameter()]
+TARGETS: Final = (
+    (To.INCOME, mark("Other income")), (To.DEBT, mark("A driver's debt")), (To.HOST, mark("A host")),
+    (To.BANK, mark("Our bank account")),
+)  # fmt: skip
+NO_AMOUNT: Final = mark("Write an amount, such as 3.10.")
+NO_TARGET: Final = mark("It can't be posted there: name the host, or the payment that is owed and not less than that.")
+NOT_BACK: Final = mark("It was taken back already, or money of the payment was refunded since.")
+
+
+def unmatched_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
+    """`/ledger/unmatched` and its forms."""
+
+    async def page(request: WebRequest, actor: Actor, fault: str = "") -> Response[str]:
+        async with db.tenant(actor.tenant_id) as conn:
+            rows = await store.list_open(conn, actor.tenant_id)
+            posted = await store.list_posted(conn, actor.tenant_id)
+        return shell.page(
+            "money/unmatched.html", request, viewer=actor, current="ledger", status=409 if fault else 200, rows=rows,
+            posted=posted, fault=fault, money=money, written=written, named=account_words, targets=TARGETS,
+            most=MAX_WHY, may_post=actor.may(Verb.EXPLAIN_MONEY),
+        )  # fmt: skip
+
+    @get("/ledger/unmatched", opt={"verb": Verb.READ_MONEY}, include_in_schema=False)
+    async def unmatched(request: WebRequest, actor: Asker) -> Response[str]:
+        return await page(request, actor)
+
+    @post(
+        "/ledger/unmatched/{payment_id:uuid}", opt={"verb": Verb.EXPLAIN_MONEY}, include_in_schema=False,
+        status_code=303,
+    )  # fmt: skip
+    async def post_unmatched(request: WebRequest, actor: Asker, payment_id: PaymentId) -> Response[Any]:
+        form = {name: str(value)[:MAX_WHY].strip() for name, value in (await request.form()).items()}
+        to, host, debt = form.get("to", ""), form.get("host", ""), form.get("debt", "")
+        async with db.tenant(actor.tenant_id) as conn:
+            intent = await intents.find_intent(conn, actor.tenant_id, payment_id)
+        if intent is None:
+            raise PaymentUnknown
+        amount = minor_of(form.get("amount", ""), intent.currency)
+        if not amount:
+            return await page(request, actor, _(NO_AMOUNT))
+        try:
+            async with db.tenant(actor.tenant_id) as conn:
+                await service.post_to(
+                    conn, actor, clock, payment_id, amount, To(to), form.get("why", "") or "-",
+                    host=int(host) if to == To.HOST else None, debt=UUID(debt) if to == To.DEBT else None,
+                    seen_left=int(form.get("left", "")),
+                )  # fmt: skip
+        except ChangedMeanwhile:
+            return Redirect("/ledger/unmatched", status_code=303)
+        except UnmatchedTooHigh as refused:
+            left = money(refused.context["left"], intent.currency)
+            return await page(request, actor, _("There is no more than %(left)s of it.") % {"left": left})
+        except (TargetRefused, ValueError):
+            return await page(request, actor, _(NO_TARGET))
+        return Redirect("/ledger/unmatched", status_code=303)
+
+    @post(
+        "/ledger/unmatched/{entry_id:int}/take-back", opt={"verb": Verb.EXPLAIN_MONEY}, include_in_schema=False,
+        status_code=303,
+    )  # fmt: skip
+    async def take_back(request: WebRequest, actor: Asker, entry_id: EntryId) -> Response[Any]:
+        why = str((await request.form()).get("why", ""))[:MAX_WHY].strip() or "-"
+        try:
+            async with db.tenant(actor.tenant_id) as conn:
+                await service.take_back(conn, actor, clock, entry_id, why)
+        except (NotPosted, RefundedSince, TargetRefused):
+            return await page(request, actor, _(NOT_BACK))
+        return Redirect("/ledger/unmatched", status_code=303)
+
+    return [unmatched, post_unmatched, take_back]
