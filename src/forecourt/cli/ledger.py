@@ -1,7 +1,7 @@
 """`forecourt ledger`: the books as a file, over the API."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -47,13 +47,13 @@ def vat(
 
 _UNMATCHED: list[shown.Column] = [
     ("Payment", lambda each: each["payment"]),
-    ("Amount", lambda each: _money(each["amount"])),
+    ("Amount", lambda each: shown.money(each["amount"])),
 ]
 
 
 @app.command()
 def unmatched(as_json: AsJson = False, url: Url = None) -> None:
-    """List money that was taken and is nobody's, by payment, in minor units."""
+    """List money that was taken and is nobody's, by payment."""
     shown.rows(Api(url).get("ledger", "unmatched")["items"], _UNMATCHED, as_json=as_json)
 
 
@@ -87,7 +87,7 @@ def take_back_unmatched(
 def _posted(entry: dict[str, Any], *, as_json: bool) -> None:
     columns: list[shown.Column] = [
         ("Account", lambda each: each["account"]),
-        ("Amount", lambda each: _money(each["amount"])),
+        ("Amount", lambda each: shown.money(each["amount"])),
     ]
     shown.rows([entry] if as_json else entry["legs"], columns, as_json=as_json)
 

@@ -183,7 +183,7 @@ def _rows(
 
     first = ParagraphStyle("", parent=styles()["BodyText"], fontSize=size, leading=1.4 * size, spaceBefore=0)
     second = ParagraphStyle("", parent=first, alignment=TA_RIGHT) if right else first
-    look = [
+    look: list[tuple[Any, ...]] = [
         ("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 0),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("TOPPADDING", (0, 0), (-1, -1), 5 if ruled else 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 6 if ruled else 2),

@@ -92,6 +92,15 @@ def money_in(currency: str, *, below: bool = False) -> Read:
     return read
 
 
+def minor_of(text: str, currency: str) -> int | None:
+    """What somebody wrote as an amount, in minor units; None where it is none."""
+    try:
+        found: int | None = money_in(currency)(text)
+    except NoNumber:
+        return None
+    return found
+
+
 def limit_in(currency: str) -> Read:
     """An amount above 0; None for nothing."""
     read = money_in(currency)
@@ -169,5 +178,6 @@ def shown(value: Any) -> str:
 
 
 def amount_shown(amount: int | None, currency: str) -> str:
-    """An amount as its field holds it."""
-    return "" if amount is None else plain(Decimal(amount).scaleb(-minor_digits(currency)))
+    """An amount as its field holds it: 1190.00, as `money_in` reads it."""
+    digits = minor_digits(currency)
+    return "" if amount is None else f"{Decimal(amount).scaleb(-digits):.{digits}f}"

@@ -5,7 +5,6 @@ presses twice gives back once.
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -21,6 +20,7 @@ from forecourt.payments.api import CURSORS, MAX_SEARCH
 from forecourt.payments.disputes.shown import REASONS
 from forecourt.payments.disputes.shown import STATUSES as STATUSES_OF_DISPUTES
 from forecourt.payments.disputes.store import list_disputes
+from forecourt.payments.forms import amount_shown, minor_of
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     MAX_REASON,
@@ -41,7 +41,6 @@ from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter, story
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.money import minor_digits
 from forecourt.platform.paging import NextCursor
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.ui import formats
@@ -123,8 +122,6 @@ STEPS: Final[Mapping[str, str]] = {
     "taken_there": mark("The money was taken at the provider by hand"),
     "unmatched_posted": mark("What was nobody's of it was posted to where it belongs"),
     "unmatched_back": mark("What was nobody's of it is so again"),
-    "driver_told_stopped": mark("The driver was told that it is stopped"),
-    "driver_told_owed": mark("The driver was told what is owed"),
     "driver_told_refunded": mark("The driver was told of the refund"),
     "driver_told_refund_failed": mark("The driver was told that the refund failed"),
     "release_refused": mark("The hold could not be given back and runs out by itself"),
@@ -150,21 +147,6 @@ PaymentId = Annotated[UUID, PathParameter()]
 def amount(minor: int | None, currency: str) -> str:
     """An amount as it is read: 11.90 EUR, 11,90 EUR."""
     return formats.money(minor, currency)
-
-
-def written(minor: int, currency: str) -> str:
-    """An amount as somebody would write it into a field: 1190.00, as `minor_of` reads it."""
-    digits = minor_digits(currency)
-    return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
-
-
-def minor_of(text: str, currency: str) -> int | None:
-    """What somebody wrote as an amount, in minor units; None where it is none."""
-    whole, _dot, rest = text.strip().replace(",", ".").partition(".")
-    digits = minor_digits(currency)
-    number = f"{whole}{rest.ljust(digits, '0')}"
-    fits = number.isascii() and number.isdecimal() and len(rest) <= digits and len(number) <= 12
-    return int(number) if fits else None
 
 
 def refused(fault: ForecourtError, currency: str) -> str:
@@ -223,7 +205,7 @@ class PaymentPages:
             fault=fault, may_change=actor.may(Verb.CHANGE_PAYMENTS),
             disputes=disputes,
             dispute_words=STATUSES_OF_DISPUTES, reasons=REASONS,
-            written=written,
+            written=amount_shown,
             left=left, kept=kept, seen_left=left_to_refund(intent, calls),
             typed=typed or {"amount": "", "why": ""},
         )  # fmt: skip

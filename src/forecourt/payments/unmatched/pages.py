@@ -10,10 +10,10 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
+from forecourt.payments.forms import amount_shown, minor_of
 from forecourt.payments.intents import store as intents
 from forecourt.payments.intents.model import PaymentUnknown
 from forecourt.payments.ledger.words import account_words, money
-from forecourt.payments.pages import minor_of, written
 from forecourt.payments.unmatched import service, store
 from forecourt.payments.unmatched.model import MAX_WHY, NotPosted, RefundedSince, TargetRefused, To, UnmatchedTooHigh
 from forecourt.platform.clock import Clock
@@ -44,7 +44,7 @@ def unmatched_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
             posted = await store.list_posted(conn, actor.tenant_id)
         return shell.page(
             "money/unmatched.html", request, viewer=actor, current="ledger", status=409 if fault else 200, rows=rows,
-            posted=posted, fault=fault, money=money, written=written, named=account_words, targets=TARGETS,
+            posted=posted, fault=fault, money=money, written=amount_shown, named=account_words, targets=TARGETS,
             most=MAX_WHY, may_post=actor.may(Verb.EXPLAIN_MONEY),
         )  # fmt: skip
 
