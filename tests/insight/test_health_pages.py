@@ -130,9 +130,9 @@ async def test_who_is_limited_to_a_site_sees_its_connectors_alone(house: House, 
     contest = Contest(champion="a", why="few_failures", failures=(7, 5, 3))
     async with house.db.tenant(tenant.tenant_id) as conn:
         await models.keep_contest(conn, tenant.tenant_id, house.clock.now().date(), house.clock.now(), contest)
-    for limits, whole in ((None, True), ((dock,), False)):
+    for limits, seeing in ((None, True), ((dock,), False)):
         page = (await (await signed_in(house, tenant, Role.VIEWER, sites=limits)).get("/insight/health")).text
         for text in ("Failures in 150 days", "Contests with a model", "Whether connectors here are like those"):
-            assert (text in page) == whole, text
+            assert (text in page) == seeing, text
     other = await (await house.tenant()).client()
     assert (await other.get("/api/v1/insight/health")).json()["connectors"] == []

@@ -68,7 +68,9 @@ async def health_of(
 ) -> Health:
     """All of it, or of one site. `limited`: who asks sees some sites alone, those that `conn` shows: of the network as
     a whole nothing is told."""
-    model = await models.find_in_use(conn, tenant_id) or await asyncio.to_thread(shipped.read)
+    model = await models.find_in_use(conn, tenant_id)
+    if model is None:
+        model = await asyncio.to_thread(shipped.read)
     alerts = await connectors.list_alerts(conn, tenant_id, limit=MAX_ALERTS_SHOWN)
     contests = [] if limited else await models.list_contests(conn, tenant_id, MAX_CONTESTS_SHOWN)
     look, standings = await connectors.find_look(conn, tenant_id), await standings_of(conn, tenant_id, site=site)
