@@ -155,13 +155,14 @@ class Tenant:
             self._keys[role, sites] = key
         return self._house.client(headers={"authorization": f"Bearer {self._keys[role, sites]}"})
 
-    async def operator(self, role: Role = Role.OWNER) -> str:
-        """Adds a person with PASSWORD; returns their e-mail address."""
+    async def operator(self, role: Role = Role.OWNER, sites: tuple[int, ...] | None = None) -> str:
+        """Adds a person with PASSWORD, limited to these sites if they are given; returns their e-mail address."""
         email = f"someone{next(_numbers)}@example.org"
         async with self._house.db.tenant(self.tenant_id) as conn:
             await store.insert_member(
-                conn, self.tenant_id, email=email, name="Someone", role=role.value, password_hash=PASSWORD_HASH
-            )
+                conn, self.tenant_id, email=email, name="Someone", role=role.value, password_hash=PASSWORD_HASH,
+                site_ids=None if sites is None else list(sites),
+            )  # fmt: skip
         return email
 
 

@@ -36,9 +36,12 @@ async def console(
     await bus.close()
 
 
-async def signed_in(house: House, tenant: Tenant, role: Role = Role.OWNER, *, language: str = "en") -> AsyncClient:
-    """A browser of somebody of that role."""
+async def signed_in(
+    house: House, tenant: Tenant, role: Role = Role.OWNER, *, language: str = "en",
+    sites: tuple[int, ...] | None = None,
+) -> AsyncClient:  # fmt: skip
+    """A browser of somebody of that role, limited to these sites if they are given."""
     client = house.client(headers={"origin": BASE, "accept-language": language, **PAGE})
-    answer = await client.post("/sign-in", data={"email": await tenant.operator(role), "password": PASSWORD})
+    answer = await client.post("/sign-in", data={"email": await tenant.operator(role, sites), "password": PASSWORD})
     assert answer.status_code == 303, answer.text
     return client

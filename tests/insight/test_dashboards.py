@@ -1,9 +1,11 @@
 """Dashboards: their numbers against a plain calculation over the sessions, and their pages as they arrive."""
 
 import asyncio
+import contextlib
 import csv
 import io
 import random
+import threading
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import msgspec
 import pyarrow.parquet
 import pytest
@@ -21,8 +24,8 @@ from typer.testing import CliRunner
 
 from forecourt.access import Role
 from forecourt.cli import app as cli
-from forecourt.insight.dashboards import availability
-from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
+from forecourt.insight.dashboards import answering, availability
+from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers, AnswerTooSlow
 from forecourt.insight.dashboards.availability import Outage, by_month, down, months_before
 from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, PlaceUnknown, Span, compared
 from forecourt.insight.dashboards.profit import told
@@ -260,6 +263,55 @@ async def test_drivers_are_counted_and_too_few_are_not_told_of(desk: Desk, stays
     segments = {row[0]: row[1] for row in answer.tables[0].rows}
     assert segments["loyal"] == loyal
     assert not {1, 2} & set(segments.values())
+
+
+async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behind_others_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = {name: schema(name).empty_table() for name in ("states", "gaps", "sessions", "stations")}
+    for tenant_id in (1, 2):
+        published(Folder(tmp_path, tenant_id), empty, END)
+    over, begun, ended = threading.Event(), [], []
+
+    def endless(scope: Scope) -> Answer:
+        db = scope.sessions.get_backend().con
+        try:
+            # The second one begins after the first was broken off.
+            for _ in range(2):
+                with contextlib.suppress(duckdb.InterruptException):
+                    db.execute("SELECT count(*) FROM range(1_000_000_000) a, range(1_000_000_000) b").fetchall()
+        finally:
+            ended.append(1)
+        return Answer(figures=(), tables=())
+
+    answers = Answers(tmp_path, within_s=5.0)
+    one, two = await answers.lake(1), await answers.lake(2)
+    monkeypatch.setitem(answering.FROM_THE_LAKE, Family.USE, endless)
+    answers._within_s = 0.2
+    with pytest.raises(AnswerTooSlow):
+        await answers.answer(1, one, Family.USE, asked())
+    assert ended == [1], "its place is free again only when its thread has ended"
+
+    def waits(scope: Scope) -> Answer:
+        begun.append(scope.asked.zone)
+        assert over.wait(30)
+        return Answer(figures=(), tables=())
+
+    answers._within_s = 30.0
+    monkeypatch.setitem(answering.FROM_THE_LAKE, Family.USE, waits)
+    zones = ["UTC", "Europe/Berlin", "Asia/Tokyo"]
+    much = [
+        asyncio.create_task(answers.answer(1, one, Family.USE, structs.replace(asked(), zone=zone))) for zone in zones
+    ]
+    while not begun:
+        await asyncio.sleep(0.01)
+    other = asyncio.create_task(answers.answer(2, two, Family.USE, structs.replace(asked(), zone="Asia/Kolkata")))
+    while len(begun) < 2:
+        await asyncio.sleep(0.01)
+    assert begun == ["UTC", "Asia/Kolkata"]
+    over.set()
+    await asyncio.gather(*much, other)
+    assert sorted(begun[2:]) == ["Asia/Tokyo", "Europe/Berlin"]
 
 
 async def test_a_year_of_outages_is_told_however_often_connectors_change_meanwhile(

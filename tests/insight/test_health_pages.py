@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from forecourt.access import Role
+from forecourt.insight.health.contest import Contest
 from forecourt.insight.health.found import Alert, Connector, Look, Reason
-from forecourt.insight.health.store import connectors
+from forecourt.insight.health.store import connectors, models
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import signed_in
@@ -117,7 +118,21 @@ async def test_who_is_limited_to_a_site_sees_its_connectors_alone(house: House, 
     seen = []
     for site in (yard, dock):
         told = (await (await tenant.client(Role.VIEWER, sites=(site,))).get("/api/v1/insight/health")).json()
-        seen.append(({each["site"] for each in told["connectors"]}, len(told["alerts"])))
-    assert seen == [({"yard"}, 1), ({"dock"}, 0)]
+        look = told["look"]
+        whole = {look[name] for name in ("left_out", "failures", "foreseen", "drift")}
+        seen.append(
+            ({each["site"] for each in told["connectors"]}, len(told["alerts"]), look["known"], look["unknown"], whole)
+        )
+    assert seen == [({"yard"}, 1, 1, 0, {None}), ({"dock"}, 0, 0, 2, {None})]
+    # A site that is asked for is no smaller a network.
+    viewer = await tenant.client(Role.VIEWER, sites=(dock,))
+    assert (await viewer.get("/api/v1/insight/health?site=yard")).json()["look"]["unknown"] == 2
+    contest = Contest(champion="a", why="few_failures", failures=(7, 5, 3))
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        await models.keep_contest(conn, tenant.tenant_id, house.clock.now().date(), house.clock.now(), contest)
+    for limits, seeing in ((None, True), ((dock,), False)):
+        page = (await (await signed_in(house, tenant, Role.VIEWER, sites=limits)).get("/insight/health")).text
+        for text in ("Failures in 150 days", "Contests with a model", "Whether connectors here are like those"):
+            assert (text in page) == seeing, text
     other = await (await house.tenant()).client()
     assert (await other.get("/api/v1/insight/health")).json()["connectors"] == []

@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from forecourt.insight.lake import asking, erasing, store
 from forecourt.insight.lake.asking import QuestionRefused
-from forecourt.insight.lake.export import Exported, Exporter, Keep
+from forecourt.insight.lake.export import Exported, Exporter, Keep, _Run
 from forecourt.insight.lake.layout import FORMAT, Folder, LakeBusy, LakeMissing, Work
 from forecourt.insight.lake.parts import bounds, partition_of
 from forecourt.insight.pseudonyms import of_driver, of_token
@@ -241,6 +241,36 @@ async def test_a_lake_made_anew_says_the_same_and_so_does_one_whose_folder_was_l
     await Exporter(shore.desk.pool, shore.clock, elsewhere).export(shore.tenant_id)
     await shore.export()
     assert content(shore.root, shore.tenant_id) == content(elsewhere, shore.tenant_id)
+
+
+async def test_a_new_station_has_nothing_counted_again_and_one_that_moves_its_own_days_alone(
+    shore: Shore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stays, moves = shore.station("CP1"), shore.station("CP2", site="dock")
+    for month in range(1, 7):
+        await shore.session(stays, f"s{month}", datetime(2025, month, 10, 9, tzinfo=UTC))
+    await shore.session(moves, "m", datetime(2025, 3, 20, 9, tzinfo=UTC))
+    await shore.export()
+    counted, hours = [], _Run._hours
+
+    def noted(self: Any, roll_up: Any, found: Any, sessions: Any, partition: str) -> None:
+        counted.append(partition)
+        hours(self, roll_up, found, sessions, partition)
+
+    monkeypatch.setattr(_Run, "_hours", noted)
+    new = shore.station("CP3", "Asia/Tokyo", site="pier")
+    await shore.export()
+    assert counted == []
+    await shore.session(new, "n", datetime(2025, 5, 2, 9, tzinfo=UTC))
+    await shore.export()
+    assert counted == ["2025-04", "2025-05", "2025-06"]
+    counted.clear()
+    shore.desk.rows("UPDATE stations SET site_id = NULL WHERE station_id = %s RETURNING 1", moves)
+    await shore.export()
+    assert counted == ["2025-02", "2025-03", "2025-04"]
+    step_by_step = content(shore.root, shore.tenant_id)
+    await shore.export(anew=True)
+    assert content(shore.root, shore.tenant_id) == step_by_step
 
 
 async def test_a_station_that_moves_takes_its_past_along(shore: Shore) -> None:

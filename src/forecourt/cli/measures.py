@@ -64,13 +64,13 @@ async def _answer(
     organisation: str | None, family: Any, days: tuple[str, str, str], compare: Any, place: tuple[str, str, str]
 ) -> "tuple[Question, Answer, Any]":
     from forecourt.cli.insight import tenant_of
-    from forecourt.insight.dashboards.answering import Answers
+    from forecourt.insight.dashboards.answering import FILE_WITHIN_S, Answers
     from forecourt.insight.dashboards.asking import answered, question
     from forecourt.insight.dashboards.model import Family
     from forecourt.platform.clock import SystemClock
 
     settings = load(os.environ)
-    answers = Answers(settings.lake)
+    answers = Answers(settings.lake, FILE_WITHIN_S)
     async with tenant_of(settings, organisation) as (pool, tenant_id):
         asked = await question(pool, SystemClock(), tenant_id, days, compare, place, limited=False)
         lake = None if family == Family.PROFIT else await answers.lake(tenant_id)

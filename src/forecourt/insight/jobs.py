@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from forecourt.insight.actions.service import Finder
-from forecourt.insight.dashboards.answering import Answers
+from forecourt.insight.dashboards.answering import FILE_WITHIN_S, Answers
 from forecourt.insight.forecast.making import Forecaster
 from forecourt.insight.health.examining import Examiner
 from forecourt.insight.lake import store
@@ -44,7 +44,7 @@ class InsightJobs:
         self._finder = Finder(tenants, clock, root)
         self._siter = Siter(tenants, clock)
         self._examiner = Examiner(tenants, clock, root)
-        self._reporter = Reporter(tenants, clock, Answers(root))
+        self._reporter = Reporter(tenants, clock, Answers(root, FILE_WITHIN_S))
         #: What a night does with the lake, in this order.
         self._steps: dict[store.Step, Callable[[int], Awaitable[object]]] = {
             "forecast_on": self._forecaster.make,

@@ -18,7 +18,7 @@ from forecourt.insight.actions import store
 from forecourt.insight.actions.finding import DAYS, Daily, Demand, daily, found
 from forecourt.insight.actions.measuring import MOST_WEEKS, measured, weeks_of, window
 from forecourt.insight.actions.model import MAX_OPEN, Action, ActionSettled, ActionUnknown, Kind, Measured, State
-from forecourt.insight.dashboards.answering import Answers, Lake
+from forecourt.insight.dashboards.answering import FILE_WITHIN_S, Answers, Lake
 from forecourt.insight.store import Connection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -44,7 +44,7 @@ class Finder:
         """Has what the latest snapshot tells be the open actions, and measures what was taken; how many are open.
         The same again changes nothing. Raises LakeMissing."""
         now = self._clock.now()
-        lake = await Answers(self._root).lake(tenant_id)
+        lake = await Answers(self._root, FILE_WITHIN_S).lake(tenant_id)
         async with self._tenants.tenant(tenant_id) as conn:
             demands = await _demands(conn, tenant_id)
             decided = await store.decided_since(conn, tenant_id, now - QUIET)

@@ -1,17 +1,20 @@
 """Asks a lake and remembers: the same question of the same snapshot is answered once.
 
-Answers are made in threads, a few at a time, for DuckDB and its memory are shared by all who look.
+Answers are made in threads, a few at a time, for DuckDB and its memory are shared by all who look: one at a time of an
+organisation, so that who asks much waits behind himself. What takes too long is broken off.
 """
 
 import asyncio
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
+import structlog
 from litestar.di import NamedDependency
 from msgspec import Struct
 
@@ -20,9 +23,18 @@ from forecourt.insight.dashboards.model import Answer, Asked, Family
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.lake import asking
 from forecourt.insight.model import OWN
+from forecourt.platform.errors import ForecourtError
 
-#: Answers that are made at once; who comes meanwhile waits.
+log = structlog.get_logger(__name__)
+
+#: Answers that are made at once, and of one organisation; who comes meanwhile waits, organisations in turn.
 AT_ONCE: Final = 2
+AT_ONCE_OF_ONE: Final = 1
+#: Seconds after which somebody who waits is told that it takes too long, and for files that nobody waits for.
+ANSWER_WITHIN_S: Final = 30.0
+FILE_WITHIN_S: Final = 600.0
+#: How often what is to end is broken off, for an answer is several queries.
+INTERRUPT_EVERY_S: Final = 0.05
 #: Answers that are kept: the latest that were asked for.
 MAX_KEPT: Final = 256
 #: Sources of imported history that a page names.
@@ -49,20 +61,29 @@ class Lake(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
 
 
-class Answers:
-    """Answers from the lakes below a folder."""
+class AnswerTooSlow(ForecourtError):
+    """The answer takes too long. Ask for fewer days or for one site, or again when fewer others ask."""
 
-    def __init__(self, root: Path) -> None:
+    status = 503
+    code = "answer-too-slow"
+
+
+class Answers:
+    """Answers from the lakes below a folder, each within so many seconds, waiting included."""
+
+    def __init__(self, root: Path, within_s: float = ANSWER_WITHIN_S) -> None:
         self._root = root
+        self._within_s = within_s
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 
     async def lake(self, tenant_id: int) -> Lake:
-        """The latest snapshot. Raises LakeMissing."""
+        """The latest snapshot. Raises LakeMissing, AnswerTooSlow."""
         _folder, manifest = await asyncio.to_thread(asking.snapshot_of, self._root, tenant_id)
 
-        def looked() -> Lake:
-            with asking.expressed(self._root, tenant_id, manifest.snapshot) as tables:
+        def looked(hand: asking.Hand) -> Lake:
+            with asking.expressed(self._root, tenant_id, manifest.snapshot, hand) as tables:
                 sessions = tables["sessions"]
                 began = sessions.started_at
                 row = sessions.aggregate(first=began.min(), last=began.max()).to_pyarrow().to_pylist()[0]
@@ -73,39 +94,76 @@ class Answers:
                 first_at=row["first"], last_at=row["last"], sources=tuple(sources),
             )  # fmt: skip
 
-        found: Lake = await self._once((manifest.lake_id, manifest.snapshot, manifest.watermark), looked)
+        found: Lake = await self._once(tenant_id, (manifest.lake_id, manifest.snapshot, manifest.watermark), looked)
         return found
 
     async def answer(self, tenant_id: int, lake: Lake, family: Family, asked: Asked) -> Answer:
-        """What that snapshot says. Raises LakeMissing, PlaceUnknown."""
+        """What that snapshot says. Raises LakeMissing, PlaceUnknown, AnswerTooSlow."""
 
-        def made() -> Answer:
-            with scoped(self._root, tenant_id, lake, asked) as scope:
+        def made(hand: asking.Hand) -> Answer:
+            with scoped(self._root, tenant_id, lake, asked, hand) as scope:
                 scope.check()
                 return FROM_THE_LAKE[family](scope)
 
-        found: Answer = await self._once((lake.lake_id, lake.snapshot, lake.watermark, family, asked), made)
+        key = (lake.lake_id, lake.snapshot, lake.watermark, family, asked)
+        found: Answer = await self._once(tenant_id, key, made)
         return found
 
-    async def _once(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
+    async def _once(self, tenant_id: int, key: tuple[object, ...], make: Callable[[asking.Hand], Any]) -> Any:
         if key not in self._kept:
-            async with self._room:
+            until = asyncio.get_running_loop().time() + self._within_s
+            # Whoever waits holds it, and the last one lets it go.
+            mine = self._rooms.setdefault(tenant_id, asyncio.Semaphore(AT_ONCE_OF_ONE))
+            async with _turn(mine, until), _turn(self._room, until):
                 if key not in self._kept:
-                    self._kept[key] = await asyncio.to_thread(make)
+                    self._kept[key] = await _made(make, until)
             while len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
 
 
+@asynccontextmanager
+async def _turn(room: asyncio.Semaphore, until: float) -> AsyncIterator[None]:
+    """A place in a room, which is given in order. Raises AnswerTooSlow where there is none by that time of the loop."""
+    try:
+        async with asyncio.timeout_at(until):
+            await room.acquire()
+    except TimeoutError:
+        raise AnswerTooSlow from None
+    try:
+        yield
+    finally:
+        room.release()
+
+
+async def _made(make: Callable[[asking.Hand], Any], until: float) -> Any:
+    """What a thread makes; it is broken off at that time of the loop, or when nobody wants it any more, and waited for:
+    its place is another's only when it has ended. Raises AnswerTooSlow."""
+    hand = asking.Hand()
+    work = asyncio.ensure_future(asyncio.to_thread(make, hand))
+    try:
+        done, _ = await asyncio.wait({work}, timeout=until - asyncio.get_running_loop().time())
+        if done:
+            return work.result()
+        log.warning("an answer takes too long and is broken off")
+        raise AnswerTooSlow
+    finally:
+        while not work.done():
+            hand.interrupt()
+            await asyncio.wait({work}, timeout=INTERRUPT_EVERY_S)
+        # What it was broken off by is nobody's.
+        work.exception()
+
+
 Answering = NamedDependency[Answers]
 
 
 @contextmanager
-def scoped(root: Path, tenant_id: int, lake: Lake, asked: Asked) -> Iterator[Scope]:
-    """A snapshot narrowed to what is asked. Raises LakeMissing."""
+def scoped(root: Path, tenant_id: int, lake: Lake, asked: Asked, hand: asking.Hand | None = None) -> Iterator[Scope]:
+    """A snapshot narrowed to what is asked; with a `hand`, others can break it off. Raises LakeMissing."""
     with (
         tempfile.TemporaryDirectory(prefix="forecourt-insight-") as folder,
-        asking.expressed(root, tenant_id, lake.snapshot) as tables,
+        asking.expressed(root, tenant_id, lake.snapshot, hand) as tables,
     ):
         yield Scope(tables, asked, lake.watermark, Path(folder))

@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.insight.dashboards.answering import Answering
+from forecourt.insight.dashboards.answering import Answering, AnswerTooSlow
 from forecourt.insight.dashboards.asking import (
     DaysRefused,
     OfCompare,
@@ -90,7 +90,7 @@ def _operation(family: Family) -> HTTPRouteHandler:
         f"/insight/{family.value}",
         opt={
             "verb": Verb.READ_MONEY if family == Family.PROFIT else Verb.READ,
-            "problems": [LakeMissing, PlaceUnknown, DaysRefused, PlaceRefused],
+            "problems": [LakeMissing, PlaceUnknown, DaysRefused, PlaceRefused, AnswerTooSlow],
         },
         summary=summary,
         description=description,

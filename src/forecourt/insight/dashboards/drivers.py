@@ -98,7 +98,7 @@ def _blank(by_segment: Mapping[str, Mapping[str, int]], by_class: Mapping[int, M
     """Segments and classes that aren't told of."""
     drivers: dict[str | int, int] = {name: by_segment.get(name, _NOBODY)["drivers"] for name in SEGMENTS}
     drivers |= {begins: by_class.get(begins, _NOBODY)["drivers"] for begins in CLASSES}
-    groups = [
+    groups: list[dict[str | int, int]] = [
         {name: drivers[name] for name in SEGMENTS if name in LOYAL},
         {name: drivers[name] for name in SEGMENTS if name not in LOYAL},
         {begins: drivers[begins] for begins in CLASSES if begins >= OFTEN},

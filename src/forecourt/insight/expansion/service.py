@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +21,8 @@ from forecourt.insight.store import Connection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+
+T = TypeVar("T")
 
 #: Organisations whose past is remembered: those that asked last.
 MAX_KEPT: Final = 4
@@ -54,6 +57,7 @@ class Growth:
         self._root = root
         self._room = asyncio.Semaphore(1)
         self._kept: OrderedDict[int, tuple[tuple[str, int, datetime], Past]] = OrderedDict()
+        self._made: OrderedDict[tuple[int, object], tuple[Past, Any]] = OrderedDict()
 
     async def plans(self, tenant_id: int) -> Plans:
         """Of every site. Raises LakeMissing."""
@@ -94,6 +98,19 @@ class Growth:
         """Lets what is said of a site go: it is as all are again. Idempotent."""
         if await store.forget_inputs(conn, actor.tenant_id, site):
             await audit(conn, actor, "forget what growth costs", f"expansion:{site or 'all'}")
+
+    async def reckoned(self, tenant_id: int, make: Callable[[Past], T]) -> T:
+        """What a function makes of what the latest snapshot saw, by a thread and once for each. Raises LakeMissing."""
+        past = await self.past(tenant_id)
+        async with self._room:
+            kept = self._made.get((tenant_id, make))
+            if kept is None or kept[0] is not past:
+                self._made[tenant_id, make] = kept = (past, await asyncio.to_thread(make, past))
+            self._made.move_to_end((tenant_id, make))
+            while len(self._made) > MAX_KEPT:
+                self._made.popitem(last=False)
+        found: T = kept[1]
+        return found
 
     async def past(self, tenant_id: int) -> Past:
         """What the latest snapshot saw. Raises LakeMissing."""

@@ -135,7 +135,9 @@ class Remark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 )
 async def show_health(actor: Asker, db: Database, clock: Ticking, site: Site = "") -> HealthShown:
     async with db.tenant(actor.tenant_id) as conn:
-        found = await service.health_of(conn, actor.tenant_id, clock.now(), site or None)
+        found = await service.health_of(
+            conn, actor.tenant_id, clock.now(), site or None, limited=actor.sites is not None
+        )
     card = found.card
     return HealthShown(
         look=found.look,

@@ -79,7 +79,9 @@ class Examiner:
         changes nothing. Raises LakeMissing."""
         until = await asyncio.to_thread(self._until, tenant_id)
         async with self._tenants.tenant(tenant_id) as conn:
-            model = await models.find_in_use(conn, tenant_id) or shipped.read()
+            model = await models.find_in_use(conn, tenant_id)
+            if model is None:
+                model = await asyncio.to_thread(shipped.read)
             since = until.day - timedelta(days=HISTORY_D + learned.HORIZON_D)
             alerts = await store.list_alerts(conn, tenant_id, since=since, limit=store.MAX_ALERTS)
             here = await store.in_service(conn, tenant_id)
@@ -91,7 +93,9 @@ class Examiner:
         Raises LakeMissing."""
         until = await asyncio.to_thread(self._until, tenant_id)
         async with self._tenants.tenant(tenant_id) as conn:
-            champion = await models.find_in_use(conn, tenant_id) or shipped.read()
+            champion = await models.find_in_use(conn, tenant_id)
+            if champion is None:
+                champion = await asyncio.to_thread(shipped.read)
             since = until.day - timedelta(days=MAX_DAYS)
             alerts = await store.list_alerts(conn, tenant_id, since=since, limit=store.MAX_ALERTS)
         told, winner = await asyncio.to_thread(self._hold, tenant_id, until, champion, alerts)

@@ -89,7 +89,8 @@ class Alert(Struct, frozen=True, kw_only=True):
 class Look(Struct, frozen=True, kw_only=True):
     """One look at all of an organisation's connectors, until the end of the day `seen_on` (UTC). `learned` false: the
     chart stood in. `failures`: those of the days looked back on, and how many had an alert before; `drift` by sign,
-    None: too few days."""
+    None: too few days. Who sees some sites alone is told of their connectors: `known` and `unknown` are of these, and
+    what is only known of all together is None."""
 
     looked_at: datetime
     seen_on: date
@@ -98,7 +99,7 @@ class Look(Struct, frozen=True, kw_only=True):
     threshold: float
     known: int
     unknown: int
-    left_out: int
-    failures: int
-    foreseen: int
+    left_out: int | None
+    failures: int | None
+    foreseen: int | None
     drift: dict[str, float] | None

@@ -42,7 +42,9 @@ def health_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
 
     async def page(request: WebRequest, actor: Asker, site: str, fault: str = "", status: int = 200) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
-            health = await service.health_of(conn, actor.tenant_id, clock.now(), site or None)
+            health = await service.health_of(
+                conn, actor.tenant_id, clock.now(), site or None, limited=actor.sites is not None
+            )
         with_alert = [each for each in health.standings if each.alert is not None]
         others = [each for each in health.standings if each.alert is None]
         return shell.page(

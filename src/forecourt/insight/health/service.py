@@ -1,10 +1,11 @@
 """What people do with health: see where connectors stand, and say what they found at one."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.access import Actor, audit
 from forecourt.insight.health import shipped
@@ -62,19 +63,34 @@ async def standings_of(
     return sorted(found, key=lambda each: each.alert is None)
 
 
-async def health_of(conn: Connection, tenant_id: int, now: datetime, site: str | None = None) -> Health:
-    """All of it, or of one site."""
-    model = await models.find_in_use(conn, tenant_id) or shipped.read()
+async def health_of(
+    conn: Connection, tenant_id: int, now: datetime, site: str | None = None, *, limited: bool
+) -> Health:
+    """All of it, or of one site. `limited`: who asks sees some sites alone, those that `conn` shows: of the network as
+    a whole nothing is told."""
+    model = await models.find_in_use(conn, tenant_id)
+    if model is None:
+        model = await asyncio.to_thread(shipped.read)
     alerts = await connectors.list_alerts(conn, tenant_id, limit=MAX_ALERTS_SHOWN)
-    contests = await models.list_contests(conn, tenant_id, MAX_CONTESTS_SHOWN)
+    contests = [] if limited else await models.list_contests(conn, tenant_id, MAX_CONTESTS_SHOWN)
+    look, standings = await connectors.find_look(conn, tenant_id), await standings_of(conn, tenant_id, site=site)
+    if limited and look is not None:
+        look = _narrowed(look, standings if site is None else await standings_of(conn, tenant_id))
     return Health(
-        look=await connectors.find_look(conn, tenant_id),
-        standings=await standings_of(conn, tenant_id, site=site),
+        look=look,
+        standings=standings,
         alerts=[each for each in alerts if site in (None, each.site)],
         outcomes=await connectors.count_outcomes(conn, tenant_id, (now - COUNTED).date()),
         model=version_of(model),
         card=model.card,
         contests=[(day.isoformat(), told) for day, told in contests],
+    )
+
+
+def _narrowed(look: Look, standings: list[Standing]) -> Look:
+    known = sum(each.connector.standing == "known" for each in standings)
+    return structs.replace(
+        look, known=known, unknown=len(standings) - known, left_out=None, failures=None, foreseen=None, drift=None
     )
 
 

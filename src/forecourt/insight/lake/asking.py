@@ -3,6 +3,7 @@
 Whoever asks sees this organisation's files and nothing else: no other file, no network, no setting can be reached.
 """
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,26 @@ if TYPE_CHECKING:
 
 MEMORY: Final = "1GB"
 THREADS: Final = 2
+
+
+class Hand:
+    """Breaks off what is asked of a snapshot, from any thread, while it is open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._db: duckdb.DuckDBPyConnection | None = None
+
+    def hold(self, db: "duckdb.DuckDBPyConnection | None") -> None:
+        """What is open from now on; None: nothing."""
+        with self._lock:
+            self._db = db
+
+    def interrupt(self) -> None:
+        """Ends the query of this moment, whose asker hears a duckdb.InterruptException; the next one begins all the
+        same."""
+        with self._lock:
+            if self._db is not None:
+                self._db.interrupt()
 
 
 class QuestionRefused(ForecourtError):
@@ -87,11 +108,18 @@ def ask(db: "duckdb.DuckDBPyConnection", question: str) -> "Any":
 
 
 @contextmanager
-def expressed(root: Path, tenant_id: int, number: int | None = None) -> "Iterator[Mapping[str, ibis.Table]]":
-    """A snapshot as Ibis tables by name. Raises LakeMissing."""
+def expressed(
+    root: Path, tenant_id: int, number: int | None = None, hand: Hand | None = None
+) -> "Iterator[Mapping[str, ibis.Table]]":
+    """A snapshot as Ibis tables by name; with a `hand`, others can break off what is asked. Raises LakeMissing."""
     import ibis
 
     # Expressions are ours: nothing is locked, for Ibis sets what it needs.
     with _viewed(root, tenant_id, number) as db:
         backend = ibis.duckdb.from_connection(db)
-        yield {table: backend.table(table) for table in tables.COLUMNS}
+        held = hand or Hand()
+        held.hold(db)
+        try:
+            yield {table: backend.table(table) for table in tables.COLUMNS}
+        finally:
+            held.hold(None)

@@ -115,7 +115,10 @@ class _Run:
                 _put(found.setdefault(table, {}), table, partition, work)
                 done += 1
         placed = _digest(places)
-        await self._count(before, found, dirty["sessions"], places, all_of_them=placed != before.places)
+        moved: set[str] = set()
+        if placed != before.places:
+            moved = await asyncio.to_thread(self._moved, before, places)
+        await self._count(before, found, dirty["sessions"], places, moved)
         await asyncio.to_thread(self._stations, found, places)
         after = msgspec.structs.replace(
             before, snapshot=before.snapshot + 1, made_at=self._now, watermark=self._now, places=placed,
@@ -219,16 +222,16 @@ class _Run:
         found: dict[str, dict[str, File]],
         copied: Sequence[str],
         places: Sequence[Place],
-        *,
-        all_of_them: bool,
+        moved: set[str],
     ) -> None:
-        """Counts hours again from where sessions changed until the last of them ended, then or now."""
+        """Counts hours again from where sessions changed until the last of them ended, then or now; and where stations
+        charged that are new, or are of another site or zone than the last snapshot has them."""
         from forecourt.insight.lake.rollup import RollUp
 
         sessions, old = found.get("sessions", {}), {file.partition: file for file in before.tables.get("sessions", ())}
         days: set[date] = set()
-        if all_of_them or self._anew:
-            for each in (*sessions.values(), *old.values()):
+        for each in (*sessions.values(), *old.values()):
+            if self._anew or (moved and await asyncio.to_thread(_names, self._folder.path / each.path, moved)):
                 days |= _days(each)
         for partition in copied:
             inside = [file for name, file in old.items() if name.startswith(partition)]
@@ -246,6 +249,16 @@ class _Run:
                 await asyncio.to_thread(self._hours, roll_up, found, sessions, partition)
         finally:
             roll_up.close()
+
+    def _moved(self, before: Manifest, places: Sequence[Place]) -> set[str]:
+        """Stations that hours are counted otherwise of than in a snapshot."""
+        import pyarrow.parquet as pq
+
+        known: set[tuple[str, str | None, str]] = set()
+        for file in before.tables.get("stations", ()):
+            rows = pq.read_table(self._folder.path / file.path, columns=["station", "site", "zone"])
+            known |= {*zip(*(column.to_pylist() for column in rows.columns), strict=True)}
+        return {station for station, _, _ in known ^ {(place.station, place.site, place.zone) for place in places}}
 
     def _hours(
         self, roll_up: "RollUp", found: dict[str, dict[str, File]], sessions: dict[str, File], partition: str
@@ -330,6 +343,16 @@ def _put(files: dict[str, File], table: str, partition: str, work: Work) -> None
     file = work.made[f"{table}/{partition}"][0]
     if file is not None:
         files[partition] = file
+
+
+def _names(path: Path, stations: set[str]) -> bool:
+    """Whether a file of sessions has one of these stations."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    found = pq.read_table(path, columns=["station"]).column("station")
+    return bool(pc.any(pc.is_in(found, value_set=pa.array(sorted(stations), found.type))).as_py())
 
 
 def _days(file: File) -> set[date]:

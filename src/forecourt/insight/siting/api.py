@@ -1,6 +1,5 @@
 """Routes of new sites: studies, what came of them, and whether use can be predicted at all."""
 
-import asyncio
 from typing import Annotated, Any, Final
 
 from litestar import Response, Router, delete, get, post
@@ -16,7 +15,7 @@ from forecourt.insight.siting import studies
 from forecourt.insight.siting.files import points, table
 from forecourt.insight.siting.model import SitingRefused
 from forecourt.insight.siting.study import Files, Study, StudyHead, StudyOpen, StudyUnknown, TooManyStudies, Wanted
-from forecourt.insight.siting.validating import Validation, validated
+from forecourt.insight.siting.validating import Validation
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, Page, entire
 
@@ -123,7 +122,7 @@ async def take_points(study_id: StudyId, actor: Asker, db: Database) -> dict[str
     tags=TAGS,
 )
 async def show_validation(actor: Asker, growth: Growing) -> Validation:
-    return await asyncio.to_thread(validated, studies.known_sites(await growth.past(actor.tenant_id)))
+    return await growth.reckoned(actor.tenant_id, studies.judged)
 
 
 routes = Router(

@@ -1,6 +1,5 @@
 """The screens of new sites: studies, the form of one, its scenarios side by side and on a map."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from forecourt.insight.siting.files import geojson, table
 from forecourt.insight.siting.model import Method, SitingRefused
 from forecourt.insight.siting.reading import MAX_TEXT
 from forecourt.insight.siting.study import Files, Study, StudyState, StudyUnknown, TooManyStudies
-from forecourt.insight.siting.validating import LEAST_DAYS, REPEATS, Validation, Verdict, validated
+from forecourt.insight.siting.validating import LEAST_DAYS, REPEATS, Validation, Verdict
 from forecourt.payments.forms import read_form
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
@@ -59,11 +58,10 @@ FILES: Final = ("candidates", "demand", "flows", "existing")
 
 
 class SitingPages:
-    """What the handlers below share; the verdict on an own network is remembered by its past."""
+    """What the handlers below share."""
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
-        self._judged: dict[int, tuple[object, Validation]] = {}
 
     async def overview(
         self, request: WebRequest, actor: Actor, db: Database, growth: Growth, *,
@@ -83,15 +81,9 @@ class SitingPages:
     async def validation(self, tenant_id: int, growth: Growth) -> Validation | None:
         """Of the own network; None where there is no lake."""
         try:
-            past = await growth.past(tenant_id)
+            return await growth.reckoned(tenant_id, studies.judged)
         except LakeMissing:
             return None
-        kept = self._judged.get(tenant_id)
-        if kept is None or kept[0] is not past:
-            made = await asyncio.to_thread(validated, studies.known_sites(past))
-            self._judged = {tenant_id: (past, made)}
-            return made
-        return kept[1]
 
     def study(self, request: WebRequest, actor: Actor, study: Study, scenario: int) -> Response[str]:
         report = study.report

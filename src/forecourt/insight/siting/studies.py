@@ -15,7 +15,7 @@ from forecourt.insight.siting.model import Asked, Place, SitingRefused
 from forecourt.insight.siting.reading import Text
 from forecourt.insight.siting.service import check
 from forecourt.insight.siting.study import Files, Study, StudyHead, StudyOpen, StudyUnknown, TooManyStudies, Wanted
-from forecourt.insight.siting.validating import LEAST_DAYS, Known
+from forecourt.insight.siting.validating import LEAST_DAYS, Known, Validation, validated
 from forecourt.insight.store import Connection
 from forecourt.platform import outbox
 
@@ -85,6 +85,11 @@ def known_sites(past: Past) -> list[Known]:
         if each.latitude is not None and each.longitude is not None and each.weeks is not None
         and float(each.weeks.held_s.sum()) >= LEAST_DAYS * 86_400
     ]  # fmt: skip
+
+
+def judged(past: Past) -> Validation:
+    """Whether use of new sites can be predicted, by own ones."""
+    return validated(known_sites(past))
 
 
 async def ask(conn: Connection, actor: Actor, wanted: Wanted, asked: Asked, now: datetime) -> StudyHead:
