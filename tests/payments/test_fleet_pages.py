@@ -85,7 +85,7 @@ async def test_a_fleet_is_made_billed_and_credited_on_the_console(
     changed = await sent(owner, f"/fleets/{fleet_id}/edit", name="City vans", email="a@vans.test", month_limit="70,5",
                          active="yes")  # fmt: skip
     assert "70.50\N{NO-BREAK SPACE}EUR" in await text(owner, changed)
-    assert 'value="70.5"' in await text(owner, f"/fleets/{fleet_id}/edit")
+    assert 'value="70.50"' in await text(owner, f"/fleets/{fleet_id}/edit")
     driver = (await owner.post("/api/v1/drivers", json={"email": "ada@vans.test", "name": "Ada"})).json()["driver_id"]
     again = await sent(owner, f"/fleets/{fleet_id}/members", 422, driver="nobody@vans.test", cost_centre="4711")
     assert 'value="nobody@vans.test"' in again

@@ -259,6 +259,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     )
     freed = follow("loyalty.freed", works.loyalty.freed, AT_ONCE)
     lost = follow("loyalty.refunded", works.loyalty.refunded, AT_ONCE)
+    # What costs nothing ends by a release.
+    receipt = follow("driver.captured", works.drivers.captured)
     # After a capture, a refund and a dispute the share of a host may be another one.
     share = follow("payments.follow_share", works.money.follow, AT_ONCE)
     told = follow("driver.refunded", works.drivers.refunded, AT_ONCE)
@@ -306,7 +308,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         paid.AUTHORISED: (follow("payments.start", works.payments.authorised, queue=OUTWARD),),
         BEGUN: (follow("driver.begun", works.drivers.begun, queue=OUTWARD),),
         paid.CAPTURED: (
-            follow("driver.captured", works.drivers.captured),
+            receipt,
             share,
             fee_heard,
             follow("loyalty.paid", works.loyalty.paid, AT_ONCE),
@@ -320,7 +322,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         paid.REFUND_FAILED: (share, lost, told),
         COMPARE: (follow("payments.compare_now", works.money.compare_now, queue=LONG),),
         PAY: (follow("payments.pay_now", works.money.pay_now, queue=LONG),),
-        paid.RELEASED: (*unpaid, freed, follow("driver.captured", works.drivers.captured)),
+        paid.RELEASED: (*unpaid, freed, receipt),
         # A capture that came to nothing fails as well.
         paid.FAILED: (*unpaid, lost, freed),
         paid.DISPUTED: (share, lost),
