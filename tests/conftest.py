@@ -33,6 +33,7 @@ import structlog
 from hypothesis.internal.conjecture import providers
 from msgspec import Struct
 
+from forecourt.platform import database as connections
 from forecourt.platform.collector import THRESHOLDS, loading
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
 from forecourt.platform.embedded.postgres import ADMIN, DATABASE, LOGIN
@@ -42,7 +43,13 @@ from tests.support import FakeClock
 pytest_plugins = ["tests.http", "tests.owned", "tests.browsers"]
 
 TEMPLATE = "forecourt_template"
-CONFIGURATION = {"shared_buffers": "64MB", "max_wal_size": "256MB"}
+#: Plans are made for any values at once, as they are for a connection that has lived for a while: to plan a statement
+#: takes longer than to run it on a table of some rows.
+CONFIGURATION = {
+    "shared_buffers": "64MB",
+    "max_wal_size": "256MB",
+    "plan_cache_mode": "force_generic_plan",
+}
 #: Files with the longest tests, longest first. Processes take files in this order, so that none of them is left alone
 #: with a long one while the others have nothing more to do. The others follow as they come.
 LONGEST = (
@@ -89,6 +96,8 @@ hypothesis.settings.load_profile("tests")
 # Or each process reads all sources of ours that it happens to have loaded, which takes seconds, and what is made up
 # depends on them.
 pytest.MonkeyPatch().setattr(providers, "is_local_module_file", lambda path: False)
+# A connection of a test lives for a moment, and most of what it asks twice it would plan twice.
+pytest.MonkeyPatch().setattr(connections, "PREPARE_THRESHOLD", 1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
