@@ -319,6 +319,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         )
     return {
         "invoice_id": 1,
+        "entry_id": 1,
         "action_id": 1,
         "alert_id": alert_id,
         "campaign_id": 1,
@@ -373,6 +374,8 @@ def test_every_example_of_a_request_is_taken_as_it_is(running: Running) -> None:
                 example["pem"] = Holder("V2G root").pem
             if path.endswith("/tariff-assignments"):
                 example["tariff_id"] = things["tariff_id"]
+            if path.endswith("/ledger/unmatched"):
+                example["payment"] = str(things["payment_id"])
             answer = client.request(method, address, json=example)
             if answer.status_code in (400, 404, 422) or (answer.content and answer.json().get("refused")):
                 refused.append(f"{method} {path} {example}: {answer.text}")

@@ -108,7 +108,7 @@ async def test_a_fleet_is_made_billed_and_credited_on_the_console(
     await sent(owner, "/settings/invoicing", **SELLER | {"levels": "7, 21:5", "holds_from": "2"})
     said = (await owner.get("/api/v1/invoicing")).json()
     assert said["dunning"] == {"levels": [{"days": 7, "fee": 0}, {"days": 21, "fee": 500}], "holds_from": 2}
-    assert 'value="7, 21:5"' in await text(owner, "/settings/invoicing")
+    assert 'value="7, 21:5.00"' in await text(owner, "/settings/invoicing")
     wrong = await sent(
         owner, f"/fleets/{fleet_id}/terms", 422, **TERMS | {"days": "soon", "country": "Germany", "pays_by": "debit"}
     )

@@ -24,6 +24,7 @@ from forecourt.platform.text import NAME_LINE
 EntryId = Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="The entry's number.")]
 Ticking = NamedDependency[Clock]
 Why = Annotated[str, Meta(min_length=1, max_length=MAX_WHY, pattern=NAME_LINE, examples=["A fee agreed by telephone"])]
+HostNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class UnmatchedShown(Struct, frozen=True, kw_only=True):
@@ -43,8 +44,8 @@ class UnmatchedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(description="Other income, a driver's debt, a host, or our bank account.", examples=["income"]),
     ]
     why: Why
-    host: Annotated[int, Meta(ge=1, le=2**31 - 1, description="With `host`: its number.", examples=[3])] | None = None
-    debt: Annotated[UUID | None, Meta(description="With `debt`: the payment that is owed.")] = None
+    host: Annotated[HostNumber | None, Meta(description="With `host`: its number.", examples=[None])] = None
+    debt: Annotated[UUID | None, Meta(description="With `debt`: the payment that is owed.", examples=[None])] = None
 
 
 class TakenBackAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
