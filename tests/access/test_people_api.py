@@ -250,7 +250,7 @@ async def test_a_person_of_another_organisation_is_none_here(house: House, tenan
 
 async def test_a_key_gives_away_no_right_that_it_lacks(house: House, tenant: Tenant) -> None:
     owner = await tenant.client()
-    body = {"name": "Onboarding", "role": "owner", "scopes": ["read", "people", "keys"]}
+    body = {"name": "Onboarding", "role": "owner", "scopes": ["read", "read_campaigns", "people", "keys"]}
     key = (await owner.post("/api/v1/keys", json=body)).json()["key"]
     client = house.client(headers={"authorization": f"Bearer {key}"})
     await invite(client, "viewer@example.org", role="viewer")
@@ -277,7 +277,7 @@ async def test_i_am_told_who_i_am_and_where_i_belong(house: House, tenant: Tenan
     )
     key = await tenant.client(Role.VIEWER)
     mine = (await key.get("/api/v1/me")).json()
-    assert (mine["kind"], mine["email"], mine["scopes"]) == ("key", None, ["read"])
+    assert (mine["kind"], mine["email"], mine["scopes"]) == ("key", None, ["read", "read_campaigns"])
     problem(await key.patch("/api/v1/me", json={"name": "X"}), 409, "not-a-person")
 
 

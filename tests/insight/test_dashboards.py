@@ -271,10 +271,11 @@ async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behi
     empty = {name: schema(name).empty_table() for name in ("states", "gaps", "sessions", "stations")}
     for tenant_id in (1, 2):
         published(Folder(tmp_path, tenant_id), empty, END)
-    over, begun, ended = threading.Event(), [], []
+    over, begun, entered, ended = threading.Event(), [], [], []
 
     def endless(scope: Scope) -> Answer:
         db = scope.sessions.get_backend().con
+        entered.append(1)
         try:
             # The second one begins after the first was broken off.
             for _ in range(2):
@@ -290,7 +291,8 @@ async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behi
     answers._within_s = 0.2
     with pytest.raises(AnswerTooSlow):
         await answers.answer(1, one, Family.USE, asked())
-    assert ended == [1], "its place is free again only when its thread has ended"
+    # A machine that is busy may break it off before it asks anything.
+    assert ended == entered, "its place is free again only when its thread has ended"
 
     def waits(scope: Scope) -> Answer:
         begun.append(scope.asked.zone)

@@ -184,8 +184,8 @@ def _rows(
     first = ParagraphStyle("", parent=styles()["BodyText"], fontSize=size, leading=1.4 * size, spaceBefore=0)
     second = ParagraphStyle("", parent=first, alignment=TA_RIGHT) if right else first
     look: list[tuple[Any, ...]] = [
+        ("FONTNAME", (0, 0), (-1, -1), FONT), ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 0),
-        ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("TOPPADDING", (0, 0), (-1, -1), 5 if ruled else 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 6 if ruled else 2),
     ]  # fmt: skip
     if ruled:
