@@ -1,6 +1,7 @@
 """Money that was taken and is nobody's is posted to where it belongs, and that is taken back by an entry against it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -159,4 +160,10 @@ async def test_it_is_posted_by_the_api_and_the_console(house: House, tenant: Ten
     page = await owner.get("/ledger/unmatched", headers={"accept": "text/html"})
     assert "A fee" in page.text
     wrong = await owner.post(f"/ledger/unmatched/{odd}", data=form | {"to": "debt", "debt": "x", "left": "210"})
-    assert (wrong.status_code, 'role="alert"' in wrong.text) == (409, True)
+    assert (wrong.status_code, 'role="alert"' in wrong.text) == (422, True)
+    # What is kept for good has a reason.
+    [entry] = re.findall(r"/ledger/unmatched/(\d+)/take-back", page.text)
+    for place, said in ((odd, form | {"why": " ", "left": "210"}), (f"{entry}/take-back", {"why": " "})):
+        silent = await owner.post(f"/ledger/unmatched/{place}", data=said)
+        assert (silent.status_code, "Say why" in silent.text) == (422, True)
+    assert (await owner.get(path)).json()["items"] == [left]

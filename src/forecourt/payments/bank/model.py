@@ -20,10 +20,10 @@ class IbanRefused(ForecourtError):
     code = "iban-refused"
 
 
-class BankLineRow(Struct, frozen=True, kw_only=True):
-    """A line of a bank statement as stored."""
+class BankLine(Struct, frozen=True, kw_only=True):
+    """One booked line of a bank statement: `amount` in minor units, below 0 for what went. `reference` names it for
+    good."""
 
-    line_id: int
     reference: str
     booked_on: date
     amount: int
@@ -31,8 +31,15 @@ class BankLineRow(Struct, frozen=True, kw_only=True):
     end_to_end: str | None
     who: str
     text: str
+    #: It is money that came back, and why.
     returned: bool
     return_reason: str
+
+
+class BankLineRow(BankLine, frozen=True, kw_only=True):
+    """A line as stored; `matched_by` and `matched`: who found what it is, and what that is, None while nobody has."""
+
+    line_id: int
     matched_by: str | None
     matched: str | None
     read_at: datetime

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 from msgspec import Struct
 
+from forecourt.payments.bank.model import BankLine
 from forecourt.payments.reconcile.model import StatementUnreadable
 from forecourt.platform.money import minor_digits
 
@@ -21,21 +22,6 @@ MAX_BYTES: Final = 10 * 2**20
 MAX_LINES: Final = 50_000
 BOOKED: Final = frozenset({"BOOK"})
 _MOST: Final = Decimal(10) ** 12
-
-
-class BankLine(Struct, frozen=True, kw_only=True):
-    """One booked line: `amount` in minor units, below 0 for what went. `reference` names it for good."""
-
-    reference: str
-    booked_on: date
-    amount: int
-    currency: str
-    end_to_end: str | None
-    who: str
-    text: str
-    #: It is money that came back, and why.
-    returned: bool
-    return_reason: str
 
 
 class Statement(Struct, frozen=True, kw_only=True):

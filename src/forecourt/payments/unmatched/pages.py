@@ -31,6 +31,7 @@ TARGETS: Final = (
     (To.BANK, mark("Our bank account")),
 )  # fmt: skip
 NO_AMOUNT: Final = mark("Write an amount, such as 3.10.")
+NO_WHY: Final = mark("Say why: it stands in the books, and in the audit.")
 NO_TARGET: Final = mark("It can't be posted there: name the host, or the payment that is owed and not less than that.")
 NOT_BACK: Final = mark("It was taken back already, or money of the payment was refunded since.")
 
@@ -38,12 +39,12 @@ NOT_BACK: Final = mark("It was taken back already, or money of the payment was r
 def unmatched_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
     """`/ledger/unmatched` and its forms."""
 
-    async def page(request: WebRequest, actor: Actor, fault: str = "") -> Response[str]:
+    async def page(request: WebRequest, actor: Actor, fault: str = "", status: int = 200) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
             rows = await store.list_open(conn, actor.tenant_id)
             posted = await store.list_posted(conn, actor.tenant_id)
         return shell.page(
-            "money/unmatched.html", request, viewer=actor, current="ledger", status=409 if fault else 200, rows=rows,
+            "money/unmatched.html", request, viewer=actor, current="ledger", status=status, rows=rows,
             posted=posted, fault=fault, money=money, written=amount_shown, named=account_words, targets=TARGETS,
             most=MAX_WHY, may_post=actor.may(Verb.EXPLAIN_MONEY),
         )  # fmt: skip
@@ -63,13 +64,13 @@ def unmatched_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
             intent = await intents.find_intent(conn, actor.tenant_id, payment_id)
         if intent is None:
             raise PaymentUnknown
-        amount = minor_of(form.get("amount", ""), intent.currency)
-        if not amount:
-            return await page(request, actor, _(NO_AMOUNT))
+        amount, why = minor_of(form.get("amount", ""), intent.currency), form.get("why", "")
+        if not amount or not why:
+            return await page(request, actor, _(NO_WHY if amount else NO_AMOUNT), 422)
         try:
             async with db.tenant(actor.tenant_id) as conn:
                 await service.post_to(
-                    conn, actor, clock, payment_id, amount, To(to), form.get("why", "") or "-",
+                    conn, actor, clock, payment_id, amount, To(to), why,
                     host=int(host) if to == To.HOST else None, debt=UUID(debt) if to == To.DEBT else None,
                     seen_left=int(form.get("left", "")),
                 )  # fmt: skip
@@ -77,9 +78,9 @@ def unmatched_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
             return Redirect("/ledger/unmatched", status_code=303)
         except UnmatchedTooHigh as refused:
             left = money(refused.context["left"], intent.currency)
-            return await page(request, actor, _("There is no more than %(left)s of it.") % {"left": left})
+            return await page(request, actor, _("There is no more than %(left)s of it.") % {"left": left}, 409)
         except (TargetRefused, ValueError):
-            return await page(request, actor, _(NO_TARGET))
+            return await page(request, actor, _(NO_TARGET), 422)
         return Redirect("/ledger/unmatched", status_code=303)
 
     @post(
@@ -87,12 +88,14 @@ def unmatched_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
         status_code=303,
     )  # fmt: skip
     async def take_back(request: WebRequest, actor: Asker, entry_id: EntryId) -> Response[Any]:
-        why = str((await request.form()).get("why", ""))[:MAX_WHY].strip() or "-"
+        why = str((await request.form()).get("why", ""))[:MAX_WHY].strip()
+        if not why:
+            return await page(request, actor, _(NO_WHY), 422)
         try:
             async with db.tenant(actor.tenant_id) as conn:
                 await service.take_back(conn, actor, clock, entry_id, why)
         except (NotPosted, RefundedSince, TargetRefused):
-            return await page(request, actor, _(NOT_BACK))
+            return await page(request, actor, _(NOT_BACK), 409)
         return Redirect("/ledger/unmatched", status_code=303)
 
     return [unmatched, post_unmatched, take_back]

@@ -7,8 +7,7 @@ from typing import Final
 from msgspec import Struct
 from psycopg.rows import class_row
 
-from forecourt.payments.bank.model import BankLineRow
-from forecourt.payments.reconcile.camt import BankLine
+from forecourt.payments.bank.model import BankLine, BankLineRow
 from forecourt.payments.reconcile.store import Connection
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
