@@ -288,11 +288,13 @@ async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behi
     answers = Answers(tmp_path, within_s=5.0)
     one, two = await answers.lake(1), await answers.lake(2)
     monkeypatch.setitem(answering.FROM_THE_LAKE, Family.USE, endless)
-    answers._within_s = 0.2
-    with pytest.raises(AnswerTooSlow):
-        await answers.answer(1, one, Family.USE, asked())
-    # A machine that is busy may break it off before it asks anything.
-    assert ended == entered, "its place is free again only when its thread has ended"
+    answers._within_s = 0.1
+    # On a machine that is busy one may be broken off before it asks anything: then it is asked with more time.
+    while not entered:
+        answers._within_s *= 2
+        with pytest.raises(AnswerTooSlow):
+            await answers.answer(1, one, Family.USE, asked())
+    assert ended == entered == [1], "its place is free again only when its thread has ended"
 
     def waits(scope: Scope) -> Answer:
         begun.append(scope.asked.zone)
