@@ -14,7 +14,7 @@ from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
-from forecourt.payments.hosts.payouts import take_back
+from forecourt.payments.hosts.outcomes import take_back
 from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts

@@ -203,9 +203,12 @@ async def came_back(conn: Connection, tenant_id: int, payout: str) -> bool:
 
 
 async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, str, datetime]]:
-    """Payouts by a file that the bank should have booked before that day: number, amount, currency, made when."""
+    """Payouts by a file, and by hand from an account whose statements are read, that the bank should have booked before
+    that day: number, amount, currency, made when."""
     rows = await conn.execute(
-        "SELECT payout_id, amount, currency, made_at FROM payouts WHERE tenant_id = %s AND way = 'sepa'"
+        "SELECT payout_id, amount, currency, made_at FROM payouts p WHERE tenant_id = %s"
+        " AND (way = 'sepa' OR way = 'hand' AND EXISTS (SELECT 1 FROM bank_lines l"
+        " WHERE l.tenant_id = p.tenant_id AND l.currency = p.currency))"
         " AND state IN ('paid', 'bounced') AND booked_on IS NULL AND execution_on < %s ORDER BY payout_id",
         (tenant_id, before),
     )
