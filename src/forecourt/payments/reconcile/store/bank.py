@@ -81,15 +81,6 @@ async def count_matched(conn: Connection, tenant_id: int, references: Collection
     return int(row[0])
 
 
-async def count_unmatched(conn: Connection, tenant_id: int) -> int:
-    """How many lines that were ever read belong to nothing."""
-    row = await (
-        await conn.execute("SELECT count(*) FROM bank_lines WHERE tenant_id = %s AND matched_by IS NULL", (tenant_id,))
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 async def list_unmatched(conn: Connection, tenant_id: int) -> list[BankLineRow]:
     """All lines that belong to nothing, the oldest first."""
     cursor = conn.cursor(row_factory=class_row(BankLineRow))
