@@ -174,8 +174,10 @@ async def paid_by_hand(
 ) -> PayoutRow:
     """A payout was paid by hand. Raises PayoutUnknown, PayoutStands, PayoutDayRefused."""
     row = await outcomes.paid_by_hand(conn, actor.tenant_id, payout_id, on, reference, at)
-    detail = {"on": on.isoformat(), "reference": reference}
-    await audit(conn, actor, "pay payout by hand", f"payout:{payout_id}", detail)
+    if row.ended_at == at:
+        # Said again it is no deed.
+        detail = {"on": on.isoformat(), "reference": reference}
+        await audit(conn, actor, "pay payout by hand", f"payout:{payout_id}", detail)
     return row
 
 
