@@ -43,6 +43,8 @@ async def test_payouts_and_vat_are_read_and_a_payout_that_is_not_there_is_not_gi
     assert (await shell.run("ledger", "compare")).code == 0
     assert (await shell.run("payouts", "run")).code == 0
     assert (await shell.run("payouts", "list", "--json")).json() == []
+    refused = await shell.run("payouts", "paid", "1", "--on", "2026-03-02", "--reference", "PAYOUT-1")
+    assert (refused.code, "There is no such payout." in refused.err) == (3, True)
     refused = await shell.run("payouts", "fail", "1", "--reason", "Closed")
     assert (refused.code, "There is no such payout." in refused.err) == (3, True)
 

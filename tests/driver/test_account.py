@@ -46,6 +46,18 @@ async def test_a_card_that_was_saved_pays_the_next_session_and_can_be_removed(po
         text = (await other.get(path)).text
         assert "4242" not in text
         assert str(intent.intent_id) not in text
+    # It is charged for a top-up only once the driver was asked.
+    count = "SELECT count(*) AS it FROM payment_intents WHERE tenant_id = %s AND purpose = 'top_up'"
+    asked = await browser.post("/my/money/top-up", data={"amount": "2000", "card": card})
+    assert "€20.00" in asked.text
+    assert "The card is charged at once." in asked.text
+    assert porch.till.one(count, porch.tenant) == 0
+    said = dict(re.findall(r'name="(amount|card|once|sure)" value="([^"]*)"', asked.text))
+    assert (said["amount"], said["card"], said["sure"]) == ("2000", card, "yes")
+    for _ in range(2):
+        await browser.post("/my/money/top-up", data=said)
+    assert porch.till.one(count, porch.tenant) == 1
+    assert "not saved any more" in (await other.post("/my/money/top-up", data={"amount": "2000", "card": card})).text
     await browser.post("/my/pays-by", data={"by": card})
     assert (await porch.driver(ada.driver_id)).pays_by == "card"
     assert "4242" not in (await browser.post(f"/my/cards/{card}/remove")).text

@@ -28,6 +28,7 @@ from forecourt.driver.shell import DriverShell, theme_css
 from forecourt.driver.store import OpenStart
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.refunds import heed_refunds
+from forecourt.payments.intents.store import IntentFilter, list_intents
 from forecourt.stations.commands import StationOffline
 from forecourt.ui.assets import Assets
 from tests.conftest import Database
@@ -226,6 +227,12 @@ async def test_the_lines_of_a_receipt_add_up_to_what_was_paid_when_the_hold_was_
     assert -booked == cents([vat])
     # Who sold it, as the organisation says on its invoices, and when.
     assert "<dt>Seller</dt>" in page
+    # By its payment, which it finds: it claims no place in a series.
+    receipt = way.rpartition("/")[2][:13].upper()
+    assert f"<dt>Receipt</dt><dd>{receipt}</dd>" in page
+    async with street.till.tenants.tenant(street.till.tenant_id) as conn:
+        found = await list_intents(conn, street.till.tenant_id, IntentFilter(search=receipt), limit=9)
+    assert [str(each.intent_id) for each in found] == [way.rpartition("/")[2]]
     seller = {
         "name": "Volt GmbH", "street": "Am Hof 1", "postcode": "10115", "city": "Berlin", "country": "DE",
         "vat_id": "DE136695976",
@@ -267,6 +274,14 @@ async def test_a_16_session_that_pauses_says_so_and_from_when_parking_costs_what
     assert f"Parking without charging costs €0.119 per minute. It has been counted since {clock}." in page
     # 20 minutes of it beside 4 kWh: both are in what it costs so far.
     assert "€4.76" in page
+    # The site pauses it: nothing runs on.
+    street.till.rows(
+        "INSERT INTO connector_history (station_id, evse, connector, tenant_id, state, state_at, arrived_at)"
+        " VALUES (%s, 1, 1, %s, 'SuspendedEVSE', %s, %s)",
+        street.till.station_id, street.till.tenant_id, *[full + timedelta(minutes=5)] * 2,
+    )  # fmt: skip
+    page = unescape(await street.page(way))
+    assert ("No fee for parking runs." in page, "Parking without charging costs" in page) == (True, False)
     street.connector("Charging")
     assert stage(await street.page(way)) == "charging"
 

@@ -26,7 +26,8 @@ from forecourt.payments.hosts import statement
 from forecourt.payments.hosts.api import hosts as hosts_api
 from forecourt.payments.hosts.events import PAY
 from forecourt.payments.hosts.model import PayoutUnderWay
-from forecourt.payments.hosts.payouts import Payouts, give_up
+from forecourt.payments.hosts.outcomes import give_up
+from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import beancount, entries
 from forecourt.payments.ledger import store as ledger

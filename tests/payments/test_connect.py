@@ -16,7 +16,7 @@ from forecourt.payments.bank.model import Bank
 from forecourt.payments.bank.store import BankRow, put_bank
 from forecourt.payments.hosts import service
 from forecourt.payments.hosts.connect import Connect, state_of
-from forecourt.payments.hosts.payouts import bounce
+from forecourt.payments.hosts.outcomes import bounce
 from forecourt.payments.hosts.shares import follow
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import lines

@@ -158,6 +158,8 @@ async def test_a_fleet_is_debited_and_held_as_its_page_says(house: House, tenant
     seller = {"seller": SELLER, "dunning": {"levels": [{"days": 7, "fee": 500}], "holds_from": 1}}
     assert (await owner.put("/api/v1/invoicing", json=seller)).status_code == 200
     problem(await owner.get(f"/api/v1/fleets/{fleet_id}/terms"), 404, "fleet-terms-missing")
+    nowhere = await owner.put(f"/api/v1/fleets/{fleet_id}/terms", json=TERMS | {"country": "XX"})
+    assert "There is no country XX" in problem(nowhere, 422, "invoicing-refused")["detail"]
     assert (await owner.put(f"/api/v1/fleets/{fleet_id}/terms", json=TERMS | {"pays_by": "debit"})).status_code == 200
     bank = {"name": "Volt", "iban": OURS}
     assert (await owner.put("/api/v1/payout-bank", json=bank)).status_code == 200

@@ -29,7 +29,9 @@ from forecourt.payments.fleets.model import (
     Line,
     Part,
     Said,
+    Seller,
     check_dunning,
+    check_seller,
     level_due,
     part_of,
     parts_of,
@@ -464,6 +466,14 @@ def test_levels_come_by_their_days() -> None:
     for wrong in (Dunning(levels=[Level(days=7), Level(days=7)]), Dunning(levels=[], holds_from=1)):
         with pytest.raises(InvoicingRefused):
             check_dunning(wrong)
+
+
+def test_invoices_are_of_and_for_countries_that_there_are() -> None:
+    said = {"name": "Volt", "street": "x", "postcode": "1", "city": "x", "vat_id": "DE123456789"}
+    check_seller(Seller(**said, country="DE"))
+    for code in ("XX", "EU", "ZZ", "UK"):
+        with pytest.raises(InvoicingRefused, match=code):
+            check_seller(Seller(**said, country=code))
 
 
 ROOM = Path(forecourt.payments.fleets.paper.__file__).parent

@@ -13,12 +13,14 @@ from httpx import AsyncClient
 from forecourt.access import Role
 from forecourt.payments.bank.model import Bank
 from forecourt.payments.hosts import pages as host_pages
-from forecourt.payments.hosts.payouts import Payouts, bounce
+from forecourt.payments.hosts.outcomes import bounce
+from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.reconcile.model import Difference, Differs
 from forecourt.payments.reconcile.store import comparing
 from forecourt.platform.database import Pool
 from tests.care.yard import Yard
 from tests.http import House, Tenant
+from tests.payments.francs import a_swiss
 from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, rules
 
 DAY = timedelta(days=1)
@@ -208,7 +210,18 @@ async def test_a_refund_is_asked_of_what_was_seen_and_refused_with_what_was_type
     assert "driver_told" not in story
     status, page = await refused(amount="99.99", why="by mistake", left="1071")
     assert (status, "No more than 10.71" in page, 'value="99.99"' in page) == (409, True, True)
-    assert yard.rows("SELECT count(*) AS n FROM payment_calls WHERE intent_id = %s", payment)[0]["n"] == 1
+    # What could go back is asked once more, with what was typed, and nothing goes until that is confirmed.
+    status, page = await refused(amount="1.19", why="by <mistake>", left="1071")
+    assert (status, "goes to the card or wallet that paid, and" in page) == (200, True)
+    said = dict(re.findall(r'name="(amount|why|left|sure)" value="([^"]*)"', page))
+    assert said == {"amount": "1.19", "why": "by &lt;mistake&gt;", "left": "1071", "sure": "yes"}
+    count = "SELECT count(*) AS n FROM payment_calls WHERE intent_id = %s"
+    assert yard.rows(count, payment)[0]["n"] == 1
+    # It is asked of the provider, whom this payment has none of, and pressed twice it is once.
+    await owner.post(f"{path}/refund", data=said)
+    assert yard.rows(count, payment)[0]["n"] == 2
+    assert (await refused(**said))[0] == 409
+    assert yard.rows(count, payment)[0]["n"] == 2
 
 
 async def test_an_operator_sees_what_a_bank_disputes_and_until_when_to_answer(yard: Yard, tenant: Tenant) -> None:
@@ -279,3 +292,32 @@ async def test_a_refund_is_offered_as_far_as_it_may_be_and_refused_in_words_that
     assert (offered, 'value="7.00"' in page, said in page) == ((method == "hosted",) * 2 + (method == "terminal",))
     answer = await owner.post(f"{path}/refund", data={"amount": "7.01", "why": "more"})
     assert (answer.status_code, said in answer.text) == (409, True)
+
+
+async def test_an_owner_sees_what_is_to_be_paid_by_hand_and_says_what_came_of_it(yard: Yard, tenant: Tenant) -> None:
+    first, second = await a_swiss(yard), await a_swiss(yard, "Vreni", 900)
+    for _ in range(2):  # Banks may rest for some days.
+        await Payouts(yard.tenants, yard.clock, Bank(SECRET)).pay(yard.tenant_id, {})
+        yard.clock.advance(86_400 * 4)
+    owner = await tenant.client()
+    asked = (await owner.get("/api/v1/payouts?way=hand&state=asked&sort=oldest")).json()["items"]
+    assert [each["host"] for each in asked] == [first.host_id, second.host_id]
+    listed = await text(owner, "/hosts")
+    assert "Ueli" in listed.split('aria-label="To be paid by hand"')[1].split("</table>")[0]
+    today = yard.clock.now().date().isoformat()
+    way, form = f"/payouts/{asked[0]['id']}/paid-by-hand", {"host": str(first.host_id), "on": today, "reference": "7"}
+    wrong = await owner.post(way, data=form)
+    assert "a reference of 3 to 140 signs" in await text(owner, wrong.headers["location"])
+    early = await owner.post(way, data=form | {"on": "2020-01-02", "reference": "Ref 7"})
+    assert "from the day the payout was listed" in await text(owner, early.headers["location"])
+    done = await owner.post(way, data=form | {"reference": "Ref 7"})
+    assert (done.status_code, done.headers["location"]) == (303, f"/hosts/{first.host_id}?done=stored")
+    page = await text(owner, f"/hosts/{first.host_id}")
+    assert ("By hand: Ref 7" in page, "Could not be paid" in page) == (True, False)
+    assert "Could not be paid" in await text(owner, f"/hosts/{second.host_id}")
+    gone = await owner.post(f"/api/v1/payouts/{asked[1]['id']}/give-up", json={"reason": "Account closed"})
+    assert (gone.status_code, gone.json()["state"]) == (200, "refused")
+    page = await text(owner, f"/hosts/{second.host_id}")
+    assert ("Account closed" in page, "Pay them again" in page) == (True, True)
+    verbs = {row["action"] for row in yard.rows("SELECT action FROM audit WHERE tenant_id = %s", yard.tenant_id)}
+    assert verbs >= {"pay payout by hand", "give up payout"}

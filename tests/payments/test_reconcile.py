@@ -455,6 +455,9 @@ async def test_a_banks_statement_books_payouts_bounces_what_came_back_and_lists_
     assert await balance(yard, "fleet_receivable:post") == -12_000
     yard.clock.advance(86_400 * 9)
     assert [each.kind for each in await nights.compare_bank(yard.tenant_id)] == ["bank_amount", "bank_missing"]
+    # What an earlier file left is no line of the next one.
+    later = await nights.read_statement(yard.tenant_id, CAMT.format(a_line("3.00", name="z", text="Rent")).encode())
+    assert (later.lines, later.new, later.matched, later.unmatched) == (1, 1, 0, 1)
 
 
 async def test_a_payout_that_the_bank_carries_out_or_sends_back_once_more_is_a_difference_until_it_is_even(

@@ -83,13 +83,15 @@ def _seconds(zone: str, start_at: datetime, segments: Sequence[Segment]) -> Iter
             yield now, kwh / segment.seconds if length else kwh, length
         at += segment.seconds
         energy_kwh += kwh
-        if segment.kind is SegmentKind.CHARGING:
+        if segment.kind is SegmentKind.CHARGING or (segment.kind is SegmentKind.WITHHELD and stopped is not None):
             stopped = at
 
 
 def _amounts(now: _Now, energy_kwh: Fraction, seconds: int) -> list[tuple[Dimension, Fraction]]:
     if now.kind is SegmentKind.RESERVATION:
         return [(Dimension.TIME, Fraction(seconds, 3600)), (Dimension.FLAT, Fraction(1))]
+    if now.kind is SegmentKind.WITHHELD:
+        return [(Dimension.ENERGY, energy_kwh), (Dimension.FLAT, Fraction(1))]
     time = Dimension.TIME if now.kind is SegmentKind.CHARGING else Dimension.PARKING_TIME
     return [(Dimension.ENERGY, energy_kwh), (time, Fraction(seconds, 3600)), (Dimension.FLAT, Fraction(1))]
 

@@ -90,7 +90,7 @@ segments = st.lists(
     st.builds(
         Segment,
         seconds=st.integers(0, 1500),
-        kind=st.sampled_from([SegmentKind.CHARGING, SegmentKind.PARKING]),
+        kind=st.sampled_from([SegmentKind.CHARGING, SegmentKind.PARKING, SegmentKind.WITHHELD]),
         energy_wh=st.integers(0, 3000) | st.fractions(0, 3000, max_denominator=7),
         power_w=maybe(st.sampled_from([0, 3_999, 4_000, 11_000, 22_500])),
         current_a=maybe(st.sampled_from([0, 6, 16, 32, Fraction(321, 10)])),

@@ -13,7 +13,7 @@ import pytest_asyncio
 from msgspec import Struct, structs
 
 from forecourt.access import Actor
-from forecourt.platform.database import Pool
+from forecourt.platform.database import Pool, limited_to
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.pricing import service
 from forecourt.pricing.assigning import Place, Scope
@@ -39,6 +39,7 @@ from forecourt.pricing.model import (
     Tariff,
     Tax,
 )
+from forecourt.pricing.store import assigned as assignments
 from forecourt.pricing.store import tariffs as store
 from tests.conftest import Database
 from tests.http import an_actor
@@ -64,6 +65,7 @@ class Shop(Struct):
     city: int
     yard: int
     station: int
+    admin_url: str
 
     async def chosen(self, at: Any = EPOCH, station: int | None = None, **whom: Any) -> Any:
         async with self.pool.tenant(self.actor.tenant_id) as conn:
@@ -90,7 +92,7 @@ async def shop(database: Database, clock: FakeClock) -> AsyncIterator[Shop]:
             tenant, f"shop-{tenant}", yard,
         )  # fmt: skip
     async with Pool(database.url, "forecourt_app", size=2) as pool:
-        yield Shop(pool, an_actor(tenant), city, yard, station)
+        yield Shop(pool, an_actor(tenant), city, yard, station, database.admin_url)
 
 
 async def test_a_place_is_known_by_its_station_with_sites_from_the_nearest_up_their_zone_and_its_plugs(
@@ -273,3 +275,47 @@ async def test_versions_and_assignments_stay_even_for_who_owns_the_tables(shop: 
     async with shop.pool.tenant(shop.actor.tenant_id) as conn:
         sooner = await service.unassign_tariff(conn, shop.actor, given.assignment_id, EPOCH)
     assert sooner.ends_at == EPOCH
+
+
+async def test_who_is_limited_to_sites_sees_the_prices_that_count_there_and_no_others(shop: Shop) -> None:
+    tenant_id = shop.actor.tenant_id
+    with psycopg.connect(shop.admin_url, autocommit=True) as admin:
+        for slug, name in (("harbour", "Pier"), ("yard-2", "Other")):
+            admin.execute("INSERT INTO sites (tenant_id, slug, name) VALUES (%s, %s, %s)", (tenant_id, slug, name))
+        [(harbour,)] = admin.execute(
+            "SELECT site_id FROM sites WHERE tenant_id = %s AND slug = 'harbour'", (tenant_id,)
+        ).fetchall()
+        [(pier,)] = admin.execute(
+            "INSERT INTO stations (tenant_id, identity, site_id) VALUES (%s, %s, %s) RETURNING station_id",
+            (tenant_id, f"pier-{tenant_id}", harbour),
+        ).fetchall()
+    made = {}
+    async with shop.pool.tenant(tenant_id) as conn:
+        for name, scope in {
+            "everywhere": [Scope()], "above": [Scope(site_id=shop.city)], "there": [Scope(site_id=shop.yard)],
+            "station": [Scope(station_id=shop.station)], "harbour": [Scope(site_id=harbour)],
+            "pier": [Scope(station_id=pier)], "both": [Scope(site_id=harbour), Scope(site_id=shop.yard)], "nowhere": [],
+        }.items():  # fmt: skip
+            made[name] = (await service.create_tariff(conn, shop.actor, name, costing("0.40"), EPOCH)).tariff_id
+            for each in scope:
+                await service.assign_tariff(conn, shop.actor, made[name], each, EPOCH)
+
+    async def seen(sites: tuple[int, ...] | None) -> tuple[set[str], int]:
+        with limited_to(sites):
+            async with shop.pool.tenant(tenant_id) as conn:
+                rows = await store.list_tariffs(conn, tenant_id, limit=99)
+                assigned = await assignments.list_assignments(conn, tenant_id, limit=99)
+        return {row.name for row in rows}, len(assigned)
+
+    assert await seen((shop.yard,)) == ({"everywhere", "above", "there", "station", "both"}, 5)
+    assert await seen((harbour,)) == ({"everywhere", "harbour", "pier", "both"}, 4)
+    assert await seen((shop.city,)) == ({"everywhere", "above", "there", "station", "both"}, 5)
+    assert await seen(()) == ({"everywhere"}, 1)
+    assert await seen(None) == (set(made), 8)
+    with limited_to((shop.yard,)):
+        async with shop.pool.tenant(tenant_id) as conn:
+            with pytest.raises(TariffUnknown):
+                await service.find_tariff(conn, tenant_id, made["pier"])
+            # A session of theirs may have begun by it, as its station was elsewhere then.
+            assert (await service.find_version(conn, tenant_id, made["pier"], 1)).name == "pier"
+        assert (await shop.chosen()).name == "station"

@@ -168,6 +168,18 @@ async def test_it_is_told_which_tariff_counts_at_a_place_and_by_which_assignment
     problem(await owner.post(ASSIGNED, json={"tariff_id": made[0], "evse": 1}), 422, "scope-refused")
 
 
+async def test_a_price_as_text_is_digits_with_a_point(tenant: Tenant) -> None:
+    client = await tenant.client()
+    for written in ("1_0", "1e1", " 10"):
+        refused = problem(
+            await client.post(TARIFFS, json={"name": "Day", "tariff": body(written)}), 400, "request-invalid"
+        )
+        [error] = refused["errors"]
+        assert error["pointer"].endswith("/elements/0/price_components/0/price")
+        assert "without underscores" in error["detail"]
+    assert (await client.post(TARIFFS, json={"name": "Day", "tariff": body("10")})).status_code == 201
+
+
 async def test_who_is_limited_to_sites_reads_prices_and_sets_none(house: House, tenant: Tenant) -> None:
     owner = await tenant.client()
     site = (await owner.post("/api/v1/sites", json={"name": "Mine", "slug": "mine"})).json()["id"]
@@ -178,6 +190,6 @@ async def test_who_is_limited_to_sites_reads_prices_and_sets_none(house: House, 
     limited = await tenant.client(Role.OPERATOR, (site,))
     assert msgspec.json.decode((await limited.get(f"{TARIFFS}/{made['id']}")).content)["name"] == "Day"
     listed = (await limited.get(ASSIGNED)).json()["items"]
-    assert [(each["scope"], each["site"]) for each in listed] == [("site", None), ("site", "mine")]
+    assert [(each["scope"], each["site"]) for each in listed] == [("site", "mine")]
     problem(await limited.post(TARIFFS, json={"name": "Mine", "tariff": body()}), 403, "forbidden-by-sites")
     problem(await limited.post(ASSIGNED, json={"tariff_id": made["id"]}), 403, "forbidden-by-sites")

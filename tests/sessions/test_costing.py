@@ -20,6 +20,7 @@ from forecourt.pricing.assigning import Scope
 from forecourt.pricing.discounts import Priced
 from forecourt.pricing.model import Conditions, Dimension, Discount, Element, PriceComponent, Tariff
 from forecourt.sessions.costing import service
+from forecourt.sessions.costing.charged import charged
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.costing.model import CostSealed, NotPricedYet, SessionCost
 from forecourt.sessions.costing.service import Agreed
@@ -314,6 +315,24 @@ async def test_what_a_16_connector_said_tells_parking_from_charging(shop: Shop) 
     for minutes, state in ((-3, "Preparing"), (0, "Charging"), (90, "SuspendedEV")):
         shop.say(minutes, state)
     assert (await shop.price(session_id)).excl_vat == euro(400 + 300)
+
+
+async def test_a_pause_of_the_site_or_of_our_own_limit_costs_no_parking(shop: Shop) -> None:
+    await shop.sell(costing("0.40", BY_TIME[1]))
+    paused, full = shop.session(), shop.session()
+    for minutes, state in ((0, "Charging"), (60, "SuspendedEVSE"), (90, "Charging"), (100, "SuspendedEVSE")):
+        shop.say(minutes, state)
+    assert (await shop.price(paused)).excl_vat == euro(400)
+    # Then the site lets power flow, and the car takes none of it.
+    shop.say(110, "SuspendedEV")
+    cost = await shop.price(full)
+    assert cost.excl_vat == euro(400 + 100)
+    # A partner who prices the periods comes to the same.
+    said = charged(cost, costing("0.40", BY_TIME[1]))
+    assert said.total_parking_time == round(10 / 60, 4)
+    parked = [each for period in said.charging_periods or [] for each in period.dimensions if "PARK" in each.type]
+    assert [each.volume for each in parked] == [said.total_parking_time]
+    assert [(each.type, each.volume) for each in (said.charging_periods or [])[1].dimensions] == [("ENERGY", 0)]
 
 
 async def test_of_words_that_a_16_connector_said_at_one_second_the_one_that_came_last_counts(shop: Shop) -> None:

@@ -72,6 +72,19 @@ def test_power_says_when_between_two_readings_it_flowed() -> None:
     assert (most.seconds, most.energy_wh > 5_900) == (1_194, True)
 
 
+def test_what_the_station_withholds_is_neither_charging_nor_parking() -> None:
+    states = [(0, "Charging"), (20, "SuspendedEVSE"), (40, "SuspendedEV"), (50, "Charging")]
+    kinds = [(kind, minutes) for kind, minutes, _ in told(measured(states=states))]
+    assert kinds == [("C", 20), ("W", 20), ("P", 10), ("C", 10)]
+    # By what it offers, where it says no word (2.x), and where it takes its own pause for the car's.
+    power = [(0, 9_000), (20, 0), (50, 0), (50.1, 9_000)]
+    offered = [(0, 16_000), (20, 0), (30, 16_000)]
+    assert [each[:2] for each in told(measured(power=power, offered=offered))][1:3] == [("W", 10), ("P", 20)]
+    assert [each[0] for each in told(measured(offered=[(0, 0)], states=[(0, "SuspendedEV")], wh=0))] == ["W"]
+    # It flowed, whatever the station said of itself.
+    assert told(measured(states=[(0, "SuspendedEVSE")], offered=[(0, 0)])) == [("C", 60, 6_000)]
+
+
 def test_what_the_connector_said_counts_before_what_was_measured() -> None:
     states = [(-5, "Preparing"), (0, "Charging"), (30, "SuspendedEV"), (50, "Charging"), (55, "Finishing")]
     assert told(measured(states=states)) == [("C", 30, 5_142), ("P", 20, 0), ("C", 5, 858), ("P", 5, 0)]

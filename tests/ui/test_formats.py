@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import forecourt
 from forecourt.platform.outward import BROKEN, UNANSWERED
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import Languages, speaking
+from forecourt.ui.numbers import NoNumber, decimal
 from tests.support import EPOCH, WAIT_S
 
 GERMAN = Languages([Path(forecourt.__file__).parent / "ui"]).choose("de", "")
@@ -86,3 +88,15 @@ def test_times_are_said_in_the_zone_of_the_page_unless_another_is_named() -> Non
         assert formats.moment(noon) == "3 Mar, 13:05"
         assert formats.stamp(noon, "UTC") == "3 Mar 2026, 12:05:09 UTC"
     assert formats.clock(noon) == "12:05:09"
+
+
+@pytest.mark.parametrize("text", ["1_0", "1e3", "1 0", "NaN", "Infinity", "\u0661", "1,2,3", "--1"])
+def test_a_field_takes_digits_with_a_point_or_a_comma_and_nothing_else(text: str) -> None:
+    with pytest.raises(NoNumber):
+        decimal(text)
+
+
+def test_a_field_takes_a_number_however_people_write_it() -> None:
+    assert [decimal(text) for text in ("12,5", " 12.50 ", "\N{MINUS SIGN}3", ".5", "+7", "")] == [
+        Decimal("12.5"), Decimal("12.50"), Decimal(-3), Decimal("0.5"), Decimal(7), None,
+    ]  # fmt: skip

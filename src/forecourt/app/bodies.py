@@ -9,6 +9,7 @@ from litestar import Request
 from litestar.exceptions import ValidationException
 from litestar.handlers import BaseRouteHandler
 
+from forecourt.app.digits import DIGITS, misread
 from forecourt.app.wording import no_json_in_words
 
 #: Where the decoder says that it is.
@@ -22,13 +23,16 @@ class BodyRequest(Request[Any, Any, Any]):
         """The body as the route declares it. Raises ValidationException with what is wrong and where."""
         body = await self.body()
         try:
-            return _decoder(self.route_handler).decode(body)
+            decoded = _decoder(self.route_handler).decode(body)
         except msgspec.ValidationError as fault:
             told = str(fault)
             place = _PLACE.search(told)
             raise _refused(told[: place.start()] if place else told, place[1] if place else "") from fault
         except msgspec.DecodeError as fault:
             raise _refused(no_json_in_words(body, str(fault)), "") from fault
+        if (wrong := misread(body, decoded)) is not None:
+            raise _refused(DIGITS, wrong)
+        return decoded
 
 
 @cache

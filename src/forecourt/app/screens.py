@@ -59,6 +59,7 @@ from forecourt.payments.accounts.pages import payment_account_pages
 from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.hosts.form_pages import host_form_pages
 from forecourt.payments.hosts.pages import host_pages
+from forecourt.payments.hosts.payout_pages import payout_pages
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.ledger.report_pages import report_pages
 from forecourt.payments.readers.service import Readers
@@ -275,6 +276,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *dashboard_pages(InsightPages(shell=shell, db=db, clock=clock)),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
         *host_pages(shell, db, clock, Connect(db, providers, clock), settings.console_url),
+        *payout_pages(db, clock, Connect(db, providers, clock)),
         *host_form_pages(shell, db, clock, settings.secret()),
         *report_pages(shell, db, clock),
         *forecourt.payments.fleets.pages.fleet_pages(shell, db, clock, settings.secret()),

@@ -13,6 +13,7 @@ _COLUMNS: list[shown.Column] = [
     ("Number", lambda each: str(each["id"])),
     ("Day", lambda each: each["execution_on"]),
     ("Host", lambda each: each["host_name"]),
+    ("Way", lambda each: each["way"]),
     ("State", lambda each: each["state"]),
     ("Amount", lambda each: shown.money(each["amount"])),
     ("Reason", lambda each: each["reason"]),
@@ -32,11 +33,24 @@ def run(url: Url = None) -> None:
 
 
 @app.command()
+def paid(
+    number: Annotated[int, typer.Argument(help="The payout's number.")],
+    on: Annotated[str, typer.Option(help="The day on which the money went, such as 2026-03-02.")],
+    reference: Annotated[str, typer.Option(help="By which the bank or the host finds it.")],
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Say that a payout was paid by hand: it is posted then."""
+    body = {"on": on, "reference": reference}
+    shown.facts(Api(url).post("payouts", str(number), "paid-by-hand", body=body), as_json=as_json)
+
+
+@app.command()
 def fail(
     number: Annotated[int, typer.Argument(help="The payout's number.")],
     reason: Annotated[str, typer.Option(help="Why it never went, as the host will read it.")],
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Give a payout up whose payment account is gone: the host is paid with the next one."""
+    """Give a payout up that never went: by hand it could not be paid, or its payment account is gone."""
     shown.facts(Api(url).post("payouts", str(number), "give-up", body={"reason": reason}), as_json=as_json)

@@ -1,4 +1,5 @@
-"""Whether a session that runs is billed as parking now, since when and at how much a minute: by its own bill."""
+"""Whether a session that runs is billed as parking now, since when and at how much a minute: by its own bill. As is
+whether it is not, because the site lets nothing flow."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -37,8 +38,18 @@ def idle_of(way: Way) -> Idle | None:
     return Idle(since=since, each_minute=price_of_minute(line), currency=bill.currency)
 
 
+def withheld(way: Way) -> bool:
+    """Whether the station offers a session that runs nothing now."""
+    if way.running is None or way.running.ended_at is not None or way.cost is None or way.cost.bill is None:
+        return False
+    periods = way.cost.bill.periods
+    return bool(periods) and periods[-1].kind is SegmentKind.WITHHELD
+
+
 def idle_words(way: Way) -> str | None:
     """What a driver is told of it, in the language that is being spoken."""
+    if withheld(way):
+        return _("The site lets no power flow just now. No fee for parking runs.")
     idle = idle_of(way)
     if idle is None:
         return None

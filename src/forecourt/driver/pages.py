@@ -46,7 +46,7 @@ from forecourt.driver.model import (
     Stage,
     departure_of,
 )
-from forecourt.driver.receipt import facts_of, lines_of, receipt_pdf
+from forecourt.driver.receipt import facts_of, lines_of, name_of, receipt_pdf
 from forecourt.driver.scans import MOST_ENERGY_WH
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.shell import HEADERS, DriverShell
@@ -283,7 +283,7 @@ class DriverPages:
             raise PaymentUnknown("There is no receipt of this payment yet. Look again when it was taken.")
         with self._shell.speech.speaking(request):
             content = receipt_pdf(way, home_of(way.brand, self._address))
-        headers = {**HEADERS, "content-disposition": f'attachment; filename="receipt-{way.intent.number}.pdf"'}
+        headers = {**HEADERS, "content-disposition": f'attachment; filename="receipt-{name_of(way.intent)}.pdf"'}
         return Response(content, media_type="application/pdf", headers=headers)
 
     async def signed(self, intent_id: UUID) -> Response[bytes]:
@@ -296,7 +296,7 @@ class DriverPages:
             assert session is not None
             rows = await list_signed(conn, way.tenant_id, session.station_id, session.transaction_id)
         key = None if way.signed is None else way.signed.public_key
-        headers = {**HEADERS, "content-disposition": f'attachment; filename="measured-{way.intent.number}.xml"'}
+        headers = {**HEADERS, "content-disposition": f'attachment; filename="measured-{name_of(way.intent)}.xml"'}
         return Response(transparency_file(rows, key), media_type=MEDIA_TYPE, headers=headers)
 
 

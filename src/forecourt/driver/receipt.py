@@ -11,7 +11,7 @@ from babel.numbers import format_decimal
 from forecourt.driver.service import Way
 from forecourt.driver.store import Brand
 from forecourt.driver.words import card_name, day, money, named_spot, price
-from forecourt.payments.intents.model import Method
+from forecourt.payments.intents.model import Intent, Method
 from forecourt.payments.ledger.billed import in_proportion, of_quote
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.model import Dimension
@@ -41,6 +41,12 @@ TRUST: Final = {
 NOT_CHARGED: Final = mark("Not charged, as it is above what was held")
 #: Where a person let it be billed all the same.
 LOOKED_AT: Final = mark("The meter's signed values are faulty; the operator has looked at this session.")
+
+
+def name_of(intent: Intent) -> str:
+    """How a receipt is called: by its payment, which it finds in the console. It is no invoice of a series, so it has
+    no number that would claim to be one."""
+    return str(intent.intent_id)[:13].upper()
 
 
 def lines_of(way: Way) -> Iterator[tuple[str, str]]:
@@ -89,7 +95,7 @@ def _parts(bill: Quote, paid: Money) -> Iterator[tuple[str, int]]:
 def facts_of(way: Way) -> Iterator[tuple[str, str]]:
     """Where, when, how much, by which card."""
     spot, running, intent = way.spot, way.running, way.intent
-    yield _("Receipt"), f"{intent.number}"
+    yield _("Receipt"), name_of(intent)
     if way.issued_at is not None:
         yield _("Date"), day(way.issued_at, str(way.zone))
     yield from _issuer(way)
@@ -131,7 +137,7 @@ def _issuer(way: Way) -> Iterator[tuple[str, str]]:
 
 def receipt_pdf(way: Way, address: str) -> bytes:
     """The receipt as a PDF of one page, in the language that is being spoken."""
-    title = f"{_('Receipt')} {way.intent.number}"
+    title = f"{_('Receipt')} {name_of(way.intent)}"
     return paper(way.brand, title, facts_of(way), lines_of(way), f"{address}/charging/{way.intent.intent_id}")
 
 

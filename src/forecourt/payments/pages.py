@@ -189,8 +189,10 @@ class PaymentPages:
         fault: str = "",
         status: int = 200,
         typed: Mapping[str, str] | None = None,
+        asked: int | None = None,
     ) -> Response[str]:
-        """One payment with its story. `typed`: what a refund that was refused said."""
+        """One payment with its story. `typed`: what a refund said that was refused, or is to be confirmed; then it is
+        of `asked` minor units."""
         actor = _actor(request)
         async with self._db.tenant(actor.tenant_id) as conn:
             intent = await _found(conn, actor.tenant_id, payment_id)
@@ -207,7 +209,7 @@ class PaymentPages:
             dispute_words=STATUSES_OF_DISPUTES, reasons=REASONS,
             written=amount_shown,
             left=left, kept=kept, seen_left=left_to_refund(intent, calls),
-            typed=typed or {"amount": "", "why": ""},
+            typed=typed or {"amount": "", "why": ""}, asked_back=asked,
         )  # fmt: skip
 
     async def _refundable(self, conn: store.Connection, intent: Intent, calls: list[Call]) -> tuple[int, str]:
@@ -217,8 +219,15 @@ class PaymentPages:
         except REFUSED as fault:
             return 0, refused(fault, intent.currency) if intent.captured_amount else ""
 
+    async def _may_go_back(self, intent: Intent, wanted: int, seen_left: int | None) -> bool:
+        """Whether so much of a payment may go back, as far as its page was read."""
+        async with self._db.tenant(intent.tenant_id) as conn:
+            calls = await store.list_calls(conn, intent.tenant_id, intent.intent_id)
+            left, _ = await self._refundable(conn, intent, calls)
+        return 0 < wanted <= left and seen_left in (None, left_to_refund(intent, calls))
+
     async def refund(self, request: WebRequest, payment_id: UUID) -> Response[Any]:
-        """Gives back what the form says."""
+        """Gives back what the form says, once it is confirmed; what can't be given back is told at once."""
         actor, form = _actor(request), await request.form()
         intent = await self._payments.find(actor.tenant_id, payment_id)
         typed = {name: str(form.get(name, "")).strip()[:MAX_REASON] for name in ("amount", "why", "left")}
@@ -227,6 +236,8 @@ class PaymentPages:
             fault = _("Say why it goes back.") if wanted else _(_amount_wrong(typed["amount"]))
             return await self.show(request, payment_id, fault=fault, status=422, typed=typed)
         left = int(typed["left"]) if _WHOLE.fullmatch(typed["left"]) else None
+        if str(form.get("sure", "")) != "yes" and await self._may_go_back(intent, wanted, left):
+            return await self.show(request, payment_id, typed=typed, asked=wanted)
         try:
             await self._payments.refund(actor, payment_id, wanted, why, seen_left=left)
         except REFUSED as fault:

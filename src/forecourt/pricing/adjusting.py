@@ -32,7 +32,7 @@ def freed(pieces: Sequence[Piece], free: Iterable[Free | None]) -> list[Piece]:
             wh += Fraction(each.kwh) * 1000
             charging_s += each.charging_minutes * 60
             parking_s += each.parking_minutes * 60
-    left = {SegmentKind.CHARGING: charging_s, SegmentKind.PARKING: parking_s, SegmentKind.RESERVATION: 0}
+    left = dict.fromkeys(SegmentKind, 0) | {SegmentKind.CHARGING: charging_s, SegmentKind.PARKING: parking_s}
     found = []
     for piece in pieces:
         taken_wh = min(max(Fraction(piece.parts, piece.under), _NOTHING), wh)

@@ -59,6 +59,7 @@ _PER_CENT: Final = 100
 #: Members of an enumeration are looked up slowly, and these for every piece.
 _CHARGING: Final = SegmentKind.CHARGING
 _RESERVATION: Final = SegmentKind.RESERVATION
+_WITHHELD: Final = SegmentKind.WITHHELD
 
 
 class _Steps:
@@ -111,6 +112,7 @@ class Pricer:
         self._adjusted = bool(tariff.caps) or tariff.free is not None
         self._while_charging: dict[int, _Counting] = {}
         self._while_parking: dict[int, _Counting] = {}
+        self._while_withheld: dict[int, _Counting] = {}
         self._flows = [
             ((_wh(c.min_power), _wh(c.max_power)), (_exactly(c.min_current), _exactly(c.max_current)))
             for c in self._conditions
@@ -198,7 +200,7 @@ class Pricer:
         done, seconds, energy, kind = 0, segment.seconds, segment.energy_wh, segment.kind
         # Looked up once: most of the time of a price goes by here.
         calendar, kwh, began = self._calendar if self._calendar.matters else None, self._kwh, walk.second
-        known = {} if kind is _RESERVATION else self._while_charging if kind is _CHARGING else self._while_parking
+        known = {} if kind is _RESERVATION else self._known(kind)
         durations = [(steps, since, walk.since(since, kind)) for since, steps in self._durations]
         parts_whole, under_whole = energy.numerator, energy.denominator
         while True:
@@ -245,13 +247,19 @@ class Pricer:
     def _counting(self, kind: SegmentKind, bits: int, expired: bool) -> _Counting:
         if kind is _RESERVATION:
             return self._find_counting(kind, bits, expired)
-        known = self._while_charging if kind is _CHARGING else self._while_parking
+        known = self._known(kind)
         found = known.get(bits)
         if found is None:
             if len(known) >= MAX_FOUND:
                 known.clear()
             found = known[bits] = self._find_counting(kind, bits, expired)
         return found
+
+    def _known(self, kind: SegmentKind) -> dict[int, _Counting]:
+        """What was found before for segments of a kind that is no reservation."""
+        if kind is _CHARGING:
+            return self._while_charging
+        return self._while_withheld if kind is _WITHHELD else self._while_parking
 
     def _find_counting(self, kind: SegmentKind, bits: int, expired: bool) -> _Counting:
         """The numbers of the rates that count: the first of each dimension whose element's bit is set."""
@@ -267,7 +275,8 @@ class Pricer:
             return -1
 
         if kind is not _RESERVATION:
-            time = first(Dimension.TIME if kind is _CHARGING else Dimension.PARKING_TIME, None)
+            timed = Dimension.TIME if kind is _CHARGING else Dimension.PARKING_TIME
+            time = -1 if kind is _WITHHELD else first(timed, None)
             flat = first(Dimension.FLAT, None)
             return first(Dimension.ENERGY, None), time, () if flat < 0 else (flat,)
         meant = [Reserved.RESERVATION_EXPIRES, Reserved.RESERVATION] if expired else [Reserved.RESERVATION]
@@ -295,7 +304,8 @@ class _Walk:
     def leave(self, segment: Segment) -> None:
         self.second += segment.seconds
         self.energy_wh += segment.energy_wh
-        if segment.kind is _CHARGING:
+        if segment.kind is _CHARGING or (segment.kind is _WITHHELD and self._stopped is not None):
+            # What counts from the end of charging counts from when the car could charge on.
             self._stopped = self.second
 
     def since(self, since: Since, kind: SegmentKind) -> int | None:

@@ -49,8 +49,10 @@ class SegmentKind(StrEnum):
     """What goes on in a segment."""
 
     CHARGING = "CHARGING"
-    #: Plugged in, and nothing flows.
+    #: Plugged in, and the car takes nothing.
     PARKING = "PARKING"
+    #: Plugged in, and the station offers nothing: neither charging time nor parking.
+    WITHHELD = "WITHHELD"
     #: Before anybody plugs in.
     RESERVATION = "RESERVATION"
 

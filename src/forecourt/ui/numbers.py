@@ -1,8 +1,9 @@
 """Numbers as people write them in forms, with a point or a comma, and as fields hold them."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
+from forecourt.platform.decimals import plain_decimal
 from forecourt.ui.i18n import mark
 
 #: No field means more than this, nor less than its negative.
@@ -24,10 +25,10 @@ def decimal(text: str) -> Decimal | None:
     if not (written := text.strip()):
         return None
     try:
-        value = Decimal(written.replace(",", ".").replace("\N{MINUS SIGN}", "-"))
-    except InvalidOperation:
+        value = plain_decimal(written.replace(",", ".").replace("\N{MINUS SIGN}", "-"))
+    except ValueError:
         raise NoNumber(text) from None
-    if not value.is_finite() or abs(value) > MOST:
+    if abs(value) > MOST:
         raise NoNumber(text)
     return value
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from forecourt.driver.receipt import number_words, paper
+from forecourt.driver.receipt import name_of, number_words, paper
 from forecourt.driver.store import Brand
 from forecourt.driver.words import card_name, day, money
 from forecourt.payments.fees.model import Fee
@@ -15,11 +15,11 @@ from forecourt.ui.i18n import gettext as _
 def month_pdf(fee: Fee, intent: Intent, brand: Brand, address: str, zone: str) -> bytes:
     """The receipt as a PDF of one page, in the language that is being spoken. `zone`: by whose clock its days are."""
     facts, lines = list(_facts(fee, intent, brand, zone)), list(_lines(fee, intent))
-    return paper(brand, f"{_('Receipt')} {intent.number}", facts, lines, address)
+    return paper(brand, f"{_('Receipt')} {name_of(intent)}", facts, lines, address)
 
 
 def _facts(fee: Fee, intent: Intent, brand: Brand, zone: str) -> Iterator[tuple[str, str]]:
-    yield _("Receipt"), f"{intent.number}"
+    yield _("Receipt"), name_of(intent)
     yield _("Seller"), brand.name
     yield _("Membership"), fee.title
     yield _("From"), day(fee.from_at, zone)

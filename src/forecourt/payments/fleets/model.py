@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, field
 from forecourt.drivers.accounts.model import MAX_EMAIL
 from forecourt.payments.fleets.errors import InvoicingRefused
 from forecourt.payments.ledger.billed import Billed, apportioned
+from forecourt.platform.countries import countries
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
 #: Lines of one invoice; what is beyond goes on another of the same month.
@@ -315,8 +316,15 @@ def level_due(dunning: Dunning, due_on: date, today: date, read_until: date | No
 
 def check_seller(seller: Seller) -> None:
     """Raises InvoicingRefused for one that no invoice can name."""
+    check_country(seller.country)
     if not seller.vat_id and not seller.tax_number:
         raise InvoicingRefused("An invoice needs your VAT id, or a tax number if you have none.")
+
+
+def check_country(code: str) -> None:
+    """Raises InvoicingRefused for a code that is no country's."""
+    if code not in countries():
+        raise InvoicingRefused(f"There is no country {code}. Write its code of two letters (ISO 3166-1), such as DE.")
 
 
 def check_dunning(dunning: Dunning) -> None:

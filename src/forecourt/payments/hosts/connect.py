@@ -17,7 +17,8 @@ from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.accounts.store import AccountRow, find_named, list_accounts
 from forecourt.payments.hosts.model import HostNotThere, HostRefused, HostUnknown
-from forecourt.payments.hosts.payouts import give_up, way_of
+from forecourt.payments.hosts.outcomes import give_up
+from forecourt.payments.hosts.payouts import way_of
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.store.lines import Owed

@@ -44,9 +44,11 @@ def host_fee(*, host: str | int, month: str, at: datetime, currency: str, amount
     )  # fmt: skip
 
 
-def payout(*, payout: str, host: str | int, at: datetime, currency: str, amount: int, source: str = BANK) -> Entry:
+def payout(
+    *, payout: str, host: str | int, at: datetime, currency: str, amount: int, source: str = BANK, memo: str = ""
+) -> Entry:
     """A host was paid, from our bank or from what a provider holds (`psp(account)`)."""
-    return between(f"payout:{payout}", Kind.PAYOUT, at, currency, host_owed(host), source, positive(amount))
+    return between(f"payout:{payout}", Kind.PAYOUT, at, currency, host_owed(host), source, positive(amount), memo=memo)
 
 
 def payout_bounced(

@@ -26,7 +26,11 @@ FLEET_PATTERN: Final = r"^[^:\x00-\x1f\x7f]+$"
 
 Percent = Annotated[Decimal, Meta(examples=["70"], description="In percent, from 0 to 100, with two decimals.")]
 Every = Literal["day", "week", "month"]
-Way = Literal["sepa", "connect"]
+#: Signs of what a payout by hand is found by, at the bank or by the host.
+MIN_REFERENCE: Final = 3
+MAX_REFERENCE: Final = 140
+#: How a host is paid: by a file for the bank, by the payment provider, or by somebody who says so.
+Way = Literal["sepa", "connect", "hand"]
 
 
 class ShareRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -213,6 +217,13 @@ class PayoutUnderWay(ForecourtError):
 
     status = 409
     code = "payout-under-way"
+
+
+class PayoutDayRefused(ForecourtError):
+    """A payout is paid between the day on which it was listed and today. Say the day on which the money went."""
+
+    status = 422
+    code = "payout-day-refused"
 
 
 class DocumentUnknown(ForecourtError):

@@ -15,8 +15,18 @@ from forecourt.access.guard import Asker
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.hosts import service
 from forecourt.payments.hosts.connect import Connect, state_of
-from forecourt.payments.hosts.model import HostNotThere, HostRefused, PayoutStands, PayoutUnderWay
-from forecourt.payments.hosts.payouts import GIVEN_UP_AFTER
+from forecourt.payments.hosts.model import (
+    MAX_REFERENCE,
+    MIN_REFERENCE,
+    HostNotThere,
+    HostRefused,
+    PayoutDayRefused,
+    PayoutStands,
+    PayoutUnderWay,
+)
+from forecourt.payments.hosts.outcomes import GIVEN_UP_AFTER
+from forecourt.payments.hosts.payout_pages import WRONG_PAID
+from forecourt.payments.hosts.sepa import reference_of
 from forecourt.payments.hosts.store import documents, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import payouts as kept
@@ -33,7 +43,6 @@ from forecourt.ui.shell import Shell
 
 PAGE_SIZE: Final = 50
 CURSORS: Final = Cursors("hosts on a page")
-MAX_REASON: Final = 300
 
 WebRequest = Request[Any, Any, Any]
 Done = Annotated[str, QueryParameter(name="done", max_length=30)]
@@ -60,6 +69,8 @@ SAID: Final = {
     AccountMissing.code: mark("There is no payment account that could pay this host. Add one first."),
     PayoutUnderWay.code: mark("This payout may still be carried out. It can be given up a day after it was asked for."),
     PayoutStands.code: mark("It is known by now what came of this payout."),
+    PayoutDayRefused.code: mark("Say the day on which the money went: from the day the payout was listed to today."),
+    WRONG_PAID: mark("Say the day, and a reference of 3 to 140 signs by which the bank or the host finds it."),
     ProviderAway.code: mark("The payment provider doesn't answer just now. Try again in a minute."),
 }
 OTHER: Final = mark("The payment provider refused it. Look at the host's country and e-mail address.")
@@ -82,8 +93,11 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
             owed = await lines.owed(conn, actor.tenant_id, host_ids=[row.host_id for row in rows])
             sites = await store.name_sites(conn, actor.tenant_id, [site for row in rows for site in row.site_ids])
+            by_hand = await kept.list_payouts(
+                conn, actor.tenant_id, way="hand", state="asked", order="oldest", limit=PAGE_SIZE
+            )
         return page(
-            "hosts", request, actor, rows=rows, owed=owed, sites=sites,
+            "hosts", request, actor, rows=rows, owed=owed, sites=sites, by_hand=by_hand,
             wayless=await connect.wayless(actor.tenant_id, rows, owed), may_change=actor.may(Verb.CHANGE_HOSTS),
             asked=asked, next=f"/hosts?cursor={CURSORS.encode(rows[-1].host_id)}" if more else "", first=not cursor,
         )  # fmt: skip
@@ -117,7 +131,8 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             "host", request, actor, host=found, rows=rows, owed=owed, payouts=paid,
             wayless=await connect.wayless(actor.tenant_id, [found], owed), spans=spans, state=state,
             documents=issued, gone_after=now - GIVEN_UP_AFTER, rules=rules, sites=sites, percents=PERCENTS,
-            done=done == "stored",
+            done=done == "stored", reference_of=reference_of, least=MIN_REFERENCE, most=MAX_REFERENCE,
+            today=now.astimezone(zone).date(), zone=zone,
             asked=[] if state is None else asked_for(state.due), fault=SAID.get(said, OTHER if said else ""),
             may_onboard=actor.may(Verb.ONBOARD_HOSTS), may_change=actor.may(Verb.CHANGE_HOSTS), beside=beside,
         )  # fmt: skip
@@ -151,30 +166,4 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             return Redirect(f"/hosts/{host_id}?said={fault.code}", status_code=303)
         return Redirect(f"/hosts/{host_id}", status_code=303)
 
-    @post("/hosts/pay", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303)
-    async def pay(actor: Asker) -> Redirect:
-        async with db.tenant(actor.tenant_id) as conn:
-            await service.ask_to_pay(conn, actor)
-        return Redirect("/hosts?asked=1", status_code=303)
-
-    @post(
-        "/payouts/{payout_id:int}/give-up", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303
-    )  # fmt: skip
-    async def give_up(request: WebRequest, actor: Asker, payout_id: HostId) -> Redirect:
-        form = await request.form()
-        reason, host = str(form.get("reason", ""))[:MAX_REASON].strip(), str(form.get("host", ""))
-        back = f"/hosts/{int(host)}" if host.isascii() and host.isdigit() else "/hosts"
-        try:
-            if reason:
-                await connect.give_up(actor, payout_id, reason)
-        except ForecourtError as fault:
-            return Redirect(f"{back}?said={fault.code}", status_code=303)
-        return Redirect(back, status_code=303)
-
-    @post("/hosts/{host_id:int}/resume", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303)
-    async def resume(actor: Asker, host_id: HostId) -> Redirect:
-        async with db.tenant(actor.tenant_id) as conn:
-            await service.resume(conn, actor, host_id)
-        return Redirect(f"/hosts/{host_id}", status_code=303)
-
-    return [hosts, host, onboard, back, again, look, pay, give_up, resume]
+    return [hosts, host, onboard, back, again, look]

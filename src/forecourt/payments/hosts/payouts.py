@@ -1,10 +1,11 @@
-"""Paying hosts: on every banking day what they are owed, by a file for the bank or by the payment provider.
+"""Paying hosts: on every banking day what they are owed, by a file for the bank, by the payment provider, or by hand.
 
 What a host owes is carried on and taken from what they are owed next. A payout by the provider is committed, with its
-key, before the provider is asked, and asked for again until it is known what came of it.
+key, before the provider is asked, and asked for again until it is known what came of it. A payout by hand waits until
+somebody says that it was made, or can't be.
 """
 
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Container, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from uuid import uuid4
@@ -16,15 +17,14 @@ from forecourt.payments.bank.days import banking_day, is_banking_day
 from forecourt.payments.bank.model import Bank
 from forecourt.payments.bank.sepa import CURRENCY, Account
 from forecourt.payments.bank.store import find_bank
-from forecourt.payments.hosts import documents, sepa
-from forecourt.payments.hosts.entries import payout, payout_bounced, payout_taken_back
-from forecourt.payments.hosts.lines import book
-from forecourt.payments.hosts.model import MAX_HOSTS, PayoutStands, PayoutUnderWay, PayoutUnknown, Transfers
+from forecourt.payments.hosts import sepa
+from forecourt.payments.hosts.model import MAX_HOSTS, Transfers, Way
+from forecourt.payments.hosts.outcomes import book_payout
 from forecourt.payments.hosts.store import Connection, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.hosts.store.hosts import HostRow
-from forecourt.payments.hosts.store.lines import About, Owed
+from forecourt.payments.hosts.store.lines import Owed
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.ledger.entries import BANK, psp
 from forecourt.payments.psp.errors import BalanceLow, ProviderRefused
@@ -38,10 +38,6 @@ log = structlog.get_logger(__name__)
 
 #: Days of the longest turn.
 MAX_TURN: Final = 31
-#: After this nothing that was asked of a provider is still on its way there: keys are forgotten by then.
-GIVEN_UP_AFTER: Final = timedelta(days=1)
-#: Why a payout came back that nobody sent back.
-TAKEN_BACK: Final = "The payment provider took the transfer back."
 #: Errors of a provider that say for certain that it did nothing.
 REFUSALS: Final = (402, 400, 404, 409, 422)
 
@@ -54,13 +50,15 @@ def turn_of(host: HostRow, day: date, currency: str) -> date:
     return banking_day(turn, currency)
 
 
-def way_of(host: HostRow, currency: str, providers: Container[str]) -> str | None:
+def way_of(host: HostRow, currency: str, providers: Container[str]) -> Way | None:
     """How a host is paid in a currency; None: there is no way that is known. Who may not receive money at the provider
     yet is paid as before. `providers`: the names of the accounts that could pay them."""
     may_receive = host.connect_state is None or host.connect_state.get("may_receive", False)
     if host.connect_account and host.connect_by in providers and may_receive:
         return "connect"
-    return "sepa" if currency == CURRENCY and host.iban_sealed is not None else None
+    if currency != CURRENCY:
+        return "hand"
+    return "sepa" if host.iban_sealed is not None else None
 
 
 class Payouts:
@@ -72,7 +70,8 @@ class Payouts:
         self._bank = bank
 
     async def pay(self, tenant_id: int, providers: Mapping[str, Transfers]) -> int:
-        """Pays every host of an organisation that is to be paid today; how many payouts were made.
+        """Pays every host of an organisation that is to be paid today, and lists who is to be paid by hand; how many
+        payouts were made.
 
         Safe to run at any time and twice at once: what was paid is owed no more.
         """
@@ -91,6 +90,9 @@ class Payouts:
             if ways[each.host_id, each.currency] == "connect":
                 with apart("a host was not paid", tenant=tenant_id, host=each.host_id):
                     made += await self._ask(tenant_id, each, day, providers)
+            if ways[each.host_id, each.currency] == "hand":
+                with apart("a payout by hand was not listed", tenant=tenant_id, host=each.host_id):
+                    await self._list_by_hand(tenant_id, each, day)
         return made + await self._file(
             tenant_id, [each.host_id for each in due if ways[each.host_id, each.currency] == "sepa"], day
         )
@@ -144,7 +146,9 @@ class Payouts:
                     state="paid", execution_on=day, up_to_line=owed.last_line, source=BANK,
                     bank_shown=host.iban_shown, made_at=now,
                 )  # fmt: skip
-                await self._book_payout(conn, tenant_id, host, number, owed.currency, owed.amount, BANK, owed.last_line)
+                row = await kept.find_payout(conn, tenant_id, number)
+                assert row is not None
+                await book_payout(conn, tenant_id, host, row, now)
                 account = Account(
                     name=host.bank_name or host.name, iban=self._bank.open(host.iban_sealed), bic=host.bic
                 )
@@ -179,16 +183,18 @@ class Payouts:
                 return (host, each) if each.amount >= host.payout_minimum else None
         return None
 
-    async def _book_payout(
-        self, conn: Connection, tenant_id: int, host: HostRow, number: int, currency: str, amount: int, source: str,
-        up_to_line: int,
-    ) -> None:  # fmt: skip
-        """Posts a payout and issues the documents of what it pays. The host is held."""
-        entry = payout(
-            payout=str(number), host=host.host_id, at=self._clock.now(), currency=currency, amount=amount, source=source
-        )
-        await book(conn, tenant_id, host.host_id, entry, About(payout_id=number))
-        await documents.issue(conn, tenant_id, host, currency, up_to_line, number, self._clock.now())
+    async def _list_by_hand(self, tenant_id: int, owed: Owed, day: date) -> None:
+        """A payout that somebody is to make; until they say that they did, nothing of it is posted."""
+        async with self._pool.tenant(tenant_id) as conn:
+            found = await self._still_owed(conn, tenant_id, owed.host_id, owed.currency)
+            if found is None:
+                return
+            host, still = found
+            await kept.insert_payout(
+                conn, tenant_id, host_id=host.host_id, way="hand", currency=still.currency, amount=still.amount,
+                state="asked", execution_on=day, up_to_line=still.last_line, source=BANK, bank_shown=host.iban_shown,
+                made_at=self._clock.now(),
+            )  # fmt: skip
 
     async def _ask(self, tenant_id: int, owed: Owed, day: date, providers: Mapping[str, Transfers]) -> int:
         """Commits a payout by the provider, then asks for it."""
@@ -212,6 +218,8 @@ class Payouts:
         async with self._pool.tenant(tenant_id) as conn:
             asked = await kept.list_asked(conn, tenant_id)
         for row in asked:
+            if row.way == "hand":
+                continue
             with apart("it is not known what came of a payout", tenant=tenant_id, payout=row.payout_id):
                 await self._settle(tenant_id, row, providers, again=True)
 
@@ -240,9 +248,7 @@ class Payouts:
             if await kept.end_payout(
                 conn, tenant_id, row.payout_id, was="asked", state="paid", at=now, reference=sent.reference
             ):
-                await self._book_payout(
-                    conn, tenant_id, host, row.payout_id, row.currency, row.amount, row.source, row.up_to_line
-                )
+                await book_payout(conn, tenant_id, host, row, now)
                 return 1
         return 0
 
@@ -256,77 +262,3 @@ class Payouts:
                 await store.update_host(
                     conn, tenant_id, row.host_id, {"held_at": self._clock.now(), "held_reason": reason[:300]}
                 )
-
-
-async def _held(conn: Connection, tenant_id: int, payout_id: int) -> PayoutRow | None:
-    """A payout, held, and before it its host, as everybody does who holds both."""
-    row = await kept.find_payout(conn, tenant_id, payout_id)
-    if row is None:
-        return None
-    await store.find_host(conn, tenant_id, row.host_id, lock=True)
-    return await kept.find_payout(conn, tenant_id, payout_id, lock=True)
-
-
-async def give_up(
-    conn: Connection, tenant_id: int, payout_id: int, reason: str, now: datetime, accounts: Collection[str]
-) -> PayoutRow:
-    """A payout of which nobody will ever tell what came of it, as its account is gone, is over: it never went, so the
-    host is still owed it. `accounts`: those of the organisation that can still be asked.
-
-    Raises PayoutUnknown, PayoutStands, PayoutUnderWay.
-    """
-    row = await _held(conn, tenant_id, payout_id)
-    if row is None:
-        raise PayoutUnknown
-    if row.state != "asked":
-        raise PayoutStands("This payout can't be given up: it is known what came of it.")
-    if row.source.removeprefix(psp("")) in accounts or now - row.made_at < GIVEN_UP_AFTER:
-        raise PayoutUnderWay
-    await kept.end_payout(conn, tenant_id, payout_id, was="asked", state="refused", at=now, reason=reason)
-    found = await kept.find_payout(conn, tenant_id, payout_id)
-    assert found is not None
-    return found
-
-
-async def take_back(
-    conn: Connection, tenant_id: int, transfer: str, amount: int, movement: str, now: datetime
-) -> PayoutRow | None:
-    """The provider took a transfer back, or a part of it: the host is owed so much again, and paid no more until
-    somebody looked why. Once for each movement. None where it is none of ours, or more than is left of it."""
-    found = await kept.find_by_reference(conn, tenant_id, transfer)
-    row = None if found is None else await _held(conn, tenant_id, found.payout_id)
-    if row is None or amount > row.amount - row.taken_back:
-        return None
-    entry = payout_taken_back(
-        payout=str(row.payout_id), movement=movement, host=row.host_id, at=now, currency=row.currency, amount=amount,
-        source=row.source, memo=TAKEN_BACK,
-    )  # fmt: skip
-    if not await book(conn, tenant_id, row.host_id, entry, About(payout_id=row.payout_id, memo=TAKEN_BACK)):
-        return row
-    await kept.add_taken_back(conn, tenant_id, row.payout_id, amount, TAKEN_BACK, now)
-    await store.update_host(conn, tenant_id, row.host_id, {"held_at": now, "held_reason": TAKEN_BACK})
-    return await kept.find_payout(conn, tenant_id, row.payout_id)
-
-
-async def bounce(conn: Connection, tenant_id: int, payout_id: int, reason: str, now: datetime) -> PayoutRow:
-    """A payout came back: the host is owed it again, and paid no more until somebody corrected the bank account.
-
-    Raises PayoutUnknown, PayoutStands.
-    """
-    row = await _held(conn, tenant_id, payout_id)
-    if row is None:
-        raise PayoutUnknown
-    if not await kept.end_payout(conn, tenant_id, payout_id, was="paid", state="bounced", at=now, reason=reason):
-        raise PayoutStands
-    # A part of it may have come back at the provider before.
-    left = row.amount - row.taken_back
-    await kept.add_taken_back(conn, tenant_id, payout_id, left, reason, now)
-    entry = payout_bounced(
-        payout=str(payout_id), host=row.host_id, at=now, currency=row.currency, amount=left, source=row.source,
-        memo=reason,
-    )  # fmt: skip
-    await book(conn, tenant_id, row.host_id, entry, About(payout_id=payout_id, memo=reason))
-    await store.update_host(conn, tenant_id, row.host_id, {"held_at": now, "held_reason": reason})
-    found = await kept.find_payout(conn, tenant_id, payout_id)
-    assert found is not None
-    return found

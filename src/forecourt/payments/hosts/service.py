@@ -1,14 +1,14 @@
 """The verbs of hosts. Each runs in the caller's transaction, in which it also writes the audit."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from forecourt.access import Actor, audit
 from forecourt.payments.bank import store as bank_store
 from forecourt.payments.bank.model import Bank, read_iban, shown
 from forecourt.payments.bank.store import BankRow
-from forecourt.payments.hosts import payouts
+from forecourt.payments.hosts import outcomes
 from forecourt.payments.hosts.entries import expense
 from forecourt.payments.hosts.events import PAY
 from forecourt.payments.hosts.lines import book
@@ -164,8 +164,20 @@ async def add_expense(
 
 async def bounce(conn: Connection, actor: Actor, payout_id: int, reason: str, at: datetime) -> PayoutRow:
     """A payout came back. Raises PayoutUnknown, PayoutStands."""
-    row = await payouts.bounce(conn, actor.tenant_id, payout_id, reason, at)
+    row = await outcomes.bounce(conn, actor.tenant_id, payout_id, reason, at)
     await audit(conn, actor, "take back payout", f"payout:{payout_id}", {"reason": reason})
+    return row
+
+
+async def paid_by_hand(
+    conn: Connection, actor: Actor, payout_id: int, on: date, reference: str, at: datetime
+) -> PayoutRow:
+    """A payout was paid by hand. Raises PayoutUnknown, PayoutStands, PayoutDayRefused."""
+    row = await outcomes.paid_by_hand(conn, actor.tenant_id, payout_id, on, reference, at)
+    if row.ended_at == at:
+        # Said again it is no deed.
+        detail = {"on": on.isoformat(), "reference": reference}
+        await audit(conn, actor, "pay payout by hand", f"payout:{payout_id}", detail)
     return row
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from forecourt.payments.intents.store import Due, Room
+from forecourt.payments.intents.store.turns import Due, Room
 
 log = structlog.get_logger(__name__)
 

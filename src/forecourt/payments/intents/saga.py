@@ -19,6 +19,7 @@ from forecourt.payments.declines import READER_LEFT, Decline
 from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
 from forecourt.payments.intents.answering import Answering
+from forecourt.payments.intents.asking import asked_of, back_of, given_up, seen, start_hold
 from forecourt.payments.intents.disputed import heed_disputes
 from forecourt.payments.intents.model import (
     ABANDONED_AFTER,
@@ -27,8 +28,6 @@ from forecourt.payments.intents.model import (
     FINAL,
     LOOK_EVERY,
     MAX_REFUSALS,
-    MOVES,
-    PAGE_LIFE,
     READ_EVERY,
     READER_LOOK,
     READER_WAIT,
@@ -49,15 +48,14 @@ from forecourt.payments.intents.model import (
 )
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.intents.refunds import CAME_BACK, heed_refunds
+from forecourt.payments.intents.refunds import heed_refunds
 from forecourt.payments.intents.settling import Answered, charge_late, settle
 from forecourt.payments.intents.store.story import heed_hooks
 from forecourt.payments.psp import Psp
-from forecourt.payments.psp.errors import Declined, OutcomeOpen, ProviderAway, ProviderRefused, ProviderUnknown
-from forecourt.payments.psp.words import Hold, HoldAsked, HoldState, Language, Refund
+from forecourt.payments.psp.errors import Declined, OutcomeOpen, ProviderAway, ProviderRefused
+from forecourt.payments.psp.words import HoldState
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-from forecourt.platform.money import Money
 
 log = structlog.get_logger(__name__)
 
@@ -162,7 +160,7 @@ class Saga:
                 if goes_on(call, reads_back=psp.reads_back):
                     call = await self._keyed_anew(psp, intent, call, now + retry_after(tries))
                 else:
-                    answered = _given_up(psp, call)
+                    answered = given_up(psp, call)
             answered = answered or await self._made(psp, intent, call)
         except Declined as fault:
             answered = Answered(declined=fault.detail, confirm=fault.why is Decline.CONFIRM)
@@ -219,7 +217,7 @@ class Saga:
             return Answered(hold=hold)
         if call.kind is CallKind.REFUND:
             back = next((each for each in hold.refunds if each.ours == call.call_id.hex), None)
-            return None if back is None else _back(back, hold)
+            return None if back is None else back_of(back, hold)
         if settled_by(call, hold):
             return Answered(hold=hold)
         if call.kind in (CallKind.CAPTURE, CallKind.INCREMENT) and is_gone(hold):
@@ -256,7 +254,7 @@ class Saga:
         reference = intent.reference or ""
         match call.kind:
             case CallKind.HOLD:
-                return Answered(hold=await _start_hold(psp, intent, call))
+                return Answered(hold=await start_hold(psp, intent, call))
             case CallKind.CHARGE:
                 assert intent.saved is not None, "only a saved card is charged"
                 return Answered(
@@ -272,7 +270,7 @@ class Saga:
                         await psp.reader_stop(reference, intent.reader, f"{call.key}-stop")
                 return Answered(hold=await psp.cancel(reference, call.key))
             case CallKind.REFUND:
-                return _back(await psp.refund(reference, call.amount, call.key, call.call_id.hex))
+                return back_of(await psp.refund(reference, call.amount, call.key, call.call_id.hex))
 
     async def _keep(self, intent: Intent, call: Call, answered: Answered) -> None:
         """What came of a call, and what that makes of the payment, in one transaction."""
@@ -298,7 +296,7 @@ class Saga:
             return False
         psp = await self._psp_of(intent)
         try:
-            hold = await _seen(psp, intent, intent.reference)
+            hold = await seen(psp, intent, intent.reference)
         except ProviderAway as fault:
             self._note(intent, fault)
             async with self.turn(intent.tenant_id, intent.intent_id) as turn:
@@ -377,53 +375,3 @@ def next_look(intent: Intent, calls: list[Call], now: datetime) -> datetime | No
     # Of one that waits for what the provider says there is nothing else to look at.
     reads = intent.read_next_at if intent.state is State.HOLD_REQUESTED else None
     return max(now + LOOK_EVERY, reads or now)
-
-
-async def _seen(psp: Psp, intent: Intent, reference: str) -> Hold:
-    """How a hold stands; of one that a card reader asks for, by what the reader does as well."""
-    if intent.method is Method.READER and intent.state is State.HOLD_REQUESTED and intent.reader is not None:
-        with suppress(ProviderUnknown):
-            return await psp.at_reader(reference, intent.reader)
-    return await psp.get(reference)
-
-
-def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
-    """A hold as the port has it."""
-    return HoldAsked(
-        intent=intent.intent_id.hex,
-        call=call.call_id.hex,
-        amount=Money(amount=call.amount, currency=intent.currency),
-        description=str(intent.hold_said.get("description") or "Charging"),
-        return_url=intent.return_url,
-        cancel_url=intent.return_url,
-        language=Language(intent.language) if intent.language in list(Language) else Language.EN,
-        expires_at=intent.created_at + PAGE_LIFE,
-        email=intent.email,
-        save=bool(intent.hold_said.get("save")),
-        customer=intent.payer if intent.method in (Method.WALLET, Method.INVOICE) else intent.customer,
-        at_once=at_once or intent.at_once,
-    )
-
-
-def _back(refund: Refund, hold: Hold | None = None) -> Answered:
-    """What came of a refund that the provider knows: one that gives nothing back is refused."""
-    return Answered(hold=hold, refund=refund, refused=None if refund.given else CAME_BACK)
-
-
-def _given_up(psp: Psp, call: Call) -> Answered:
-    """A call that nothing is known of after so long that its key may do it again. Raises OutcomeOpen where money may
-    have moved and the provider can't be asked: a second time would be worse than waiting."""
-    if call.kind in MOVES and not psp.reads_back:
-        raise OutcomeOpen
-    return Answered(refused="The provider was not reached for so long that it is not asked again.")
-
-
-async def _start_hold(psp: Psp, intent: Intent, call: Call) -> Hold:
-    asked = asked_of(intent, call)
-    if intent.method is Method.SAVED:
-        assert intent.saved is not None, "a way to pay was named"
-        return await psp.charge_saved(asked, intent.saved, call.key)
-    if intent.method is Method.READER:
-        assert intent.reader is not None, "a terminal was named"
-        return await psp.reader_pay(asked, intent.reader, call.key)
-    return await psp.start_hold(asked, call.key)

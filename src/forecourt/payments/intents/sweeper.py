@@ -16,11 +16,11 @@ import psycopg
 import structlog
 from prometheus_client import Counter
 
-from forecourt.payments.intents import store
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.lanes import Lanes
 from forecourt.payments.intents.model import LOOK_EVERY
 from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.store import turns
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -89,14 +89,14 @@ class Sweeper:
         now, answering = self._clock.now(), self._saga.answering
         room = self._looks.room(resting=answering.resting(now), doubtful=answering.doubtful())
         async with self._worker.anyone() as conn:
-            taken = await store.take_due(conn, now, now + LEASE, room)
+            taken = await turns.take_due(conn, now, now + LEASE, room)
         return self._looks.begin(taken, self._look)
 
     async def take_watched(self) -> int:
         """Begins to look at what sessions cost, which no provider keeps waiting; how many."""
         now = self._clock.now()
         async with self._worker.anyone() as conn:
-            taken = await store.take_watched(conn, now, now + LOOK_EVERY, self._watches.room())
+            taken = await turns.take_watched(conn, now, now + LOOK_EVERY, self._watches.room())
         return self._watches.begin(taken, self._watch)
 
     async def _look(self, tenant_id: int, intent_id: UUID) -> None:
@@ -113,7 +113,7 @@ class Sweeper:
             log.exception("a payment could not be looked at", intent=str(intent_id))
             with suppress(psycopg.Error, ForecourtError, OSError):
                 async with self._worker.anyone() as conn:
-                    await store.put_off(conn, tenant_id, intent_id, self._clock.now() + BROKEN_REST)
+                    await turns.put_off(conn, tenant_id, intent_id, self._clock.now() + BROKEN_REST)
         else:
             LOOKS.labels("done").inc()
 

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from forecourt.payments.providers.adyen_shapes import read_reference
 from forecourt.payments.psp.words import Movement
+from forecourt.platform.decimals import plain_decimal
 from forecourt.platform.money import minor_digits
 
 #: What a report of this kind is called: by its batch, a date or a name of its own. It leads nowhere else.
@@ -166,8 +167,8 @@ def _minor(text: str, currency: str) -> int:
     """An amount in major units as whole minor ones; 0 where nothing stands. Raises ValueError for a part of one."""
     if not text.strip():
         return 0
-    scaled = Decimal(text.strip()).scaleb(minor_digits(currency))
-    if not scaled.is_finite() or abs(scaled) >= MAX_AMOUNT or scaled != scaled.to_integral_value():
+    scaled = plain_decimal(text.strip()).scaleb(minor_digits(currency))
+    if abs(scaled) >= MAX_AMOUNT or scaled != scaled.to_integral_value():
         raise ValueError(f"{text[:20]} is no amount of {currency}")
     return int(scaled)
 

@@ -96,7 +96,7 @@ class StatementRead(Struct, frozen=True, kw_only=True):
     lines: Annotated[int, Meta(description="Of this statement.", examples=[14])]
     new: Annotated[int, Meta(description="Of this statement those that were not read before.", examples=[12])]
     matched: Annotated[int, Meta(description="Of this statement those that belong to something.", examples=[14])]
-    unmatched: Annotated[int, Meta(description="Of all lines that were ever read.", examples=[0])]
+    unmatched: Annotated[int, Meta(description="Of these lines.", examples=[0])]
 
 
 class BankLine(Struct, frozen=True, kw_only=True):

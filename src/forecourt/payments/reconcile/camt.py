@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from forecourt.payments.bank.model import BankLine
 from forecourt.payments.reconcile.model import StatementUnreadable
+from forecourt.platform.decimals import plain_decimal
 from forecourt.platform.money import minor_digits
 
 MAX_BYTES: Final = 10 * 2**20
@@ -133,8 +134,8 @@ def _line(entry: Element, part: Element | None, named: str, amount: Element | No
     currency = amount.get("Ccy", "")
     if len(currency) != 3 or not currency.isascii() or not currency.isupper():
         raise ValueError("a line without a currency")
-    major = Decimal(amount.text)
-    if not major.is_finite() or not 0 <= major <= _MOST:
+    major = plain_decimal(amount.text.strip())
+    if not 0 <= major <= _MOST:
         raise ValueError("an amount that is none")
     minor = major.scaleb(minor_digits(currency))
     if minor != int(minor):

@@ -5,8 +5,8 @@ from typing import Final
 
 from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.fleets import collection
-from forecourt.payments.hosts.payouts import bounce
-from forecourt.payments.hosts.sepa import MAX_TRANSFERS, payout_of
+from forecourt.payments.hosts.outcomes import bounce, post_by_hand
+from forecourt.payments.hosts.sepa import MAX_TRANSFERS, payout_of, reference_of
 from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.reconcile.model import Difference, Differs
@@ -14,6 +14,8 @@ from forecourt.payments.reconcile.store import Connection, bank
 
 #: Between the provider's word and the bank's line.
 BANK_DAYS: Final = timedelta(days=5)
+#: States of payouts whose money went.
+WENT: Final = ("paid", "bounced")
 
 
 async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetime) -> None:
@@ -24,6 +26,13 @@ async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetim
         await _match_payout(conn, tenant_id, row, payout, now)
         return
     if row.amount < 0 and number is None:
+        by_hand = await payouts.find_by_hand(
+            conn, tenant_id, amount=-row.amount, currency=row.currency, said=f"{row.end_to_end or ''} {row.text}",
+            first=row.booked_on - BANK_DAYS, last=row.booked_on + BANK_DAYS,
+        )  # fmt: skip
+        if by_hand is not None and await payouts.set_booked(conn, tenant_id, by_hand, row.booked_on):
+            await bank.match_line(conn, tenant_id, row.line_id, "payout", str(by_hand))
+            return
         file_id = await bank.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
         if file_id is not None:
             for each in await payouts.list_payouts(conn, tenant_id, file_id=file_id, limit=MAX_TRANSFERS):
@@ -46,6 +55,10 @@ async def _match_payout(conn: Connection, tenant_id: int, row: BankLineRow, payo
     A line that says more than that stays without a match, and is a difference."""
     about = str(payout.payout_id)
     if row.amount < 0:
+        if payout.state == "asked":
+            # Whoever paid by hand wrote our reference on it, and has not said so yet.
+            reference = row.end_to_end or reference_of(payout.payout_id)
+            await post_by_hand(conn, tenant_id, payout, row.booked_on, reference, now)
         if await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on):
             await bank.match_line(conn, tenant_id, row.line_id, "payout", about)
         return
@@ -65,7 +78,7 @@ async def of_line(conn: Connection, tenant_id: int, row: BankLineRow) -> Differe
     number = payout_of(row.end_to_end or "")
     payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
     kind, booked = Differs.BANK_UNKNOWN, None
-    if payout is not None:
+    if payout is not None and payout.state in WENT:
         again = _is_of(row, payout)
         kind, booked = (Differs.BANK_TWICE, row.amount) if again else (Differs.BANK_AMOUNT, -payout.amount)
     elif row.amount < 0 and await bank.names_file(conn, tenant_id, -row.amount, row.currency, row.text):
@@ -84,4 +97,7 @@ def about_of_line(row: BankLineRow) -> str:
 
 def _is_of(row: BankLineRow, payout: PayoutRow) -> bool:
     """Whether a line of the bank that names a payout is of its amount, there or back."""
-    return payout.way == "sepa" and (abs(row.amount), row.currency) == (payout.amount, payout.currency)
+    goes = payout.way == "hand" and payout.state == "asked" and row.amount < 0
+    if not goes and (payout.way == "connect" or payout.state not in WENT):
+        return False
+    return (abs(row.amount), row.currency) == (payout.amount, payout.currency)

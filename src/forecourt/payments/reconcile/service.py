@@ -14,7 +14,7 @@ from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
-from forecourt.payments.hosts.payouts import take_back
+from forecourt.payments.hosts.outcomes import take_back
 from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts
@@ -66,8 +66,8 @@ LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class StatementTaken(Struct, frozen=True, kw_only=True):
-    """What came of a statement: how many lines it has, how many of them are new, and belong to something; `unmatched`:
-    of all lines that were ever read those that belong to nothing."""
+    """What came of a statement: how many lines it has, and how many of them are new, belong to something, and belong to
+    nothing."""
 
     number: int
     lines: int
@@ -270,9 +270,8 @@ class Reconciler:
                 until_on=until_on, lines=len(lines), new=new, matched=matched,
             )  # fmt: skip
         await self.compare_bank(tenant_id)
-        async with self._pool.tenant(tenant_id) as conn:
-            left = await bank.count_unmatched(conn, tenant_id)
-        return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=left)
+        told = len({line.reference for line in lines})
+        return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=told - matched)
 
     async def compare_bank(self, tenant_id: int) -> list[Difference]:
         """What the bank booked and belongs to nothing, and payouts that it did not book; what was found."""

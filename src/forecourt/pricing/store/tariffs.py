@@ -21,6 +21,8 @@ _ORDERS: Final = by_age("t.number")
 _VERSION_ORDERS: Final = by_age("v.version")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
+#: Who is limited to some sites finds what was ever assigned where these are; by what a session of theirs is priced,
+#: `find_version` tells whatever it is.
 _TARIFF: Final = """
 SELECT t.tariff_id, t.number, t.name, t.created_at, t.created_by, t.ended_at, v.version, v.body, v.valid_from,
     v.made_at, v.made_by
@@ -29,6 +31,8 @@ FROM tariffs t JOIN LATERAL (
     ORDER BY n.version DESC LIMIT 1
 ) v ON true
 WHERE t.tenant_id = %(tenant_id)s
+    AND ((SELECT forecourt_sites()) IS NULL
+        OR t.tariff_id IN (SELECT a.tariff_id FROM tariff_assignments a WHERE a.tenant_id = %(tenant_id)s))
 """
 
 

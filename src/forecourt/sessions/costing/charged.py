@@ -73,6 +73,8 @@ class Charged(Struct, frozen=True, kw_only=True):
     total_reservation_cost: Price | None
 
 
+#: What is withheld is neither: a partner who prices the periods comes to the same, as a period must say something, by
+#: its energy of nothing.
 _TIMES: Final = {
     SegmentKind.CHARGING: "TIME",
     SegmentKind.PARKING: "PARKING_TIME",
@@ -124,9 +126,10 @@ def _tariffs(cost: SessionCost, tariff: Tariff) -> list[TariffObject]:
 def _periods(bill: Quote, tariff_id: UUID) -> list[ChargingPeriod]:
     found = []
     for period in bill.periods:
-        dimensions = [CdrDimension(type=_TIMES[period.kind], volume=round(period.seconds / SECONDS_AN_HOUR, DIGITS))]
-        wh = Fraction(period.energy_wh)
-        if wh:
+        named, wh = _TIMES.get(period.kind), Fraction(period.energy_wh)
+        hours = round(period.seconds / SECONDS_AN_HOUR, DIGITS)
+        dimensions = [] if named is None else [CdrDimension(type=named, volume=hours)]
+        if wh or not dimensions:
             volume = float(round(wh / WH_A_KWH, DIGITS))
             dimensions.insert(0, CdrDimension(type="ENERGY", volume=volume))
         found.append(

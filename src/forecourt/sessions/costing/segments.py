@@ -6,7 +6,8 @@ still. Power says when inside the time between two readings; where nothing does 
 
 Somebody parks where nothing flows. Whether it does, the connector's own word tells, whatever power and register say:
 that is what its driver can see. Where it tells neither, power does; where that isn't told either, somebody parks while
-the register stands still for longer than one of its steps may take. All else is charging.
+the register stands still for longer than one of its steps may take. All else is charging. Nobody parks while the
+station says that it pauses itself, or that it offers nothing: that is withheld.
 """
 
 from bisect import bisect_right
@@ -17,7 +18,7 @@ from itertools import pairwise
 from math import gcd
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.pricing.model import SECONDS_AN_HOUR, Segment, SegmentKind
 
@@ -38,13 +39,20 @@ _FLOWS: Final[Mapping[str, bool]] = {
     "Idle": False,
 }
 
+#: What a connector says whose station offers nothing, for a limit of ours, of the site's or of its own (OCPP 1.6 §4.9,
+#: 2.0.1 ChargingStateEnumType).
+_WITHHOLDS: Final = "SuspendedEVSE"
+#: Less than a car may be offered (6 A, IEC 61851-1): nothing, and what is measured as good as that, in mA.
+OFFERED_MA: Final = 1_000
+
 #: Moments and values, in seconds since 1970.
 Line = Sequence[tuple[int, int]]
 
 
 class Measured(Struct, frozen=True, kw_only=True):
     """What is known of a session, in any order, twice or late: registers in Wh, power in W, currents of all phases in
-    mA, and what the connector said: of words of one moment the last counts. `until`: its end, or while it runs the
+    mA, currents that the station offered in mA, and what the connector said: of words of one moment the last counts.
+    `until`: its end, or while it runs the
     last that is known of it. `reserved_at`: since when the place was kept for it."""
 
     started_at: datetime
@@ -54,6 +62,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     registers: Sequence[tuple[datetime, int]] = ()
     power: Sequence[tuple[datetime, int]] = ()
     currents: Sequence[tuple[datetime, int]] = ()
+    offered: Sequence[tuple[datetime, int]] = ()
     states: Sequence[tuple[datetime, str]] = ()
     reserved_at: datetime | None = None
 
@@ -96,16 +105,15 @@ class _Known:
         self.power = _line(measured.power, begins, ends)
         self.currents = _line(measured.currents, begins, ends)
         said = sorted((each for each in measured.states if each[1] in _FLOWS), key=lambda each: each[0])
+        self.offered = _line(measured.offered, begins, ends)
         # Of words within one second the last counts.
-        self.states = [
-            (at, flows) for at, flows in {_second(at): _FLOWS[state] for at, state in said}.items() if at < ends
-        ]  # fmt: skip
-        self.moments = sorted(
-            {at for at, _ in (*self.power, *self.currents, *self.states) if begins < at < ends}
-        )  # fmt: skip
+        self.states = [(at, state) for at, state in {_second(at): state for at, state in said}.items() if at < ends]
+        lines = (*self.power, *self.currents, *self.offered, *self.states)
+        self.moments = sorted({at for at, _ in lines if begins < at < ends})
         self.still = _still(readings)
         self._power_at = [at for at, _ in self.power]
         self._currents_at = [at for at, _ in self.currents]
+        self._offered_at = [at for at, _ in self.offered]
         self._states_at = [at for at, _ in self.states]
 
     def watts(self, since: int, until: int) -> Fraction | None:
@@ -121,6 +129,17 @@ class _Known:
 
     def flows(self, second: int) -> bool | None:
         """What the connector said last."""
+        said = self._said(second)
+        return None if said is None else _FLOWS[said]
+
+    def withheld(self, second: int) -> bool:
+        """Whether the station offers nothing, by its word or by what it says that it offers."""
+        if self._said(second) == _WITHHOLDS:
+            return True
+        place = bisect_right(self._offered_at, second)
+        return bool(place) and self.offered[place - 1][1] < OFFERED_MA
+
+    def _said(self, second: int) -> str | None:
         place = bisect_right(self._states_at, second)
         return self.states[place - 1][1] if place else None
 
@@ -151,12 +170,18 @@ def _between(since: int, until: int, energy_wh: int, known: _Known) -> list[Segm
     return [
         Segment(
             seconds=end - start,
-            kind=SegmentKind.CHARGING if flow else SegmentKind.PARKING,
+            kind=_kind(start, flow, known),
             energy_wh=wh,
             current_a=known.current_a(start),
         )
         for (start, end), flow, wh in zip(spans, flows, _shared(energy_wh, weights), strict=True)
     ]
+
+
+def _kind(second: int, flow: bool, known: _Known) -> SegmentKind:
+    if flow:
+        return SegmentKind.CHARGING
+    return SegmentKind.WITHHELD if known.withheld(second) else SegmentKind.PARKING
 
 
 def _flows(span: tuple[int, int], known: _Known) -> bool:
@@ -228,12 +253,12 @@ def _joined(segments: Iterable[Segment]) -> list[Segment]:
         last = found[-1] if found else None
         if (
             last is not None
-            and last.kind is each.kind is SegmentKind.PARKING
+            and last.kind is each.kind is not SegmentKind.CHARGING
             and not last.energy_wh
             and not each.energy_wh
             and last.current_a == each.current_a
         ):
-            found[-1] = Segment(seconds=last.seconds + each.seconds, kind=each.kind, current_a=each.current_a)
+            found[-1] = structs.replace(last, seconds=last.seconds + each.seconds)
         else:
             found.append(each)
     return found

@@ -319,6 +319,7 @@ async def measured(connection: Connection, tenant_id: int, costed: Costed, until
         registers=values.registers,
         power=values.power,
         currents=values.currents,
+        offered=values.offered,
         states=states,
     )
 

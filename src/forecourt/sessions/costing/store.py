@@ -20,7 +20,10 @@ MAX_MEASURED: Final = 200_000
 #: Words of connectors during one session that are read to price it.
 MAX_STATES: Final = 5_000
 _MEASURANDS: Final = [
-    int(each) for each in (Measurand.ENERGY_IMPORT_REGISTER, Measurand.POWER_IMPORT, Measurand.CURRENT_IMPORT)
+    int(each)
+    for each in (
+        Measurand.ENERGY_IMPORT_REGISTER, Measurand.POWER_IMPORT, Measurand.CURRENT_IMPORT, Measurand.CURRENT_OFFERED
+    )
 ]  # fmt: skip
 
 
@@ -84,11 +87,13 @@ WHERE s.tenant_id = %(tenant_id)s AND s.session_id = %(session_id)s
 
 
 class Measurements(Struct, frozen=True, kw_only=True):
-    """What was measured at the outlet: registers in Wh, power in W, currents of all phases together in mA."""
+    """What was measured at the outlet: registers in Wh, power in W, currents of all phases together in mA, and what the
+    station offered in mA."""
 
     registers: list[tuple[datetime, int]]
     power: list[tuple[datetime, int]]
     currents: list[tuple[datetime, int]]
+    offered: list[tuple[datetime, int]]
 
 
 async def hold(conn: Connection, session_id: UUID) -> None:
@@ -129,8 +134,8 @@ async def find_measured(
     for at, measurand, value in await cursor.fetchall():
         if value is not None:
             found[measurand].append((at, value))
-    registers, power, currents = (found[each] for each in _MEASURANDS)
-    return Measurements(registers=registers, power=power, currents=currents)
+    registers, power, currents, offered = (found[each] for each in _MEASURANDS)
+    return Measurements(registers=registers, power=power, currents=currents, offered=offered)
 
 
 async def list_states(

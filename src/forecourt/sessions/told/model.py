@@ -15,8 +15,8 @@ from forecourt.pricing.display import PriceLaw, display, law_of
 from forecourt.pricing.model import Circumstances, Tariff
 from forecourt.pricing.words import line_words, when_words
 
-#: States of a connector in which nothing flows.
-_IDLE = frozenset({"SuspendedEV", "SuspendedEVSE", "EVConnected", "Finishing", "Idle"})
+#: States of a connector in which a car parks: not while its station pauses it.
+_IDLE = frozenset({"SuspendedEV", "EVConnected", "Finishing", "Idle"})
 
 
 class Way(StrEnum):

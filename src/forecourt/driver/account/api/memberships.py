@@ -25,6 +25,7 @@ from forecourt.driver.account.service import Members
 from forecourt.driver.api import DriverWords, Lang
 from forecourt.driver.brand_api import Home
 from forecourt.driver.brands import home_of
+from forecourt.driver.receipt import name_of
 from forecourt.drivers.accounts.model import Driver, PaysBy
 from forecourt.drivers.fleets.model import Plan, PlanUnknown
 from forecourt.payments.accounts.model import AccountMissing
@@ -169,7 +170,7 @@ async def take_month_receipt(
     brand, zone = await members.brand_of(driver.tenant_id), await members.zone_of(driver.tenant_id)
     with speech.speaking(request, lang or driver.language):
         content = month_pdf(fee, intent, brand, f"{home_of(brand, home.address)}/my/membership", zone)
-    named = {"content-disposition": f'attachment; filename="receipt-{intent.number}.pdf"'}
+    named = {"content-disposition": f'attachment; filename="receipt-{name_of(intent)}.pdf"'}
     return Response(content, media_type=PDF, headers=named)
 
 

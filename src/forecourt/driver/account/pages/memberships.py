@@ -16,6 +16,7 @@ from forecourt.driver.account.pages.common import PUBLIC, AccountPages, Id, Text
 from forecourt.driver.account.receipts import month_pdf
 from forecourt.driver.asked import Flag, Lang, Said
 from forecourt.driver.brands import home_of
+from forecourt.driver.receipt import name_of
 from forecourt.driver.shell import HEADERS
 from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.fleets.model import PlanUnknown
@@ -123,4 +124,4 @@ async def receipt_of(pages: AccountPages, driver: Driver, fee_id: UUID, request:
     zone = await pages.members.zone_of(driver.tenant_id)
     with pages.speech.speaking(request):
         content = month_pdf(fee, intent, brand, f"{home_of(brand, pages.address)}{HERE}", zone)
-    return content, f"receipt-{intent.number}.pdf"
+    return content, f"receipt-{name_of(intent)}.pdf"

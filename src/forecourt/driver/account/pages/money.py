@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access.guard import origin_of
 from forecourt.driver.account.door import Asking
-from forecourt.driver.account.model import TOP_UPS
+from forecourt.driver.account.model import MAX_TOP_UP, MIN_TOP_UP, TOP_UPS
 from forecourt.driver.account.pages.common import CARD_SAID, NOT_PAID, PAID_SAID, PUBLIC, AccountPages, Id, Text, way_of
 from forecourt.driver.asked import EvseInPath, Lang, Said, StationInPath
 from forecourt.drivers.accounts.model import Driver
@@ -19,12 +19,14 @@ from forecourt.platform.money import Money
 
 
 class TopUpForm(Struct, frozen=True, kw_only=True):
-    """An amount in minor units, and the saved card it comes from."""
+    """An amount in minor units, and the saved card it comes from; `sure`: the driver was asked whether it may be
+    charged."""
 
     amount: Annotated[str, Meta(pattern="^[0-9]{1,7}$")]
     card: Text = ""
     #: Of the page that the form stood on: pressed twice it is one payment.
     once: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
+    sure: Text = ""
 
 
 class PayForm(Struct, frozen=True, kw_only=True):
@@ -58,6 +60,14 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
 
     @post("/my/money/top-up", status_code=303, **PUBLIC)
     async def top_up(request: Asking, data: URLEncodedBody[TopUpForm]) -> Response[Any]:
+        async def gather(driver: Driver) -> dict[str, Any]:
+            purse = await members.purse(driver)
+            card = next((each for each in purse.cards if str(each.id) == data.card), None)
+            return {
+                "card": card, "amount": Money(amount=int(data.amount), currency=purse.currency),
+                "once": data.once or uuid4().hex,
+            }  # fmt: skip
+
         async def doing(driver: Driver) -> str:
             amount = Money(amount=int(data.amount), currency=(await members.purse(driver)).currency)
             card = UUID(data.card) if data.card else None
@@ -72,6 +82,9 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
                 )
             )
 
+        if data.card and not data.sure and MIN_TOP_UP <= int(data.amount) <= MAX_TOP_UP:
+            # A saved card is charged at once: nobody else asks.
+            return await pages.page(request, "top-up.html", None, "", gather)
         return await pages.do(request, doing, "/my/money")
 
     @post("/my/money/pay", status_code=303, **PUBLIC)

@@ -67,7 +67,7 @@ async def find_terms(fleet_id: FleetInPath, actor: Asker, db: Database, clock: T
 
 @put(
     "/fleets/{fleet_id:int}/terms",
-    opt={"verb": Verb.CHANGE_PAYMENTS, "problems": [FleetUnknown]},
+    opt={"verb": Verb.CHANGE_PAYMENTS, "problems": [FleetUnknown, InvoicingRefused]},
     summary="Say whom a fleet's invoices are for, and how they are paid",
     description="Counts for the next invoice. Months that had none until then are made up for.",
     tags=TAGS,

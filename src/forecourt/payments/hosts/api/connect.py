@@ -72,7 +72,7 @@ async def look_at_host(host_id: Number, actor: Asker, db: Database, connect: Way
     "/hosts/{host_id:int}/resume",
     opt={"verb": Verb.CHANGE_HOSTS, "problems": [HostUnknown]},
     status_code=200,
-    summary="Pay a host again who was not paid because a payout came back",
+    summary="Pay a host again whom a payout did not reach",
     tags=["hosts"],
 )
 async def resume_host(host_id: Number, actor: Asker, db: Database) -> Host:

@@ -14,9 +14,20 @@ from forecourt.payments.bank.model import Bank, IbanRefused
 from forecourt.payments.bank.store import BankRow, find_bank
 from forecourt.payments.files import file
 from forecourt.payments.hosts import service
-from forecourt.payments.hosts.api.connect import Way
+from forecourt.payments.hosts.api.connect import Way as Leading
 from forecourt.payments.hosts.api.fields import Number, Ticking
-from forecourt.payments.hosts.model import BankMissing, PayoutFileUnknown, PayoutStands, PayoutUnderWay, PayoutUnknown
+from forecourt.payments.hosts.model import (
+    MAX_REFERENCE,
+    MIN_REFERENCE,
+    BankMissing,
+    PayoutDayRefused,
+    PayoutFileUnknown,
+    PayoutStands,
+    PayoutUnderWay,
+    PayoutUnknown,
+    Way,
+)
+from forecourt.payments.hosts.sepa import reference_of
 from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.hosts.store.payouts import FileRow, PayoutRow
 from forecourt.platform.money import Money
@@ -28,18 +39,23 @@ FILE_CURSORS = cursors_by_age("payout files")
 XML = "application/xml"
 
 
+State = Literal["asked", "paid", "refused", "bounced"]
+
+
 class Payout(Struct, frozen=True, kw_only=True):
-    """One payment to a host. `asked`: it isn't known yet what came of it; `bounced`: it came back."""
+    """One payment to a host. `asked`: it isn't known yet what came of it, or it waits to be paid by hand; `bounced`: it
+    came back."""
 
     id: int
     host: int
     host_name: Annotated[str, Meta(examples=["Harbour Estates"])]
-    way: Literal["sepa", "connect"]
+    way: Annotated[Way, Meta(description="`hand`: outside euros, where no provider pays them: somebody does.")]
     amount: Money
-    state: Literal["asked", "paid", "refused", "bounced"]
+    state: State
     execution_on: date
     to: Annotated[str, Meta(description="Where it went, by its ends.", examples=["DE89 … 3000"])]
     file: int | None
+    to_write: Annotated[str, Meta(description="What to write on a transfer.", examples=["PAYOUT-12"])]
     reference: str | None
     reason: Annotated[str, Meta(examples=[""])]
     made_at: datetime
@@ -51,6 +67,15 @@ class Bounced(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why a payout came back, as the bank says it."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=300, pattern=NAME_LINE, examples=["AC01 account unknown"])]
+
+
+class PaidByHand(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a payout was paid by hand, and by which reference the bank or the host finds it."""
+
+    on: Annotated[date, Meta(description="The day on which the money went, where the organisation is.")]
+    reference: Annotated[
+        str, Meta(min_length=MIN_REFERENCE, max_length=MAX_REFERENCE, pattern=NAME_LINE, examples=["PAYOUT-12"])
+    ]
 
 
 class PayoutFile(Struct, frozen=True, kw_only=True):
@@ -83,13 +108,17 @@ async def list_payouts(
     actor: Asker,
     db: Database,
     host: Annotated[int | None, QueryParameter(ge=1, le=2**31 - 1, description="Only those to this host.")] = None,
+    way: Annotated[Way | None, QueryParameter(description="Only those made in this way.")] = None,
+    payout_state: Annotated[State | None, QueryParameter(name="state", description="Only those in this state.")] = None,
     sort: ByAge = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Payout]:
     place = PAYOUT_CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await kept.list_payouts(conn, actor.tenant_id, host_id=host, order=sort, place=place, limit=limit + 1)
+        rows = await kept.list_payouts(
+            conn, actor.tenant_id, host_id=host, way=way, state=payout_state, order=sort, place=place, limit=limit + 1
+        )
     return PAYOUT_CURSORS[sort].page(rows, limit, lambda row: (row.payout_id,), _payout)
 
 
@@ -109,17 +138,36 @@ async def bounce_payout(
 
 
 @post(
-    "/payouts/{payout_id:int}/give-up",
-    opt={"verb": Verb.CHANGE_HOSTS, "problems": [PayoutUnknown, PayoutStands, PayoutUnderWay]},
+    "/payouts/{payout_id:int}/paid-by-hand",
+    opt={"verb": Verb.CHANGE_HOSTS, "problems": [PayoutUnknown, PayoutStands, PayoutDayRefused]},
     status_code=200,
-    summary="Give up a payout whose payment account is gone",
+    summary="Say that a payout was paid by hand",
     description=(
-        "Of a payout that stays asked for, as nobody can be asked any more what came of it. See first that the money"
-        " did not go. It is over then, and the host is paid what they are owed with the next one."
+        "Of a payout by hand, which waits as neither a file for the bank nor a provider pays its currency. It is posted"
+        " then, and what it pays is billed. Said again with the same day and reference it changes nothing."
     ),
     tags=["hosts"],
 )
-async def give_up_payout(payout_id: Number, data: JSONBody[Bounced], actor: Asker, connect: Way) -> Payout:
+async def pay_by_hand(
+    payout_id: Number, data: JSONBody[PaidByHand], actor: Asker, db: Database, clock: Ticking
+) -> Payout:
+    async with db.tenant(actor.tenant_id) as conn:
+        return _payout(await service.paid_by_hand(conn, actor, payout_id, data.on, data.reference, clock.now()))
+
+
+@post(
+    "/payouts/{payout_id:int}/give-up",
+    opt={"verb": Verb.CHANGE_HOSTS, "problems": [PayoutUnknown, PayoutStands, PayoutUnderWay]},
+    status_code=200,
+    summary="Give up a payout that never went",
+    description=(
+        "Of a payout that stays asked for, as nobody can be asked any more what came of it. See first that the money"
+        " did not go. It is over then, and the host is paid what they are owed with the next one. Of one by hand that"
+        " could not be paid: the host is listed no more until `POST /api/v1/hosts/{id}/resume`."
+    ),
+    tags=["hosts"],
+)
+async def give_up_payout(payout_id: Number, data: JSONBody[Bounced], actor: Asker, connect: Leading) -> Payout:
     return _payout(await connect.give_up(actor, payout_id, data.reason))
 
 
@@ -200,8 +248,9 @@ def _payout(row: PayoutRow) -> Payout:
     return Payout(
         id=row.payout_id, host=row.host_id, host_name=row.host, way=row.way,  # type: ignore[arg-type]  # the table's own
         amount=Money(amount=row.amount, currency=row.currency), state=row.state,  # type: ignore[arg-type]  # checks
-        execution_on=row.execution_on, to=row.bank_shown, file=row.file_id, reference=row.reference, reason=row.reason,
-        made_at=row.made_at, booked_on=row.booked_on, taken_back=row.taken_back,
+        execution_on=row.execution_on, to=row.bank_shown, file=row.file_id, to_write=reference_of(row.payout_id),
+        reference=row.reference, reason=row.reason, made_at=row.made_at, booked_on=row.booked_on,
+        taken_back=row.taken_back,
     )  # fmt: skip
 
 
@@ -219,6 +268,7 @@ def _bank(row: BankRow) -> PayoutBank:
 handlers = [
     list_payouts,
     bounce_payout,
+    pay_by_hand,
     give_up_payout,
     run_payouts,
     list_files,

@@ -85,20 +85,22 @@ async def find_payout(conn: Connection, tenant_id: int, payout_id: int, *, lock:
 
 async def list_payouts(
     conn: Connection, tenant_id: int, *, host_id: int | None = None, state: str | None = None,
-    file_id: int | None = None, order: Age = "newest", place: Place = None, limit: int,
+    way: str | None = None, file_id: int | None = None, order: Age = "newest", place: Place = None, limit: int,
 ) -> list[PayoutRow]:  # fmt: skip
-    """Payouts behind the number of a place: of one host, in one state, of one file."""
+    """Payouts behind the number of a place: of one host, in one state, by one way, of one file."""
     cursor = conn.cursor(row_factory=class_row(PayoutRow))
     await cursor.execute(
         f"""
         SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %(tenant_id)s
         AND (%(host_id)s::int IS NULL OR p.host_id = %(host_id)s)
         AND (%(state)s::text IS NULL OR p.state = %(state)s)
+        AND (%(way)s::text IS NULL OR p.way = %(way)s)
         AND (%(file_id)s::int IS NULL OR p.file_id = %(file_id)s)
         {onward(_ORDERS[order], place)}
         """,
         {
-            "tenant_id": tenant_id, "host_id": host_id, "state": state, "file_id": file_id, **bounds(place, limit),
+            "tenant_id": tenant_id, "host_id": host_id, "state": state, "way": way, "file_id": file_id,
+            **bounds(place, limit),
         },
     )  # fmt: skip
     return await cursor.fetchall()
@@ -106,13 +108,14 @@ async def list_payouts(
 
 async def end_payout(
     conn: Connection, tenant_id: int, payout_id: int, *, was: str, state: str, at: datetime,
-    reference: str | None = None, reason: str = "",
+    reference: str | None = None, execution_on: date | None = None, reason: str = "",
 ) -> bool:  # fmt: skip
     """Puts a payout into another state, if it is in the one said; whether it was."""
     cursor = await conn.execute(
-        "UPDATE payouts SET state = %s, ended_at = %s, reference = coalesce(%s, reference), reason = %s"
+        "UPDATE payouts SET state = %s, ended_at = %s, reference = coalesce(%s, reference),"
+        " execution_on = coalesce(%s, execution_on), reason = %s"
         " WHERE tenant_id = %s AND payout_id = %s AND state = %s",
-        (state, at, reference, reason, tenant_id, payout_id, was),
+        (state, at, reference, execution_on, reason, tenant_id, payout_id, was),
     )
     return cursor.rowcount == 1
 
@@ -140,10 +143,25 @@ async def find_by_reference(conn: Connection, tenant_id: int, reference: str) ->
     """The payout that a provider calls so."""
     cursor = conn.cursor(row_factory=class_row(PayoutRow))
     await cursor.execute(
-        f"SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %s AND p.reference = %s LIMIT 1",
+        f"SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %s AND p.reference = %s AND p.way = 'connect' LIMIT 1",
         (tenant_id, reference),
     )
     return await cursor.fetchone()
+
+
+async def find_by_hand(
+    conn: Connection, tenant_id: int, *, amount: int, currency: str, said: str, first: date, last: date
+) -> int | None:
+    """The payout by hand of this amount between two days, not booked yet, whose reference stands in what the bank
+    said; None as well where there is more than one."""
+    rows = await conn.execute(
+        "SELECT payout_id FROM payouts WHERE tenant_id = %s AND way = 'hand' AND state IN ('paid', 'bounced')"
+        " AND booked_on IS NULL AND amount = %s AND currency = %s AND execution_on BETWEEN %s AND %s"
+        " AND position(lower(reference) IN lower(%s)) > 0 LIMIT 2",
+        (tenant_id, amount, currency, first, last, said),
+    )
+    found = await rows.fetchall()
+    return int(found[0][0]) if len(found) == 1 else None
 
 
 async def add_taken_back(

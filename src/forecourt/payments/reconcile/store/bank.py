@@ -80,15 +80,6 @@ async def count_matched(conn: Connection, tenant_id: int, references: Collection
     return int(row[0])
 
 
-async def count_unmatched(conn: Connection, tenant_id: int) -> int:
-    """How many lines that were ever read belong to nothing."""
-    row = await (
-        await conn.execute("SELECT count(*) FROM bank_lines WHERE tenant_id = %s AND matched_by IS NULL", (tenant_id,))
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 async def list_unmatched(conn: Connection, tenant_id: int) -> list[BankLineRow]:
     """All lines that belong to nothing, the oldest first."""
     cursor = conn.cursor(row_factory=class_row(BankLineRow))
@@ -202,9 +193,12 @@ async def came_back(conn: Connection, tenant_id: int, payout: str) -> bool:
 
 
 async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, str, datetime]]:
-    """Payouts by a file that the bank should have booked before that day: number, amount, currency, made when."""
+    """Payouts by a file, and by hand from an account whose statements are read, that the bank should have booked before
+    that day: number, amount, currency, made when."""
     rows = await conn.execute(
-        "SELECT payout_id, amount, currency, made_at FROM payouts WHERE tenant_id = %s AND way = 'sepa'"
+        "SELECT payout_id, amount, currency, made_at FROM payouts p WHERE tenant_id = %s"
+        " AND (way = 'sepa' OR way = 'hand' AND EXISTS (SELECT 1 FROM bank_lines l"
+        " WHERE l.tenant_id = p.tenant_id AND l.currency = p.currency))"
         " AND state IN ('paid', 'bounced') AND booked_on IS NULL AND execution_on < %s ORDER BY payout_id",
         (tenant_id, before),
     )

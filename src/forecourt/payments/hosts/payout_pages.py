@@ -1,0 +1,80 @@
+"""What is done about payouts on the screens of hosts: pay now, paid by hand, given up, pay them again."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Request, post
+from litestar.datastructures import FormMultiDict
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter
+from litestar.response import Redirect
+
+from forecourt.access import Verb
+from forecourt.access.guard import Asker
+from forecourt.payments.hosts import service
+from forecourt.payments.hosts.api.payouts import PaidByHand
+from forecourt.payments.hosts.connect import Connect
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+
+MAX_REASON: Final = 300
+#: What was said of a payout by hand can't be read.
+WRONG_PAID: Final = "paid-by-hand"
+
+WebRequest = Request[Any, Any, Any]
+Number = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
+
+
+def payout_pages(db: Pool, clock: Clock, connect: Connect) -> list[HTTPRouteHandler]:
+    """`/hosts/pay`, `/payouts/{payout_id}/...`, `/hosts/{host_id}/resume`."""
+
+    @post("/hosts/pay", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303)
+    async def pay(actor: Asker) -> Redirect:
+        async with db.tenant(actor.tenant_id) as conn:
+            await service.ask_to_pay(conn, actor)
+        return Redirect("/hosts?asked=1", status_code=303)
+
+    @post(
+        "/payouts/{payout_id:int}/give-up", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303
+    )  # fmt: skip
+    async def give_up(request: WebRequest, actor: Asker, payout_id: Number) -> Redirect:
+        form = await request.form()
+        reason, back = str(form.get("reason", ""))[:MAX_REASON].strip(), _back(form)
+        try:
+            if reason:
+                await connect.give_up(actor, payout_id, reason)
+        except ForecourtError as fault:
+            return Redirect(f"{back}?said={fault.code}", status_code=303)
+        return Redirect(back, status_code=303)
+
+    @post(
+        "/payouts/{payout_id:int}/paid-by-hand", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False,
+        status_code=303,
+    )  # fmt: skip
+    async def paid_by_hand(request: WebRequest, actor: Asker, payout_id: Number) -> Redirect:
+        form = await request.form()
+        back = _back(form)
+        try:
+            said = msgspec.convert({name: str(form.get(name, "")).strip() for name in ("on", "reference")}, PaidByHand)
+            async with db.tenant(actor.tenant_id) as conn:
+                await service.paid_by_hand(conn, actor, payout_id, said.on, said.reference, clock.now())
+        except msgspec.ValidationError:
+            return Redirect(f"{back}?said={WRONG_PAID}", status_code=303)
+        except ForecourtError as fault:
+            return Redirect(f"{back}?said={fault.code}", status_code=303)
+        return Redirect(f"{back}?done=stored", status_code=303)
+
+    @post("/hosts/{host_id:int}/resume", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303)
+    async def resume(actor: Asker, host_id: Number) -> Redirect:
+        async with db.tenant(actor.tenant_id) as conn:
+            await service.resume(conn, actor, host_id)
+        return Redirect(f"/hosts/{host_id}", status_code=303)
+
+    return [pay, paid_by_hand, give_up, resume]
+
+
+def _back(form: FormMultiDict) -> str:
+    """The page of the host whose form it is."""
+    host = str(form.get("host", ""))
+    return f"/hosts/{int(host)}" if host.isascii() and host.isdigit() else "/hosts"
