@@ -6,7 +6,7 @@ so an EVSE is told of in the same way as a station.
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +105,18 @@ class Scope:
         """Hours of sites: what stood there at once stands in them."""
         return self.at(self._tables["site_hours"])
 
+    @cached_property
+    def station_uses(self) -> "ibis.Table":
+        """What stations, or EVSEs of the one that is meant, were used for: by days where these tell it, else by
+        hours."""
+        return self._days("station_days") if self.by_days else self.hours
+
+    @cached_property
+    def clock_uses(self) -> "ibis.Table":
+        """What all that is meant was used for, by hours and days of clocks: with the `zone` of all stations of one
+        clock together, or `station` by `station`."""
+        return self.at(self._tables["zone_hours"]) if self.asked.whole else self.hours
+
     @property
     def sessions(self) -> "ibis.Table":
         """Sessions that began in the span, with their site and zone."""
@@ -174,11 +186,29 @@ class Scope:
             ended_at=ibis.least(found.ended_at, literal(self.span.until)),
         )
 
+    @cached_property
+    def driven(self) -> "ibis.Table":
+        """What known drivers did until the span was over: a part of it is of the span or of before, never of both."""
+        until = literal(self.span.until)
+        sessions = expressions.driven(self._sessions)
+        if not (self.by_days and self.asked.whole):
+            return sessions.filter(sessions.started_at < until)
+        # Whole months were counted; of those in which the span begins and ends, sessions tell which are of it.
+        clock, months = ZoneInfo(self.asked.zone), self._tables["driver_months"]
+        began, ends = (at.astimezone(clock).date().replace(day=1) for at in (self.span.since, self.span.until))
+        made = months.filter(months.month < ends)
+        pieces = [sessions.filter(sessions.started_at >= literal(_midnight(ends, clock)), sessions.started_at < until)]
+        if began < ends and self.span.since > _midnight(began, clock):
+            made = made.filter(made.month != began)
+            first, last = (literal(_midnight(day, clock)) for day in (began, _next_month(began)))
+            pieces.append(sessions.filter(sessions.started_at >= first, sessions.started_at < last))
+        names = [name for name in months.columns if name != "month"]
+        return made.select(*names).union(*(piece.select(*names) for piece in pieces))
+
     @property
-    def ever(self) -> "ibis.Table":
-        """Sessions that began before the span was over."""
-        found = self._sessions
-        return found.filter(found.started_at < literal(self.span.until))
+    def span_driven(self) -> "ibis.Table":
+        """The same of the span alone."""
+        return self.driven.filter(self.driven.first_at >= literal(self.span.since))
 
     def facts(self, name: str) -> "ibis.Table":
         """Another table, of the stations that are meant with all their EVSEs and of all times."""
@@ -313,6 +343,14 @@ def rows_of(expression: "ibis.Table") -> list[dict[str, Any]]:
     """The answer of an expression."""
     found: list[dict[str, Any]] = expression.to_pyarrow().to_pylist()
     return found
+
+
+def _midnight(day: date, clock: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=clock).astimezone(UTC)
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)
 
 
 def _is_midnight(at: datetime, clock: ZoneInfo) -> bool:

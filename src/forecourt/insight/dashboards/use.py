@@ -63,7 +63,7 @@ class Counted(Struct, kw_only=True):
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
-    by_station, firsts = _by_station(scope)
+    by_station, firsts, site_peaks = _by_station(scope)
     stays = {row["part"]: row for row in rows_of(expressions.stays(_parted(scope), ("part",)))}
     whole = Counted()
     for each in by_station.values():
@@ -80,7 +80,7 @@ def answer(scope: Scope) -> Answer:
             _hour_of_week(scope, firsts),
             _hour_of_day(scope),
             _dwell(minutes),
-            _places(scope, by_station, stays, currency),
+            _places(scope, by_station, stays, site_peaks, currency),
             _mix(scope, "connector_type", mark("By kind of connector"), mark("Connector")),
             _mix(scope, "tariff", mark("By tariff"), mark("Tariff")),
         ),
@@ -93,23 +93,28 @@ def _usual(every: Iterable[Counted]) -> str | None:
     return max(counts, key=lambda each: (counts[each], each), default=None)
 
 
-def _by_station(scope: Scope) -> tuple[dict[str, Counted], dict[str, datetime]]:
-    """What each station comes to, or each EVSE of the one that is asked for, and when its first hour of use began."""
-    hours = scope.hours
-    sums = expressions.totals(hours, ("station",))
-    extra = hours.group_by("station").aggregate(first=hours.hour_at.min(), peak=hours.peak.max())
+def _by_station(scope: Scope) -> tuple[dict[str, Counted], dict[str, datetime], dict[str, int]]:
+    """What each station comes to, or each EVSE of the one that is asked for, when its first hour of use began, and the
+    most at once at each site."""
     found: dict[str, Counted] = defaultdict(Counted)
     firsts: dict[str, datetime] = {}
-    for row in rows_of(extra):
-        firsts[row["station"]] = row["first"]
-        found[row["station"]].peak = row["peak"]
-    for row in rows_of(sums):
-        each = found[row["station"]]
-        each.busy_s, each.energy_wh = row["busy_s"], row["energy_wh"]
-    for row in rows_of(expressions.revenue(hours, ("station",))):
-        found[row["station"]].money[row["currency"]] += row["excl_minor"]
+    peaks: dict[str, int] = {}
+    sites = {station.station: station.site for station in scope.stations}
+    for row in rows_of(expressions.station_sums(scope.station_uses)):
+        station = row["station"]
+        each, site = found[station], sites.get(station)
+        firsts[station] = min(row["hour_at"], firsts.get(station, row["hour_at"]))
+        each.peak = max(each.peak, row["peak"])
+        each.busy_s += row["busy_s"]
+        each.energy_wh += row["energy_wh"]
+        if row["currency"] is not None:
+            each.money[row["currency"]] += row["excl_minor"]
+        if site is not None and "site_peak" in row:
+            peaks[site] = max(peaks.get(site, 0), row["site_peak"])
+    if scope.part == "site" and not scope.by_days:
+        peaks = {row["site"]: row["peak"] for row in rows_of(expressions.peaks(scope.site_hours, ("site",)))}
     _add_plugs(scope, found, firsts)
-    return dict(found), firsts
+    return dict(found), firsts, peaks
 
 
 def _add_plugs(scope: Scope, found: dict[str, Counted], firsts: Mapping[str, datetime]) -> None:
@@ -150,7 +155,7 @@ def _parted(scope: Scope) -> "ibis.Table":
 
 
 def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[Figure, ...]:
-    people = rows_of(expressions.drivers(scope.sessions))[0] if whole.with_driver else None
+    people = rows_of(expressions.drivers(scope.span_driven))[0] if whole.with_driver else None
     median = measures.quantile(minutes, _HALF)
     money = [
         Figure(key="revenue", label=mark("Revenue"), unit=Unit.MONEY, value=amount, currency=currency, more_is=1)
@@ -190,7 +195,8 @@ def _emissions(scope: Scope) -> tuple[Figure, ...]:
     """CO2 of energy, of hours and sites whose intensity is known."""
     if not scope.asked.co2:
         return ()
-    [told] = rows_of(expressions.emissions(scope.hours, scope.intensities, scope.asked.co2))
+    hours = scope.site_hours if scope.asked.station is None else scope.hours
+    [told] = rows_of(expressions.emissions(hours, scope.intensities, scope.asked.co2))
     if not told["energy_wh"]:
         return ()
     a_kwh = Fraction(1000 * told["grams"], told["energy_wh"])
@@ -207,10 +213,10 @@ def _mean(total: int, count: int) -> Fraction | None:
 def _timeline(scope: Scope, currency: str | None) -> Table:
     """Days of the sites' clocks, or weeks where there are many."""
     sums: dict[date, list[int]] = {}
-    for row in rows_of(expressions.daily(scope.hours)):
+    for row in rows_of(expressions.daily(scope.clock_uses)):
         sums[row["local_date"]] = [row["energy_wh"], row["starts"], row["busy_s"], 0]
     if currency is not None:
-        for row in rows_of(expressions.revenue(scope.hours, ("local_date",))):
+        for row in rows_of(expressions.revenue(scope.clock_uses, ("local_date",))):
             if row["currency"] == currency:
                 sums[row["local_date"]][3] = row["excl_minor"]
     rows: list[tuple[Cell, ...]] = [
@@ -240,12 +246,13 @@ def _hour_of_week(scope: Scope, firsts: Mapping[str, datetime]) -> Table:
     """How many plugs were taken on the mean in each hour of the week of the sites' own clocks."""
     zones = {station.station: station.zone for station in scope.stations}
     alone = next(iter(set(zones.values())), "UTC") if len(set(zones.values())) <= 1 else None
-    by: tuple[str, ...] = () if alone or scope.asked.station else ("station",)
+    by: tuple[str, ...] = () if alone or scope.asked.station else ("zone",) if scope.asked.whole else ("station",)
     busy: Counter[tuple[str, int, int]] = Counter()
     starts: Counter[tuple[int, int]] = Counter()
-    for row in rows_of(expressions.hour_of_week(scope.hours, by)):
+    for row in rows_of(expressions.hour_of_week(scope.clock_uses, by)):
         slot = row["weekday"], row["hour"]
-        busy[alone or zones.get(row.get("station", ""), "UTC"), *slot] += row["busy_s"]
+        zone = alone or row.get("zone") or zones.get(row.get("station", ""), "UTC")
+        busy[zone, *slot] += row["busy_s"]
         starts[slot] += row["starts"]
     seconds = {
         zone: measures.hours_of_week(zone, scope.span.since, scope.span.until) for zone in {zone for zone, *_ in busy}
@@ -272,9 +279,11 @@ def _hour_of_week(scope: Scope, firsts: Mapping[str, datetime]) -> Table:
 
 def _hour_of_day(scope: Scope) -> Table:
     """When people come, and the most that stood at one site at once, or at the station or EVSE."""
-    found = {row["hour"]: row for row in rows_of(expressions.peak_hours(scope.hours))}
+    found = {row["hour"]: row for row in rows_of(expressions.peak_hours(scope.clock_uses))}
     of_site = scope.asked.station is None
-    peaks = {row["hour"]: row["peak"] for row in rows_of(expressions.peak_hours(scope.site_hours))} if of_site else {}
+    peaks: dict[int, int] = {}
+    if of_site and not scope.asked.whole:
+        peaks = {row["hour"]: row["peak"] for row in rows_of(expressions.peak_hours(scope.site_hours))}
     days = max(1, len(scope.days))
     rows: list[tuple[Cell, ...]] = []
     for hour in range(24):
@@ -312,7 +321,11 @@ def _dwell(minutes: Mapping[int, int]) -> Table:
 
 
 def _places(
-    scope: Scope, by_station: Mapping[str, Counted], stays: Mapping[str, Mapping[str, int]], currency: str | None
+    scope: Scope,
+    by_station: Mapping[str, Counted],
+    stays: Mapping[str, Mapping[str, int]],
+    site_peaks: Mapping[str, int],
+    currency: str | None,
 ) -> Table:
     """The parts of what is asked for, the most used first."""
     sites = {station.station: station.site or NO_SITE for station in scope.stations}
@@ -323,9 +336,8 @@ def _places(
         whole.peak = max(whole.peak, counted.peak)
     for part, row in stays.items():
         found[part].stayed(row)
-    if scope.part == "site":
-        for row in rows_of(expressions.peaks(scope.site_hours, ("site",))):
-            found[row["site"]].peak = row["peak"]
+    for site, peak in site_peaks.items():
+        found[site].peak = peak
     rows: list[tuple[Cell, ...]] = [
         (
             part, each.plugs, measures.share(each.busy_s, each.plug_s), each.energy_wh, each.sessions, each.peak,

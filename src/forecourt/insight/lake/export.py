@@ -29,6 +29,8 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from forecourt.insight.lake.rollup import RollUp
 
 #: Transactions and clocks of hosts differ by less: what was heard so long before the last export is looked at again.
@@ -37,7 +39,9 @@ MARGIN: Final = timedelta(minutes=15)
 FIRST_TRY: Final = timedelta(seconds=VISIT_S)
 #: Tables that are copied as they are.
 COPIED: Final = ("sessions", "states", "gaps", "prices", "incidents")
-COUNTED: Final = ("hours", "site_hours", "site_days", "stay_days", "network_hours")
+COUNTED: Final = (
+    "hours", "site_hours", "zone_hours", "station_days", "site_days", "stay_days", "driver_months", "network_hours",
+)  # fmt: skip
 
 #: Told what is being written, how many parts are done and of how many.
 Progress = Callable[[str, int, int], None]
@@ -271,7 +275,10 @@ class _Run:
             for name, file in sessions.items()
             if bounds(name)[0] < until + timedelta(hours=1) and (file.until is None or file.until >= since - FIRST_TRY)
         ]
-        counted = roll_up.hours(near, since, until) | roll_up.days(near, since, until) if near else {}
+        counted: dict[str, pa.Table] = {}
+        if near:
+            hours = roll_up.hours(near, since, until)
+            counted = hours | roll_up.coarser(hours) | roll_up.days(near, since, until)
         for table in COUNTED:
             there = found.setdefault(table, {})
             for name in [each for each in there if each.startswith(partition)]:
@@ -288,7 +295,7 @@ class _Run:
         import pyarrow.parquet as pq
 
         peaks: dict[str, int] = {}
-        for file in found.get("hours", {}).values():
+        for file in found.get("station_days", {}).values():
             part = pq.read_table(self._folder.path / file.path, columns=["station", "peak"])
             counted = part.group_by("station").aggregate([("peak", "max")])
             for station, peak in zip(counted["station"].to_pylist(), counted["peak_max"].to_pylist(), strict=True):

@@ -6,7 +6,7 @@ start to the end of charging, or of the stay where nobody knows that; the share 
 less what had by its start, each rounded down. Money counts in the hour of the start.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -132,6 +132,32 @@ _NETWORK: Final = """
     """
 
 
+#: A row a currency in which something was paid there; the hours of nobody who paid are in the first of them.
+_OF_HOURS: Final = """
+    SELECT {keys}, {begins} AS hour_at, sum(busy_s)::BIGINT AS busy_s, sum(charging_s)::BIGINT AS charging_s,
+        sum(energy_wh)::BIGINT AS energy_wh, sum(starts)::BIGINT AS starts, {peaks}, paid_in AS currency,
+        sum(excl_minor)::BIGINT AS excl_minor, sum(incl_minor)::BIGINT AS incl_minor
+    FROM (
+        SELECT h.*, p.zone, greatest(h.peak, coalesce(s.peak, 0)) AS site_peak,
+            coalesce(h.currency, min(h.currency) OVER (PARTITION BY {within})) AS paid_in
+        FROM hours h JOIN places p USING (station)
+        LEFT JOIN (SELECT site, hour_at, max(peak) AS peak FROM site_hours GROUP BY ALL) s
+            ON s.site = h.site AND s.hour_at = h.hour_at
+    ) GROUP BY ALL ORDER BY {keys}, hour_at, currency NULLS FIRST
+    """
+_COARSER: Final = {
+    "station_days": _OF_HOURS.format(
+        keys="station, site, local_date", begins="min(hour_at)", within="h.station, h.local_date",
+        peaks="max(peak)::BIGINT AS peak, max(site_peak)::BIGINT AS site_peak",
+    ),
+    # The most at once is that at one site, or at a station that is at none.
+    "zone_hours": _OF_HOURS.format(
+        keys="zone, local_date, weekday, hour", begins="hour_at", within="p.zone, h.hour_at",
+        peaks="max(site_peak)::BIGINT AS peak",
+    ),
+}  # fmt: skip
+
+
 class RollUp:
     """Counts hours and days of sessions in files. One for as many partitions as one likes; to be closed."""
 
@@ -153,9 +179,20 @@ class RollUp:
         span = self._hold(files, since, until)
         return {table: self._db.execute(query, span).to_arrow_table() for table, query in QUERIES.items()}
 
+    def coarser(self, hours: "Mapping[str, pa.Table]") -> "dict[str, pa.Table]":
+        """Days of stations and hours of zones, of what `hours` has just told."""
+        for table, counted in hours.items():
+            self._db.register(table, counted)
+        try:
+            return {table: self._db.execute(query).to_arrow_table() for table, query in _COARSER.items()}
+        finally:
+            for table in hours:
+                self._db.unregister(table)
+
     def days(self, files: Sequence[Path], since: datetime, until: datetime) -> "dict[str, pa.Table]":
         """Sessions and visits that begin in hours from one time until another, by site and day of its own clock; how
-        long sessions lasted, by day; and the most at once of all. `files` hold what is near as well."""
+        long sessions lasted, by day; what drivers did, by month; and the most at once of all. `files` hold what is
+        near as well."""
         import ibis
 
         span = self._hold(files, since, until)
@@ -166,9 +203,11 @@ class RollUp:
         traits = [name for name in DAY_KEYS if name != "local_date"]
         came = _summed(expressions.counted(inside))
         went = _summed(_dated(expressions.begun_visits(placed, (*traits, "zone", "shift")), calendar))
+        months = inside.mutate(month=inside.local_date.truncate("M"))
         return {
             "site_days": _summed(came.union(went)).order_by([*DAY_KEYS]).to_pyarrow(),
             "stay_days": expressions.stay_minutes(inside, ("local_date",)).to_pyarrow(),
+            "driver_months": expressions.driver_sums(expressions.driven(months), ("driver", "month")).to_pyarrow(),
             "network_hours": self._db.execute(_NETWORK, span).to_arrow_table(),
         }
 

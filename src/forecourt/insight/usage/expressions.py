@@ -50,6 +50,14 @@ def placed(sessions: "ibis.Table", stations: "ibis.Table") -> "ibis.Table":
     return sessions.join(stations.select("station", "site", "zone"), "station")
 
 
+def station_sums(hours: "ibis.Table") -> "ibis.Table":
+    """Of each station and currency, of `hours` or `station_days`: busy seconds, energy, what was paid before taxes, the
+    first hour of use, the most that stood there at once, and at its site where the table tells it."""
+    sums = {name: hours[name].sum().coalesce(0).cast("int64") for name in ("busy_s", "energy_wh", "excl_minor")}
+    peaks = {name: hours[name].max().cast("int64") for name in ("peak", "site_peak") if name in hours.columns}
+    return _grouped(hours, ("station", "currency"), {"hour_at": hours.hour_at.min(), **sums, **peaks})
+
+
 def totals(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     """Busy and charging seconds, energy, starts: of all, or by `station`, `site`, `local_date`."""
     return _grouped(hours, by, {name: hours[name].sum().coalesce(0).cast("int64") for name in _SUMS})
@@ -146,28 +154,25 @@ def concurrency(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     return _grouped(there, by, {"peak": there.present.max().coalesce(0).cast("int64")})
 
 
-def drivers(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
-    """How many different drivers came, and how many sessions had one that is known."""
-    return _grouped(
-        sessions,
-        by,
-        {"drivers": sessions.driver.nunique().cast("int64"), "with_driver": sessions.driver.count().cast("int64")},
-    )
-
-
-def by_driver(sessions: "ibis.Table") -> "ibis.Table":
-    """Of each known driver: when the first and the last session began, how many there were, what they took."""
+def driven(sessions: "ibis.Table") -> "ibis.Table":
+    """Sessions of known drivers as `driver_months` tell of them: each counts one."""
     known = sessions.filter(sessions.driver.notnull())
-    return _grouped(
-        known,
-        ("driver",),
-        {
-            "first_at": known.started_at.min(),
-            "last_at": known.started_at.max(),
-            "sessions": known.count().cast("int64"),
-            "energy_wh": known.energy_wh.sum().coalesce(0).cast("int64"),
-        },
-    )
+    return known.mutate(first_at=known.started_at, last_at=known.started_at, sessions=_one())
+
+
+def drivers(made: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """How many different drivers came, of sessions `driven` or of `driver_months`."""
+    return _grouped(made, by, {"drivers": made.driver.nunique().cast("int64")})
+
+
+def driver_sums(made: "ibis.Table", by: Sequence[str] = ("driver",), since: datetime | None = None) -> "ibis.Table":
+    """When the first and the last session began, how many there were, what they took; of sessions `driven` or of
+    `driver_months`. With `since`, sessions and energy of what began from then on alone."""
+    counts = {name: made[name] for name in ("sessions", "energy_wh")}
+    if since is not None:
+        counts = {name: (made.first_at >= _literal(since)).ifelse(count, 0) for name, count in counts.items()}
+    sums = {name: count.sum().coalesce(0).cast("int64") for name, count in counts.items()}
+    return _grouped(made, by, {"first_at": made.first_at.min(), "last_at": made.last_at.max(), **sums})
 
 
 def visits(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
