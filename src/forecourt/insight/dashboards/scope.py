@@ -7,7 +7,6 @@ so an EVSE is told of in the same way as a station.
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -120,7 +119,7 @@ class Scope:
     @property
     def sessions(self) -> "ibis.Table":
         """Sessions that began in the span, with their site and zone."""
-        return self.at(self._sessions)
+        return self._begun(self.span.since, self.span.until)
 
     @cached_property
     def counts(self) -> "ibis.Table":
@@ -189,21 +188,18 @@ class Scope:
     @cached_property
     def driven(self) -> "ibis.Table":
         """What known drivers did until the span was over: a part of it is of the span or of before, never of both."""
-        until = literal(self.span.until)
-        sessions = expressions.driven(self._sessions)
         if not (self.by_days and self.asked.whole):
-            return sessions.filter(sessions.started_at < until)
+            return expressions.driven(self._begun(None, self.span.until))
         # Whole months were counted; of those in which the span begins and ends, sessions tell which are of it.
         clock, months = ZoneInfo(self.asked.zone), self._tables["driver_months"]
         began, ends = (at.astimezone(clock).date().replace(day=1) for at in (self.span.since, self.span.until))
         made = months.filter(months.month < ends)
-        pieces = [sessions.filter(sessions.started_at >= literal(_midnight(ends, clock)), sessions.started_at < until)]
+        pieces = [self._begun(_midnight(ends, clock), self.span.until)]
         if began < ends and self.span.since > _midnight(began, clock):
             made = made.filter(made.month != began)
-            first, last = (literal(_midnight(day, clock)) for day in (began, _next_month(began)))
-            pieces.append(sessions.filter(sessions.started_at >= first, sessions.started_at < last))
+            pieces.append(self._begun(_midnight(began, clock), _midnight(_next_month(began), clock)))
         names = [name for name in months.columns if name != "month"]
-        return made.select(*names).union(*(piece.select(*names) for piece in pieces))
+        return made.select(*names).union(*(expressions.driven(piece).select(*names) for piece in pieces))
 
     @property
     def span_driven(self) -> "ibis.Table":
@@ -221,13 +217,6 @@ class Scope:
         """What begins in the span, at the place."""
         return self._narrow(expressions.within(table, self.span.since, self.span.until))
 
-    def plug_s(self, first_hours: Mapping[str, datetime], stations: Sequence[Station] | None = None) -> int:
-        """Seconds for which plugs were there, all together, in the span."""
-        return sum(
-            each.evses * self.there_s(each, first_hours.get(each.station))
-            for each in (self.stations if stations is None else stations)
-        )
-
     def there_s(self, station: Station, first_hour: datetime | None = None) -> int:
         """Seconds of the span for which a station was there: since it is known or somebody charged, whichever was
         first."""
@@ -236,10 +225,6 @@ class Scope:
         # History that is brought in ends with its last session; what is registered here goes on.
         ends = self.span.until if station.last_at is None else min(self.span.until, station.last_at)
         return max(_NO_TIME, ends - begins) // timedelta(seconds=1)
-
-    def mean_plugs(self, first_hours: Mapping[str, datetime]) -> Fraction:
-        """Plugs that were there on the mean of the span."""
-        return Fraction(self.plug_s(first_hours), self.span.seconds) if self.span.seconds else Fraction(0)
 
     def _days(self, name: str) -> "ibis.Table":
         """Days of a table that is counted by days of sites' clocks."""
@@ -300,9 +285,14 @@ class Scope:
             return Column(name="week", label=mark("Week from"), unit=Unit.DAY)
         return Column(name="day", label=mark("Day"), unit=Unit.DAY)
 
-    @cached_property
+    @property
     def _sessions(self) -> "ibis.Table":
-        sessions = self._tables["sessions"]
+        return self._begun(None, None)
+
+    def _begun(self, since: datetime | None, until: datetime | None) -> "ibis.Table":
+        """Sessions of the place that began from one time until another; None: at any time."""
+        # Narrowed before all else: what is joined, and asked twice, is read as a whole.
+        sessions = expressions.within(self._tables["sessions"], since, until)
         if not self.asked.whole and len(self.stations) <= MAX_NAMED:
             # Named, they are looked up in the files; a join alone reads all of these.
             sessions = sessions.filter(sessions.station.isin([each.station for each in self.stations]))

@@ -64,13 +64,15 @@ def totals(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
 
 
 def hour_of_week(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
-    """The same by the day of the week (0 is Monday) and the hour of each site's own clock."""
-    return totals(hours, (*by, "weekday", "hour"))
+    """The same by the day of the week (0 is Monday) and the hour of each site's own clock, with the most at once."""
+    sums = {name: hours[name].sum().cast("int64") for name in _SUMS}
+    return _grouped(hours, (*by, "weekday", "hour"), sums | {"peak": hours.peak.max().cast("int64")})
 
 
 def daily(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
-    """The same by the day of each site's own clock."""
-    return totals(hours, (*by, "local_date"))
+    """The same by the day of each site's own clock and the currency, with what was paid before taxes."""
+    sums = {name: hours[name].sum().coalesce(0).cast("int64") for name in (*_SUMS, "excl_minor")}
+    return _grouped(hours, (*by, "local_date", "currency"), sums)
 
 
 def peaks(hours: "ibis.Table", by: Sequence[str] = ("station",)) -> "ibis.Table":
@@ -172,7 +174,8 @@ def driver_sums(made: "ibis.Table", by: Sequence[str] = ("driver",), since: date
     if since is not None:
         counts = {name: (made.first_at >= _literal(since)).ifelse(count, 0) for name, count in counts.items()}
     sums = {name: count.sum().coalesce(0).cast("int64") for name, count in counts.items()}
-    return _grouped(made, by, {"first_at": made.first_at.min(), "last_at": made.last_at.max(), **sums})
+    # As many as there are drivers: their order would cost more than their sums.
+    return made.group_by(list(by)).aggregate(first_at=made.first_at.min(), last_at=made.last_at.max(), **sums)
 
 
 def visits(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
