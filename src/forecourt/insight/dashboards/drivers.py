@@ -70,11 +70,11 @@ def _found(scope: Scope) -> "ibis.Table":
     """Each driver of the span with the segment and the class that he is in."""
     import ibis
 
-    each = expressions.driver_sums(scope.driven, since=scope.span.since)
-    each = each.filter(each.sessions > 0)
+    ever = scope.first_seen.select("driver", began_at="first_at")
+    each = expressions.driver_sums(scope.driven).join(ever, "driver")
     late_from = literal(scope.span.until - (scope.span.until - scope.span.since) / 4)
     lately, often = each.last_at >= late_from, each.sessions >= OFTEN
-    is_new = each.first_at >= literal(scope.span.since)
+    is_new = each.began_at >= literal(scope.span.since)
     segment = ibis.cases(
         (often & lately, "loyal"), (often, "cooling"), (~lately, "lost"), (is_new, "new"), else_="casual"
     )

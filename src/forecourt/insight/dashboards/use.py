@@ -165,7 +165,7 @@ def _parted(scope: Scope) -> "ibis.Table":
 
 
 def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[Figure, ...]:
-    people = rows_of(expressions.drivers(scope.span_driven))[0] if whole.with_driver else None
+    people = rows_of(expressions.drivers(scope.driven))[0] if whole.with_driver else None
     median = measures.quantile(minutes, _HALF)
     money = [
         Figure(key="revenue", label=mark("Revenue"), unit=Unit.MONEY, value=amount, currency=currency, more_is=1)

@@ -23,7 +23,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
 #: Tables that name drivers.
-NAMING: Final = ("sessions", "driver_months")
+NAMING: Final = ("sessions", "driver_months", "drivers")
 #: The outbox event: somebody is to be erased from the lake; the subject is the organisation.
 ERASED: Final = "insight.erasure"
 

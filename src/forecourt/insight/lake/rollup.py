@@ -211,6 +211,16 @@ class RollUp:
             "network_hours": self._db.execute(_NETWORK, span).to_arrow_table(),
         }
 
+    def peaks(self, files: Sequence[Path]) -> dict[str, int]:
+        """The most that stood at each station at once, of all its days."""
+        found = self._db.read_parquet([str(path) for path in files]).aggregate("station, max(peak)", "station")
+        return dict(found.fetchall())
+
+    def first_seen(self, files: Sequence[Path]) -> "pa.Table":
+        """When each driver first came, of all months."""
+        found = self._db.read_parquet([str(path) for path in files])
+        return found.aggregate("driver, min(first_at) AS first_at", "driver").order("driver").to_arrow_table()
+
     def _hold(self, files: Sequence[Path], since: datetime, until: datetime) -> dict[str, int]:
         """Has sessions, places and a calendar at hand; from and until in seconds since 1970."""
         import pyarrow as pa

@@ -58,6 +58,7 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
     "driver_months": {
         "driver": "int", "month": "date", "first_at": "time", "last_at": "time", "sessions": "int", "energy_wh": "int",
     },
+    "drivers": {"driver": "int", "first_at": "time"},
     "network_hours": {"hour_at": "time", "peak": "int"},
     "stations": {
         "station": "text", "name": "text", "site": "text", "site_name": "text", "zone": "text", "source": "text",

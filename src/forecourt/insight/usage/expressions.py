@@ -164,16 +164,14 @@ def driven(sessions: "ibis.Table") -> "ibis.Table":
 
 def drivers(made: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     """How many different drivers came, of sessions `driven` or of `driver_months`."""
-    return _grouped(made, by, {"drivers": made.driver.nunique().cast("int64")})
+    each = made.select(*by, "driver").distinct()
+    return _grouped(each, by, {"drivers": each.count().cast("int64")})
 
 
-def driver_sums(made: "ibis.Table", by: Sequence[str] = ("driver",), since: datetime | None = None) -> "ibis.Table":
+def driver_sums(made: "ibis.Table", by: Sequence[str] = ("driver",)) -> "ibis.Table":
     """When the first and the last session began, how many there were, what they took; of sessions `driven` or of
-    `driver_months`. With `since`, sessions and energy of what began from then on alone."""
-    counts = {name: made[name] for name in ("sessions", "energy_wh")}
-    if since is not None:
-        counts = {name: (made.first_at >= _literal(since)).ifelse(count, 0) for name, count in counts.items()}
-    sums = {name: count.sum().coalesce(0).cast("int64") for name, count in counts.items()}
+    `driver_months`; in no order."""
+    sums = {name: made[name].sum().coalesce(0).cast("int64") for name in ("sessions", "energy_wh")}
     # As many as there are drivers: their order would cost more than their sums.
     return made.group_by(list(by)).aggregate(first_at=made.first_at.min(), last_at=made.last_at.max(), **sums)
 
