@@ -37,7 +37,8 @@ _NOBODY: Final = {"drivers": 0, "sessions": 0, "energy_wh": 0}
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
     rows = rows_of(_sums(_found(scope), ("segment", "least")))
-    by_segment, by_class = _added(rows, "segment"), _added(rows, "least")
+    by_segment = {[*SEGMENTS][place]: sums for place, sums in _added(rows, "segment").items()}
+    by_class = _added(rows, "least")
     whole = {name: sum(row[name] for row in by_segment.values()) for name in ("drivers", "sessions", "new", "repeat")}
     blank = _blank(by_segment, by_class)
     once, known = whole["drivers"] - whole["repeat"], whole["drivers"] - whole["new"]
@@ -67,7 +68,7 @@ def answer(scope: Scope) -> Answer:
 
 
 def _found(scope: Scope) -> "ibis.Table":
-    """Each driver of the span with the segment and the class that he is in."""
+    """Each driver of the span with the segment, by its place among SEGMENTS, and the class that he is in."""
     import ibis
 
     ever = scope.first_seen.select("driver", began_at="first_at")
@@ -75,9 +76,12 @@ def _found(scope: Scope) -> "ibis.Table":
     late_from = literal(scope.span.until - (scope.span.until - scope.span.since) / 4)
     lately, often = each.last_at >= late_from, each.sessions >= OFTEN
     is_new = each.began_at >= literal(scope.span.since)
+    number = {name: place for place, name in enumerate(SEGMENTS)}
+    # As numbers, for every driver has one.
     segment = ibis.cases(
-        (often & lately, "loyal"), (often, "cooling"), (~lately, "lost"), (is_new, "new"), else_="casual"
-    )
+        (often & lately, number["loyal"]), (often, number["cooling"]), (~lately, number["lost"]),
+        (is_new, number["new"]), else_=number["casual"],
+    )  # fmt: skip
     least = ibis.cases(*((each.sessions >= begins, begins) for begins in reversed(CLASSES[1:])), else_=CLASSES[0]).cast(
         "int64"
     )

@@ -127,6 +127,16 @@ class Scope:
         """Sessions that began in the span, counted: days of sites where these tell it, else one by one."""
         return self._days("site_days") if self.by_days else expressions.counted(self.sessions)
 
+    @property
+    def parted(self) -> "ibis.Table":
+        """The same with the `part` of the place that they were at."""
+        return self.counts.mutate(part=self.counts[self.part].coalesce(self.nowhere))
+
+    @property
+    def nowhere(self) -> str:
+        """What stands for no part: for stations without a site, for sessions at nobody knows which EVSE."""
+        return "" if self.part == "evse" else NO_SITE
+
     @cached_property
     def by_days(self) -> bool:
         """Whether days of sites' own clocks tell what is asked: of sites, by days of the one clock that all go by."""

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -12,9 +12,6 @@ from forecourt.insight.dashboards.model import NO_SITE, Answer, Cell, Column, Fi
 from forecourt.insight.dashboards.scope import Scope, rows_of
 from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark
-
-if TYPE_CHECKING:
-    import ibis
 
 MINUTE_S: Final = 60
 #: Where the classes of lengths of stay begin, in minutes.
@@ -77,7 +74,7 @@ class Counted(Struct, kw_only=True):
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
     by_station, site_peaks = _by_station(scope)
-    stays = rows_of(expressions.stays(_parted(scope), ("part", *MIXES)))
+    stays = rows_of(expressions.stays(scope.parted, ("part", *MIXES)))
     whole = Counted()
     for each in by_station.values():
         whole.add(each)
@@ -156,12 +153,6 @@ def _peak(scope: Scope, by_station: Mapping[str, Counted]) -> int:
     if scope.asked.evse is not None:
         return max((each.peak for each in by_station.values()), default=0)
     return scope.peak()
-
-
-def _parted(scope: Scope) -> "ibis.Table":
-    """Sessions, counted, with the part of the place that they were at."""
-    nowhere = "" if scope.part == "evse" else NO_SITE
-    return scope.counts.mutate(part=scope.counts[scope.part].coalesce(nowhere))
 
 
 def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[Figure, ...]:

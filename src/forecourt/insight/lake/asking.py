@@ -120,6 +120,27 @@ def expressed(
         held = hand or Hand()
         held.hold(db)
         try:
-            yield {table: backend.table(table) for table in tables.COLUMNS}
+            yield _Tables(backend)
         finally:
             held.hold(None)
+
+
+class _Tables(Mapping[str, "ibis.Table"]):
+    """Tables by name. Each is described by the engine when it is first named, which costs more than many an answer."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self._known: dict[str, ibis.Table] = {}
+
+    def __getitem__(self, name: str) -> "ibis.Table":
+        if name not in self._known:
+            if name not in tables.COLUMNS:
+                raise KeyError(name)
+            self._known[name] = self._backend.table(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tables.COLUMNS)
+
+    def __len__(self) -> int:
+        return len(tables.COLUMNS)

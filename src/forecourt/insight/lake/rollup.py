@@ -8,6 +8,7 @@ less what had by its start, each rounded down. Money counts in the hour of the s
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -193,9 +194,15 @@ class RollUp:
         """Sessions and visits that begin in hours from one time until another, by site and day of its own clock; how
         long sessions lasted, by day; what drivers did, by month; and the most at once of all. `files` hold what is
         near as well."""
+        span = self._hold(files, since, until)
+        found = {table: self._db.execute(query).to_arrow_table() for table, query in self._days.items()}
+        return found | {"network_hours": self._db.execute(_NETWORK, span).to_arrow_table()}
+
+    @cached_property
+    def _days(self) -> dict[str, str]:
+        """What is asked of every partition, put into words once."""
         import ibis
 
-        span = self._hold(files, since, until)
         backend = ibis.duckdb.from_connection(self._db)
         sessions, places, calendar = (backend.table(name) for name in ("sessions", "places", "calendar"))
         placed = sessions.join(places, "station").mutate(began_s=sessions.started_at.epoch_seconds().cast("int64"))
@@ -203,13 +210,13 @@ class RollUp:
         traits = [name for name in DAY_KEYS if name != "local_date"]
         came = _summed(expressions.counted(inside))
         went = _summed(_dated(expressions.begun_visits(placed, (*traits, "zone", "shift")), calendar))
-        months = inside.mutate(month=inside.local_date.truncate("M"))
-        return {
-            "site_days": _summed(came.union(went)).order_by([*DAY_KEYS]).to_pyarrow(),
-            "stay_days": expressions.stay_minutes(inside, ("local_date",)).to_pyarrow(),
-            "driver_months": expressions.driver_sums(expressions.driven(months), ("driver", "month")).to_pyarrow(),
-            "network_hours": self._db.execute(_NETWORK, span).to_arrow_table(),
+        months = expressions.driven(inside.mutate(month=inside.local_date.truncate("M")))
+        found = {
+            "site_days": _summed(came.union(went)).order_by([*DAY_KEYS]),
+            "stay_days": expressions.stay_minutes(inside, ("local_date",)),
+            "driver_months": expressions.driver_sums(months, ("driver", "month")).order_by(["driver", "month"]),
         }
+        return {table: str(ibis.to_sql(expression, dialect="duckdb")) for table, expression in found.items()}
 
     def peaks(self, files: Sequence[Path]) -> dict[str, int]:
         """The most that stood at each station at once, of all its days."""
