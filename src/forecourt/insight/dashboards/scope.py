@@ -107,9 +107,18 @@ class Scope:
 
     @cached_property
     def station_uses(self) -> "ibis.Table":
-        """What stations, or EVSEs of the one that is meant, were used for: by days where these tell it, else by
-        hours."""
-        return self._days("station_days") if self.by_days else self.hours
+        """What stations, or EVSEs of the one that is meant, were used for: by months and days where these tell it, else
+        by hours."""
+        if not self.by_days:
+            return self.hours
+        days, (first, end) = self._days("station_days"), self._months
+        if first >= end:
+            return days
+        months = self._tables["station_months"]
+        names = [name for name in months.columns if name != "month"]
+        whole = self._narrow(months.filter(months.month >= first, months.month < end))
+        rest = (days.filter(days.local_date < first), days.filter(days.local_date >= end))
+        return whole.select(*names).union(*(each.select(*names) for each in rest))
 
     @cached_property
     def clock_uses(self) -> "ibis.Table":
@@ -174,15 +183,14 @@ class Scope:
             return rows_of(expressions.visit_sums(self._days("site_days"), by))
         # A try in the span may belong to a visit of before, and one after it to a visit of the span.
         since, until = self.span.since - VISITS_MARGIN, self.span.until + VISITS_MARGIN
-        near = self._narrow(expressions.within(self._sessions, since, until))
-        made = expressions.begun_visits(near, by)
+        made = expressions.begun_visits(self._begun(since, until), by)
         first, last = (int(at.timestamp()) for at in (self.span.since, self.span.until))
         return rows_of(expressions.visit_sums(made.filter(made.began_s >= first, made.began_s < last), by))
 
     @property
     def overlapping(self) -> "ibis.Table":
         """Sessions of which a part is in the span."""
-        found = self._sessions
+        found = self._begun(None, None)
         return found.filter(found.ended_at > literal(self.span.since), found.started_at < literal(self.span.until))
 
     @property
@@ -199,10 +207,7 @@ class Scope:
     @property
     def driven(self) -> "ibis.Table":
         """What known drivers did in the span: counted months where it has whole ones, else sessions one by one."""
-        clock = ZoneInfo(self.asked.zone)
-        first, end = (at.astimezone(clock).date().replace(day=1) for at in (self.span.since, self.span.until))
-        if self.span.since > _midnight(first, clock):
-            first = _next_month(first)
+        clock, (first, end) = ZoneInfo(self.asked.zone), self._months
         if not (self.by_days and self.asked.whole) or first >= end:
             return expressions.driven(self.sessions)
         months = self._tables["driver_months"]
@@ -238,6 +243,14 @@ class Scope:
         # History that is brought in ends with its last session; what is registered here goes on.
         ends = self.span.until if station.last_at is None else min(self.span.until, station.last_at)
         return max(_NO_TIME, ends - begins) // timedelta(seconds=1)
+
+    @cached_property
+    def _months(self) -> tuple[date, date]:
+        """From the first of a month until the first of another, by the clock of who asks: all whole ones of the span.
+        The other is no later where there is none."""
+        clock = ZoneInfo(self.asked.zone)
+        first, end = (at.astimezone(clock).date().replace(day=1) for at in (self.span.since, self.span.until))
+        return (first if self.span.since <= _midnight(first, clock) else _next_month(first)), end
 
     def _days(self, name: str) -> "ibis.Table":
         """Days of a table that is counted by days of sites' clocks."""
@@ -297,10 +310,6 @@ class Scope:
         if len(self.days) > MAX_DAY_BARS:
             return Column(name="week", label=mark("Week from"), unit=Unit.DAY)
         return Column(name="day", label=mark("Day"), unit=Unit.DAY)
-
-    @property
-    def _sessions(self) -> "ibis.Table":
-        return self._begun(None, None)
 
     def _begun(self, since: datetime | None, until: datetime | None) -> "ibis.Table":
         """Sessions of the place that began from one time until another; None: at any time."""

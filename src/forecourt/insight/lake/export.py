@@ -40,7 +40,8 @@ FIRST_TRY: Final = timedelta(seconds=VISIT_S)
 #: Tables that are copied as they are.
 COPIED: Final = ("sessions", "states", "gaps", "prices", "incidents")
 COUNTED: Final = (
-    "hours", "site_hours", "zone_hours", "station_days", "site_days", "stay_days", "driver_months", "network_hours",
+    "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "stay_days", "driver_months",
+    "network_hours",
 )  # fmt: skip
 
 #: Told what is being written, how many parts are done and of how many.
@@ -295,8 +296,8 @@ class _Run:
         """All stations in one file. A station has at least as many EVSEs as stood there at once."""
         import pyarrow as pa
 
-        days = self._paths(found, "station_days")
-        peaks = roll_up.peaks(days) if days else {}
+        months = self._paths(found, "station_months")
+        peaks = roll_up.peaks(months) if months else {}
         rows = [
             msgspec.structs.asdict(place) | {"evses": max(place.evses, peaks.get(place.station, 0), 1)}
             for place in places

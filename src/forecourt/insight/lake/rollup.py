@@ -157,6 +157,13 @@ _COARSER: Final = {
         peaks="max(site_peak)::BIGINT AS peak",
     ),
 }  # fmt: skip
+_STATION_MONTHS: Final = """
+    SELECT station, site, date_trunc('month', local_date)::DATE AS month, min(hour_at) AS hour_at,
+        sum(busy_s)::BIGINT AS busy_s, sum(charging_s)::BIGINT AS charging_s, sum(energy_wh)::BIGINT AS energy_wh,
+        sum(starts)::BIGINT AS starts, max(peak) AS peak, max(site_peak) AS site_peak, currency,
+        sum(excl_minor)::BIGINT AS excl_minor, sum(incl_minor)::BIGINT AS incl_minor
+    FROM station_days GROUP BY ALL ORDER BY station, site, month, currency NULLS FIRST
+    """
 
 
 class RollUp:
@@ -181,14 +188,18 @@ class RollUp:
         return {table: self._db.execute(query, span).to_arrow_table() for table, query in QUERIES.items()}
 
     def coarser(self, hours: "Mapping[str, pa.Table]") -> "dict[str, pa.Table]":
-        """Days of stations and hours of zones, of what `hours` has just told."""
+        """Days and months of stations and hours of zones, of what `hours` has just told."""
+        made: dict[str, pa.Table] = {}
         for table, counted in hours.items():
             self._db.register(table, counted)
-        try:
-            return {table: self._db.execute(query).to_arrow_table() for table, query in _COARSER.items()}
-        finally:
-            for table in hours:
-                self._db.unregister(table)
+        for table, query in _COARSER.items():
+            made[table] = self._db.execute(query).to_arrow_table()
+        for table in hours:
+            self._db.unregister(table)
+        self._db.register("station_days", made["station_days"])
+        made["station_months"] = self._db.execute(_STATION_MONTHS).to_arrow_table()
+        self._db.unregister("station_days")
+        return made
 
     def days(self, files: Sequence[Path], since: datetime, until: datetime) -> "dict[str, pa.Table]":
         """Sessions and visits that begin in hours from one time until another, by site and day of its own clock; how
@@ -219,7 +230,7 @@ class RollUp:
         return {table: str(ibis.to_sql(expression, dialect="duckdb")) for table, expression in found.items()}
 
     def peaks(self, files: Sequence[Path]) -> dict[str, int]:
-        """The most that stood at each station at once, of all its days."""
+        """The most that stood at each station at once, of all its months."""
         found = self._db.read_parquet([str(path) for path in files]).aggregate("station, max(peak)", "station")
         return dict(found.fetchall())
 

@@ -49,6 +49,11 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "charging_s": "int", "energy_wh": "int", "starts": "int", "peak": "int", "site_peak": "int", "currency": "text",
         "excl_minor": "int", "incl_minor": "int",
     },
+    "station_months": {
+        "station": "text", "site": "text", "month": "date", "hour_at": "time", "busy_s": "int", "charging_s": "int",
+        "energy_wh": "int", "starts": "int", "peak": "int", "site_peak": "int", "currency": "text", "excl_minor": "int",
+        "incl_minor": "int",
+    },
     "zone_hours": {
         "zone": "text", "hour_at": "time", "local_date": "date", "weekday": "int", "hour": "int", "busy_s": "int",
         "charging_s": "int", "energy_wh": "int", "starts": "int", "peak": "int", "currency": "text",
