@@ -253,7 +253,7 @@ class _Run:
                 self._progress("hours", number, len(wanted))
                 await asyncio.to_thread(self._hours, roll_up, found, sessions, partition)
             await asyncio.to_thread(self._stations, roll_up, found, places)
-            await asyncio.to_thread(self._drivers, roll_up, found)
+            await asyncio.to_thread(self._drivers, roll_up, before, found)
         finally:
             roll_up.close()
 
@@ -304,9 +304,11 @@ class _Run:
         ]
         self._whole(found, "stations", pa.Table.from_pylist(rows, tables.schema("stations")))
 
-    def _drivers(self, roll_up: "RollUp", found: dict[str, dict[str, File]]) -> None:
-        """All drivers in one file."""
+    def _drivers(self, roll_up: "RollUp", before: Manifest, found: dict[str, dict[str, File]]) -> None:
+        """All drivers in one file, made again where any month of theirs was."""
         months = self._paths(found, "driver_months")
+        if {*found.get("driver_months", {}).values()} == {*before.tables.get("driver_months", ())}:
+            return
         self._whole(found, "drivers", roll_up.first_seen(months) if months else tables.schema("drivers").empty_table())
 
     def _whole(self, found: dict[str, dict[str, File]], table: str, rows: "pa.Table") -> None:

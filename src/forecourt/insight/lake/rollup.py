@@ -133,7 +133,7 @@ _NETWORK: Final = """
     """
 
 
-#: A row a currency in which something was paid there; the hours of nobody who paid are in the first of them.
+#: Of each {keys} a row for each currency in which something was paid; hours in which nothing was are in the first.
 _OF_HOURS: Final = """
     SELECT {keys}, {begins} AS hour_at, sum(busy_s)::BIGINT AS busy_s, sum(charging_s)::BIGINT AS charging_s,
         sum(energy_wh)::BIGINT AS energy_wh, sum(starts)::BIGINT AS starts, {peaks}, paid_in AS currency,

@@ -1,8 +1,8 @@
 """What the lake is asked, as Ibis expressions that DuckDB, PostgreSQL and Spark answer alike.
 
 Each takes tables of the lake (`lake.tables.COLUMNS`) and gives whole numbers: seconds, Wh, minor units, counts.
-Dashboards read what the roll-up has counted (`hours`, `site_hours`, `site_days`, `stay_days`, `network_hours`); what
-these don't tell, of a station or by other clocks, sessions do, by the same expressions.
+Dashboards read what the roll-up has counted, the coarsest tables that tell what is asked; what these don't tell, of a
+station or by other clocks, hours and sessions do, by the same expressions.
 
 `within` narrows a table to a time and places first; a session counts by its start, an hour by its beginning.
 """
