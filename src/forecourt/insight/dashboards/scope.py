@@ -39,7 +39,6 @@ MAX_NAMED: Final = 500
 #: Before and after a span so much is looked at for tries of one visit.
 VISITS_MARGIN: Final = timedelta(days=1)
 
-
 #: What the parts of a place are: sites of a network, stations of a site, EVSEs of a station.
 PARTS: Final = {"site": mark("Sites"), "station": mark("Stations"), "evse": mark("EVSEs")}
 
@@ -218,11 +217,16 @@ class Scope:
         return whole.union(*pieces) if pieces else whole
 
     @property
+    def ever(self) -> "ibis.Table":
+        """Sessions that began before the span was over."""
+        return self._begun(None, self.span.until)
+
+    @property
     def first_seen(self) -> "ibis.Table":
         """When each driver of the span, and whoever else, first came to the place."""
         if self.by_days and self.asked.whole:
             return self._tables["drivers"]
-        return expressions.driver_sums(expressions.driven(self._begun(None, self.span.until)))
+        return expressions.driver_sums(expressions.driven(self.ever))
 
     def facts(self, name: str) -> "ibis.Table":
         """Another table, of the stations that are meant with all their EVSEs and of all times."""
