@@ -99,9 +99,13 @@ async def shore(desk: Desk, tmp_path: Path, request: pytest.FixtureRequest) -> A
 
 
 def content(root: Path, tenant_id: int) -> dict[str, list[tuple[Any, ...]]]:
-    """All that the latest snapshot says."""
+    """All that the latest snapshot says, whatever its partitions: a month that several share has a row in each."""
     with asking.opened(root, tenant_id) as db:
-        return {table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables.COLUMNS}
+        return {
+            table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
+            for table in tables.COLUMNS
+            if not table.endswith("_months")
+        }
 
 
 async def test_what_forecourt_recorded_and_what_was_brought_stand_side_by_side(shore: Shore) -> None:
@@ -477,11 +481,9 @@ async def test_a_killed_export_goes_on_to_the_same_end(shore: Shore, tmp_path: P
     assert shore.folder.latest() is None
     assert (await shore.export(keep=Keep(drivers=None))).went_on
     ours, theirs = content(shore.root, shore.tenant_id), content(twin.root, twin.tenant_id)
-    keyed = {of_token(shore.key(), f"d{n}"): of_token(twin.key(), f"d{n}") for n in range(40)}
-    ours["sessions"] = [
-        tuple(keyed.get(value, value) if isinstance(value, str) else value for value in row) for row in ours["sessions"]
-    ]
-    ours["sessions"].sort(key=repr)
+    keyed = {number_of(of_token(shore.key(), f"d{n}")): number_of(of_token(twin.key(), f"d{n}")) for n in range(40)}
+    for table in ("sessions", "drivers"):
+        ours[table] = sorted((tuple(keyed.get(value, value) for value in row) for row in ours[table]), key=repr)
     assert ours == theirs
     assert shore.folder.work() is None
 
