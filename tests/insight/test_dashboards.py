@@ -181,16 +181,26 @@ async def test_use_and_success_equal_a_plain_calculation_at_every_place(
 async def test_days_that_were_counted_and_sessions_say_the_same(
     desk: Desk, stays: list[Stay], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At a place whose day begins in the middle of an hour of UTC, and for who is limited to some sites."""
+    """At a place whose day begins in the middle of an hour of UTC, over months that are whole and in part, in two
+    currencies, and for who is limited to some sites."""
     tenant_id = desk.organisation("by days")
     root = tmp_path / "lake"
-    await desk.bring(tenant_id, written(tmp_path, *lines(stays), head=HEAD), "old", time_zone="Asia/Kolkata")
+    # From the 10th of February to the middle of April.
+    slow = [structs.replace(s, began=s.began * 3, over=s.began * 2 + s.over) for s in stays]
+    paid = [line.replace("EUR", "CHF") if n % 3 == 0 else line for n, line in enumerate(lines(slow))]
+    await desk.bring(tenant_id, written(tmp_path, *paid, head=HEAD), "old", time_zone="Asia/Kolkata")
     await Exporter(desk.pool, desk.clock, root).export(tenant_id)
     clock = ZoneInfo("Asia/Kolkata")
-    span = Span(since=BEGIN.replace(tzinfo=clock), until=(BEGIN + timedelta(days=9)).replace(tzinfo=clock))
+    march, long, within_one = (
+        Span(since=datetime(2025, *first, tzinfo=clock), until=datetime(2025, *end, tzinfo=clock))
+        for first, end in (((3, 1), (4, 1)), ((2, 20), (4, 5)), ((3, 4), (3, 9)))
+    )
     questions = [
-        Asked(span=span, zone="Asia/Kolkata", allowed=allowed) for allowed in (None, ("old/north",), ("old/nowhere",))
-    ]
+        Asked(span=span, zone="Asia/Kolkata", allowed=allowed)
+        for span, allowed in (
+            (long, None), (long, ("old/north",)), (long, ("old/nowhere",)), (march, None), (within_one, None)
+        )
+    ]  # fmt: skip
     families = (Family.USE, Family.SUCCESS, Family.DRIVERS)
 
     async def told(questions: list[Asked]) -> list[Answer]:
@@ -204,8 +214,11 @@ async def test_days_that_were_counted_and_sessions_say_the_same(
         assert Scope(tables, questions[0], late, tmp_path).by_days
         assert not Scope(tables, structs.replace(questions[0], zone="UTC"), late, tmp_path).by_days
     monkeypatch.setattr(Scope, "by_days", False)
+    monkeypatch.setattr(Asked, "whole", False)
     assert by_days == await told(questions)
     assert figures(by_days[0])["sessions"] > figures(by_days[1])["sessions"] > 0
+    new = [figures(answer)["new"] for answer in by_days[-len(questions) :]]
+    assert new[3] != new[0]
 
 
 async def test_co2_is_told_of_hours_and_sites_whose_intensity_is_known(desk: Desk, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ Segments are by recency and frequency within the span: lately means the last qua
 is.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from forecourt.insight.dashboards.hiding import LEAST, hidden
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
@@ -35,9 +36,9 @@ _NOBODY: Final = {"drivers": 0, "sessions": 0, "energy_wh": 0}
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
-    found = _found(scope)
-    by_segment = {row["segment"]: row for row in rows_of(_sums(found, "segment"))}
-    by_class = {row["least"]: row for row in rows_of(_sums(found, "least"))}
+    rows = rows_of(_sums(_found(scope), ("segment", "least")))
+    by_segment = {[*SEGMENTS][place]: sums for place, sums in _added(rows, "segment").items()}
+    by_class = _added(rows, "least")
     whole = {name: sum(row[name] for row in by_segment.values()) for name in ("drivers", "sessions", "new", "repeat")}
     blank = _blank(by_segment, by_class)
     once, known = whole["drivers"] - whole["repeat"], whole["drivers"] - whole["new"]
@@ -67,27 +68,37 @@ def answer(scope: Scope) -> Answer:
 
 
 def _found(scope: Scope) -> "ibis.Table":
-    """Each driver of the span with the segment and the class that he is in."""
+    """Each driver of the span with the segment, by its place among SEGMENTS, and the class that he is in."""
     import ibis
 
-    drivers = expressions.by_driver(scope.sessions)
-    ever = expressions.by_driver(scope.ever).select("driver", began_at="first_at")
-    each = drivers.join(ever, "driver")
+    ever = scope.first_seen.select("driver", began_at="first_at")
+    each = expressions.driver_sums(scope.driven).join(ever, "driver")
     late_from = literal(scope.span.until - (scope.span.until - scope.span.since) / 4)
     lately, often = each.last_at >= late_from, each.sessions >= OFTEN
     is_new = each.began_at >= literal(scope.span.since)
+    number = {name: place for place, name in enumerate(SEGMENTS)}
+    # As numbers, for every driver has one.
     segment = ibis.cases(
-        (often & lately, "loyal"), (often, "cooling"), (~lately, "lost"), (is_new, "new"), else_="casual"
-    )
+        (often & lately, number["loyal"]), (often, number["cooling"]), (~lately, number["lost"]),
+        (is_new, number["new"]), else_=number["casual"],
+    )  # fmt: skip
     least = ibis.cases(*((each.sessions >= begins, begins) for begins in reversed(CLASSES[1:])), else_=CLASSES[0]).cast(
         "int64"
     )
     return each.mutate(segment=segment, least=least, new=is_new.ifelse(1, 0), repeat=(each.sessions > 1).ifelse(1, 0))
 
 
-def _sums(found: "ibis.Table", by: str) -> "ibis.Table":
+def _sums(found: "ibis.Table", by: Sequence[str]) -> "ibis.Table":
     sums = {name: found[name].sum().cast("int64") for name in ("sessions", "energy_wh", "new", "repeat")}
-    return found.group_by(by).aggregate(drivers=found.count().cast("int64"), **sums)
+    return found.group_by(list(by)).aggregate(drivers=found.count().cast("int64"), **sums)
+
+
+def _added(rows: Iterable[Mapping[str, Any]], by: str) -> dict[Any, Counter[str]]:
+    """Sums of rows that are alike in a column."""
+    found: dict[Any, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        found[row[by]].update({name: row[name] for name in ("drivers", "sessions", "energy_wh", "new", "repeat")})
+    return found
 
 
 def _few(drivers: int) -> bool:

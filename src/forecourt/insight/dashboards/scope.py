@@ -6,8 +6,7 @@ so an EVSE is told of in the same way as a station.
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import date, datetime, time, timedelta
-from fractions import Fraction
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -34,11 +33,11 @@ if TYPE_CHECKING:
     import ibis
 
 _NO_TIME: Final = timedelta(0)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: So many stations are named in a question.
 MAX_NAMED: Final = 500
 #: Before and after a span so much is looked at for tries of one visit.
 VISITS_MARGIN: Final = timedelta(days=1)
-
 
 #: What the parts of a place are: sites of a network, stations of a site, EVSEs of a station.
 PARTS: Final = {"site": mark("Sites"), "station": mark("Stations"), "evse": mark("EVSEs")}
@@ -105,15 +104,46 @@ class Scope:
         """Hours of sites: what stood there at once stands in them."""
         return self.at(self._tables["site_hours"])
 
+    @cached_property
+    def station_uses(self) -> "ibis.Table":
+        """What stations, or EVSEs of the one that is meant, were used for: by months and days where these tell it, else
+        by hours."""
+        if not self.by_days:
+            return self.hours
+        days, (first, end) = self._days("station_days"), self._months
+        if first >= end:
+            return days
+        months = self._tables["station_months"]
+        names = [name for name in months.columns if name != "month"]
+        whole = self._narrow(months.filter(months.month >= first, months.month < end))
+        rest = (days.filter(days.local_date < first), days.filter(days.local_date >= end))
+        return whole.select(*names).union(*(each.select(*names) for each in rest))
+
+    @cached_property
+    def clock_uses(self) -> "ibis.Table":
+        """What all that is meant was used for, by hours and days of clocks: with the `zone` of all stations of one
+        clock together, or `station` by `station`."""
+        return self.at(self._tables["zone_hours"]) if self.asked.whole else self.hours
+
     @property
     def sessions(self) -> "ibis.Table":
         """Sessions that began in the span, with their site and zone."""
-        return self.at(self._sessions)
+        return self._begun(self.span.since, self.span.until)
 
     @cached_property
     def counts(self) -> "ibis.Table":
         """Sessions that began in the span, counted: days of sites where these tell it, else one by one."""
         return self._days("site_days") if self.by_days else expressions.counted(self.sessions)
+
+    @property
+    def parted(self) -> "ibis.Table":
+        """The same with the `part` of the place that they were at."""
+        return self.counts.mutate(part=self.counts[self.part].coalesce(self.nowhere))
+
+    @property
+    def nowhere(self) -> str:
+        """What stands for no part: for stations without a site, for sessions at nobody knows which EVSE."""
+        return "" if self.part == "evse" else NO_SITE
 
     @cached_property
     def by_days(self) -> bool:
@@ -152,15 +182,14 @@ class Scope:
             return rows_of(expressions.visit_sums(self._days("site_days"), by))
         # A try in the span may belong to a visit of before, and one after it to a visit of the span.
         since, until = self.span.since - VISITS_MARGIN, self.span.until + VISITS_MARGIN
-        near = self._narrow(expressions.within(self._sessions, since, until))
-        made = expressions.begun_visits(near, by)
+        made = expressions.begun_visits(self._begun(since, until), by)
         first, last = (int(at.timestamp()) for at in (self.span.since, self.span.until))
         return rows_of(expressions.visit_sums(made.filter(made.began_s >= first, made.began_s < last), by))
 
     @property
     def overlapping(self) -> "ibis.Table":
         """Sessions of which a part is in the span."""
-        found = self._sessions
+        found = self._begun(None, None)
         return found.filter(found.ended_at > literal(self.span.since), found.started_at < literal(self.span.until))
 
     @property
@@ -175,10 +204,29 @@ class Scope:
         )
 
     @property
+    def driven(self) -> "ibis.Table":
+        """What known drivers did in the span: counted months where it has whole ones, else sessions one by one."""
+        clock, (first, end) = ZoneInfo(self.asked.zone), self._months
+        if not (self.by_days and self.asked.whole) or first >= end:
+            return expressions.driven(self.sessions)
+        months = self._tables["driver_months"]
+        names = [name for name in months.columns if name != "month"]
+        rest = [(self.span.since, _midnight(first, clock)), (_midnight(end, clock), self.span.until)]
+        pieces = [expressions.driven(self._begun(*ends)).select(*names) for ends in rest if ends[0] < ends[1]]
+        whole = months.filter(months.month >= first, months.month < end).select(*names)
+        return whole.union(*pieces) if pieces else whole
+
+    @property
     def ever(self) -> "ibis.Table":
         """Sessions that began before the span was over."""
-        found = self._sessions
-        return found.filter(found.started_at < literal(self.span.until))
+        return self._begun(None, self.span.until)
+
+    @property
+    def first_seen(self) -> "ibis.Table":
+        """When each driver of the span, and whoever else, first came to the place."""
+        if self.by_days and self.asked.whole:
+            return self._tables["drivers"]
+        return expressions.driver_sums(expressions.driven(self.ever))
 
     def facts(self, name: str) -> "ibis.Table":
         """Another table, of the stations that are meant with all their EVSEs and of all times."""
@@ -191,13 +239,6 @@ class Scope:
         """What begins in the span, at the place."""
         return self._narrow(expressions.within(table, self.span.since, self.span.until))
 
-    def plug_s(self, first_hours: Mapping[str, datetime], stations: Sequence[Station] | None = None) -> int:
-        """Seconds for which plugs were there, all together, in the span."""
-        return sum(
-            each.evses * self.there_s(each, first_hours.get(each.station))
-            for each in (self.stations if stations is None else stations)
-        )
-
     def there_s(self, station: Station, first_hour: datetime | None = None) -> int:
         """Seconds of the span for which a station was there: since it is known or somebody charged, whichever was
         first."""
@@ -207,9 +248,13 @@ class Scope:
         ends = self.span.until if station.last_at is None else min(self.span.until, station.last_at)
         return max(_NO_TIME, ends - begins) // timedelta(seconds=1)
 
-    def mean_plugs(self, first_hours: Mapping[str, datetime]) -> Fraction:
-        """Plugs that were there on the mean of the span."""
-        return Fraction(self.plug_s(first_hours), self.span.seconds) if self.span.seconds else Fraction(0)
+    @cached_property
+    def _months(self) -> tuple[date, date]:
+        """From the first of a month until the first of another, by the clock of who asks: all whole ones of the span.
+        The other is no later where there is none."""
+        clock = ZoneInfo(self.asked.zone)
+        first, end = (at.astimezone(clock).date().replace(day=1) for at in (self.span.since, self.span.until))
+        return (first if self.span.since <= _midnight(first, clock) else _next_month(first)), end
 
     def _days(self, name: str) -> "ibis.Table":
         """Days of a table that is counted by days of sites' clocks."""
@@ -270,9 +315,10 @@ class Scope:
             return Column(name="week", label=mark("Week from"), unit=Unit.DAY)
         return Column(name="day", label=mark("Day"), unit=Unit.DAY)
 
-    @cached_property
-    def _sessions(self) -> "ibis.Table":
-        sessions = self._tables["sessions"]
+    def _begun(self, since: datetime | None, until: datetime | None) -> "ibis.Table":
+        """Sessions of the place that began from one time until another; None: at any time."""
+        # Narrowed before all else: what is joined, and asked twice, is read as a whole.
+        sessions = expressions.within(self._tables["sessions"], since, until)
         if not self.asked.whole and len(self.stations) <= MAX_NAMED:
             # Named, they are looked up in the files; a join alone reads all of these.
             sessions = sessions.filter(sessions.station.isin([each.station for each in self.stations]))
@@ -311,8 +357,27 @@ class Scope:
 
 def rows_of(expression: "ibis.Table") -> list[dict[str, Any]]:
     """The answer of an expression."""
-    found: list[dict[str, Any]] = expression.to_pyarrow().to_pylist()
-    return found
+    found = expression.to_pyarrow()
+    return [dict(zip(found.column_names, row, strict=True)) for row in zip(*map(_cells, found.columns), strict=True)]
+
+
+def _cells(column: Any) -> list[Any]:
+    """What stands in a column. Arrow itself takes ten times as long for times."""
+    import pyarrow as pa
+
+    if not pa.types.is_timestamp(column.type):
+        cells: list[Any] = column.to_pylist()
+        return cells
+    since = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
+    return [None if each is None else _EPOCH + timedelta(microseconds=each) for each in since]
+
+
+def _midnight(day: date, clock: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=clock).astimezone(UTC)
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)
 
 
 def _is_midnight(at: datetime, clock: ZoneInfo) -> bool:

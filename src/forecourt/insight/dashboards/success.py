@@ -6,13 +6,14 @@ first one did (after the ChargeX consortium's measures of the driver's experienc
 """
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from forecourt.insight.dashboards.model import NO_SITE, Answer, Cell, Column, Figure, Table, Unit, table
+from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.scope import Scope, literal, rows_of
 from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark
@@ -31,16 +32,24 @@ NO_ERROR: Final = "NoError"
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
-    [tried] = rows_of(expressions.arrivals(scope.counts, ()))
-    [visits] = scope.visits()
+    tried = rows_of(expressions.arrivals(scope.parted, ("part",)))
+    visits = {row[scope.part] or scope.nowhere: row for row in scope.visits((scope.part,))}
     incidents = _incidents(scope)
     return Answer(
-        figures=(*_figures(tried, visits), *_mending(incidents)),
-        tables=(_timeline(scope), _places(scope), _kinds(incidents), _ends(scope), _faults(scope)),
+        figures=(*_figures(_added(tried), _added(visits.values())), *_mending(incidents)),
+        tables=(_timeline(scope), _places(scope, tried, visits), _kinds(incidents), _ends(scope), _faults(scope)),
     )
 
 
-def _figures(tried: dict[str, Any], visits: dict[str, Any]) -> tuple[Figure, ...]:
+def _added(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Sums of all numbers in rows."""
+    found: Counter[str] = Counter()
+    for row in rows:
+        found.update({name: number for name, number in row.items() if isinstance(number, int)})
+    return found
+
+
+def _figures(tried: Mapping[str, int], visits: Mapping[str, int]) -> tuple[Figure, ...]:
     return (
         Figure(
             key="session_success", label=mark("Sessions that charged"), unit=Unit.SHARE, more_is=1,
@@ -129,14 +138,11 @@ def _daily(scope: Scope) -> Iterator[tuple[date, dict[str, Any]]]:
         yield datetime.fromtimestamp(row["quarter_s"], clock).date(), row
 
 
-def _places(scope: Scope) -> Table:
+def _places(scope: Scope, tried: list[dict[str, Any]], visited: Mapping[str, Mapping[str, int]]) -> Table:
     """By the parts of the place, what fails most first."""
-    other = NO_SITE if scope.part == "site" else ""
-    visited = {row[scope.part] or other: row for row in scope.visits((scope.part,))}
-    found = rows_of(expressions.arrivals(scope.counts.mutate(part=scope.counts[scope.part].coalesce(other)), ("part",)))
     none = {"visits": 0, "visits_charged": 0, "at_once": 0}
     rows: list[tuple[Cell, ...]] = []
-    for row in sorted(found, key=lambda row: (-row["nothing"], row["part"])):
+    for row in sorted(tried, key=lambda row: (-row["nothing"], row["part"])):
         visits = visited.get(row["part"], none)
         rows.append(
             (

@@ -1,10 +1,10 @@
 """Use: how much plugs were taken, by how many at once, when, for how long, and what they gave and earned."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -13,13 +13,15 @@ from forecourt.insight.dashboards.scope import Scope, rows_of
 from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark
 
-if TYPE_CHECKING:
-    import ibis
-
 MINUTE_S: Final = 60
 #: Where the classes of lengths of stay begin, in minutes.
 DWELL_CLASSES: Final = (0, 15, 30, 60, 120, 240, 480, 720, 1440)
 _HALF: Final = Fraction(1, 2)
+#: Traits of sessions by which they are told apart: titles of the tables and of their first column.
+MIXES: Final = {
+    "connector_type": (mark("By kind of connector"), mark("Connector")),
+    "tariff": (mark("By tariff"), mark("Tariff")),
+}
 
 
 class Counted(Struct, kw_only=True):
@@ -38,7 +40,7 @@ class Counted(Struct, kw_only=True):
     idle_known: int = 0
     idle_s: int = 0
     plugs: int = 0
-    money: Counter[str] = field(default_factory=Counter)
+    money: dict[str, int] = field(default_factory=dict)
 
     @property
     def currency(self) -> str | None:
@@ -46,11 +48,19 @@ class Counted(Struct, kw_only=True):
         return max(self.money, key=lambda each: (self.money[each], each), default=None)
 
     def add(self, other: "Counted") -> None:
-        """Takes in what another one comes to; the most at once is no sum."""
-        for name in self.__struct_fields__:
-            if name not in ("money", "peak"):
-                setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.money.update(other.money)
+        """Takes in what plugs of another one come to; the most at once is no sum."""
+        self.plugs += other.plugs
+        self.plug_s += other.plug_s
+        self.busy_s += other.busy_s
+        self.energy_wh += other.energy_wh
+        self.known_wh += other.known_wh
+        self.power_ws += other.power_ws
+        for currency, amount in other.money.items():
+            self.paid(currency, amount)
+
+    def paid(self, currency: str, amount: int) -> None:
+        """Takes in what was paid before taxes, in minor units."""
+        self.money[currency] = self.money.get(currency, 0) + amount
 
     def stayed(self, row: Mapping[str, int]) -> None:
         """Takes in what `expressions.stays` tells."""
@@ -63,12 +73,12 @@ class Counted(Struct, kw_only=True):
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
-    by_station, firsts = _by_station(scope)
-    stays = {row["part"]: row for row in rows_of(expressions.stays(_parted(scope), ("part",)))}
+    by_station, site_peaks = _by_station(scope)
+    stays = rows_of(expressions.stays(scope.parted, ("part", *MIXES)))
     whole = Counted()
     for each in by_station.values():
         whole.add(each)
-    for row in stays.values():
+    for row in stays:
         whole.stayed(row)
     whole.peak = _peak(scope, by_station)
     minutes = scope.stay_minutes()
@@ -77,12 +87,10 @@ def answer(scope: Scope) -> Answer:
         figures=_figures(scope, whole, minutes),
         tables=(
             _timeline(scope, currency),
-            _hour_of_week(scope, firsts),
-            _hour_of_day(scope),
+            *_clocked(scope, whole),
             _dwell(minutes),
-            _places(scope, by_station, stays, currency),
-            _mix(scope, "connector_type", mark("By kind of connector"), mark("Connector")),
-            _mix(scope, "tariff", mark("By tariff"), mark("Tariff")),
+            _places(scope, by_station, stays, site_peaks, currency),
+            *(_mix(stays, column, title, label) for column, (title, label) in MIXES.items()),
         ),
     )
 
@@ -93,23 +101,27 @@ def _usual(every: Iterable[Counted]) -> str | None:
     return max(counts, key=lambda each: (counts[each], each), default=None)
 
 
-def _by_station(scope: Scope) -> tuple[dict[str, Counted], dict[str, datetime]]:
-    """What each station comes to, or each EVSE of the one that is asked for, and when its first hour of use began."""
-    hours = scope.hours
-    sums = expressions.totals(hours, ("station",))
-    extra = hours.group_by("station").aggregate(first=hours.hour_at.min(), peak=hours.peak.max())
+def _by_station(scope: Scope) -> tuple[dict[str, Counted], dict[str, int]]:
+    """What each station comes to, or each EVSE of the one that is asked for, and the most at once at each site."""
     found: dict[str, Counted] = defaultdict(Counted)
     firsts: dict[str, datetime] = {}
-    for row in rows_of(extra):
-        firsts[row["station"]] = row["first"]
-        found[row["station"]].peak = row["peak"]
-    for row in rows_of(sums):
-        each = found[row["station"]]
-        each.busy_s, each.energy_wh = row["busy_s"], row["energy_wh"]
-    for row in rows_of(expressions.revenue(hours, ("station",))):
-        found[row["station"]].money[row["currency"]] += row["excl_minor"]
+    peaks: dict[str, int] = {}
+    sites = {station.station: station.site for station in scope.stations}
+    for row in rows_of(expressions.station_sums(scope.station_uses)):
+        station = row["station"]
+        each, site = found[station], sites.get(station)
+        firsts[station] = min(row["hour_at"], firsts.get(station, row["hour_at"]))
+        each.peak = max(each.peak, row["peak"])
+        each.busy_s += row["busy_s"]
+        each.energy_wh += row["energy_wh"]
+        if row["currency"] is not None:
+            each.paid(row["currency"], row["excl_minor"])
+        if site is not None and "site_peak" in row:
+            peaks[site] = max(peaks.get(site, 0), row["site_peak"])
+    if scope.part == "site" and not scope.by_days:
+        peaks = {row["site"]: row["peak"] for row in rows_of(expressions.peaks(scope.site_hours, ("site",)))}
     _add_plugs(scope, found, firsts)
-    return dict(found), firsts
+    return dict(found), peaks
 
 
 def _add_plugs(scope: Scope, found: dict[str, Counted], firsts: Mapping[str, datetime]) -> None:
@@ -143,14 +155,8 @@ def _peak(scope: Scope, by_station: Mapping[str, Counted]) -> int:
     return scope.peak()
 
 
-def _parted(scope: Scope) -> "ibis.Table":
-    """Sessions, counted, with the part of the place that they were at."""
-    nowhere = "" if scope.part == "evse" else NO_SITE
-    return scope.counts.mutate(part=scope.counts[scope.part].coalesce(nowhere))
-
-
 def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[Figure, ...]:
-    people = rows_of(expressions.drivers(scope.sessions))[0] if whole.with_driver else None
+    people = rows_of(expressions.drivers(scope.driven))[0] if whole.with_driver else None
     median = measures.quantile(minutes, _HALF)
     money = [
         Figure(key="revenue", label=mark("Revenue"), unit=Unit.MONEY, value=amount, currency=currency, more_is=1)
@@ -190,7 +196,8 @@ def _emissions(scope: Scope) -> tuple[Figure, ...]:
     """CO2 of energy, of hours and sites whose intensity is known."""
     if not scope.asked.co2:
         return ()
-    [told] = rows_of(expressions.emissions(scope.hours, scope.intensities, scope.asked.co2))
+    hours = scope.site_hours if scope.asked.station is None else scope.hours
+    [told] = rows_of(expressions.emissions(hours, scope.intensities, scope.asked.co2))
     if not told["energy_wh"]:
         return ()
     a_kwh = Fraction(1000 * told["grams"], told["energy_wh"])
@@ -207,12 +214,14 @@ def _mean(total: int, count: int) -> Fraction | None:
 def _timeline(scope: Scope, currency: str | None) -> Table:
     """Days of the sites' clocks, or weeks where there are many."""
     sums: dict[date, list[int]] = {}
-    for row in rows_of(expressions.daily(scope.hours)):
-        sums[row["local_date"]] = [row["energy_wh"], row["starts"], row["busy_s"], 0]
-    if currency is not None:
-        for row in rows_of(expressions.revenue(scope.hours, ("local_date",))):
-            if row["currency"] == currency:
-                sums[row["local_date"]][3] = row["excl_minor"]
+    for row in rows_of(expressions.daily(scope.clock_uses)):
+        paid = row["excl_minor"] if row["currency"] == currency else 0
+        told, added = (
+            sums.setdefault(row["local_date"], [0] * 4),
+            (row["energy_wh"], row["starts"], row["busy_s"], paid),
+        )
+        for place, amount in enumerate(added):
+            told[place] += amount
     rows: list[tuple[Cell, ...]] = [
         (day, energy, starts, busy, *((paid, currency) if currency else ()))
         for day, (energy, starts, busy, paid) in scope.over_time(sums, 4)
@@ -236,21 +245,29 @@ def _money(currency: str | None) -> list[Column]:
     ]
 
 
-def _hour_of_week(scope: Scope, firsts: Mapping[str, datetime]) -> Table:
-    """How many plugs were taken on the mean in each hour of the week of the sites' own clocks."""
+def _clocked(scope: Scope, whole: Counted) -> tuple[Table, Table]:
+    """By the hour of the week and of the day of the sites' own clocks."""
     zones = {station.station: station.zone for station in scope.stations}
     alone = next(iter(set(zones.values())), "UTC") if len(set(zones.values())) <= 1 else None
-    by: tuple[str, ...] = () if alone or scope.asked.station else ("station",)
+    by: tuple[str, ...] = () if alone or scope.asked.station else ("zone",) if scope.asked.whole else ("station",)
+    found = rows_of(expressions.hour_of_week(scope.clock_uses, by))
+    for row in found:
+        row["zone"] = alone or row.get("zone") or zones.get(row.get("station", ""), "UTC")
+    return _hour_of_week(scope, whole, found), _hour_of_day(scope, found)
+
+
+def _hour_of_week(scope: Scope, whole: Counted, found: Sequence[Mapping[str, Any]]) -> Table:
+    """How many plugs were taken on the mean in each hour of the week."""
     busy: Counter[tuple[str, int, int]] = Counter()
     starts: Counter[tuple[int, int]] = Counter()
-    for row in rows_of(expressions.hour_of_week(scope.hours, by)):
+    for row in found:
         slot = row["weekday"], row["hour"]
-        busy[alone or zones.get(row.get("station", ""), "UTC"), *slot] += row["busy_s"]
+        busy[row["zone"], *slot] += row["busy_s"]
         starts[slot] += row["starts"]
     seconds = {
         zone: measures.hours_of_week(zone, scope.span.since, scope.span.until) for zone in {zone for zone, *_ in busy}
     }
-    plugs = scope.mean_plugs(firsts) if scope.asked.evse is None else Fraction(1)
+    plugs = measures.share(whole.plug_s, scope.span.seconds) if scope.asked.evse is None else Fraction(1)
     rows: list[tuple[Cell, ...]] = []
     for slot in ((weekday, hour) for weekday in range(7) for hour in range(24)):
         taken = sum(
@@ -270,17 +287,21 @@ def _hour_of_week(scope: Scope, firsts: Mapping[str, datetime]) -> Table:
     return table("hour_of_week", mark("Use by hour of the week"), columns, rows)
 
 
-def _hour_of_day(scope: Scope) -> Table:
+def _hour_of_day(scope: Scope, found: Sequence[Mapping[str, Any]]) -> Table:
     """When people come, and the most that stood at one site at once, or at the station or EVSE."""
-    found = {row["hour"]: row for row in rows_of(expressions.peak_hours(scope.hours))}
     of_site = scope.asked.station is None
-    peaks = {row["hour"]: row["peak"] for row in rows_of(expressions.peak_hours(scope.site_hours))} if of_site else {}
+    peaks: Counter[int] = Counter()
+    if of_site and not scope.asked.whole:
+        peaks.update({row["hour"]: row["peak"] for row in rows_of(expressions.peak_hours(scope.site_hours))})
+    sums: dict[int, Counter[str]] = {hour: Counter() for hour in range(24)}
+    for row in found:
+        sums[row["hour"]].update({name: row[name] for name in ("starts", "energy_wh", "busy_s")})
+        peaks[row["hour"]] = max(peaks[row["hour"]], row["peak"])
     days = max(1, len(scope.days))
-    rows: list[tuple[Cell, ...]] = []
-    for hour in range(24):
-        row = found.get(hour, {"starts": 0, "energy_wh": 0, "busy_s": 0, "peak": 0})
-        peak = max(peaks.get(hour, 0), row["peak"])
-        rows.append((hour, row["starts"], Fraction(row["starts"], days), row["energy_wh"], row["busy_s"], peak))
+    rows: list[tuple[Cell, ...]] = [
+        (hour, told["starts"], Fraction(told["starts"], days), told["energy_wh"], told["busy_s"], peaks[hour])
+        for hour, told in sums.items()
+    ]
     columns = (
         Column(name="hour", label=mark("Hour"), unit=Unit.COUNT),
         Column(name="sessions", label=mark("Arrivals"), unit=Unit.COUNT),
@@ -312,7 +333,11 @@ def _dwell(minutes: Mapping[int, int]) -> Table:
 
 
 def _places(
-    scope: Scope, by_station: Mapping[str, Counted], stays: Mapping[str, Mapping[str, int]], currency: str | None
+    scope: Scope,
+    by_station: Mapping[str, Counted],
+    stays: Sequence[Mapping[str, Any]],
+    site_peaks: Mapping[str, int],
+    currency: str | None,
 ) -> Table:
     """The parts of what is asked for, the most used first."""
     sites = {station.station: station.site or NO_SITE for station in scope.stations}
@@ -321,11 +346,10 @@ def _places(
         whole = found[sites.get(station, NO_SITE) if scope.part == "site" else station]
         whole.add(counted)
         whole.peak = max(whole.peak, counted.peak)
-    for part, row in stays.items():
-        found[part].stayed(row)
-    if scope.part == "site":
-        for row in rows_of(expressions.peaks(scope.site_hours, ("site",))):
-            found[row["site"]].peak = row["peak"]
+    for row in stays:
+        found[row["part"]].stayed(row)
+    for site, peak in site_peaks.items():
+        found[site].peak = peak
     rows: list[tuple[Cell, ...]] = [
         (
             part, each.plugs, measures.share(each.busy_s, each.plug_s), each.energy_wh, each.sessions, each.peak,
@@ -348,19 +372,16 @@ def _places(
     return scope.table_of_parts(columns, rows)
 
 
-def _mix(scope: Scope, column: str, title: str, label: str) -> Table:
+def _mix(stays: Sequence[Mapping[str, Any]], column: str, title: str, label: str) -> Table:
     """Sessions by one of their traits, the most frequent first."""
-    counts = scope.counts
-    found = rows_of(expressions.stays(counts.mutate(trait=counts[column].coalesce("")), ("trait",)))
+    found: dict[str, Counted] = defaultdict(Counted)
+    for row in stays:
+        each = found[row[column] or ""]
+        each.stayed(row)
+        each.energy_wh += row["energy_wh"]
     rows: list[tuple[Cell, ...]] = [
-        (
-            row["trait"],
-            row["sessions"],
-            row["energy_wh"],
-            _mean(row["stay_s"], row["sessions"]),
-            _mean(row["idle_s"], row["idle_known"]),
-        )
-        for row in sorted(found, key=lambda row: (-row["sessions"], row["trait"]))
+        (trait, each.sessions, each.energy_wh, _mean(each.stay_s, each.sessions), _mean(each.idle_s, each.idle_known))
+        for trait, each in sorted(found.items(), key=lambda each: (-each[1].sessions, each[0]))
     ]
     columns = (
         Column(name=column, label=label, unit=Unit.TEXT),

@@ -4,7 +4,7 @@ Whoever asks sees this organisation's files and nothing else: no other file, no 
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -66,14 +66,19 @@ def files_of(folder: Folder, manifest: Manifest, table: str) -> list[str]:
 @contextmanager
 def opened(root: Path, tenant_id: int, number: int | None = None) -> "Iterator[duckdb.DuckDBPyConnection]":
     """A snapshot as views, one a table, that can be asked by anybody's SQL. Raises LakeMissing."""
-    with _viewed(root, tenant_id, number) as db:
+    with _begun(root, tenant_id, number) as (db, view):
+        for table in tables.COLUMNS:
+            view(table)
         db.execute("SET enable_external_access = false")
         db.execute("SET lock_configuration = true")
         yield db
 
 
 @contextmanager
-def _viewed(root: Path, tenant_id: int, number: int | None) -> "Iterator[duckdb.DuckDBPyConnection]":
+def _begun(
+    root: Path, tenant_id: int, number: int | None
+) -> "Iterator[tuple[duckdb.DuckDBPyConnection, Callable[[str], None]]]":
+    """A connection, and what makes a table of the snapshot a view of it."""
     import duckdb
 
     folder, manifest = snapshot_of(root, tenant_id, number)
@@ -83,13 +88,15 @@ def _viewed(root: Path, tenant_id: int, number: int | None) -> "Iterator[duckdb.
         # One by one: whoever asks may read these files and no others.
         every = [path for table in tables.COLUMNS for path in files_of(folder, manifest, table)]
         db.execute("SET allowed_paths = ?", [every])
-        for table in tables.COLUMNS:
+
+        def view(table: str) -> None:
             files = files_of(folder, manifest, table)
             if files:
                 db.read_parquet(files).create_view(table)
             else:
                 db.from_arrow(tables.schema(table).empty_table()).create(table)
-        yield db
+
+        yield db, view
     finally:
         db.close()
 
@@ -115,11 +122,34 @@ def expressed(
     import ibis
 
     # Expressions are ours: nothing is locked, for Ibis sets what it needs.
-    with _viewed(root, tenant_id, number) as db:
+    with _begun(root, tenant_id, number) as (db, view):
         backend = ibis.duckdb.from_connection(db)
         held = hand or Hand()
         held.hold(db)
         try:
-            yield {table: backend.table(table) for table in tables.COLUMNS}
+            yield _Tables(backend, view)
         finally:
             held.hold(None)
+
+
+class _Tables(Mapping[str, "ibis.Table"]):
+    """Tables by name. Each is made when it is first named, which costs more than many an answer."""
+
+    def __init__(self, backend: Any, view: Callable[[str], None]) -> None:
+        self._backend = backend
+        self._view = view
+        self._known: dict[str, ibis.Table] = {}
+
+    def __getitem__(self, name: str) -> "ibis.Table":
+        if name not in self._known:
+            if name not in tables.COLUMNS:
+                raise KeyError(name)
+            self._view(name)
+            self._known[name] = self._backend.table(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tables.COLUMNS)
+
+    def __len__(self) -> int:
+        return len(tables.COLUMNS)

@@ -22,6 +22,8 @@ from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
+#: Tables that name drivers.
+NAMING: Final = ("sessions", "driver_months", "drivers")
 #: The outbox event: somebody is to be erased from the lake; the subject is the organisation.
 ERASED: Final = "insight.erasure"
 
@@ -81,24 +83,27 @@ def _rewrite(folder: Folder, names: set[str]) -> int:
         if manifest is None:
             folder.drop(number)
             continue
-        files = [_clean(folder, file, names, instead) for file in manifest.tables.get("sessions", ())]
-        if files != manifest.tables.get("sessions", []):
-            folder.write(msgspec.structs.replace(manifest, tables=manifest.tables | {"sessions": files}))
+        clean = {
+            table: [_clean(folder, table, file, names, instead) for file in manifest.tables.get(table, ())]
+            for table in NAMING
+        }
+        if any(files != manifest.tables.get(table, []) for table, files in clean.items()):
+            folder.write(msgspec.structs.replace(manifest, tables=manifest.tables | clean))
     folder.sweep()
     return sum(new.path != old for old, new in instead.items())
 
 
-def _clean(folder: Folder, file: File, names: set[str], instead: dict[str, File]) -> File:
+def _clean(folder: Folder, table: str, file: File, names: set[str], instead: dict[str, File]) -> File:
     """The file, or the one without these drivers, made once for all snapshots that share it."""
     if not file.drivers:
         return file
     if file.path not in instead:
-        draft = folder.draft("sessions", file.partition)
-        written = tables.without(folder.path / file.path, draft, names)
+        draft = folder.draft(table, file.partition)
+        written = tables.without(table, folder.path / file.path, draft, names)
         if written is None:
             instead[file.path] = file
         else:
-            path, digest = folder.place(draft, "sessions", file.partition)
+            path, digest = folder.place(draft, table, file.partition)
             instead[file.path] = File(
                 partition=file.partition, path=path, rows=written.rows, digest=digest, until=written.until,
                 drivers=written.drivers,

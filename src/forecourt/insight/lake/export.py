@@ -29,6 +29,8 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from forecourt.insight.lake.rollup import RollUp
 
 #: Transactions and clocks of hosts differ by less: what was heard so long before the last export is looked at again.
@@ -37,7 +39,10 @@ MARGIN: Final = timedelta(minutes=15)
 FIRST_TRY: Final = timedelta(seconds=VISIT_S)
 #: Tables that are copied as they are.
 COPIED: Final = ("sessions", "states", "gaps", "prices", "incidents")
-COUNTED: Final = ("hours", "site_hours", "site_days", "stay_days", "network_hours")
+COUNTED: Final = (
+    "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "stay_days", "driver_months",
+    "network_hours",
+)  # fmt: skip
 
 #: Told what is being written, how many parts are done and of how many.
 Progress = Callable[[str, int, int], None]
@@ -119,7 +124,6 @@ class _Run:
         if placed != before.places:
             moved = await asyncio.to_thread(self._moved, before, places)
         await self._count(before, found, dirty["sessions"], places, moved)
-        await asyncio.to_thread(self._stations, found, places)
         after = msgspec.structs.replace(
             before, snapshot=before.snapshot + 1, made_at=self._now, watermark=self._now, places=placed,
             tables={table: sorted(files.values(), key=lambda file: file.partition) for table, files in found.items()},
@@ -225,7 +229,8 @@ class _Run:
         moved: set[str],
     ) -> None:
         """Counts hours again from where sessions changed until the last of them ended, then or now; and where stations
-        charged that are new, or are of another site or zone than the last snapshot has them."""
+        charged that are new, or are of another site or zone than the last snapshot has them. Then stations and drivers,
+        of whom one file tells."""
         from forecourt.insight.lake.rollup import RollUp
 
         sessions, old = found.get("sessions", {}), {file.partition: file for file in before.tables.get("sessions", ())}
@@ -247,6 +252,8 @@ class _Run:
             for number, partition in enumerate(wanted):
                 self._progress("hours", number, len(wanted))
                 await asyncio.to_thread(self._hours, roll_up, found, sessions, partition)
+            await asyncio.to_thread(self._stations, roll_up, found, places)
+            await asyncio.to_thread(self._drivers, roll_up, before, found)
         finally:
             roll_up.close()
 
@@ -271,7 +278,10 @@ class _Run:
             for name, file in sessions.items()
             if bounds(name)[0] < until + timedelta(hours=1) and (file.until is None or file.until >= since - FIRST_TRY)
         ]
-        counted = roll_up.hours(near, since, until) | roll_up.days(near, since, until) if near else {}
+        counted: dict[str, pa.Table] = {}
+        if near:
+            hours = roll_up.hours(near, since, until)
+            counted = hours | roll_up.coarser(hours) | roll_up.days(near, since, until)
         for table in COUNTED:
             there = found.setdefault(table, {})
             for name in [each for each in there if each.startswith(partition)]:
@@ -282,25 +292,33 @@ class _Run:
                 if file is not None:
                     there[partition] = file
 
-    def _stations(self, found: dict[str, dict[str, File]], places: Sequence[Place]) -> None:
+    def _stations(self, roll_up: "RollUp", found: dict[str, dict[str, File]], places: Sequence[Place]) -> None:
         """All stations in one file. A station has at least as many EVSEs as stood there at once."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        peaks: dict[str, int] = {}
-        for file in found.get("hours", {}).values():
-            part = pq.read_table(self._folder.path / file.path, columns=["station", "peak"])
-            counted = part.group_by("station").aggregate([("peak", "max")])
-            for station, peak in zip(counted["station"].to_pylist(), counted["peak_max"].to_pylist(), strict=True):
-                peaks[station] = max(peak, peaks.get(station, 0))
+        months = self._paths(found, "station_months")
+        peaks = roll_up.peaks(months) if months else {}
         rows = [
             msgspec.structs.asdict(place) | {"evses": max(place.evses, peaks.get(place.station, 0), 1)}
             for place in places
         ]
-        draft = self._folder.draft("stations", "all")
-        table = pa.Table.from_pylist(rows, tables.schema("stations"))
-        made = self._placed(draft, "stations", "all", tables.from_table("stations", table, draft))
-        found["stations"] = {} if made is None else {"all": made}
+        self._whole(found, "stations", pa.Table.from_pylist(rows, tables.schema("stations")))
+
+    def _drivers(self, roll_up: "RollUp", before: Manifest, found: dict[str, dict[str, File]]) -> None:
+        """All drivers in one file, made again where any month of theirs was."""
+        months = self._paths(found, "driver_months")
+        if {*found.get("driver_months", {}).values()} == {*before.tables.get("driver_months", ())}:
+            return
+        self._whole(found, "drivers", roll_up.first_seen(months) if months else tables.schema("drivers").empty_table())
+
+    def _whole(self, found: dict[str, dict[str, File]], table: str, rows: "pa.Table") -> None:
+        """The one file of a table."""
+        draft = self._folder.draft(table, "all")
+        made = self._placed(draft, table, "all", tables.from_table(table, rows, draft))
+        found[table] = {} if made is None else {"all": made}
+
+    def _paths(self, found: dict[str, dict[str, File]], table: str) -> list[Path]:
+        return [self._folder.path / file.path for file in found.get(table, {}).values()]
 
     async def _finish(self, before: Manifest, after: Manifest, marks: dict[date, int], went_on: bool) -> Exported:
         """Publishes a snapshot that is another than the last one, takes the marks away, lets old snapshots go."""

@@ -6,8 +6,9 @@ start to the end of charging, or of the stay where nobody knows that; the share 
 less what had by its start, each rounded down. Money counts in the hour of the start.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -132,6 +133,39 @@ _NETWORK: Final = """
     """
 
 
+#: Of each {keys} a row for each currency in which something was paid; hours in which nothing was are in the first.
+_OF_HOURS: Final = """
+    SELECT {keys}, {begins} AS hour_at, sum(busy_s)::BIGINT AS busy_s, sum(charging_s)::BIGINT AS charging_s,
+        sum(energy_wh)::BIGINT AS energy_wh, sum(starts)::BIGINT AS starts, {peaks}, paid_in AS currency,
+        sum(excl_minor)::BIGINT AS excl_minor, sum(incl_minor)::BIGINT AS incl_minor
+    FROM (
+        SELECT h.*, p.zone, greatest(h.peak, coalesce(s.peak, 0)) AS site_peak,
+            coalesce(h.currency, min(h.currency) OVER (PARTITION BY {within})) AS paid_in
+        FROM hours h JOIN places p USING (station)
+        LEFT JOIN (SELECT site, hour_at, max(peak) AS peak FROM site_hours GROUP BY ALL) s
+            ON s.site = h.site AND s.hour_at = h.hour_at
+    ) GROUP BY ALL ORDER BY {keys}, hour_at, currency NULLS FIRST
+    """
+_COARSER: Final = {
+    "station_days": _OF_HOURS.format(
+        keys="station, site, local_date", begins="min(hour_at)", within="h.station, h.local_date",
+        peaks="max(peak)::BIGINT AS peak, max(site_peak)::BIGINT AS site_peak",
+    ),
+    # The most at once is that at one site, or at a station that is at none.
+    "zone_hours": _OF_HOURS.format(
+        keys="zone, local_date, weekday, hour", begins="hour_at", within="p.zone, h.hour_at",
+        peaks="max(site_peak)::BIGINT AS peak",
+    ),
+}  # fmt: skip
+_STATION_MONTHS: Final = """
+    SELECT station, site, date_trunc('month', local_date)::DATE AS month, min(hour_at) AS hour_at,
+        sum(busy_s)::BIGINT AS busy_s, sum(charging_s)::BIGINT AS charging_s, sum(energy_wh)::BIGINT AS energy_wh,
+        sum(starts)::BIGINT AS starts, max(peak) AS peak, max(site_peak) AS site_peak, currency,
+        sum(excl_minor)::BIGINT AS excl_minor, sum(incl_minor)::BIGINT AS incl_minor
+    FROM station_days GROUP BY ALL ORDER BY station, site, month, currency NULLS FIRST
+    """
+
+
 class RollUp:
     """Counts hours and days of sessions in files. One for as many partitions as one likes; to be closed."""
 
@@ -153,12 +187,33 @@ class RollUp:
         span = self._hold(files, since, until)
         return {table: self._db.execute(query, span).to_arrow_table() for table, query in QUERIES.items()}
 
+    def coarser(self, hours: "Mapping[str, pa.Table]") -> "dict[str, pa.Table]":
+        """Days and months of stations and hours of zones, of what `hours` has just told."""
+        made: dict[str, pa.Table] = {}
+        for table, counted in hours.items():
+            self._db.register(table, counted)
+        for table, query in _COARSER.items():
+            made[table] = self._db.execute(query).to_arrow_table()
+        for table in hours:
+            self._db.unregister(table)
+        self._db.register("station_days", made["station_days"])
+        made["station_months"] = self._db.execute(_STATION_MONTHS).to_arrow_table()
+        self._db.unregister("station_days")
+        return made
+
     def days(self, files: Sequence[Path], since: datetime, until: datetime) -> "dict[str, pa.Table]":
         """Sessions and visits that begin in hours from one time until another, by site and day of its own clock; how
-        long sessions lasted, by day; and the most at once of all. `files` hold what is near as well."""
+        long sessions lasted, by day; what drivers did, by month; and the most at once of all. `files` hold what is
+        near as well."""
+        span = self._hold(files, since, until)
+        found = {table: self._db.execute(query).to_arrow_table() for table, query in self._days.items()}
+        return found | {"network_hours": self._db.execute(_NETWORK, span).to_arrow_table()}
+
+    @cached_property
+    def _days(self) -> dict[str, str]:
+        """What is asked of every partition, put into words once."""
         import ibis
 
-        span = self._hold(files, since, until)
         backend = ibis.duckdb.from_connection(self._db)
         sessions, places, calendar = (backend.table(name) for name in ("sessions", "places", "calendar"))
         placed = sessions.join(places, "station").mutate(began_s=sessions.started_at.epoch_seconds().cast("int64"))
@@ -166,11 +221,23 @@ class RollUp:
         traits = [name for name in DAY_KEYS if name != "local_date"]
         came = _summed(expressions.counted(inside))
         went = _summed(_dated(expressions.begun_visits(placed, (*traits, "zone", "shift")), calendar))
-        return {
-            "site_days": _summed(came.union(went)).order_by([*DAY_KEYS]).to_pyarrow(),
-            "stay_days": expressions.stay_minutes(inside, ("local_date",)).to_pyarrow(),
-            "network_hours": self._db.execute(_NETWORK, span).to_arrow_table(),
+        months = expressions.driven(inside.mutate(month=inside.local_date.truncate("M")))
+        found = {
+            "site_days": _summed(came.union(went)).order_by([*DAY_KEYS]),
+            "stay_days": expressions.stay_minutes(inside, ("local_date",)),
+            "driver_months": expressions.driver_sums(months, ("driver", "month")).order_by(["driver", "month"]),
         }
+        return {table: str(ibis.to_sql(expression, dialect="duckdb")) for table, expression in found.items()}
+
+    def peaks(self, files: Sequence[Path]) -> dict[str, int]:
+        """The most that stood at each station at once, of all its months."""
+        found = self._db.read_parquet([str(path) for path in files]).aggregate("station, max(peak)", "station")
+        return dict(found.fetchall())
+
+    def first_seen(self, files: Sequence[Path]) -> "pa.Table":
+        """When each driver first came, of all months."""
+        found = self._db.read_parquet([str(path) for path in files])
+        return found.aggregate("driver, min(first_at) AS first_at", "driver").order("driver").to_arrow_table()
 
     def _hold(self, files: Sequence[Path], since: datetime, until: datetime) -> dict[str, int]:
         """Has sessions, places and a calendar at hand; from and until in seconds since 1970."""

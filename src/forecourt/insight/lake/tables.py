@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 
-from forecourt.insight.pseudonyms import of_driver, of_token
+from forecourt.insight.pseudonyms import number_of, of_driver, of_token
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,7 @@ Kind = Literal["text", "int", "time", "date", "float", "bool"]
 COLUMNS: Final[dict[str, dict[str, Kind]]] = {
     "sessions": {
         "source": "text", "session": "text", "station": "text", "evse": "text", "connector_type": "text",
-        "driver": "text", "started_at": "time", "ended_at": "time", "charging_ended_at": "time", "stay_s": "int",
+        "driver": "int", "started_at": "time", "ended_at": "time", "charging_ended_at": "time", "stay_s": "int",
         "idle_s": "int", "energy_wh": "int", "given_wh": "int", "currency": "text", "excl_minor": "int",
         "incl_minor": "int", "tariff": "text", "outcome": "text", "stop_reason": "text", "flags": "text",
         "sampled_wh": "int", "power_wh": "int", "offered_wh": "int", "hottest_c": "float",
@@ -44,7 +44,26 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "stop_reason": "text", "sessions": "int", "stay_s": "int", "idle_known": "int", "idle_s": "int",
         "energy_wh": "int", "with_driver": "int", "visits": "int", "visits_charged": "int", "at_once": "int",
     },
+    "station_days": {
+        "station": "text", "site": "text", "local_date": "date", "hour_at": "time", "busy_s": "int",
+        "charging_s": "int", "energy_wh": "int", "starts": "int", "peak": "int", "site_peak": "int", "currency": "text",
+        "excl_minor": "int", "incl_minor": "int",
+    },
+    "station_months": {
+        "station": "text", "site": "text", "month": "date", "hour_at": "time", "busy_s": "int", "charging_s": "int",
+        "energy_wh": "int", "starts": "int", "peak": "int", "site_peak": "int", "currency": "text", "excl_minor": "int",
+        "incl_minor": "int",
+    },
+    "zone_hours": {
+        "zone": "text", "hour_at": "time", "local_date": "date", "weekday": "int", "hour": "int", "busy_s": "int",
+        "charging_s": "int", "energy_wh": "int", "starts": "int", "peak": "int", "currency": "text",
+        "excl_minor": "int", "incl_minor": "int",
+    },
     "stay_days": {"local_date": "date", "minutes": "int", "sessions": "int"},
+    "driver_months": {
+        "driver": "int", "month": "date", "first_at": "time", "last_at": "time", "sessions": "int", "energy_wh": "int",
+    },
+    "drivers": {"driver": "int", "first_at": "time"},
     "network_hours": {"hour_at": "time", "peak": "int"},
     "stations": {
         "station": "text", "name": "text", "site": "text", "site_name": "text", "zone": "text", "source": "text",
@@ -79,24 +98,27 @@ class Written(Struct, frozen=True, kw_only=True):
 
 
 class Names:
-    """Pseudonyms of drivers, each reckoned once; `gone` are those that were erased."""
+    """Numbers of drivers by their pseudonyms, each reckoned once; `gone` are those that were erased."""
 
     def __init__(self, key: bytes, gone: Set[str]) -> None:
         self._key = key
         self._gone = gone
-        self._known: dict[tuple[str | None, int | None], str | None] = {}
+        self._known: dict[tuple[str | None, int | None], int | None] = {}
 
-    def of(self, token_uid: str | None, driver_id: int | None, pseudonym: str | None) -> str | None:
+    def of(self, token_uid: str | None, driver_id: int | None, pseudonym: str | None) -> int | None:
         """Of a driver with an account the one, else of the token, else what an import says."""
         if pseudonym is not None:
-            return None if pseudonym in self._gone else pseudonym
+            return self._numbered(pseudonym)
         if token_uid is None:
             return None
         who = (None, driver_id) if driver_id is not None else (token_uid, None)
         if who not in self._known:
             name = of_token(self._key, token_uid) if driver_id is None else of_driver(self._key, driver_id)
-            self._known[who] = None if name in self._gone else name
+            self._known[who] = self._numbered(name)
         return self._known[who]
+
+    def _numbered(self, name: str) -> int | None:
+        return None if name in self._gone else number_of(name)
 
 
 def schema(table: str) -> "pa.Schema":
@@ -130,40 +152,36 @@ def from_table(table: str, rows: "pa.Table", target: Path) -> Written:
     wanted = schema(table)
     with _writer(target, wanted) as writer:
         writer.write_table(rows.select(wanted.names).cast(wanted), row_group_size=GROUP_ROWS)
-    return Written(rows=rows.num_rows, until=None, drivers=False)
+    return Written(rows=rows.num_rows, until=None, drivers="driver" in wanted.names)
 
 
-def without(source: Path, target: Path, gone: Set[str] | None) -> Written | None:
-    """Makes a file of another one without these drivers, or with None without any; None: it has none of them."""
+def without(table: str, source: Path, target: Path, gone: Set[str]) -> Written | None:
+    """Makes a file of another one without these drivers: their sessions are nobody's, their months are left out. None:
+    it has none of them."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    drivers = pq.read_table(source, columns=["driver"]).column("driver")
-    hit = pc.is_valid(drivers) if gone is None else pc.is_in(drivers, value_set=pa.array(sorted(gone), pa.string()))
+    numbers = pa.array(sorted(map(number_of, gone)), pa.int64())
+    hit = pc.is_in(pq.read_table(source, columns=["driver"]).column("driver"), value_set=numbers)
     if not pc.any(hit).as_py():
         return None
-    wanted, until, left, rows = schema("sessions"), None, False, 0
+    wanted, until, left, rows, kept = schema(table), None, False, 0, 0
     with pq.ParquetFile(source) as file, _writer(target, wanted) as writer:
         for batch in file.iter_batches(GROUP_ROWS):
             part = pa.Table.from_batches([batch])
-            keep = pc.if_else(hit.slice(rows, part.num_rows), pa.scalar(None, pa.string()), part.column("driver"))
-            part = part.set_column(part.schema.get_field_index("driver"), "driver", keep)
-            left = left or part.column("driver").null_count < part.num_rows
-            until = _latest(part, until)
-            writer.write_table(part.select(wanted.names).cast(wanted), row_group_size=GROUP_ROWS)
+            theirs = hit.slice(rows, part.num_rows)
             rows += part.num_rows
-    return Written(rows=rows, until=until, drivers=left)
-
-
-def holds(source: Path, pseudonyms: Set[str]) -> bool:
-    """Whether a file of sessions has one of these drivers."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    drivers = pq.read_table(source, columns=["driver"]).column("driver")
-    return bool(pc.any(pc.is_in(drivers, value_set=pa.array(sorted(pseudonyms), pa.string()))).as_py())
+            if table == "sessions":
+                keep = pc.if_else(theirs, pa.scalar(None, pa.int64()), part.column("driver"))
+                part = part.set_column(part.schema.get_field_index("driver"), "driver", keep)
+                until = _latest(part, until)
+            else:
+                part = part.filter(pc.invert(theirs))
+            left = left or part.column("driver").null_count < part.num_rows
+            kept += part.num_rows
+            writer.write_table(part.select(wanted.names).cast(wanted), row_group_size=GROUP_ROWS)
+    return Written(rows=kept, until=until, drivers=left)
 
 
 def _writer(target: Path, wanted: "pa.Schema") -> Any:
@@ -205,11 +223,11 @@ def _named(batch: "pa.Table", names: Names | None, *, anonymous: bool) -> "pa.Ta
     import pyarrow as pa
 
     if anonymous or names is None:
-        drivers: list[str | None] = [None] * batch.num_rows
+        drivers: list[int | None] = [None] * batch.num_rows
     else:
         who = (batch.column(name).to_pylist() for name in WHO)
         drivers = [names.of(*each) for each in zip(*who, strict=True)]
-    return batch.append_column("driver", pa.array(drivers, pa.string()))
+    return batch.append_column("driver", pa.array(drivers, pa.int64()))
 
 
 def _latest(batch: "pa.Table", before: datetime | None) -> datetime | None:

@@ -1,8 +1,8 @@
 """What the lake is asked, as Ibis expressions that DuckDB, PostgreSQL and Spark answer alike.
 
 Each takes tables of the lake (`lake.tables.COLUMNS`) and gives whole numbers: seconds, Wh, minor units, counts.
-Dashboards read what the roll-up has counted (`hours`, `site_hours`, `site_days`, `stay_days`, `network_hours`); what
-these don't tell, of a station or by other clocks, sessions do, by the same expressions.
+Dashboards read what the roll-up has counted, the coarsest tables that tell what is asked; what these don't tell, of a
+station or by other clocks, hours and sessions do, by the same expressions.
 
 `within` narrows a table to a time and places first; a session counts by its start, an hour by its beginning.
 """
@@ -50,19 +50,29 @@ def placed(sessions: "ibis.Table", stations: "ibis.Table") -> "ibis.Table":
     return sessions.join(stations.select("station", "site", "zone"), "station")
 
 
+def station_sums(hours: "ibis.Table") -> "ibis.Table":
+    """Of each station and currency, of `hours` or `station_days`: busy seconds, energy, what was paid before taxes, the
+    first hour of use, the most that stood there at once, and at its site where the table tells it."""
+    sums = {name: hours[name].sum().coalesce(0).cast("int64") for name in ("busy_s", "energy_wh", "excl_minor")}
+    peaks = {name: hours[name].max().cast("int64") for name in ("peak", "site_peak") if name in hours.columns}
+    return _grouped(hours, ("station", "currency"), {"hour_at": hours.hour_at.min(), **sums, **peaks})
+
+
 def totals(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     """Busy and charging seconds, energy, starts: of all, or by `station`, `site`, `local_date`."""
     return _grouped(hours, by, {name: hours[name].sum().coalesce(0).cast("int64") for name in _SUMS})
 
 
 def hour_of_week(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
-    """The same by the day of the week (0 is Monday) and the hour of each site's own clock."""
-    return totals(hours, (*by, "weekday", "hour"))
+    """The same by the day of the week (0 is Monday) and the hour of each site's own clock, with the most at once."""
+    sums = {name: hours[name].sum().cast("int64") for name in _SUMS}
+    return _grouped(hours, (*by, "weekday", "hour"), sums | {"peak": hours.peak.max().cast("int64")})
 
 
 def daily(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
-    """The same by the day of each site's own clock."""
-    return totals(hours, (*by, "local_date"))
+    """The same by the day of each site's own clock and the currency, with what was paid before taxes."""
+    sums = {name: hours[name].sum().coalesce(0).cast("int64") for name in (*_SUMS, "excl_minor")}
+    return _grouped(hours, (*by, "local_date", "currency"), sums)
 
 
 def peaks(hours: "ibis.Table", by: Sequence[str] = ("station",)) -> "ibis.Table":
@@ -146,28 +156,24 @@ def concurrency(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     return _grouped(there, by, {"peak": there.present.max().coalesce(0).cast("int64")})
 
 
-def drivers(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
-    """How many different drivers came, and how many sessions had one that is known."""
-    return _grouped(
-        sessions,
-        by,
-        {"drivers": sessions.driver.nunique().cast("int64"), "with_driver": sessions.driver.count().cast("int64")},
-    )
-
-
-def by_driver(sessions: "ibis.Table") -> "ibis.Table":
-    """Of each known driver: when the first and the last session began, how many there were, what they took."""
+def driven(sessions: "ibis.Table") -> "ibis.Table":
+    """Sessions of known drivers as `driver_months` tell of them: each counts one."""
     known = sessions.filter(sessions.driver.notnull())
-    return _grouped(
-        known,
-        ("driver",),
-        {
-            "first_at": known.started_at.min(),
-            "last_at": known.started_at.max(),
-            "sessions": known.count().cast("int64"),
-            "energy_wh": known.energy_wh.sum().coalesce(0).cast("int64"),
-        },
-    )
+    return known.mutate(first_at=known.started_at, last_at=known.started_at, sessions=_one())
+
+
+def drivers(made: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """How many different drivers came, of sessions `driven` or of `driver_months`."""
+    each = made.select(*by, "driver").distinct()
+    return _grouped(each, by, {"drivers": each.count().cast("int64")})
+
+
+def driver_sums(made: "ibis.Table", by: Sequence[str] = ("driver",)) -> "ibis.Table":
+    """When the first and the last session began, how many there were, what they took; of sessions `driven` or of
+    `driver_months`; in no order."""
+    sums = {name: made[name].sum().coalesce(0).cast("int64") for name in ("sessions", "energy_wh")}
+    # As many as there are drivers: their order would cost more than their sums.
+    return made.group_by(list(by)).aggregate(first_at=made.first_at.min(), last_at=made.last_at.max(), **sums)
 
 
 def visits(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":

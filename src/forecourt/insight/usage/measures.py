@@ -1,13 +1,14 @@
 """What is divided, and divided last: shares of time, means, quantiles, from whole numbers."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
 
 HOUR_S: Final = 3_600
 HOURS_OF_WEEK: Final = 168
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 def share(part: int, whole: int) -> Fraction | None:
@@ -32,6 +33,12 @@ def hours_of_week(zone: str, since: datetime, until: datetime) -> dict[tuple[int
     at = since.astimezone(UTC)
     while at < until:
         local = at.astimezone(clock)
+        tomorrow = (local + _DAY).astimezone(UTC)
+        if local.time() == time.min and tomorrow - at == _DAY and tomorrow <= until:
+            for hour in range(_DAY // _HOUR):
+                counts[local.weekday(), hour] = counts.get((local.weekday(), hour), 0) + HOUR_S
+            at = tomorrow
+            continue
         left = HOUR_S - local.minute * 60 - local.second
         ends = min(at + timedelta(seconds=left), until)
         slot = (local.weekday(), local.hour)
