@@ -9,6 +9,7 @@ from decimal import Decimal
 from html import unescape
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -31,6 +32,7 @@ from forecourt.payments.intents.refunds import heed_refunds
 from forecourt.payments.intents.store import IntentFilter, list_intents
 from forecourt.stations.commands import StationOffline
 from forecourt.ui.assets import Assets
+from forecourt.ui.formats import SPACE
 from tests.conftest import Database
 from tests.payments.till import SECRET, Till, a_tariff, a_till
 from tests.sandbox import Sandbox, sandbox
@@ -49,10 +51,11 @@ class Plans:
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.said: list[Any] = []
+        self.more: dict[str, Any] = {}
 
     async def ready_at(self, tenant_id: int, session_id: UUID) -> Leaving:
         at = self.said[-1] if self.said else self.clock.now() + timedelta(hours=2)
-        return Leaving(departure_at=at, ready_at=at, words=())
+        return Leaving(departure_at=at, ready_at=at, words=(), **self.more)
 
     async def leave_at(self, tenant_id: int, session_id: UUID, at: Any) -> None:
         self.said.append(at)
@@ -444,6 +447,50 @@ async def test_a_driver_changes_when_he_leaves_by_the_clock_of_the_place(street:
     [at] = street.plans.said
     assert (at.strftime("%H:%M"), str(at.tzinfo)) == ("17:30", "Europe/Berlin")
     assert timedelta(0) < at - street.till.clock.now() <= timedelta(days=1)
+
+
+async def test_a_time_that_is_over_is_asked_back_and_what_counts_is_said(street: Street) -> None:
+    way = await street.pay()
+    await street.till.work()
+    street.till.plug_in(await street.intent(way), wh=1_000, over=False)
+    await street.till.work()
+    zone = ZoneInfo("Europe/Berlin")
+    now = street.till.clock.now().astimezone(zone)
+    street.till.clock.advance(((now.replace(hour=14, minute=45, second=0) - now) % timedelta(days=1)).total_seconds())
+    now = street.till.clock.now().astimezone(zone).replace(microsecond=0)
+    asked = await street.browser.post(f"{way}/leave", data={"at": "14:00"})
+    assert street.plans.said == []
+    assert "14:00 is over for today" in asked.text
+    part = await street.browser.get(f"{way}/part?tomorrow=14:00")
+    assert "14:00 is over for today" in part.text, "the question stays while the page follows"
+    street.plans.more = {"is_said": True, "by_then_wh": 12_300, "lacks_wh": 23_500}
+    told = unescape((await street.browser.post(f"{way}/leave", data={"at": "14:00", "tomorrow": "1"})).text)
+    [at] = street.plans.said
+    assert at == now.replace(hour=14, minute=0) + timedelta(days=1)
+    day = words.day(at, "Europe/Berlin")
+    assert f"You leave on {day} at {words.hour(at, 'Europe/Berlin')}. About 12.3{SPACE}kWh by then." in told
+    assert f"That is 23.5{SPACE}kWh less than it is thought to need." in told
+    assert "Ready at about" not in told
+    # The next morning needs no question, nor does what is to come today.
+    for clock, ahead in (("01:00", timedelta(days=1)), ("15:30", timedelta())):
+        answer = await street.browser.post(f"{way}/leave", data={"at": clock})
+        assert "is over for today" not in answer.text
+        hours, minutes = map(int, clock.split(":"))
+        assert street.plans.said[-1] == now.replace(hour=hours, minute=minutes) + ahead
+    assert f"You leave at {words.hour(street.plans.said[-1], 'Europe/Berlin')}." in unescape(answer.text)
+
+
+async def test_a_car_that_was_told_to_wait_is_not_said_to_be_full(street: Street) -> None:
+    way = await street.pay()
+    await street.till.work()
+    street.till.plug_in(await street.intent(way), wh=1_000, over=False)
+    await street.till.work()
+    street.till.rows("UPDATE sessions SET charging_state = 'SuspendedEVSE' WHERE tenant_id = %s", street.till.tenant_id)
+    assert "Your car is full, or pauses" in await street.page(way)
+    street.plans.more = {"waits": True}
+    page = await street.page(way)
+    assert "Your car is full" not in page
+    assert "too little power for all cars" in page
 
 
 async def test_places_are_found_with_what_is_free_and_what_it_costs(street: Street) -> None:

@@ -259,7 +259,10 @@ def test_nobody_is_told_more_while_the_tree_may_be_overloaded_though_they_may_st
                   order(0, NOW - 5 * S, answered=NOW - 4 * S, accepted=True))  # fmt: skip
     other = running(order(15_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True))
     [told] = due([cut, other], [12_000, 6_000], [LEAST_MA] * 2, rows, NOW)
-    assert (told.evse, told.limit_ma, told.urgent) == (1, 6_000, True)
+    # What was told already is enough: no limit needs that it is told at once.
+    assert (told.evse, told.limit_ma, told.urgent) == (1, 6_000, False)
+    soon = replace(other, orders=(order(15_000, NOW - 20 * S, answered=NOW - 19 * S, accepted=True),))
+    assert due([cut, soon], [12_000, 6_000], [LEAST_MA] * 2, rows, NOW) == []
 
 
 def test_a_cut_is_told_at_once_and_a_rise_when_the_rest_is_over() -> None:
@@ -271,6 +274,17 @@ def test_a_cut_is_told_at_once_and_a_rise_when_the_rest_is_over() -> None:
     one = [running(order(8_000, NOW - 20 * S, answered=NOW - 19 * S, accepted=True)), idle()]
     assert due(one, [16_000, 0], [LEAST_MA] * 2, rows, NOW) == []
     assert [told.limit_ma for told in due(one, [16_000, 0], [LEAST_MA] * 2, rows, NOW + REST)] == [16_000]
+
+
+def test_one_that_is_cut_by_little_again_and_again_is_told_its_plan_all_the_same_and_nothing_twice() -> None:
+    rows = rows_of(site(100, 1))
+    planned = order(16_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True)
+    cuts = [order(16_000 - less_ma, NOW - ago_s * S) for ago_s, less_ma in ((31, 150), (1, 300))]
+    cut = running(planned, replace(cuts[0], answered_at=NOW - 30 * S, accepted=True), cuts[1])
+    assert due([cut], [15_700], [LEAST_MA], rows, NOW) == [], "what was said a second ago may not be answered yet"
+    assert [told.limit_ma for told in due([cut], [9_000], [LEAST_MA], rows, NOW)] == [9_000]
+    spoken = running(replace(planned, sent_at=NOW - 40 * S), cut.orders[1], cuts[1])
+    assert due([spoken], [9_000], [LEAST_MA], rows, NOW) == []
 
 
 def test_what_holds_is_renewed_before_it_runs_out_and_not_repeated_before() -> None:

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import MEASURED_FOR, Standing, draws_of
 from forecourt.energy.keeper.excesses import Excesses, excesses_of
+from forecourt.energy.model import Node
+from forecourt.energy.planning.knowledge import KnownCar
 from forecourt.energy.planning.making import site_room
 from forecourt.energy.site import Mode
 from forecourt.energy.store import excesses
@@ -20,7 +22,7 @@ from tests.care.console import signed_in
 from tests.care.yard import Yard
 from tests.energy.test_api import furnish
 from tests.energy.test_keeper import furnished
-from tests.energy.test_turns import NOW, known
+from tests.energy.test_turns import NOW, car, known
 from tests.http import House, Tenant, walk
 
 LATE = Late(station="CP1", evse=1, may_draw_ma=16_000, ground="under_way", obey_s=60.0)
@@ -174,6 +176,30 @@ def test_what_was_measured_of_some_alone_is_not_told_as_if_it_were_all() -> None
     # What meters may be wrong by is no excess.
     assert found(replace(idle, running_since=NOW, max_ma=14_400), bound, bound) == []
     assert found(replace(idle, running_since=NOW, max_ma=14_600), bound, bound) == [("grid", "mA", 14_000, None)]
+
+
+def test_power_that_was_told_without_current_is_measured_as_it_was_told_however_many_conductors_it_is_on() -> None:
+    """5.93 kW each, on three conductors or all on one; the EVSE gives 16 A on each."""
+    standing = Standing(max_ma=16_000, running_since=NOW, drawn_ma=8_594, drawn_most_ma=25_783, drawn_at=NOW)
+    cars = [car(number, power_w=5_930, power_at=NOW) for number in range(3)]
+
+    def found(node: Node, cars: list[KnownCar], *standings: Standing) -> list[tuple[str, int, int | None]]:
+        of = known(Mode.FASTEST, cars, list(standings), NOW)
+        of = replace(of, tree=replace(of.tree, nodes=(node,)))
+        rows = excesses_of(of, site_room(of), draws_of(of.standings, NOW))
+        return [(each.unit, each.counted, each.measured) for each in rows]
+
+    by_power, by_current = Node(id="grid", limit_w=10_000), Node(id="grid", limit_a=14)
+    assert found(by_power, cars, standing, standing, standing) == [("W", 33_120, 17_790)]
+    # Of one that tells a current what its power is as well, on one conductor.
+    single = replace(standing, drawn_ma=15_900, drawn_most_ma=None)
+    assert found(by_power, [*cars[:2], replace(cars[2], power_w=3_650)], standing, standing, single) == [
+        ("W", 33_120, 15_510)
+    ]
+    assert found(by_current, cars, standing, standing, standing) == [("mA", 48_000, 48_000)]
+    # What is measured above all that an EVSE can give is told.
+    wild = replace(standing, drawn_ma=19_000, drawn_most_ma=None, disobeys=True)
+    assert found(by_current, cars, wild, Standing(max_ma=0), Standing(max_ma=0)) == [("mA", 16_000, 19_000)]
 
 
 async def test_an_excess_that_says_nothing_new_is_not_written_again(yard: Yard) -> None:

@@ -245,6 +245,7 @@ async def test_the_plan_that_counted_at_a_time_is_shown_and_made_again(house: Ho
     other = await browser.post(f"{made.page}/plan?at={then:%Y-%m-%dT%H:%M:%SZ}")
     assert "get something else" in other.text
     assert "is no time" in (await browser.get(f"{made.page}/plan?at=noon")).text
+    assert "is yet to come" in (await browser.get(f"{made.page}/plan?at=2099-01-01 10:00")).text
     drawn = (await browser.get(f"{made.page}/plan/lines")).json()
     assert [value for _, value in drawn["took"] if value is not None] == [9.0, 9.0]
     assert drawn["limit"][0][1] == pytest.approx(63 * 0.69)

@@ -325,6 +325,8 @@ def test_nobody_is_granted_what_a_car_gives_that_is_told_to_give_no_more() -> No
     yard.others = [replace(first, needs=Needs(wants=urgent, sources={})), second]
     assert max(yard.go(timedelta(minutes=2))) <= LIMIT_A
     assert yard.given_a == 0
+    # It is handed over in parts.
+    assert max(yard.go(timedelta(minutes=4))) <= LIMIT_A
     assert yard.taken_a(1) > 20
 
 

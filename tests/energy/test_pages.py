@@ -154,6 +154,8 @@ async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(
     tariff = with_values(fields(page, f"{path}/tariff"), "weekdays", "0 0,19, 6:00 0.2871; 22 0.19")
     bad = await send(browser, f"{path}/tariff", with_values(tariff, "weekdays", "6 0.2, noon 0.3"))
     assert bad.status_code == 422
+    # The fault is in sight, however far down its form is.
+    assert bad.text.count('class="notice fault-list" role="alert" tabindex="-1" autofocus') == 1
     assert "“noon 0.3” is no rate" in bad.text
     assert 'value="6 0.2, noon 0.3"' in bad.text
     assert (await send(browser, f"{path}/tariff", tariff)).status_code == 303

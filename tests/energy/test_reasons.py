@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from forecourt.energy.explained.session import by_limit
 from forecourt.energy.model import Electrics, Evse, Node
 from forecourt.energy.planner.problem import Discharging, Minimums, Plan, Problem, Worth
 from forecourt.energy.planner.reasons import Reason, Why, reasons
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import rows_of
+from forecourt.energy.site import Mode
 from tests.energy.sites import hourly
+from tests.energy.test_turns import NOW, known
 
 
 def told(problem: Problem, min_a: float | None = None) -> list[Reason]:
@@ -26,6 +29,20 @@ def on_panel(limit_a: float, problem: Problem) -> Problem:
     nodes = (Node(id="grid"), Node(id="P1", parent="grid", limit_a=limit_a))
     made = tuple(Evse(id=str(each), node="P1") for each in range(len(problem.cars)))
     return replace(problem, rows=rows_of(Electrics(nodes=nodes, evses=made)))
+
+
+@pytest.mark.parametrize(
+    ("limit_w", "peak_kw", "expected"),
+    [(15_000, 14.99, (Why.LIMIT, "grid power", None)), (15_000, 12.0, (Why.PEAK, None, 12.0)),
+     (None, 15.0, (Why.PEAK, None, 15.0))],
+)  # fmt: skip
+def test_where_the_peak_is_the_limit_it_is_the_limit_that_is_named(
+    limit_w: int | None, peak_kw: float, expected: tuple[Why, str | None, float | None]
+) -> None:
+    of = known(Mode.CHEAPEST, [], [], NOW)
+    of = replace(of, tree=replace(of.tree, nodes=(Node(id="grid", limit_w=limit_w),)))
+    found = by_limit(of, Reason(car=0, current_a=6.0, why=Why.PEAK, peak_kw=peak_kw))
+    assert (found.why, found.row, found.peak_kw) == expected
 
 
 def test_a_car_takes_its_most_and_another_waits_for_a_cheaper_hour() -> None:

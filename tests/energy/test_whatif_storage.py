@@ -108,3 +108,28 @@ def test_on_a_real_day_a_battery_lowers_what_planning_costs_and_the_bound_below_
     assert scores[OPTIMUM] <= scores[PLANNER] <= scores[UNSTORED]
     assert told[PLANNER]["overload"] <= 1 + 1e-6
     assert told[PLANNER]["energy_pct"] >= 99.5
+
+
+def test_no_limit_is_passed_by_a_watt_however_odd_what_batteries_and_cars_give_beside_is(tmp_path: Path) -> None:
+    """A building with a part of a watt, that takes nearly all that the contract has."""
+    hours = ", ".join(str(hour) for hour in range(24))
+    values = ", ".join(f"{11.0 + hour * 0.0123457:.7f}" for hour in range(24))
+    contract = DEAR.replace("[site]\n", "[site]\npower_limit_w = 12000\n")
+    odd = f"\n[load]\nweekdays = {{ hours = [{hours}], values = [{values}] }}\n"
+    stores = BATTERY.format(node="grid", capacity_kwh=30, kw=9.9) + "stored_kwh = 20\n"
+    ways = ("--ways", f"{PLANNER},{OPTIMUM}")
+    told = play(tmp_path, contract + odd + stores + GIVING, SESSIONS, *ways)
+    assert min(each["discharged_wh"] + each["given_wh"] for each in told.values()) > 1_000
+    assert all(each["peak_w"] <= 12_000 for each in told.values()), {way: told[way]["peak_w"] for way in told}
+    rows = duckdb.sql(f"SELECT count(*) FROM '{tmp_path / 'steps.parquet'}' WHERE power_w = 0 AND current_a <> 0")
+    assert rows.fetchone() == (0,)
+
+
+def test_it_is_said_where_a_kwh_that_cars_leave_without_is_worth_less_than_one_costs(tmp_path: Path) -> None:
+    dear = SCENARIO.replace("prices = [0.10, 0.20]", "prices = [0.10, 1.20]").replace("EUR", "NOK")
+    play(tmp_path, dear, SESSIONS, "--ways", UNSTORED)
+    [note] = json.loads((tmp_path / "out.json").read_text())["notes"]
+    assert "is worth 1 NOK here" in note
+    assert "up to 1.2:" in note
+    play(tmp_path, dear + "\n[planner]\nunserved_per_kwh = 1.3\n", SESSIONS, "--ways", UNSTORED)
+    assert json.loads((tmp_path / "out.json").read_text())["notes"] == []

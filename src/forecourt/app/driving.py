@@ -20,7 +20,7 @@ from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.providers import DriverProviders
 from forecourt.energy.needs.model import Source
 from forecourt.energy.service.explained import session_told
-from forecourt.energy.service.needs import change_needs
+from forecourt.energy.service.needs import change_needs, find_needs
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.intents.charging import Charging
@@ -50,12 +50,26 @@ class Departures:
                 told = await session_told(conn, tenant_id, session_id, self._clock.now())
             except SessionUnknown:
                 return None
-        if told is None:
-            return None
-        found = told.explanation
+            if told is None:
+                return None
+            said = await find_needs(conn, tenant_id, session_id)
+        found, said_at = told.explanation, said.wants.departure_at
+        is_said = said_at is not None and said.sources.get("departure_at") is Source.DRIVER
         if found is None:
-            return Leaving(departure_at=None, ready_at=None)
-        return Leaving(departure_at=found.stay.leaves_at, ready_at=found.ready_at)
+            return Leaving(departure_at=said_at if is_said else None, ready_at=None, is_said=is_said)
+        waits = found.limit_ma == 0 and not found.gives_w and not found.paused_by_car and bool(found.lacks_wh)
+        if is_said and said_at not in (found.stay.leaves_at, found.stay.said_at):
+            # It was said only just now.
+            return Leaving(departure_at=said_at, ready_at=None, is_said=True, is_being_planned=True, waits=waits)
+        lacks_wh = found.unserved_wh or 0
+        return Leaving(
+            departure_at=said_at if is_said else found.stay.leaves_at,
+            ready_at=found.ready_at,
+            is_said=is_said,
+            by_then_wh=None if found.unserved_wh is None else found.stay.takes_wh - lacks_wh,
+            lacks_wh=lacks_wh if found.falls_short else 0,
+            waits=waits,
+        )
 
     async def leave_at(self, tenant_id: int, session_id: UUID, at: datetime) -> None:
         """What the driver says counts; what else was said for the driver stays. Raises SessionUnknown, NeedsRefused,

@@ -294,5 +294,7 @@ def _tell(report: "Report", out: Console) -> None:
     out.print(_costs(report))
     if any(each.charged_wh or each.discharged_wh or each.given_wh for each in report.outcomes):
         out.print(_storage(report))
+    for note in report.notes:
+        console.print(note, highlight=False)
     for reason, count in report.left_out.items():
         console.print(f"{count} left out: {reason}", highlight=False)

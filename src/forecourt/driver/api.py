@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import origin_of
 from forecourt.driver import words
 from forecourt.driver.idle import idle_words
+from forecourt.driver.leaving import paused_words
 from forecourt.driver.model import PAID, NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.speech import Speech
@@ -331,7 +332,7 @@ def _prices(shown: Shown, lines: tuple[Line, ...]) -> list[DriverPrice]:
 
 def _payment(way: Way) -> DriverPayment:
     intent, running = way.intent, way.running
-    heading, sentence = words.stage_words(way.stage)
+    heading, sentence = paused_words(way)
     taken = way.stage in PAID
     return DriverPayment(
         id=intent.intent_id,

@@ -31,6 +31,7 @@ from forecourt.driver.codes import SCAN, pay_address
 from forecourt.driver.find_pages import find_pages
 from forecourt.driver.held import held_of
 from forecourt.driver.idle import idle_words
+from forecourt.driver.leaving import is_doubtful, leaving_words, paused_words
 from forecourt.driver.letters import write_receipt
 from forecourt.driver.model import (
     CAN_GIVE_UP,
@@ -52,7 +53,7 @@ from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Joining, WaitingLists
-from forecourt.driver.words import STAGES, named_spot
+from forecourt.driver.words import named_spot
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import MAX_CODE, Campaign
 from forecourt.payments.accounts.model import AccountMissing
@@ -78,6 +79,8 @@ EnergyInQuery = Annotated[str, QueryParameter(max_length=20)]
 Voucher = Annotated[str, QueryParameter(name="voucher", max_length=2 * MAX_CODE, pattern=r"^[^\x00]*$")]
 #: The place in a waiting list that the connector is held for.
 Place = Annotated[UUID | None, QueryParameter(name="place")]
+#: A time of day by the site's clock.
+ClockInQuery = Annotated[str | None, QueryParameter(pattern=TIME_PATTERN)]
 IntentId = FromPath[UUID]
 
 
@@ -104,6 +107,8 @@ class LeaveForm(Struct, frozen=True, kw_only=True):
     """When the driver leaves, by the site's clock."""
 
     at: Annotated[str, Meta(pattern=TIME_PATTERN)]
+    #: They were asked whether they mean tomorrow, and do.
+    tomorrow: Annotated[str, Meta(max_length=1)] = ""
 
 
 class DriverPages:
@@ -205,16 +210,18 @@ class DriverPages:
 
     async def way(
         self, request: Any, intent_id: UUID, *, lang: str | None = None, back: bool = False, said: str = "",
-        part: bool = False,
+        part: bool = False, tomorrow: str | None = None,
     ) -> Response[str]:  # fmt: skip
-        """Where the driver is now: a page, or the part of it that changes. Raises PaymentUnknown."""
+        """Where the driver is now: a page, or the part of it that changes. `tomorrow`: the time of which they are asked
+        whether they mean tomorrow's. Raises PaymentUnknown."""
         way = await self._ways.find(intent_id)
-        heading, sentence = STAGES[way.stage]
         going = way.stage is Stage.PAY and not back
         with self._shell.speech.speaking(request, lang):
             over = way.stage in PAID
             lines, facts = (list(lines_of(way)), list(facts_of(way))) if over else ([], [])
             held, idle = held_of(way), idle_words(way)
+            heading, sentence = paused_words(way)
+            leaves = list(leaving_words(way, self._clock.now()))
         return self._shell.page(
             "part.html" if part else "way.html",
             request,
@@ -235,6 +242,8 @@ class DriverPages:
             facts=facts,
             held=held,
             idle=idle,
+            leaves=leaves,
+            tomorrow=tomorrow,
             lasted=None if way.running is None else self._clock.now() - way.running.started_at,
         )
 
@@ -258,9 +267,12 @@ class DriverPages:
             said = fault.code
         return Redirect(f"/charging/{intent_id}?said={said}", status_code=303, headers=HEADERS)
 
-    async def leave(self, intent_id: UUID, clock: str) -> Redirect:
-        way = await self._ways.find(intent_id)
-        at = departure_of(clock, self._clock.now().astimezone(way.zone))
+    async def leave(self, intent_id: UUID, form: LeaveForm) -> Redirect:
+        """Says when the driver leaves; asks back where that may be a slip."""
+        way, now = await self._ways.find(intent_id), self._clock.now()
+        at = departure_of(form.at, now.astimezone(way.zone))
+        if not form.tomorrow and is_doubtful(at, now):
+            return Redirect(f"/charging/{intent_id}?tomorrow={form.at}", status_code=303, headers=HEADERS)
         return await self.done(intent_id, self._ways.leave_at, at)
 
     async def mail(self, intent_id: UUID, typed: str) -> Redirect:
@@ -355,12 +367,15 @@ def driver_pages(
     @get("/charging/{intent_id:uuid}", **quiet)
     async def way(
         request: Request[Any, Any, Any], intent_id: IntentId, lang: Lang = None, said: Said = "", back: Flag = "",
+        tomorrow: ClockInQuery = None,
     ) -> Response[str]:  # fmt: skip
-        return await pages.way(request, intent_id, lang=lang, back=bool(back), said=said)
+        return await pages.way(request, intent_id, lang=lang, back=bool(back), said=said, tomorrow=tomorrow)
 
     @get("/charging/{intent_id:uuid}/part", **quiet)
-    async def part(request: Request[Any, Any, Any], intent_id: IntentId) -> Response[str]:
-        return await pages.way(request, intent_id, back=True, part=True)
+    async def part(
+        request: Request[Any, Any, Any], intent_id: IntentId, tomorrow: ClockInQuery = None
+    ) -> Response[str]:
+        return await pages.way(request, intent_id, back=True, part=True, tomorrow=tomorrow)
 
     @get("/charging/{intent_id:uuid}/back", **quiet)
     async def back(intent_id: IntentId) -> Redirect:
@@ -376,7 +391,7 @@ def driver_pages(
 
     @post("/charging/{intent_id:uuid}/leave", status_code=303, **quiet)
     async def leave(intent_id: IntentId, data: URLEncodedBody[LeaveForm]) -> Redirect:
-        return await pages.leave(intent_id, data.at)
+        return await pages.leave(intent_id, data)
 
     @post("/charging/{intent_id:uuid}/email", status_code=303, **quiet)
     async def email(intent_id: IntentId, data: URLEncodedBody[EmailForm]) -> Redirect:

@@ -76,11 +76,20 @@ class Departure(Protocol):
 
 
 class Leaving(Struct, frozen=True, kw_only=True):
-    """When a car leaves, as far as that is known, when it is ready, and why it charges as it does, in words."""
+    """When a car leaves, as far as that is known, when it is ready, and why it charges as it does, in words.
+
+    `is_said`: its driver said when; `is_being_planned`: since then nothing was planned. `by_then_wh`: what it will have
+    in all when it leaves, None where nothing says so, and what it lacks then; `waits`: its station was told to give it
+    nothing for now, though it takes more."""
 
     departure_at: datetime | None
     ready_at: datetime | None
     words: Sequence[str] = ()
+    is_said: bool = False
+    is_being_planned: bool = False
+    by_then_wh: int | None = None
+    lacks_wh: int = 0
+    waits: bool = False
 
 
 class Shown(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@ what they may.
 
 Stations are not told every ampere: a limit that moves by less than STEP_MA is left, one EVSE is told at most once in
 REST, and what holds is renewed well before its time is over. Less that safety needs is told whenever it is needed, and
-again when nobody waits any more for an answer to it.
+again when nobody waits any more for an answer to it: not while what was told already is enough, and only isn't surely
+obeyed yet.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from forecourt.energy.dispatch.standing import (
     newest,
 )
 from forecourt.energy.dispatch.times import LOW_LEAST, LOW_VALID_FOR, VALID_FOR
-from forecourt.energy.rows import SLACK, Flows, Rows
+from forecourt.energy.rows import SLACK, Floats, Flows, Rows
 
 #: Smaller changes are not worth a message.
 STEP_MA: Final = 1_000
@@ -52,7 +53,7 @@ class Told(Struct, frozen=True, kw_only=True):
 def due(
     standings: Sequence[Standing], target_ma: Sequence[int], least_ma: Sequence[int], rows: Rows, now: datetime
 ) -> list[Told]:
-    """What is to be sent now, decreases first, each kind by EVSE.
+    """What is to be sent now, decreases first, then who has nothing yet, each kind by EVSE.
 
     `target_ma`: what each EVSE shall have, kept by all together within `rows` and what is measured beyond; without
     meaning for one where nothing runs, and for one that can't be brought to it: that is told again what it was told.
@@ -62,7 +63,8 @@ def due(
     target_ma, found = _less_of_all(standings, target_ma, least_ma, rows, draws)
     told_less = {told.evse for told in found}
     flows = Flows(rows, draws.may_a.copy())
-    for number, standing in enumerate(standings):
+    for number in sorted(range(len(standings)), key=lambda number: _has_something(standings[number], now)):
+        standing = standings[number]
         if number not in told_less and _can_be_told(standing, draws, number):
             beyond_a = float(draws.beyond_a[number])
             more = _more(number, standing, target_ma[number], least_ma[number], flows.room(number) - beyond_a, now)
@@ -85,9 +87,10 @@ def _less_of_all(
 ) -> tuple[Sequence[int], list[Told]]:
     """What is meant for each EVSE, and who is told less or the same."""
     over = rows.overload(draws.may_a) > 1 + SLACK
+    short = over and rows.overload(flows_told(standings, draws)) > 1 + SLACK
     target_ma = _meant(standings, target_ma, least_ma, rows, over, draws)
     less = [
-        _less(number, standing, target_ma[number], draws, over=over)
+        _less(number, standing, target_ma[number], draws, over=over, short=short)
         for number, standing in enumerate(standings)
         if _can_be_told(standing, draws, number)
     ]
@@ -99,6 +102,23 @@ def next_try(standings: Sequence[Standing], now: datetime) -> datetime | None:
     last = [standing.orders[-1] for standing in standings if standing.orders and controllable(standing, now)]
     moments = [order.sent_at + AGAIN for order in last if order.unsent or _is_unknown(order)]
     return min((moment for moment in moments if moment > now), default=None)
+
+
+def flows_told(standings: Sequence[Standing], draws: Draws, limit_ma: Sequence[int] | None = None) -> Floats:
+    """What each EVSE draws at the most in A once all obey who can be thought to: what it was told last, or `limit_ma`
+    where that is less."""
+    found = draws.may_a.copy()
+    for number in np.nonzero(draws.controllable)[0].tolist():
+        last = newest(standings[number], draws.at)
+        if last is not None:
+            told_ma = last.limit_ma if limit_ma is None else min(last.limit_ma, limit_ma[number])
+            found[number] = min(found[number], told_ma / 1000 + float(draws.beyond_a[number]))
+    return found
+
+
+def _has_something(standing: Standing, now: datetime) -> bool:
+    last = newest(standing, now)
+    return last is not None and last.limit_ma > 0
 
 
 def _meant(
@@ -143,9 +163,9 @@ def _can_be_told(standing: Standing, draws: Draws, number: int) -> bool:
     return not is_within(draws.at, last.sent_at, AGAIN if last.unsent and draws.controllable[number] else REST)
 
 
-def _less(evse: int, standing: Standing, target_ma: int, draws: Draws, *, over: bool) -> Told | None:
+def _less(evse: int, standing: Standing, target_ma: int, draws: Draws, *, over: bool, short: bool) -> Told | None:
     """A decrease, or the same again for longer. A running car is told something in any case, or nobody would know
-    whether its station obeys."""
+    whether its station obeys. `over`: the tree may be overloaded; `short`: by what all were told as well."""
     now = draws.at
     last = newest(standing, now)
     if last is None:
@@ -153,13 +173,23 @@ def _less(evse: int, standing: Standing, target_ma: int, draws: Draws, *, over: 
         return _told(evse, target_ma, standing, now, urgent=over) if target_ma <= most_ma else None
     if target_ma > last.limit_ma:
         return None
-    step_ma = URGENT_STEP_MA if over and not is_within(now, last.sent_at, AGAIN) else STEP_MA
+    step_ma = URGENT_STEP_MA if short and not is_within(now, last.sent_at, AGAIN) else STEP_MA
     falls = last.limit_ma - target_ma >= step_ma or (target_ma == 0) != (last.limit_ma == 0)
-    rested = _is_rested(last, now)
+    rested = _is_rested(_spoken(standing, last), now)
     unsure = _is_lost(last, now) or is_contested(standing, now)
-    if (falls or unsure) and (over or rested):
-        return _told(evse, target_ma, standing, now, urgent=over)
-    return _told(evse, target_ma, standing, now) if rested and _wants_renewal(last, standing, now) else None
+    if (falls and (short or rested)) or (unsure and (over or rested)):
+        return _told(evse, target_ma, standing, now, urgent=short or (unsure and over))
+    renews = _is_rested(last, now) and _wants_renewal(last, standing, now)
+    return _told(evse, target_ma, standing, now) if renews else None
+
+
+def _spoken(standing: Standing, last: Order) -> Order:
+    """The last order but for those that only took a little off, each of which a limit needed: an EVSE that is cut again
+    and again has to be told what is planned all the same."""
+    for before, after in zip(reversed(standing.orders[:-1]), reversed(standing.orders), strict=False):
+        if not 0 < before.limit_ma - after.limit_ma < STEP_MA:
+            return after
+    return standing.orders[0] if standing.orders else last
 
 
 def _is_rested(last: Order, now: datetime) -> bool:
@@ -197,7 +227,7 @@ def _more(evse: int, standing: Standing, target_ma: int, least_ma: int, room_a: 
     if limit_ma - held_ma < STEP_MA:
         if last is None or not _is_rested(last, now) or not _wants_renewal(last, standing, now):
             return None
-        limit_ma = held_ma
+        limit_ma = max(limit_ma, held_ma)
     return _told(evse, limit_ma, standing, now)
 
 

@@ -375,11 +375,20 @@ def _beyond(standing: Standing, bound_ma: int, now: datetime) -> int:
     return drawn_ma - bound_ma if before_ma <= bound_ma else 0
 
 
-def _drawn(standing: Standing, now: datetime) -> int:
+def is_fresh(standing: Standing, now: datetime) -> bool:
+    """Whether what it draws was measured a short while ago."""
+    at = standing.drawn_at
+    return standing.drawn_ma is not None and at is not None and abs(now - at) <= MEASURED_FOR
+
+
+def drawn_most(standing: Standing) -> int:
+    """The most that may have flown on one conductor by what was measured last, in mA: no more than it can give."""
     most_ma = standing.drawn_ma if standing.drawn_most_ma is None else standing.drawn_most_ma
-    if most_ma is None or standing.drawn_at is None or abs(now - standing.drawn_at) > MEASURED_FOR:
-        return standing.max_ma
-    return min(most_ma, standing.max_ma)
+    return standing.max_ma if most_ma is None else min(most_ma, standing.max_ma)
+
+
+def _drawn(standing: Standing, now: datetime) -> int:
+    return drawn_most(standing) if is_fresh(standing, now) else standing.max_ma
 
 
 def _moments(standing: Standing) -> list[datetime | None]:

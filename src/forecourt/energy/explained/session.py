@@ -15,7 +15,7 @@ from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.model import Needs, Priority, Source
 from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
-from forecourt.energy.planner.reasons import Reason
+from forecourt.energy.planner.reasons import Reason, Why
 from forecourt.energy.planning.knowledge import ASSUMED_WH, Knowledge, KnownCar
 from forecourt.energy.planning.making import site_room
 from forecourt.energy.planning.outside import external_of, is_cars, touching
@@ -27,6 +27,8 @@ from forecourt.energy.storage.model import BatteryWhy
 
 #: Grades of plans that look ahead; the others say what counts now, and nothing of what is to come.
 AHEAD: Final = frozenset({Grade.OPTIMAL, Grade.NEAR})
+#: A peak that is lower than a limit by no more is the limit, as it is written.
+SAME_W: Final = 50
 #: Modes in which it is the price of a kWh, or its CO2, that decides when a car charges.
 PRICED: Final = frozenset({Mode.CHEAPEST, Mode.GREENEST})
 
@@ -192,7 +194,7 @@ def _explained(
 def _with_plan(
     told: Explanation, known: Knowledge, plan: SitePlan, number: int, meant: CarPlan, places: _Places
 ) -> Explanation:
-    ahead, reason = plan.grade in AHEAD, meant.reason
+    ahead, reason = plan.grade in AHEAD, None if meant.reason is None else by_limit(known, meant.reason)
     electrics = known.tree.electrics
     power_w = meant.steps_w[0] if meant.steps_w else 0
     if power_w == 0 and not told.paused_by_car and meant.lacks_wh > 0:
@@ -229,6 +231,18 @@ def _with_plan(
         then=None if step is None else signal.values[step],
         then_at=None if step is None else known.outlook.starts[step],
     )
+
+
+def by_limit(known: Knowledge, reason: Reason) -> Reason:
+    """The same, with the limit of the grid connection instead of a higher peak that it forbids anyway."""
+    grid = next(node for node in known.tree.nodes if node.parent is None)
+    said = [each.limit_w[0] for each in known.outlook.limits if each.node == grid.id]
+    limit_w = min((each for each in (grid.limit_w, *said) if each is not None), default=None)
+    if reason.why is not Why.PEAK or reason.peak_kw is None or limit_w is None:
+        return reason
+    if reason.peak_kw * 1000 < limit_w - SAME_W:
+        return reason
+    return replace(reason, why=Why.LIMIT, row=f"{grid.id} power", peak_kw=None)
 
 
 def _batteries(plan: SitePlan) -> tuple[int, BatteryWhy | None]:

@@ -15,7 +15,14 @@ import psycopg
 import structlog
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.standing import MEASURED_FOR, TELLS_WITHIN, Draws, Standing, may_draw, newest
+from forecourt.energy.dispatch.standing import (
+    MEASURED_FOR,
+    TELLS_WITHIN,
+    Draws,
+    is_fresh,
+    may_draw,
+    newest,
+)
 from forecourt.energy.keeper.notes import FAULTS
 from forecourt.energy.planning.knowledge import Knowledge
 from forecourt.energy.planning.limits import Room
@@ -142,12 +149,22 @@ def excesses_of(known: Knowledge, room: Room, draws: Draws) -> list[Excess]:
 
 
 def _measured(known: Knowledge, rows: Rows) -> Floats:
-    """The most that flows in each row in A or kW by what was measured of EVSEs a short while ago."""
-    drawn_ma = np.zeros(len(known.standings))
+    """The most that flows in each row in A by what was measured of EVSEs a short while ago; of rows of power the kW
+    that were."""
+    drawn_a, power_a = np.zeros(len(known.standings)), np.zeros(len(known.standings))
     for number, each in enumerate(known.standings):
-        if each.drawn_ma is not None and _is_fresh(each, known.at):
-            drawn_ma[number] = each.drawn_ma if each.drawn_most_ma is None else each.drawn_most_ma
-    return rows.loads(drawn_ma / 1000)
+        if each.drawn_ma is not None and is_fresh(each, known.at):
+            # All that nobody knows on how many conductors it flows may be on one, as far as that can give it.
+            most_ma = each.drawn_ma if each.drawn_most_ma is None else min(each.drawn_most_ma, each.max_ma)
+            drawn_a[number] = max(each.drawn_ma, most_ma) / 1000
+            power_a[number] = each.drawn_ma / 1000
+    for car in known.cars:
+        column, at = known.tree.numbers.get(car.evse_id), car.power_at
+        if column is None or car.power_w is None or at is None or abs(known.at - at) > MEASURED_FOR:
+            continue
+        power_a[column] = car.power_w / known.tree.watts_told(known.tree.evses[column])
+    of_power = np.array([each.endswith(" power") for each in rows.names], dtype=np.bool_)
+    return np.where(of_power, rows.loads(power_a), rows.loads(drawn_a))
 
 
 def _is_measured(known: Knowledge, rows: Rows, row: int) -> bool:
@@ -155,12 +172,7 @@ def _is_measured(known: Knowledge, rows: Rows, row: int) -> bool:
     running = [
         each for number in _below(rows, row).tolist() if (each := known.standings[number]).running_since is not None
     ]
-    return bool(running) and all(_is_fresh(each, known.at) for each in running)
-
-
-def _is_fresh(standing: Standing, now: datetime) -> bool:
-    at = standing.drawn_at
-    return standing.drawn_ma is not None and at is not None and abs(now - at) <= MEASURED_FOR
+    return bool(running) and all(is_fresh(each, known.at) for each in running)
 
 
 def _below(rows: Rows, row: int) -> Ints:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from forecourt.energy.dispatch.handing import handed
 from forecourt.energy.dispatch.orders import Told, cut_due, due
 from forecourt.energy.dispatch.standing import Draws, draws_of
 from forecourt.energy.planning.giving import gives, leaving, tell_givers
@@ -31,7 +32,9 @@ def less_of(known: Knowledge, room: Room, targets_ma: Sequence[int], draws: Draw
 
 
 def _due(known: Knowledge, room: Room, targets_ma: Sequence[int]) -> list[Told]:
-    return due(known.standings, targets_ma, _least(known), room.now(), known.at)
+    rows, least_ma = room.now(), _least(known)
+    passing_ma = handed(known.standings, targets_ma, least_ma, rows, draws_of(known.standings, known.at))
+    return due(known.standings, passing_ma, least_ma, rows, known.at)
 
 
 def _least(known: Knowledge) -> list[int]:

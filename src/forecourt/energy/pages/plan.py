@@ -120,7 +120,15 @@ class PlanPages:
             except TooManyPlanned:
                 busy = True
         cars = [] if planned is None else await asyncio.to_thread(explain_all, planned.known, planned.plan)
-        told = {"busy": busy, "unread": unread, "text": text, "node": _node(planned, node), "batteries": batteries}
+        to_come = bool(text) and at is None and not unread
+        told = {
+            "busy": busy,
+            "unread": unread,
+            "to_come": to_come,
+            "text": text,
+            "node": _node(planned, node),
+            "batteries": batteries,
+        }
         return self._page(request, actor, record, planned, cars, at, now, odd, made, **told)
 
     def _page(

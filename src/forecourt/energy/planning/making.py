@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from msgspec.structs import replace
 
+from forecourt.energy.dispatch.orders import flows_told
 from forecourt.energy.dispatch.standing import Draws
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
@@ -110,9 +111,10 @@ def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
 
 
 def cut_out(known: Knowledge, room: Room, solver: SiteSolver, draws: Draws) -> tuple[int, ...]:
-    """The same by the tree's EVSEs alone, in mA: the answer to a cut, before anybody thinks. `draws`: what EVSEs may
-    draw now."""
+    """The same by the tree's EVSEs alone, in mA: the answer to a cut, before anybody thinks. Nobody gets more than it
+    was told, or it would be taken from others to whom it is of use at once. `draws`: what EVSEs may draw now."""
     fleet, still_a = fleet_of(known, draws), reserved_a(known, draws)
+    fleet = replace(fleet, max_a=np.minimum(fleet.max_a, flows_told(known.standings, draws)[fleet.column]))
     room = _with_others(known, fleet, room.cut())
     targets_a = still_a.copy()
     targets_a[fleet.column] = _shared(known, fleet, room, still_a, solver)

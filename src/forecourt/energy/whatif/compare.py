@@ -31,7 +31,7 @@ from forecourt.energy.whatif.ways import (
     Known,
     scheduler_of,
 )
-from forecourt.energy.whatif.world import PART_STEPS, Course, World, course, run, watts
+from forecourt.energy.whatif.world import PART_STEPS, Course, World, course, lessened, run, stored_watts
 
 #: The most steps of a what-if: a year in steps of 5 minutes.
 MAX_STEPS: Final = 366 * 288
@@ -130,6 +130,18 @@ class Comparison:
             left_out=self._stays.left_out,
             outcomes=list(self.outcomes),
             stopped=stopped,
+            notes=self._notes(),
+        )
+
+    def _notes(self) -> tuple[str, ...]:
+        """What may not be meant so."""
+        worth, currency = self._scenario.planner.unserved_per_kwh, self._scenario.tariff.currency
+        most = float(self._world.horizon.price.max())
+        if worth >= most:
+            return ()
+        return (
+            f"A kWh that a car leaves without is worth {worth:g} {currency} here (unserved_per_kwh of [planner]), and"
+            f" one costs up to {most:g}: while it costs more, it is cheapest to let cars leave without.",
         )
 
     def write_steps(self, path: Path) -> None:
@@ -192,7 +204,10 @@ class Comparison:
             # On a thread of its own, as the solver hears of no interrupt while it is at work.
             waited = Waited(lambda: SiteSolver().solve(eased(problem), OPTIMUM_DEADLINE_S))
             plan = waited.result(lambda: told(OPTIMUM, 0, self.steps))
-            so_far = np.concatenate([plan.current_a, watts(plan.battery_kw, np.ones(1))])
+            battery_w, per_a = stored_watts(plan.battery_kw), self._world.cars.kw_per_a
+            steps = range(plan.current_a.shape[1])
+            current_a = [lessened(plan.current_a[:, t], per_a, battery_w[:, t], plan.battery_kw[:, t]) for t in steps]
+            so_far = np.concatenate([np.stack(current_a, axis=1), battery_w])
             self._journal.keep(part_of(OPTIMUM, 0, self.steps, so_far, 0))
         told(OPTIMUM, self.steps, self.steps)
         return course(self._world, so_far)

@@ -45,7 +45,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 class Report(Struct, frozen=True, kw_only=True):
     """A whole what-if: the time in local ISO 8601, its sessions, those left out and why, and every outcome.
-    `stopped`: before all ways were played."""
+    `stopped`: before all ways were played; `notes`: what may not be meant so."""
 
     scenario: str
     currency: str
@@ -55,6 +55,7 @@ class Report(Struct, frozen=True, kw_only=True):
     left_out: dict[str, int]
     outcomes: list[Outcome]
     stopped: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def wear_of(world: World, done: Course) -> Floats:

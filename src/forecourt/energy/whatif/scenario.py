@@ -70,9 +70,10 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Planner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the planner weighs, and how far it looks. `unserved_per_kwh`: what a kWh is worth that a car leaves without.
-    `insistence`: how many times that the planner counts it, since it doesn't know who comes. `days`: past days of the
-    same kind that stand for what may come."""
+    """How the planner weighs, and how far it looks. `unserved_per_kwh`: what a kWh is worth that a car leaves without,
+    in the tariff's currency; where that is below its prices letting cars leave without is cheapest, and the report says
+    so. `insistence`: how many times that the planner counts it, since it doesn't know who comes. `days`: past days of
+    the same kind that stand for what may come."""
 
     unserved_per_kwh: Positive = 1.0
     insistence: Annotated[float, Meta(ge=1, le=100)] = INSISTENCE

@@ -1,7 +1,7 @@
 """The world of a scenario, step by step: cars come, take what they are given, and leave.
 
-Power is counted in whole watts, rounded towards nothing, so that what is written of a course adds up and no limit is
-exceeded by rounding.
+Power is counted in whole watts, so that what is written of a course adds up and no limit is exceeded by rounding: cars
+take a little less and give a little more, and what batteries can't give by a part of a watt nobody takes.
 """
 
 from collections.abc import Callable
@@ -78,11 +78,13 @@ def run(
                 current_a[there, now] = fleet.taken(there, np.asarray(decided.current_a), hours)
                 wanted_kw = decided.battery_kw
             power_w = watts(current_a[there, now], cars.kw_per_a[there])
-            fleet.charge(there, power_w / 1000 * hours)
-            kw += float(power_w.sum()) / 1000
-            did_w, stored = _stored(world.batteries, stored, wanted_kw, kw, hours)
+            did_w, stored = _stored(world.batteries, stored, wanted_kw, kw + float(power_w.sum()) / 1000, hours)
             battery_w[:, now] = did_w
-            kw += float(did_w.sum()) / 1000
+            per_a = cars.kw_per_a[there]
+            current_a[there, now] = lessened(current_a[there, now], per_a, did_w, np.asarray(wanted_kw))
+            power_w = watts(current_a[there, now], per_a)
+            fleet.charge(there, power_w / 1000 * hours)
+            kw += float(power_w.sum() + did_w.sum()) / 1000
         peak_kw = max(peak_kw, kw)
         if now >= done:
             told(now + 1, so_far)
@@ -110,9 +112,8 @@ def course(world: World, so_far: Floats) -> Course:
 
 
 def watts(current_a: Floats, kw_per_a: Floats) -> Watts:
-    """Whole watts, rounded towards nothing."""
-    exact = current_a * kw_per_a * 1000
-    return np.asarray(np.trunc(exact + np.copysign(GRAIN_W, exact)), dtype=np.int64)
+    """Whole watts, rounded down."""
+    return np.asarray(np.floor(current_a * kw_per_a * 1000 + GRAIN_W), dtype=np.int64)
 
 
 def _overload(world: World, current_a: Floats, battery_w: Watts, sign: int) -> float:
@@ -137,11 +138,32 @@ def _stored(
         most_kw = min(battery.charge_kw, room_kwh / battery.efficiency / hours)
         least_kw = min(battery.discharge_kw, there_kwh * battery.efficiency / hours, left_kw)
         kw = float(np.clip(wanted_kw[number], -max(least_kw, 0.0), max(most_kw, 0.0)))
-        power_w[number] = watts(np.array(kw), np.array(1.0))
+        power_w[number] = stored_watts(np.array(kw))
         kwh = power_w[number] / 1000 * hours
         held[number] += _kept_kwh(np.array(kwh), battery.efficiency, battery.efficiency)
         left_kw += min(power_w[number], 0) / 1000
     return power_w, held
+
+
+def lessened(current_a: Floats, kw_per_a: Floats, did_w: Watts, wanted_kw: Floats) -> Floats:
+    """The currents of cars in a step, the highest by as many watts less as batteries give less than is wanted for the
+    sake of rounding alone."""
+    missing = np.where(wanted_kw < 0, did_w - wanted_kw * 1000, 0.0)
+    less_w = int(np.ceil(missing[(missing > GRAIN_W) & (missing < 1)]).sum())
+    power_w = watts(current_a, kw_per_a)
+    # What solvers leave of nothing is nothing.
+    found = np.where(power_w == 0, 0.0, current_a)
+    if not less_w or power_w.max(initial=0) < less_w:
+        return found
+    most = int(power_w.argmax())
+    found[most] = (power_w[most] - less_w) / 1000 / kw_per_a[most]
+    return found
+
+
+def stored_watts(battery_kw: Floats) -> Watts:
+    """Whole watts of batteries, rounded towards nothing: none gives more than it has."""
+    exact = battery_kw * 1000
+    return np.asarray(np.trunc(exact + np.copysign(GRAIN_W, exact)), dtype=np.int64)
 
 
 def _kept_kwh(kwh: Floats, inward: float | Floats, outward: float | Floats) -> Floats:

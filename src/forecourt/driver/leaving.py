@@ -1,0 +1,52 @@
+"""When a car leaves and what it will have by then, as its driver is told; and what a time of day means that he says."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from forecourt.driver.model import Stage
+from forecourt.driver.service import Way
+from forecourt.driver.words import day, hour, rated_kwh, stage_words
+from forecourt.ui.i18n import gettext as _
+
+#: A time that is over for today is that of tomorrow where that is no further away: the morning that follows a night.
+#: Else it may be a slip, and is asked back.
+NIGHT: Final = timedelta(hours=12)
+#: What lacks by no more is not worth a word, in Wh.
+SLIGHT_WH: Final = 500
+
+
+def is_doubtful(at: datetime, now: datetime) -> bool:
+    """Whether a driver may have meant a time that is over for today; `at`: when a clock shows it next, in the zone of
+    the place."""
+    return at.date() != now.astimezone(at.tzinfo).date() and at - now > NIGHT
+
+
+def paused_words(way: Way) -> tuple[str, str]:
+    """The heading and the sentence of where a driver is; of one whose car is held back for the site, that it waits."""
+    heading, sentence = stage_words(way.stage)
+    idles = way.stage is Stage.PAUSED or (way.stage is Stage.CHARGING and way.running and not way.running.power_w)
+    if idles and way.leaving is not None and way.leaving.waits:
+        return _("Waiting for power"), _("The site has too little power for all cars now. Yours goes on by itself.")
+    return heading, sentence
+
+
+def leaving_words(way: Way, now: datetime) -> Iterator[str]:
+    """What is planned, in the language that is being spoken."""
+    leaving, zone = way.leaving, str(way.zone)
+    if leaving is None:
+        return
+    at = leaving.departure_at
+    if leaving.is_said and at is not None:
+        when = {"time": hour(at, zone), "day": day(at, zone)}
+        today = at.astimezone(way.zone).date() == now.astimezone(way.zone).date()
+        yield (_("You leave at %(time)s.") if today else _("You leave on %(day)s at %(time)s.")) % when
+    if leaving.is_being_planned:
+        yield _("What you will have by then is being planned.")
+        return
+    if leaving.is_said and leaving.by_then_wh is not None:
+        yield _("About %(energy)s by then.") % {"energy": rated_kwh(leaving.by_then_wh)}
+    if leaving.lacks_wh > SLIGHT_WH:
+        yield _("That is %(energy)s less than it is thought to need.") % {"energy": rated_kwh(leaving.lacks_wh)}
+    elif leaving.ready_at is not None:
+        yield _("Ready at about %(time)s.") % {"time": hour(leaving.ready_at, zone)}
