@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from forecourt.energy.model import Electrics, Evse, Node, Phases
 from forecourt.energy.planner import formulation
+from forecourt.energy.planner.basis import BASIC, ended
 from forecourt.energy.planner.problem import (
     Battery,
     Cars,
@@ -263,6 +264,24 @@ def test_a_solver_that_had_no_time_says_so_and_goes_on_from_there() -> None:
     with pytest.raises(TooLate):
         solver.solve(problem, deadline_s=0.0)
     assert solver.solve(problem).cost == pytest.approx(SiteSolver().solve(problem).cost)
+
+
+@settings(max_examples=10, deadline=None)
+@given(SEEDS)
+def test_what_the_next_plan_begins_from_is_where_the_solver_says_that_the_last_one_ended(seed: int) -> None:
+    solver = SiteSolver()
+    solver.solve(eased(random_problem(np.random.default_rng(seed))[1]))
+    program = solver._program
+    assert program.form is not None
+    known, said, form = ended(program._highs, program.form), program._highs.getBasis(), program.form
+    assert known is not None
+    for found, statuses, lower, upper in (
+        (known[0], said.col_status, form.lower, form.upper),
+        (known[1], said.row_status, form.row_lower, form.row_upper),
+    ):
+        true = np.array([int(each) for each in statuses])
+        # Where both bounds are one it may be called lower or upper.
+        assert ((found == true) | ((lower == upper) & (found != BASIC) & (true != BASIC))).all()
 
 
 def test_nothing_is_written_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
