@@ -53,8 +53,12 @@ def _nearer(values: Any, lower: Floats, upper: Floats) -> Ints:
     return np.where(np.abs(upper - value) < np.abs(value - lower), UPPER, LOWER)
 
 
-def carried(known: tuple[Ints, Ints], held: Form, held_starts: Floats, form: Form, starts: Floats) -> Any:
-    """How the program that is held ended, for another one. Steps are found by their time."""
+def carried(highs: Any, held: Form, held_starts: Floats, form: Form, starts: Floats) -> Any:
+    """The basis of the program that is held, for another one, or that in which it begins by itself where it has none.
+    Steps are found by their time."""
+    known = ended(highs, held)
+    if known is None:
+        return begun(form)
     # In which of the old steps each new one begins.
     step = np.searchsorted(held_starts, starts + 1e-9, side="right") - 1
     columns = _matched(held.named + held.named_step, known[0], form.named, form.named_step, step, LOWER)

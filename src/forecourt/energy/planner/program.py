@@ -5,7 +5,7 @@ from typing import Any, Final
 import highspy
 import numpy as np
 
-from forecourt.energy.planner.basis import begun, carried, ended
+from forecourt.energy.planner.basis import begun, carried
 from forecourt.energy.planner.formulation import Form
 from forecourt.energy.planner.problem import Ints
 from forecourt.energy.rows import Floats
@@ -55,8 +55,7 @@ class Program:
         if held is not None and self._same and _same_matrix(held, form):
             self.change(form)
         else:
-            known = None if held is None else ended(self._highs, held)
-            basis = begun(form) if known is None else carried(known, held, self.starts, form, starts)
+            basis = begun(form) if held is None else carried(self._highs, held, self.starts, form, starts)
             self._highs.passModel(
                 form.columns.count,
                 len(form.row_lower),
