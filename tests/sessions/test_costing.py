@@ -18,7 +18,16 @@ from forecourt.platform.money import Money
 from forecourt.pricing import service as pricing
 from forecourt.pricing.assigning import Scope
 from forecourt.pricing.discounts import Priced
-from forecourt.pricing.model import Conditions, Dimension, Discount, Element, PriceComponent, Tariff
+from forecourt.pricing.model import (
+    Conditions,
+    Dimension,
+    Discount,
+    Element,
+    PriceComponent,
+    Reserved,
+    SegmentKind,
+    Tariff,
+)
 from forecourt.sessions.costing import service
 from forecourt.sessions.costing.charged import charged
 from forecourt.sessions.costing.jobs import CostingJobs
@@ -96,6 +105,17 @@ class Shop:
             " VALUES (%s, 1, 1, %s, %s, %s, %s)",
             (self.station, self.tenant_id, state, at, at + timedelta(milliseconds=arrived)),
         )
+
+    def hold(self, since_min: float, until_min: float, *keys: str) -> None:
+        """EVSE 1 is held for these tokens."""
+        self.admin.execute(
+            "INSERT INTO reservations (tenant_id, station_id, evse, token_uid, token_type, token_keys, held_at,"
+            " until_at) VALUES (%s, %s, 1, %s, 'Central', %s, %s, %s)",
+            (
+                self.tenant_id, self.station, keys[0], list(keys), BEGAN + timedelta(minutes=since_min),
+                BEGAN + timedelta(minutes=until_min),
+            ),
+        )  # fmt: skip
 
     async def price(self, session_id: UUID) -> SessionCost:
         await self.jobs.price(tenant_id=self.tenant_id, subject=str(session_id))
@@ -307,6 +327,33 @@ async def test_a_group_of_drivers_pays_its_own_price_by_the_token_it_showed(shop
     )
     assert (await shop.price(shop.session(token_uid="Tag7"))).excl_vat == euro(100)
     assert (await shop.price(shop.session(token_uid="TAG8"))).excl_vat == euro(400)
+
+
+async def test_the_minutes_that_a_connector_was_held_for_its_driver_are_billed_as_reservation(shop: Shop) -> None:
+    per_minute = Element(
+        price_components=(PriceComponent(type=Dimension.TIME, price=Decimal(6), vat=Decimal(19)),),
+        conditions=Conditions(reservation=Reserved.RESERVATION),
+    )
+    await shop.sell(costing("0.40", per_minute))
+    shop.hold(-10, 5, "mine", "other card")
+    held = await shop.price(shop.session(token_uid="MINE"))
+    assert held.excl_vat == euro(400 + 100)
+    assert held.bill is not None
+    first = held.bill.periods[0]
+    assert (first.kind, first.seconds) == (SegmentKind.RESERVATION, 600)
+    assert first.start == BEGAN - timedelta(minutes=10)
+    # It is of whom it was held for, and of the session that began in its time.
+    assert (await shop.price(shop.session(token_uid="SOMEBODY"))).excl_vat == euro(400)
+    assert (await shop.price(shop.session(token_uid="MINE", evse=2))).excl_vat == euro(400)
+    late = BEGAN + timedelta(minutes=6)
+    assert (await shop.price(shop.session(token_uid="MINE", started_at=late))).excl_vat == euro(400)
+    # Once a tariff counts for it, it stays so though nobody knows of the hold any more.
+    running = shop.session(token_uid="MINE", ended_min=None)
+    assert (await shop.cost(running)).excl_vat == euro(500)
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        await service.freeze(conn, shop.tenant_id, running, None, BEGAN)
+    shop.admin.execute("DELETE FROM reservations WHERE tenant_id = %s", (shop.tenant_id,))
+    assert (await shop.cost(running)).excl_vat == euro(500)
 
 
 async def test_what_a_16_connector_said_tells_parking_from_charging(shop: Shop) -> None:

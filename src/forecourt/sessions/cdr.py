@@ -117,9 +117,11 @@ def record(
         dimensions.insert(0, CdrDimension(type="ENERGY", volume=energy_wh / 1000))
     if session.given_wh:
         dimensions.append(CdrDimension(type="ENERGY_EXPORT", volume=session.given_wh / 1000))
+    periods = _periods(session, costs) or [ChargingPeriod(start_date_time=session.started_at, dimensions=dimensions)]
     return Cdr(
         id=str(session.session_id),
-        start_date_time=session.started_at,
+        # OCPI: where there was a reservation, its start.
+        start_date_time=min(session.started_at, periods[0].start_date_time),
         end_date_time=session.ended_at,
         session_id=str(session.session_id),
         cdr_token=None
@@ -127,8 +129,7 @@ def record(
         else CdrToken(uid=session.token_uid, type=_token_type(heard.token_type)),
         auth_method="COMMAND" if session.remote_start is not None else "AUTH_REQUEST",
         cdr_location=_location(session, place),
-        charging_periods=_periods(session, costs)
-        or [ChargingPeriod(start_date_time=session.started_at, dimensions=dimensions)],
+        charging_periods=periods,
         total_energy=None if energy_wh is None else energy_wh / 1000,
         total_time=hours,
         last_updated=heard.heard_at,

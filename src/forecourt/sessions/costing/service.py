@@ -321,6 +321,7 @@ async def measured(connection: Connection, tenant_id: int, costed: Costed, until
         currents=values.currents,
         offered=values.offered,
         states=states,
+        reserved_at=costed.reserved_at,
     )
 
 

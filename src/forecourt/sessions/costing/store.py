@@ -30,7 +30,8 @@ _MEASURANDS: Final = [
 class Costed(Struct, frozen=True, kw_only=True):
     """A session as far as its price depends on it, with what is kept of that. `frozen_by` None: nothing is yet.
     `group`, `subscription`: of the driver, by the token, when it began. `held`: its signed meter values keep it from
-    being billed; `proven_wh`: the energy that they prove."""
+    being billed; `proven_wh`: the energy that they prove. `reserved_at`: since when its connector was held for its
+    driver, None where it wasn't."""
 
     session_id: UUID
     station_id: int
@@ -62,6 +63,7 @@ class Costed(Struct, frozen=True, kw_only=True):
     later_incl_minor: int | None
     held: bool = False
     proven_wh: int | None = None
+    reserved_at: datetime | None = None
 
     @property
     def shown(self) -> Quote | None:
@@ -77,7 +79,12 @@ SELECT s.session_id, s.station_id, s.transaction_id, s.evse, s.connector, s.toke
     s.started_at, s.over_at, s.last_at, s.meter_start_wh, s.meter_stop_wh, c.tariff_id, c.tariff_version, c.frozen_by,
     c.assignment_id, c.zone, c.circumstances, c.most_minor, c.final, c.currency, c.excl_minor, c.incl_minor, c.bill,
     c.priced_at, c.sealed_at, c.later_incl_minor, coalesce(g.held AND g.released_at IS NULL, false) AS held,
-    g.energy_wh AS proven_wh
+    g.energy_wh AS proven_wh, coalesce(c.reserved_at, (
+        -- A hold that was used ended when its session began. Holds are forgotten one day; what is kept counts then.
+        SELECT r.held_at FROM reservations r WHERE r.tenant_id = s.tenant_id AND r.station_id = s.station_id
+            AND r.evse = s.evse AND r.held_at <= s.started_at AND coalesce(r.ended_at, r.until_at) >= s.started_at
+            AND lower(s.token_uid COLLATE "C") = ANY (r.token_keys) ORDER BY r.held_at DESC LIMIT 1
+    )) AS reserved_at
 FROM sessions s
 LEFT JOIN session_signatures g ON g.tenant_id = s.tenant_id AND g.session_id = s.session_id
 LEFT JOIN session_costs c ON c.tenant_id = s.tenant_id AND c.session_id = s.session_id
@@ -179,7 +186,8 @@ async def freeze(conn: Connection, tenant_id: int, costed: Costed, frozen: Froze
     """Keeps by what a session is priced. What was agreed on stays; what was assigned gives way to that alone."""
     await conn.execute(
         "INSERT INTO session_costs AS c (session_id, tenant_id, station_id, tariff_id, tariff_version, frozen_by,"
-        " assignment_id, zone, circumstances, frozen_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)"
+        " assignment_id, zone, circumstances, reserved_at, frozen_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)"
         " ON CONFLICT (session_id) DO UPDATE SET tariff_id = excluded.tariff_id,"
         " tariff_version = excluded.tariff_version, frozen_by = excluded.frozen_by,"
         " assignment_id = excluded.assignment_id, circumstances = excluded.circumstances,"
@@ -188,7 +196,7 @@ async def freeze(conn: Connection, tenant_id: int, costed: Costed, frozen: Froze
         " WHERE c.frozen_by = 'assignment' AND excluded.frozen_by = 'agreement' AND c.sealed_at IS NULL",
         (
             costed.session_id, tenant_id, costed.station_id, frozen.tariff_id, frozen.tariff_version,
-            frozen.frozen_by, frozen.assignment_id, frozen.zone, frozen.circumstances.decode(), now,
+            frozen.frozen_by, frozen.assignment_id, frozen.zone, frozen.circumstances.decode(), costed.reserved_at, now,
         ),
     )  # fmt: skip
 
