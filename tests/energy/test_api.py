@@ -129,9 +129,9 @@ async def test_a_fallback_that_would_overload_the_tree_in_silence_is_refused(hou
     refused = problem(await owner.put(f"{site}/smart-charging", json=settings), 422, "smart-charging-refused")
     assert refused["faults"][0]["id"] == "grid"
     assert (await owner.get(f"{site}/smart-charging")).json()["dynamic_profiles"] is False
-    for wear in ("-0.01", "NaN"):
+    for wear, status, code in (("-0.01", 422, "smart-charging-refused"), ("NaN", 400, "request-invalid")):
         worn = settings | {"fallback_a": 5.0, "car_wear_per_kwh": wear}
-        problem(await owner.put(f"{site}/smart-charging", json=worn), 422, "smart-charging-refused")
+        problem(await owner.put(f"{site}/smart-charging", json=worn), status, code)
     wanted = settings | {"fallback_a": 5.0, "feed_in_limit_w": 7_000, "car_wear_per_kwh": "0.07"}
     wanted |= {"dynamic_profiles": True}
     stored = await owner.put(f"{site}/smart-charging", json=wanted)
@@ -355,14 +355,15 @@ async def test_an_amount_that_is_none_is_refused_wherever_it_is_said(
     tree = {"nodes": [GRID], "evses": [hung(one)]}
     assert (await owner.put(f"{site}/electrics", json=tree)).status_code == 200
     refused = await owner.put(f"{site}/smart-charging", json={"enabled": True, "unserved_per_kwh": nonsense})
-    problem(refused, 422, "smart-charging-refused")
     if nonsense in ("-1", "0"):
+        problem(refused, 422, "smart-charging-refused")
         return
+    problem(refused, 400, "request-invalid")
     prices = {"begins": "01-01", "weekdays": {"hours": [0], "prices": ["0.3"]}}
     tariff = {"currency": "EUR", "seasons": [prices], "demand_charge_per_kw": nonsense}
-    problem(await owner.put(f"{site}/utility-tariff", json=tariff), 422, "tariff-refused")
+    problem(await owner.put(f"{site}/utility-tariff", json=tariff), 400, "request-invalid")
     box = {"id": "box", "node": "grid", "capacity_wh": 1, "charge_w": 1, "discharge_w": 1, "wear_per_kwh": nonsense}
-    problem(await owner.put(f"{site}/electrics", json=tree | {"batteries": [box]}), 422, ElectricsRefused.code)
+    problem(await owner.put(f"{site}/electrics", json=tree | {"batteries": [box]}), 400, "request-invalid")
 
 
 async def test_the_requests_of_the_how_to_are_answered_as_they_stand(house: House, tenant: Tenant) -> None:

@@ -64,7 +64,9 @@ def told(tariff: Tariff) -> dict[str, Any]:
 def test_a_station_that_reckons_by_what_it_was_told_comes_to_our_price(
     tariff: Tariff, zone: str, start_at: datetime, session: list[Segment]
 ) -> None:
-    session = [replace(each, seconds=max(each.seconds, 1)) for each in session]
+    # What the site withholds no station has a word for.
+    known = [each for each in session if each.kind is not SegmentKind.WITHHELD]
+    session = [replace(each, seconds=max(each.seconds, 1)) for each in known]
     ours = Pricer(tariff, ZoneInfo(zone)).price(start_at, session).before_limits
     excl, incl = cost(told(tariff), zone, start_at, session)
     assert abs(excl - float(ours.excl_vat)) < 1e-5

@@ -2,7 +2,8 @@
 
 OCPP says prices before taxes, of time by the minute, and taxes once for all prices of a dimension. What it can't say
 makes a station's own reckoning another than ours, so a tariff of which something is lost is for no station: such a
-station is told running costs instead.
+station is told running costs instead. Only time that the site withholds, for which we bill none, has no word in any
+tariff: a station that counts it as idle reckons more until it is told what the session came to.
 """
 
 from collections.abc import Iterator, Sequence
