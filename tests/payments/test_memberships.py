@@ -130,6 +130,19 @@ async def test_a_month_is_paid_ahead_by_the_saved_card_once_and_so_is_the_next(l
     assert lot.balances() == sold
 
 
+async def test_a_month_is_taxed_where_the_organisation_is_not_where_its_first_site_is(lot: Lot) -> None:
+    lot.run("UPDATE sites SET country = 'NL'")
+    lot.run(
+        "INSERT INTO invoice_sellers (tenant_id, said, dunning, changed_at)"
+        f" VALUES ({lot.tenant_id}, '{{\"country\": \"DE\"}}', '[]', now())"
+    )
+    driver = lot.driver()
+    await lot.card(driver)
+    await member(lot, driver)
+    await lot.work()
+    assert lot.balances()["vat_payable:DE:19"] == -190
+
+
 async def test_a_month_that_nobody_pays_is_asked_for_four_times_and_then_the_membership_ends(lot: Lot) -> None:
     driver = lot.driver()
     await lot.card(driver, "pm_card_chargeCustomerFail")

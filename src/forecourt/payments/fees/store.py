@@ -33,6 +33,8 @@ async def open_month(conn: Connection, tenant_id: int, subscription_id: int, num
     """One more month of a membership that costs something, due now; None where it is there or there is none.
 
     Months are counted from when it began, by the organisation's clock: from the 31st on, the shorter ones end earlier.
+    Taxed where the organisation is, as its invoices say (2006/112/EC, art. 45); before it said so, where its first site
+    is.
     """
     row = await (
         await conn.execute(
@@ -42,8 +44,10 @@ async def open_month(conn: Connection, tenant_id: int, subscription_id: int, num
             SELECT s.tenant_id, s.driver_id, s.subscription_id, %(number)s,
                 (z.began + make_interval(months => %(number)s)) AT TIME ZONE o.time_zone,
                 (z.began + make_interval(months => %(number)s + 1)) AT TIME ZONE o.time_zone,
-                p.title, p.currency, p.month_fee, p.vat, coalesce((SELECT i.country FROM sites i
-                    WHERE i.tenant_id = s.tenant_id AND i.country IS NOT NULL ORDER BY i.site_id LIMIT 1), 'ZZ'),
+                p.title, p.currency, p.month_fee, p.vat, coalesce(
+                    (SELECT v.said ->> 'country' FROM invoice_sellers v WHERE v.tenant_id = s.tenant_id),
+                    (SELECT i.country FROM sites i
+                        WHERE i.tenant_id = s.tenant_id AND i.country IS NOT NULL ORDER BY i.site_id LIMIT 1), 'ZZ'),
                 %(now)s
             FROM subscriptions s
             JOIN subscription_plans p ON p.tenant_id = s.tenant_id AND p.plan_id = s.plan_id AND p.month_fee > 0

@@ -45,14 +45,12 @@ class Method(StrEnum):
 
 
 class State(StrEnum):
-    """How far a payment is."""
+    """How far a payment is. When the provider settled it is said by its movements, which fees and refunds have too."""
 
     HOLD_REQUESTED = "hold_requested"
     AUTHORISED = "authorised"
     CAPTURING = "capturing"
     CAPTURED = "captured"
-    #: The provider paid it out.
-    SETTLED = "settled"
     #: Given back whole.
     REFUNDED = "refunded"
     DISPUTED = "disputed"
@@ -69,14 +67,14 @@ class State(StrEnum):
 #: From these nothing goes on by itself.
 FINAL: Final = frozenset(
     {
-        State.CAPTURED, State.SETTLED, State.REFUNDED, State.DISPUTED, State.RELEASED, State.FAILED, State.EXPIRED,
+        State.CAPTURED, State.REFUNDED, State.DISPUTED, State.RELEASED, State.FAILED, State.EXPIRED,
         State.ABANDONED,
     }
 )  # fmt: skip
 #: Nothing was taken, as far as we know, and we closed the page, or are about to.
 CLOSED: Final = frozenset({State.RELEASING, State.RELEASED, State.EXPIRED, State.ABANDONED})
 #: Money was taken.
-TAKEN: Final = frozenset({State.CAPTURED, State.SETTLED, State.REFUNDED, State.DISPUTED})
+TAKEN: Final = frozenset({State.CAPTURED, State.REFUNDED, State.DISPUTED})
 
 
 class CallKind(StrEnum):
