@@ -109,6 +109,25 @@ async def test_a_wallet_is_topped_up_and_pays_and_holds_back_an_erasure(porch: P
     assert "still money in the wallet" in page.text
 
 
+async def test_an_account_is_erased_only_once_nobody_can_pay_into_it_any_more(porch: Porch) -> None:
+    browser, ada = await porch.signed_in("ada@example.com")
+    led = await browser.post("/my/money/top-up", data={"amount": "2000"}, follow_redirects=False)
+    with pytest.raises(MoneyLeft):
+        await porch.leaving.erase(ada, ada.acting())
+    assert (await porch.pay_page(led)).state is State.CAPTURED
+    with pytest.raises(MoneyLeft):
+        await porch.leaving.erase(ada, ada.acting())
+    # One that nobody pays is closed after a while, and no longer in the way.
+    other, eve = await porch.signed_in("eve@example.com")
+    await other.post("/my/money/top-up", data={"amount": "2000"}, follow_redirects=False)
+    with pytest.raises(MoneyLeft):
+        await porch.leaving.erase(eve, eve.acting())
+    porch.till.clock.advance(timedelta(hours=1).total_seconds())
+    await porch.till.sweeper.sweep()
+    await porch.till.work()
+    assert (await porch.leaving.erase(eve, eve.acting())).driver_id == eve.driver_id
+
+
 async def test_a_debt_is_shown_blocks_the_next_start_and_is_paid(porch: Porch) -> None:
     browser, ada = await porch.signed_in("ada@example.com")
     intent = await porch.pay_page(await browser.post(porch.there, data={"by": "page"}))

@@ -81,23 +81,31 @@ class Leaving:
         )
 
     async def erase(self, driver: Driver, who: Actor | Service) -> Erased:
-        """Erases an account, once: twice is once. Raises MoneyLeft while anything is open."""
+        """Erases an account, once: twice is once. Raises MoneyLeft while anything is open: a page on which a driver may
+        still pay something in is."""
         now = self._clock.now()
         if driver.state is AccountState.ERASED:
             return Erased(driver_id=driver.driver_id, sessions=0, tokens=0)
-        purse = await self._members.purse(driver)
-        if purse.debts or any(each.amount for each in purse.wallet):
-            raise MoneyLeft
+        async with self._tenants.tenant(driver.tenant_id) as conn:
+            if await self._has_money(conn, driver):
+                raise MoneyLeft
         await self._members.cards.close_pages(driver.tenant_id, driver.payer)
         async with self._tenants.tenant(driver.tenant_id) as conn:
             held = await accounts.find_driver(conn, driver.tenant_id, driver.driver_id, lock=True)
-            if await store.list_running(conn, driver.tenant_id, driver.driver_id):
+            if await self._has_money(conn, held):
                 raise MoneyLeft
             renamed, tokens = await self._forget_tokens(conn, held, now)
             await self._forget(conn, held, now)
             done = Erased(driver_id=held.driver_id, sessions=renamed, tokens=tokens)
             await audit(conn, who, "erase driver", held.payer, {"sessions": renamed, "tokens": tokens})
         return done
+
+    async def _has_money(self, conn: store.Connection, driver: Driver) -> bool:
+        """Payments first: what one of them brings is in the purse once it is over."""
+        if await store.pays(conn, driver.tenant_id, driver.driver_id):
+            return True
+        purse = await self._members.purse_in(conn, driver)
+        return bool(purse.debts) or any(each.amount for each in purse.wallet)
 
     async def _forget_tokens(self, conn: store.Connection, driver: Driver, now: datetime) -> tuple[int, int]:
         """In how many sessions a uid was replaced, and how many tokens are unknown from now on."""

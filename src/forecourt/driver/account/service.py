@@ -137,17 +137,21 @@ class Members:
 
     async def purse(self, driver: Driver) -> Purse:
         """Saved cards, wallet, debts."""
+        async with self._tenants.tenant(driver.tenant_id) as conn:
+            return await self.purse_in(conn, driver)
+
+    async def purse_in(self, conn: store.Connection, driver: Driver) -> Purse:
+        """The same, in the caller's transaction, which acts as the driver from then on."""
         tenant_id, account = driver.tenant_id, wallet(str(driver.driver_id))
         book = Book(self._tenants, tenant_id, BookKind.WALLET, self._clock)
-        async with self._tenants.tenant(tenant_id) as conn:
-            currencies = await store.wallet_currencies(conn, tenant_id, account)
-            usual = currencies[0] if currencies else await store.usual_currency(conn, tenant_id)
-            held = [
-                Money(amount=await book.room(conn, driver.payer, each), currency=each) for each in currencies or [usual]
-            ]
-            await driver_rows.act_as(conn, driver.driver_id)
-            methods = await saved_store.list_methods(conn, tenant_id, driver.payer)
-            debts = await payments_store.owed_by(conn, tenant_id, driver.payer)
+        currencies = await store.wallet_currencies(conn, tenant_id, account)
+        usual = currencies[0] if currencies else await store.usual_currency(conn, tenant_id)
+        held = [
+            Money(amount=await book.room(conn, driver.payer, each), currency=each) for each in currencies or [usual]
+        ]
+        await driver_rows.act_as(conn, driver.driver_id)
+        methods = await saved_store.list_methods(conn, tenant_id, driver.payer)
+        debts = await payments_store.owed_by(conn, tenant_id, driver.payer)
         cards = [
             SavedCard(
                 id=each.method_id, card=each.card or Card(), saved_at=each.created_at,

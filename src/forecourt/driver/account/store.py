@@ -171,6 +171,16 @@ async def list_running(conn: Connection, tenant_id: int, driver_id: int) -> list
     return await cursor.fetchall()
 
 
+async def pays(conn: Connection, tenant_id: int, driver_id: int) -> bool:
+    """Whether a payment of a driver is not over, whatever it is for."""
+    cursor = await conn.execute(
+        "SELECT 1 FROM payment_intents WHERE tenant_id = %s AND (payer = %s OR driver_id = %s) AND next_at IS NOT NULL"
+        " LIMIT 1",
+        (tenant_id, f"driver:{driver_id}", driver_id),
+    )
+    return await cursor.fetchone() is not None
+
+
 async def zone_of(conn: Connection, tenant_id: int) -> str:
     """By whose clock an organisation lives."""
     row = await (
