@@ -433,5 +433,7 @@ async def test_cars_start_by_being_plugged_in_only_where_that_is_turned_on(house
     problem(await operator.post(f"/api/v1/drivers/{other}/autocharge", json=said), 409, "token-taken")
     problem(await bea.delete(f"{ME}/autocharge/001122AABBCC"), 404, "car-unknown")
     problem(await operator.post(path, json=said | {"address": "00-11"}), 400, "request-invalid")
+    for nobodys in ("00:00:00:00:00:00", "FFFFFFFFFFFF", "01-80-C2-00-00-0E"):
+        problem(await operator.post(path, json=said | {"address": nobodys}), 404, "car-unknown")
     assert (await driver.delete(f"{ME}/autocharge/001122AABBCC")).status_code == 204
     assert (await operator.get(f"/api/v1/drivers/{number}")).json()["tokens"] == []

@@ -71,7 +71,9 @@ DONE: Final = {
     "enrolled": mark("The car starts by being plugged in from now on."),
     "forgotten": mark("The car starts nothing any more."),
     AutochargeOff.code: mark("Cars don't start by being plugged in here. Turn that on below the list of drivers."),
-    CarUnknown.code: mark("This is no address of a car. It is of twelve hexadecimal digits."),
+    CarUnknown.code: mark(
+        "This is no address of one car. It is of twelve hexadecimal digits, not all zeros, and not of a group."
+    ),
     TooManyOwned.code: mark("The driver has as many tokens as one can have."),
 }
 WebRequest = Request[Any, Any, Any]
