@@ -248,6 +248,22 @@ async def test_a_fleets_members_start_nothing_once_its_month_is_spent(house: Hou
     assert decided(house, tenant) == "NoCredit"
 
 
+async def test_an_operator_lets_a_fleet_pay_for_who_chose_nothing(house: House, tenant: Tenant) -> None:
+    operator, driver = await tenant.client(), await signed_in(house, tenant, "ada@example.com")
+    number = (await driver.get(ME)).json()["id"]
+    await operator.post("/api/v1/tokens", json=CARD)
+    await operator.post(f"/api/v1/drivers/{number}/tokens", json={"uid": CARD["uid"]})
+    fleet = (await operator.post("/api/v1/fleets", json={"name": "Vans", "currency": "EUR"})).json()["fleet_id"]
+    member = f"/api/v1/fleets/{fleet}/members/{number}"
+    await operator.put(member, json={"cost_centre": "4711"})
+    assert ((await driver.get(ME)).json()["pays_by"], decided(house, tenant)) == ("page", "NoCredit")
+    assert (await operator.put(member, json={"cost_centre": "4711", "pays": True})).status_code == 204
+    assert ((await driver.get(ME)).json()["pays_by"], decided(house, tenant)) == ("fleet", "Accepted")
+    await driver.put(f"{ME}/pays-by", json={"by": "wallet"})
+    await operator.put(member, json={"cost_centre": "4711", "pays": True})
+    assert (await driver.get(ME)).json()["pays_by"] == "wallet", "what somebody chose stays"
+
+
 async def test_a_month_of_a_fleet_is_listed_to_its_end_and_there_is_a_limit_of_fleets(
     house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

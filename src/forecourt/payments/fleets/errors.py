@@ -66,6 +66,13 @@ class NothingOpen(ForecourtError):
     code = "fleet-invoice-settled"
 
 
+class DebitRefused(ForecourtError):
+    """There is no direct debit of this invoice of which that could be said. Look at the invoice."""
+
+    status = 409
+    code = "fleet-debit-refused"
+
+
 class DebitFileUnknown(ForecourtError):
     """There is no such file of direct debits. `GET /api/v1/debit-files` lists those that exist."""
 
