@@ -9,9 +9,16 @@ from xml.etree import ElementTree
 import pytest
 import pytest_asyncio
 
+from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import IbanRefused
 from forecourt.payments.fleets import billing, collection, drawing
-from forecourt.payments.fleets.errors import DebitRefused, MandateMissing, MandateRefused, NothingOpen
+from forecourt.payments.fleets.errors import (
+    DebitRefused,
+    MandateMissing,
+    MandateRefused,
+    NothingLeftOver,
+    NothingOpen,
+)
 from forecourt.payments.fleets.model import Dunning, Invoice, Level
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store import money
@@ -101,6 +108,31 @@ async def test_a_statement_that_is_read_again_and_lines_that_name_nothing_change
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
         await depot.reconciler.assign(conn, depot.till.actor, other[1]["line_id"], "Vans")
     assert await standing(depot) == [(0, "paid"), (595, "part_paid")]
+
+
+async def test_what_a_fleet_is_paid_back_settles_nothing_any_more(depot: Depot) -> None:
+    [invoice] = await billed(depot, 10_000)
+    await depot.read(booked("9.00", DAY, structured=invoice.reference))
+    assert (await standing(depot), depot.owes()) == ([(0, "paid")], -305)
+    await depot.read(booked("2.00", DAY, text="overpaid", debit=True), booked("2.00", DAY, text="again", debit=True))
+    lines = depot.till.rows(
+        "SELECT line_id FROM bank_lines WHERE tenant_id = %s AND matched_by IS NULL ORDER BY line_id", depot.tenant_id
+    )
+
+    async def assign(number: int, fleet: str) -> None:
+        async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+            await depot.reconciler.assign(conn, depot.till.actor, lines[number]["line_id"], fleet)
+
+    with pytest.raises(FleetUnknown):
+        await assign(0, "Nobody")
+    await assign(0, "Vans")
+    with pytest.raises(NothingLeftOver):
+        await assign(1, "Vans")
+    assert (await standing(depot), depot.owes()) == ([(0, "paid")], -105)
+    depot.till.clock.set(FIRST_OF_APRIL.replace(month=5))
+    await depot.charged(depot.driver("Bert"), 20_000, MARCH.replace(month=4))
+    await depot.jobs.issue(depot.tenant_id)
+    assert (await standing(depot))[-1] == (1085, "part_paid")
 
 
 async def debits(depot: Depot) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from forecourt.payments.bank.days import banking_day
 from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.bank.sepa import CURRENCY
 from forecourt.payments.fleets import entries, sepa
-from forecourt.payments.fleets.errors import InvoiceUnknown, NothingOpen
+from forecourt.payments.fleets.errors import InvoiceUnknown, NothingLeftOver, NothingOpen
 from forecourt.payments.fleets.model import MAX_OPEN, STATEMENT_WAIT, STATEMENTS_LAPSE, Dunning, Invoice, level_due
 from forecourt.payments.fleets.references import references_in
 from forecourt.payments.fleets.sepa import debit_of
@@ -91,6 +91,32 @@ async def come(
     }  # fmt: skip
     await money.insert_credit(conn, tenant_id, values)
     await spend(conn, tenant_id, fleet_id, row.currency, now, first=first)
+
+
+async def go_back(
+    conn: Connection, tenant_id: int, fleet_id: int, row: BankLineRow, amount: int, now: datetime
+) -> None:
+    """A fleet was paid back so much of what it had left over: posted, and settles nothing any more. Raises
+    NothingLeftOver."""
+    await store.hold_fleet(conn, tenant_id, fleet_id)
+    unspent = await money.list_unspent(conn, tenant_id, fleet_id, row.currency)
+    left = amount
+    for credit_id, _, rest in unspent:
+        part = min(left, rest)
+        if part > 0:
+            values = {
+                "fleet_id": fleet_id, "kind": "returned", "currency": row.currency, "amount": -part,
+                "bank_line": row.line_id, "of_credit": credit_id, "at": now,
+            }  # fmt: skip
+            await money.insert_credit(conn, tenant_id, values)
+            left -= part
+    if left:
+        raise NothingLeftOver(left=amount - left)
+    entry = fleet_paid(
+        movement=f"bank-{row.line_id}", at=_booked(row), fleet=str(fleet_id), currency=row.currency, amount=-amount,
+        memo=row.text[:300],
+    )  # fmt: skip
+    await post(conn, tenant_id, entry)
 
 
 async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetime) -> tuple[str, str] | None:

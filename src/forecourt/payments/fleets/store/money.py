@@ -262,7 +262,8 @@ async def list_unspent(conn: Connection, tenant_id: int, fleet_id: int, currency
     it; the oldest first."""
     cursor = await conn.execute(
         "SELECT c.credit_id, c.kind, c.amount - coalesce((SELECT sum(s.amount) FROM fleet_settlements s"
-        " WHERE s.credit_id = c.credit_id), 0)::bigint AS rest FROM fleet_credits c WHERE c.tenant_id = %s"
+        " WHERE s.credit_id = c.credit_id), 0)::bigint + coalesce((SELECT sum(b.amount) FROM fleet_credits b"
+        " WHERE b.of_credit = c.credit_id), 0)::bigint AS rest FROM fleet_credits c WHERE c.tenant_id = %s"
         " AND c.fleet_id = %s AND c.currency = %s AND c.amount > 0 AND NOT EXISTS (SELECT FROM fleet_credits r"
         " WHERE r.debit_id = c.debit_id AND r.kind = 'returned') ORDER BY c.credit_id",
         (tenant_id, fleet_id, currency),
