@@ -69,6 +69,8 @@ DONE: Final = {
     TokenTaken.code: mark("This token is another driver's. Take it from there first."),
     "ruled": mark("Kept. It counts from now on."),
     "enrolled": mark("The car starts by being plugged in from now on."),
+    "erased": mark("Erased. What books must keep stays under the number."),
+    "money-left": mark("There is money in the wallet, a debt or a payment that is not over. Settle it first."),
     "forgotten": mark("The car starts nothing any more."),
     AutochargeOff.code: mark("Cars don't start by being plugged in here. Turn that on below the list of drivers."),
     CarUnknown.code: mark(
