@@ -23,6 +23,7 @@ from forecourt.payments.fleets.model import Dunning, Invoice, Level
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store import money
 from forecourt.payments.intents.model import DebtOpen, InvoicedAlready, Method, State
+from forecourt.payments.intents.store import IntentFilter, list_intents
 from forecourt.payments.ledger.store.reports import read_receivables
 from forecourt.payments.providers.book import Book, BookKind
 from tests.conftest import Database
@@ -507,6 +508,9 @@ async def test_a_fleet_pays_from_the_page_within_its_month_and_finds_it_on_its_i
     async with till.tenants.tenant(depot.tenant_id) as conn:
         book = Book(till.tenants, depot.tenant_id, BookKind.INVOICE, till.clock)
         assert await book.room(conn, payer, "EUR") == 6000 - 1190
+        for said in (payer, f"driver:{who['driver_id']}"):
+            [found] = await list_intents(conn, depot.tenant_id, IntentFilter(search=said), limit=9)
+            assert found.intent_id == intent.intent_id
     [line] = till.rows("SELECT driver, cost_centre, amount FROM fleet_lines WHERE tenant_id = %s", depot.tenant_id)
     assert (line["driver"], line["cost_centre"], line["amount"]) == ("Ada", "4711", 1190)
     # Before it is invoiced a refund is a line of its own; afterwards it is a credit note or nothing.

@@ -232,6 +232,21 @@ def _admin(house: House) -> psycopg.Connection[Any]:
     return psycopg.connect(house.database.admin_url, autocommit=True)
 
 
+async def test_a_driver_is_erased_on_the_console(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client(Role.OWNER)
+    made = await owner.post("/api/v1/drivers", json={"email": "cy@vans.test", "name": "Cy Young"})
+    number = made.json()["driver_id"]
+    page = await text(owner, f"/drivers/{number}")
+    assert f'action="/drivers/{number}/erase"' in page
+    assert f'href="/payments?q=driver%3A{number}"' in page
+    viewer = await tenant.client(Role.VIEWER)
+    assert (await viewer.post(f"/drivers/{number}/erase", headers={"accept": "text/html"})).status_code == 403
+    page = await text(owner, await sent(owner, f"/drivers/{number}/erase"))
+    assert "Erased. What books must keep" in page
+    assert "Cy Young" not in page
+    assert f'action="/drivers/{number}/erase"' not in page
+
+
 async def test_a_host_is_made_and_given_a_share_on_the_console_and_sees_only_his_own(
     house: House, tenant: Tenant
 ) -> None:
