@@ -226,6 +226,8 @@ NEEDS = {
     ("GET", "/api/v1/fleet-invoices/{invoice_id}/document"): Verb.READ_MONEY,
     ("POST", "/api/v1/fleet-invoices/{invoice_id}/credit"): Verb.CHANGE_PAYMENTS,
     ("POST", "/api/v1/fleet-invoices/{invoice_id}/write-off"): Verb.CHANGE_PAYMENTS,
+    ("POST", "/api/v1/fleet-invoices/{invoice_id}/debit-failed"): Verb.CHANGE_PAYMENTS,
+    ("POST", "/api/v1/fleet-invoices/{invoice_id}/draw-again"): Verb.CHANGE_PAYMENTS,
     ("GET", "/api/v1/debit-files"): Verb.CHANGE_PAYMENTS,
     ("GET", "/api/v1/debit-files/{file_id}/content"): Verb.CHANGE_PAYMENTS,
     ("POST", "/api/v1/hosts"): Verb.CHANGE_HOSTS,

@@ -1,5 +1,6 @@
 """Waiting lists by the API and in the console: the driver's app, and whoever runs the site."""
 
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -152,16 +153,23 @@ async def test_the_console_shows_who_waits_and_lets_the_next_go_first(yard: Yard
     refused = await browser.post(f"{page}/policy", data=form | {"hold_minutes": "many"}, follow_redirects=True)
     assert "Nothing was stored" in refused.text
     assert "Stored." in (await browser.post(f"{page}/policy", data=form, follow_redirects=True)).text
-    first, second = await yard.join(), await yard.join()
+    first, second, third = [await yard.join() for _ in range(3)]
     yard.state("Available")
     assert (await yard.place(first))["state"] == "held"
     shown = (await browser.get(page)).text
     assert "Their turn" in shown
     assert yard.station in shown
-    [number, *_] = [each["number"] for each in (await yard.owner.get(yard.list)).json()["waiting"]]
-    skipped = await browser.post(f"{page}/{number}/skip", follow_redirects=True)
-    assert "The next one goes first." in skipped.text
-    assert [(await yard.place(each))["state"] for each in (first, second)] == ["waiting", "held"]
+    numbers = [each["number"] for each in (await yard.owner.get(yard.list)).json()["waiting"]]
+    number = numbers[0]
+    seen = re.findall(r'name="next" value="([0-9]*)"', shown)
+    assert seen == [str(numbers[1]), str(numbers[2]), ""]
+    # Pressed twice it is one place.
+    for told in ("The next one goes first.", "The list has changed since you looked."):
+        skipped = await browser.post(f"{page}/{number}/skip", data={"next": seen[0]}, follow_redirects=True)
+        assert told in skipped.text
+    assert [(await yard.place(each))["state"] for each in (first, second, third)] == ["waiting", "held", "waiting"]
+    order = [each["number"] for each in (await yard.owner.get(yard.list)).json()["waiting"]]
+    assert order == [numbers[1], numbers[0], numbers[2]]
     taken = await browser.post(f"{page}/{number}/remove", follow_redirects=True)
     assert "Taken out" in taken.text
     assert (await yard.place(first))["state"] == "removed"

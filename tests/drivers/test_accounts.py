@@ -248,6 +248,22 @@ async def test_a_fleets_members_start_nothing_once_its_month_is_spent(house: Hou
     assert decided(house, tenant) == "NoCredit"
 
 
+async def test_an_operator_lets_a_fleet_pay_for_who_chose_nothing(house: House, tenant: Tenant) -> None:
+    operator, driver = await tenant.client(), await signed_in(house, tenant, "ada@example.com")
+    number = (await driver.get(ME)).json()["id"]
+    await operator.post("/api/v1/tokens", json=CARD)
+    await operator.post(f"/api/v1/drivers/{number}/tokens", json={"uid": CARD["uid"]})
+    fleet = (await operator.post("/api/v1/fleets", json={"name": "Vans", "currency": "EUR"})).json()["fleet_id"]
+    member = f"/api/v1/fleets/{fleet}/members/{number}"
+    await operator.put(member, json={"cost_centre": "4711"})
+    assert ((await driver.get(ME)).json()["pays_by"], decided(house, tenant)) == ("page", "NoCredit")
+    assert (await operator.put(member, json={"cost_centre": "4711", "pays": True})).status_code == 204
+    assert ((await driver.get(ME)).json()["pays_by"], decided(house, tenant)) == ("fleet", "Accepted")
+    await driver.put(f"{ME}/pays-by", json={"by": "wallet"})
+    await operator.put(member, json={"cost_centre": "4711", "pays": True})
+    assert (await driver.get(ME)).json()["pays_by"] == "wallet", "what somebody chose stays"
+
+
 async def test_a_month_of_a_fleet_is_listed_to_its_end_and_there_is_a_limit_of_fleets(
     house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -433,5 +449,7 @@ async def test_cars_start_by_being_plugged_in_only_where_that_is_turned_on(house
     problem(await operator.post(f"/api/v1/drivers/{other}/autocharge", json=said), 409, "token-taken")
     problem(await bea.delete(f"{ME}/autocharge/001122AABBCC"), 404, "car-unknown")
     problem(await operator.post(path, json=said | {"address": "00-11"}), 400, "request-invalid")
+    for nobodys in ("00:00:00:00:00:00", "FFFFFFFFFFFF", "01-80-C2-00-00-0E"):
+        problem(await operator.post(path, json=said | {"address": nobodys}), 404, "car-unknown")
     assert (await driver.delete(f"{ME}/autocharge/001122AABBCC")).status_code == 204
     assert (await operator.get(f"/api/v1/drivers/{number}")).json()["tokens"] == []

@@ -11,7 +11,7 @@ from uuid import UUID
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.payments.bank.model import Bank
-from forecourt.payments.fleets import billing, collection
+from forecourt.payments.fleets import billing, drawing
 from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.fleets.model import Dunning, Invoice, Line, Seller, Terms
 from forecourt.payments.fleets.store import invoices as store
@@ -142,7 +142,7 @@ class Depot:
 
     async def mandate(self, iban: str = THEIRS, reference: str = "VANS-1") -> None:
         async with self.till.tenants.tenant(self.tenant_id) as conn:
-            await collection.put_mandate(
+            await drawing.put_mandate(
                 conn, self.till.actor, self.fleet_id, self.bank, reference=reference, scheme="CORE",
                 signed_on=date(2026, 1, 2), holder="City Vans Ltd", iban=iban, bic="", now=self.till.clock.now(),
             )  # fmt: skip

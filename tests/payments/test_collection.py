@@ -9,13 +9,21 @@ from xml.etree import ElementTree
 import pytest
 import pytest_asyncio
 
+from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import IbanRefused
-from forecourt.payments.fleets import billing, collection
-from forecourt.payments.fleets.errors import MandateRefused, NothingOpen
+from forecourt.payments.fleets import billing, collection, drawing
+from forecourt.payments.fleets.errors import (
+    DebitRefused,
+    MandateMissing,
+    MandateRefused,
+    NothingLeftOver,
+    NothingOpen,
+)
 from forecourt.payments.fleets.model import Dunning, Invoice, Level
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store import money
 from forecourt.payments.intents.model import DebtOpen, InvoicedAlready, Method, State
+from forecourt.payments.intents.store import IntentFilter, list_intents
 from forecourt.payments.ledger.store.reports import read_receivables
 from forecourt.payments.providers.book import Book, BookKind
 from tests.conftest import Database
@@ -103,6 +111,31 @@ async def test_a_statement_that_is_read_again_and_lines_that_name_nothing_change
     assert await standing(depot) == [(0, "paid"), (595, "part_paid")]
 
 
+async def test_what_a_fleet_is_paid_back_settles_nothing_any_more(depot: Depot) -> None:
+    [invoice] = await billed(depot, 10_000)
+    await depot.read(booked("9.00", DAY, structured=invoice.reference))
+    assert (await standing(depot), depot.owes()) == ([(0, "paid")], -305)
+    await depot.read(booked("2.00", DAY, text="overpaid", debit=True), booked("2.00", DAY, text="again", debit=True))
+    lines = depot.till.rows(
+        "SELECT line_id FROM bank_lines WHERE tenant_id = %s AND matched_by IS NULL ORDER BY line_id", depot.tenant_id
+    )
+
+    async def assign(number: int, fleet: str) -> None:
+        async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+            await depot.reconciler.assign(conn, depot.till.actor, lines[number]["line_id"], fleet)
+
+    with pytest.raises(FleetUnknown):
+        await assign(0, "Nobody")
+    await assign(0, "Vans")
+    with pytest.raises(NothingLeftOver):
+        await assign(1, "Vans")
+    assert (await standing(depot), depot.owes()) == ([(0, "paid")], -105)
+    depot.till.clock.set(FIRST_OF_APRIL.replace(month=5))
+    await depot.charged(depot.driver("Bert"), 20_000, MARCH.replace(month=4))
+    await depot.jobs.issue(depot.tenant_id)
+    assert (await standing(depot))[-1] == (1085, "part_paid")
+
+
 async def debits(depot: Depot) -> list[dict[str, Any]]:
     return depot.till.rows(
         "SELECT debit_id, invoice_id, amount, sequence, collection_on, state, reason, file_id FROM fleet_debits"
@@ -114,16 +147,16 @@ async def debits(depot: Depot) -> list[dict[str, Any]]:
 async def draw(depot: Depot) -> list[bytes]:
     """The files that are made today."""
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
-        made = await collection.draw(conn, depot.tenant_id, depot.bank, depot.till.clock.now())
+        made = await drawing.draw(conn, depot.tenant_id, depot.bank, depot.till.clock.now())
         files = [await money.find_file(conn, depot.tenant_id, number) for number in made]
     return [depot.bank.open(each.sealed).encode() for each in files if each is not None]
 
 
-async def by_debit(depot: Depot) -> None:
+async def by_debit(depot: Depot, reference: str = "VANS-1") -> None:
     said = {name: getattr(TERMS, name) for name in TERMS.__struct_fields__} | {"pays_by": "debit"}
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
         await store.put_terms(conn, depot.tenant_id, depot.fleet_id, TERMS.__class__(**said), FIRST_OF_APRIL)
-    await depot.mandate()
+    await depot.mandate(reference=reference)
 
 
 async def test_a_debit_is_first_then_recurring_asked_for_once_and_paid_by_the_bank(depot: Depot) -> None:
@@ -243,6 +276,67 @@ async def test_a_debit_that_comes_back_is_open_again_with_its_reason(depot: Depo
     [invoice] = await depot.invoices()
     assert await depot.read(booked("5.95", DAY, structured=invoice.reference)) == (1, 0)
     assert await standing(depot) == [(0, "paid")]
+
+
+async def test_a_debit_of_which_no_statement_tells_is_given_up_drawn_again_and_paid_all_the_same(depot: Depot) -> None:
+    await by_debit(depot)
+    [invoice] = await billed(depot, 10_000)
+    # Beside it in the file one of another fleet.
+    vans, depot.fleet_id = depot.fleet_id, depot.fleet("Trucks")
+    await by_debit(depot, "TRUCKS-1")
+    await depot.charged(depot.driver("Bert"), 20_000, MARCH)
+    await depot.jobs.issue(depot.tenant_id)
+    depot.till.clock.set(datetime(2026, 4, 13, 9, tzinfo=UTC))
+    await draw(depot)
+    first = f"DEBIT-{(await debits(depot))[0]['debit_id']}"
+
+    async def said(verb: Any, *how: Any) -> None:
+        async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+            await verb(conn, depot.till.actor, *how, depot.till.clock.now())
+
+    with pytest.raises(DebitRefused):
+        await said(drawing.draw_again, depot.bank, invoice.invoice_id)
+    await said(drawing.come_to_nothing, invoice.invoice_id, "AM04 no funds")
+    with pytest.raises(DebitRefused):
+        await said(drawing.come_to_nothing, invoice.invoice_id, "again")
+    # The bank books the rest of the file as one sum.
+    message = depot.till.one("SELECT message AS it FROM debit_files WHERE tenant_id = %s", depot.tenant_id)
+    assert await depot.read(booked("11.90", DAY, text=f"SAMMLER {message}")) == (1, 0)
+    assert (depot.owes(vans), depot.owes()) == (595, 0)
+    depot.till.clock.set(datetime(2026, 4, 17, 9, tzinfo=UTC))
+    assert await draw(depot) == []
+    await said(drawing.draw_again, depot.bank, invoice.invoice_id)
+    [_, _, again] = await debits(depot)
+    assert (again["amount"], again["collection_on"], again["sequence"]) == (595, date(2026, 4, 20), "FRST")
+    await said(drawing.come_to_nothing, invoice.invoice_id, "AC04 closed account")
+    with pytest.raises(MandateMissing):
+        await said(drawing.draw_again, depot.bank, invoice.invoice_id)
+    # The first was booked after all.
+    assert await depot.read(booked("5.95", DAY, end_to_end=first)) == (1, 0)
+    assert [each.state(DAY) for each in await depot.invoices()] == ["paid", "paid"]
+    assert (depot.owes(vans), depot.till.balances()["bank"]) == (0, 1785)
+
+
+async def test_who_is_drawn_is_reminded_from_the_day_on_which_the_debit_came_back(depot: Depot) -> None:
+    await with_dunning(depot, (7, 300), (30, 900), holds_from=2)
+    await by_debit(depot)
+    [invoice] = await billed(depot, 10_000)
+    depot.till.clock.set(datetime(2026, 4, 13, 9, tzinfo=UTC))
+    await draw(depot)
+    [debit] = await debits(depot)
+    name = f"DEBIT-{debit['debit_id']}"
+    await depot.read(booked("5.95", DAY, end_to_end=name))
+    # Eight weeks later, as a debtor may.
+    back = datetime(2026, 6, 10, 9, tzinfo=UTC)
+    depot.till.clock.set(back)
+    await depot.read(booked("5.95", back.date(), end_to_end=name, reason="MD06", debit=True))
+    assert await depot.jobs.remind(depot.tenant_id) == 0
+    levels = []
+    for days in (6, 12, 29, 35):
+        depot.till.clock.set(back + timedelta(days=days))
+        await depot.jobs.remind(depot.tenant_id)
+        levels.append((await depot.invoice(invoice.invoice_id)).level)
+    assert levels == [0, 1, 1, 2]
 
 
 async def test_what_a_transfer_paid_while_a_debit_was_in_the_air_stays_with_the_fleet(depot: Depot) -> None:
@@ -414,6 +508,9 @@ async def test_a_fleet_pays_from_the_page_within_its_month_and_finds_it_on_its_i
     async with till.tenants.tenant(depot.tenant_id) as conn:
         book = Book(till.tenants, depot.tenant_id, BookKind.INVOICE, till.clock)
         assert await book.room(conn, payer, "EUR") == 6000 - 1190
+        for said in (payer, f"driver:{who['driver_id']}"):
+            [found] = await list_intents(conn, depot.tenant_id, IntentFilter(search=said), limit=9)
+            assert found.intent_id == intent.intent_id
     [line] = till.rows("SELECT driver, cost_centre, amount FROM fleet_lines WHERE tenant_id = %s", depot.tenant_id)
     assert (line["driver"], line["cost_centre"], line["amount"]) == ("Ada", "4711", 1190)
     # Before it is invoiced a refund is a line of its own; afterwards it is a credit note or nothing.

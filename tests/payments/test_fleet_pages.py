@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.ledger.billed import Billed, Line
 from forecourt.platform.database import Pool
 from tests.http import SECRET, House, Tenant, problem
-from tests.payments.depot import OURS, THEIRS
+from tests.payments.depot import OURS, THEIRS, a_statement, booked
 
 SELLER: dict[str, Any] = {
     "name": "Volt & Söhne GmbH", "street": "Hafen 1", "postcode": "20457", "city": "Hamburg", "country": "DE",
@@ -192,10 +192,23 @@ async def test_a_fleet_is_debited_and_held_as_its_page_says(house: House, tenant
     assert invoice["state"] == "collecting"
     page = await text(owner, f"/fleets/invoices/{invoice['id']}")
     assert "Being drawn" in page
+    # The bank refused it, as no statement tells; drawn again it is refused once more, by the API.
+    said = f"/fleets/invoices/{invoice['id']}/debit-failed"
+    assert said in page
+    assert "Say why" in await sent(owner, said, 422, why=" ")
+    assert (await sent(owner, said, why="MS03 no reason")).endswith("done=debit_failed")
+    assert "No direct debit of it" in await sent(owner, said, 422, why="again")
+    page = await text(owner, f"/fleets/invoices/{invoice['id']}")
+    assert "MS03 no reason" in page
+    again = f"/fleets/invoices/{invoice['id']}/draw-again"
+    assert again in page
+    assert (await sent(owner, again)).endswith("done=drawn")
+    assert "It can\u2019t be drawn now" in (await sent(owner, again, 422)).replace("&#39;", "\u2019")
     assert (await sent(owner, f"{path}/end")).endswith("done=ended")
     problem(await owner.get(f"/api/v1/fleets/{fleet_id}/mandate"), 404, "fleet-mandate-missing")
-    with _admin(house) as admin:
-        admin.execute("UPDATE fleet_debits SET state = 'returned' WHERE tenant_id = %s", (tenant.tenant_id,))
+    failed = await owner.post(f"/api/v1/fleet-invoices/{invoice['id']}/debit-failed", json={"why": "not given in"})
+    assert [each["state"] for each in failed.json()["debits"]] == ["returned", "returned"]
+    problem(await owner.post(f"/api/v1/fleet-invoices/{invoice['id']}/draw-again"), 404, "fleet-mandate-missing")
     house.clock.set(datetime(2026, 4, 25, 9, tzinfo=UTC))
     await jobs.bill_of(tenant.tenant_id)
     page = await text(owner, f"/fleets/{fleet_id}")
@@ -205,10 +218,33 @@ async def test_a_fleet_is_debited_and_held_as_its_page_says(house: House, tenant
     done = await sent(owner, f"/fleets/invoices/{invoice['id']}/write-off", why="Insolvent")
     assert "Written off" in await text(owner, done)
     assert "Its drivers start nothing" not in await text(owner, f"/fleets/{fleet_id}")
+    # What a bank booked and names nothing is said to be the fleet's.
+    statement = a_statement([booked("5.00", date(2026, 4, 24), text="Danke")]).decode()
+    assert (await owner.post("/api/v1/bank-lines/import", json={"camt": statement})).json()["unmatched"] == 1
+    [way] = re.findall('action="(/reconciliation/bank/[0-9]+/assign)"', await text(owner, "/reconciliation/bank"))
+    assert "Choose the fleet." in await sent(owner, way, 404, fleet="")
+    assert (await sent(owner, way, fleet=str(fleet_id))).endswith("done=assigned")
+    assert "accounted for already" in await sent(owner, way, 409, fleet=str(fleet_id))
+    assert "Every line that was read belongs to something" in await text(owner, "/reconciliation/bank")
 
 
 def _admin(house: House) -> psycopg.Connection[Any]:
     return psycopg.connect(house.database.admin_url, autocommit=True)
+
+
+async def test_a_driver_is_erased_on_the_console(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client(Role.OWNER)
+    made = await owner.post("/api/v1/drivers", json={"email": "cy@vans.test", "name": "Cy Young"})
+    number = made.json()["driver_id"]
+    page = await text(owner, f"/drivers/{number}")
+    assert f'action="/drivers/{number}/erase"' in page
+    assert f'href="/payments?q=driver%3A{number}"' in page
+    viewer = await tenant.client(Role.VIEWER)
+    assert (await viewer.post(f"/drivers/{number}/erase", headers={"accept": "text/html"})).status_code == 403
+    page = await text(owner, await sent(owner, f"/drivers/{number}/erase"))
+    assert "Erased. What books must keep" in page
+    assert "Cy Young" not in page
+    assert f'action="/drivers/{number}/erase"' not in page
 
 
 async def test_a_host_is_made_and_given_a_share_on_the_console_and_sees_only_his_own(

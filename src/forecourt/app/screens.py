@@ -34,6 +34,7 @@ from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.pages import account_pages
 from forecourt.driver.codes_pages import changing_console
 from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
+from forecourt.driver.console_erasing import erasing_console
 from forecourt.driver.console_sign_in import sign_in_console
 from forecourt.driver.console_waiting import waiting_console
 from forecourt.driver.pages import driver_pages
@@ -213,6 +214,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     payments = Payments(db, providers, clock, prices_of(clock))
     ways = ways_of(settings, db, clock, commander, providers)
     members, lists = members_of(settings, db, clock, providers, ways), lists_of(settings, db, clock)
+    leaving = Leaving(db, clock, members)
     addresses = OcppAddresses(
         port=settings.ocpp_port,
         tls_port=settings.ocpp_tls_port,
@@ -227,12 +229,13 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *account_pages(
             DriverShell(assets),
             members,
-            Leaving(db, clock, members),
+            leaving,
             settings.console_url,
             driver_providers_of(settings, db, clock),
         ),
         *driver_console(shell, db, settings.console_url),
         *waiting_console(shell, lists, clock),
+        *erasing_console(db, leaving),
         *sign_in_console(shell, db, driver_providers_of(settings, db, clock), settings.console_url),
         *forecourt.payments.pages.payment_pages(shell, db, payments),
         *reader_pages(shell, db, Readers(db, providers, clock, payments), payments, settings.console_url),

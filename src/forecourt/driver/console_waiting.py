@@ -1,5 +1,6 @@
 """What the console shows of waiting lists: what is wanted of a site's, who waits there, and whose turn it is."""
 
+import re
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,16 +12,18 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
-from forecourt.driver.waiting.model import MAX_TYPE, PlaceGone, PlaceState, Policy, PolicyUnknown, type_words
+from forecourt.driver.waiting.model import MAX_TYPE, PlaceGone, PlaceState, Policy, PolicyUnknown, next_of, type_words
 from forecourt.driver.waiting.service import WaitingLists
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST
+from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
 
 WebRequest = Request[Any, Any, Any]
 Slug = Annotated[str, PathParameter(max_length=63, pattern=r"^[^\x00]*$")]
 Number = Annotated[int, PathParameter(ge=1, le=NEWEST)]
+_NUMBER: Final = re.compile("[0-9]{1,18}")
 _Text = Annotated[str, Meta(max_length=MAX_TYPE)]
 #: What was just done, or could not be done, told once above the page.
 DONE: Final = {
@@ -29,6 +32,7 @@ DONE: Final = {
     "skipped": mark("The next one goes first."),
     "removed": mark("Taken out of the list."),
     PlaceGone.code: mark("Nobody has this place any more."),
+    ChangedMeanwhile.code: mark("The list has changed since you looked. Look again who is next."),
     PolicyUnknown.code: mark("There is no such policy any more."),
     "value": mark("Minutes and numbers are whole, within the bounds that stand beside them. Nothing was stored."),
 }
@@ -54,6 +58,12 @@ class TypeForm(Struct, frozen=True, kw_only=True):
     connector_type: _Text = ""
 
 
+class SkipForm(Struct, frozen=True, kw_only=True):
+    """Who was next when the page was read, by number; empty: nobody."""
+
+    next: _Text = ""
+
+
 class WaitingConsole:
     """What the handlers below share."""
 
@@ -73,6 +83,7 @@ class WaitingConsole:
             new=[each for each in line.types if each not in line.policies] if line.policies else [],
             done=DONE.get(done, ""), may_change=actor.may(Verb.CHANGE_SITES), may_control=actor.may(Verb.CONTROL),
             named=type_words, tones=TONES, words=WORDS, who=WHO, now=self._clock.now(), default=Policy(),
+            next_of=next_of,
         )  # fmt: skip
 
     async def change(self, actor: Actor, slug: str, form: PolicyForm) -> Redirect:
@@ -94,13 +105,22 @@ class WaitingConsole:
             return self._back(slug, fault.code)
         return self._back(slug, "gone")
 
-    async def manage(self, verb: Any, actor: Actor, slug: str, number: int, done: str) -> Redirect:
-        """Skips somebody, or takes them out. Raises SiteUnknown."""
+    async def skip(self, actor: Actor, slug: str, number: int, seen_next: str) -> Redirect:
+        """Lets the next one go first, if it is still the one that the page showed. Raises SiteUnknown."""
+        seen = int(seen_next) if _NUMBER.fullmatch(seen_next) else None
         try:
-            await verb(actor, slug, number)
+            await self._lists.skip(actor, slug, number, seen_next=seen)
+        except (PlaceGone, ChangedMeanwhile) as fault:
+            return self._back(slug, fault.code)
+        return self._back(slug, "skipped")
+
+    async def remove(self, actor: Actor, slug: str, number: int) -> Redirect:
+        """Takes somebody out. Raises SiteUnknown."""
+        try:
+            await self._lists.remove(actor, slug, number)
         except PlaceGone as fault:
             return self._back(slug, fault.code)
-        return self._back(slug, done)
+        return self._back(slug, "removed")
 
     @staticmethod
     def _back(slug: str, done: str) -> Redirect:
@@ -132,11 +152,11 @@ def waiting_console(shell: Shell, lists: WaitingLists, clock: Clock) -> list[HTT
         return await pages.drop(actor, slug, data.connector_type)
 
     @post("/sites/{slug:str}/waiting-list/{number:int}/skip", **controls)
-    async def skip(actor: Asker, slug: Slug, number: Number) -> Redirect:
-        return await pages.manage(lists.skip, actor, slug, number, "skipped")
+    async def skip(actor: Asker, slug: Slug, number: Number, data: URLEncodedBody[SkipForm]) -> Redirect:
+        return await pages.skip(actor, slug, number, data.next)
 
     @post("/sites/{slug:str}/waiting-list/{number:int}/remove", **controls)
     async def remove(actor: Asker, slug: Slug, number: Number) -> Redirect:
-        return await pages.manage(lists.remove, actor, slug, number, "removed")
+        return await pages.remove(actor, slug, number)
 
     return [show, at_site, change, drop, skip, remove]

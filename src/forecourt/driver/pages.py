@@ -93,7 +93,7 @@ class EmailForm(Struct, frozen=True, kw_only=True):
 class TicketForm(Struct, frozen=True, kw_only=True):
     """What the page of a scanned code holds."""
 
-    ticket: Annotated[str, Meta(max_length=300, pattern=r"^[0-9]{1,20}(\.[0-9]{1,20}){5}\.[0-9a-f]{64}$")]
+    ticket: Annotated[str, Meta(max_length=300, pattern=r"^[0-9]{1,20}(\.[0-9]{1,20}){6}\.[0-9a-f]{64}$")]
 
 
 class PayForm(Struct, frozen=True, kw_only=True):

@@ -6,8 +6,10 @@ used.
 """
 
 import hmac
+import secrets
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct
 
@@ -27,13 +29,14 @@ MOST_ENERGY_WH: Final = 1_000_000
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
-    """A code that was good when it was scanned."""
+    """A code that was good when it was scanned. `payment`: the id of the one payment that can be begun by it."""
 
     tenant_id: int
     station_id: int
     evse: int
     interval: int
     issued_at: datetime
+    payment: UUID
     max_energy_wh: int | None = None
 
 
@@ -61,29 +64,24 @@ class Scans:
                 found = await check_password(conn, self._vault, tenant_id, station, password, now)
             if found is None or await store.code_used(conn, tenant_id, found.station_id, evse, found.interval):
                 raise CodeStale
-        return self._signed(
-            Ticket(
-                tenant_id=tenant_id, station_id=found.station_id, evse=evse, interval=found.interval, issued_at=now,
-                max_energy_wh=max_energy_wh,
-            )
-        )  # fmt: skip
-
-    async def use(self, text: str, evse: int) -> Ticket:
-        """Takes a ticket for the payment that begins with it, once. Raises CodeStale."""
-        ticket, now = self._read(text), self._clock.now()
-        if ticket is None or ticket.evse != evse or not timedelta(0) <= now - ticket.issued_at <= TICKET_LIFE:
-            raise CodeStale
-        async with self._tenants.tenant(ticket.tenant_id) as conn:
-            if not await store.use_code(conn, ticket.tenant_id, ticket.station_id, ticket.evse, ticket.interval, now):
-                raise CodeStale
-        return ticket
-
-    def _signed(self, ticket: Ticket) -> str:
+        # No two are alike, though both were scanned in one second.
         said = (
-            f"{ticket.tenant_id}.{ticket.station_id}.{ticket.evse}.{ticket.interval}"
-            f".{int(ticket.issued_at.timestamp())}.{ticket.max_energy_wh or 0}"
+            f"{tenant_id}.{found.station_id}.{evse}.{found.interval}.{int(now.timestamp())}.{max_energy_wh or 0}"
+            f".{secrets.randbits(63)}"
         )
         return f"{said}.{self._mark(said)}"
+
+    async def use(self, text: str, evse: int, station_id: int) -> Ticket:
+        """Takes a ticket for the one payment that begins with it; pressed twice it is taken twice. Raises CodeStale."""
+        ticket, now = self._read(text), self._clock.now()
+        here = ticket is not None and (ticket.station_id, ticket.evse) == (station_id, evse)
+        if ticket is None or not here or not timedelta(0) <= now - ticket.issued_at <= TICKET_LIFE:
+            raise CodeStale
+        async with self._tenants.tenant(ticket.tenant_id) as conn:
+            at = (ticket.station_id, ticket.evse, ticket.interval)
+            if not await store.use_code(conn, ticket.tenant_id, *at, ticket.payment, now):
+                raise CodeStale
+        return ticket
 
     def _mark(self, said: str) -> str:
         return keyed_digest(self._secret, _PURPOSE, said).hex()
@@ -92,12 +90,13 @@ class Scans:
         said, _, mark = text.rpartition(".")
         if not hmac.compare_digest(mark.encode(), self._mark(said).encode()):
             return None
-        tenant_id, station_id, evse, interval, issued, energy = map(int, said.split("."))
+        tenant_id, station_id, evse, interval, issued, energy, _ = map(int, said.split("."))
         return Ticket(
             tenant_id=tenant_id,
             station_id=station_id,
             evse=evse,
             interval=interval,
             issued_at=datetime.fromtimestamp(issued, self._clock.now().tzinfo),
+            payment=uuid5(NAMESPACE_URL, text),
             max_energy_wh=energy or None,
         )

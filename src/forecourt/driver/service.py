@@ -20,7 +20,6 @@ from forecourt.driver.model import (
     PAID,
     UNPAID,
     Box,
-    CodeStale,
     NotRunning,
     PlaceUnknown,
     Running,
@@ -282,9 +281,7 @@ class Ways:
         a waiting list, if the connector is held for it; `ticket`: of a code that he scanned, which is used by this;
         `voucher`: a code that he entered. Raises CodeStale, and as `Payments.begin` and `Promises.kept` do."""
         shown = await self.look(station, evse, place_id=place_id)
-        scanned = None if ticket is None else await self.scans.use(ticket, evse)
-        if scanned is not None and scanned.station_id != shown.spot.station_id:
-            raise CodeStale
+        scanned = None if ticket is None else await self.scans.use(ticket, evse, shown.spot.station_id)
         await self._gates.make_way(shown.tenant_id, station, evse, address)
         reservation_id = await self.reservation_of(shown.tenant_id, place_id, None)
         async with self.promises.kept(shown.tenant_id, station, evse, code=voucher) as token:
@@ -292,6 +289,7 @@ class Ways:
                 station=station, evse=evse, return_url=return_to(shown.brand), language=language,
                 description=description, reservation_id=reservation_id, token_uid=token,
                 max_energy_wh=None if scanned is None else scanned.max_energy_wh,
+                intent_id=None if scanned is None else scanned.payment,
             )  # fmt: skip
             intent = await self._payments.begin(shown.tenant_id, asked)
         await self._gates.note(shown.tenant_id, intent.intent_id, station, evse, address)

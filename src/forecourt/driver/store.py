@@ -306,7 +306,7 @@ async def insert_start(
     """Write down from where a payment was begun."""
     await conn.execute(
         "INSERT INTO driver_starts (tenant_id, intent_id, station, evse, address, begun_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (tenant_id, intent_id, station, evse, address, at),
     )
 
@@ -332,15 +332,23 @@ async def code_used(conn: Connection, tenant_id: int, station_id: int, evse: int
     return cursor.rowcount == 1
 
 
-async def use_code(conn: Connection, tenant_id: int, station_id: int, evse: int, interval: int, now: datetime) -> bool:
-    """Begin to pay with the code of an interval; whether nobody has before. Old ones are forgotten."""
+async def use_code(
+    conn: Connection, tenant_id: int, station_id: int, evse: int, interval: int, payment: UUID, now: datetime
+) -> bool:
+    """Begin a payment with the code of an interval; whether no other was begun with it before. Old ones are
+    forgotten."""
     await conn.execute(
         "DELETE FROM driver_codes_used WHERE tenant_id = %s AND used_at < %s", (tenant_id, now - CODES_KEPT)
     )
+    await conn.execute(
+        "INSERT INTO driver_codes_used (tenant_id, station_id, evse, interval, payment, used_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (tenant_id, station_id, evse, interval, payment, now),
+    )
     cursor = await conn.execute(
-        "INSERT INTO driver_codes_used (tenant_id, station_id, evse, interval, used_at) VALUES (%s, %s, %s, %s, %s)"
-        " ON CONFLICT DO NOTHING",
-        (tenant_id, station_id, evse, interval, now),
+        "SELECT FROM driver_codes_used WHERE tenant_id = %s AND station_id = %s AND evse = %s AND interval = %s"
+        " AND payment = %s",
+        (tenant_id, station_id, evse, interval, payment),
     )
     return cursor.rowcount == 1
 

@@ -153,7 +153,7 @@ async def list_payments(
     owed: Annotated[bool | None, QueryParameter(description="Only those of which something is owed, or not.")] = None,
     search: Annotated[
         str | None,
-        QueryParameter(max_length=MAX_SEARCH, description="An id, a reference, a session, four digits."),
+        QueryParameter(max_length=MAX_SEARCH, description="An id, a reference, a session, four digits, or who paid."),
     ] = None,
     since: From = None,
     until: To = None,

@@ -102,6 +102,11 @@ class Waiting(Struct, frozen=True, kw_only=True):
         return self.connector_type is None or self.connector_type in types
 
 
+def next_of(line: Sequence[Waiting], place: Waiting) -> Waiting | None:
+    """Who would go first if a place let the next one: in a line in its order, the first behind that waits."""
+    return next((each for each in line if each.rank > place.rank and each.state is PlaceState.WAITING), None)
+
+
 class FreeSpot(Struct, frozen=True, kw_only=True):
     """An EVSE that nobody uses, pays at or is held for."""
 

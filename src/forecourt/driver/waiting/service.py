@@ -30,6 +30,7 @@ from forecourt.driver.waiting.model import (
     WaitingClosed,
     WaitingFull,
     Who,
+    next_of,
     policy_for,
     position_of,
 )
@@ -40,6 +41,7 @@ from forecourt.drivers.accounts.store import act_as
 from forecourt.payments.intents.store.places import hold_connector
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.sessions.reserving import service as reserving
 from forecourt.sessions.reserving.model import How
 from forecourt.sessions.reserving.store import find as find_reservation
@@ -351,11 +353,15 @@ class WaitingLists:
                 raise PolicyUnknown
             await audit(conn, actor, "remove waiting list", f"site:{found.slug}", {"connector_type": connector_type})
 
-    async def skip(self, actor: Actor, site: str, number: int) -> Line:
-        """Lets the next one go first. Raises SiteUnknown, PlaceGone."""
+    async def skip(self, actor: Actor, site: str, number: int, *, seen_next: int | None = None) -> Line:
+        """Lets the next one go first. `seen_next`: the number of who was next when whoever asks looked, so that who
+        presses twice moves nobody twice; None: whoever it is by now. Raises SiteUnknown, PlaceGone,
+        ChangedMeanwhile."""
 
         async def change(conn: Connection, place: Waiting, line: Sequence[Waiting], now: datetime) -> None:
-            after = next((each for each in line if each.rank > place.rank and each.state is PlaceState.WAITING), None)
+            after = next_of(line, place)
+            if seen_next is not None and (after is None or after.number != seen_next):
+                raise ChangedMeanwhile
             await self._release(conn, actor.tenant_id, place, now)
             await wait_again(conn, actor.tenant_id, place.place_id, said="skipped")
             if after is not None:

@@ -69,9 +69,13 @@ DONE: Final = {
     TokenTaken.code: mark("This token is another driver's. Take it from there first."),
     "ruled": mark("Kept. It counts from now on."),
     "enrolled": mark("The car starts by being plugged in from now on."),
+    "erased": mark("Erased. What books must keep stays under the number."),
+    "money-left": mark("There is money in the wallet, a debt or a payment that is not over. Settle it first."),
     "forgotten": mark("The car starts nothing any more."),
     AutochargeOff.code: mark("Cars don't start by being plugged in here. Turn that on below the list of drivers."),
-    CarUnknown.code: mark("This is no address of a car. It is of twelve hexadecimal digits."),
+    CarUnknown.code: mark(
+        "This is no address of one car. It is of twelve hexadecimal digits, not all zeros, and not of a group."
+    ),
     TooManyOwned.code: mark("The driver has as many tokens as one can have."),
 }
 WebRequest = Request[Any, Any, Any]

@@ -57,7 +57,7 @@ async def change_rules(data: JSONBody[RulesSaid], actor: Asker, db: Database, cl
 
 @post(
     "/drivers/{driver_id:int}/autocharge",
-    opt={**CHANGING, "problems": [DriverUnknown, AutochargeOff, TokenTaken, TooManyOwned]},
+    opt={**CHANGING, "problems": [DriverUnknown, AutochargeOff, CarUnknown, TokenTaken, TooManyOwned]},
     summary="Have a driver's car start by being plugged in",
     tags=TAGS,
 )

@@ -14,6 +14,9 @@ MAC: Final = "MacAddress"
 PREFIX: Final = "VID:"
 MAC_PATTERN: Final = r"^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}$"
 _MAC: Final = re.compile(MAC_PATTERN)
+#: What stations say that could not read a car's address.
+NOBODYS: Final = "000000000000"
+_GROUP: Final = 1
 #: Cars of one driver: each is two tokens.
 MAX_CARS: Final = 10
 #: A car was plugged in so long before its session began at the most, or was named so long after that.
@@ -30,11 +33,16 @@ class OwnCar(Struct, frozen=True, kw_only=True):
 
 
 def address_of(uid: str, type_: str) -> str | None:
-    """The address of the car that a token stands for, as twelve capital digits; None where it stands for none."""
+    """The address of the car that a token stands for, as twelve capital digits; None where it stands for none, or for
+    no single one: stations that could not read a car's say zeros, and an address of a group (IEEE 802, the lowest bit
+    of the first octet) is no car's own. Whoever claimed such a one would pay for all of them."""
     if type_ != MAC and not uid.upper().startswith(PREFIX):
         return None
     said = uid[len(PREFIX) :] if uid.upper().startswith(PREFIX) else uid
-    return re.sub("[:-]", "", said).upper() if _MAC.fullmatch(said) else None
+    if not _MAC.fullmatch(said):
+        return None
+    address = re.sub("[:-]", "", said).upper()
+    return None if address == NOBODYS or int(address[:2], 16) & _GROUP else address
 
 
 def uids_of(address: str) -> tuple[str, str]:

@@ -93,6 +93,14 @@ class MemberSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cost_centre: Annotated[str, Meta(max_length=MAX_COST_CENTRE, pattern=ONE_LINE, examples=["4711"])] = ""
     session_limit: SessionLimit = None
     month_limit: MonthLimit = None
+    pays: Annotated[
+        bool,
+        Meta(
+            description="The fleet pays for what the driver's tokens start, unless the driver chose something else."
+            " False: once the driver chooses so.",
+            examples=[True],
+        ),
+    ] = False
 
 
 class FleetWhole(Struct, frozen=True, kw_only=True):
@@ -235,8 +243,10 @@ async def put_member(
     fleet_id: FleetInPath, driver_id: DriverInPath, data: JSONBody[MemberSaid], actor: Asker, db: Database,
     clock: Ticking,
 ) -> None:  # fmt: skip
+    said = structs.asdict(data)
+    pays = said.pop("pays")
     async with db.tenant(actor.tenant_id) as conn:
-        await service.put_member(conn, actor, fleet_id, driver_id, structs.asdict(data), clock.now())
+        await service.put_member(conn, actor, fleet_id, driver_id, said, clock.now(), pays=pays)
 
 
 @delete(

@@ -69,17 +69,21 @@ async def change_fleet(
 
 
 async def put_member(
-    conn: Connection, actor: Actor, fleet_id: int, driver_id: int, values: Mapping[str, Any], now: datetime
-) -> None:
-    """A driver is in a fleet, and in no other. The fleet pays once the driver chose so, or the operator for them.
+    conn: Connection, actor: Actor, fleet_id: int, driver_id: int, values: Mapping[str, Any], now: datetime, *,
+    pays: bool = False,
+) -> None:  # fmt: skip
+    """A driver is in a fleet, and in no other. The fleet pays once the driver chose so; with `pays` from now on, unless
+    the driver chose something else.
 
     Raises FleetUnknown, DriverUnknown, FleetFull.
     """
     await find_fleet(conn, actor.tenant_id, fleet_id, now)
-    await accounts.find_driver(conn, actor.tenant_id, driver_id)
+    held = await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=pays)
     if await store.count_members(conn, actor.tenant_id, fleet_id, but=driver_id) >= MAX_MEMBERS:
         raise FleetFull
     await store.put_member(conn, actor.tenant_id, fleet_id, driver_id, at=now, **values)
+    if pays and held.pays_by is PaysBy.PAGE:
+        await accounts.change_driver(conn, actor, driver_id, {"pays_by": PaysBy.FLEET.value}, now)
     await audit(conn, actor, "put fleet member", f"fleet:{fleet_id}", {"driver": driver_id, **values})
 
 

@@ -5,36 +5,27 @@ is over stays with the fleet and settles the next. All of it may be asked again 
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Final
-from uuid import uuid4
 from zoneinfo import ZoneInfo
-
-import structlog
 
 from forecourt.access import Actor, audit
 from forecourt.drivers.fleets import store as fleets
 from forecourt.drivers.fleets.model import Fleet, FleetUnknown
-from forecourt.payments.bank.days import banking_day, next_banking_day
-from forecourt.payments.bank.model import Bank, BankLineRow, read_iban, shown
-from forecourt.payments.bank.sepa import CURRENCY, Account
-from forecourt.payments.bank.store import find_bank
+from forecourt.payments.bank.days import banking_day
+from forecourt.payments.bank.model import BankLineRow
+from forecourt.payments.bank.sepa import CURRENCY
 from forecourt.payments.fleets import entries, sepa
-from forecourt.payments.fleets.errors import InvoiceUnknown, MandateMissing, MandateRefused, NothingOpen
+from forecourt.payments.fleets.errors import InvoiceUnknown, NothingLeftOver, NothingOpen
 from forecourt.payments.fleets.model import MAX_OPEN, STATEMENT_WAIT, STATEMENTS_LAPSE, Dunning, Invoice, level_due
 from forecourt.payments.fleets.references import references_in
-from forecourt.payments.fleets.sepa import Debit, debit_of
+from forecourt.payments.fleets.sepa import debit_of
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.fleets.store.money import DebitRow, MandateRow
+from forecourt.payments.fleets.store.money import DebitRow
 from forecourt.payments.ledger.entries import fleet_paid
 from forecourt.payments.ledger.service import post
-from forecourt.platform.apart import apart
 
-log = structlog.get_logger(__name__)
-
-#: How many days before it is drawn a debit is given to the bank.
-AHEAD: Final = timedelta(days=3)
 #: Why banks return a debit after which no other by the same mandate can be paid (ISO 20022 external codes): the
 #: account is wrong, closed or barred, there is no mandate, or the debtor is no more.
 MANDATE_GONE: Final = frozenset({"AC01", "AC04", "AC06", "AC13", "MD01", "MD07", "RC01", "SL01"})
@@ -102,6 +93,32 @@ async def come(
     await spend(conn, tenant_id, fleet_id, row.currency, now, first=first)
 
 
+async def go_back(
+    conn: Connection, tenant_id: int, fleet_id: int, row: BankLineRow, amount: int, now: datetime
+) -> None:
+    """A fleet was paid back so much of what it had left over: posted, and settles nothing any more. Raises
+    NothingLeftOver."""
+    await store.hold_fleet(conn, tenant_id, fleet_id)
+    unspent = await money.list_unspent(conn, tenant_id, fleet_id, row.currency)
+    left = amount
+    for credit_id, _, rest in unspent:
+        part = min(left, rest)
+        if part > 0:
+            values = {
+                "fleet_id": fleet_id, "kind": "returned", "currency": row.currency, "amount": -part,
+                "bank_line": row.line_id, "of_credit": credit_id, "at": now,
+            }  # fmt: skip
+            await money.insert_credit(conn, tenant_id, values)
+            left -= part
+    if left:
+        raise NothingLeftOver(left=amount - left)
+    entry = fleet_paid(
+        movement=f"bank-{row.line_id}", at=_booked(row), fleet=str(fleet_id), currency=row.currency, amount=-amount,
+        memo=row.text[:300],
+    )  # fmt: skip
+    await post(conn, tenant_id, entry)
+
+
 async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetime) -> tuple[str, str] | None:
     """What a line of the bank is, where it is a fleet's for certain: a debit that was drawn or came back, a file of
     them, or a transfer that says which invoice it is for. How it is matched, and with what."""
@@ -133,14 +150,18 @@ async def _match_file(conn: Connection, tenant_id: int, row: BankLineRow, now: d
     if file_id is None or row.currency != CURRENCY:
         return None
     for each in await money.list_debits(conn, tenant_id, file_id=file_id, limit=sepa.MAX_DEBITS):
-        await _drawn(conn, tenant_id, row, each, now)
+        if each.state == "asked":
+            await _drawn(conn, tenant_id, row, each, now)
     return "debit_file", str(file_id)
 
 
 async def _match_debit(
     conn: Connection, tenant_id: int, row: BankLineRow, debit: DebitRow, now: datetime
 ) -> tuple[str, str] | None:
-    if row.amount == debit.amount and debit.state == "asked":
+    asked = debit.state == "asked" or (
+        debit.state == "returned" and not await money.was_drawn(conn, tenant_id, debit.debit_id)
+    )
+    if row.amount == debit.amount and asked:
         await _drawn(conn, tenant_id, row, debit, now)
         return "debit", str(debit.debit_id)
     if row.amount <= -debit.amount and debit.state == "paid":
@@ -150,9 +171,9 @@ async def _match_debit(
 
 
 async def _drawn(conn: Connection, tenant_id: int, row: BankLineRow, debit: DebitRow, now: datetime) -> None:
-    """The bank booked a debit."""
+    """The bank booked a debit, be it one that was said to have come to nothing."""
     invoice = await _invoice(conn, tenant_id, debit.invoice_id)
-    if await money.end_debit(conn, tenant_id, debit.debit_id, was=["asked"], state="paid", at=now):
+    if await money.end_debit(conn, tenant_id, debit.debit_id, was=[debit.state], state="paid", at=now):
         await come(
             conn, tenant_id, invoice.fleet_id, row, debit.amount, now, first=[invoice.invoice_id],
             debit_id=debit.debit_id,
@@ -199,132 +220,13 @@ def _booked(row: BankLineRow) -> datetime:
     return datetime.combine(row.booked_on, time(), UTC)
 
 
-async def put_mandate(
-    conn: Connection, actor: Actor, fleet_id: int, bank: Bank, *, reference: str, scheme: str, signed_on: date,
-    holder: str, iban: str, bic: str, now: datetime,
-) -> MandateRow:  # fmt: skip
-    """A fleet's mandate, in place of the one before. Raises FleetUnknown, IbanRefused, MandateRefused."""
-    fleet = await fleet_of(conn, actor.tenant_id, fleet_id, now)
-    if signed_on > now.astimezone(ZoneInfo(fleet.zone)).date():
-        raise MandateRefused("A mandate can't be signed on a day that is still to come.")
-    read = read_iban(iban)
-    await money.end_mandate(conn, actor.tenant_id, fleet_id, "replaced", now)
-    values = {
-        "fleet_id": fleet_id, "reference": reference, "scheme": scheme, "signed_on": signed_on, "holder": holder,
-        "iban_sealed": bank.close(read), "iban_shown": shown(read), "bic": bic, "made_at": now,
-    }  # fmt: skip
-    if await money.insert_mandate(conn, actor.tenant_id, values) is None:
-        raise MandateRefused("Another mandate has this reference. Each signed paper has its own.")
-    detail = {"reference": reference, "iban": shown(read)}
-    await audit(conn, actor, "put mandate of fleet", f"fleet:{fleet_id}", detail)
-    found = await money.find_mandate(conn, actor.tenant_id, fleet_id)
-    assert found is not None
-    return found
-
-
-async def end_mandate(conn: Connection, actor: Actor, fleet_id: int, now: datetime) -> None:
-    """The mandate was taken back. Raises MandateMissing."""
-    if not await money.end_mandate(conn, actor.tenant_id, fleet_id, "taken back", now):
-        raise MandateMissing
-    await audit(conn, actor, "end mandate of fleet", f"fleet:{fleet_id}")
-
-
-async def draw(conn: Connection, tenant_id: int, bank: Bank, now: datetime) -> list[int]:
-    """Files of direct debits for what is to be drawn soon: one a scheme and day; their numbers. What came back once is
-    drawn no second time by itself, and what was paid meanwhile not at all."""
-    seller, ours = await store.find_seller(conn, tenant_id), await find_bank(conn, tenant_id)
-    if seller is None or ours is None or not seller[0].creditor_id:
-        return []
-    await money.hold_bank(conn, tenant_id)
-    open_ = await store.list_invoices(conn, tenant_id, only_open=True, order="oldest", limit=MAX_OPEN)
-    drawn: dict[tuple[str, date], list[tuple[int, Debit]]] = {}
-    # In one order, so that nobody who holds several waits for this in a circle.
-    for fleet_id in sorted({each.fleet_id for each in open_ if _is_to_be_drawn(each, now)}):
-        with apart("a fleet's invoices were not drawn", tenant=tenant_id, fleet=fleet_id):
-            async with conn.transaction():
-                found = await _draw_fleet(conn, tenant_id, fleet_id, bank, now)
-            for of, debits in found.items():
-                drawn.setdefault(of, []).extend(debits)
-    account = Account(name=ours.name, iban=bank.open(ours.iban_sealed), bic=ours.bic)
-    made: list[int] = []
-    for (scheme, day), all_of in drawn.items():
-        for at in range(0, len(all_of), sepa.MAX_DEBITS):
-            some = all_of[at : at + sepa.MAX_DEBITS]
-            made.append(await _file(conn, tenant_id, bank, account, seller[0].creditor_id, scheme, day, some, now))
-    return made
-
-
-def _is_to_be_drawn(invoice: Invoice, now: datetime) -> bool:
-    on = invoice.said.account.on
-    if on is None or invoice.currency != CURRENCY or invoice.asked or invoice.open_amount <= 0:
-        return False
-    return on - AHEAD <= now.astimezone(ZoneInfo(invoice.said.zone)).date()
-
-
-async def _draw_fleet(
-    conn: Connection, tenant_id: int, fleet_id: int, bank: Bank, now: datetime
-) -> dict[tuple[str, date], list[tuple[int, Debit]]]:
-    """The debits of a fleet, by scheme and day. What its invoices ask for is read once nobody else can change it."""
-    await store.hold_fleet(conn, tenant_id, fleet_id)
-    mandate = await money.find_mandate(conn, tenant_id, fleet_id)
-    if mandate is None:
-        return {}
-    drawn: dict[tuple[str, date], list[tuple[int, Debit]]] = {}
-    used = mandate.used
-    open_ = await store.list_invoices(
-        conn, tenant_id, fleet_id=fleet_id, only_open=True, order="oldest", limit=MAX_OPEN
-    )
-    for invoice in open_:
-        on = invoice.said.account.on
-        before = await money.list_debits(conn, tenant_id, invoice_id=invoice.invoice_id, limit=1)
-        if on is None or before or not _is_to_be_drawn(invoice, now):
-            continue
-        today = now.astimezone(ZoneInfo(invoice.said.zone)).date()
-        day = max(on, next_banking_day(today, CURRENCY))
-        sequence = "RCUR" if used else "FRST"
-        values = {
-            "invoice_id": invoice.invoice_id, "mandate_id": mandate.mandate_id, "amount": invoice.open_amount,
-            "sequence": sequence, "collection_on": day, "made_at": now,
-        }  # fmt: skip
-        number = await money.insert_debit(conn, tenant_id, values)
-        if number is not None:
-            used = True
-            there = drawn.setdefault((mandate.scheme, day), [])
-            there.append((number, _debit(mandate, bank, invoice, sequence, number)))
-    return drawn
-
-
-def _debit(mandate: MandateRow, bank: Bank, invoice: Invoice, sequence: str, number: int) -> Debit:
-    debtor = Account(name=mandate.holder, iban=bank.open(mandate.iban_sealed), bic=mandate.bic)
-    return Debit(
-        debtor=debtor, amount=invoice.open_amount, reference=sepa.reference_of(number), text=invoice.number,
-        mandate=mandate.reference, signed_on=mandate.signed_on, sequence=sequence,
-    )  # fmt: skip
-
-
-async def _file(
-    conn: Connection, tenant_id: int, bank: Bank, creditor: Account, creditor_id: str, scheme: str, day: date,
-    debits: Sequence[tuple[int, Debit]], now: datetime,
-) -> int:  # fmt: skip
-    """One file for the bank, in one transaction with what it asks for."""
-    message = f"FD-{uuid4().hex[:24]}"
-    content = sepa.debit_file(creditor, creditor_id, scheme, [debit for _, debit in debits], day, message)
-    values = {
-        "message": message, "scheme": scheme, "collection_on": day, "debits": len(debits),
-        "total": sum(debit.amount for _, debit in debits), "sealed": bank.file(content.decode()), "made_at": now,
-    }  # fmt: skip
-    file_id = await money.insert_file(conn, tenant_id, values)
-    await money.put_in_file(conn, tenant_id, [number for number, _ in debits], file_id)
-    return file_id
-
-
 async def remind(conn: Connection, tenant_id: int, dunning: Dunning, invoice_id: int, now: datetime) -> int:
     """An overdue invoice comes to its level, with that one's fee; 0: there is no other than before."""
     await store.hold_fleet(conn, tenant_id, (await _invoice(conn, tenant_id, invoice_id)).fleet_id)
     invoice = await _invoice(conn, tenant_id, invoice_id)
     today = now.astimezone(ZoneInfo(invoice.said.zone)).date()
     read = await money.read_until(conn, tenant_id, now - STATEMENTS_LAPSE, today, STATEMENT_WAIT)
-    level = level_due(dunning, invoice.due_on, today, read)
+    level = level_due(dunning, await _owed_since(conn, tenant_id, invoice), today, read)
     if level <= invoice.level or invoice.asked or invoice.open_amount <= 0:
         return 0
     fee = dunning.levels[level - 1].fee
@@ -340,6 +242,14 @@ async def remind(conn: Connection, tenant_id: int, dunning: Dunning, invoice_id:
         await money.insert_settlement(conn, tenant_id, values)
     await hold_or_release(conn, tenant_id, invoice.fleet_id, now)
     return level
+
+
+async def _owed_since(conn: Connection, tenant_id: int, invoice: Invoice) -> date:
+    """The day from which an invoice is overdue: that on which it was due, or on which its debit came to nothing, as
+    nobody is to be reminded for weeks in which the money seemed to have come."""
+    at = await money.came_back_at(conn, tenant_id, invoice.invoice_id)
+    back = None if at is None else at.astimezone(ZoneInfo(invoice.said.zone)).date()
+    return invoice.due_on if back is None else max(back, invoice.due_on)
 
 
 async def hold_or_release(conn: Connection, tenant_id: int, fleet_id: int, now: datetime) -> None:

@@ -66,6 +66,21 @@ class NothingOpen(ForecourtError):
     code = "fleet-invoice-settled"
 
 
+class NothingLeftOver(ForecourtError):
+    """A fleet can be paid back only what it paid and what settled no invoice. Of this one less is left over. Credit an
+    invoice first."""
+
+    status = 409
+    code = "fleet-nothing-left"
+
+
+class DebitRefused(ForecourtError):
+    """There is no direct debit of this invoice of which that could be said. Look at the invoice."""
+
+    status = 409
+    code = "fleet-debit-refused"
+
+
 class DebitFileUnknown(ForecourtError):
     """There is no such file of direct debits. `GET /api/v1/debit-files` lists those that exist."""
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from forecourt.drivers.fleets import store as fleets
 from forecourt.payments.bank.model import Bank
 from forecourt.payments.bank.store import find_bank
-from forecourt.payments.fleets import billing, collection
+from forecourt.payments.fleets import billing, collection, drawing
 from forecourt.payments.fleets.model import MAX_LINES, MAX_OPEN, MAX_PARTS, Invoice, Line
 from forecourt.payments.fleets.paper import languages
 from forecourt.payments.fleets.paper.document import document
@@ -58,7 +58,7 @@ class FleetJobs:
             await self.document(tenant_id)
         with apart("no direct debits were drawn", tenant=tenant_id):
             async with self._tenants.tenant(tenant_id) as conn:
-                await collection.draw(conn, tenant_id, self._bank, self._clock.now())
+                await drawing.draw(conn, tenant_id, self._bank, self._clock.now())
         with apart("not all who are late were reminded", tenant=tenant_id):
             await self.remind(tenant_id)
 

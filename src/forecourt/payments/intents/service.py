@@ -98,6 +98,8 @@ class Begin(Struct, frozen=True, kw_only=True):
     most: int | None = None
     #: The token that will begin the session, by `new_token`, where something was promised to it; else one is made.
     token_uid: str | None = None
+    #: What the payment is to be called, where whoever asks twice is to be led to one.
+    intent_id: UUID | None = None
 
 
 class Quoted(Struct, frozen=True, kw_only=True):
@@ -151,6 +153,10 @@ class Payments:
             quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car, asked.driver_id)
             station_id = quoted.offer.station_id
             await places.hold_connector(conn, station_id, asked.evse)
+            if asked.intent_id is not None:
+                begun = await store.find_intent(conn, tenant_id, asked.intent_id)
+                if begun is not None:
+                    return begun
             if await places.in_use(conn, tenant_id, station_id, asked.evse):
                 raise ConnectorInUse
             if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
@@ -163,6 +169,7 @@ class Payments:
                 await reserving.admit(conn, tenant_id, held.reservation_id, token, now + PAY_GRACE)
             values = {
                 **await self.way(conn, tenant_id, asked),
+                **({} if asked.intent_id is None else {"intent_id": asked.intent_id}),
                 "purpose": Purpose.SESSION.value,
                 "currency": quoted.hold.amount.currency,
                 "hold_amount": min(quoted.hold.amount.amount, asked.most or quoted.hold.amount.amount),

@@ -10,7 +10,9 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
+from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import BankLineRow
+from forecourt.payments.fleets.errors import NothingLeftOver
 from forecourt.payments.hosts.model import FLEET_PATTERN
 from forecourt.payments.reconcile.model import (
     EXPLAINED,
@@ -224,9 +226,9 @@ async def list_bank_lines(
 
 @post(
     "/bank-lines/{line_id:int}/assign",
-    opt={"verb": Verb.EXPLAIN_MONEY, "problems": [BankLineUnknown, BankLineMatched]},
+    opt={"verb": Verb.EXPLAIN_MONEY, "problems": [BankLineUnknown, BankLineMatched, FleetUnknown, NothingLeftOver]},
     status_code=200,
-    summary="Say which fleet paid",
+    summary="Say which fleet paid, or was paid back",
     tags=["reconciliation"],
 )
 async def assign_line(

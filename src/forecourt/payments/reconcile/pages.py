@@ -1,5 +1,6 @@
 """The screen of what providers and banks say otherwise than the journal."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get, post
@@ -10,13 +11,17 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
+from forecourt.drivers.fleets.model import FleetUnknown
+from forecourt.drivers.fleets.store import list_fleets
+from forecourt.payments.fleets.errors import NothingLeftOver
 from forecourt.payments.ledger.words import money
 from forecourt.payments.reconcile import camt
-from forecourt.payments.reconcile.model import EXPLAINED, StatementUnreadable
+from forecourt.payments.reconcile.model import EXPLAINED, BankLineMatched, StatementUnreadable
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import bank, comparing
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
 from forecourt.ui import formats
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
@@ -27,10 +32,20 @@ STATEMENTS_SHOWN: Final = 50
 FORM_BYTES: Final = 64 * 1024
 UNREADABLE: Final = mark("This is no bank statement that can be read. Ask the bank for camt.053, one file of XML.")
 MAX_TEXT: Final = 200
+#: What was just done.
+ASSIGNED: Final = "assigned"
+DONE: Final = mark("The line is that fleet's.")
+#: Why a line is no fleet's.
+NOT_ASSIGNED: Final[Mapping[type[ForecourtError], str]] = {
+    FleetUnknown: mark("Choose the fleet."),
+    BankLineMatched: mark("This line is accounted for already."),
+    NothingLeftOver: mark("So much is not left over of what this fleet paid. Credit an invoice first."),
+}
 
 WebRequest = Request[Any, Any, Any]
 Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 Asked = Annotated[int, QueryParameter(ge=0, le=1)]
+Done = Annotated[str, QueryParameter(max_length=20)]
 Read = Annotated[int, QueryParameter(ge=0, le=2**63 - 1)]
 
 
@@ -66,20 +81,35 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
         return Redirect("/reconciliation?asked=1", status_code=303)
 
     async def bank_page(
-        request: WebRequest, actor: Actor, *, number: int = 0, fault: str = "", status: int = 200
+        request: WebRequest, actor: Actor, *, number: int = 0, fault: str = "", status: int = 200, done: str = ""
     ) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
             statements = await bank.list_statements(conn, actor.tenant_id, STATEMENTS_SHOWN)
             lines = await bank.list_lines(conn, actor.tenant_id, matched=False, limit=PAGE_SIZE)
+            fleets = await list_fleets(conn, actor.tenant_id, clock.now()) if lines else []
         return shell.page(
             "money/bank.html", request, viewer=actor, current="ledger", status=status, statements=statements,
             lines=lines, read=next((each for each in statements if each.statement_id == number), None), money=money,
-            date_of=formats.date_of, may_read=actor.may(Verb.EXPLAIN_MONEY), fault=fault,
+            date_of=formats.date_of, may_read=actor.may(Verb.EXPLAIN_MONEY), fault=fault, fleets=fleets,
+            done=DONE if done == ASSIGNED else "",
         )  # fmt: skip
 
     @get("/reconciliation/bank", opt={"verb": Verb.READ_MONEY}, include_in_schema=False)
-    async def bank_statements(request: WebRequest, actor: Asker, read: Read = 0) -> Response[str]:
-        return await bank_page(request, actor, number=read)
+    async def bank_statements(request: WebRequest, actor: Asker, read: Read = 0, done: Done = "") -> Response[str]:
+        return await bank_page(request, actor, number=read, done=done)
+
+    @post(
+        "/reconciliation/bank/{line_id:int}/assign", opt={"verb": Verb.EXPLAIN_MONEY}, include_in_schema=False,
+        status_code=303,
+    )  # fmt: skip
+    async def assign_bank_line(request: WebRequest, actor: Asker, line_id: Number) -> Response[Any]:
+        fleet = str((await request.form()).get("fleet", ""))
+        try:
+            async with db.tenant(actor.tenant_id) as conn:
+                await Reconciler(db, clock).assign(conn, actor, line_id, fleet if fleet.isdecimal() else "")
+        except tuple(NOT_ASSIGNED) as refused:
+            return await bank_page(request, actor, fault=NOT_ASSIGNED[type(refused)], status=refused.status)
+        return Redirect(f"/reconciliation/bank?done={ASSIGNED}", status_code=303)
 
     @post(
         "/reconciliation/bank", opt={"verb": Verb.EXPLAIN_MONEY}, include_in_schema=False,
@@ -94,4 +124,4 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
             return await bank_page(request, actor, fault=UNREADABLE, status=422)
         return Redirect(f"/reconciliation/bank?read={taken.number}", status_code=303)
 
-    return [differences, explain, run, bank_statements, read_bank_statement]
+    return [differences, explain, run, bank_statements, read_bank_statement, assign_bank_line]

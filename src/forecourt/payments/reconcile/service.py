@@ -10,6 +10,7 @@ import structlog
 from msgspec import Struct
 
 from forecourt.access import Actor, audit
+from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets.store import money
@@ -23,6 +24,7 @@ from forecourt.payments.hosts.store.lines import list_given_up
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.service import post
+from forecourt.payments.ledger.store import account_exists
 from forecourt.payments.reconcile import camt
 from forecourt.payments.reconcile.events import COMPARE
 from forecourt.payments.reconcile.matching import BANK_DAYS, about_of_line, match, of_line
@@ -300,7 +302,8 @@ class Reconciler:
         return found
 
     async def assign(self, conn: Connection, actor: Actor, line_id: int, fleet: str) -> BankLineRow:
-        """Says that a fleet paid what the bank booked. Raises BankLineUnknown, BankLineMatched."""
+        """Says that a fleet paid what the bank booked, or was paid it back. Raises BankLineUnknown, BankLineMatched,
+        FleetUnknown, NothingLeftOver."""
         await money.hold_bank(conn, actor.tenant_id)
         row = await bank.find_line(conn, actor.tenant_id, line_id)
         if row is None:
@@ -312,10 +315,15 @@ class Reconciler:
             currency=row.currency, amount=row.amount, memo=row.text[:300],
         )  # fmt: skip
         fleet_id = await fleet_named(conn, actor.tenant_id, fleet)
-        if fleet_id is not None and row.amount > 0:
+        if fleet_id is None:
+            # Who pays for homes may be no fleet here, and is known by what it owes.
+            if not await account_exists(conn, actor.tenant_id, entries.fleet_owes(fleet)):
+                raise FleetUnknown
+            await post(conn, actor.tenant_id, entry)
+        elif row.amount > 0:
             await collection.come(conn, actor.tenant_id, fleet_id, row, row.amount, self._clock.now())
         else:
-            await post(conn, actor.tenant_id, entry)
+            await collection.go_back(conn, actor.tenant_id, fleet_id, row, -row.amount, self._clock.now())
         await bank.match_line(conn, actor.tenant_id, line_id, "posted", entry.key)
         await comparing.end_differences(conn, actor.tenant_id, BANK, about_of_line(row), self._clock.now())
         await audit(conn, actor, "assign bank line", f"bank-line:{line_id}", {"fleet": fleet, "amount": row.amount})

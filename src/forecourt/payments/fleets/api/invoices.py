@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,13 +13,17 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.fleets.api import Ticking
+from forecourt.payments.bank.fields import Sealing
+from forecourt.payments.bank.model import Bank
 from forecourt.payments.files import file
-from forecourt.payments.fleets import billing, collection
+from forecourt.payments.fleets import billing, collection, drawing
 from forecourt.payments.fleets.errors import (
     CreditRefused,
+    DebitRefused,
     InvoiceUnknown,
     InvoiceUnready,
     InvoicingMissing,
+    MandateMissing,
     NothingOpen,
 )
 from forecourt.payments.fleets.model import MAX_LINES, Invoice, Kind, Line, Part
@@ -33,6 +37,8 @@ from forecourt.platform.text import NAME_LINE
 
 TAGS = ["fleet invoices"]
 CURSORS = cursors_by_age("fleet invoices")
+#: Debits of one invoice that are shown.
+MAX_SHOWN: Final = 50
 PDF, XML, CSV = "application/pdf", "application/xml", "text/csv"
 State = Literal["open", "overdue", "part_paid", "collecting", "paid", "credited", "written_off", "credit_note"]
 InvoiceInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The invoice's id.")]
@@ -102,6 +108,15 @@ class SettlementShown(Struct, frozen=True, kw_only=True):
     memo: Annotated[str, Meta(examples=[""])]
 
 
+class DebitShown(Struct, frozen=True, kw_only=True):
+    """A direct debit of an invoice, and what came of it."""
+
+    state: Literal["asked", "paid", "returned"]
+    amount: Annotated[int, Meta(examples=[1190])]
+    collection_on: Annotated[date, Meta(description="The day on which it is drawn.", examples=["2026-04-15"])]
+    reason: Annotated[str, Meta(description="Why it came back, or came to nothing.", examples=["AM04"])]
+
+
 class InvoiceWhole(Struct, frozen=True, kw_only=True):
     """An invoice with all that is said of it."""
 
@@ -109,6 +124,7 @@ class InvoiceWhole(Struct, frozen=True, kw_only=True):
     rates: list[RateShown]
     lines: list[LineOfInvoice]
     settlements: list[SettlementShown]
+    debits: Annotated[list[DebitShown], Meta(description="The oldest first.")]
 
 
 class CreditedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,6 +141,12 @@ class NewCredit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lines: Annotated[
         Annotated[list[CreditedLine], Meta(min_length=1, max_length=MAX_LINES)] | None, Meta(examples=[None])
     ] = None
+
+
+class DebitFailed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a debit came to nothing; the bank's code of it first, if it gave one: some end the mandate."""
+
+    why: Annotated[str, Meta(min_length=1, max_length=300, pattern=NAME_LINE, examples=["AC04 closed account"])]
 
 
 class Given(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -229,10 +251,46 @@ async def write_off_fleet_invoice(
         return await _whole(conn, actor.tenant_id, invoice_id, clock.now())
 
 
+@post(
+    "/fleet-invoices/{invoice_id:int}/debit-failed",
+    opt={"verb": Verb.CHANGE_PAYMENTS, "problems": [InvoiceUnknown, DebitRefused]},
+    status_code=200,
+    summary="Say that the direct debit of an invoice came to nothing",
+    description="The bank refused it, or was never given the file: no statement will tell of it. What it asked for is"
+    " open again. A debit that was drawn and came back is told by the bank's statement.",
+    tags=TAGS,
+)
+async def fail_fleet_debit(
+    invoice_id: InvoiceInPath, data: JSONBody[DebitFailed], actor: Asker, db: Database, clock: Ticking
+) -> InvoiceWhole:
+    async with db.tenant(actor.tenant_id) as conn:
+        await drawing.come_to_nothing(conn, actor, invoice_id, data.why, clock.now())
+        return await _whole(conn, actor.tenant_id, invoice_id, clock.now())
+
+
+@post(
+    "/fleet-invoices/{invoice_id:int}/draw-again",
+    opt={
+        "verb": Verb.CHANGE_PAYMENTS, "problems": [InvoiceUnknown, DebitRefused, MandateMissing, InvoicingMissing],
+    },
+    status_code=200,
+    summary="Draw an invoice again whose direct debit came to nothing",
+    description="What is open is asked for by a file of its own, on the next banking day: it is at `/debit-files`.",
+    tags=TAGS,
+)  # fmt: skip
+async def draw_fleet_invoice_again(
+    invoice_id: InvoiceInPath, actor: Asker, db: Database, clock: Ticking, secret_key: Sealing
+) -> InvoiceWhole:
+    async with db.tenant(actor.tenant_id) as conn:
+        await drawing.draw_again(conn, actor, Bank(secret_key), invoice_id, clock.now())
+        return await _whole(conn, actor.tenant_id, invoice_id, clock.now())
+
+
 async def _whole(conn: Connection, tenant_id: int, invoice_id: int, now: datetime) -> InvoiceWhole:
     invoice = await billing.find(conn, tenant_id, invoice_id)
     lines = await store.list_lines(conn, tenant_id, invoice_id, MAX_LINES)
     settled = await money.list_settlements(conn, tenant_id, invoice_id)
+    debits = await money.list_debits(conn, tenant_id, invoice_id=invoice_id, limit=MAX_SHOWN)
     return InvoiceWhole(
         invoice=_invoice(invoice, now),
         rates=[_rate(part) for part in invoice.said.rates],
@@ -240,6 +298,15 @@ async def _whole(conn: Connection, tenant_id: int, invoice_id: int, now: datetim
         settlements=[
             SettlementShown(kind=each.kind, amount=each.amount, at=each.at, memo=each.memo)  # type: ignore[arg-type]
             for each in settled
+        ],
+        debits=[
+            DebitShown(
+                state=each.state,
+                amount=each.amount,
+                collection_on=each.collection_on,
+                reason=each.reason,  # type: ignore[arg-type]
+            )
+            for each in debits
         ],
     )
 
@@ -265,4 +332,5 @@ def _rate(part: Part) -> RateShown:
 
 handlers = [
     list_fleet_invoices, find_fleet_invoice, take_fleet_invoice, credit_fleet_invoice, write_off_fleet_invoice,
+    fail_fleet_debit, draw_fleet_invoice_again,
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from forecourt.payments.bank.fields import Bic, HolderName, Iban, Sealing
 from forecourt.payments.bank.model import Bank, IbanRefused
 from forecourt.payments.bank.sepa import CURRENCY
 from forecourt.payments.files import file
-from forecourt.payments.fleets import collection
+from forecourt.payments.fleets import collection, drawing
 from forecourt.payments.fleets.errors import DebitFileUnknown, MandateMissing, MandateRefused
 from forecourt.payments.fleets.model import MANDATE_PATTERN
 from forecourt.payments.fleets.store import money
@@ -94,7 +94,7 @@ async def put_mandate(
     fleet_id: FleetInPath, data: JSONBody[NewMandate], actor: Asker, db: Database, clock: Ticking, secret_key: Sealing
 ) -> Mandate:
     async with db.tenant(actor.tenant_id) as conn:
-        row = await collection.put_mandate(
+        row = await drawing.put_mandate(
             conn, actor, fleet_id, Bank(secret_key), reference=data.reference, scheme=data.scheme,
             signed_on=data.signed_on, holder=data.holder, iban=data.iban, bic=data.bic, now=clock.now(),
         )  # fmt: skip
@@ -109,7 +109,7 @@ async def put_mandate(
 )
 async def end_mandate(fleet_id: FleetInPath, actor: Asker, db: Database, clock: Ticking) -> None:
     async with db.tenant(actor.tenant_id) as conn:
-        await collection.end_mandate(conn, actor, fleet_id, clock.now())
+        await drawing.end_mandate(conn, actor, fleet_id, clock.now())
 
 
 @get(

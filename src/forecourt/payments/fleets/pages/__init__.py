@@ -20,5 +20,5 @@ def fleet_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list
     return [
         *shown_pages(shell, db, clock),
         *form_pages(shell, db, clock, secret_key),
-        *invoice_pages(shell, db, clock),
+        *invoice_pages(shell, db, clock, secret_key),
     ]

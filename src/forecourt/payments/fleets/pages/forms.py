@@ -12,7 +12,7 @@ from forecourt.access.guard import Asker
 from forecourt.drivers.fleets import service as fleets
 from forecourt.drivers.fleets.model import Fleet, FleetNameTaken
 from forecourt.payments.bank.model import Bank
-from forecourt.payments.fleets import collection, service
+from forecourt.payments.fleets import drawing, service
 from forecourt.payments.fleets.errors import MandateMissing, MandateRefused
 from forecourt.payments.fleets.model import (
     Dunning,
@@ -148,7 +148,7 @@ class FleetForms:
             values["scheme"] = "B2B" if values["scheme"] == "B2B" else "CORE"
             try:
                 async with self._db.tenant(actor.tenant_id) as conn:
-                    await collection.put_mandate(conn, actor, fleet_id, self._bank, now=self._clock.now(), **values)
+                    await drawing.put_mandate(conn, actor, fleet_id, self._bank, now=self._clock.now(), **values)
                 return self._stored(fleet_id)
             except MandateRefused as fault:
                 signed = "still to come" in fault.detail
@@ -158,7 +158,7 @@ class FleetForms:
     async def end_mandate(self, actor: Actor, fleet_id: int) -> Redirect:
         try:
             async with self._db.tenant(actor.tenant_id) as conn:
-                await collection.end_mandate(conn, actor, fleet_id, self._clock.now())
+                await drawing.end_mandate(conn, actor, fleet_id, self._clock.now())
         except MandateMissing:
             pass
         return Redirect(f"/fleets/{fleet_id}?done=ended", status_code=303)

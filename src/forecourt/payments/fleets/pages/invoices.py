@@ -9,8 +9,15 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
-from forecourt.payments.fleets import billing, collection
-from forecourt.payments.fleets.errors import CreditRefused, NothingOpen
+from forecourt.payments.bank.model import Bank
+from forecourt.payments.fleets import billing, collection, drawing
+from forecourt.payments.fleets.errors import (
+    CreditRefused,
+    DebitRefused,
+    InvoicingMissing,
+    MandateMissing,
+    NothingOpen,
+)
 from forecourt.payments.fleets.model import MAX_LINES, grouped
 from forecourt.payments.fleets.pages.words import (
     CHANGING,
@@ -40,16 +47,21 @@ MAX_WHY: Final = 300
 SHOWN: Final = 500
 NO_WHY: Final = mark("Say why: it stands on the document, or in the audit.")
 REFUSED: Final = mark("Nothing is left of this invoice to be credited.")
+NO_DEBIT: Final = mark("No direct debit of it is on its way to the bank.")
+NOT_DRAWN: Final = mark(
+    "It can't be drawn now. That takes an open amount, no debit on its way, a mandate, your creditor id and account."
+)
 SETTLED_ALREADY: Final = mark("Nothing of it is open, or it is being drawn by a direct debit.")
 
 
 class InvoiceScreens:
     """What the handlers below share."""
 
-    def __init__(self, shell: Shell, db: Pool, clock: Clock) -> None:
+    def __init__(self, shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> None:
         self._shell = shell
         self._db = db
         self._clock = clock
+        self._bank = Bank(secret_key)
 
     async def show(
         self, request: WebRequest, actor: Actor, invoice_id: int, *, done: str = "", fault: str = "", why: str = ""
@@ -94,14 +106,35 @@ class InvoiceScreens:
             return await self.show(request, actor, invoice_id, fault=SETTLED_ALREADY, why=why)
         return Redirect(f"/fleets/invoices/{invoice_id}?done=written_off", status_code=303)
 
+    async def fail_debit(self, request: WebRequest, actor: Actor, invoice_id: int) -> Response[Any]:
+        """Says that its direct debit came to nothing."""
+        why = await self._why(request)
+        if not why:
+            return await self.show(request, actor, invoice_id, fault=NO_WHY)
+        try:
+            async with self._db.tenant(actor.tenant_id) as conn:
+                await drawing.come_to_nothing(conn, actor, invoice_id, why, self._clock.now())
+        except DebitRefused:
+            return await self.show(request, actor, invoice_id, fault=NO_DEBIT, why=why)
+        return Redirect(f"/fleets/invoices/{invoice_id}?done=debit_failed", status_code=303)
+
+    async def draw_again(self, request: WebRequest, actor: Actor, invoice_id: int) -> Response[Any]:
+        """Asks the bank for it once more."""
+        try:
+            async with self._db.tenant(actor.tenant_id) as conn:
+                await drawing.draw_again(conn, actor, self._bank, invoice_id, self._clock.now())
+        except (DebitRefused, MandateMissing, InvoicingMissing):
+            return await self.show(request, actor, invoice_id, fault=NOT_DRAWN)
+        return Redirect(f"/fleets/invoices/{invoice_id}?done=drawn", status_code=303)
+
     async def _why(self, request: WebRequest) -> str:
         text = str((await request.form()).get("why", ""))
         return " ".join("".join(letter for letter in text if letter.isprintable()).split())[:MAX_WHY]
 
 
-def invoice_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
+def invoice_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list[HTTPRouteHandler]:
     """`/fleets/invoices/{invoice_id}`, and what is done about one."""
-    pages = InvoiceScreens(shell, db, clock)
+    pages = InvoiceScreens(shell, db, clock, secret_key)
 
     @get("/fleets/invoices/{invoice_id:int}", opt=dict(READING), include_in_schema=False)
     async def fleet_invoice(request: WebRequest, actor: Asker, invoice_id: Number, done: Done = "") -> Response[str]:
@@ -115,4 +148,14 @@ def invoice_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler
     async def give_up_invoice(request: WebRequest, actor: Asker, invoice_id: Number) -> Response[Any]:
         return await pages.write_off(request, actor, invoice_id)
 
-    return [fleet_invoice, credit_invoice, give_up_invoice]
+    @post(
+        "/fleets/invoices/{invoice_id:int}/debit-failed", opt=dict(CHANGING), include_in_schema=False, status_code=303
+    )
+    async def fail_debit(request: WebRequest, actor: Asker, invoice_id: Number) -> Response[Any]:
+        return await pages.fail_debit(request, actor, invoice_id)
+
+    @post("/fleets/invoices/{invoice_id:int}/draw-again", opt=dict(CHANGING), include_in_schema=False, status_code=303)
+    async def draw_again(request: WebRequest, actor: Asker, invoice_id: Number) -> Response[Any]:
+        return await pages.draw_again(request, actor, invoice_id)
+
+    return [fleet_invoice, credit_invoice, give_up_invoice, fail_debit, draw_again]

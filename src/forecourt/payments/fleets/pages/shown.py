@@ -18,7 +18,7 @@ from forecourt.drivers.fleets.model import MAX_COST_CENTRE
 from forecourt.payments.fleets.pages.words import DONE, READING, STATES, TOKENS, Done, Number, WebRequest
 from forecourt.payments.fleets.store import Connection, money, screens
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.forms import LINE_WRONG, MONEY_WRONG, Field, limit_in, read_form, text_as, typed_of
+from forecourt.payments.forms import LINE_WRONG, MONEY_WRONG, Field, limit_in, read_form, text_as, tick, typed_of
 from forecourt.payments.ledger.words import money as amount
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -51,6 +51,8 @@ def member_fields(currency: str) -> list[Field]:
         Field(name="cost_centre", label=mark("Cost centre"), read=text_as(CostCentre), wrong=LINE_WRONG, most=60),
         Field(name="month_limit", label=mark("Monthly limit"), read=limit_in(currency), wrong=MONEY_WRONG, hint=limit,
               mode="decimal", most=20),
+        Field(name="pays", label=mark("Pays at once"), read=tick, tick=True,
+              hint=mark("The fleet pays for what their cards start, unless they chose something else")),
     ]  # fmt: skip
 
 
@@ -95,7 +97,7 @@ class FleetScreens:
             people=people[:MEMBERS_SHOWN], names=names, money=amount, date_of=formats.date_of, states=STATES,
             today=now.astimezone(ZoneInfo(fleet.zone)).date(), may_change=actor.may(Verb.CHANGE_TOKENS),
             may_bill=actor.may(Verb.CHANGE_PAYMENTS), done=DONE.get(done, ""), fields=fields,
-            typed=typed or {field.name: "" for field in fields}, wrong=wrong or {}, **about,
+            typed=typed or {field.name: "yes" if field.tick else "" for field in fields}, wrong=wrong or {}, **about,
         )  # fmt: skip
 
     async def _about(self, conn: Connection, tenant_id: int, fleet_id: int, zone: str, now: datetime) -> dict[str, Any]:
@@ -128,8 +130,9 @@ class FleetScreens:
                 held = await members.find_member(conn, actor.tenant_id, driver)
                 if held is not None and held.fleet_id == fleet_id:
                     said["session_limit"] = held.session_limit
-                await fleets.put_member(conn, actor, fleet_id, driver, said, now)
-            return Redirect(f"/fleets/{fleet_id}?done=member", status_code=303)
+                await fleets.put_member(conn, actor, fleet_id, driver, said, now, pays=values["pays"])
+            done = "paying" if values["pays"] else "member"
+            return Redirect(f"/fleets/{fleet_id}?done={done}", status_code=303)
         return await self.one(request, actor, fleet_id, typed=typed, wrong=wrong)
 
     async def remove_member(self, actor: Actor, fleet_id: int, driver_id: int) -> Redirect:

@@ -49,8 +49,11 @@ LANGUAGES: Final = (
 DONE: Final = {
     "stored": mark("Stored."),
     "member": mark("The driver is in the fleet. It pays once the driver chooses so."),
+    "paying": mark("The driver is in the fleet. It pays for what their cards start, unless they chose something else."),
     "gone": mark("The driver is in the fleet no more, and pays on the page again."),
     "ended": mark("The mandate has ended: no debit is drawn by it any more."),
     "credited": mark("The credit note is issued, and settled with the invoice."),
     "written_off": mark("What was open is given up."),
+    "debit_failed": mark("The debit came to nothing. What it asked for is open again."),
+    "drawn": mark("A file for the bank asks for it again. It is on the page of fleets."),
 }

@@ -144,6 +144,34 @@ async def find_debit(conn: Connection, tenant_id: int, debit_id: int) -> DebitRo
     return await cursor.fetchone()
 
 
+async def find_asked(conn: Connection, tenant_id: int, invoice_id: int) -> int | None:
+    """The debit of an invoice that is in the air."""
+    cursor = await conn.execute(
+        "SELECT debit_id FROM fleet_debits WHERE tenant_id = %s AND invoice_id = %s AND state = 'asked'",
+        (tenant_id, invoice_id),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+async def was_drawn(conn: Connection, tenant_id: int, debit_id: int) -> bool:
+    """Whether the bank ever booked a debit."""
+    cursor = await conn.execute(
+        "SELECT FROM fleet_credits WHERE tenant_id = %s AND debit_id = %s AND kind = 'paid'", (tenant_id, debit_id)
+    )
+    return cursor.rowcount > 0
+
+
+async def came_back_at(conn: Connection, tenant_id: int, invoice_id: int) -> datetime | None:
+    """When it was last heard that a debit of an invoice came back, or came to nothing."""
+    cursor = await conn.execute(
+        "SELECT max(ended_at) FROM fleet_debits WHERE tenant_id = %s AND invoice_id = %s AND state = 'returned'",
+        (tenant_id, invoice_id),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
 async def list_debits(
     conn: Connection, tenant_id: int, *, invoice_id: int | None = None, file_id: int | None = None, limit: int
 ) -> list[DebitRow]:
@@ -204,12 +232,12 @@ async def list_files(
 
 async def find_file_of(conn: Connection, tenant_id: int, total: int, text: str, on: date) -> int | None:
     """The file that was booked as one sum and is not booked yet: by its name in the text, else by the day and the sum,
-    where that is one file only."""
+    where that is one file only. The sum is of those of its debits that have not come to nothing."""
     cursor = await conn.execute(
         "SELECT f.file_id, position(f.message IN %(text)s) > 0 FROM debit_files f WHERE f.tenant_id = %(tenant)s"
-        " AND f.total = %(total)s AND EXISTS (SELECT FROM fleet_debits d WHERE d.file_id = f.file_id"
-        " AND d.state = 'asked') AND (position(f.message IN %(text)s) > 0 OR f.collection_on BETWEEN %(on)s::date - 5"
-        " AND %(on)s) ORDER BY 2 DESC, f.file_id LIMIT 2",
+        " AND f.total >= %(total)s AND (SELECT sum(d.amount) FROM fleet_debits d WHERE d.file_id = f.file_id"
+        " AND d.state = 'asked') = %(total)s AND (position(f.message IN %(text)s) > 0"
+        " OR f.collection_on BETWEEN %(on)s::date - 5 AND %(on)s) ORDER BY 2 DESC, f.file_id LIMIT 2",
         {"tenant": tenant_id, "total": total, "text": text, "on": on},
     )
     rows = await cursor.fetchall()
@@ -234,7 +262,8 @@ async def list_unspent(conn: Connection, tenant_id: int, fleet_id: int, currency
     it; the oldest first."""
     cursor = await conn.execute(
         "SELECT c.credit_id, c.kind, c.amount - coalesce((SELECT sum(s.amount) FROM fleet_settlements s"
-        " WHERE s.credit_id = c.credit_id), 0)::bigint AS rest FROM fleet_credits c WHERE c.tenant_id = %s"
+        " WHERE s.credit_id = c.credit_id), 0)::bigint + coalesce((SELECT sum(b.amount) FROM fleet_credits b"
+        " WHERE b.of_credit = c.credit_id), 0)::bigint AS rest FROM fleet_credits c WHERE c.tenant_id = %s"
         " AND c.fleet_id = %s AND c.currency = %s AND c.amount > 0 AND NOT EXISTS (SELECT FROM fleet_credits r"
         " WHERE r.debit_id = c.debit_id AND r.kind = 'returned') ORDER BY c.credit_id",
         (tenant_id, fleet_id, currency),
