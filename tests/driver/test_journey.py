@@ -206,6 +206,24 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert "<dt>of which VAT 19 %</dt><dd>€0.19</dd>" in await street.page(way)
 
 
+async def test_who_was_shown_another_price_than_counts_by_now_is_shown_that_one_and_nothing_begins(
+    street: Street,
+) -> None:
+    page = await street.page(street.code)
+    [was] = re.findall(r'name="price" value="([0-9a-f]+)"', page)
+    assert "€0.595 per kWh" in page
+    # A night passes between the page and the button.
+    await street.till.priced(a_tariff("0.79"))
+    answer = await street.browser.post(street.code, data={"price": was})
+    assert (answer.status_code, "€0.9401 per kWh" in answer.text) == (409, True)
+    assert "The price is another one by now" in answer.text
+    assert street.till.rows("SELECT 1 FROM payment_intents WHERE tenant_id = %s", street.till.tenant_id) == []
+    [now] = re.findall(r'name="price" value="([0-9a-f]+)"', answer.text)
+    assert now != was
+    way = await street.pay(data={"price": now})
+    assert (await street.intent(way)).state is State.AUTHORISED
+
+
 def cents(lines: list[str]) -> int:
     return round(sum(Decimal(line.replace("\N{EURO SIGN}", "").replace(",", "")) for line in lines) * 100)
 
@@ -566,7 +584,7 @@ def test_what_is_written_on_a_brands_colour_can_be_read() -> None:
 
 def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
     class Intent:
-        owed_amount, billed_amount, page_url, stop_asked_at, ends_as = 0, None, "x", None, None
+        owed_amount, billed_amount, page_url, stop_asked_at, ends_as, is_ahead = 0, None, "x", None, None, False
 
     def at(state: State, running: Running | None = None, **more: Any) -> Stage:
         intent: Any = Intent()
@@ -589,6 +607,9 @@ def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
     assert at(State.AUTHORISED, running, stop_asked_at=EPOCH) is Stage.STOPPING
     assert at(State.AUTHORISED, over) is Stage.BILLING
     assert at(State.CAPTURED, over) is Stage.RECEIPT
+    assert at(State.CAPTURED, running, is_ahead=True) is Stage.CHARGING, "the hold ran out while the car charges"
+    assert at(State.CAPTURED, over, is_ahead=True) is Stage.BILLING
+    assert at(State.CAPTURED, over, owed_amount=5) is Stage.OWED, "it came to more than was taken ahead"
     assert at(State.FAILED) is Stage.DECLINED
     assert at(State.FAILED, over, owed_amount=5) is Stage.OWED
     assert at(State.EXPIRED) is Stage.NOTHING

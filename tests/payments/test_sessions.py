@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from forecourt.ocpp.neutral import StopCharging
-from forecourt.payments.intents import store
+from forecourt.payments.intents import charging, store
 from forecourt.payments.intents.model import (
     MAX_STOPS,
     ConnectorTaken,
@@ -102,6 +102,36 @@ def stops_of(till: Till, session_id: UUID) -> list[StopCharging]:
     """How often its station was asked to stop a session: the worker looks after other organisations too."""
     [row] = till.rows("SELECT transaction_id FROM sessions WHERE session_id = %s", session_id)
     return [each for each in till.stations.stops if each.transaction_id == row["transaction_id"]]
+
+
+class Killed(BaseException):
+    """A process that is no more."""
+
+
+async def test_who_dies_between_the_word_and_the_asking_leaves_a_start_that_is_asked_for_once(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intent = await till.paid()
+
+    async def dies(*_: Any, **__: Any) -> Any:
+        raise Killed
+
+    with monkeypatch.context() as gone:
+        gone.setattr(charging.remote, "remote_start", dies)
+        with pytest.raises(Killed):
+            await till.charging.start(till.tenant_id, intent.intent_id)
+    # The job is run again at once: whoever asked may be at it still.
+    await till.work()
+    assert till.stations.starts == []
+    till.clock.advance(91)
+    await till.sweeper.sweep()
+    assert [start.token.uid for start in till.stations.starts] == [intent.token_uid]
+    till.clock.advance(91)
+    await till.sweeper.sweep()
+    assert len(till.stations.starts) == 1
+    till.plug_in(await till.find(intent), wh=20_000)
+    await till.work()
+    assert (await till.find(intent)).captured_amount == 1190
 
 
 async def test_raises_end_at_what_the_driver_was_told_and_the_session_is_stopped_there(till: Till) -> None:

@@ -24,7 +24,15 @@ from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
+from forecourt.payments.intents.model import (
+    ConnectorInUse,
+    ConnectorTaken,
+    PaymentOver,
+    PaymentUnknown,
+    PriceChanged,
+    PriceMissing,
+)
+from forecourt.payments.intents.prices import PRICE_ID_LENGTH
 from forecourt.platform.money import Money
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.pricing.display import Line, Unit
@@ -53,6 +61,15 @@ EvseInPath = Annotated[int, PathParameter(ge=1, le=1_000, description="The EVSE'
 PaymentId = FromPath[UUID]
 
 
+PriceId = Annotated[
+    str | None,
+    Meta(
+        min_length=1,
+        max_length=PRICE_ID_LENGTH,
+        description="The `price_id` of the place as it was shown: 409 where the price is another one by now.",
+        examples=[None],
+    ),
+]
 Voucher = Annotated[str, Meta(min_length=3, max_length=MAX_CODE, pattern=CODE_PATTERN)]
 
 
@@ -80,6 +97,13 @@ class DriverPlace(Struct, frozen=True, kw_only=True):
     currency: Annotated[str | None, Meta(examples=["EUR"])]
     tax_included: bool
     prices: list[DriverPrice]
+    price_id: Annotated[
+        str | None,
+        Meta(
+            description="Names the price that is shown: said at the start, the driver pays by no other.",
+            examples=["9f86d081884c7d659a2f"],
+        ),
+    ]
     hold: Annotated[Money | None, Meta(description="What is held before; null: nobody can pay here.")]
     hold_energy_wh: Annotated[int | None, Meta(description="About how much that is enough for.")]
     member_of: Annotated[
@@ -124,6 +148,7 @@ class DriverStart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         UUID | None, Meta(description="The place in a waiting list that the connector is held for.", examples=[None])
     ] = None
     voucher: Annotated[Voucher | None, Meta(description="The code of a voucher.", examples=[None])] = None
+    price_id: PriceId = None
 
 
 class DriverLeave(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -202,6 +227,7 @@ def _spot(row: FoundSpot) -> DriverSpot:
         "problems": [
             PlaceUnknown,
             PriceMissing,
+            PriceChanged,
             AccountMissing,
             ConnectorInUse,
             ConnectorTaken,
@@ -221,7 +247,7 @@ async def begin_payment(
     intent = await ways.begin(
         data.station, data.evse, return_to=lambda _: data.return_url, language=data.language,
         description=f"{data.station}, EVSE {data.evse}", address=origin_of(request).address, place_id=data.waiting,
-        voucher=data.voucher,
+        voucher=data.voucher, price_id=data.price_id,
     )  # fmt: skip
     with speech.speaking(request, data.language):
         return _payment(await ways.find(intent.intent_id))
@@ -308,6 +334,7 @@ def place_of(shown: Shown) -> DriverPlace:
         currency=None if tariff is None else tariff.currency,
         tax_included=shown.law.tax_included,
         prices=_prices(shown, shown.lines),
+        price_id=shown.price_id,
         hold=None if shown.hold is None else shown.hold.amount,
         hold_energy_wh=None if shown.hold is None else shown.hold.energy_wh,
         member_of=shown.member_of,

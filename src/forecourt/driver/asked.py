@@ -4,12 +4,14 @@ import re
 from typing import Annotated, Final
 
 from litestar.params import PathParameter, QueryParameter
+from msgspec import Meta
 
 from forecourt.drivers.accounts.model import EMAIL_PATTERN, MAX_EMAIL
 from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, PaymentOver, PriceMissing
+from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, PaymentOver, PriceChanged, PriceMissing
+from forecourt.payments.intents.prices import PRICE_ID_LENGTH
 from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.stations.model import IDENTITY_PATTERN
 from forecourt.ui.i18n import mark
@@ -23,6 +25,7 @@ EMAIL_UNREAD: Final = "email-unread"
 SAID: Final = {
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
+    PriceChanged.code: mark("The price is another one by now: this one. Nothing was begun."),
     ConnectorInUse.code: mark("Somebody charges at this connector. Choose another, or come back later."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     HeldForAnother.code: mark("This connector is held for somebody who waited."),
@@ -41,6 +44,8 @@ StationInPath = Annotated[str, PathParameter(min_length=1, max_length=255, patte
 EvseInPath = Annotated[int, PathParameter(ge=1, le=1_000)]
 Lang = Annotated[str | None, QueryParameter(name="lang", pattern="^[a-z]{2}$")]
 Said = Annotated[str, QueryParameter(name="said", max_length=60)]
+#: Which price was on the page.
+PriceShown = Annotated[str, Meta(max_length=PRICE_ID_LENGTH, pattern="^[0-9a-f]*$")] | None
 Flag = Annotated[str, QueryParameter(max_length=1)]
 
 

@@ -115,8 +115,8 @@ def stage_of(
         if running is not None and running.ended_at is not None and running.energy_wh and given_back:
             return Stage.FREE
         return Stage.NOTHING
-    if intent.state in TAKEN:
-        return Stage.RECEIPT
+    if intent.state in TAKEN and not intent.is_ahead:
+        return Stage.OWED if intent.owed_amount else Stage.RECEIPT
     if intent.state is State.HOLD_REQUESTED and intent.ends_as is State.ABANDONED:
         # Given up while the provider doesn't answer: what is asked of it is taken back once it does.
         return Stage.NOTHING

@@ -22,6 +22,7 @@ from forecourt.driver.asked import (
     EvseInPath,
     Flag,
     Lang,
+    PriceShown,
     Said,
     StationInPath,
     email_of,
@@ -57,7 +58,7 @@ from forecourt.driver.words import named_spot
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import MAX_CODE, Campaign
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.model import ConnectorTaken, PaymentUnknown, PriceMissing
+from forecourt.payments.intents.model import ConnectorTaken, PaymentUnknown, PriceChanged, PriceMissing
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -93,6 +94,7 @@ class EmailForm(Struct, frozen=True, kw_only=True):
 class TicketForm(Struct, frozen=True, kw_only=True):
     """What the page of a scanned code holds."""
 
+    price: PriceShown = None
     ticket: Annotated[str, Meta(max_length=300, pattern=r"^[0-9]{1,20}(\.[0-9]{1,20}){6}\.[0-9a-f]{64}$")]
 
 
@@ -101,6 +103,7 @@ class PayForm(Struct, frozen=True, kw_only=True):
 
     voucher: Annotated[str, Meta(max_length=2 * MAX_CODE, pattern=r"^[^\x00]*$")] | None = None
     place: UUID | None = None
+    price: PriceShown = None
 
 
 class LeaveForm(Struct, frozen=True, kw_only=True):
@@ -185,23 +188,25 @@ class DriverPages:
         return self._shell.page("stale.html", request, lang=lang, status=fault.status, brand=brand, spot=spot)
 
     async def pay(
-        self, request: Any, station: str, evse: int, place: UUID | None, ticket: str | None = None, voucher: str = ""
-    ) -> Response[Any]:
-        """Begins to pay, and leads on."""
+        self, request: Any, station: str, evse: int, place: UUID | None, ticket: str | None = None, voucher: str = "",
+        price_id: str | None = None,
+    ) -> Response[Any]:  # fmt: skip
+        """Begins to pay, and leads on. `price_id`: of what was on the page; another one is shown first."""
         with self._shell.speech.speaking(request) as language:
             description = named_spot(station, evse)
         try:
             intent = await self._ways.begin(
                 station, evse, return_to=self._back, language=language,
                 description=description, address=origin_of(request).address, place_id=place, ticket=ticket,
-                voucher=voucher.strip() or None,
+                voucher=voucher.strip() or None, price_id=price_id,
             )  # fmt: skip
         except CodeStale as fault:
             return await self.stale(request, station, evse, None, fault)
         except (
-            PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother, VoucherUnknown, VoucherUsed, AccountNeeded,
+            PriceMissing, PriceChanged, AccountMissing, ConnectorTaken, HeldForAnother, VoucherUnknown, VoucherUsed,
+            AccountNeeded,
         ) as fault:  # fmt: skip
-            return await self.price(request, station, evse, None, fault.code, place, voucher=voucher)
+            return await self.price(request, station, evse, None, fault.code, place, ticket or "", voucher)
         return Redirect(f"/charging/{intent.intent_id}", status_code=303, headers=HEADERS)
 
     def _back(self, brand: Brand) -> str:
@@ -349,7 +354,7 @@ def driver_pages(
         place: Place = None, voucher: Voucher = "",
     ) -> Response[Any]:  # fmt: skip
         typed = voucher if data.voucher is None else data.voucher
-        return await pages.pay(request, station, evse, place or data.place, voucher=typed)
+        return await pages.pay(request, station, evse, place or data.place, None, typed, data.price)
 
     @get(SCAN + "/{version:str}/{password:str}", **quiet)
     async def scanned(
@@ -362,7 +367,7 @@ def driver_pages(
     async def pay_scanned(
         request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, data: URLEncodedBody[TicketForm]
     ) -> Response[Any]:
-        return await pages.pay(request, station, evse, None, data.ticket)
+        return await pages.pay(request, station, evse, None, data.ticket, price_id=data.price)
 
     @get("/charging/{intent_id:uuid}", **quiet)
     async def way(

@@ -39,6 +39,8 @@ TRUST: Final = {
     "broken": mark("The meter's signed values are faulty."),
 }
 NOT_CHARGED: Final = mark("Not charged, as it is above what was held")
+#: Such as when the hold ran out before the session was over.
+ABOVE: Final = mark("Taken above what it came to")
 #: Where a person let it be billed all the same.
 LOOKED_AT: Final = mark("The meter's signed values are faulty; the operator has looked at this session.")
 
@@ -85,10 +87,10 @@ def _parts(bill: Quote, paid: Money) -> Iterator[tuple[str, int]]:
         exact.append((_(NOT_CHARGED), -waived))
     whole = in_proportion(bill.rounded.incl_vat.amount, [amount * unit for _what, amount in exact])
     parts = [(what, amount) for (what, _exact), amount in zip(exact, whole, strict=True)]
-    if left_out and waived:
+    if left_out > 0 and waived:
         parts[-1] = (parts[-1][0], parts[-1][1] - left_out)
     elif left_out:
-        parts.append((_(NOT_CHARGED), -left_out))
+        parts.append((_(NOT_CHARGED) if left_out > 0 else _(ABOVE), -left_out))
     yield from parts
 
 

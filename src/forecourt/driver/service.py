@@ -105,6 +105,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...] = ()
     tariff: Tariff | None = None
     hold: Sized | None = None
+    #: Names the price (`Offer.price_id`).
+    price_id: str | None = None
     ordinary: tuple[Line, ...] = ()
     member_of: str | None = None
     #: Until when the connector is held; `own`: for whoever looks.
@@ -227,6 +229,7 @@ class Ways:
         lines = display(tariff, law, quoted.offer.circumstances)
         return Shown(
             tenant_id=tenant_id, brand=brand, spot=spot, law=law, lines=lines, tariff=tariff, hold=quoted.hold,
+            price_id=quoted.offer.price_id,
             ordinary=ordinary, member_of=member_of, held_until=until, own=own, in_use=in_use, being_paid=being_paid,
         )  # fmt: skip
 
@@ -276,10 +279,12 @@ class Ways:
         place_id: UUID | None = None,
         ticket: str | None = None,
         voucher: str | None = None,
+        price_id: str | None = None,
     ) -> Intent:
         """Begins to pay at an EVSE; the driver is led to the provider's page. `address`: of the client, `place_id`: in
         a waiting list, if the connector is held for it; `ticket`: of a code that he scanned, which is used by this;
-        `voucher`: a code that he entered. Raises CodeStale, and as `Payments.begin` and `Promises.kept` do."""
+        `voucher`: a code that he entered; `price_id`: of what he was shown. Raises CodeStale, and as `Payments.begin`
+        and `Promises.kept` do."""
         shown = await self.look(station, evse, place_id=place_id)
         scanned = None if ticket is None else await self.scans.use(ticket, evse, shown.spot.station_id)
         await self._gates.make_way(shown.tenant_id, station, evse, address)
@@ -287,7 +292,7 @@ class Ways:
         async with self.promises.kept(shown.tenant_id, station, evse, code=voucher) as token:
             asked = Begin(
                 station=station, evse=evse, return_url=return_to(shown.brand), language=language,
-                description=description, reservation_id=reservation_id, token_uid=token,
+                description=description, reservation_id=reservation_id, token_uid=token, price_id=price_id,
                 max_energy_wh=None if scanned is None else scanned.max_energy_wh,
                 intent_id=None if scanned is None else scanned.payment,
             )  # fmt: skip

@@ -106,6 +106,7 @@ STEPS: Final[Mapping[str, str]] = {
     "hold_lost": mark("Nothing could be taken of the hold"),
     "capture_lost": mark("The provider took the capture back"),
     "owed": mark("The amount is a debt"),
+    "taken_ahead": mark("Taken as the hold ran out, before the session had its price"),
     "nothing_delivered": mark("The start was refused or never paid, and nothing was delivered: nothing is owed"),
     "driver_told_stopped": mark("The driver was told that the session was stopped"),
     "driver_told_owed": mark("The driver was told what is owed"),

@@ -116,7 +116,7 @@ def _limit(bill: Bill, amounts: _Amounts) -> None:
         excl_vat=sum((each[0] for each in amounts.values()), _NOTHING),
         incl_vat=sum((each[1] for each in amounts.values()), _NOTHING),
     )
-    total = limited(before, bill.tariff.min_price, bill.tariff.max_price)
+    total = limited(before, bill.tariff.min_price, bill.tariff.max_price, bill.rates[0].vat)
     if total == before:
         return
     if not before.excl_vat or not before.incl_vat:

@@ -129,7 +129,7 @@ class Bill(Struct, frozen=True, kw_only=True):
                 excl_vat=sum((each.excl_vat for each in parts), Fraction(0)),
                 incl_vat=sum((each.incl_vat for each in parts), Fraction(0)),
             )
-        return limited(self.before_limits, self.tariff.min_price, self.tariff.max_price)
+        return limited(self.before_limits, self.tariff.min_price, self.tariff.max_price, self.rates[0].vat)
 
     @property
     def by_rate(self) -> Mapping[Decimal | None, Total]:
@@ -206,8 +206,9 @@ class Bill(Struct, frozen=True, kw_only=True):
         return found
 
 
-def limited(before: Total, least: PriceLimit | None, most: PriceLimit | None) -> Total:
-    """What is paid of an amount between the least and the most."""
+def limited(before: Total, least: PriceLimit | None, most: PriceLimit | None, vat: Decimal | None) -> Total:
+    """What is paid of an amount between the least and the most. `vat`: in percent, that a limit before taxes is taxed
+    at where there is no amount whose taxes would say so."""
     excl, incl = before.excl_vat, before.incl_vat
     for limit, chosen in ((least, max), (most, min)):
         if limit is None:
@@ -217,7 +218,7 @@ def limited(before: Total, least: PriceLimit | None, most: PriceLimit | None) ->
         if limit.after_taxes is not None:
             incl = chosen(incl, Fraction(limit.after_taxes))
         elif limited != excl:
-            incl = incl * limited / excl if excl else limited
+            incl = incl * limited / excl if excl else limited * (1 + Fraction(vat or 0) / 100)
         excl = limited
     return Total(excl_vat=excl, incl_vat=incl)
 

@@ -224,9 +224,10 @@ class Members:
 
     async def start(
         self, driver: Driver, station: str, evse: int, by: PaysBy, *, return_url: str, method_id: UUID | None = None,
-        save: bool = False, language: str = "en", voucher: str | None = None,
+        save: bool = False, language: str = "en", voucher: str | None = None, price_id: str | None = None,
     ) -> Intent:  # fmt: skip
         """Begins to pay for a session in a way of the driver's own; by card and wallet nobody is led anywhere.
+        `price_id`: of what he was shown.
 
         What campaigns give for it is kept before. Raises as `Ways.look`, `Payments.begin` and `Promises.kept` do,
         CardUnknown, and WayRefused for a station of another
@@ -258,7 +259,7 @@ class Members:
                 description=named_spot(station, evse), method=methods.get(by, Method.INVOICE), car=_car(cars.vehicles),
                 email=driver.email, payer=payer, save=save and by is PaysBy.PAGE,
                 method_id=method_id if by is PaysBy.CARD else None, reservation_id=reservation_id,
-                driver_id=driver.driver_id, most=limit, token_uid=token,
+                driver_id=driver.driver_id, most=limit, token_uid=token, price_id=price_id,
             )  # fmt: skip
             return await self._payments.begin(driver.tenant_id, asked)
 

@@ -21,10 +21,11 @@ class IbanRefused(ForecourtError):
 
 
 class BankLine(Struct, frozen=True, kw_only=True):
-    """One booked line of a bank statement: `amount` in minor units, below 0 for what went. `reference` names it for
-    good."""
+    """One booked line of a bank statement: `amount` in minor units, below 0 for what went. `reference`: as the bank
+    calls it; `name` is its own for good, None of those that were read before lines had one."""
 
     reference: str
+    name: str | None
     booked_on: date
     amount: int
     currency: str

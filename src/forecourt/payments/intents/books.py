@@ -4,6 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.fleets.billing import owe_back, owe_session
 from forecourt.payments.fleets.store.invoices import find_line_of_session, fleet_named
@@ -37,11 +39,13 @@ async def post_captured(conn: Connection, prices: Prices, intent: Intent, captur
             )
         await post(conn, intent.tenant_id, entry)
         return False
-    if intent.purpose is Purpose.SESSION and intent.session_id is None:
+    if intent.purpose is Purpose.SESSION and (intent.session_id is None or intent.is_ahead):
         account = (await _source(conn, intent)).partition(":")[2]
-        entry = entries.capture_unbilled(
-            intent=name, at=at, account=account, currency=intent.currency, captured=captured
-        )
+        taken = {"intent": name, "at": at, "account": account, "currency": intent.currency, "captured": captured}
+        if intent.session_id is None:
+            entry = entries.capture_unbilled(**taken)  # type: ignore[arg-type]
+        else:
+            entry = entries.taken_ahead(**taken, session_id=intent.session_id)  # type: ignore[arg-type]
         await post(conn, intent.tenant_id, entry)
         return False
     billed = await _billed(conn, prices, intent, captured)
@@ -60,6 +64,24 @@ async def post_captured(conn: Connection, prices: Prices, intent: Intent, captur
             entry = entries.capture(**about, account=account, captured=captured)  # type: ignore[arg-type]
     await post(conn, intent.tenant_id, entry)
     return False
+
+
+async def post_sold_ahead(conn: Connection, prices: Prices, intent: Intent, before: list[int], at: datetime) -> None:
+    """The session of which money was taken ahead has its final price: it is sold. `before`: the refunds that came
+    earlier, in their order."""
+    assert intent.session_id is not None, "what was taken ahead is of a session"
+    billed = await prices.billed(conn, intent.tenant_id, intent.session_id)
+    if not billed.total:
+        await post_given(conn, prices, intent.tenant_id, intent.session_id, at, str(intent.intent_id))
+        billed = Billed(currency=billed.currency, lines=())
+    of_bill, _, _ = _parted(max(intent.captured_amount - billed.total, 0), before, 0)
+    entry = entries.sold_ahead(
+        intent=str(intent.intent_id), session_id=intent.session_id, at=at,
+        billed=billed.part(billed.total - sum(of_bill), of_bill) if any(of_bill) else billed,
+        ahead=intent.captured_amount - sum(before), owed=max(billed.total - intent.captured_amount, 0),
+    )  # fmt: skip
+    if entry.legs:
+        await post(conn, intent.tenant_id, entry)
 
 
 async def _on_fleet(conn: Connection, prices: Prices, intent: Intent, billed: Billed, at: datetime) -> bool:
@@ -113,11 +135,11 @@ async def _taken_above(conn: Connection, intent: Intent) -> int:
 
 
 async def post_capture_lost(conn: Connection, intent: Intent, lost: int, at: datetime) -> None:
-    """A capture came to nothing after all: what it brought is owed."""
+    """A capture came to nothing after all: what it brought is owed, unless it was taken ahead."""
     source = await _source(conn, intent)
     entry = entries.capture_lost(
         intent=str(intent.intent_id), session_id=intent.session_id, at=at, source=source, currency=intent.currency,
-        amount=lost,
+        amount=lost, ahead=intent.is_ahead,
     )  # fmt: skip
     await post(conn, intent.tenant_id, entry)
 
@@ -138,10 +160,10 @@ async def post_refunded(
             refund=str(call.call_id), intent=name, at=at, account=source.partition(":")[2], currency=intent.currency,
             amount=call.amount, memo=call.said or "",
         )  # fmt: skip
-    elif intent.purpose is Purpose.SESSION and intent.session_id is None:
+    elif intent.purpose is Purpose.SESSION and (intent.session_id is None or intent.is_ahead):
         entry = entries.refund_unbilled(
             refund=str(call.call_id), intent=name, at=at, source=source, currency=intent.currency, amount=call.amount,
-            memo=call.said or "",
+            memo=call.said or "", ahead=intent.is_ahead,
         )  # fmt: skip
     else:
         billed = await _billed(conn, prices, intent, intent.captured_amount - await _taken_above(conn, intent))
@@ -166,6 +188,9 @@ async def post_refund_back(conn: Connection, intent: Intent, call: Call, at: dat
     posted = await ledger.find_by_key(conn, intent.tenant_id, entries.refund_key(str(call.call_id)))
     assert posted is not None, "what was done was posted"
     legs = await ledger.legs_of(conn, intent.tenant_id, posted.entry_id)
+    if not intent.is_ahead:
+        # What went back before the session had its price was not sold since: it is nobody's.
+        legs = [replace(leg, account=entries.UNMATCHED) if leg.account == entries.AHEAD else leg for leg in legs]
     nets = await ledger.nets_of(conn, intent.tenant_id, posted.entry_id)
     entry = entries.refund_back(
         refund=str(call.call_id), intent=str(intent.intent_id), session_id=posted.session_id, at=at, legs=legs,

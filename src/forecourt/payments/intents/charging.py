@@ -49,6 +49,8 @@ GIVEN_BACK: Final = "The hold was given back before the session began."
 ENDS: Final = "The hold runs out soon."
 _OVER: Final = frozenset({State.RELEASING, State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED})
 STOP_ASKED: Final = "stop_asked"
+#: Whoever is to ask for a start has it kept within this: before that the station may be asked to let go of a connector.
+ASKED_WITHIN: Final = timedelta(seconds=90)
 #: A session that is slowed down goes on at this part of the power that it was reckoned with.
 SLOW_PARTS: Final = 4
 #: How long what comes of a raise is waited for while the session goes on.
@@ -65,6 +67,19 @@ def payer(tenant_id: int) -> Service:
 def _ceiling(intent: Intent) -> int:
     """What may be held for a session in all: by the limit of its fleet, else what its driver was told."""
     return most_held(intent.currency).amount if intent.most is None else intent.most
+
+
+async def _is_to_be_asked(turn: Turn) -> bool:
+    """Whether nobody is asking the station for a start, or whoever was going to died before a start was kept: a station
+    is only asked for one that is."""
+    intent = turn.intent
+    if intent.start_asked_at is None:
+        return True
+    if intent.start_asked_at + ASKED_WITHIN > turn.now:
+        return False
+    assert intent.station_id is not None
+    assert intent.token_uid is not None
+    return not await starts.was_kept(turn.conn, intent.tenant_id, intent.station_id, intent.token_uid)
 
 
 class Slower(Protocol):
@@ -90,16 +105,13 @@ class Charging:
         self._slower = slower
 
     async def start(self, tenant_id: int, intent_id: UUID) -> Intent:
-        """The hold stands: asks the station to start, once. A start that surely came to nothing gives back the hold."""
+        """The hold stands: asks the station to start, once, whoever died before the start was kept. A start that surely
+        came to nothing gives back the hold."""
         async with self._saga.turn(tenant_id, intent_id) as turn:
             intent = turn.intent
-            if (
-                intent.state is not State.AUTHORISED
-                or intent.session_id is not None
-                or intent.start_asked_at is not None
-            ):
+            if intent.state is not State.AUTHORISED or intent.session_id is not None:
                 return intent
-            if intent.station is None or intent.token_uid is None:
+            if intent.station is None or intent.token_uid is None or not await _is_to_be_asked(turn):
                 return intent
             await turn.change({"start_asked_at": turn.now})
             await turn.step("start_asked")
@@ -187,7 +199,10 @@ class Charging:
             cost = await self._prices.cost(conn, tenant_id, intent.session_id)
         held = intent.state is State.AUTHORISED
         waits = intent.state is State.HOLD_REQUESTED and intent.contract_key is not None
-        if not (held or waits) or cost is None or cost.final:
+        if not (held or waits or intent.is_ahead) or cost is None or cost.final:
+            return
+        if intent.is_ahead:
+            await self._end(intent, ENDS)
             return
         if intent.capture_before is not None and intent.capture_before - 2 * CAPTURE_AHEAD <= self._clock.now():
             await self._end(intent, ENDS)

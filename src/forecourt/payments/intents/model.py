@@ -114,7 +114,7 @@ DISPUTE_EVERY: Final = timedelta(hours=1)
 #: A call that failed for now is tried again after so long, doubled each time up to the most.
 RETRY_FIRST: Final = timedelta(seconds=5)
 RETRY_MOST: Final = timedelta(minutes=30)
-#: So long before a hold runs out it is captured for what the session came to so far.
+#: So long before a hold runs out it is captured for what the session came to by its last word.
 CAPTURE_AHEAD: Final = timedelta(hours=6)
 #: Refusals of a capture, or of giving back, while the hold stands. Tries that nobody answered are none.
 MAX_REFUSALS: Final = 5
@@ -211,6 +211,13 @@ class Intent(Struct, frozen=True, kw_only=True):
         """Whether its session could not be charged and became a debt, whoever paid that since. The hold may still stand
         at the provider."""
         return self.state is State.FAILED and self.purpose is Purpose.SESSION and self.billed_amount is not None
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether money was taken of its hold, which ran out, before its session had a final price: it is nobody's
+        until then."""
+        unpriced = self.session_id is not None and self.billed_amount is None
+        return self.purpose is Purpose.SESSION and unpriced and self.state in TAKEN
 
     @property
     def held(self) -> Money:
@@ -340,6 +347,13 @@ class PriceMissing(ForecourtError):
 
     status = 409
     code = "price-missing"
+
+
+class PriceChanged(ForecourtError):
+    """The price here is another one since it was shown. Look at it, and start by that one if it suits."""
+
+    status = 409
+    code = "price-changed"
 
 
 class DebtOpen(ForecourtError):

@@ -241,9 +241,13 @@ class Turn:
             }
         )  # fmt: skip
         await books.post_captured(self.conn, self.prices, self.intent, hold.captured, self.now)
-        await self.step("captured", amount=hold.captured)
+        await self.step("taken_ahead" if self.intent.is_ahead else "captured", amount=hold.captured)
         await self._remember(hold)
-        await self.say(events.CAPTURED)
+        if self.intent.is_ahead:
+            # Whether it has its price is looked at from now on; nothing is sold before.
+            await self.change({"next_at": self.now})
+        else:
+            await self.say(events.CAPTURED)
         if intent.purpose is Purpose.DEBT:
             await self._pay_debts(hold.captured)
         if intent.session_id is None:
@@ -343,13 +347,15 @@ class Turn:
         await self.say(events.FAILED)
 
     async def capture_lost(self, reason: str | None) -> None:
-        """The provider took back a capture that it had told of: what was not refunded of it is owed."""
+        """The provider took back a capture that it had told of: what was not refunded of it is owed, at once or, of one
+        that was taken ahead, with its price."""
         intent = self.intent
         lost = intent.captured_amount - intent.refunded_amount
+        owed = 0 if intent.is_ahead else lost
         await books.post_capture_lost(self.conn, intent, lost, self.now)
         await self.change(
             {
-                "state": State.FAILED, "captured_amount": intent.refunded_amount, "owed_amount": lost, "reason": reason,
+                "state": State.FAILED, "captured_amount": intent.refunded_amount, "owed_amount": owed, "reason": reason,
                 "next_at": None,
             }
         )  # fmt: skip

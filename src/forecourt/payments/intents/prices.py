@@ -1,5 +1,6 @@
 """What payments ask of prices: what is offered at a place, and what a session came to."""
 
+import hashlib
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -19,9 +20,10 @@ from forecourt.pricing import service as pricing
 from forecourt.pricing.discounts import Discounts, no_discounts
 from forecourt.pricing.model import Circumstances, EvseKind, Tariff
 from forecourt.sessions.costing import service as costing
-from forecourt.sessions.costing.model import NotPricedYet
 from forecourt.sessions.costing.service import Agreed
 
+#: Characters of what names a price.
+PRICE_ID_LENGTH: Final = 20
 #: What gives more than this is direct current.
 MOST_AC_W: Final = 43_000
 #: Where a station stands of which nobody said so.
@@ -47,6 +49,13 @@ class Offer(Struct, frozen=True, kw_only=True):
     def circumstances(self) -> Circumstances:
         """Under which it is priced."""
         return Circumstances(evse_kind=self.kind, driver_group=self.group)
+
+    @property
+    def price_id(self) -> str:
+        """Names the price as it is shown, so that who agrees to it agrees to no other: this version of a tariff, under
+        these circumstances."""
+        told = f"{self.tariff_id} {self.version} {self.kind} {self.group}"
+        return hashlib.sha256(told.encode()).hexdigest()[:PRICE_ID_LENGTH]
 
     def said(self) -> dict[str, Any]:
         """The circumstances as they are kept beside the payment."""
@@ -134,9 +143,11 @@ class Prices:
         """More, or less, is held now, and may be billed."""
         await costing.limit_cost(conn, tenant_id, session_id, most, self._clock.now(), self._discounts)
 
-    async def cost(self, conn: Connection, tenant_id: int, session_id: UUID) -> Cost | None:
-        """What a session comes to; None while it has no price."""
-        found = await costing.cost_of(conn, tenant_id, session_id, self._clock.now(), self._discounts)
+    async def cost(self, conn: Connection, tenant_id: int, session_id: UUID, *, heard: bool = False) -> Cost | None:
+        """What a session comes to; None while it has no price. `heard`: of one that runs, by its last word alone, and
+        not by the time that passed since."""
+        now = None if heard else self._clock.now()
+        found = await costing.cost_of(conn, tenant_id, session_id, now, self._discounts)
         if found.incl_vat is None:
             return None
         said = found.incl_vat
@@ -148,11 +159,8 @@ class Prices:
         )  # fmt: skip
 
     async def seal(self, conn: Connection, tenant_id: int, session_id: UUID) -> None:
-        """Money moves by the final cost: it changes no more. One that isn't final yet stays open."""
-        try:
-            await costing.seal(conn, tenant_id, session_id, self._clock.now())
-        except NotPricedYet:
-            return
+        """Money moves by the final cost: it changes no more. Raises NotPricedYet where it is not final any more."""
+        await costing.seal(conn, tenant_id, session_id, self._clock.now())
 
     async def billed(self, conn: Connection, tenant_id: int, session_id: UUID) -> Billed:
         """What a session came to by what it was for, as it is posted."""

@@ -18,6 +18,7 @@ from forecourt.payments.accounts.service import Providers
 from forecourt.payments.declines import READER_LEFT, Decline
 from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
+from forecourt.payments.intents.ahead import settle_ahead, take_ahead
 from forecourt.payments.intents.answering import Answering
 from forecourt.payments.intents.asking import asked_of, back_of, given_up, seen, start_hold
 from forecourt.payments.intents.disputed import heed_disputes
@@ -126,6 +127,8 @@ class Saga:
             return await self._carry_out(intent, due)
         if any(each.state == "open" for each in calls):
             return False
+        if intent.is_ahead and await self._decide(intent):
+            return True
         reads = intent.read_next_at is None or intent.read_next_at <= now
         if intent.state is State.HOLD_REQUESTED:
             return reads and await self.read(intent)
@@ -336,6 +339,8 @@ class Saga:
         """What is next for a hold that stands; whether something was written down."""
         async with self.turn(intent.tenant_id, intent.intent_id) as turn:
             intent = turn.intent
+            if intent.is_ahead:
+                return await settle_ahead(turn)
             if intent.state is not State.AUTHORISED or intent.purpose is not Purpose.SESSION:
                 return False
             if intent.session_id is None:
@@ -349,6 +354,8 @@ class Saga:
             # What nobody released is not taken though the hold runs out: it is charged, or owed, once it is released.
             if cost is None or cost.held or not (cost.final or last):
                 return False
+            if not cost.final:
+                return await take_ahead(turn)
             await turn.charge(cost.amount)
             return True
 
@@ -370,6 +377,8 @@ def next_look(intent: Intent, calls: list[Call], now: datetime) -> datetime | No
         return min(waiting)
     if intent.method is Method.READER and intent.state is State.HOLD_REQUESTED:
         return now + READER_LOOK
+    if intent.is_ahead:
+        return now + READ_EVERY
     if intent.state in FINAL:
         return None
     # Of one that waits for what the provider says there is nothing else to look at.

@@ -33,6 +33,7 @@ from forecourt.payments.intents.model import (
     NothingOwed,
     PaymentOver,
     PaymentUnknown,
+    PriceChanged,
     PriceMissing,
     Purpose,
     RefundTooHigh,
@@ -94,6 +95,8 @@ class Begin(Struct, frozen=True, kw_only=True):
     driver_id: int | None = None
     #: The energy at which the driver wants to end, told to stations that can.
     max_energy_wh: int | None = None
+    #: The price that the driver was shown (`Offer.price_id`), where he was shown one: he agreed to no other.
+    price_id: str | None = None
     #: What may be held and billed at the most, in minor units: a fleet's limit for one session.
     most: int | None = None
     #: The token that will begin the session, by `new_token`, where something was promised to it; else one is made.
@@ -141,8 +144,8 @@ class Payments:
         """Begins a payment for a session: the tariff's version is fixed, the hold sized, and the provider asked for it.
 
         `page_url` of what is returned is where the driver pays; it is None where the provider is away, and then comes
-        with `find` in a moment. Raises PriceMissing, StationUnknown, AccountMissing, DebtOpen, ConnectorInUse,
-        ConnectorTaken, HeldForAnother.
+        with `find` in a moment. Raises PriceMissing, PriceChanged, StationUnknown, AccountMissing, DebtOpen,
+        ConnectorInUse, ConnectorTaken, HeldForAnother.
         """
         now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
@@ -151,6 +154,8 @@ class Payments:
             if asked.payer is not None and await fleet_held(conn, tenant_id, asked.payer):
                 raise DebtOpen
             quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car, asked.driver_id)
+            if asked.price_id not in (None, quoted.offer.price_id):
+                raise PriceChanged
             station_id = quoted.offer.station_id
             await places.hold_connector(conn, station_id, asked.evse)
             if asked.intent_id is not None:

@@ -1,5 +1,7 @@
 """What the answer to a call makes of a payment, in the transaction that keeps it."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from forecourt.payments.intents import store
@@ -8,6 +10,8 @@ from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.refunds import heed_refunds, refunded
 from forecourt.payments.psp.words import Hold, HoldState, Refund
 from forecourt.sessions.told import limits
+
+GONE: Final = "The hold is gone."
 
 
 class Answered(Struct, frozen=True, kw_only=True):
@@ -66,8 +70,12 @@ async def _held(turn: Turn, call: Call, answered: Answered, why: str | None) -> 
 
 
 async def _captured(turn: Turn, call: Call, hold: Hold | None, why: str | None) -> None:
-    if why is not None or hold is None:
-        await turn.hold_lost(call.amount, why or "The hold is gone.")
+    if (why is not None or hold is None) and turn.intent.billed_amount is None:
+        # It was to be taken ahead of the price; what the session comes to is charged without the hold then.
+        await turn.end(State.EXPIRED, why or GONE)
+        await charge_late(turn)
+    elif why is not None or hold is None:
+        await turn.hold_lost(call.amount, why or GONE)
     else:
         await turn.captured(hold)
 

@@ -22,6 +22,8 @@ PLATFORM = "platform_revenue"
 DISPUTES = "disputes"
 WRITE_OFFS = "write_offs"
 UNMATCHED = "unmatched"
+#: What was taken of a session before it had a final price.
+AHEAD = "taken_ahead"
 #: Income that no session earned.
 OTHER_INCOME = "other_income"
 #: What stations' own terminals took stands in one account, beside those of payment providers.
@@ -63,6 +65,22 @@ def capture_unbilled(*, intent: str, at: datetime, account: str, currency: str, 
     return between(
         f"capture:{intent}", Kind.CAPTURE, at, currency, psp(account), UNMATCHED, positive(captured), intent=intent
     )
+
+
+def taken_ahead(*, intent: str, session_id: UUID, at: datetime, account: str, currency: str, captured: int) -> Entry:
+    """Money was taken as the hold ran out, of a session that has no final price: nothing is sold yet."""
+    return between(
+        f"ahead:{intent}", Kind.TAKEN_AHEAD, at, currency, psp(account), AHEAD, positive(captured),
+        session_id=session_id, intent=intent,
+    )  # fmt: skip
+
+
+def sold_ahead(*, intent: str, session_id: UUID, at: datetime, billed: Billed, ahead: int, owed: int) -> Entry:
+    """The session of which money was taken ahead has its final price. `billed`: what was sold, less what went back of
+    it already; `ahead`: what is left of the money; `owed`: what of the bill is above that is the driver's debt. What is
+    above the bill is nobody's, until it goes back."""
+    paid = [(AHEAD, ahead), (DRIVERS, owed), (UNMATCHED, billed.total - ahead - owed)]
+    return _sale(f"capture:{intent}", Kind.CAPTURE, at, billed, paid, billed.total - owed, session_id, intent)
 
 
 def wallet_use(*, intent: str, session_id: UUID | None, at: datetime, driver: str, billed: Billed, used: int) -> Entry:
@@ -142,11 +160,13 @@ def debt_taken(
 
 
 def capture_lost(
-    *, intent: str, session_id: UUID | None, at: datetime, source: str, currency: str, amount: int
+    *, intent: str, session_id: UUID | None, at: datetime, source: str, currency: str, amount: int, ahead: bool = False
 ) -> Entry:
-    """A capture that was told came to nothing: what it was to bring to `source` is owed by who paid."""
+    """A capture that was told came to nothing: what it was to bring to `source` is owed by who paid, or, where it was
+    taken `ahead`, was never there."""
+    owes = AHEAD if ahead else DRIVERS
     return between(
-        f"lost:{intent}", Kind.CAPTURE_LOST, at, currency, DRIVERS, source, positive(amount), session_id=session_id,
+        f"lost:{intent}", Kind.CAPTURE_LOST, at, currency, owes, source, positive(amount), session_id=session_id,
         intent=intent,
     )  # fmt: skip
 
@@ -194,12 +214,14 @@ def debt_back(
 
 
 def refund_unbilled(
-    *, refund: str, intent: str, at: datetime, source: str, currency: str, amount: int, memo: str = ""
-) -> Entry:
-    """What was taken for no session, and was nobody's, went back."""
+    *, refund: str, intent: str, at: datetime, source: str, currency: str, amount: int, memo: str = "",
+    ahead: bool = False,
+) -> Entry:  # fmt: skip
+    """What was taken for no session, and was nobody's, or `ahead` of its price, went back."""
     return between(
-        refund_key(refund), Kind.REFUND, at, currency, UNMATCHED, source, positive(amount), memo=memo, intent=intent
-    )
+        refund_key(refund), Kind.REFUND, at, currency, AHEAD if ahead else UNMATCHED, source, positive(amount),
+        memo=memo, intent=intent,
+    )  # fmt: skip
 
 
 def refund(

@@ -43,6 +43,7 @@ ACCOUNTS: Final[Mapping[str, AccountKind]] = {
     "disputes": AccountKind.ASSET,
     "unmatched": AccountKind.ASSET,
     "wallet": AccountKind.LIABILITY,
+    "taken_ahead": AccountKind.LIABILITY,
     "points": AccountKind.LIABILITY,
     "vat_payable": AccountKind.LIABILITY,
     "host_payable": AccountKind.LIABILITY,
@@ -62,6 +63,7 @@ class Kind(StrEnum):
     """What an entry is about."""
 
     CAPTURE = "capture"
+    TAKEN_AHEAD = "taken_ahead"
     CAPTURE_LOST = "capture_lost"
     WALLET_USE = "wallet_use"
     GIVEN = "given"

@@ -10,6 +10,7 @@ from forecourt.ui.i18n import mark
 
 KINDS: Final = {
     "capture": mark("Card payment"),
+    "taken_ahead": mark("Taken before the session was over"),
     "capture_lost": mark("Card payment came to nothing"),
     "wallet_use": mark("Paid from a wallet"),
     "top_up": mark("Wallet topped up"),
@@ -51,6 +52,7 @@ ACCOUNTS: Final = {
     "driver_receivable": mark("Owed by drivers"),
     "fleet_receivable": mark("Owed by a fleet"),
     "wallet": mark("In the wallet of a driver, to be spent"),
+    "taken_ahead": mark("Taken of sessions that are not over"),
     "points": mark("Worth of a driver's points"),
     "rewards": mark("Given to drivers as points and cashback"),
     "revenue": mark("Earned, before VAT"),

@@ -4,6 +4,7 @@ Read are the booked lines, each of its transactions where it has several; what i
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -11,7 +12,7 @@ from typing import Final
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.payments.bank.model import BankLine
 from forecourt.payments.reconcile.model import StatementUnreadable
@@ -22,14 +23,26 @@ MAX_BYTES: Final = 10 * 2**20
 #: Lines of one file.
 MAX_LINES: Final = 50_000
 BOOKED: Final = frozenset({"BOOK"})
+#: What banks write in place of a name that is a line's own, in small letters.
+NO_NAME: Final = frozenset(
+    {"", "nonref", "noref", "notprovided", "not provided", "notavailable", "unknown", "none", "n/a", "na"}
+)
 _MOST: Final = Decimal(10) ** 12
+
+
+class StatementLine(BankLine, frozen=True, kw_only=True):
+    """A booked line. `named`: the bank gave it a reference, which may be that of others too; `nth`: of those of its
+    statement that are alike in all that tells lines apart, counted from 0."""
+
+    named: bool
+    nth: int
 
 
 class Statement(Struct, frozen=True, kw_only=True):
     """The booked lines, and the first and the last day that are covered whole; None where neither a day nor a line is
     said. Of one account all between its first and its last statement counts as covered."""
 
-    lines: list[BankLine]
+    lines: list[StatementLine]
     from_on: date | None
     until_on: date | None
 
@@ -72,7 +85,7 @@ def _spans(statements: list[Element]) -> list[tuple[date | None, date]]:
     """The first and the last day of each account of which an end is said."""
     found: dict[str, tuple[date | None, date]] = {}
     for statement in statements:
-        account = statement.findtext("Acct/Id/IBAN") or statement.findtext("Acct/Id/Othr/Id") or ""
+        account = _account(statement)
         first, last = _from(statement), _until(statement)
         if last is None:
             continue
@@ -80,6 +93,10 @@ def _spans(statements: list[Element]) -> list[tuple[date | None, date]]:
         begins = [day for day in (before[0], first) if day is not None]
         found[account] = (min(begins, default=None), max(before[1], last))
     return list(found.values())
+
+
+def _account(statement: Element) -> str:
+    return statement.findtext("Acct/Id/IBAN") or statement.findtext("Acct/Id/Othr/Id") or ""
 
 
 def _from(statement: Element) -> date | None:
@@ -113,22 +130,40 @@ def _day_of(balance: Element) -> date:
     return date.fromisoformat(balance.findtext("Dt/Dt") or (balance.findtext("Dt/DtTm") or "")[:10])
 
 
-def _lines(statement: Element) -> Iterator[BankLine]:
+def _lines(statement: Element) -> Iterator[StatementLine]:
+    """The booked lines, each by a name of its own: banks write the same reference for a payment and its charge, for
+    lines of several accounts, or a word that is none for all of them."""
+    account, alike = _account(statement), Counter[tuple[str, ...]]()
     for number, entry in enumerate(statement.findall("Ntry")):
         status = entry.findtext("Sts/Cd") or (entry.findtext("Sts") or "").strip()
         if status not in BOOKED:
             continue
-        parts = entry.findall("NtryDtls/TxDtls")
-        named = entry.findtext("AcctSvcrRef") or f"{statement.findtext('Id')}/{number}"
-        if len(parts) < 2:
-            yield _line(entry, parts[0] if parts else None, named, entry.find("Amt"))
-            continue
-        for place, part in enumerate(parts):
-            amount = part.find("Amt") if part.find("Amt") is not None else part.find("AmtDtls/TxAmt/Amt")
-            yield _line(entry, part, f"{named}/{place}", amount)
+        said = (entry.findtext("AcctSvcrRef") or "").strip()
+        named = said.casefold() not in NO_NAME and bool(said.strip("0-"))
+        reference = said if named else f"{statement.findtext('Id')}/{number}"
+        parts = _parts(entry)
+        for place, (part, amount) in enumerate(parts):
+            line = _line(entry, part, amount)
+            # One without a reference is told by all that it says.
+            own = (reference, str(place)) if named else (line.end_to_end or "", line.who, line.text, str(line.returned))
+            told = (account, *own, f"{line.booked_on}", f"{line.amount} {line.currency}")
+            yield structs.replace(
+                line, named=named, nth=alike[told], name=_digest(*told, str(alike[told])),
+                reference=_name(f"{reference}/{place}" if len(parts) > 1 else reference),
+            )  # fmt: skip
+            alike[told] += 1
 
 
-def _line(entry: Element, part: Element | None, named: str, amount: Element | None) -> BankLine:
+def _parts(entry: Element) -> list[tuple[Element | None, Element | None]]:
+    """The transactions of a booked line with their amounts; of one that has a single one, or none, that of the line."""
+    parts = entry.findall("NtryDtls/TxDtls")
+    if len(parts) < 2:
+        return [(parts[0] if parts else None, entry.find("Amt"))]
+    own = [(part, part.find("Amt")) for part in parts]
+    return [(part, part.find("AmtDtls/TxAmt/Amt") if amount is None else amount) for part, amount in own]
+
+
+def _line(entry: Element, part: Element | None, amount: Element | None) -> StatementLine:
     if amount is None or amount.text is None:
         raise ValueError("a line without an amount")
     currency = amount.get("Ccy", "")
@@ -151,8 +186,8 @@ def _line(entry: Element, part: Element | None, named: str, amount: Element | No
     text = " ".join(each.text or "" for each in said) or entry.findtext("AddtlNtryInf") or ""
     back = found.find("RtrInf")
     reason = "" if back is None else " ".join(filter(None, (back.findtext("Rsn/Cd"), back.findtext("AddtlInf"))))
-    return BankLine(
-        reference=_name(named), booked_on=date.fromisoformat(booked), currency=currency,
+    return StatementLine(
+        reference="", name=None, named=False, nth=0, booked_on=date.fromisoformat(booked), currency=currency,
         amount=int(minor) if indicator == "CRDT" else -int(minor),
         end_to_end=(found.findtext("Refs/EndToEndId") or "")[:100] or None, who=who.strip()[:200],
         text=" ".join(text.split())[:1000], returned=back is not None, return_reason=reason[:200],
@@ -162,3 +197,7 @@ def _line(entry: Element, part: Element | None, named: str, amount: Element | No
 def _name(named: str) -> str:
     """As the bank named it; a name that is too long by its digest."""
     return named if len(named) <= 100 else hashlib.sha256(named.encode()).hexdigest()
+
+
+def _digest(*told: str) -> str:
+    return hashlib.sha256("\x1f".join(told).encode()).hexdigest()

@@ -92,7 +92,7 @@ async def of_line(conn: Connection, tenant_id: int, row: BankLineRow) -> Differe
 
 def about_of_line(row: BankLineRow) -> str:
     """How differences name a line of the bank."""
-    return f"bank:{row.reference}"
+    return f"bank:{row.reference}" if row.name is None else f"bank:{row.line_id}"
 
 
 def _is_of(row: BankLineRow, payout: PayoutRow) -> bool:

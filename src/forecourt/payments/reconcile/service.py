@@ -255,14 +255,15 @@ class Reconciler:
         lines = statement.lines
         async with self._pool.tenant(tenant_id) as conn:
             await money.hold_bank(conn, tenant_id)
-            new = sum([await bank.insert_line(conn, tenant_id, line, self._clock.now()) for line in lines])
+            kept = [await bank.keep_line(conn, tenant_id, line, self._clock.now()) for line in lines]
+            new, told = sum(is_new for _, is_new in kept), {line_id for line_id, _ in kept}
             # Payouts before what came back of them.
             rows = await bank.list_unmatched(conn, tenant_id)
             named = [number for row in rows if (number := payout_of(row.end_to_end or "")) is not None]
             await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, named, []))
             for row in sorted(rows, key=lambda row: (row.booked_on, row.returned)):
                 await match(conn, tenant_id, row, self._clock.now())
-            matched = await bank.count_matched(conn, tenant_id, {line.reference for line in lines})
+            matched = await bank.count_matched(conn, tenant_id, told)
             zone = ZoneInfo(await time_zone(conn, tenant_id))
             # Of today, and of days to come, nobody can tell all.
             whole = self._clock.now().astimezone(zone).date() - timedelta(days=1)
@@ -272,8 +273,7 @@ class Reconciler:
                 until_on=until_on, lines=len(lines), new=new, matched=matched,
             )  # fmt: skip
         await self.compare_bank(tenant_id)
-        told = len({line.reference for line in lines})
-        return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=told - matched)
+        return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=len(told) - matched)
 
     async def compare_bank(self, tenant_id: int) -> list[Difference]:
         """What the bank booked and belongs to nothing, and payouts that it did not book; what was found."""

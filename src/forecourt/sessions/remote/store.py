@@ -92,6 +92,15 @@ async def find(conn: Connection, tenant_id: int, request_id: UUID) -> RemoteStar
     return await cursor.fetchone()
 
 
+async def was_kept(conn: Connection, tenant_id: int, station_id: int, token_uid: str) -> bool:
+    """Whether a start of a station for a token was ever asked for, whatever came of it."""
+    cursor = await conn.execute(
+        "SELECT FROM remote_starts WHERE tenant_id = %s AND station_id = %s AND lower(token_uid) = lower(%s) LIMIT 1",
+        (tenant_id, station_id, token_uid),
+    )
+    return await cursor.fetchone() is not None
+
+
 async def hold(conn: Connection, station_id: int) -> None:
     """Make others who link starts of this station wait until the transaction ends."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('remote starts', %s))", (station_id,))

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from forecourt.access.signin.steps import MAX_TOKEN_LENGTH
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.model import MAX_TOP_UP, MIN_TOP_UP, Purse
-from forecourt.driver.api import RETURN_PATTERN
+from forecourt.driver.api import RETURN_PATTERN, PriceId
 from forecourt.drivers.accounts.model import (
     EMAIL_PATTERN,
     MAX_CODE,
@@ -231,6 +231,7 @@ class StartAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     return_url: ReturnUrl
     card: Annotated[UUID | None, Meta(description="The saved card, for `card` only.", examples=[None])] = None
     save: Annotated[bool, Meta(description="For `page`: the provider keeps the card for later.")] = False
+    price_id: PriceId = None
 
 
 class Begun(Struct, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ from forecourt.payments.intents.model import (
     DebtOpen,
     NothingOwed,
     PaymentUnknown,
+    PriceChanged,
     PriceMissing,
 )
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
@@ -155,6 +156,7 @@ async def show_own_place(
     opt=own(
         PlaceUnknown,
         PriceMissing,
+        PriceChanged,
         AccountMissing,
         ConnectorInUse,
         ConnectorTaken,
@@ -172,7 +174,7 @@ async def start_own(
     return begun(
         await members.start(
             driver, station, evse, data.by, return_url=data.return_url, method_id=data.card, save=data.save,
-            language=driver.language,
+            language=driver.language, price_id=data.price_id,
         )
     )  # fmt: skip
 

@@ -56,6 +56,7 @@ from forecourt.payments.intents.model import (
     DebtOpen,
     Intent,
     NothingOwed,
+    PriceChanged,
     PriceMissing,
     Purpose,
 )
@@ -120,6 +121,7 @@ SAID: Final = {
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     HeldForAnother.code: mark("This connector is held for somebody who waited."),
     ConnectorInUse.code: mark("Somebody charges at this connector. Choose another, or come back later."),
+    PriceChanged.code: mark("The price is another one by now: this one. Nothing was begun."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     AlreadyMember.code: mark("You have a membership already. Begin another one once it has ended."),
     MonthUnknown.code: mark("There is no receipt of this month."),
@@ -373,15 +375,15 @@ class AccountPages:
         where = f"/my/sign-in/{slug}?next={there}" if slug else "/my/sign-in"
         return Redirect(where, status_code=303, headers=HEADERS)
 
-    async def start(self, request: Asking, station: str, evse: int, by: str) -> Response[Any]:
-        """Begins to pay in the way that was chosen, and leads on."""
+    async def start(self, request: Asking, station: str, evse: int, by: str, price_id: str | None) -> Response[Any]:
+        """Begins to pay in the way that was chosen, and leads on; by the price that was on the page."""
 
         async def doing(driver: Driver) -> str:
             way, card = way_of("page" if by == "save" else by)
             with self._shell.speech.speaking(request) as language:
                 intent = await self.members.start(
                     driver, station, evse, way, return_url=f"{self._address}/charging/{{intent}}/back",
-                    method_id=card, save=by == "save", language=language,
+                    method_id=card, save=by == "save", language=language, price_id=price_id,
                 )  # fmt: skip
             return f"/charging/{intent.intent_id}"
 

@@ -12,7 +12,7 @@ from forecourt.access.guard import origin_of
 from forecourt.driver.account.door import Asking
 from forecourt.driver.account.model import MAX_TOP_UP, MIN_TOP_UP, TOP_UPS
 from forecourt.driver.account.pages.common import CARD_SAID, NOT_PAID, PAID_SAID, PUBLIC, AccountPages, Id, Text, way_of
-from forecourt.driver.asked import EvseInPath, Lang, Said, StationInPath
+from forecourt.driver.asked import EvseInPath, Lang, PriceShown, Said, StationInPath
 from forecourt.drivers.accounts.model import Driver
 from forecourt.payments.intents.model import TAKEN
 from forecourt.platform.money import Money
@@ -33,6 +33,7 @@ class PayForm(Struct, frozen=True, kw_only=True):
     """The way to pay for a session: `page`, `save`, `wallet`, `fleet`, or the id of a saved card."""
 
     by: Text = "page"
+    price: PriceShown = None
 
 
 def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
@@ -132,6 +133,6 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     async def start(
         request: Asking, station: StationInPath, evse: EvseInPath, data: URLEncodedBody[PayForm]
     ) -> Response[Any]:
-        return await pages.start(request, station, evse, data.by)
+        return await pages.start(request, station, evse, data.by, data.price)
 
     return [money, back, top_up, pay_debt, add_card, card_back, remove_card, pays_by, choose, start]

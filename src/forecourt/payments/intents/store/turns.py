@@ -12,9 +12,10 @@ from forecourt.payments.intents.store import Connection
 
 #: Payments that are looked through for those to take: the oldest that are due, of accounts with room.
 LOOKED_AT: Final = 500
-#: Sessions that run, or may, and are to be looked at.
+#: Sessions that run, or may, and are to be looked at: those of which money was taken ahead are still to be stopped.
 _WATCHED: Final = (
-    "session_id IS NOT NULL AND purpose = 'session' AND state IN ('authorised', 'hold_requested')"
+    "session_id IS NOT NULL AND purpose = 'session' AND (state IN ('authorised', 'hold_requested')"
+    " OR billed_amount IS NULL AND state IN ('captured', 'refunded', 'disputed'))"
     " AND (watch_at IS NULL OR watch_at <= %(now)s)"
 )
 

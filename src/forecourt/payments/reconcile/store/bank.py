@@ -4,15 +4,16 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg.rows import class_row
 
 from forecourt.payments.bank.model import BankLine, BankLineRow
+from forecourt.payments.reconcile.camt import StatementLine
 from forecourt.payments.reconcile.store import Connection
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 _LINE: Final = (
-    "line_id, reference, booked_on, amount, currency, end_to_end, who, text, returned, return_reason, matched_by,"
+    "line_id, reference, name, booked_on, amount, currency, end_to_end, who, text, returned, return_reason, matched_by,"
     " matched, read_at"
 )
 _LINE_ORDERS: Final = by_age("line_id")
@@ -30,15 +31,33 @@ class StatementRow(Struct, frozen=True, kw_only=True):
     matched: int
 
 
-async def insert_line(conn: Connection, tenant_id: int, line: BankLine, now: datetime) -> bool:
-    """Keeps a line of a bank statement; False if it stands already."""
+async def keep_line(conn: Connection, tenant_id: int, line: StatementLine, now: datetime) -> tuple[int, bool]:
+    """Keeps a line of a bank statement: its number, and whether it is new. Statements are read one at a time. A line
+    that was read before lines had names is the same where it says the same."""
     names = list(BankLine.__struct_fields__)
-    cursor = await conn.execute(
-        f"INSERT INTO bank_lines (tenant_id, read_at, {', '.join(names)}) VALUES (%(tenant_id)s, %(now)s,"
-        f" {', '.join(f'%({name})s' for name in names)}) ON CONFLICT (tenant_id, reference) DO NOTHING",
-        {"tenant_id": tenant_id, "now": now, **{name: getattr(line, name) for name in names}},
-    )
-    return cursor.rowcount == 1
+    row = await (
+        await conn.execute(
+            f"""
+            WITH there AS (
+                SELECT line_id FROM bank_lines WHERE tenant_id = %(tenant_id)s AND name = %(name)s
+                UNION ALL (
+                    SELECT line_id FROM bank_lines WHERE tenant_id = %(tenant_id)s AND name IS NULL
+                        AND (reference = %(reference)s OR NOT %(named)s) AND booked_on = %(booked_on)s
+                        AND (amount, currency, who, text) = (%(amount)s, %(currency)s, %(who)s, %(text)s)
+                        AND end_to_end IS NOT DISTINCT FROM %(end_to_end)s
+                    ORDER BY line_id LIMIT 1 OFFSET %(nth)s)
+            ), new AS (
+                INSERT INTO bank_lines (tenant_id, read_at, {", ".join(names)})
+                SELECT %(tenant_id)s, %(now)s, {", ".join(f"%({name})s" for name in names)}
+                WHERE NOT EXISTS (SELECT FROM there) RETURNING line_id
+            )
+            SELECT line_id, true FROM new UNION ALL SELECT line_id, false FROM there LIMIT 1
+            """,
+            {"tenant_id": tenant_id, "now": now, **structs.asdict(line)},
+        )
+    ).fetchone()
+    assert row is not None, "it is new, or it stands"
+    return int(row[0]), bool(row[1])
 
 
 async def insert_statement(
@@ -68,12 +87,12 @@ async def list_statements(conn: Connection, tenant_id: int, limit: int) -> list[
     return await cursor.fetchall()
 
 
-async def count_matched(conn: Connection, tenant_id: int, references: Collection[str]) -> int:
+async def count_matched(conn: Connection, tenant_id: int, line_ids: Collection[int]) -> int:
     """How many of these lines belong to something."""
     row = await (
         await conn.execute(
-            "SELECT count(*) FROM bank_lines WHERE tenant_id = %s AND reference = ANY(%s) AND matched_by IS NOT NULL",
-            (tenant_id, list(references)),
+            "SELECT count(*) FROM bank_lines WHERE tenant_id = %s AND line_id = ANY(%s) AND matched_by IS NOT NULL",
+            (tenant_id, list(line_ids)),
         )
     ).fetchone()
     assert row is not None

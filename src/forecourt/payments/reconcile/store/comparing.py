@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 from psycopg.rows import class_row
 
-from forecourt.payments.ledger.entries import psp
+from forecourt.payments.ledger.entries import AHEAD, psp
 from forecourt.payments.reconcile.model import Booked, Difference, Said, Side
 from forecourt.payments.reconcile.store import Connection
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
@@ -29,8 +29,8 @@ FROM ledger_accounts a JOIN postings p USING (account_id) JOIN journal j USING (
 LEFT JOIN payouts o ON o.tenant_id = j.tenant_id AND j.kind LIKE 'payout%%'
     AND o.payout_id::text = split_part(j.key, ':', 2)
 WHERE a.tenant_id = %(tenant_id)s AND a.name = %(name)s
-AND j.kind IN ('capture', 'top_up', 'debt_paid', 'refund', 'refund_back', 'payout', 'payout_bounced')
-AND NOT (j.kind = 'capture' AND EXISTS (SELECT FROM journal l WHERE l.tenant_id = j.tenant_id
+AND j.kind IN ('capture', 'taken_ahead', 'top_up', 'debt_paid', 'refund', 'refund_back', 'payout', 'payout_bounced')
+AND NOT (j.kind IN ('capture', 'taken_ahead') AND EXISTS (SELECT FROM journal l WHERE l.tenant_id = j.tenant_id
     AND l.key = 'lost:' || j.intent))
 """
 _BOOKED_ORDER: Final = (
@@ -159,16 +159,18 @@ async def list_to_settle(
     but: Sequence[str] = (),
 ) -> list[MovementRow]:  # fmt: skip
     """Charges whose money is ours to use now, and of which hosts are not owed their share yet; but these. One that the
-    journal knows no money of yet, as its capture's answer was lost or what it was for is owed, waits until it does."""
+    journal knows no money of yet, as its capture's answer was lost or what it was for is owed, waits until it does; and
+    one that was taken ahead until its session is sold."""
     cursor = conn.cursor(row_factory=class_row(MovementRow))
     await cursor.execute(
         f"SELECT {_MOVEMENT} FROM provider_movements m WHERE tenant_id = %s AND account = %s AND settled_at IS NULL"
         " AND available_at <= %s AND kind = ANY(%s) AND intent IS NOT NULL AND reference <> ALL(%s)"
         " AND EXISTS (SELECT FROM journal j WHERE j.tenant_id = m.tenant_id AND j.intent = m.intent"
         "  AND j.kind IN ('capture', 'top_up', 'debt_paid') AND EXISTS (SELECT FROM postings p"
-        "   JOIN ledger_accounts a USING (account_id) WHERE p.entry_id = j.entry_id AND a.name LIKE %s))"
+        "   JOIN ledger_accounts a USING (account_id) WHERE p.entry_id = j.entry_id"
+        "   AND (a.name LIKE %s OR a.name = %s)))"
         " ORDER BY available_at, reference LIMIT %s",
-        (tenant_id, account, now, list(kinds), list(but), psp("%"), limit),
+        (tenant_id, account, now, list(kinds), list(but), psp("%"), AHEAD, limit),
     )
     return await cursor.fetchall()
 

@@ -1,0 +1,161 @@
+"""Holds that run out while nobody knows whether their session still runs: what is taken, and what puts it right."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from forecourt.payments.intents.model import CAPTURE_AHEAD, DebtOpen, Intent, State
+from forecourt.payments.reconcile.service import Reconciler
+from forecourt.payments.reconcile.store import comparing
+from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
+from tests.payments.till import Till
+
+#: One euro an hour, and 19 % VAT on top.
+BY_TIME = Tariff(
+    id="", currency="EUR",
+    elements=(
+        Element(
+            price_components=(
+                PriceComponent(type=Dimension.TIME, price=Decimal(1), vat=Decimal(19)),
+                PriceComponent(type=Dimension.PARKING_TIME, price=Decimal(1), vat=Decimal(19)),
+            )
+        ),
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A session of which the station said something an hour after it began, or `hours`, and then nothing more."""
+
+    till: Till
+    intent: Intent
+    session: UUID
+
+    async def now(self) -> Intent:
+        return await self.till.find(self.intent)
+
+    async def run_out(self) -> Intent:
+        """Until the hold is about to run out."""
+        held = await self.now()
+        assert held.capture_before is not None
+        self.till.clock.set(held.capture_before - CAPTURE_AHEAD)
+        await self.till.sweeper.sweep()
+        await self.till.work()
+        return await self.now()
+
+    async def back(self, *, hours: int) -> Intent:
+        """The station is back, and says that the session was over so many hours after it began."""
+        self.till.go_on(self.session, wh=10_000)
+        self.till.rows(
+            "UPDATE sessions SET ended_at = started_at + %s, last_at = started_at + %s WHERE session_id = %s",
+            *[timedelta(hours=hours)] * 2, self.session,
+        )  # fmt: skip
+        self.till.rows(
+            "DELETE FROM meter_values m USING sessions s WHERE s.session_id = %s AND m.station_id = s.station_id"
+            " AND m.transaction_id = s.transaction_id AND m.at > s.ended_at",
+            self.session,
+        )
+        await self.till.work()
+        return await self.now()
+
+
+async def a_silent(till: Till, *, hours: int = 1) -> Silent:
+    await till.priced(BY_TIME)
+    intent = await till.paid(payer="driver:7")
+    await till.work()
+    session = till.plug_in(intent, wh=10_000, minutes=60 * hours, over=False)
+    await till.work()
+    return Silent(till, intent, session)
+
+
+async def test_of_a_silent_station_no_more_is_taken_than_was_heard_and_it_is_sold_once_it_is_priced(till: Till) -> None:
+    silent = await a_silent(till)
+    taken = await silent.run_out()
+    assert (taken.state, taken.captured_amount, taken.billed_amount) == (State.CAPTURED, 119, None)
+    # Nothing is sold yet: no revenue, no VAT, and no share of a host.
+    assert till.balances() == {"psp_receivable:deployment": 119, "taken_ahead": -119}
+    assert [row["event"] for row in till.rows("SELECT event FROM outbox WHERE tenant_id = %s", till.tenant_id)] == []
+    sold = await silent.back(hours=1)
+    assert (sold.state, sold.captured_amount, sold.billed_amount, sold.next_at) == (State.CAPTURED, 119, 119, None)
+    await till.settle()
+    assert till.balances() == {
+        "psp_receivable:deployment": 119, "revenue:time": -100, "vat_payable:DE:19": -19,
+    }  # fmt: skip
+    assert [row["amount"] for row in till.happened("capture")] == [119]
+
+
+async def test_what_was_taken_above_the_price_goes_back_by_itself_and_revenue_is_the_bills(till: Till) -> None:
+    silent = await a_silent(till, hours=4)
+    assert (await silent.run_out()).captured_amount == 476
+    sold = await silent.back(hours=1)
+    await till.settle()
+    sold = await silent.now()
+    assert (sold.state, sold.billed_amount, sold.refunded_amount) == (State.CAPTURED, 119, 357)
+    assert [row["amount"] for row in till.happened("refund")] == [357]
+    assert till.balances() == {
+        "psp_receivable:deployment": 119, "revenue:time": -100, "vat_payable:DE:19": -19,
+    }  # fmt: skip
+
+
+async def test_what_came_on_top_is_owed_and_the_station_is_asked_to_stop_as_soon_as_it_is_back(till: Till) -> None:
+    silent = await a_silent(till)
+    assert (await silent.run_out()).captured_amount == 119
+    asked = len(till.stations.stops)
+    till.clock.advance(3_601)
+    await till.sweeper.sweep()
+    assert len(till.stations.stops) > asked
+    owes = await silent.back(hours=3)
+    assert (owes.state, owes.captured_amount, owes.billed_amount, owes.owed_amount) == (
+        State.CAPTURED, 119, 357, 238,
+    )  # fmt: skip
+    assert till.balances() == {
+        "psp_receivable:deployment": 119, "driver_receivable": 238, "revenue:time": -100, "revenue:idle": -200,
+        "vat_payable:DE:19": -57,
+    }  # fmt: skip
+    with pytest.raises(DebtOpen):
+        await till.begin(payer="driver:7", evse=2)
+
+
+async def test_what_was_given_back_meanwhile_is_neither_given_back_again_nor_owed(till: Till) -> None:
+    silent = await a_silent(till, hours=4)
+    await silent.run_out()
+    await till.payments.refund(till.actor, silent.intent.intent_id, 400, "the station is broken")
+    assert till.balances() == {"psp_receivable:deployment": 76, "taken_ahead": -76}
+    sold = await silent.back(hours=1)
+    await till.settle()
+    # Of 1.19 that it came to 43 cents went back with what was above it.
+    assert (sold.billed_amount, sold.owed_amount, (await silent.now()).refunded_amount) == (119, 0, 400)
+    assert till.balances() == {
+        "psp_receivable:deployment": 76, "revenue:time": -64, "vat_payable:DE:19": -12,
+    }  # fmt: skip
+
+
+async def test_a_host_waits_for_a_share_until_what_was_taken_ahead_is_sold(till: Till) -> None:
+    silent = await a_silent(till)
+    # A hold that runs out at once, as the provider's clock stands still.
+    soon = till.clock.now() + CAPTURE_AHEAD + timedelta(minutes=1)
+    till.rows("UPDATE payment_intents SET capture_before = %s WHERE tenant_id = %s", soon, till.tenant_id)
+    assert (await silent.run_out()).captured_amount == 119
+    till.clock.set(silent.intent.created_at + timedelta(days=8))
+    books = Reconciler(till.tenants, till.clock)
+    provider: Any = (await till.providers.by_name(till.tenant_id))["deployment"]
+    await books.take(till.tenant_id, "deployment", provider)
+    await books.post(till.tenant_id, "deployment")
+
+    async def to_settle() -> int:
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            rows = await comparing.list_to_settle(
+                conn, till.tenant_id, "deployment", till.clock.now(), ["charge", "payment"], 10
+            )
+        return len(rows)
+
+    assert await to_settle() == 0
+    await silent.back(hours=1)
+    assert await to_settle() == 1
+    # The provider's movement and the journal agree.
+    assert await books.compare(till.tenant_id, "deployment", timedelta(0)) == []

@@ -1,0 +1,61 @@
+"""Lines of a bank that are called alike, or nothing: each is kept once, and none is lost."""
+
+from datetime import UTC, datetime
+
+from forecourt.payments.reconcile.service import Reconciler
+from tests.care.yard import Yard
+
+
+def a_line(amount: str, ref: str = "NONREF", text: str = "thanks", way: str = "CRDT", parts: int = 1) -> str:
+    part = f"<TxDtls><Amt Ccy='EUR'>{amount}</Amt><RmtInf><Ustrd>{text}</Ustrd></RmtInf></TxDtls>"
+    return (
+        f"<Ntry><Amt Ccy='EUR'>{amount}</Amt><CdtDbtInd>{way}</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>2026-03-02</Dt>"
+        f"</BookgDt><AcctSvcrRef>{ref}</AcctSvcrRef><NtryDtls>{part * parts}</NtryDtls></Ntry>"
+    )
+
+
+def a_statement(number: str, *lines: str, account: str = "DE1") -> str:
+    return f"<Stmt><Id>{number}</Id><Acct><Id><IBAN>{account}</IBAN></Id></Acct>{''.join(lines)}</Stmt>"
+
+
+def a_file(*statements: str) -> bytes:
+    return f"<Document><BkToCstmrStmt>{''.join(statements)}</BkToCstmrStmt></Document>".encode()
+
+
+async def read(yard: Yard, *statements: str) -> tuple[int, list[int]]:
+    """How many of the lines are new, and what is kept in all."""
+    yard.clock.set(datetime(2026, 3, 3, 9, tzinfo=UTC))
+    taken = await Reconciler(yard.tenants, yard.clock).read_statement(yard.tenant_id, a_file(*statements))
+    rows = yard.rows("SELECT amount FROM bank_lines WHERE tenant_id = %s ORDER BY amount, line_id", yard.tenant_id)
+    return taken.new, [row["amount"] for row in rows]
+
+
+async def test_lines_without_a_name_of_their_own_are_each_kept_once(yard: Yard) -> None:
+    said = [a_line("11.90"), a_line("11.90"), a_line("11.90", text="another"), a_line("5.00", ref="")]
+    assert await read(yard, a_statement("A", *said)) == (4, [500, 1190, 1190, 1190])
+    # The same day, told once more by a statement of another name that goes further.
+    again = a_statement("B", *said, a_line("11.90"), a_line("7.00", ref="NOTPROVIDED"))
+    assert await read(yard, again) == (2, [500, 700, 1190, 1190, 1190, 1190])
+    assert await read(yard, again) == (0, [500, 700, 1190, 1190, 1190, 1190])
+    listed = yard.rows("SELECT about FROM reconcile_differences WHERE tenant_id = %s", yard.tenant_id)
+    assert len({row["about"] for row in listed}) == 6, "each is a difference of its own"
+
+
+async def test_a_name_that_several_lines_share_hides_none_of_them(yard: Yard) -> None:
+    paid = a_statement(
+        "A", a_line("100.00", "R1"), a_line("0.35", "R1", "charge", "DBIT"), a_line("3.00", "R2", parts=2)
+    )
+    moved = a_statement("A", a_line("100.00", "R1"), account="DE2")
+    assert await read(yard, paid, moved) == (5, [-35, 300, 300, 10_000, 10_000])
+    # One that is told of in two statements of a file is one.
+    assert await read(yard, paid, moved, a_statement("C", a_line("100.00", "R1"))) == (
+        0, [-35, 300, 300, 10_000, 10_000],
+    )  # fmt: skip
+
+
+async def test_what_was_read_before_lines_had_names_is_not_read_anew(yard: Yard) -> None:
+    said = a_statement("A", a_line("11.90"), a_line("11.90"), a_line("100.00", "R1"))
+    await read(yard, said)
+    yard.rows("UPDATE bank_lines SET name = NULL WHERE tenant_id = %s", yard.tenant_id)
+    more = a_statement("A", a_line("11.90"), a_line("11.90"), a_line("100.00", "R1"), a_line("11.90"))
+    assert await read(yard, more) == (1, [1190, 1190, 1190, 10_000])
