@@ -28,6 +28,7 @@ def depot(cars: int, seed: int = 0) -> Problem:
         cars=Cars(
             first=first,
             last=last,
+            last_share=np.ones(cars),
             need_kwh=need,
             max_a=max_a,
             kw_per_a=kw_per_a,

@@ -77,6 +77,7 @@ def random_problem(
         cars=Cars(
             first=first,
             last=first + random.integers(1, steps + 1 - first),
+            last_share=np.ones(cars),
             need_kwh=random.uniform(0, 40, cars),
             max_a=np.array([evse.max_a for evse in site.evses]),
             kw_per_a=np.array([site.watts_per_ampere(evse) / 1000 for evse in site.evses]),
@@ -131,6 +132,7 @@ def hourly(price: list[float], need: list[float], **more: Any) -> Problem:
         cars=Cars(
             first=np.zeros(cars, np.int64),
             last=np.array(more.get("last", [steps] * cars), np.int64),
+            last_share=np.array(more.get("last_share", [1.0] * cars), np.float64),
             need_kwh=np.array(need, np.float64),
             max_a=np.full(cars, 32.0),
             kw_per_a=np.full(cars, 0.25),

@@ -17,6 +17,7 @@ from forecourt.access import Role
 from forecourt.app.driving import Departures
 from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import BESIDE, WHY, sentences
+from forecourt.energy.keeper.notes import note_in_force
 from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.needs.model import Said, Source, Wants, merge
 from forecourt.energy.planner.ladder import Grade
@@ -71,6 +72,7 @@ class Yard:
             assert record is not None
             reading = await read_site(conn, record, None, self.house.clock.now())
             plan = plan_site(reading.known, SiteSolver())
+            await note_in_force(conn, reading)
             await keeping.insert_plan(conn, self.tenant.tenant_id, self.site_id, plan, packed(reading.known))
             await keeping.insert_power(
                 conn, self.tenant.tenant_id, self.site_id, plan.at, charging_w=9_000, load_w=0, solar_w=0,
@@ -164,6 +166,7 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     short = (await browser.get(f"/energy/at-session/{first}")).text
     assert "the driver says so" in short
     assert "It will lack" in short
+    assert "Let it go before others" in short
     faster = await browser.post(f"/energy/at-session/{first}", data={"priority": "high"})
     assert "The planner looks at it now" in faster.text
     assert "Back to normal speed" in faster.text
@@ -176,6 +179,9 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     await made.plan()
     page = (await browser.get(f"/energy/at-session/{first}")).text
     assert "It goes before others" in page
+    # What was done already is not what is left to do.
+    assert "though it goes before others. Raise the limit" in page
+    assert "Let it go before others" not in page
     assert "The planner looks at it now" not in page
     # A form doesn't put what it showed before in place of what the driver said since.
     later = house.clock.now() + timedelta(hours=1)
@@ -254,6 +260,10 @@ async def test_the_plan_that_counted_at_a_time_is_shown_and_made_again(house: Ho
     assert panel["meant"] == drawn["meant"]
     assert drawn["meant"][0][1] == pytest.approx(11.0, abs=0.1)
     assert {price for _, price, _ in drawn["price"]} == {"0.30", "0.20", ""}
+    # What counted, change by change: here nothing changed, and for ten minutes nobody looked.
+    assert [value for _, value, _ in drawn["limit_was"]] == [pytest.approx(63 * 0.69), None, pytest.approx(63 * 0.69)]
+    assert [value for _, value, _ in panel["limit_was"]] == [pytest.approx(16 * 0.69), None, pytest.approx(16 * 0.69)]
+    assert [price for _, price, *_ in drawn["price_was"]] == ["0.30", "", "0.30"]
     gone = "No plan of that time is kept"
     assert gone not in replay.text
     house.clock.advance(timedelta(hours=1).total_seconds())

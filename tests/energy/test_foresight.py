@@ -21,6 +21,7 @@ from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.fleet import LEAST_WH_AT
 from forecourt.energy.planning.knowledge import ASSUMED_STAY, Guess, Knowledge, KnownCar, packed, unpacked
 from forecourt.energy.planning.making import plan_site
+from forecourt.energy.planning.weighing import expected_cars
 from forecourt.energy.signals.model import DayRates, Season, Tariff, TariffRow
 from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.site import Current, HungEvse, Mode, Settings, SiteRecord, SiteTree
@@ -173,6 +174,26 @@ def test_a_car_that_may_leave_soon_is_charged_before_energy_is_cheap_where_one_g
         by_ten_wh.append(sum(meant.steps_w[:4]) / 4)
     assert by_ten_wh[0] > 15_000
     assert by_ten_wh[1] == 0
+
+
+def test_who_leaves_within_a_step_is_charged_until_then_and_told_no_lack_that_there_will_not_be() -> None:
+    """At 22.08 kW all the time until it leaves, nine minutes into the seventh quarter of an hour, it has 36.4 kWh."""
+    leaves_at = NOW + timedelta(minutes=99)
+    for asked_wh, lacks_wh in ((36_000, 0), (40_000, 3_568)):
+        one = car(needs=Needs(wants=Wants(energy_wh=asked_wh, departure_at=leaves_at), sources={}))
+        [meant] = plan_site(known([one], []), SiteSolver()).cars
+        assert meant.unserved_wh == pytest.approx(lacks_wh, abs=20)
+        assert meant.limit_ma == pytest.approx(32_000, abs=700)
+        assert meant.steps_w[6] <= 22_080 * 0.6 + 1
+        assert sum(meant.steps_w[7:]) == 0
+        assert meant.ready_at == (leaves_at if not lacks_wh else None)
+
+
+def test_who_is_expected_for_less_than_a_step_counts_with_that_much_of_one() -> None:
+    what = known([], visits((13, 0.1, 20_000), (14, 1.1, 20_000)))
+    expected = expected_cars(what)
+    hours = {round(float(each), 2) for each in (expected.last - expected.first - 1 + expected.last_share) * 0.25}
+    assert hours == {round(5 / 60, 2), round(65 / 60, 2)}
 
 
 def test_cars_that_come_every_day_are_expected_and_those_of_this_morning_are_not() -> None:

@@ -115,6 +115,45 @@ async def test_a_site_is_wired_up_by_its_form_and_faults_stand_at_their_rows(hou
     )
 
 
+async def test_all_that_is_wrong_with_a_form_is_told_at_once_and_what_was_written_is_kept(
+    house: House, tenant: Tenant
+) -> None:
+    owner, site, _ = await furnish(house, tenant)
+    assert (await owner.put(f"{site}/electrics", json={"nodes": [GRID], "evses": []})).status_code == 200
+    browser, path = await signed_in(house, tenant), page_of(site)
+    sent = fields(await browser.get(f"{path}/electrics"), f"{path}/electrics")
+    wrong = {
+        "node.limit_a": "sixty", "solar.name": "Roof", "solar.peak_kw": "many", "solar.tilt": "91",
+        "battery.name": "Box", "battery.capacity_kwh": "60", "battery.reserve_kwh": "70", "battery.efficiency": "140",
+        "battery.wear": "0.x",
+    }  # fmt: skip
+    for name, value in wrong.items():
+        sent = with_values(sent, name, value)
+    for answer in (
+        await send(browser, f"{path}/electrics", sent),
+        await send(browser, f"{path}/electrics/check", sent),
+    ):
+        for words in (
+            "“sixty” is no number", "“many” is no number", "the tilt is from", "“0.x” is no number",
+            "the efficiency is from 30", "no more can be kept in reserve than it holds",
+        ):  # fmt: skip
+            assert words in answer.text, words
+        # What follows from a number that can't be read is nothing of its own.
+        assert "the peak power must be above 0" not in answer.text
+    shown = fields(await send(browser, f"{path}/electrics", sent), f"{path}/electrics")
+    assert {"sixty", "many", "0.x"} <= {value for _, value in shown}
+    limit = [("node", ""), ("limit_kw", "much"), ("limit_a", ""), ("from", "now"), ("to", "soon"), ("source", "")]
+    refused = (await send(browser, f"{path}/limits", limit)).text
+    assert "“much” is no number" in refused
+    assert "times are written as" in refused
+    settings = fields(await browser.get(path), f"{path}/settings")
+    refused = (
+        await send(browser, f"{path}/settings", with_values(with_values(settings, "unserved", "a"), "feed_in", "b"))
+    ).text
+    assert "“a” is no number" in refused
+    assert "“b” is no number" in refused
+
+
 async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(house: House, tenant: Tenant) -> None:
     owner, site, [one, _] = await furnish(house, tenant)
     body = {"nodes": [GRID, {"id": "panel", "parent": "grid", "limit_a": 20.0}], "evses": [hung(one, node="panel")]}

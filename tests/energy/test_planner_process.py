@@ -195,6 +195,21 @@ async def test_a_planner_that_was_killed_loses_its_sites_with_its_connection_and
         yard.rows("DELETE FROM planner_holders")
 
 
+async def test_a_planner_holds_sites_by_its_lock_from_the_first_look_on_and_says_at_once_when_it_is_gone(
+    database: Database, yard: Yard, keepers: list[Keeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or nobody could take over at once from one that was killed just then."""
+    for name in ("LOOK_EVERY_S", "LOCK_WITHIN_S", "DEAF_REST_S"):
+        monkeypatch.setattr(planning, name, 600.0)
+    await furnish(yard)
+    async with planner(database.url, yard):
+        await until(lambda: keepers)
+        [held] = yard.rows("SELECT lock FROM planner_holders")
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s::int::oid"
+        assert len(yard.rows(cut, held["lock"])) == 1
+        await until(lambda: yard.rows("SELECT 1 FROM planner_holders WHERE lock IS NULL"))
+
+
 async def looked(database: Database, yard: Yard) -> None:
     """The planner that runs has looked once more, from begin to end, since now."""
     for _ in range(2):

@@ -31,6 +31,7 @@ def cars(*rows: tuple[int, int, float], max_a: float = 32, kw: float = 0.25, **m
     return Cars(
         first=first,
         last=last,
+        last_share=np.array(more.get("last_share", [1.0] * number)),
         need_kwh=need.astype(float),
         max_a=np.full(number, float(max_a)),
         kw_per_a=np.full(number, kw),
@@ -55,6 +56,23 @@ def test_energy_is_taken_when_it_is_cheap_and_by_then() -> None:
     one = cars((0, 4, 10))
     plan = solve(one, horizon([0.4, 0.3, 0.1, 0.2]), free(1), Worth())
     assert kwh(plan, one) == [[0, 0, 8, 2]]
+
+
+def test_a_car_that_leaves_within_a_step_takes_its_part_of_it_and_loads_limits_as_long_as_it_is_there() -> None:
+    one = cars((0, 2, 14), last_share=[0.5])
+    plan = solve(one, horizon([0.3, 0.1]), free(1), Worth(unserved=1))
+    assert kwh(plan, one) == [[8, 4]]
+    assert plan.unserved_kwh == pytest.approx([2])
+    assert plan.grid_kw == pytest.approx([8, 4])
+    assert plan.cost == pytest.approx(8 * 0.3 + 4 * 0.1 + 2, abs=0.01)
+    # Two that are there at the same time share what there is, though it lies idle after they have left.
+    both = cars((1, 2, 4), (1, 2, 4), last_share=[0.5, 0.5])
+    site = rows_of(
+        Electrics(
+            nodes=(Node(id="grid", limit_a=32),), evses=tuple(Evse(id=str(each), node="grid") for each in range(2))
+        )
+    )
+    assert solve(both, horizon([0.3, 0.1]), site, Worth()).unserved_kwh.sum() == pytest.approx(4)
 
 
 def test_without_a_reason_to_wait_a_car_is_served_at_once() -> None:

@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from forecourt.energy.explained.savings import Charged, Month, Time, savings
 from forecourt.energy.model import Node
 from forecourt.energy.service.explained import charged_of
@@ -47,6 +49,23 @@ def test_a_car_that_waited_for_the_cheap_hours_saved_what_the_dear_ones_cost() -
     assert (found.actual.demand_cost, found.uncontrolled.demand_cost) == (Decimal(30), Decimal(60))
     assert found.saved == Decimal("33.00")
     assert (found.unread, found.unmeasured) == (0, 0)
+
+
+def test_what_cost_more_within_hours_proves_nothing_and_cars_that_were_never_let_go_are_told_of() -> None:
+    # Two cars that waited, to charge both at once in hour 3: uncontrolled, one did so before the other came.
+    waited = [stayed(3, 5_000, 5_000, (2, 0)), stayed(3, 5_000, 5_000, (2, 0))]
+    later = [replace(waited[0], left_at=EIGHT + 3 * HOUR), replace(waited[1], came_at=EIGHT + HOUR)]
+    flat = {"price": [Decimal("0.10")] * 4}
+    found = savings(four_hours(**flat), later)
+    assert (found.actual.peak_w, found.uncontrolled.peak_w, found.saved) == (10_000, 5_000, Decimal(-30))
+    assert (found.lasted, found.too_early, found.held_back) == (3 * HOUR, True, True)
+    assert not savings(four_hours(), [stayed(4, 10_000, 10_000, (2, 0))]).too_early
+    days = Time(
+        start_at=EIGHT, step=HOUR, price=[Decimal("0.10")] * 30, feed_in=[Decimal(0)] * 30, beside_wh=[0] * 30,
+        months=[Month(first=0, last=30, share=Decimal(1), charge_per_kw=Decimal(1))],
+    )  # fmt: skip
+    long = savings(days, [*later, stayed(30, 1_000, 1_000)])
+    assert (long.saved < 0, long.too_early, long.held_back) == (True, False, True)
 
 
 def test_the_sun_is_worth_what_it_would_have_been_paid_and_the_peak_is_of_the_whole_site() -> None:

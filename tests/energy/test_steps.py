@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecourt.energy.planner.steps import LEAST_MIN, LENGTHS, steps_of
+from forecourt.energy.planner.steps import LEAST_MIN, LENGTHS, stays_in, steps_of
 
 DAY = timedelta(hours=24)
 MOMENTS = st.integers(1_700_000_000, 1_800_000_000).map(lambda at: datetime.fromtimestamp(at, UTC))
@@ -35,11 +35,22 @@ def test_most_steps_stay_where_they_were_a_minute_later(now: datetime) -> None:
     assert same.sum() >= len(after) - 5
 
 
-def test_who_comes_and_leaves_is_there_in_whole_steps() -> None:
-    now = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
-    steps = steps_of(now, DAY)
-    assert (steps.first(now), steps.last(now + DAY)) == (0, len(steps))
-    assert steps.begins()[:3] == [now, now + timedelta(minutes=1), now + timedelta(minutes=2)]
-    assert steps.begins()[steps.first(now + timedelta(seconds=61))] == now + timedelta(minutes=2)
-    assert steps.begins()[steps.last(now + timedelta(minutes=44))] == now + timedelta(minutes=40)
-    assert steps.last(now) == 1
+def test_who_comes_is_there_from_the_next_step_on_and_who_leaves_for_its_part_of_one() -> None:
+    minutes = np.array([1, 2, 3, 4, 5, 10, 15, 30, 90])
+    told = {
+        # There now, until the end, and for a part of a step of 15 and of one of 60 minutes.
+        (0, 90): (0, 9, 1.0),
+        (0, 24): (0, 8, 0.6),
+        (0, 45): (0, 9, 0.25),
+        # What is told now holds for all of the first step; less than half a minute of a step is none.
+        (0, 0.2): (0, 1, 1.0),
+        (0, 15.4): (0, 7, 1.0),
+        # It comes within one step and leaves within the next, or within the same one.
+        (17, 39): (8, 9, 22 / 60),
+        (16, 22): (7, 8, 0.4),
+        (5, 10): (5, 6, 1.0),
+    }
+    comes, leaves = (np.array(each) / 60 for each in zip(*told, strict=True))
+    first, last, share = stays_in(minutes / 60, comes, leaves)
+    for number, stay in enumerate(told):
+        assert (first[number], last[number], pytest.approx(share[number])) == told[stay], stay

@@ -218,6 +218,24 @@ async def test_a_stations_fragment_shows_what_runs_before_what_ended_and_leads_t
     assert f'href="/sessions?station={identity}"' in page
 
 
+async def test_a_session_whose_connector_alone_tells_what_the_car_does_is_shown_by_that(
+    house: House, tenant: Tenant
+) -> None:
+    identity, station_id = await a_station(house, tenant)
+    with house.admin() as connection:
+        running = say(connection, tenant, station_id, "old", evse=2, connector=1)
+        sessions(house, tenant, station_id, 1, evse=2, connector=1)
+        connection.execute(
+            "INSERT INTO connectors (tenant_id, station_id, evse, connector, state, state_at)"
+            " VALUES (%s, %s, 2, 1, 'SuspendedEVSE', %s)",
+            (tenant.tenant_id, station_id, EPOCH),
+        )
+    browser = await signed_in(house, tenant)
+    page = (await browser.get(f"/sessions/recent?station={identity}")).text
+    assert page.count("Paused by station") == 1
+    assert "Paused by station" in (await browser.get(f"/sessions/{running}")).text
+
+
 async def test_today_is_that_of_each_sites_zone(house: House, tenant: Tenant) -> None:
     client = await tenant.client()
     for zone in ("Pacific/Kiritimati", "UTC"):

@@ -20,14 +20,16 @@ const LINES = [
   { key: "meant", colour: "charging", area: 0.06, width: 2, type: "dashed", step: true },
   { key: "grid_took", colour: "ink", width: 1.5 },
   { key: "grid_meant", colour: "ink", width: 1.5, type: "dashed", step: true },
-  { key: "limit", colour: "faulted", width: 2, step: true },
+  { key: "limit_was", colour: "faulted", width: 2, step: true },
+  { key: "limit", colour: "faulted", width: 2, type: "dotted", step: true },
   { key: "allowed", colour: "faulted", width: 1, type: "dashed" },
   { key: "kept", colour: "chart-kept", width: 1.5, type: "dashed", step: true },
   { key: "load", colour: "dim", width: 1.75, type: "dotted", step: true },
   { key: "solar", colour: "chart-sun", width: 2, type: "dotted", step: true },
   { key: "battery_took", colour: "chart-battery", area: 0.14, width: 1.75 },
   { key: "battery_meant", colour: "chart-battery", width: 1.75, type: "dashed", step: true },
-  { key: "price", colour: "reserved", width: 1.75, step: true, band: "price" },
+  { key: "price_was", colour: "reserved", width: 1.75, step: true, band: "price" },
+  { key: "price", colour: "reserved", width: 1.75, type: "dotted", step: true, band: "price" },
   { key: "stored", colour: "chart-battery", area: 0.14, width: 1.75, band: "stored" },
 ];
 
@@ -41,7 +43,7 @@ export async function start(element) {
   const exact = new Intl.DateTimeFormat(language, { timeZone: zone, weekday: "short", hour: "2-digit", minute: "2-digit", hour12: false });
   const kw = new Intl.NumberFormat(language, { maximumFractionDigits: 1 }), price = new Intl.NumberFormat(language, { maximumFractionDigits: 4 });
   const draw = () => {
-    const all = LINES.map((each) => ({ ...each, data: each.key === "price" ? prices(lines) : lines[each.key] })).filter(({ data }) => data.some(([, value]) => value !== null));
+    const all = LINES.map((each) => ({ ...each, data: drawn(lines, each.key, words) })).filter(({ data }) => data.some(([, value]) => value !== null));
     const shown = all.filter(({ key }) => !hidden.has(key)), unit = lines.currency ? `${lines.currency}/kWh` : "";
     chart.setOption(option(shown, { lines, words, unit, element, clock, exact, kw, price }), { notMerge: true });
     fill(legend, all, words, hidden, draw);
@@ -62,10 +64,13 @@ async function read(element) {
   return answer.ok ? answer.json() : null;
 }
 
-// The last one holds to the end.
-function prices({ price }) {
-  const found = price.map(([at, value]) => [at, value === "" ? null : Number(value)]);
-  if (found.length > 1) found[found.length - 1][1] = found.at(-2)[1];
+// Points with, where there is something to say of them, a note: where a limit or a price was from.
+function drawn(lines, key, words) {
+  if (key === "limit_was") return lines[key].map(([at, value, source]) => [at, value, source || words.of_site]);
+  if (!key.startsWith("price")) return lines[key];
+  const found = lines[key].map(([at, value, missing, source]) => [at, value === "" ? null : Number(value), [missing && words.stand_in, source].filter(Boolean).join(", ")]);
+  // The last one that is known holds to the end.
+  if (key === "price" && found.length > 1) found[found.length - 1].splice(1, 2, ...found.at(-2).slice(1));
   return found;
 }
 
@@ -78,15 +83,15 @@ function option(shown, { lines, words, unit, element, clock, exact, kw, price })
   const ofBand = (each) => bands.indexOf(each.band ?? "power");
   const { min: least, max: most, interval } = scale(shown.filter(({ key, band }) => !band && key !== "allowed"));
   const costs = scale(shown.filter(({ band }) => band === "price"), 2);
-  const units = { power: "kW", price: unit, stored: "%" }, named = { price: `${words.price}${unit && `, ${unit}`}`, stored: `${words.stored}, %` };
+  const units = { power: "kW", price: unit, stored: "%" }, named = { price: `${words.price_was}${unit && `, ${unit}`}`, stored: `${words.stored}, %` };
   const axes = {
     power: { min: least, max: most, interval, axisLabel: { ...text, formatter: (v) => `${kw.format(v)} kW` } },
     price: { ...costs, axisLabel: { ...text, formatter: (v) => price.format(v) } },
     stored: { min: 0, max: 100, interval: 50, axisLabel: { ...text, formatter: (v) => `${v} %` } },
   };
-  const written = ({ seriesId, seriesName, value: [, v] }) => {
+  const written = ({ seriesId, seriesName, value: [, v, note] }) => {
     const band = LINES.find(({ key }) => key === seriesId).band ?? "power";
-    return `${seriesName}  ${(band === "price" ? price : kw).format(v)} ${units[band]}`;
+    return `${seriesName}  ${(band === "price" ? price : kw).format(v)} ${units[band]}${note ? ` (${note})` : ""}`;
   };
   const now = (at) => ({ symbol: "none", silent: true, lineStyle: { color: token("dim"), type: "solid", width: 1 }, label: { ...text, show: !at, formatter: words.now, position: "end", distance: 4 }, data: [{ xAxis: lines.at }] });
   return {

@@ -196,7 +196,8 @@ def _member(each: dict[str, Any], fields: Mapping[str, FieldDefinition]) -> Inva
     key, source, message = str(each.get("key", "")), str(each.get("source", "")), str(each.get("message", ""))
     if source == "body":
         path = "" if key == "data" else key
-        pointer = "#/" + path.replace("[", "/").replace("]", "").replace(".", "/") if path else "#"
+        told = "#/" + path.replace("[", "/").replace("]", "").replace(".", "/") if path else "#"
+        pointer = str(each.get("pointer", told))
         field = fields.get("data")
     else:
         name, _, path = key.partition(".")

@@ -129,6 +129,7 @@ _SAID: Final[Mapping[str, str]] = {
     ),
     "Integer value out of range": _TOO_LARGE,
     "Number out of range": _TOO_LARGE,
+    "Invalid decimal string": "This must be a decimal number, such as 12.5",
     "Invalid UUID": "This is no UUID, such as 0d3f7a52-6c1e-4b0e-9a55-3c2f0e8b7d11",
 }
 _ENUM: Final = re.compile(r"Invalid enum value (.*)", re.DOTALL)

@@ -13,7 +13,7 @@ from forecourt.energy import store
 from forecourt.energy.feeds.clear_sky import reckon
 from forecourt.energy.service.needs import take_car_needs
 from forecourt.energy.signals.sun import reckoned_for
-from forecourt.energy.store import late, nudges, skies, tidying
+from forecourt.energy.store import in_force, late, nudges, skies, tidying
 from forecourt.energy.store.caps import forget_caps
 from forecourt.energy.store.priorities import forget_asks
 from forecourt.energy.store.storage import forget_stored
@@ -174,6 +174,7 @@ class EnergyJobs:
                     conn, tenant_id, site_id, plans=max(now - KEEP_PLANS, fits or now - KEEP_PLANS),
                     orders=now - KEEP_PLANS, power=now - KEEP_POWER,
                 )  # fmt: skip
+                some += await in_force.forget_held(conn, tenant_id, site_id, now - KEEP_PLANS, tidying.AT_ONCE)
             forgotten += some
             if some < tidying.AT_ONCE:
                 return forgotten

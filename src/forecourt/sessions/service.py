@@ -355,15 +355,15 @@ class Sessions:
             return
         ended = over or not session.active
         power_key, energy_key, soc_key, state_key = session_keys(station.identity, session.session_id)
-        self._live.put_all(
-            station.tenant_id,
-            {
-                power_key: None if ended else session.power_w or 0,
-                energy_key: session.energy_wh,
-                soc_key: session.soc_pct,
-                state_key: shown_state(ended, session.charging_state),
-            },
-        )
+        cells: dict[str, str | int | None] = {
+            power_key: None if ended else session.power_w or 0,
+            energy_key: session.energy_wh,
+            soc_key: session.soc_pct,
+        }
+        # In OCPP 1.6 its connector tells what the car does.
+        if ended or session.charging_state is not None:
+            cells[state_key] = shown_state(ended, session.charging_state)
+        self._live.put_all(station.tenant_id, cells)
 
 
 @lru_cache(maxsize=MAX_LIVE_KEYS)

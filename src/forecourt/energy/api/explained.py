@@ -185,6 +185,9 @@ class SavingsShown(Struct, frozen=True, kw_only=True, rename={"since": "from", "
     actual: BillShown
     uncontrolled: BillShown
     saved: Money
+    too_early: Annotated[
+        bool, Meta(description="It cost more, and the sessions lie within less than a day: that proves nothing.")
+    ]
     unread: Annotated[int, Meta(description="Sessions without a reading between start and end: spread evenly.")]
     unmeasured: Annotated[int, Meta(description="Sessions without a measured power: counted alike both ways.")]
     steps: int
@@ -310,6 +313,7 @@ async def show_savings(
         actual=_bill(saved.actual),
         uncontrolled=_bill(saved.uncontrolled),
         saved=saved.saved.quantize(CENT),
+        too_early=saved.too_early,
         unread=saved.unread,
         unmeasured=saved.unmeasured,
         steps=found.steps,

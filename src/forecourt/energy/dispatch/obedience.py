@@ -13,10 +13,12 @@ from forecourt.energy.dispatch.standing import (
     Standing,
     as_of,
     is_obeyed,
+    is_settled,
     may_draw,
-    most_between,
+    moments_of,
     newest,
 )
+from forecourt.energy.dispatch.times import VALID_FOR
 
 #: Whoever takes longer to obey than this never does.
 MAX_OBEY_S: Final = 180.0
@@ -36,6 +38,17 @@ class Seen(Struct, frozen=True, kw_only=True):
     proven: bool = False
     fell_at: datetime | None = None
     fell_s: float = 0.0
+
+
+def most_between(standing: Standing, since: datetime, until: datetime) -> int | None:
+    """The most that an EVSE might draw at any moment of a time that is over, in mA; None where what held then is not
+    known any more."""
+    accepted = [order for order in standing.orders if order.accepted]
+    if not any(is_settled(order, standing, since) for order in accepted) and (accepted or until - since > VALID_FOR):
+        return None
+    moments = {at for at in moments_of(standing) if at is not None and since < at < until}
+    moments |= {order.sent_at for order in standing.orders if since < order.sent_at < until}
+    return max(may_draw(as_of(standing, at), at)[0] for at in (since, *moments, until))
 
 
 def drawn_now(standing: Standing, now: datetime) -> int | None:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.times import ARRIVES_WITHIN, CLOCK_MARGIN, LOW_LEAST, PAUSE, VALID_FOR
+from forecourt.energy.dispatch.times import ARRIVES_WITHIN, CLOCK_MARGIN, LOW_LEAST, PAUSE
 from forecourt.energy.rows import Floats
 
 #: A measured current is believed for so long.
@@ -194,20 +194,11 @@ def draws_of(standings: Sequence[Standing], at: datetime) -> Draws:
     )
 
 
-def most_between(standing: Standing, since: datetime, until: datetime) -> int | None:
-    """The most that an EVSE might draw at any moment of a time that is over, in mA; None where what held then is not
-    known any more."""
-    accepted = [order for order in standing.orders if order.accepted]
-    if not any(_is_settled(order, standing, since) for order in accepted) and (accepted or until - since > VALID_FOR):
-        return None
-    moments = {at for at in _moments(standing) if at is not None and since < at < until}
-    moments |= {order.sent_at for order in standing.orders if since < order.sent_at < until}
-    return max(may_draw(as_of(standing, at), at)[0] for at in (since, *moments, until))
-
-
 def next_change(standings: Sequence[Standing], now: datetime) -> datetime | None:
     """When the next order will surely be obeyed or run out, or anything else changes by itself of what may be drawn."""
-    moments = [moment for standing in standings for moment in _moments(standing) if moment is not None and moment > now]
+    moments = [
+        moment for standing in standings for moment in moments_of(standing) if moment is not None and moment > now
+    ]
     return min(moments, default=None)
 
 
@@ -272,7 +263,7 @@ def _why(standing: Standing, held: Sequence[Order], *, refuses: bool, now: datet
     if _is_doubtful(standing, now):
         return Ground.UNANSWERED
     if any(order.valid_to > now for order in held):
-        return Ground.ORDER if len(held) == 1 and _is_settled(held[0], standing, now) else Ground.UNDER_WAY
+        return Ground.ORDER if len(held) == 1 and is_settled(held[0], standing, now) else Ground.UNDER_WAY
     return Ground.UNCONTROLLED if standing.fallback_ma is None else Ground.FALLBACK
 
 
@@ -311,7 +302,7 @@ def orders_held(standing: Standing, now: datetime) -> list[Order]:
             continue
         if order.valid_to + CLOCK_MARGIN > now:
             held.append(order)
-        if settled is None and _is_settled(order, standing, now):
+        if settled is None and is_settled(order, standing, now):
             settled = order
     return held
 
@@ -339,7 +330,7 @@ def _has_come(order: Order, by: datetime) -> bool:
 def _is_lasting(held: Sequence[Order], standing: Standing, now: datetime) -> bool:
     """Whether the station surely goes by an order, or a newer one, until no higher limit of another holds any more.
     `held`: what it may go by, newest first."""
-    settled = next((number for number, order in enumerate(held) if _is_settled(order, standing, now)), None)
+    settled = next((number for number, order in enumerate(held) if is_settled(order, standing, now)), None)
     if settled is None:
         return False
     first, *before = held[settled:]
@@ -347,7 +338,8 @@ def _is_lasting(held: Sequence[Order], standing: Standing, now: datetime) -> boo
     return all(order.valid_to - now >= LOW_LEAST for order in bound)
 
 
-def _is_settled(order: Order, standing: Standing, now: datetime) -> bool:
+def is_settled(order: Order, standing: Standing, now: datetime) -> bool:
+    """Whether an order is surely obeyed by now."""
     at = _settles_at(order, standing)
     return at is not None and at <= now
 
@@ -391,7 +383,8 @@ def _drawn(standing: Standing, now: datetime) -> int:
     return drawn_most(standing) if is_fresh(standing, now) else standing.max_ma
 
 
-def _moments(standing: Standing) -> list[datetime | None]:
+def moments_of(standing: Standing) -> list[datetime | None]:
+    """When anything of what may be drawn changes by itself."""
     found = [
         moment
         for order in standing.orders

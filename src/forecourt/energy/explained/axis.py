@@ -6,12 +6,14 @@ Powers are in kW, times in ms since 1970, as charts have them. Prices stay text:
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final, Protocol, TypeVar
 
 from msgspec import Struct
 
 from forecourt.energy.explained.nodes import below, beside_w, kept_w, limits_kw, meant_w, stored_w
 from forecourt.energy.planning.knowledge import Knowledge
 from forecourt.energy.planning.plan import BatteryPlan, SitePlan
+from forecourt.energy.signals.in_force import LimitHeld, PriceHeld
 from forecourt.energy.signals.outlook import Attached
 from forecourt.energy.store.explained import PowerPoint
 from forecourt.energy.store.storage import StoredPoint
@@ -24,7 +26,8 @@ class Lines(Struct, frozen=True, kw_only=True):
     """What is drawn of a node. `took` and `meant` are what the cars behind it take together, `grid_*` what flows
     through it, with loads and sun; `kept` is what is kept for EVSEs that can't be told anything, `allowed` what all
     EVSEs might have drawn. `battery_*` is what the site's batteries take, below 0 where they give, `stored` how full
-    they are, in percent. `price`: with whether it stands in for one that is missing."""
+    they are, in percent. `limit` and `price` are those that were known when it was planned, the latter with whether it
+    stands in for one that is missing; `limit_was` and `price_was` those that counted, and where they were from."""
 
     at: int
     took: list[Point]
@@ -39,8 +42,29 @@ class Lines(Struct, frozen=True, kw_only=True):
     battery_meant: list[Point]
     stored: list[Point]
     limit: list[Point]
+    limit_was: list[tuple[int, float | None, str]]
     price: list[tuple[int, str, bool]]
+    price_was: list[tuple[int, str, bool, str]]
     currency: str | None
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """What counted of a node, change by change, and what a kWh cost; `looks`: when somebody looked, all in order."""
+
+    limits: Sequence[LimitHeld] = ()
+    prices: Sequence[PriceHeld] = ()
+    looks: Sequence[datetime] = ()
+
+
+NOTHING_HELD: Final = Held()
+
+
+class _Changed(Protocol):
+    @property
+    def at(self) -> datetime: ...
+
+
+T = TypeVar("T", bound=_Changed)
 
 
 def lines_of(
@@ -50,9 +74,10 @@ def lines_of(
     gap: timedelta,
     node: str | None = None,
     stored: Sequence[StoredPoint] = (),
+    held: Held = NOTHING_HELD,
 ) -> Lines:
     """Of the grid connection, or of another node; `past` is of the same and may go on behind the time of the plan, as
-    `stored` may: that is what came of it. A line breaks where nobody looked for longer than `gap`."""
+    `stored` and `held` may: that is what came of it. A line breaks where nobody looked for longer than `gap`."""
     outlook, whole = known.outlook, node is None or node == known.tree.root
     place = known.tree.root if node is None else node
     places = below(known.tree, place)
@@ -81,6 +106,8 @@ def lines_of(
         battery_meant=_meant(starts, end, plan, lambda each: each.steps_w) if batteries else [],
         stored=_full(known, plan, stored, starts, end) if batteries else [],
         limit=_stepped(starts, end, limits) if any(each is not None for each in limits) else [],
+        limit_was=[_limit(at, each) for at, each in holding(held.limits, held.looks, gap)],
+        price_was=[_price(at, each) for at, each in holding(held.prices, held.looks, gap)],
         price=[*_prices(starts, outlook.price.values, outlook.price.stand_in), (end, "", False)],
         currency=outlook.currency,
     )
@@ -130,6 +157,31 @@ def _measured(past: Sequence[PowerPoint], gap: timedelta, power_w: Callable[[Pow
             found.append((_ms(past[number - 1].at) + 1, None))
         found.append((_ms(each.at), power_w(each) / 1000))
     return found
+
+
+def holding(changes: Sequence[T], looks: Sequence[datetime], gap: timedelta) -> list[tuple[int, T | None]]:
+    """What counted at each look and from each change on; None where nobody looked for longer than a gap, and before
+    anything is known."""
+    found: list[tuple[int, T | None]] = []
+    last, number = None, 0
+    for at in sorted({*looks, *(each.at for each in changes if looks and looks[0] <= each.at)}):
+        if last is not None and at - last > gap:
+            found.append((_ms(last) + 1, None))
+        while number < len(changes) and changes[number].at <= at:
+            number += 1
+        found.append((_ms(at), changes[number - 1] if number else None))
+        last = at
+    return found
+
+
+def _limit(at: int, held: LimitHeld | None) -> tuple[int, float | None, str]:
+    if held is None or held.limit_w is None:
+        return at, None, ""
+    return at, held.limit_w / 1000, held.source
+
+
+def _price(at: int, held: PriceHeld | None) -> tuple[int, str, bool, str]:
+    return (at, "", False, "") if held is None else (at, f"{held.price:f}", held.stands_in, held.source)
 
 
 def _stepped(starts: Sequence[int], end: int, values_kw: Iterable[float | None]) -> list[Point]:

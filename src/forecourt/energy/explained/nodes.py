@@ -10,6 +10,7 @@ from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.planning.fleet import reserved_a
 from forecourt.energy.planning.knowledge import Knowledge
 from forecourt.energy.planning.plan import SitePlan
+from forecourt.energy.signals.in_force import watts_of
 from forecourt.energy.site import SiteTree
 from forecourt.energy.storage.model import KnownBattery, may_charge_w
 from forecourt.energy.store.explained import EvsePoint, PowerPoint
@@ -55,14 +56,13 @@ def limits_kw(known: Knowledge, node: str) -> list[float | None]:
     """The tightest limit of a node in each step, in kW; None where it has none."""
     tree, outlook = known.tree, known.outlook
     own = next(each for each in tree.nodes if each.id == node)
-    kw_per_a = 3 * tree.voltage_v / 1000
     said = [each for each in outlook.limits if each.node == node]
     found: list[float | None] = []
     for step in range(len(outlook.starts)):
         powers = [own.limit_w, *(each.limit_w[step] for each in said)]
         currents = [own.limit_a, *(each.limit_a[step] for each in said)]
         each_kw = [each / 1000 for each in powers if each is not None]
-        each_kw += [each * kw_per_a for each in currents if each is not None]
+        each_kw += [watts_of(tree, each) / 1000 for each in currents if each is not None]
         found.append(min(each_kw, default=None))
     return found
 

@@ -17,6 +17,9 @@ from typing import Final
 
 from msgspec import Struct
 
+#: Sessions that all lie within less time tell nothing of what smart charging costs: what it gains by waiting for the
+#: night or for the rest of a month isn't in them.
+LEAST_SPAN: Final = timedelta(days=1)
 _KILO: Final = Decimal(1000)
 _SECOND: Final = timedelta(seconds=1)
 
@@ -75,11 +78,13 @@ class Bill(Struct, frozen=True, kw_only=True):
 
 
 class Savings(Struct, frozen=True, kw_only=True):
-    """Both bills. `unread` sessions have no reading between start and end, so their energy is spread evenly over them;
-    of `unmeasured` ones no power was measured, so they are counted alike in both ways."""
+    """Both bills. `lasted`: from when the first car came until the last one left. `unread` sessions have no reading
+    between start and end, so their energy is spread evenly over them; of `unmeasured` ones no power was measured, so
+    they are counted alike in both ways."""
 
     sessions: int
     energy_wh: int
+    lasted: timedelta
     actual: Bill
     uncontrolled: Bill
     unread: int
@@ -88,6 +93,17 @@ class Savings(Struct, frozen=True, kw_only=True):
     @property
     def saved(self) -> Decimal:
         return self.uncontrolled.cost - self.actual.cost
+
+    @property
+    def too_early(self) -> bool:
+        """Whether what it cost more proves nothing: too little was seen."""
+        return self.saved < 0 and self.lasted < LEAST_SPAN
+
+    @property
+    def held_back(self) -> bool:
+        """Whether what it cost more is in part a fault of the count: its highest power is above that of uncontrolled
+        charging, so that cars can take more than they were ever seen to."""
+        return self.saved < 0 and self.actual.peak_w > self.uncontrolled.peak_w
 
 
 def savings(time: Time, sessions: Sequence[Charged]) -> Savings:
@@ -99,6 +115,8 @@ def savings(time: Time, sessions: Sequence[Charged]) -> Savings:
     return Savings(
         sessions=len(sessions),
         energy_wh=sum(session.energy_wh for session in sessions),
+        lasted=max((session.left_at for session in sessions), default=time.start_at)
+        - min((session.came_at for session in sessions), default=time.start_at),
         actual=bill(time, actual),
         uncontrolled=bill(time, uncontrolled),
         unread=sum(not session.read for session in sessions),

@@ -7,10 +7,9 @@ Limits are recorded before they are sent, and count from then on; answers are re
 
 import asyncio
 import contextlib
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import psycopg
 import structlog
@@ -26,21 +25,19 @@ from forecourt.energy.expecting import Forecaster, no_forecasts
 from forecourt.energy.keeper.apart import Lost, apart
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.excesses import Excesses
-from forecourt.energy.keeper.foresight import Foresight, read_foresight
+from forecourt.energy.keeper.learning import Learnt
 from forecourt.energy.keeper.memory import Memory
 from forecourt.energy.keeper.notes import FAULTS, Noted, keep_notes, let_go_of_strays
 from forecourt.energy.keeper.priorities import Priorities, wants_speed
 from forecourt.energy.keeper.reading import Reading, find_planned, foreseen, read_site
 from forecourt.energy.keeper.telling import Teller
 from forecourt.energy.keeper.unplanned import Unplanned
-from forecourt.energy.keeper.worthwhile import read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.knowledge import Knowledge, packed
 from forecourt.energy.planning.limits import Room
 from forecourt.energy.planning.making import DEADLINE_S, cut_out, plan_site, share_out, site_room
 from forecourt.energy.planning.plan import SitePlan, is_news
 from forecourt.energy.rows import SLACK
-from forecourt.energy.site import SiteRecord
 from forecourt.energy.storage.model import DELIVERED_FOR, next_moment
 from forecourt.energy.store import keeping
 from forecourt.platform.clock import Clock
@@ -106,7 +103,6 @@ class SiteKeeper:
     ) -> None:  # fmt: skip
         self.tenant_id, self.site_id = tenant_id, site_id
         self._gates = gates
-        self._forecaster = forecaster
         self._tenants = tenants
         self._clock = clock
         self._solver = SiteSolver()
@@ -116,16 +112,17 @@ class SiteKeeper:
         self._plan: SitePlan | None = None
         #: The last one that was stored.
         self._kept: SitePlan | None = None
-        self._foresight: Foresight | None = None
         self._memory = Memory()
         self._excesses = Excesses(tenant_id, site_id, tenants=tenants, holder=holder)
         self._read_s = clock.monotonic()
-        self._looked_back_on: tuple[date, int] | None = None
-        self._worthwhile_w = 0
         self._woken = asyncio.Event()
         self._teller = Teller(
             tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder, wake=self.wake
         )
+        self._learnt = Learnt(
+            tenant_id, site_id, tenants=tenants, clock=clock, looking_back=gates.looking_back,
+            beside=self._teller.beside, forecaster=forecaster,
+        )  # fmt: skip
         self._unplanned = Unplanned(tenant_id, site_id, tenants=tenants, clock=clock)
         self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock)
         self._priorities = Priorities(
@@ -190,10 +187,10 @@ class SiteKeeper:
         was_cut = await self.cut(reading, room)
         async with self._gates.reading:
             noted = await self._note(reading)
-            foreseen = await self._foresee(reading.record)
+            learnt = await self._learnt.learn(reading.record)
         if noted is None:
             return REST_S
-        if was_cut or noted.changed or foreseen:
+        if was_cut or noted.changed or learnt:
             reading = await self.read() or reading
             room = site_room(reading.known)
             if noted.changed:
@@ -234,9 +231,7 @@ class SiteKeeper:
             record = await find_planned(conn, self.tenant_id, self.site_id, self._memory)
             if record is None:
                 return None
-            foresight = self._foresight
-            if foresight is not None and foresight.version != record.version:
-                foresight = None
+            foresight = self._learnt.of(record.version)
             return await read_site(conn, record, foresight, self._clock.now(), self._teller.awaited, self._memory)
 
     async def _note(self, reading: Reading) -> Noted | None:
@@ -319,7 +314,7 @@ class SiteKeeper:
     def _planned(self, known: Knowledge, room: Room, solver: SiteSolver) -> "_Made":
         """Beside the loop, which has cuts to answer meanwhile."""
         try:
-            known = foreseen(known, self._foresight)
+            known = foreseen(known, self._learnt.foresight)
             plan = plan_site(known, solver, self._plan, room)
         except Exception as fault:
             log.exception("a site could not be planned", site=self.site_id)
@@ -349,46 +344,6 @@ class SiteKeeper:
             after = await self.read()
             if after is not None:
                 await self._priorities.ask(after, site_room(after.known))
-
-    async def _foresee(self, record: SiteRecord) -> bool:
-        """What the past says, read when what was read of it is old; whether it was. Without it is planned all the
-        same."""
-        now = self._clock.now()
-        if self._foresight is not None and self._foresight.holds(record.version, now):
-            return False
-        try:
-            async with self._tenants.tenant(self.tenant_id) as conn:
-                foresight = await read_foresight(conn, record, now, self._forecaster)
-        except (psycopg.Error, ForecourtError, OSError) as fault:
-            log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
-            return False
-        except Exception:
-            log.exception("the past of a site can't be read", site=self.site_id)
-            FAULTS.inc()
-            return False
-        self._look_back(foresight, record, now)
-        self._foresight = foresight
-        return True
-
-    def _look_back(self, foresight: Foresight, record: SiteRecord, now: datetime) -> None:
-        """Once a day, for it changes with the days that are over alone; nobody waits for it."""
-        foresight.worthwhile_w = self._worthwhile_w
-        today = now.astimezone(ZoneInfo(record.zone)).date(), record.version
-        if today != self._looked_back_on:
-            self._looked_back_on = today
-            self._teller.beside(self._count_days(foresight, record, now))
-
-    async def _count_days(self, foresight: Foresight, record: SiteRecord, now: datetime) -> None:
-        """One site at a time, apart from the plans that are due. Where it fails it is done tomorrow."""
-        async with self._gates.looking_back:
-            try:
-                async with self._tenants.tenant(self.tenant_id) as conn:
-                    read = await read_days(conn, record, foresight.visits, now)
-                found_w = 0 if read is None else await asyncio.to_thread(lambda: worthwhile_w(read()))
-            except Exception:
-                log.exception("the past days of a site can't be counted", site=self.site_id)
-                return
-            foresight.worthwhile_w = self._worthwhile_w = found_w
 
     def _until_next(self, reading: Reading) -> float:
         """Until a limit settles or runs out, a limit of the site has to be told, begins or ends, a station counts as

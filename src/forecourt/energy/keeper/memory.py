@@ -7,8 +7,8 @@ from forecourt.energy.dispatch.defaults import Held
 from forecourt.energy.dispatch.standing import Standing
 from forecourt.energy.keeper.past import Past
 from forecourt.energy.planning.knowledge import KnownCar
+from forecourt.energy.store.cars import ActiveCar, cars_held
 from forecourt.energy.store.keeping import links_held, orders_held
-from forecourt.energy.store.needs import ActiveCar, cars_held
 from forecourt.energy.store.sites import HeldSite
 from forecourt.energy.store.turns import turns_held
 from forecourt.platform.unchanged import Parts

@@ -1,5 +1,6 @@
 """What a keeper notes of its site at each look: what its meters said, what stations hold and shall do by themselves,
-who obeys, and what is taken. None of it may keep another note, or the site, from what is next."""
+who obeys, what is taken, and what limits and prices count. None of it may keep another note, or the site, from what is
+next."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -21,8 +22,9 @@ from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.telling import ASKED_BY
 from forecourt.energy.planning.limits import lasting
 from forecourt.energy.service.letting_go import let_go
+from forecourt.energy.signals.in_force import PriceHeld, limits_held
 from forecourt.energy.storage.model import measured_w
-from forecourt.energy.store import keeping
+from forecourt.energy.store import in_force, keeping
 from forecourt.stations.desired.service import want_many
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,7 @@ async def keep_notes(conn: AsyncConnection[Any], reading: Reading, checks: Check
     await _kept_alone(conn, site_id, "defaults", lambda: want_defaults(conn, reading))
     seen = await _kept_alone(conn, site_id, "obedience", lambda: note_obedience(conn, reading))
     await _kept_alone(conn, site_id, "power", lambda: note_power(conn, reading))
+    await _kept_alone(conn, site_id, "in force", lambda: note_in_force(conn, reading))
     await _kept_alone(conn, site_id, "overloads", lambda: note_overloads(conn, reading))
     changed = bool(taken) or bool(seen) or (settled is not None and settled.compared)
     return Noted(changed=changed, more_comes=settled is not None and settled.more_comes)
@@ -139,6 +142,20 @@ async def note_power(conn: AsyncConnection[Any], reading: Reading) -> None:
         measured=not any(each.power_w.stand_in[0] for each in known.outlook.loads)
         and not any(known.at - car.heard_at > HEARD_WITHIN for car in reading.cars.values()),
     )  # fmt: skip
+
+
+async def note_in_force(conn: AsyncConnection[Any], reading: Reading) -> None:
+    """Keep which limit counts at each node, and what a kWh costs, where that is another than before."""
+    known, outlook = reading.known, reading.known.outlook
+    held = limits_held(known.tree, reading.said, known.at)
+    await in_force.keep_limits(conn, known.tenant_id, known.site_id, held)
+    price = PriceHeld(
+        at=known.at,
+        price=outlook.price.values[0],
+        stands_in=outlook.price.stand_in[0],
+        source=outlook.price.provenance.source,
+    )
+    await in_force.keep_price(conn, known.tenant_id, known.site_id, price, outlook.currency)
 
 
 def _kept(power_w: float) -> int:

@@ -6,6 +6,7 @@ until the site is looked at anyway.
 """
 
 import asyncio
+import contextlib
 import secrets
 from datetime import timedelta
 from typing import Final
@@ -40,6 +41,8 @@ END_S: Final = 10.0
 DEAF_REST_S: Final = 2.0
 ASK_EVERY_S: Final = 15.0
 ANSWER_S: Final = 5.0
+#: How long it waits for its lock before it holds sites without one, which nobody could take over at once.
+LOCK_WITHIN_S: Final = 2.0
 #: Keepers that read at a time.
 READERS: Final = 4
 #: Sites that one process holds.
@@ -68,6 +71,8 @@ class Planner:
         #: Of a lock that goes with the connection that hears nudges; whether it is held now.
         self._lock = secrets.randbelow(2**31 - 1) + 1
         self._is_locked = False
+        #: That is another than was said.
+        self._to_say = asyncio.Event()
         self._keepers: dict[int, tuple[SiteKeeper, asyncio.Task[None]]] = {}
         self._gates = Gates(READERS)
         #: When the sites that are kept were last held, by a clock that never jumps.
@@ -78,19 +83,27 @@ class Planner:
         solvers hang."""
         beside = [asyncio.create_task(self._hear()), asyncio.create_task(self._watch())]
         try:
+            await self._rest(LOCK_WITHIN_S)
             while True:
+                self._to_say.clear()
                 try:
                     await self._look()
                 except (psycopg.Error, ForecourtError, OSError) as fault:
                     log.warning("sites can't be held for now", fault=type(fault).__name__)
                 heed_cancel()
                 self._gates.lost.check()
-                await asyncio.sleep(LOOK_EVERY_S)
+                await self._rest(LOOK_EVERY_S)
         finally:
             for task in beside:
                 task.cancel()
             await self._drop(*self._keepers)
             await self._leave()
+
+    async def _rest(self, seconds: float) -> None:
+        """Until its lock is taken or gone, which others are to know at once, or for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._to_say.wait()
 
     async def _look(self) -> None:
         """Hold what can be held, and keep exactly that: as many sites as are this planner's share."""
@@ -171,7 +184,9 @@ class Planner:
                     # What was said meanwhile was missed.
                     self._wake(*self._keepers)
                     while True:
-                        self._is_locked = self._is_locked or await leases.take_lock(conn, self._lock)
+                        if not self._is_locked and await leases.take_lock(conn, self._lock):
+                            self._is_locked = True
+                            self._to_say.set()
                         async for said in conn.notifies(timeout=ASK_EVERY_S):
                             if said.payload.isdecimal():
                                 self._wake(int(said.payload))
@@ -182,7 +197,9 @@ class Planner:
                 log.warning("the planner hears no nudges", fault=type(fault).__name__)
             finally:
                 # The lock is gone with the connection: until there is another, leases alone tell that this one runs.
-                self._is_locked = False
+                if self._is_locked:
+                    self._is_locked = False
+                    self._to_say.set()
             await asyncio.sleep(DEAF_REST_S)
 
     def _wake(self, *site_ids: int) -> None:

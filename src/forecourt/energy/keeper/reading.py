@@ -25,6 +25,7 @@ from forecourt.energy.planning.fleet import LEAST_WH_AT
 from forecourt.energy.planning.giving import with_giver
 from forecourt.energy.planning.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.service.signals import known_signals
+from forecourt.energy.signals.model import NodeLimit
 from forecourt.energy.signals.outlook import Outlook, signals_at
 from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
 from forecourt.energy.storage.cars import CarState
@@ -52,6 +53,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     lead: timedelta
     #: Stations that others limit to nobody knows how much.
     unsaid: frozenset[str]
+    #: The limits that somebody said and that hold at any time of what is planned.
+    said: Sequence[NodeLimit]
     desired: Sequence[Desired]
     #: By station and EVSE, those that take dynamic profiles.
     dynamics: Mapping[tuple[str, int], HeldDynamic]
@@ -101,16 +104,9 @@ async def read_site(
     # A station that was moved may have one that still runs: it is no car of this site.
     cars = _at_the_grid(tree, [car for car in running if car.evse_id in tree.numbers], memory)
     links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id, memory.links)}
-    orders = await keeping.orders_of(conn, tenant_id, site_id, now, awaited, memory.orders)
-    obedience = await keeping.obedience_of(conn, tenant_id, site_id)
-    station_ids = {link.station: link.station_id for link in links.values()}
-    desired = await list_profiles(conn, tenant_id, list(station_ids.values()), memory.profiles)
-    defaults = memory.defaults.of(None, (tree, tuple(desired)), defaults_of)
-    priority_asks = await asks_of(conn, tenant_id, [car.session_id for car in cars])
-    standings = standings_of(tree, cars, links, orders, obedience, defaults, now, memory)
-    standings = prioritised(tree, cars, priority_asks, standings, now)
-    lead = _lead(tree, obedience)
-    outlook, paid_w = await _ahead(conn, record, lead, now, memory)
+    stand = await _read_stand(conn, record, cars, links, now, awaited, memory)
+    lead = _lead(tree, stand.obedience)
+    outlook, paid_w, said = await _ahead(conn, record, lead, now, memory)
     externals = await outside.externals_of(conn, tenant_id, site_id)
     last = {name: each.last for name, each in (await _checks(conn, record, externals)).items()}
     known_cars = await _read_cars(conn, record, cars, foresight, now, memory)
@@ -123,8 +119,8 @@ async def read_site(
         tree=tree,
         settings=record.settings,
         outlook=outlook,
-        cars=await _with_givers(conn, record, cars, known_cars, standings, links, now),
-        standings=standings,
+        cars=await _with_givers(conn, record, cars, known_cars, stand.standings, links, now),
+        standings=stand.standings,
         paid_w=paid_w,
         worthwhile_w=0 if foresight is None else foresight.worthwhile_w,
         externals=tuple(with_reported(externals, last)),
@@ -135,28 +131,63 @@ async def read_site(
         record=record,
         known=known,
         cars={car.session_id: car for car in cars},
-        station_ids=station_ids,
+        station_ids={link.station: link.station_id for link in links.values()},
         links=links,
-        obedience=obedience,
+        obedience=stand.obedience,
         unsaid=frozenset(each.station for each in externals if is_unsaid(each, last.get(each.station))),
         lead=lead,
-        desired=desired,
+        said=said,
+        desired=stand.desired,
         dynamics=await dynamics_of(conn, tenant_id, site_id),
         prioritising=await stations_that_can(conn, tenant_id, site_id),
-        priority_asks=priority_asks,
+        priority_asks=stand.priority_asks,
+    )
+
+
+class _Stand(Struct, frozen=True, kw_only=True):
+    """What each EVSE of a tree may hold and do, and what that was told from."""
+
+    standings: Sequence[Standing]
+    obedience: Mapping[tuple[int, int], keeping.Obedience]
+    desired: Sequence[Desired]
+    priority_asks: Mapping[UUID, PriorityAsk]
+
+
+async def _read_stand(
+    conn: AsyncConnection[Any],
+    record: SiteRecord,
+    cars: Sequence[store.ActiveCar],
+    links: Mapping[str, keeping.Link],
+    now: datetime,
+    awaited: Collection[int],
+    memory: Memory,
+) -> _Stand:
+    tree, tenant_id, site_id = record.tree, record.tenant_id, record.site_id
+    assert tree is not None
+    orders = await keeping.orders_of(conn, tenant_id, site_id, now, awaited, memory.orders)
+    obedience = await keeping.obedience_of(conn, tenant_id, site_id)
+    desired = await list_profiles(conn, tenant_id, [link.station_id for link in links.values()], memory.profiles)
+    defaults = memory.defaults.of(None, (tree, tuple(desired)), defaults_of)
+    asks = await asks_of(conn, tenant_id, [car.session_id for car in cars])
+    standings = standings_of(tree, cars, links, orders, obedience, defaults, now, memory)
+    return _Stand(
+        standings=prioritised(tree, cars, asks, standings, now),
+        obedience=obedience,
+        desired=desired,
+        priority_asks=asks,
     )
 
 
 async def _ahead(
     conn: AsyncConnection[Any], record: SiteRecord, lead: timedelta, now: datetime, memory: Memory
-) -> tuple[Outlook, int]:
-    """The hours ahead, and the highest power of the billing month so far, in W."""
+) -> tuple[Outlook, int, Sequence[NodeLimit]]:
+    """The hours ahead, the highest power of the billing month so far, in W, and the limits that were said."""
     signals = await known_signals(conn, record, now, now + AHEAD, await memory.past.readings(conn, record, now))
     outlook = signals_at(record, signals, now, _hours(now), lead)
     demand = outlook.demand
     if demand is None or not demand.charge_per_kw:
-        return outlook, 0
-    return outlook, await memory.past.paid_w(conn, record, demand, now)
+        return outlook, 0, signals.limits
+    return outlook, await memory.past.paid_w(conn, record, demand, now), signals.limits
 
 
 async def _read_cars(

@@ -4,185 +4,33 @@ It works without scripts: the last row of each list is an empty one, and what is
 are added at will, EVSEs are dragged onto nodes, and the drawing follows.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
-from itertools import count, zip_longest
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any, Final
 
-import msgspec
 from litestar import Response, get, post
-from litestar.datastructures import FormMultiDict
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
-from msgspec import Struct
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy.errors import Faulty
-from forecourt.energy.model import MAX_NODES, Fault, Node, Phases
-from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest, column, field, unread
+from forecourt.energy.model import Fault, Node
+from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest
 from forecourt.energy.pages.drawing import Drawings, draw_both
+from forecourt.energy.pages.sheet import MAX_EDITED, Sheet, read_sheet
 from forecourt.energy.pages.sites import Drawn, now_of, read_drawn
-from forecourt.energy.pages.words import OF, PHASES, by_place, misfit, said
+from forecourt.energy.pages.words import OF, PHASES, by_place, said
 from forecourt.energy.service import sites as service
 from forecourt.energy.service.sites import SetUp, electrics_tag
-from forecourt.energy.site import MAX_ATTACHMENTS, Battery, Current, HungEvse, Load, SiteTree, Solar, with_dc
+from forecourt.energy.site import SiteTree
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.ui.i18n import gettext as _
-from forecourt.ui.numbers import NoNumber, decimal, from_kilo, kilo, number, plain
+from forecourt.ui.numbers import kilo, plain
 
-#: EVSEs of a site that the form shows; larger sites are set up over the API.
-MAX_EDITED: Final = 500
 #: What a first site begins from: a common connection.
 FRESH: Final = SiteTree(nodes=(Node(id="grid", limit_a=63.0),))
-Row = TypeVar("Row")
-
-
-class Sheet(Struct, frozen=True, kw_only=True):
-    """What a form holds: the tree that it comes to, as far as it can be read, and what can't."""
-
-    tree: SiteTree
-    faults: Sequence[Fault]
-    tag: str
-
-
-def read_sheet(form: FormMultiDict) -> Sheet:
-    """The tree of a sent form."""
-    faults: list[Fault] = []
-    parts = {
-        "nodes": _rows(form, "node", _NODE, MAX_NODES, _node, faults),
-        "evses": _rows(form, "evse", _EVSE, MAX_EDITED, _evse, faults),
-        "loads": _rows(form, "load", _LOAD, MAX_ATTACHMENTS, _load, faults),
-        "solar": _rows(form, "solar", _SOLAR, MAX_ATTACHMENTS, _plant, faults),
-        "batteries": _rows(form, "battery", _BATTERY, MAX_ATTACHMENTS, _battery, faults),
-    }
-    volts = {"voltage_v": 230.0, "line_voltage_v": 400.0}
-    for name, usual in list(volts.items()):
-        try:
-            volts[name] = number(field(form, name)) or usual
-        except NoNumber as refused:
-            faults.append(unread(refused))
-    tree = with_dc(SiteTree(**{name: tuple(each) for name, each in parts.items()}, **volts))  # type: ignore[arg-type]
-    try:
-        # What the form may hold, as the API may: texts and sizes.
-        msgspec.convert(msgspec.to_builtins(tree), SiteTree)
-    except msgspec.ValidationError as refused:
-        faults.append(misfit(refused))
-    return Sheet(tree=tree, faults=faults, tag=field(form, "tag"))
-
-
-_NODE: Final = ("id", "name", "parent", "limit_a", "limit_kw", "ratio")
-_EVSE: Final = ("id", "node", "phases", "max_a", "min_a", "fallback_a", "dc_kw")
-_LOAD: Final = ("id", "name", "node", "most_kw", "meter")
-_SOLAR: Final = ("id", "name", "node", "peak_kw", "tilt", "azimuth", "meter")
-_BATTERY: Final = (
-    "id", "name", "node", "capacity_kwh", "charge_kw", "discharge_kw", "efficiency", "reserve_kwh", "wear",
-)  # fmt: skip
-_KINDS: Final = {"node": "node", "evse": "EVSE"}
-
-
-def _rows(
-    form: FormMultiDict,
-    of: str,
-    names: Sequence[str],
-    most: int,
-    made: Callable[[Mapping[str, str]], Row | None],
-    faults: list[Fault],
-) -> list[Row]:
-    """The rows of one kind; those whose row can't be read are faults."""
-    found = []
-    for cells in _cells(form, of, names, most):
-        try:
-            row = made(cells)
-        except NoNumber as refused:
-            faults.append(msgspec.structs.replace(unread(refused), of=_KINDS.get(of, "attachment"), id=cells["id"]))
-            continue
-        if row is not None:
-            found.append(row)
-    return found
-
-
-def _cells(form: FormMultiDict, of: str, names: Sequence[str], most: int) -> Iterator[dict[str, str]]:
-    columns = [column(form, f"{of}.{name}", most + 1) for name in names]
-    for cells in zip_longest(*columns, fillvalue=""):
-        yield dict(zip(names, cells, strict=True))
-
-
-def _node(cells: Mapping[str, str]) -> Node | None:
-    """A new node is one with a name; a known one stays one without."""
-    fresh = cells["id"].startswith("new-")
-    if not cells["id"] or (fresh and not cells["name"]):
-        return None
-    return Node(
-        id=cells["id"].removeprefix("new-"),
-        name="" if cells["name"] == cells["id"] else cells["name"],
-        parent=cells["parent"].removeprefix("new-") or None,
-        limit_a=number(cells["limit_a"]),
-        limit_w=from_kilo(cells["limit_kw"]),
-        delta_wye=number(cells["ratio"]),
-    )
-
-
-def _evse(cells: Mapping[str, str]) -> HungEvse | None:
-    station, _, evse = cells["id"].rpartition(":")
-    if not cells["node"] or not station or not evse.isdecimal() or len(evse) > 5:
-        return None
-    known, dc_w = set(Phases), from_kilo(cells["dc_kw"])
-    return HungEvse(
-        station=station,
-        evse=int(evse),
-        node=cells["node"].removeprefix("new-"),
-        phases=Phases(cells["phases"]) if cells["phases"] in known else Phases.ALL,
-        max_a=number(cells["max_a"]) or 32.0,
-        min_a=6.0 if (least := number(cells["min_a"])) is None else least,
-        fallback_a=number(cells["fallback_a"]),
-        current=Current.AC if dc_w is None else Current.DC,
-        max_w=dc_w,
-    )
-
-
-def _named(cells: Mapping[str, str]) -> dict[str, Any] | None:
-    """What all attachments have; nothing of a row without a name."""
-    if not cells["name"] and (not cells["id"] or cells["id"].startswith("new-")):
-        return None
-    id = cells["id"].removeprefix("new-")
-    return {"id": id, "name": "" if cells["name"] == id else cells["name"], "node": cells["node"].removeprefix("new-")}
-
-
-def _load(cells: Mapping[str, str]) -> Load | None:
-    named = _named(cells)
-    return named and Load(**named, most_w=from_kilo(cells["most_kw"]) or 0, meter=cells["meter"] or None)  # type: ignore[return-value]
-
-
-def _plant(cells: Mapping[str, str]) -> Solar | None:
-    named = _named(cells)
-    if named is None:
-        return None
-    tilt, azimuth = number(cells["tilt"]), number(cells["azimuth"])
-    return Solar(
-        **named,
-        peak_w=from_kilo(cells["peak_kw"]) or 0,
-        tilt_deg=30.0 if tilt is None else tilt,
-        azimuth_deg=180.0 if azimuth is None else azimuth,
-        meter=cells["meter"] or None,
-    )
-
-
-def _battery(cells: Mapping[str, str]) -> Battery | None:
-    named = _named(cells)
-    if named is None:
-        return None
-    percent = number(cells["efficiency"])
-    return Battery(
-        **named,
-        capacity_wh=from_kilo(cells["capacity_kwh"]) or 0,
-        charge_w=from_kilo(cells["charge_kw"]) or 0,
-        discharge_w=from_kilo(cells["discharge_kw"]) or 0,
-        efficiency=0.9 if percent is None else percent / 100,
-        reserve_wh=from_kilo(cells["reserve_kwh"]) or 0,
-        wear_per_kwh=decimal(cells["wear"]) or Decimal(0),
-    )
 
 
 class Editor:
@@ -223,6 +71,7 @@ class Editor:
             drawing=_drawing(tree, places, drawn),
             phases=PHASES,
             fresh_ids=_fresh_ids(tree),
+            texts={} if sheet is None else sheet.texts,
             kilo=kilo,
             plain=plain,
         )
@@ -233,7 +82,7 @@ class Editor:
         sheet = read_sheet(form)
         async with self._pages.db.tenant(actor.tenant_id) as conn:
             held = await service.find_set_up(conn, actor.tenant_id, slug)
-            faults = [*sheet.faults, *await service.check_electrics(conn, actor.tenant_id, held, sheet.tree)]
+            faults = sheet.with_faults(await service.check_electrics(conn, actor.tenant_id, held, sheet.tree))
             drawn = await read_drawn(conn, actor.tenant_id, held.record.site_id, self._pages.clock.now())
         with self._pages.shell.speaking(request):
             places = by_place(faults)
@@ -254,7 +103,7 @@ class Editor:
         now = self._pages.clock.now()
         async with self._pages.db.tenant(actor.tenant_id) as conn:
             held = await service.find_set_up(conn, actor.tenant_id, slug)
-            faults = [*sheet.faults, *await service.check_electrics(conn, actor.tenant_id, held, sheet.tree)]
+            faults = sheet.with_faults(await service.check_electrics(conn, actor.tenant_id, held, sheet.tree))
         if faults:
             return await self.show(request, actor, slug, sheet, faults)
         try:

@@ -18,7 +18,7 @@ from forecourt.access.guard import Asker
 from forecourt.energy import store
 from forecourt.energy.faults import fallback_faults, fallbacks_of, settings_faults
 from forecourt.energy.model import Fault
-from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest, field, unread
+from forecourt.energy.pages.common import Cells, EnergyPages, SiteSlug, WebRequest, field
 from forecourt.energy.pages.rates import Form, sent, tariff_of
 from forecourt.energy.pages.sites import Shown, SitePages
 from forecourt.energy.pages.words import misfit, refused_as, said
@@ -38,7 +38,6 @@ from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.text import seen
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
-from forecourt.ui.numbers import NoNumber, decimal, from_kilo, number
 
 STALE = mark(
     "Somebody else changed it meanwhile, so nothing was stored. What is stored now stands above, what you wrote below;"
@@ -58,23 +57,18 @@ class Forms:
         """How the site shall be charged."""
         form = await request.form()
         record = await self._record(actor, slug)
-        faults: list[Fault] = []
-        wanted, mode = record.settings, field(form, "mode")
-        try:
-            worth = decimal(field(form, "unserved"))
-            wear = decimal(field(form, "car_wear"))
-            wanted = Settings(
-                mode=Mode(mode) if mode in set(Mode) else record.settings.mode,
-                enabled="enabled" in form,
-                unserved_per_kwh=record.settings.unserved_per_kwh if worth is None else worth,
-                fallback_a=number(field(form, "fallback_a")),
-                feed_in_limit_w=from_kilo(field(form, "feed_in")) or 0,
-                car_wear_per_kwh=record.settings.car_wear_per_kwh if wear is None else wear,
-                dynamic_profiles=record.settings.dynamic_profiles,
-            )
-        except NoNumber as refused:
-            faults.append(unread(refused))
-        faults += settings_faults(wanted)
+        mode, cells = field(form, "mode"), _cells(form, "unserved", "car_wear", "fallback_a", "feed_in")
+        worth, wear = cells.decimal("unserved"), cells.decimal("car_wear")
+        wanted = Settings(
+            mode=Mode(mode) if mode in set(Mode) else record.settings.mode,
+            enabled="enabled" in form,
+            unserved_per_kwh=record.settings.unserved_per_kwh if worth is None else worth,
+            fallback_a=cells.number("fallback_a"),
+            feed_in_limit_w=cells.kilo("feed_in") or 0,
+            car_wear_per_kwh=record.settings.car_wear_per_kwh if wear is None else wear,
+            dynamic_profiles=record.settings.dynamic_profiles,
+        )
+        faults = [*cells.faults, *settings_faults(wanted)]
         if mode not in set(Mode):
             faults.append(Fault(words=mark("choose how it shall be charged")))
         if wanted.enabled and record.tree is None:
@@ -116,19 +110,10 @@ class Forms:
         """A limit, by hand."""
         form = await request.form()
         record = await self._record(actor, slug)
-        faults: list[Fault] = []
-        limit: NodeLimit | None = None
         now = self._pages.clock.now()
-        try:
-            limit = _limit(form, str(actor), record.zone, now)
-            faults += limit_faults(limit.limit_w, limit.limit_a, limit.starts_at, limit.ends_at, now)
-        except NoNumber as refused:
-            faults.append(unread(refused))
-        except ValueError:
-            faults.append(Fault(words=mark("times are written as 2026-03-01 17:00, by the clock of the site")))
+        limit, faults = _limit(form, str(actor), record.zone, now)
 
         async def store_it(conn: store.Connection) -> None:
-            assert limit is not None
             await signals.say_limit(conn, actor, record, limit)
 
         values = {name: field(form, name) for name in ("source", "node", "limit_kw", "limit_a", "from", "to")}
@@ -202,21 +187,35 @@ class Forms:
         return await self._shared.one(request, actor, slug, refused=Shown(form=what, faults=told, values=values))
 
 
-def _limit(form: FormMultiDict, by: str, zone: str, now: datetime) -> NodeLimit:
-    """Raises NoNumber; ValueError for a time that is none."""
-    return NodeLimit(
+def _cells(form: FormMultiDict, *names: str) -> Cells:
+    return Cells({name: field(form, name) for name in names})
+
+
+def _limit(form: FormMultiDict, by: str, zone: str, now: datetime) -> tuple[NodeLimit, list[Fault]]:
+    """A limit as far as it can be read, and all that is wrong with it."""
+    cells = _cells(form, "limit_kw", "limit_a")
+    limit_w, limit_a = cells.kilo("limit_kw", 0), cells.number("limit_a")
+    faults, times = cells.faults, {}
+    for name in ("from", "to"):
+        try:
+            times[name] = _time(field(form, name), zone)
+        except ValueError:
+            faults.append(Fault(words=mark("times are written as 2026-03-01 17:00, by the clock of the site")))
+    limit = NodeLimit(
         limit_id=(made := uuid4()),
         number=0,
         source=seen(field(form, "source"))[:100] or _("by hand"),
         external_id=made.hex,
         node=field(form, "node") or None,
-        limit_w=from_kilo(field(form, "limit_kw")),
-        limit_a=number(field(form, "limit_a")),
-        starts_at=_time(field(form, "from"), zone) or now,
-        ends_at=_time(field(form, "to"), zone),
+        limit_w=limit_w,
+        # One that can't be read is told of already: it isn't missing.
+        limit_a=0.0 if "limit_a" in cells.unread else limit_a,
+        starts_at=times.get("from") or now,
+        ends_at=times.get("to"),
         said_at=now,
         said_by=by,
     )
+    return limit, faults + limit_faults(limit.limit_w, limit.limit_a, limit.starts_at, limit.ends_at, now)
 
 
 def _time(text: str, zone: str) -> datetime | None:

@@ -10,13 +10,14 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 from msgspec import Struct
+from msgspec.structs import replace
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy import store
 from forecourt.energy.dispatch.standing import Ground, may_draw
 from forecourt.energy.errors import TooManyPlanned
-from forecourt.energy.explained.axis import Lines, lines_of
+from forecourt.energy.explained.axis import Held, Lines, lines_of
 from forecourt.energy.explained.nodes import NodeLine, below, node_lines, past_of
 from forecourt.energy.explained.session import Explanation, explain_all
 from forecourt.energy.explained.words import FORESEEN, GRADES, GROUNDS, clock_word, sentences
@@ -28,7 +29,7 @@ from forecourt.energy.service.explained import Again, Planned
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.signals.model import Provenance
 from forecourt.energy.site import SiteRecord
-from forecourt.energy.store import keeping
+from forecourt.energy.store import in_force, keeping
 from forecourt.energy.store.explained import evses_between, power_between
 from forecourt.energy.store.storage import known_batteries, stored_between
 
@@ -211,7 +212,7 @@ class PlanPages:
             )
         return sorted(found, key=lambda each: -each.power_w)
 
-    async def lines(self, actor: Actor, slug: str, text: str, node: str) -> Lines | None:
+    async def lines(self, request: WebRequest, actor: Actor, slug: str, text: str, node: str) -> Lines | None:
         """What the chart is drawn from; None where there is no plan."""
         pages, now = self._pages, self._pages.clock.now()
         async with pages.db.tenant(actor.tenant_id) as conn:
@@ -225,17 +226,25 @@ class PlanPages:
                 return None
             tree, since = planned.known.tree, at - PAST
             until = min(now, planned.known.outlook.starts[-1]) + POINT
-            place = _node(planned, node)
-            if place == tree.root:
-                past = await power_between(conn, actor.tenant_id, record.site_id, since, until, POINT)
-            else:
-                measured = await evses_between(conn, actor.tenant_id, record.site_id, since, until, POINT)
+            place, span = _node(planned, node), (actor.tenant_id, record.site_id, since, until)
+            past = await power_between(conn, *span, POINT)
+            looks = [each.at for each in past]
+            limits = await in_force.limits_between(conn, *span[:2], place, since, until)
+            prices = await in_force.prices_between(conn, *span[:2], planned.known.outlook.currency, since, until)
+            if place != tree.root:
+                measured = await evses_between(conn, *span, POINT)
                 places = below(tree, place)
                 evses = {(each.station, each.evse) for each in tree.evses if each.node in places}
                 past = past_of(measured, evses, since, until, POINT)
             seconds = int(STORED_POINT.total_seconds())
-            stored = await stored_between(conn, actor.tenant_id, record.site_id, since, until, seconds)
-        return lines_of(planned.known, planned.plan, past, GAP, place, stored)
+            stored = await stored_between(conn, *span, seconds)
+        with pages.shell.speaking(request):
+            held = Held(
+                limits=[replace(each, source=source_word(each.source)) for each in limits],
+                prices=[replace(each, source=source_word(each.source)) for each in prices],
+                looks=looks,
+            )
+        return lines_of(planned.known, planned.plan, past, GAP, place, stored, held)
 
 
 def _node(planned: Planned | None, asked: str) -> str:
@@ -307,7 +316,10 @@ def plan_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:
         return await shared.show(request, actor, slug, at, node, again=True)
 
     @get("/energy/sites/{slug:str}/plan/lines", include_in_schema=False)
-    async def plan_lines(actor: Asker, slug: SiteSlug, at: At = "", node: Place = "") -> Response[Lines | None]:
-        return Response(await shared.lines(actor, slug, at, node), headers={"cache-control": "private, no-store"})
+    async def plan_lines(
+        request: WebRequest, actor: Asker, slug: SiteSlug, at: At = "", node: Place = ""
+    ) -> Response[Lines | None]:
+        lines = await shared.lines(request, actor, slug, at, node)
+        return Response(lines, headers={"cache-control": "private, no-store"})
 
     return [plan, plan_again, plan_lines]

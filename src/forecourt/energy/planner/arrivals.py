@@ -43,6 +43,7 @@ ASSUMED: Final = (date(2000, 1, 3), date(2000, 1, 1))
 NOBODY = Cars(
     first=np.zeros(0, np.int64),
     last=np.zeros(0, np.int64),
+    last_share=np.zeros(0),
     need_kwh=np.zeros(0),
     max_a=np.zeros(0),
     kw_per_a=np.zeros(0),
@@ -107,6 +108,7 @@ class Arrivals:
         return Cars(
             first=first,
             last=last,
+            last_share=np.ones(len(rows)),
             need_kwh=need_kwh,
             max_a=max_a,
             kw_per_a=kw_per_a,

@@ -34,14 +34,14 @@ def branched(problem: Problem) -> Problem:
         return problem
     more = Cars(**{name: np.tile(getattr(cars, name)[of], scenarios) for name in Cars.__struct_fields__})
     more = replace(more, first=np.maximum(more.first, parts_at), scenario=np.repeat(np.arange(scenarios), len(of)))
-    last, weight = cars.last.copy(), cars.weight.copy()
+    last, last_share, weight = cars.last.copy(), cars.last_share.copy(), cars.weight.copy()
     # What isn't served is counted in each scenario.
-    last[of], weight[of] = np.maximum(parts_at, cars.first[of]), 0.0
+    last[of], last_share[of], weight[of] = np.maximum(parts_at, cars.first[of]), 1.0, 0.0
     who = list(range(len(cars))) if problem.who is None else list(problem.who)
     return replace(
         problem,
         chances=_parted(problem, of),
-        cars=joined(replace(cars, last=last, weight=weight), more),
+        cars=joined(replace(cars, last=last, last_share=last_share, weight=weight), more),
         who=[*who, *((scenario, who[car]) for scenario in range(scenarios) for car in of)],
         after=np.concatenate([np.full(len(cars), -1), np.tile(of, scenarios)]),
     )

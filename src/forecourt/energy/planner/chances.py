@@ -55,8 +55,10 @@ def guesses(prediction: Prediction, said_h: float | None = None) -> tuple[Floats
 def hedged(cars: Cars, of: Ints, stays_h: Floats, needs_kwh: Floats, *, ends: Floats) -> tuple[Cars, Chances]:
     """The cars `of` these numbers with the longest stay and the most energy that are guessed, (cars, guesses), and the
     chances of both. `ends`: when steps end, in hours from now on."""
-    last, need_kwh = cars.last.copy(), cars.need_kwh.copy()
+    last, last_share, need_kwh = cars.last.copy(), cars.last_share.copy(), cars.need_kwh.copy()
     last[of] = np.clip(np.searchsorted(ends, stays_h.max(axis=1, initial=0.0) - 1e-9) + 1, 1, len(ends))
+    # For how much of each step it is there is a chance as well.
+    last_share[of] = 1.0
     need_kwh[of] = needs_kwh.max(axis=1, initial=0.0)
     begins = np.concatenate([[0.0], ends[:-1]])
     # By energy: who takes more stays longer.
@@ -72,4 +74,4 @@ def hedged(cars: Cars, of: Ints, stays_h: Floats, needs_kwh: Floats, *, ends: Fl
     taken = np.mean(np.clip(needs_kwh[:, :, None] - least[:, None, ::-1], 0.0, parts_kwh[:, None, :]), axis=1)
     asked = np.divide(taken, parts_kwh, out=np.zeros_like(taken), where=parts_kwh > NOTHING_KWH)
     chances = Chances(car=of, there=there, parts_kwh=parts_kwh, asked=asked, weight=cars.weight[of])
-    return replace(cars, last=last, need_kwh=need_kwh), chances
+    return replace(cars, last=last, last_share=last_share, need_kwh=need_kwh), chances

@@ -1,6 +1,6 @@
 """Steps that are fine now and coarse later: what is hours away will be planned again before it comes.
 
-A car that leaves within a coarse step is planned to leave at its beginning, and one that comes within it at its end:
+A car that leaves within a coarse step is there for its part of it, and one that comes within it from the next one on:
 a plan must not count on time that there isn't.
 """
 
@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from msgspec import structs
 
-from forecourt.energy.planner.problem import Cars, Horizon, Ints
+from forecourt.energy.planner.problem import Cars, Horizon, Ints, gone_h
+from forecourt.energy.planner.steps import stays_in
 from forecourt.energy.rows import Floats
 
 #: From so many hours ahead on, steps have at least so many minutes.
@@ -38,9 +39,8 @@ def horizon_in(horizon: Horizon, edges: Ints) -> Horizon:
     return structs.replace(horizon, hours=hours, limit_kw=np.minimum.reduceat(horizon.limit_kw, begins), **means)
 
 
-def cars_in(cars: Cars, edges: Ints) -> Cars:
-    """The cars in coarse steps; each has one at least."""
-    first = np.searchsorted(edges, cars.first, side="left")
-    last = np.searchsorted(edges, cars.last, side="right") - 1
-    first = np.where(last > first, first, np.searchsorted(edges, cars.first, side="right") - 1)
-    return structs.replace(cars, first=first, last=np.minimum(np.maximum(last, first + 1), len(edges) - 1))
+def cars_in(cars: Cars, hours: Floats, edges: Ints) -> Cars:
+    """The cars, of steps whose lengths are given, in coarse steps; each has one, or a part of one, at least."""
+    at = np.concatenate([[0.0], np.cumsum(hours)])
+    first, last, last_share = stays_in(at[edges[1:]], at[cars.first], gone_h(cars, hours))
+    return structs.replace(cars, first=first, last=last, last_share=last_share)

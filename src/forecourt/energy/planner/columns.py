@@ -44,17 +44,20 @@ _STORED = (Kind.BATTERY_IN, Kind.BATTERY_OUT, Kind.BATTERY)
 
 
 class Columns:
-    """Where each kind of column begins, and of which car and step each current is. Discharging currents have a car and
-    a step as well, in the same order as the charging ones of their cars."""
+    """Where each kind of column begins, and of which car and step each current is, and for which share of the step and
+    how many hours it flows. Discharging currents have all that as well, in the same order as the charging ones of their
+    cars."""
 
     def __init__(self, problem: Problem) -> None:
         cars, steps = problem.cars, problem.horizon.steps
         self.car, self.step, self.offset = stays(cars.first, cars.last)
+        self.share, self.hours = _flowing(problem, self.car, self.step)
         self.currents = len(self.car)
         given = problem.discharging
         of = np.zeros(0, np.int64) if given is None else given.car
         self.giver, self.given_step, self.given_offset = stays(cars.first[of], cars.last[of])
         self.given_car = of[self.giver]
+        self.given_share, self.given_hours = _flowing(problem, self.given_car, self.given_step)
         self.parts = PARTS if problem.worth.fair or problem.chances is not None else 1
         self.levels = len(LEVELS) + 1 if problem.worth.level else 0
         each = steps * problem.scenarios
@@ -95,6 +98,12 @@ def stays(first: Ints, last: Ints) -> tuple[Ints, Ints, Ints]:
     offset = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     whose = np.repeat(np.arange(len(first)), lengths)
     return whose, np.arange(offset[-1]) - np.repeat(offset[:-1] - first, lengths), offset
+
+
+def _flowing(problem: Problem, car: Ints, step: Ints) -> tuple[Floats, Floats]:
+    """For which share of its step, and for how many hours, each current of a car flows."""
+    share = np.where(step == problem.cars.last[car] - 1, problem.cars.last_share[car], 1.0)
+    return share, share * problem.horizon.hours[step]
 
 
 def turns(who: Ints) -> Ints:
@@ -139,7 +148,7 @@ def bounds(problem: Problem, columns: Columns) -> tuple[Floats, Floats, Floats]:
     middle = np.cumsum(horizon.hours) - horizon.hours / 2
     late = middle / max(float(horizon.hours.sum()), 1e-9)
     times = worth.late + worth.hurry * cars.weight
-    kwh = cars.kw_per_a[columns.car] * horizon.hours[columns.step]
+    kwh = cars.kw_per_a[columns.car] * columns.hours
     upper[columns[Kind.CURRENT]] = cars.max_a[columns.car]
     cost[columns[Kind.CURRENT]] = late[columns.step] * kwh * (share * times)[columns.car]
     upper[columns[Kind.UNSERVED]] = np.tile(cars.need_kwh / columns.parts, columns.parts)
@@ -215,7 +224,7 @@ def _given_bounds(problem: Problem, columns: Columns, cost: Floats, lower: Float
     horizon, giver, step = problem.horizon, columns.giver, columns.given_step
     # Below a price of zero, in and out at once would be a way to burn energy, which no battery does.
     upper[columns[Kind.DISCHARGE]] = np.where(horizon.price[step] < 0, 0.0, given.max_a[giver])
-    kwh = problem.cars.kw_per_a[columns.given_car] * horizon.hours[step]
+    kwh = problem.cars.kw_per_a[columns.given_car] * columns.given_hours
     cost[columns[Kind.DISCHARGE]] = np.maximum(given.wear[giver], problem.worth.late * 2) * kwh
     lower[columns[Kind.CHARGED]] = -np.maximum(given.given_kwh, 0.0)[giver]
     upper[columns[Kind.CHARGED]] = np.maximum(given.room_kwh, problem.cars.need_kwh[given.car])[giver]

@@ -12,7 +12,7 @@ from msgspec import Struct
 from forecourt.energy.planner.columns import INFINITE, Columns, Kind, bounds, name, named, stays, turns
 from forecourt.energy.planner.incidence import Incidence
 from forecourt.energy.planner.loading import Loading, loading_of
-from forecourt.energy.planner.problem import Ints, Problem, reserved_kw
+from forecourt.energy.planner.problem import Ints, Problem, gone_h, reserved_kw
 from forecourt.energy.rows import SLACK, Complexes, Floats
 
 #: A, kW: a limit that isn't linear lets nobody in when it has less room.
@@ -129,14 +129,14 @@ def formulate(problem: Problem, known: Incidence, names: Ints, cuts: Cuts, *, sp
 
 def _energy(matrix: _Matrix, problem: Problem, columns: Columns, names: Ints) -> None:
     """What each car gets and what it lacks is what it needs; what givers have follows from step to step."""
-    cars, given, hours = problem.cars, problem.discharging, problem.horizon.hours
+    cars, given = problem.cars, problem.discharging
     each, unserved = np.arange(columns.currents), np.arange(len(cars) * columns.parts)
-    kwh = cars.kw_per_a[columns.car] * hours[columns.step]
+    kwh = cars.kw_per_a[columns.car] * columns.hours
     goes_on, before = _before(problem, columns)
     out = columns[Kind.DISCHARGE].start + np.arange(len(columns.giver))
     given_kwh = np.zeros(0)
     if given is not None:
-        given_kwh = cars.kw_per_a[columns.given_car] * hours[columns.given_step] / given.efficiency[columns.giver]
+        given_kwh = cars.kw_per_a[columns.given_car] * columns.given_hours / given.efficiency[columns.giver]
     matrix.block(
         name(Kind.UNSERVED, names),
         0,
@@ -209,8 +209,8 @@ def _balance(matrix: _Matrix, problem: Problem, columns: Columns) -> None:
         parts: list[tuple[Any, Any, Any]] = [
             (steps, grid, 1.0),
             (steps, export, -1.0),
-            (columns.step[here], each[here], -cars.kw_per_a[columns.car[here]]),
-            (columns.given_step, out, cars.kw_per_a[columns.given_car]),
+            (columns.step[here], each[here], -(cars.kw_per_a[columns.car] * columns.share)[here]),
+            (columns.given_step, out, cars.kw_per_a[columns.given_car] * columns.given_share),
         ]
         if problem.batteries:
             stored = np.arange(number * len(problem.batteries))
@@ -266,8 +266,9 @@ def _far(problem: Problem, columns: Columns, known: Incidence, loading: Loading)
     for everybody, and a price of the peak keeps cars apart."""
     if problem.worth.peak <= 0 or problem.discharging is not None or not known.linear.all():
         return False
-    cars, ends = problem.cars, np.concatenate([[0.0], np.cumsum(problem.horizon.hours)])
-    kw = cars.need_kwh / np.maximum(ends[cars.last] - ends[cars.first], 1e-9)
+    cars, hours = problem.cars, problem.horizon.hours
+    stays_h = gone_h(cars, hours) - (np.cumsum(hours) - hours)[cars.first]
+    kw = cars.need_kwh / np.maximum(stays_h, 1e-9)
     even_a = np.zeros(columns.count)
     even_a[columns[Kind.CURRENT]] = np.minimum(kw / cars.kw_per_a, cars.max_a)[columns.car]
     return bool((loading.reach(even_a) <= FAR * loading.limits).all())

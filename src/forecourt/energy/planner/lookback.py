@@ -43,6 +43,7 @@ def past_cars(visits: Sequence[Visit], start: datetime, end: datetime, step: tim
     return Cars(
         first=first,
         last=np.maximum(np.minimum(last, (end - start) // step), first + 1),
+        last_share=np.ones(len(known)),
         need_kwh=np.array([visit.need_kwh for visit in known]),
         max_a=np.array([visit.max_a for visit in known]),
         kw_per_a=np.array([visit.kw_per_a for visit in known]),

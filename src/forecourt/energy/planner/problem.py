@@ -38,12 +38,15 @@ class Horizon(Struct, frozen=True, kw_only=True):
 class Cars(Struct, frozen=True, kw_only=True):
     """Cars by number. They are there in the steps `first` to before `last`, want `need_kwh` and take up to `max_a`.
 
+    `last_share`: for how much of their last step they are there, above 0 and at most 1; of the first step of a plan
+    that is all. What a limit bears they load for all of that step, what they take and what it costs is its share.
     `evse`: column in the rows of the site, `kw_per_a`: power at 1 A, `weight`: how much worse than others they are left
     without, `scenario`: -1 for cars that are there, else the scenario in which they are expected.
     """
 
     first: Ints
     last: Ints
+    last_share: Floats
     need_kwh: Floats
     max_a: Floats
     kw_per_a: Floats
@@ -58,6 +61,18 @@ class Cars(Struct, frozen=True, kw_only=True):
     def there(self) -> Ints:
         """The numbers of the cars that are there."""
         return np.nonzero(self.scenario < 0)[0]
+
+
+def gone_h(cars: Cars, hours: Floats) -> Floats:
+    """When each car leaves, in hours from the beginning of steps of such lengths."""
+    return np.asarray(np.cumsum(hours)[cars.last - 1] - (1.0 - cars.last_share) * hours[cars.last - 1])
+
+
+def shares(cars: Cars, steps: int) -> Floats:
+    """For how much of each step the cars that are there are there, once they are, (cars that are there, steps)."""
+    found = np.ones((len(cars.there), steps))
+    found[np.arange(len(found)), cars.last[cars.there] - 1] = cars.last_share[cars.there]
+    return found
 
 
 def joined(cars: Cars, more: Cars) -> Cars:
@@ -198,9 +213,9 @@ class Shadows(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """Currents of the cars that are there, (cars, steps), below 0 where they give; `unserved_kwh` of each car; the peak
-    and what comes from the grid (steps), means of the scenarios; what the batteries take, below 0 where they give, and
-    hold at the end of each step, (batteries, steps).
+    """Currents of the cars that are there, (cars, steps), each the mean of its step, below 0 where they give;
+    `unserved_kwh` of each car; the peak and what comes from the grid (steps), means of the scenarios; what the
+    batteries take, below 0 where they give, and hold at the end of each step, (batteries, steps).
 
     `optimal`: no better plan exists; otherwise time ran out while limits that aren't linear were met.
     """

@@ -19,7 +19,7 @@ from forecourt.energy.planner.columns import KIND_BIT, WHO_BIT, Kind, name
 from forecourt.energy.planner.formulation import NO_CUTS, Cuts, Form, formulate
 from forecourt.energy.planner.incidence import Incidence, incidence_of
 from forecourt.energy.planner.loading import stored_in
-from forecourt.energy.planner.problem import Ints, Plan, Problem, Shadows, TooLate, Unsolvable, check
+from forecourt.energy.planner.problem import Ints, Plan, Problem, Shadows, TooLate, Unsolvable, check, shares
 from forecourt.energy.planner.program import Program
 from forecourt.energy.rows import Complexes, Floats, Rows
 
@@ -282,7 +282,7 @@ class SiteSolver:
         self._charged_kw = charged[:, 0]
         unserved = found[columns[Kind.UNSERVED]].reshape(columns.parts, len(cars)).sum(axis=0)
         return Plan(
-            current_a=there_a * share,
+            current_a=there_a * share * shares(self.problem.cars, horizon.steps),
             unserved_kwh=of_cars(problem, len(self.problem.cars), unserved, mean=True),
             peak_kw=float(found[columns[Kind.PEAK]].mean()),
             cost=self._program.cost,

@@ -12,6 +12,7 @@ from forecourt.energy.model import Electrics
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.problem import Ints
 from forecourt.energy.planner.settings import LEAST_H
+from forecourt.energy.planner.steps import stays_in
 from forecourt.energy.planning.knowledge import Knowledge, KnownCar
 from forecourt.energy.planning.outside import MARGIN_A
 from forecourt.energy.rows import Floats
@@ -35,7 +36,7 @@ _AN_HOUR: Final = timedelta(hours=1)
 
 class Fleet(Struct, frozen=True, kw_only=True):
     """The cars that can be told something, in numbers: their EVSEs and the columns of those, what they take, until
-    before which step they are there."""
+    before which step they are there, and for how much of the one before that."""
 
     cars: Sequence[KnownCar]
     evses: Sequence[HungEvse]
@@ -47,6 +48,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     weight: Floats
     left_h: Floats
     last: Ints
+    last_share: Floats
 
 
 def reserved_a(known: Knowledge, draws: Draws | None = None) -> Floats:
@@ -69,7 +71,7 @@ def fleet_of(known: Knowledge, draws: Draws | None = None) -> Fleet:
     usual = KW_PER_A(electrics)[column].tolist()
     kw_per_a = [_kw_per_a(car, evse, each) for car, evse, each in zip(cars, evses, usual, strict=True)]
     left_h = np.array([(car.leaves_at(known.at) - known.at) / _AN_HOUR for car in cars], dtype=np.float64)
-    ends = np.cumsum(known.outlook.hours)
+    _, last, last_share = stays_in(np.cumsum(known.outlook.hours), np.zeros(len(cars)), left_h)
     return Fleet(
         cars=cars,
         evses=evses,
@@ -82,7 +84,8 @@ def fleet_of(known: Knowledge, draws: Draws | None = None) -> Fleet:
         lacks_kwh=np.array([car.lacks_wh() / 1000 for car in cars], dtype=np.float64),
         weight=np.array([WEIGHTS[car.needs.wants.priority or Priority.NORMAL] for car in cars], dtype=np.float64),
         left_h=left_h,
-        last=np.maximum(np.searchsorted(ends, left_h + 1e-9, side="right"), 1).astype(np.int64),
+        last=last,
+        last_share=last_share,
     )
 
 

@@ -13,7 +13,7 @@ from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled_now
 from forecourt.energy.planner.modes import room_kw, weighed
-from forecourt.energy.planner.problem import Cars, Minimums, Problem, Reserved, Unsolvable, joined
+from forecourt.energy.planner.problem import Cars, Minimums, Problem, Reserved, Unsolvable, gone_h, joined
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.fleet import KW_PER_A, Fleet, fleet_of, reserved_a
@@ -61,7 +61,7 @@ def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room
     fleet, still_a = fleet_of(known), reserved_a(known)
     room = _with_others(known, fleet, room)
     if not fleet.cars and not planned_batteries(known, room):
-        return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
+        return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL))
     mode = known.settings.mode
     problem = _problem(known, fleet, room, still_a, mode)
     last_a: dict[Hashable, float] | None = None
@@ -73,7 +73,7 @@ def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room
     told: Sequence[Reason] = ()
     if found.optimum is not None:
         told = reasons(problem, solver.incidence(problem.rows), found.optimum, found.plan)
-    return _made(known, fleet, room, still_a, found, told)
+    return _made(known, fleet, room, still_a, found, told, gone_h(problem.cars, problem.horizon.hours))
 
 
 def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer) -> Answer:
@@ -107,7 +107,7 @@ def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
     fleet, still_a = fleet_of(known), reserved_a(known)
     room = _with_others(known, fleet, room.cut())
     first_a = _shared(known, fleet, room, still_a, solver)
-    return _made(known, fleet, room, still_a, Answer(first_a=first_a, grade=Grade.FILLED), ())
+    return _made(known, fleet, room, still_a, Answer(first_a=first_a, grade=Grade.FILLED))
 
 
 def cut_out(known: Knowledge, room: Room, solver: SiteSolver, draws: Draws) -> tuple[int, ...]:
@@ -145,6 +145,7 @@ def _problem(known: Knowledge, fleet: Fleet, room: Room, still_a: Floats, mode: 
     there = Cars(
         first=np.zeros(count, np.int64),
         last=fleet.last,
+        last_share=fleet.last_share,
         need_kwh=fleet.lacks_kwh,
         max_a=fleet.max_a,
         kw_per_a=fleet.kw_per_a,
@@ -235,8 +236,15 @@ def _claims(known: Knowledge, fleet: Fleet) -> Claims:
 
 
 def _made(
-    known: Knowledge, fleet: Fleet, room: Room, still_a: Floats, found: Answer, told: Sequence[Reason]
+    known: Knowledge,
+    fleet: Fleet,
+    room: Room,
+    still_a: Floats,
+    found: Answer,
+    told: Sequence[Reason] = (),
+    gone: Floats | None = None,
 ) -> SitePlan:
+    """The plan as it is kept. `gone`: when each car is planned to be gone, in hours from now on."""
     targets_a = still_a.copy()
     targets_a[fleet.column] = found.first_a
     gives_ma = gives_of(targets_a)
@@ -249,6 +257,7 @@ def _made(
         kw[:, 0] = found.first_a * fleet.kw_per_a
         grid = kw.sum(axis=0)
     reason_of = {each.car: each for each in told}
+    gone = np.full(len(kw), np.inf) if gone is None else gone
     return SitePlan(
         at=known.at,
         grade=found.grade,
@@ -256,7 +265,7 @@ def _made(
         late=found.late,
         targets_ma=_milliamperes(targets_a),
         cars=tuple(
-            _car_plan(known, fleet, number, kw[number], targets_a, gives_ma, reason_of.get(number))
+            _car_plan(known, fleet, number, kw[number], float(gone[number]), targets_a, gives_ma, reason_of.get(number))
             for number in range(len(fleet.cars))
         ),
         grid_w=tuple(round(float(each) * 1000) for each in grid),
@@ -293,6 +302,7 @@ def _car_plan(
     fleet: Fleet,
     number: int,
     kw: Floats,
+    gone: float,
     targets_a: Floats,
     gives_ma: Sequence[int],
     reason: Reason | None,
@@ -300,7 +310,7 @@ def _car_plan(
     car, hours = fleet.cars[number], np.array(known.outlook.hours)
     got, lacks = np.cumsum(kw * hours), float(fleet.lacks_kwh[number])
     full = np.nonzero(got >= lacks - 0.02)[0]
-    ready_at = known.at + timedelta(hours=float(hours[: full[0] + 1].sum())) if len(full) else None
+    ready_at = known.at + timedelta(hours=min(float(hours[: full[0] + 1].sum()), gone)) if len(full) else None
     return CarPlan(
         session_id=car.session_id,
         evse_id=car.evse_id,

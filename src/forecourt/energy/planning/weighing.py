@@ -6,6 +6,7 @@ import numpy as np
 
 from forecourt.energy.planner.problem import Cars, Horizon, Worth
 from forecourt.energy.planner.settings import INSISTENCE
+from forecourt.energy.planner.steps import stays_in
 from forecourt.energy.planning.knowledge import Knowledge
 
 #: What a kWh costs more that comes a day later: drivers leave earlier than they say. Over the minute that is next this
@@ -20,15 +21,13 @@ FAIR: Final = 1e-3
 
 def expected_cars(known: Knowledge) -> Cars:
     """The cars that may come, in steps: a plan must not count on time that there isn't."""
-    ends = np.cumsum(known.outlook.hours)
-    begins = ends - np.array(known.outlook.hours)
     cars = known.expected
-    first = np.searchsorted(begins, np.array([each.comes_h for each in cars]) - 1e-9)
-    last = np.searchsorted(ends, np.array([each.leaves_h for each in cars]) + 1e-9, side="right")
-    first = np.minimum(first, len(ends) - 1)
+    comes_h, leaves_h = (np.array([getattr(each, name) for each in cars]) for name in ("comes_h", "leaves_h"))
+    first, last, last_share = stays_in(np.cumsum(known.outlook.hours), comes_h, leaves_h)
     return Cars(
-        first=first.astype(np.int64),
-        last=np.minimum(np.maximum(last, first + 1), len(ends)).astype(np.int64),
+        first=first,
+        last=last,
+        last_share=last_share,
         need_kwh=np.array([each.need_wh / 1000 for each in cars], dtype=np.float64),
         max_a=np.array([each.max_a for each in cars], dtype=np.float64),
         kw_per_a=np.array([each.kw_per_a for each in cars], dtype=np.float64),

@@ -1,10 +1,14 @@
 """All SQL of the room."""
 
-from forecourt.energy.store.needs import (
+from forecourt.energy.store.cars import (
     ActiveCar,
     PastVisit,
-    PreferencesRow,
     active_cars,
+    visits_of,
+    visits_of_token,
+)
+from forecourt.energy.store.needs import (
+    PreferencesRow,
     evse_of_session,
     find_car_said,
     find_preferences,
@@ -17,8 +21,6 @@ from forecourt.energy.store.needs import (
     said_of,
     store_needs,
     store_preferences,
-    visits_of,
-    visits_of_token,
 )
 from forecourt.energy.store.signals import (
     MAX_LIMITS,

@@ -98,6 +98,7 @@ def _cars(rows: Sequence[_Row], electrics: Electrics) -> Cars:
     return Cars(
         first=np.array([row[0] for row in rows], dtype=np.int64),
         last=np.array([row[1] for row in rows], dtype=np.int64),
+        last_share=np.ones(len(rows)),
         need_kwh=np.array([row[2] for row in rows], dtype=np.float64),
         max_a=most[evses],
         kw_per_a=kw[evses],

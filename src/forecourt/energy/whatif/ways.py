@@ -19,6 +19,7 @@ from forecourt.energy.planner.problem import Cars, Plan, Problem, Unsolvable, Wo
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.settings import LEAST_H
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planner.steps import stays_in
 from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.drivers import Drivers, Statement, statements
 from forecourt.energy.whatif.scenario import Scenario
@@ -104,8 +105,9 @@ class Foresight:
         paid_kw = max(scene.peak_kw, self._worthwhile_kw(scene, now))
         worth = structs.replace(worth, paid_kw=paid_kw)
         horizon, chances = horizon_in(scene.horizon, edges), None
-        planned_cars, there = cars_in(joined(cars, expected), edges), np.arange(len(cars))
+        planned_cars = cars_in(joined(cars, expected), scene.horizon.hours, edges)
         if guessed is not None:
+            there = np.arange(len(cars))
             planned_cars, chances = hedged(planned_cars, there, *guessed, ends=np.cumsum(horizon.hours))
         problem = Problem(
             cars=planned_cars,
@@ -157,13 +159,13 @@ class Foresight:
             return scene.cars, None
         taken_kwh = self._known.stays.cars.need_kwh[scene.numbers] - scene.cars.need_kwh
         least_kwh = scene.cars.max_a * scene.cars.kw_per_a * LEAST_H
-        step_h = self._known.step / HOUR
         if self._way == STATED:
             stated = [self._stated[number] for number in scene.numbers]
             stays_h = np.array([(each.left_at - now) / HOUR for each in stated])
             needs_kwh = np.array([each.need_kwh for each in stated]) - taken_kwh
-            last = np.clip(np.floor(stays_h / step_h).astype(np.int64), 1, scene.horizon.steps)
-            return structs.replace(scene.cars, last=last, need_kwh=np.maximum(needs_kwh, least_kwh)), None
+            _, last, last_share = stays_in(np.cumsum(scene.horizon.hours), np.zeros(len(stated)), stays_h)
+            needs_kwh = np.maximum(needs_kwh, least_kwh)
+            return structs.replace(scene.cars, last=last, last_share=last_share, need_kwh=needs_kwh), None
         predictor = self._predictor_at(now)
         stays, needs = zip(
             *(

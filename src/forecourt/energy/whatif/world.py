@@ -219,6 +219,7 @@ def _scene(
         cars=Cars(
             first=np.zeros(len(there), np.int64),
             last=np.minimum(cars.last[there], end) - now,
+            last_share=cars.last_share[there],
             need_kwh=np.maximum(fleet.lacking_kwh[there], 0.0),
             max_a=cars.max_a[there],
             kw_per_a=cars.kw_per_a[there],

@@ -142,6 +142,7 @@ class SessionPages:
             cost = await cost_of(conn, viewer.tenant_id, session_id, now, self._discounts)
             costs = await find_charged(conn, viewer.tenant_id, session_id)
             said = await find_said(conn, viewer.tenant_id, session_id)
+            state = await store.find_state(conn, viewer.tenant_id, session_id)
         energy_wh = None
         if session.meter_start_wh is not None and session.meter_stop_wh is not None:
             energy_wh = session.meter_stop_wh - session.meter_start_wh
@@ -158,7 +159,7 @@ class SessionPages:
             moments=moments,
             findings=FINDINGS,
             reasons=STOP_REASONS,
-            shown=shown_state(session.ended_at is not None, session.charging_state),
+            shown=shown_state(session.ended_at is not None, state),
             signed=[(each, CONTEXTS[each.context], opened(each.record)) for each in signed],
             checked=checked,
             trusts=TRUSTS,

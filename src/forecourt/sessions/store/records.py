@@ -272,13 +272,22 @@ async def find_started(conn: Connection, tenant_id: int, session_id: str) -> Sta
     return await cursor.fetchone()
 
 
+async def find_state(conn: Connection, tenant_id: int, session_id: UUID) -> str | None:
+    """What the car of a session does now; None where nobody said."""
+    cursor = await conn.execute(
+        f"SELECT {STATE_NOW} FROM sessions n WHERE n.tenant_id = %s AND n.session_id = %s", (tenant_id, session_id)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
 async def list_running(conn: Connection, tenant_id: int, stations: Sequence[str]) -> list[RunningRow]:
     """What runs at these stations, the newest first."""
     cursor = conn.cursor(row_factory=class_row(RunningRow))
     await cursor.execute(
-        """
+        f"""
         SELECT t.identity AS station, n.session_id::text, coalesce(n.power_w, 0) AS power_w,
-            greatest(n.meter_stop_wh - n.meter_start_wh, 0) AS energy_wh, n.soc_pct, n.charging_state
+            greatest(n.meter_stop_wh - n.meter_start_wh, 0) AS energy_wh, n.soc_pct, {STATE_NOW} AS charging_state
         FROM sessions n JOIN stations t ON t.station_id = n.station_id AND t.tenant_id = n.tenant_id
         WHERE n.tenant_id = %s AND n.over_at IS NULL AND t.identity = ANY(%s)
         ORDER BY n.number DESC

@@ -10,17 +10,18 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.drivers.model import uid_key
-from forecourt.sessions.store.records import SessionFilter, asked, conditions
+from forecourt.sessions.store.records import STATE_NOW, SessionFilter, asked, conditions
 
 Connection = AsyncConnection[Any]
 
-_SHOWN = """
+_SHOWN = f"""
 SELECT n.number, n.session_id, coalesce(t.identity, t.retired_identity) AS station, t.name AS station_name,
     i.name AS site_name, i.slug AS site,
     coalesce(i.time_zone, 'UTC') AS zone, n.evse, n.connector, n.transaction_id, n.token_uid, n.token_status,
     n.started_at, n.over_at AS ended_at, n.meter_start_wh, n.meter_stop_wh,
     CASE WHEN n.meter_stop_wh >= n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh,
-    CASE WHEN n.over_at IS NULL THEN n.power_w END AS power_w, n.soc_pct, n.charging_state, n.stop_reason, n.notes,
+    CASE WHEN n.over_at IS NULL THEN n.power_w END AS power_w, n.soc_pct,
+    CASE WHEN n.over_at IS NULL THEN {STATE_NOW} ELSE n.charging_state END AS charging_state, n.stop_reason, n.notes,
     coalesce(c.final, false) AS priced, c.currency, c.excl_minor, c.incl_minor
 """
 _FROM = """
