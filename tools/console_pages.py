@@ -126,6 +126,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
     },
     "Insight": {
         "/insight": "Use of the network, a site, a station or an EVSE, beside that of other days.",
+        "/insight/sessions": "The sessions that a figure of use or success counts.",
         "/insight/success": "How many who tried to charge did, and how soon faults are seen and mended.",
         "/insight/availability": "Uptime of ports, and the ledger of outages.",
         "/insight/drivers": "Who comes back, who is new, who is likely lost; nobody is named.",
@@ -198,6 +199,7 @@ PURPOSES = {path: purpose for pages in CHAPTERS.values() for path, purpose in pa
 #: Routes that answer a GET and are no pages of their own, by what stands in their place.
 NO_PAGES = {
     "/insight/reports/{report_id}/runs/{report_run_id}/{form}": "what was made, as a file",
+    "/insight/sessions.csv": "sessions as a file",
     "/insight/tables/use/{name}": "a table as a file",
     "/insight/tables/success/{name}": "a table as a file",
     "/insight/tables/availability/{name}": "a table as a file",

@@ -3,11 +3,13 @@
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import psycopg
 from msgspec import structs
 
 from forecourt.app import history_process
 from forecourt.insight.lake.layout import Folder
+from forecourt.insight.pseudonyms import of_driver
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from tests.conftest import Database
@@ -34,11 +36,17 @@ async def test_the_demos_past_comes_in_once_and_to_a_demo_alone(
     path = tmp_path / history_process.NAME.format(day="2026-01-01")
     at = [f"{clock.now() - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (5, 3, 4)]
     path.write_text(f"{HEAD}\n1,PAST-{demo},1,x,card,{','.join(at)},20.0,EUR,8.26,10.00,AC\n", encoding="utf-8")
+    ran = {
+        "name": "Ran", "label": "Thanks", "currency": "EUR", "percent": 10, "most": 300, "holdout_percent": 50,
+        "spent": 111, "started_at": clock.now() - timedelta(hours=8), "ended_at": clock.now() - timedelta(hours=1),
+        "drivers": {"CARD": True, "other": False},
+    }  # fmt: skip
+    path.with_suffix(".json").write_bytes(msgspec.json.encode(ran))
     async with Pool(database.url, "forecourt_app", size=2) as pool:
         assert not await history_process.bring(pool, clock, settings, plain)
         assert path.exists()
         assert await history_process.bring(pool, clock, settings, demo)
-        assert not path.exists()
+        assert not list(tmp_path.glob("simulated-past*"))
         assert not await history_process.bring(pool, clock, settings, demo)
     with psycopg.connect(database.admin_url) as admin:
         rows = admin.execute(
@@ -46,6 +54,23 @@ async def test_the_demos_past_comes_in_once_and_to_a_demo_alone(
             " WHERE tenant_id = ANY(%s)",
             ([plain, demo],),
         ).fetchall()
+        key, driver, pseudonym = admin.execute(
+            "SELECT k.key, d.driver_id, i.driver FROM imported_sessions i JOIN pseudonym_keys k USING (tenant_id)"
+            " JOIN driver_tokens d USING (tenant_id) WHERE i.tenant_id = %s AND d.uid_key = 'card'",
+            (demo,),
+        ).fetchone() or (b"", 0, "")
+        members = admin.execute(
+            "SELECT m.driver_id = %s, m.treated, c.state, c.spent, c.source FROM loyalty_members m"
+            " JOIN loyalty_campaigns c USING (campaign_id) WHERE m.tenant_id = %s ORDER BY m.treated",
+            (driver, demo),
+        ).fetchall()
+        steps = admin.execute(
+            "SELECT acted_on = forecast_on AND acted_on = looked_on FROM lakes WHERE tenant_id = %s", (demo,)
+        ).fetchall()
+    # Who had the campaign is known by the account in what was brought in, and all steps of the night are done.
+    assert pseudonym == of_driver(key, driver)
+    assert members == [(False, False, "ended", 111, "simulated-past"), (True, True, "ended", 111, "simulated-past")]
+    assert steps == [(True,)]
     assert rows == [(demo, history_process.SOURCE, f"PAST-{demo}", True, 20_000)]
     assert Folder(settings.lake, demo).latest() is not None
     assert Folder(settings.lake, plain).latest() is None

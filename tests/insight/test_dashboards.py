@@ -23,11 +23,13 @@ from msgspec import Struct, structs
 from typer.testing import CliRunner
 
 from forecourt.access import Role
+from forecourt.access.limits import SiteName
 from forecourt.cli import app as cli
-from forecourt.insight.dashboards import answering, availability
+from forecourt.insight.dashboards import answering, availability, drivers
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers, AnswerTooSlow
+from forecourt.insight.dashboards.asking import Question, groups_of, whole_months
 from forecourt.insight.dashboards.availability import Outage, by_month, down, months_before
-from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, PlaceUnknown, Span, compared
+from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, Group, PlaceUnknown, Span, compared
 from forecourt.insight.dashboards.profit import told
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.success import chargex
@@ -38,6 +40,7 @@ from forecourt.insight.lake.tables import schema
 from forecourt.payments.ledger.store.reports import Earned, SiteCost
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
+from forecourt.ui.ranges import time_range
 from tests.care.console import console, signed_in
 from tests.conftest import Database
 from tests.http import House, Tenant
@@ -46,7 +49,7 @@ from tests.insight.test_health_nights import published
 from tests.insight.test_importing import written
 from tests.support import FakeClock
 
-HEAD = "id,station,site,evse,driver,start,end,kwh,currency,cost"
+HEAD = "id,station,site,evse,driver,start,end,kwh,currency,cost,connector type,tariff"
 BEGIN, END = datetime(2025, 3, 3, tzinfo=UTC), datetime(2025, 3, 17, tzinfo=UTC)
 
 
@@ -61,6 +64,14 @@ class Stay(Struct, frozen=True):
     over: int
     wh: int
     cents: int
+
+    @property
+    def tariff(self) -> str:
+        return "night" if self.began % 1440 < 480 else "day"
+
+    @property
+    def kind(self) -> str:
+        return "CCS" if self.evse == "1" else "Type 2"
 
     @property
     def charged(self) -> bool:
@@ -96,6 +107,7 @@ def lines(stays: list[Stay]) -> list[str]:
 
     return [
         f"{n},{s.station},{s.site},{s.evse},{s.driver},{at(s.began)},{at(s.over)},{s.wh / 1000},EUR,{s.cents / 100}"
+        f",{s.kind},{s.tariff}"
         for n, s in enumerate(stays)
     ]
 
@@ -153,6 +165,13 @@ async def test_use_and_success_equal_a_plain_calculation_at_every_place(
         ({"site": "old/north"}, lambda s: s.site == "north"),
         ({"station": "old/north-1"}, lambda s: s.station == "north-1"),
         ({"station": "old/north-1", "evse": "2"}, lambda s: (s.station, s.evse) == ("north-1", "2")),
+        ({"tariff": "night"}, lambda s: s.tariff == "night"),
+        ({"site": "old/south", "connector_type": "CCS"}, lambda s: (s.site, s.kind) == ("south", "CCS")),
+        ({"station": "old/north-1", "tariff": "day"}, lambda s: (s.station, s.tariff) == ("north-1", "day")),
+        (
+            {"site": "all", "group": ("all", "old/north"), "tariff": "day"},
+            lambda s: (s.site, s.tariff) == ("north", "day"),
+        ),
     ):
         here = [s for s in stays if of(s)]
         began = [s for s in here if 0 <= s.began < 14 * 1440]
@@ -162,6 +181,7 @@ async def test_use_and_success_equal_a_plain_calculation_at_every_place(
         assert told_of["revenue"] == sum(s.cents for s in began)
         assert told_of["dwell"] == Fraction(60 * sum(s.over - s.began for s in began), len(began))
         assert told_of["peak"] == most_at_once(here)
+        assert (told_of["utilisation"] is None) == bool({"tariff", "connector_type"} & {*place})
         assert sum(use.table("hour_of_week").cells("busy_s")) == 60 * busy_minutes(here)  # type: ignore[union-attr, arg-type]
         assert sum(use.table("timeline").cells("energy_wh")) == told_of["energy"]  # type: ignore[union-attr, arg-type]
         success = figures(await answers.answer(tenant_id, lake, Family.SUCCESS, asked(**place)))
@@ -174,8 +194,31 @@ async def test_use_and_success_equal_a_plain_calculation_at_every_place(
     assert parts == {
         f"old/{site}": sum(s.site == site and 0 <= s.began < 14 * 1440 for s in stays) for site in ("north", "south")
     }
+    groups = (
+        Group(slug="all", name="All", sites=("all", "old/north", "old/south")),
+        Group(slug="n", name="N", sites=("n", "old/north")),
+    )
+    grouped = (await answers.answer(tenant_id, lake, Family.USE, asked(groups=groups))).table("groups")
+    assert grouped is not None
+    assert [(row[0], row[2], row[5]) for row in grouped.rows] == [
+        ("all", 2, sum(parts.values())), ("n", 1, parts["old/north"])
+    ]  # fmt: skip
+    # And the sessions themselves, of one outcome, the latest first.
+    here = [s for s in stays if s.site == "north" and s.tariff == "day" and not s.charged and 0 <= s.began < 14 * 1440]
+    listed = await answers.behind(tenant_id, lake, asked(site="old/north", tariff="day"), "nothing", 5)
+    assert listed.left_out == len(here) - 5
+    assert listed.cells("started_at") == sorted((BEGIN + timedelta(minutes=s.began) for s in here), reverse=True)[:5]
+    assert "driver" not in [column.name for column in listed.columns]
     evses = await answers.answer(tenant_id, lake, Family.USE, asked(station="old/north-1"))
     assert sorted(str(row[0]) for row in evses.tables[4].rows) == ["1", "2"]
+
+
+def test_a_site_stands_for_all_that_is_part_of_it() -> None:
+    depths = (("land", 0), ("town", 1), ("yard", 2), ("dock", 1), ("isle", 0))
+    sites = [SiteName(site_id=n, slug=slug, name=slug.title(), depth=depth) for n, (slug, depth) in enumerate(depths)]
+    assert [(group.slug, group.sites) for group in groups_of(sites)] == [
+        ("land", ("land", "town", "yard", "dock")), ("town", ("town", "yard")),
+    ]  # fmt: skip
 
 
 async def test_days_that_were_counted_and_sessions_say_the_same(
@@ -202,6 +245,7 @@ async def test_days_that_were_counted_and_sessions_say_the_same(
         )
     ]  # fmt: skip
     families = (Family.USE, Family.SUCCESS, Family.DRIVERS)
+    monkeypatch.setattr(drivers, "LEAST_OF_MONTH", 1)
 
     async def told(questions: list[Asked]) -> list[Answer]:
         answers = Answers(root)
@@ -276,6 +320,34 @@ async def test_drivers_are_counted_and_too_few_are_not_told_of(desk: Desk, stays
     segments = {row[0]: row[1] for row in answer.tables[0].rows}
     assert segments["loyal"] == loyal
     assert not {1, 2} & set(segments.values())
+    # At one plug, where few came in the last days of February, of nobody.
+    span = Span(since=BEGIN - timedelta(days=7), until=END)
+    here = Asked(span=span, zone="UTC", station="old/north-1", evse="2")
+    told_of = await answers.answer(tenant_id, await answers.lake(tenant_id), Family.DRIVERS, here)
+    assert told_of == Answer(figures=(), tables=(), too_few=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "compare", "months"),
+    [
+        # The latest that is over, whatever days of the one that isn't are asked for.
+        ("2026-10-28", "2026-11-26", Compare.BEFORE, ("2026-10-01 2026-10-31", "2026-09-01 2026-09-30")),
+        ("2026-11-20", "2026-11-26", Compare.NOTHING, ("2026-10-01 2026-10-31",)),
+        ("2026-03-03", "2026-03-17", Compare.BEFORE, ("2026-03-01 2026-03-31", "2026-02-01 2026-02-28")),
+        ("2025-11-27", "2026-11-26", Compare.BEFORE, ("2025-11-01 2026-10-31", "2024-11-01 2025-10-31")),
+        ("2026-02-28", "2026-03-01", Compare.YEAR, ("2026-02-01 2026-03-31", "2025-02-01 2025-03-31")),
+    ],
+)
+def test_drivers_are_told_of_by_whole_months(first: str, last: str, compare: Compare, months: tuple[str, ...]) -> None:
+    now = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
+    days = time_range(now, "Europe/Berlin", first=first, last=last)
+    question = Question(range=days, before=None, compare=compare, site="", station="", evse="", allowed=None, co2=())
+    found = [each for each in whole_months(question, now) if each is not None]
+    assert tuple(f"{each.first} {each.last}" for each in found) == months
+    assert (found[0].start, found[0].end) == tuple(
+        datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+        for day in (months[0][:10], str(date.fromisoformat(months[0][11:]) + timedelta(days=1)))
+    )
 
 
 async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behind_others_questions(
@@ -461,6 +533,13 @@ async def test_pages_drill_compare_and_give_their_tables_away(
     assert "north-1" in (await owner.get(f"/insight?{days}&site=old/north")).text
     assert 'evse=2"' in (await owner.get(f"/insight?{days}&station=old/north-1")).text
     assert (await owner.get(f"/insight?{days}&site=nowhere")).status_code == 404
+    assert "tariff=night" in page
+    night = (await owner.get(f"/insight?{days}&tariff=night")).text
+    assert "/insight/sessions?from=2025-03-10&amp;to=2025-03-16&amp;tariff=night" in night
+    listed = (await owner.get(f"/insight/sessions?{days}&tariff=night&outcome=nothing")).text
+    assert "old/south-0" in listed
+    rows = [*csv.DictReader(io.StringIO((await owner.get(f"/insight/sessions.csv?{days}&outcome=nothing")).text))]
+    assert len(rows) == sum(not s.charged for s in stays if 7 * 1440 <= s.began < 14 * 1440)
     assert (
         "Besuche mit Energie"
         in (await (await signed_in(house, tenant, language="de")).get(f"/insight/success?{days}")).text
@@ -494,6 +573,9 @@ async def test_pages_drill_compare_and_give_their_tables_away(
     ):  # fmt: skip
         told = await owner.get(f"/api/v1/insight/use?{query}")
         assert (told.status_code, told.json()["code"]) == (status, code)
+    refused = await owner.get(f"/api/v1/insight/drivers?{days}&tariff=night")
+    assert (refused.status_code, refused.json()["code"]) == (422, "trait-refused")
+    assert (await owner.get(f"/insight/drivers?{days}&tariff=night")).status_code == 200
     told_of = (await owner.get(f"/api/v1/insight/success?{days}")).json()
     values = {each["key"]: each["value"] for each in told_of["figures"]}
     assert (values["incidents"], values["mttd"], values["mttr"]) == (1, 30, 90)

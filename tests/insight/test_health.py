@@ -40,7 +40,7 @@ def test_days_count_what_was_said_on_them() -> None:
     said = [("Faulted", "ConnectorLockFailure", at), ("Available", "NoError", at + 600 * minute)]
     db = duckdb.connect()
     db.execute("SET TimeZone = 'UTC'")
-    db.register("stations", pa.table({"station": ["CP1"], "site": ["yard"]}))
+    db.register("stations", pa.table({"station": ["CP1"], "site": ["yard"], "source": ["own"]}))
     db.register("sessions", pa.Table.from_pylist(rows))
     db.register("states", pa.Table.from_pylist([
         {"station": "CP1", "evse": 1, "connector": 1, "state": state, "error_code": code, "state_at": when}

@@ -111,12 +111,22 @@ async def test_a_days_signs_come_from_what_stations_said(desk: Desk, tmp_path: P
             " VALUES (%s, 't1', %s, %s, %s, 1, %s) RETURNING 1",
             station, start + timedelta(minutes=minute), minute, shore.tenant_id, readings,
         )  # fmt: skip
-    await shore.session(station, "t1", start, meter_stop_wh=3200, ended_at=start + timedelta(minutes=70))
-    await shore.session(station, "t2", start + timedelta(hours=2), meter_stop_wh=1000)
+    first = await shore.session(station, "t1", start, meter_stop_wh=3200, ended_at=start + timedelta(minutes=70))
+    second = await shore.session(station, "t2", start + timedelta(hours=2), meter_stop_wh=1000)
+    for session, method, state in ((first, "saved", "settled"), (second, "wallet", "failed")):
+        shore.desk.rows(
+            "INSERT INTO payment_intents (tenant_id, purpose, method, state, currency, hold_amount, session_id,"
+            " hold_said, created_at, updated_at)"
+            " VALUES (%s, 'session', %s, %s, 'EUR', 100, %s, '{}', now(), now()) RETURNING 1",
+            shore.tenant_id, method, state, session,
+        )  # fmt: skip
+    # Other records tell of it the day before, and of a station that is not ours.
+    day = "2026-01-31 10:00,2026-01-31 10:00:30,,0,,"
+    await shore.bring(f"o1,CP1-{shore.tenant_id},1,ann,{day}", f"o2,AWAY,1,ann,{day}")
     await shore.export()
-    columns = "sampled_wh, power_wh, offered_wh, hottest_c"
-    assert shore.ask(f"SELECT {columns} FROM sessions ORDER BY started_at") == [
-        (2200, 2000, 3667, 41.5), (None, None, None, None),
+    columns = "sampled_wh, power_wh, offered_wh, hottest_c, most_w, paid_by"
+    assert shore.ask(f"SELECT {columns} FROM sessions WHERE source = 'own' ORDER BY started_at") == [
+        (2200, 2000, 3667, 41.5, 6000, "saved"), (None, None, None, None, None, None),
     ]  # fmt: skip
     with asking.opened(shore.root, shore.tenant_id) as db:
         history = counted(db, datetime(2026, 1, 31, tzinfo=UTC).date(), 3)
@@ -124,11 +134,13 @@ async def test_a_days_signs_come_from_what_stations_said(desk: Desk, tmp_path: P
         name: history.counts[name][0].tolist() for name in ("starts", "failed", "drifted_wh", "offered_wh", "heats")
     }
     assert counts == {
-        "starts": [0, 2, 0], "failed": [0, 1, 0], "drifted_wh": [0, 200, 0], "offered_wh": [0, 3667, 0],
+        "starts": [1, 2, 0], "failed": [1, 1, 0], "drifted_wh": [0, 200, 0], "offered_wh": [0, 3667, 0],
         "heats": [0, 1, 0],
     }  # fmt: skip
-    # What wasn't there yet was not quiet.
-    assert history.began.tolist() == [1]
+    assert [plug.station for plug in history.plugs] == [f"CP1-{shore.tenant_id}"]
+    with asking.opened(shore.root, shore.tenant_id) as db:
+        # What wasn't there yet was not quiet.
+        assert counted(db, datetime(2026, 1, 29, tzinfo=UTC).date(), 3).began.tolist() == [2]
 
 
 async def test_a_night_finds_what_wears_and_the_same_again_changes_nothing(yard: Yard) -> None:

@@ -13,7 +13,9 @@ from forecourt.insight.health.examining import Examiner
 from forecourt.insight.jobs import WANTED
 from forecourt.insight.lake import asking, erasing
 from forecourt.insight.lake.export import Exporter
-from forecourt.insight.lake.layout import Folder
+from forecourt.insight.lake.layout import Folder, LakeBusy
+from forecourt.insight.nights import Nights
+from forecourt.insight.tries import MAX_TRIES, troubles
 from forecourt.platform import outbox
 from forecourt.platform.database import Pool
 from forecourt.sessions.costing.model import ASSESSED
@@ -90,6 +92,7 @@ async def test_a_night_that_was_stopped_goes_on_in_the_next_hour_and_does_nothin
         async def night() -> list[str]:
             """An hour's: begun twice, it is in line once, under a lock of its organisation alone."""
             done.clear()
+            shore.clock.advance(3_600)
             for _ in range(2):
                 await begin.defer_async(timestamp=0)
                 await jobs.run(queues=["default"], keep=True)
@@ -106,10 +109,12 @@ async def test_a_night_that_was_stopped_goes_on_in_the_next_hour_and_does_nothin
         assert await night() == ["export"]
         fails = {"make", "find"}
         # What two steps fail by keeps the third from nothing, and they alone are done again.
-        assert await night() == ["export", "make", "find", "look"]
+        assert await night() == ["export", "find", "look", "make"]
         fails = {"find"}
-        assert await night() == ["make", "find"]
+        assert await night() == ["find", "make"]
         fails = set()
+        # After a second time in vain two hours pass.
+        assert await night() == []
         assert await night() == ["find"]
         assert await night() == []
         # The next day there is nothing to do with the lake of the day before.
@@ -118,6 +123,48 @@ async def test_a_night_that_was_stopped_goes_on_in_the_next_hour_and_does_nothin
         assert await night() == ["export"]
         # One that ends after midnight was of the day on which it began: the day that came has its own.
         fails = {"midnight"}
-        assert await night() == ["export", "make", "find", "look"]
+        assert await night() == ["export", "find", "look", "make"]
         fails = set()
-        assert await night() == ["export", "make", "find", "look"]
+        assert await night() == ["export", "find", "look", "make"]
+
+
+async def test_what_always_fails_is_tried_a_few_times_a_day_and_its_page_says_why(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shore, tried = Shore(desk, tmp_path / "lake", "in vain"), []
+    shore.clock.set(datetime(2026, 3, 1, 2, 7, tzinfo=UTC))
+    await shore.session(shore.station("CP1"), "t1", datetime(2026, 2, 20, 23, 30, tzinfo=UTC))
+
+    async def fail(self: Any, tenant_id: int) -> None:
+        tried.append(shore.clock.now().hour)
+        raise LakeBusy
+
+    monkeypatch.setattr(Finder, "find", fail)
+    nights = Nights(desk.pool, shore.clock, shore.root, quick=True)
+    async with desk.pool.tenant(shore.tenant_id) as conn:
+        assert await troubles(conn, shore.tenant_id, shore.clock.now()) == {}
+    for hour in range(2, 24):
+        shore.clock.set(datetime(2026, 3, 1, hour, 7, tzinfo=UTC))
+        if await nights.is_due(shore.tenant_id):
+            await nights.do(shore.tenant_id)
+        if hour == 3:
+            async with desk.pool.tenant(shore.tenant_id) as conn:
+                told = (await troubles(conn, shore.tenant_id, shore.clock.now()))["acted"]
+            assert (told.tries, told.reason, told.again_at) == (
+                2,
+                LakeBusy().detail,
+                datetime(2026, 3, 1, 4, 57, tzinfo=UTC),
+            )
+    assert tried == [2, 3, 5, 9, 17]
+    async with desk.pool.tenant(shore.tenant_id) as conn:
+        told = (await troubles(conn, shore.tenant_id, shore.clock.now()))["acted"]
+    assert (told.tries, told.again_at) == (MAX_TRIES, None)
+    # The next day has tries of its own, and what is done is told of no more.
+    monkeypatch.undo()
+    nights = Nights(desk.pool, shore.clock, shore.root, quick=True)
+    shore.clock.set(datetime(2026, 3, 2, 2, 7, tzinfo=UTC))
+    assert await nights.is_due(shore.tenant_id)
+    await nights.do(shore.tenant_id)
+    async with desk.pool.tenant(shore.tenant_id) as conn:
+        assert await troubles(conn, shore.tenant_id, shore.clock.now()) == {}
+    assert not await nights.is_due(shore.tenant_id)

@@ -20,6 +20,7 @@ from forecourt.insight.forecast.backtest import Run, run
 from forecourt.insight.forecast.making import Forecaster, Made, has_drifted
 from forecourt.insight.forecast.model import TARGETS, Choice, Forecast, hours_of
 from forecourt.insight.forecast.past import Past
+from forecourt.insight.forecast.plan import Plan
 from forecourt.insight.forecast.recipe import Ahead
 from forecourt.insight.forecast.series import Panel
 from forecourt.insight.lake.layout import LakeMissing
@@ -147,6 +148,29 @@ async def test_a_night_that_is_killed_at_work_and_goes_on_is_as_if_it_had_never_
     assert night.rows() == [[row for row in rows if not row[0].startswith(tuple(torn))] for rows in night.first]
     assert await night.make() == Made(forecast=2, left=night.made.left, chosen=2, before=7)
     assert night.rows() == night.first
+
+
+async def test_a_quick_choice_stands_for_a_day(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "QUICK_ORIGINS", 5)
+    looks = []
+
+    def noted(panel: Panel, plan: Plan, *arguments: Any, trees: bool = True) -> Run:
+        looks.append((len(plan.origins("test")), trees))
+        return run(panel, plan, *arguments, trees=trees)
+
+    monkeypatch.setattr(making, "run", noted)
+    quick = Forecaster(night.desk.pool, night.shore.clock, night.shore.root, quick=True)
+    past = Past(night.shore.root, night.tenant_id)
+    [group] = [each for each in past.groups if "old/yard" in [place.site for place in each.places]]
+    choices, forecasts = await quick._group(night.tenant_id, past, group, "energy", anew=True)
+    assert looks == [(5, False)]
+    assert len(forecasts) == 2
+    for choice in choices:
+        assert choice.judged is not None
+        assert (choice.judged.quick, choice.judged.trees) == (True, False)
+        day = choice.seen_on + timedelta(days=1)
+        assert not making._is_good(choice, [], [], day)
+        assert making._is_good(replace(choice, judged=replace(choice.judged, quick=False)), [], [], day)
 
 
 async def test_coverage_is_the_share_of_hours_in_the_intervals_counted_from_the_file_itself(night: Night) -> None:

@@ -235,6 +235,38 @@ async def test_a_report_is_sent_once_whoever_is_killed_and_made_up_for_once_afte
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_who_is_taken_off_a_report_gets_no_letter_that_was_not_sent(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = Actor(tenant_id=office.tenant_id, organisation="-", id=1, kind="person", name="Mia", role=Role.OWNER)
+
+    async def leave(report: Report, *recipients: str) -> None:
+        async with office.pool.tenant(office.tenant_id) as conn:
+            await service.change(conn, actor, report.report_id, {"recipients": [*recipients]}, office.desk.clock.now())
+
+    report = await office.report(forms=[Form.XLSX], recipients=["goes@example.org", "stays@example.org"])
+    other = await office.report(forms=[Form.XLSX], recipients=["goes@example.org"])
+    assert await office.reporter.make_due(office.tenant_id) == 2
+    await leave(report, "stays@example.org")
+    # What another report sends there goes on.
+    assert office.letters() == ["goes@example.org", "stays@example.org"]
+    await leave(other)
+    assert office.letters() == ["stays@example.org"]
+    # While the files are made.
+    later = await office.report(forms=[Form.XLSX], recipients=["goes@example.org"])
+    honest = making._written
+
+    def leaving(*arguments: Any) -> Any:
+        asyncio.run_coroutine_threadsafe(leave(later), loop).result()
+        return honest(*arguments)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(making, "_written", leaving)
+    assert await office.reporter.make_due(office.tenant_id) == 1
+    assert office.letters() == ["stays@example.org"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_letters_of_a_report_that_is_deleted_stay_unsent_whenever_that_is(
     office: Office, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

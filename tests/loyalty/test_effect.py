@@ -3,15 +3,22 @@
 from datetime import timedelta
 from decimal import Decimal
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 
+from forecourt.insight.importing.files import understood
+from forecourt.insight.importing.service import Importer
+from forecourt.insight.importing.tables import Options
+from forecourt.loyalty import service
 from forecourt.loyalty.effect.estimate import difference, difference_of_shares
-from forecourt.loyalty.effect.service import measure_effect
+from forecourt.loyalty.effect.service import Measure, measure_effect
 from forecourt.loyalty.effect.trial import try_out
-from forecourt.loyalty.model import Places
+from forecourt.loyalty.errors import CampaignRefused
+from forecourt.loyalty.model import Past, Places, State, Terms
 from forecourt.simulator.campaigns import World, draw
 from tests.loyalty.club import Club
 
@@ -76,6 +83,37 @@ def test_a_share_is_told_of_sums_and_its_interval_holds_the_truth() -> None:
     part = whole * rng.beta(2, 5, (runs, drivers)) + np.where(treated, 0.1, 0.0) * whole * 0.5
     told = difference_of_shares(part, whole, treated)
     assert 0.92 <= float(np.mean((told.low <= 0.05) & (told.high >= 0.05))) <= 0.98
+
+
+async def test_a_campaign_that_ran_elsewhere_is_told_of_by_imported_sessions(club: Club, tmp_path: Path) -> None:
+    drivers, now = club.drivers(24), club.till.clock.now()
+    begun, ended = now - timedelta(days=20), now - timedelta(days=10)
+    past = Past(source="old", started_at=begun, ended_at=ended, spent=700,
+                drivers={driver: number % 2 == 0 for number, (driver, _) in enumerate(drivers)})  # fmt: skip
+    lines = ["id,station,driver,start,end,kwh"]
+    for number, (driver, uid) in enumerate(drivers):
+        # Before it, in it, and after it, when all come again and again.
+        visits = [begun - timedelta(days=3), begun + timedelta(days=1), *[ended + timedelta(days=1)] * 3]
+        visits += [begun + timedelta(days=2)] if past.drivers[driver] else []
+        for visit, at in enumerate(visits):
+            lines.append(f"{number}-{visit},A,{uid.upper()},{at:%Y-%m-%d %H:%M},{at:%Y-%m-%d} 23:59,{10 + number % 3}")
+    path = tmp_path / "old.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    importer = Importer(club.till.tenants, club.till.clock, "test")
+    await importer.bring(club.tenant_id, path, understood(path, Options(), now), "old")
+    terms = Terms(name="Old", label="Thank you", currency="EUR", percent=Decimal(10), most=300)
+    async with club.till.tenants.tenant(club.tenant_id) as conn:
+        made = await service.bring_campaign(conn, club.till.actor, terms, past, now)
+        told = await measure_effect(conn, club.tenant_id, made.campaign_id, now)
+        with pytest.raises(CampaignRefused):
+            await service.bring_campaign(conn, club.till.actor, terms, replace(past, ended_at=begun), now)
+    assert (made.state, made.source, made.members, made.held_out) == (State.ENDED, "old", 24, 12)
+    assert (told.start, told.until, told.treated, told.given) == (begun, ended, 12, 700)
+    [visits] = [each for each in told.compared if each.measure is Measure.VISITS]
+    assert (visits.treated, visits.held_out, visits.difference) == (2.0, 1.0, 1.0)
+    # It gives nothing.
+    await club.begun(club.session(drivers[0][1], over=False))
+    assert club.uses() == []
 
 
 async def test_an_effect_is_told_by_what_drivers_of_the_campaign_did_before_and_since(club: Club) -> None:

@@ -8,6 +8,7 @@ import pytest
 from forecourt.simulator import past
 from forecourt.simulator.clock import PacedClock
 from forecourt.simulator.demo import Demo
+from forecourt.simulator.nudge import Nudge
 
 UNTIL = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
@@ -35,3 +36,26 @@ def test_the_past_is_the_same_each_time_of_the_demos_plugs_and_over_before_it_be
     bad = (past.FAILING[0], str(past.FAILING[1]))
     assert failed[bad] > 0.3 * tries[bad]
     assert sum(failed.values()) - failed[bad] < 0.06 * sum(tries.values())
+
+
+def test_who_has_the_campaign_comes_more_often_and_pays_less_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past, "WEEKS", 8)
+    nudge = Nudge(UNTIL)
+    rows = [dict(zip(past.HEAD, row, strict=True)) for row in past.sessions(UNTIL, nudge)]
+    prices = {
+        (row["tariff"], row["kWh"]): float(row["cost incl"]) for row in rows if row["driver"].startswith("guest-")
+    }
+    visits, cheap = Counter[bool](), Counter[bool]()
+    for row in rows:
+        at = datetime.fromisoformat(row["start"])
+        if row["driver"] in nudge.members and nudge.began <= at < nudge.ended:
+            had = nudge.members[row["driver"]]
+            visits[had] += 1
+            if row["currency"] == "EUR" and float(row["kWh"]):
+                full = prices.get((row["tariff"], row["kWh"]))
+                cheap[had] += full is not None and float(row["cost incl"]) < full
+    drivers = Counter(nudge.members.values())
+    assert visits[True] / drivers[True] > 1.1 * visits[False] / drivers[False]
+    assert cheap[True] > 10
+    assert cheap[False] == 0
+    assert 0 < nudge.told()["spent"] <= nudge.told()["most"] * visits[True]

@@ -1,28 +1,37 @@
 """The demo's past: simulated weeks before its first start, brought in as an operator brings his history, so that what
 looks at weeks has something to look at from the first hour on.
 
-A process of its own, of the lowest priority, that ends when it is done. One that is stopped goes on with the next start
-where it was; what is in is not brought again. It touches the demo's organisation and no other.
+A process of its own, of low priority, that ends when it is done. One that is stopped goes on with the next start where
+it was; what is in is not brought again. It touches the demo's organisation and no other.
 """
 
 import asyncio
 import os
 import sys
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 
-from forecourt.insight.actions.service import Finder
-from forecourt.insight.forecast.making import Forecaster
+from forecourt.access.model import Service
+from forecourt.drivers.accounts.service import attach_token, create_driver
+from forecourt.drivers.model import TokenState, uid_key
+from forecourt.drivers.service import put_token
 from forecourt.insight.importing.files import understood
 from forecourt.insight.importing.service import Importer
-from forecourt.insight.importing.store import own_stations
+from forecourt.insight.importing.store import list_holders, own_stations
 from forecourt.insight.importing.tables import Options
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import LakeBusy
+from forecourt.insight.nights import Nights
 from forecourt.insight.store import list_tenants
+from forecourt.loyalty.model import Past, Terms
+from forecourt.loyalty.service import bring_campaign
+from forecourt.loyalty.store.campaigns import list_campaigns
 from forecourt.platform import log as logs
 from forecourt.platform.clock import Clock, SystemClock
 from forecourt.platform.database import Pool
@@ -35,15 +44,19 @@ log = structlog.get_logger(__name__)
 SOURCE: Final = "simulated-past"
 #: The table, in the data folder, by the day until when it tells.
 NAME: Final = "simulated-past-{day}.csv"
-NICE: Final = 19
+#: What is told beside it of a campaign of these weeks.
+CAMPAIGN_SUFFIX: Final = ".json"
+NICE: Final = 10
 #: How long the demo's stations may take to be registered, and how often they are looked for.
 STATIONS_WITHIN: Final = timedelta(minutes=5)
 POLL_S: Final = 2.0
 #: How often a lake that somebody else writes is tried again.
 LAKE_TRIES: Final = 30
 MAX_IMPORTS: Final = 1_000
-#: How long the choice of a forecast may take: then it is made without what learns, and stays so for a week.
-CHOICE_S: Final = 60.0
+MAX_CAMPAIGNS: Final = 1_000
+#: Since so long before it its drivers have accounts, by addresses at which nobody reads.
+BEFORE: Final = timedelta(weeks=26)
+ADDRESS: Final = "driver-{number:03}@demo.example"
 
 
 class StationsMissing(ForecourtError):
@@ -53,7 +66,7 @@ class StationsMissing(ForecourtError):
 
 
 def main() -> None:
-    """Brings the past in where it is missing, and makes the lake, forecasts and actions of it."""
+    """Brings the past in where it is missing, and does with it what a night does, what is quick first."""
     os.nice(NICE)
     settings = load(os.environ)
     logs.set_up(settings.log_level, settings.log_format)
@@ -85,15 +98,20 @@ async def bring(pool: Pool, clock: Clock, settings: Settings, tenant_id: int) ->
         return False
     if path is None:
         path = await _made(settings.data_dir, clock)
+    ran = await asyncio.to_thread(_ran, path.with_suffix(CAMPAIGN_SUFFIX))
+    # Accounts first: who has one is known by it in what is brought in.
+    drivers = {} if ran is None else await _accounts(pool, tenant_id, ran)
     if not is_in:
         await _until_registered(pool, clock, tenant_id, path)
         source = await asyncio.to_thread(understood, path, Options(), clock.now())
         report = await importer.bring(tenant_id, path, source, SOURCE)
         log.info("the demo's past is in", sessions=report.taken, energy_wh=report.taken_wh)
+    if ran is not None:
+        await _campaign(pool, clock, tenant_id, ran, drivers)
     await _export(Exporter(pool, clock, settings.lake), tenant_id)
-    await Finder(pool, clock, settings.lake).find(tenant_id)
-    await Forecaster(pool, clock, settings.lake, choice_s=CHOICE_S).make(tenant_id)
+    await Nights(pool, clock, settings.lake, quick=True).do(tenant_id)
     # While the table is there, something is left to do.
+    await asyncio.to_thread(path.with_suffix(CAMPAIGN_SUFFIX).unlink, missing_ok=True)
     await asyncio.to_thread(path.unlink)
     log.info("the demo's past is told")
     return True
@@ -102,6 +120,63 @@ async def bring(pool: Pool, clock: Clock, settings: Settings, tenant_id: int) ->
 def _kept(folder: Path) -> Path | None:
     """The table of a start that was stopped."""
     return next(iter(sorted(folder.glob(NAME.format(day="*")))), None)
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
+    """What the simulator says of its campaign: its terms, when it ran, what it took of bills in minor units, and the
+    cards of its drivers, with whether each had it."""
+
+    name: str
+    label: str
+    currency: str
+    percent: int
+    most: int
+    holdout_percent: int
+    started_at: datetime
+    ended_at: datetime
+    spent: int
+    drivers: dict[str, bool]
+
+
+def _ran(path: Path) -> Ran | None:
+    return msgspec.json.decode(path.read_bytes(), type=Ran) if path.exists() else None
+
+
+def _who(tenant_id: int) -> Service:
+    return Service(tenant_id=tenant_id, id=SOURCE, name="The demo's past")
+
+
+async def _accounts(pool: Pool, tenant_id: int, ran: Ran) -> dict[str, int]:
+    """Has each driver of the campaign have an account with their card since before it; numbers of drivers by card."""
+    who, since = _who(tenant_id), ran.started_at - BEFORE
+    async with pool.tenant(tenant_id) as conn:
+        holders = await list_holders(conn, tenant_id, [uid_key(uid) for uid in ran.drivers])
+        found = {uid: holders[uid_key(uid)][0].driver_id for uid in ran.drivers if uid_key(uid) in holders}
+        for number, uid in enumerate(ran.drivers, 1):
+            if uid in found:
+                continue
+            await put_token(
+                conn, who, uid=uid, type_="ISO14443", status=TokenState.ACCEPTED, group=None, expires_at=None
+            )
+            made = await create_driver(conn, who, ADDRESS.format(number=number), None, "en", since)
+            await attach_token(conn, who, made.driver_id, uid, since, by="operator")
+            found[uid] = made.driver_id
+    return found
+
+
+async def _campaign(pool: Pool, clock: Clock, tenant_id: int, ran: Ran, drivers: Mapping[str, int]) -> None:
+    """The campaign as one that ran elsewhere, once."""
+    terms = Terms(
+        name=ran.name, label=ran.label, currency=ran.currency, percent=Decimal(ran.percent), most=ran.most,
+        holdout_percent=Decimal(ran.holdout_percent),
+    )  # fmt: skip
+    past = Past(
+        source=SOURCE, started_at=ran.started_at, ended_at=ran.ended_at, spent=ran.spent,
+        drivers={drivers[uid]: had for uid, had in ran.drivers.items()},
+    )  # fmt: skip
+    async with pool.tenant(tenant_id) as conn:
+        if all(each.source != SOURCE for each in await list_campaigns(conn, tenant_id, MAX_CAMPAIGNS)):
+            await bring_campaign(conn, _who(tenant_id), terms, past, clock.now())
 
 
 async def _made(folder: Path, clock: Clock) -> Path:

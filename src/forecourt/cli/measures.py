@@ -30,6 +30,9 @@ def show(
     site: Annotated[str, typer.Option(help="A site by its slug; - for stations of none.")] = "",
     station: Annotated[str, typer.Option(help="A station by its identity.")] = "",
     evse: Annotated[str, typer.Option(help="An EVSE of that station.")] = "",
+    kind: Annotated[str, typer.Option(help="Sessions at this kind of connector.")] = "",
+    tariff: Annotated[str, typer.Option(help="Sessions by this tariff.")] = "",
+    paid: Annotated[str, typer.Option(help="Sessions paid this way: saved, hosted, wallet, ...")] = "",
     table: Annotated[str | None, typer.Option(help="Only this table, with all its rows.")] = None,
     organisation: Annotated[str | None, typer.Option(help="Whose it is; needed where there are several.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON value, as the API answers.")] = False,
@@ -42,7 +45,9 @@ def show(
     meant = _word(Family, family, "family")
     days = checked((preset, first and first.date(), last and last.date()), (site, station, evse))
     compared = _word(Compare, compare, "--compare")
-    asked, answer, lake = asyncio.run(_answer(organisation, meant, days, compared, (site, station, evse)))
+    asked, answer, lake = asyncio.run(
+        _answer(organisation, meant, days, compared, (site, station, evse), (kind, tariff, paid))
+    )
     if table is not None and answer.table(table) is None:
         there = ", ".join(each.key for each in answer.tables)
         raise typer.BadParameter(f"There is no table {table!r}. There are: {there}.", param_hint="--table")
@@ -61,7 +66,12 @@ def _word(words: Any, text: str, hint: str) -> Any:
 
 
 async def _answer(
-    organisation: str | None, family: Any, days: tuple[str, str, str], compare: Any, place: tuple[str, str, str]
+    organisation: str | None,
+    family: Any,
+    days: tuple[str, str, str],
+    compare: Any,
+    place: tuple[str, str, str],
+    traits: tuple[str, str, str],
 ) -> "tuple[Question, Answer, Any]":
     from forecourt.cli.insight import tenant_of
     from forecourt.insight.dashboards.answering import FILE_WITHIN_S, Answers
@@ -72,7 +82,7 @@ async def _answer(
     settings = load(os.environ)
     answers = Answers(settings.lake, FILE_WITHIN_S)
     async with tenant_of(settings, organisation) as (pool, tenant_id):
-        asked = await question(pool, SystemClock(), tenant_id, days, compare, place, limited=False)
+        asked = await question(pool, SystemClock(), tenant_id, days, compare, place, traits, limited=False)
         lake = None if family == Family.PROFIT else await answers.lake(tenant_id)
         return asked, await answered(pool, answers, tenant_id, lake, family, asked), lake
 

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from forecourt.access import Actor, audit
+from forecourt.access.model import Service
 from forecourt.drivers import store
 from forecourt.drivers.model import Token, TokenState, TokenUnknown, uid_key
 from forecourt.drivers.sheet import COLUMNS, plan_tokens
@@ -17,7 +18,7 @@ from forecourt.platform.sheets import Plan, read_sheet
 
 async def put_token(
     conn: Connection,
-    actor: Actor,
+    actor: Actor | Service,
     *,
     uid: str,
     type_: str,

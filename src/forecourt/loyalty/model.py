@@ -1,6 +1,6 @@
 """What campaigns are, whom and what they are for, and which of several counts. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -207,7 +207,8 @@ class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Campaign(Struct, frozen=True, kw_only=True):
     """A campaign as it stands. `reserved` and `spent`: of its budget, in minor units; `hours`: those that were found
-    quiet; `members`, `held_out`: its drivers, and those of them who don't have it."""
+    quiet; `members`, `held_out`: its drivers, and those of them who don't have it; `source`: whose records tell of it,
+    where it was not run here: its uses are not known then."""
 
     campaign_id: int
     terms: Terms
@@ -222,6 +223,7 @@ class Campaign(Struct, frozen=True, kw_only=True):
     members: int = 0
     held_out: int = 0
     uses: int = 0
+    source: Annotated[str | None, Meta(examples=[None])] = None
 
     def counts_at(self, at: datetime) -> bool:
         """Whether it gives anything to what begins then."""
@@ -236,6 +238,17 @@ class Campaign(Struct, frozen=True, kw_only=True):
     def left(self) -> int | None:
         """What of its budget is neither spent nor kept for sessions; None: it has no bound."""
         return None if self.terms.budget is None else self.terms.budget - self.spent - self.reserved
+
+
+class Past(Struct, frozen=True, kw_only=True):
+    """How a campaign went that other records tell of (`source`): from when until when, what it took of bills in minor
+    units with taxes, and its drivers, with whether each had it."""
+
+    source: str
+    started_at: datetime
+    ended_at: datetime
+    spent: int
+    drivers: Mapping[int, bool]
 
 
 class Code(Struct, frozen=True, kw_only=True):

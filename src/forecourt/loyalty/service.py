@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from forecourt.access import Actor, audit
+from forecourt.access.model import Service
 from forecourt.loyalty.announcing import STARTED
 from forecourt.loyalty.errors import (
     CampaignBegun,
@@ -23,6 +24,7 @@ from forecourt.loyalty.model import (
     MAX_CODES,
     MAX_RUNNING,
     Campaign,
+    Past,
     Places,
     QuietBy,
     State,
@@ -36,6 +38,8 @@ from forecourt.loyalty.model import (
 from forecourt.loyalty.store import campaigns as store
 from forecourt.loyalty.store.campaigns import Connection
 from forecourt.platform import outbox
+
+Who = Actor | Service
 
 #: Random bytes of a seed, and of a code that is made up: 8 characters in base 32.
 SEED_BYTES: Final = 16
@@ -53,6 +57,22 @@ async def create_campaign(conn: Connection, actor: Actor, terms: Terms, now: dat
     campaign_id = await store.insert_campaign(conn, actor.tenant_id, terms, secrets.token_hex(SEED_BYTES), now)
     await audit(conn, actor, "create campaign", f"campaign:{campaign_id}", told(terms))
     return await find_campaign(conn, actor.tenant_id, campaign_id)
+
+
+async def bring_campaign(conn: Connection, who: Who, terms: Terms, past: Past, now: datetime) -> Campaign:
+    """One that ran elsewhere and is over, so that its effect is told here, by imported sessions. It gives nothing.
+    Raises CampaignRefused."""
+    check(terms)
+    there, _ = await store.count(conn, who.tenant_id)
+    if there >= MAX_CAMPAIGNS:
+        raise CampaignRefused(f"There are {MAX_CAMPAIGNS} campaigns already, as many as there can be.")
+    if not past.started_at < past.ended_at <= now or past.spent > (terms.budget or past.spent):
+        raise CampaignRefused("It must have ended after it started, before now, and within its budget.")
+    campaign_id = await store.insert_campaign(conn, who.tenant_id, terms, secrets.token_hex(SEED_BYTES), now)
+    await store.note_past(conn, who.tenant_id, campaign_id, past)
+    about = told(terms) | {"source": past.source, "drivers": len(past.drivers)}
+    await audit(conn, who, "bring campaign", f"campaign:{campaign_id}", about)
+    return await find_campaign(conn, who.tenant_id, campaign_id)
 
 
 async def find_campaign(conn: Connection, tenant_id: int, campaign_id: int) -> Campaign:

@@ -14,9 +14,14 @@ log = structlog.get_logger(__name__)
 
 
 class Apart:
-    """Whether what was done apart failed."""
+    """What was done apart failed by; None: it did not."""
 
-    failed = False
+    fault: Exception | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did."""
+        return self.fault is not None
 
 
 @contextmanager
@@ -28,6 +33,6 @@ def apart(failure: str, **about: Any) -> Iterator[Apart]:
     done = Apart()
     try:
         yield done
-    except Exception:
-        done.failed = True
+    except Exception as fault:
+        done.fault = fault
         log.exception(failure, **about)

@@ -1,7 +1,8 @@
 """What the demo's stations would have recorded in the weeks before: a table of sessions, as an operator would bring it.
 
 The same stations, cards and prices as the demo's, other chance: people who commute, shop, sleep in a hotel or drive on,
-cars that are full and stay, a plug that fails, a site that is full. Nothing of it ever happened.
+cars that are full and stay, a plug that fails and one that wears, a site that is full, a campaign. Nothing of it ever
+happened.
 """
 
 import csv
@@ -19,6 +20,7 @@ import msgspec
 
 from forecourt.simulator.demo import GROUNDS, Ground, cards
 from forecourt.simulator.fleet import MAKES
+from forecourt.simulator.nudge import Nudge
 from forecourt.simulator.prices import MARKETS
 
 WEEKS: Final = 12
@@ -35,6 +37,10 @@ FAILS: Final = 0.03
 FAILING: Final = ("MKT-05", 1)
 FAILS_THERE: Final = 0.45
 TRIES_AGAIN: Final = 0.5
+#: One that wears: in its last days more and more tries fail there.
+WEARING: Final = ("A15-06", 1)
+WEARS_FOR: Final = timedelta(days=24)
+FAILS_WORN: Final = 0.6
 #: Nobody finds this one, behind the stadium.
 HIDDEN: Final = ("STD-04", 0.12)
 #: W that a car takes of AC, and on the mean of the power of a DC station.
@@ -111,65 +117,91 @@ def bays_of(ground: Ground, first: int, at: datetime) -> list[Bay]:
     return found
 
 
-def sessions(until: datetime) -> Iterator[tuple[str, ...]]:
-    """Rows as HEAD has them, of the WEEKS before a time, over before it; the same for the same time."""
+def sessions(until: datetime, nudge: Nudge | None = None) -> Iterator[tuple[str, ...]]:
+    """Rows as HEAD has them, of the WEEKS before a time, over before it; the same for the same time. `nudge`: the
+    campaign of these weeks, which counts what it takes."""
+    nudge = nudge or Nudge(until)
     begins = (until - timedelta(weeks=WEEKS)).replace(minute=0, second=0, microsecond=0)
     numbers: dict[str, int] = {}
     for ground in GROUNDS:
         first = numbers.get(ground.prefix, 0) + 1
         numbers[ground.prefix] = first - 1 + sum(ground.makes.values())
         chance = Random(f"{SEED}/{ground.site.slug}/{begins:%Y-%m-%d}")  # noqa: S311
-        yield from _of_site(ground, bays_of(ground, first, begins), begins, until, chance)
+        yield from _of_site(ground, bays_of(ground, first, begins), begins, until, chance, nudge)
 
 
 def _of_site(
-    ground: Ground, bays: list[Bay], begins: datetime, until: datetime, chance: Random
+    ground: Ground, bays: list[Bay], begins: datetime, until: datetime, chance: Random, nudge: Nudge
 ) -> Iterator[tuple[str, ...]]:
     custom, zone = CUSTOMS[ground.site.slug], ZoneInfo(ground.site.time_zone or "UTC")
-    known = list(cards())
-    regulars = chance.sample(known, 40)
+    regulars = chance.sample([*cards(), *nudge.members], 40)
+    worn = Worn(until)
     hour, count = begins, 0
+    again: list[tuple[datetime, str]] = []
     while hour < until:
         local = hour.astimezone(zone)
         day = custom.weekend if local.weekday() >= 5 else custom.weekdays
         part = custom.hours[local.hour] / sum(custom.hours)
         grown = 1 + 0.15 * (hour - begins) / (until - begins)
         comers = _poisson(custom.a_day * len(bays) * day * part * grown * chance.uniform(0.8, 1.2), chance)
-        for at in sorted(hour + timedelta(seconds=chance.uniform(0, 3600)) for _ in range(comers)):
+        hour += timedelta(hours=1)
+        visits = [each for each in again if each[0] < hour]
+        again = [each for each in again if each[0] >= hour]
+        for _ in range(comers):
+            at = hour - timedelta(seconds=chance.uniform(0, 3600))
             card = chance.random() < WITH_CARD
             driver = chance.choice(regulars) if card else f"guest-{int(GUESTS * chance.random() ** 2)}"
-            for row in _visit(ground, bays, custom, at, driver, chance):
-                if row[1] < until:
+            visits.append((at, driver))
+            if (later := nudge.again_at(driver, at, chance)) is not None:
+                (visits if later < hour else again).append((later, driver))
+        for at, driver in sorted(visits):
+            for row, over in _visit(ground, bays, custom, at, driver, chance, worn):
+                if over < until:
                     count += 1
-                    yield (f"{ground.site.slug}-{count}", *row[0])
-        hour += timedelta(hours=1)
+                    yield (f"{ground.site.slug}-{count}", *_row(ground, *row, nudge))
+
+
+class Worn(msgspec.Struct, frozen=True):
+    """How many tries fail at a plug, by when the past ends."""
+
+    until: datetime
+
+    def share(self, bay: Bay, at: datetime) -> float:
+        """Of tries at a plug then."""
+        plug = (bay.station, bay.number)
+        if plug == FAILING:
+            return FAILS_THERE
+        if plug != WEARING:
+            return FAILS
+        return FAILS + (FAILS_WORN - FAILS) * max(0.0, 1 - (self.until - at) / WEARS_FOR)
+
+
+#: A try: the plug, who, when it began, when it was over, when charging was, and Wh.
+Try = tuple[Bay, str, tuple[datetime, datetime, datetime], int]
 
 
 def _visit(
-    ground: Ground, bays: list[Bay], custom: Custom, at: datetime, driver: str, chance: Random
-) -> Iterator[tuple[tuple[str, ...], datetime]]:
-    """One or two tries of somebody, without the id, and when each is over; none where all is taken."""
+    ground: Ground, bays: list[Bay], custom: Custom, at: datetime, driver: str, chance: Random, worn: Worn
+) -> Iterator[tuple[Try, datetime]]:
+    """One or two tries of somebody, and when each is over; none where all is taken."""
     tried: Bay | None = None
     for _ in range(2):
         free = [bay for bay in bays if bay.free_at <= at and bay is not tried]
         if not free:
             return
         [bay] = chance.choices(free, [each.liked for each in free])
-        failing = FAILS_THERE if (bay.station, bay.number) == FAILING else FAILS
-        if chance.random() >= failing:
-            yield _charge(ground, bay, custom, at, driver, chance)
+        if chance.random() >= worn.share(bay, at):
+            yield _charge(bay, custom, at, driver, chance)
             return
         over = at + timedelta(seconds=chance.uniform(40, 240))
         bay.free_at = over
-        yield _row(ground, bay, driver, (at, over, over), 0), over
+        yield (bay, driver, (at, over, over), 0), over
         if chance.random() >= TRIES_AGAIN:
             return
         tried, at = bay, over + timedelta(seconds=chance.uniform(40, 180))
 
 
-def _charge(
-    ground: Ground, bay: Bay, custom: Custom, at: datetime, driver: str, chance: Random
-) -> tuple[tuple[str, ...], datetime]:
+def _charge(bay: Bay, custom: Custom, at: datetime, driver: str, chance: Random) -> tuple[Try, datetime]:
     stay = timedelta(minutes=custom.stay_min[0] * chance.lognormvariate(0, custom.stay_min[1]))
     if bay.dc:
         # Nobody parks for hours at a fast one.
@@ -180,14 +212,16 @@ def _charge(
     full = at + timedelta(hours=energy_wh / power_w)
     over = at + stay
     bay.free_at = over + timedelta(minutes=2)
-    return _row(ground, bay, driver, (at, over, min(full, over)), energy_wh), over
+    return (bay, driver, (at, over, min(full, over)), energy_wh), over
 
 
 def _row(
-    ground: Ground, bay: Bay, driver: str, times: tuple[datetime, datetime, datetime], energy_wh: int
+    ground: Ground, bay: Bay, driver: str, times: tuple[datetime, datetime, datetime], energy_wh: int, nudge: Nudge
 ) -> tuple[str, ...]:
+    """Without the id."""
     market = MARKETS[ground.site.country or "NL"]
     gross = Decimal(energy_wh) / 1000 * Decimal(market.dc_kwh if bay.dc else market.ac_kwh)
+    gross *= nudge.taken_off(driver, times[0], market.currency, gross)
     net = gross / (1 + Decimal(market.vat) / 100)
     return (
         bay.station, str(bay.number), "IEC_62196_T2_COMBO" if bay.dc else "IEC_62196_T2", driver,
@@ -207,13 +241,16 @@ def _poisson(mean: float, chance: Random) -> int:
 
 
 def main() -> None:
-    """`python -m forecourt.simulator.past FILE UNTIL`: writes the table, whole or not at all."""
+    """`python -m forecourt.simulator.past FILE UNTIL`: writes the table, whole or not at all, and before it beside it
+    what is told of the campaign."""
     path, until = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
+    nudge = Nudge(until)
     draft = path.with_name(f".{path.name}.draft")
     with draft.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(HEAD)
-        rows.writerows(sessions(until))
+        rows.writerows(sessions(until, nudge))
+    path.with_suffix(".json").write_bytes(nudge.written())
     draft.replace(path)
 
 

@@ -77,7 +77,7 @@ async def owned_by(conn: Connection, driver: Driver) -> Owned:
 
 
 async def create_driver(
-    conn: Connection, who: Actor, email: str, name: str | None, language: str, now: datetime
+    conn: Connection, who: Who, email: str, name: str | None, language: str, now: datetime
 ) -> Driver:
     """An account that an operator makes; its driver signs in by a letter to the address. Raises EmailTaken."""
     made = await store.insert_driver(

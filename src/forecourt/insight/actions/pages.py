@@ -12,6 +12,7 @@ from forecourt.insight.actions import service, store, words
 from forecourt.insight.actions.api import MAX_LISTED, ActionId
 from forecourt.insight.actions.model import State
 from forecourt.insight.pages import tabs_of
+from forecourt.insight.tries import troubles
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations.service import site_names
@@ -33,9 +34,10 @@ def action_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
         async with db.tenant(actor.tenant_id) as conn:
             every = await store.list_actions(conn, actor.tenant_id, [*State], MAX_LISTED)
             names = {site.slug: site.name for site in await site_names(conn, actor.tenant_id)}
+            trouble = (await troubles(conn, actor.tenant_id, clock.now())).get("acted")
         return shell.page(
             "insight/actions.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
-            plain=lambda path: path, words=words, may_change=actor.may(Verb.REVIEW), home=HOME,
+            trouble=trouble, plain=lambda path: path, words=words, may_change=actor.may(Verb.REVIEW), home=HOME,
             money=formats.money, names=names,
             open=[each for each in every if each.state == State.OPEN],
             decided=[each for each in every if each.state != State.OPEN],

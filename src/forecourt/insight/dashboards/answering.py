@@ -18,8 +18,8 @@ import structlog
 from litestar.di import NamedDependency
 from msgspec import Struct
 
-from forecourt.insight.dashboards import availability, drivers, success, use
-from forecourt.insight.dashboards.model import Answer, Asked, Family
+from forecourt.insight.dashboards import availability, behind, drivers, success, use
+from forecourt.insight.dashboards.model import Answer, Asked, Family, Table
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.lake import asking
 from forecourt.insight.model import OWN
@@ -109,18 +109,37 @@ class Answers:
         found: Answer = await self._once(tenant_id, key, made)
         return found
 
+    async def behind(self, tenant_id: int, lake: Lake, asked: Asked, outcome: str, most: int) -> Table:
+        """So many sessions of what is asked. It is kept for nobody. Raises LakeMissing, PlaceUnknown, AnswerTooSlow."""
+
+        def made(hand: asking.Hand) -> Table:
+            with scoped(self._root, tenant_id, lake, asked, hand) as scope:
+                scope.check()
+                return behind.behind(scope, outcome, most)
+
+        until = asyncio.get_running_loop().time() + self._within_s
+        async with self._turns(tenant_id, until):
+            found: Table = await _made(made, until)
+        return found
+
     async def _once(self, tenant_id: int, key: tuple[object, ...], make: Callable[[asking.Hand], Any]) -> Any:
         if key not in self._kept:
             until = asyncio.get_running_loop().time() + self._within_s
-            # Whoever waits holds it, and the last one lets it go.
-            mine = self._rooms.setdefault(tenant_id, asyncio.Semaphore(AT_ONCE_OF_ONE))
-            async with _turn(mine, until), _turn(self._room, until):
+            async with self._turns(tenant_id, until):
                 if key not in self._kept:
                     self._kept[key] = await _made(make, until)
             while len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    @asynccontextmanager
+    async def _turns(self, tenant_id: int, until: float) -> AsyncIterator[None]:
+        """A place among those of the organisation, and among all."""
+        # Whoever waits holds it, and the last one lets it go.
+        mine = self._rooms.setdefault(tenant_id, asyncio.Semaphore(AT_ONCE_OF_ONE))
+        async with _turn(mine, until), _turn(self._room, until):
+            yield
 
 
 @asynccontextmanager

@@ -15,13 +15,17 @@ from forecourt.insight.dashboards.asking import (
     DaysRefused,
     OfCompare,
     OfEvse,
+    OfKind,
+    OfPaid,
     OfSite,
     OfStation,
+    OfTariff,
     PlaceRefused,
     checked,
     question,
 )
-from forecourt.insight.dashboards.model import Compare, Family, PlaceUnknown
+from forecourt.insight.dashboards.counting import TooManySessions
+from forecourt.insight.dashboards.model import Compare, Family, PlaceUnknown, TraitRefused
 from forecourt.insight.dashboards.told import Answered, tell
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.platform.clock import Clock
@@ -76,11 +80,21 @@ def _operation(family: Family) -> HTTPRouteHandler:
         site: OfSite = "",
         station: OfStation = "",
         evse: OfEvse = "",
+        kind: OfKind = "",
+        tariff: OfTariff = "",
+        paid: OfPaid = "",
     ) -> Answered:
         place = (site, station, evse)
         days = checked((preset or "", first, last), place)
         asked = await question(
-            db, clock, actor.tenant_id, days, Compare(compare), place, limited=actor.sites is not None
+            db,
+            clock,
+            actor.tenant_id,
+            days,
+            Compare(compare),
+            place,
+            (kind, tariff, paid),
+            limited=actor.sites is not None,
         )
         return await tell(db, answers, actor.tenant_id, family, asked)
 
@@ -90,7 +104,15 @@ def _operation(family: Family) -> HTTPRouteHandler:
         f"/insight/{family.value}",
         opt={
             "verb": Verb.READ_MONEY if family == Family.PROFIT else Verb.READ,
-            "problems": [LakeMissing, PlaceUnknown, DaysRefused, PlaceRefused, AnswerTooSlow],
+            "problems": [
+                LakeMissing,
+                PlaceUnknown,
+                DaysRefused,
+                PlaceRefused,
+                TraitRefused,
+                TooManySessions,
+                AnswerTooSlow,
+            ],
         },
         summary=summary,
         description=description,

@@ -1,18 +1,30 @@
 """What an address asks for: days, what they are compared with, and a place; for pages, downloads and the API alike."""
 
-from collections.abc import Mapping
-from datetime import date, timedelta
+import itertools
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from litestar.params import QueryParameter
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from forecourt.access.limits import SiteName
 from forecourt.access.store import find_organisation
 from forecourt.energy.store.signals import co2_zones
 from forecourt.insight.dashboards import profit
 from forecourt.insight.dashboards.answering import Answers, Lake
-from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, Span, compared
+from forecourt.insight.dashboards.model import (
+    Answer,
+    Asked,
+    Compare,
+    Family,
+    Group,
+    Span,
+    TraitRefused,
+    compared,
+)
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -25,10 +37,24 @@ YEAR: Final = timedelta(weeks=52)
 #: Of the calendar, at both ends: such days have no midnight in every zone, or nothing to be compared with.
 EDGE: Final = timedelta(days=3 * MAX_DAYS)
 
+#: What is told of sessions of a kind or a tariff alone.
+BY_TRAITS: Final = frozenset({Family.USE, Family.SUCCESS})
+
 Place = r"^[^\x00]*$"
-OfSite = Annotated[str, QueryParameter(max_length=300, pattern=Place, description="A site by its slug; `-`: of none.")]
+OfSite = Annotated[
+    str,
+    QueryParameter(
+        max_length=300, pattern=Place, description="A site by its slug, with all that is part of it; `-`: of none."
+    ),
+]
 OfStation = Annotated[str, QueryParameter(max_length=300, pattern=Place, description="A station by its identity.")]
 OfCompare = Annotated[Literal["before", "year", "nothing"], QueryParameter(description="With which other days.")]
+OfKind = Annotated[
+    str, QueryParameter(name="kind", max_length=100, pattern=Place, description="Sessions at this kind of connector.")
+]
+OfPaid = Annotated[str, QueryParameter(max_length=40, pattern=Place, description="Sessions paid in this way.")]
+OfOutcome = Annotated[Literal["", "charged", "nothing", "refused"], QueryParameter(description="What came of them.")]
+OfTariff = Annotated[str, QueryParameter(max_length=300, pattern=Place, description="Sessions by this tariff.")]
 OfEvse = Annotated[str, QueryParameter(max_length=100, pattern=Place, description="An EVSE of that station.")]
 
 
@@ -57,20 +83,34 @@ class Question(Struct, frozen=True, kw_only=True):
     evse: str
     allowed: tuple[str, ...] | None
     co2: tuple[tuple[str, str], ...]
+    kind: str = ""
+    tariff: str = ""
+    paid: str = ""
+    group: tuple[str, ...] | None = None
+    groups: tuple[Group, ...] = ()
+
+    @property
+    def untraited(self) -> "Question":
+        """The same of sessions of every kind and tariff."""
+        return structs.replace(self, kind="", tariff="", paid="")
 
     def asked(self, span: TimeRange) -> Asked:
         """The same of one span."""
         return Asked(
             span=Span(since=span.start, until=span.end), zone=span.zone, site=self.site or None,
             station=self.station or None, evse=self.evse or None if self.station else None, allowed=self.allowed,
-            co2=self.co2,
+            co2=self.co2, group=self.group, groups=self.groups, connector_type=self.kind or None,
+            tariff=self.tariff or None, paid_by=self.paid or None,
         )  # fmt: skip
 
     @property
     def query(self) -> Mapping[str, str]:
         """How an address says it; what goes without saying is left out."""
         compare = "" if self.compare == Compare.BEFORE else self.compare.value
-        said = {"compare": compare, "site": self.site, "station": self.station, "evse": self.evse}
+        said = {
+            "compare": compare, "site": self.site, "station": self.station, "evse": self.evse, "kind": self.kind,
+            "tariff": self.tariff, "paid": self.paid,
+        }  # fmt: skip
         return {**self.range.query, **{name: text for name, text in said.items() if text}}
 
     def href(self, path: str, **changes: str) -> str:
@@ -111,17 +151,19 @@ async def question(
     days: tuple[str, str, str],
     compare: Compare,
     place: tuple[str, str, str],
+    traits: tuple[str, str, str] = ("", "", ""),
     *,
     limited: bool,
 ) -> Question:
-    """What is asked: `days` are range, from and to, `place` site, station and EVSE. `limited`: who asks may see some
-    sites alone, which are those that `db` shows."""
+    """What is asked: `days` are range, from and to, `place` site, station and EVSE, `traits` kind of connector,
+    tariff and way to pay. `limited`: who asks may see some sites alone, which are those that `db` shows."""
     async with db.tenant(tenant_id) as conn:
         zone = (await find_organisation(conn, tenant_id)).time_zone
         co2 = tuple(await co2_zones(conn, tenant_id))
-        allowed = None
-        if limited:
-            allowed = tuple(sorted(site.slug for site in await site_names(conn, tenant_id)))
+        sites = await site_names(conn, tenant_id)
+    allowed = tuple(sorted(site.slug for site in sites)) if limited else None
+    groups = groups_of(sites)
+    group = next((each.sites for each in groups if each.slug == place[0]), None)
     chosen = time_range(clock.now(), zone, preset=days[0], first=days[1], last=days[2], default=DEFAULT)
     back = {Compare.BEFORE: chosen.last - chosen.first + timedelta(days=1), Compare.YEAR: YEAR}.get(compare)
     before = None
@@ -137,18 +179,40 @@ async def question(
         evse=place[2],
         allowed=allowed,
         co2=co2,
+        kind=traits[0],
+        tariff=traits[1],
+        paid=traits[2],
+        group=group,
+        groups=tuple(each for each in groups if group is None or {*each.sites} < {*group}),
     )
+
+
+def groups_of(sites: Sequence[SiteName]) -> list[Group]:
+    """Sites that others are part of, of sites each of which is followed by what is part of it."""
+    found = []
+    for place, site in enumerate(sites):
+        below = itertools.takewhile(lambda each, site=site: each.depth > site.depth, sites[place + 1 :])
+        slugs = (site.slug, *(each.slug for each in below))
+        if len(slugs) > 1:
+            found.append(Group(slug=site.slug, name=site.name, sites=slugs))
+    return found
 
 
 async def answered(
     db: Pool, answers: Answers, tenant_id: int, lake: Lake | None, family: Family, asked: Question
 ) -> Answer:
-    """The answer, with figures beside those of the days compared with. Raises PlaceUnknown.
+    """The answer, with figures beside those of the days compared with. Raises PlaceUnknown, TraitRefused.
 
-    Profit comes from the books, everything else from `lake`.
+    Profit comes from the books, everything else from `lake`. Drivers are told of by whole months.
     """
+    if family not in BY_TRAITS and (asked.kind or asked.tariff or asked.paid):
+        raise TraitRefused
+    spans = [asked.range, asked.before]
+    if family == Family.DRIVERS:
+        assert lake is not None
+        spans = whole_months(asked, lake.watermark)
     found: list[Answer] = []
-    for span in (asked.range, asked.before):
+    for span in spans:
         if span is None:
             continue
         if family == Family.PROFIT:
@@ -157,4 +221,32 @@ async def answered(
         else:
             assert lake is not None
             found.append(await answers.answer(tenant_id, lake, family, asked.asked(span)))
-    return compared(found[0], found[1] if len(found) > 1 else None)
+    told = compared(found[0], found[1] if len(found) > 1 else None)
+    if family != Family.DRIVERS:
+        return told
+    days, before = ((span.first, span.last) if span is not None else None for span in spans)
+    return structs.replace(told, days=days, days_before=before)
+
+
+def whole_months(asked: Question, known_at: datetime) -> list[TimeRange | None]:
+    """Months of the calendar that days are of and that are over by what is known, at least the latest of these; and as
+    many before, or the same ones a year before. By other days somebody could be told from who came on a few of them."""
+    zone = asked.range.zone
+    end = min(_month(asked.range.last, 1), _month(known_at.astimezone(ZoneInfo(zone)).date()))
+    first = min(_month(asked.range.first), _month(end, -1))
+    months = (end.year - first.year) * 12 + end.month - first.month
+    back = {Compare.BEFORE: months, Compare.YEAR: 12}.get(asked.compare)
+    spans = [(first, end)] + ([] if back is None else [(_month(first, -back), _month(end, -back))])
+    found: list[TimeRange | None] = [
+        time_range(
+            known_at, zone, first=begins.isoformat(), last=(ends - timedelta(days=1)).isoformat(), default=DEFAULT
+        )
+        for begins, ends in spans
+    ]
+    return [*found, None][:2]
+
+
+def _month(day: date, more: int = 0) -> date:
+    """The first of the month of a day, or of one so many months later."""
+    number = day.year * 12 + day.month - 1 + more
+    return date(number // 12, number % 12 + 1, 1)

@@ -1,8 +1,8 @@
 """Drivers by their pseudonyms: who comes back, who came for the first time, and who is likely lost.
 
-Segments are by recency and frequency within the span: lately means the last quarter of it, often means at least
-`OFTEN` sessions. Nobody is named, and a class of fewer than `LEAST` drivers is neither told of nor follows from what
-is.
+They are told of by whole months (`asking`), in each of which enough of them came. Segments are by recency and frequency
+within the span: lately means the last quarter of it, often means at least `OFTEN` sessions. Nobody is named, and a
+class of fewer than `LEAST` drivers is neither told of nor follows from what is.
 """
 
 from collections import Counter, defaultdict
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import ibis
 
 OFTEN: Final = 4
+#: A month in which fewer came, and somebody, is told of with no other.
+LEAST_OF_MONTH: Final = 10
 #: Where classes of sessions a driver begin.
 CLASSES: Final = (1, 2, 4, 8, 16, 32)
 SEGMENTS: Final = {
@@ -35,7 +37,10 @@ _NOBODY: Final = {"drivers": 0, "sessions": 0, "energy_wh": 0}
 
 
 def answer(scope: Scope) -> Answer:
-    """Everything of the family."""
+    """Everything of the family, of a span of whole months; nothing where fewer than LEAST_OF_MONTH came in one of them:
+    what somebody finds by taking one answer from another is of the months between, and so of as many at the least."""
+    if scope.has_few(LEAST_OF_MONTH):
+        return Answer(figures=(), tables=(), too_few=True)
     rows = rows_of(_sums(_found(scope), ("segment", "least")))
     by_segment = {[*SEGMENTS][place]: sums for place, sums in _added(rows, "segment").items()}
     by_class = _added(rows, "least")

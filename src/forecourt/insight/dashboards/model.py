@@ -32,6 +32,7 @@ class Unit(StrEnum):
     COUNT = "count"
     SECONDS = "s"
     ENERGY = "Wh"
+    POWER = "W"
     #: Minor units of the currency that stands in the row's `currency`.
     MONEY = "minor units"
     #: Grams.
@@ -112,10 +113,14 @@ class Figure(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """Figures and tables of a family."""
+    """Figures and tables of a family. `days`, `days_before`: the first and the last that it tells of and compares with,
+    where these are others than were asked for. `too_few`: nothing is told, for it would be of too few."""
 
     figures: tuple[Figure, ...]
     tables: tuple[Table, ...]
+    days: tuple[date, date] | None = None
+    days_before: tuple[date, date] | None = None
+    too_few: bool = False
 
     def table(self, key: str) -> Table | None:
         """One of them."""
@@ -134,9 +139,19 @@ class Span(Struct, frozen=True, kw_only=True):
         return max(0, (self.until - self.since) // timedelta(seconds=1))
 
 
+class Group(Struct, frozen=True, kw_only=True):
+    """A site that others are part of, with the slugs of all of them and its own."""
+
+    slug: str
+    name: str
+    sites: tuple[str, ...]
+
+
 class Asked(Struct, frozen=True, kw_only=True):
     """Of which time and place something is asked. `zone`: by whose clock its days are. `allowed`: the sites that who
-    asks is limited to, None for no limit. `evse` is of `station`. `co2`: sites with the zone whose intensity counts."""
+    asks is limited to, None for no limit. `evse` is of `station`. `co2`: sites with the zone whose intensity counts.
+    `group`: the sites that are meant where `site` is one that others are part of; `groups`: those that are told apart.
+    `connector_type`, `tariff`, `paid_by`: sessions with these alone."""
 
     span: Span
     zone: str
@@ -145,18 +160,34 @@ class Asked(Struct, frozen=True, kw_only=True):
     evse: str | None = None
     allowed: tuple[str, ...] | None = None
     co2: tuple[tuple[str, str], ...] = ()
+    group: tuple[str, ...] | None = None
+    groups: tuple[Group, ...] = ()
+    connector_type: str | None = None
+    tariff: str | None = None
+    paid_by: str | None = None
+
+    @property
+    def traits(self) -> dict[str, str]:
+        """What sessions must have, by column."""
+        said = {"connector_type": self.connector_type, "tariff": self.tariff, "paid_by": self.paid_by}
+        return {name: value for name, value in said.items() if value is not None}
 
     @property
     def whole(self) -> bool:
         """Whether all that the lake holds is meant."""
-        return self.site is None and self.station is None and self.allowed is None
+        return self.site is None and self.station is None and self.allowed is None and not self.traits
+
+    def is_at(self, slug: str) -> bool:
+        """Whether a site is meant, whoever asks."""
+        return self.site is None or slug in (self.group or (self.site,))
 
     @property
     def sites(self) -> tuple[str, ...] | None:
         """Sites of which something may be told; None: all."""
         if self.site is None:
             return self.allowed
-        return (self.site,) if self.allowed is None or self.site in self.allowed else ()
+        meant = self.group or (self.site,)
+        return meant if self.allowed is None else tuple(site for site in meant if site in self.allowed)
 
 
 class PlaceUnknown(ForecourtError):
@@ -164,6 +195,13 @@ class PlaceUnknown(ForecourtError):
 
     status = 404
     code = "place-unknown"
+
+
+class TraitRefused(ForecourtError):
+    """Only use and success are told by kind of connector, tariff and way to pay: leave these out."""
+
+    status = 422
+    code = "trait-refused"
 
 
 def table(key: str, title: str, columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]]) -> Table:
@@ -178,4 +216,4 @@ def compared(now: Answer, before: Answer | None) -> Answer:
         return now
     were = {(figure.key, figure.currency): figure.value for figure in before.figures}
     figures = [structs.replace(each, before=were.get((each.key, each.currency))) for each in now.figures]
-    return Answer(figures=tuple(figures), tables=now.tables)
+    return structs.replace(now, figures=tuple(figures))

@@ -11,13 +11,27 @@ from msgspec import Struct
 
 from forecourt.access import Actor
 from forecourt.access.guard import Asker
-from forecourt.insight.dashboards import drawings, words
+from forecourt.insight.dashboards import behind, drawings, words
 from forecourt.insight.dashboards.answering import Answering, Answers, Lake
-from forecourt.insight.dashboards.asking import OfCompare, OfEvse, OfSite, OfStation, Question, answered, question
+from forecourt.insight.dashboards.asking import (
+    BY_TRAITS,
+    OfCompare,
+    OfEvse,
+    OfKind,
+    OfOutcome,
+    OfPaid,
+    OfSite,
+    OfStation,
+    OfTariff,
+    Question,
+    answered,
+    question,
+)
 from forecourt.insight.dashboards.files import MEDIA_TYPES, Form, written
 from forecourt.insight.dashboards.model import Answer, Compare, Family, PlaceUnknown, Table
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.pages import SUB_PAGES, tabs_of
+from forecourt.insight.tries import troubles
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.ui.ranges import LONG_PRESETS, FromDay, RangeWord, ToDay
@@ -48,17 +62,20 @@ class InsightPages(Struct, frozen=True, kw_only=True):
     clock: Clock
 
     async def question(
-        self, actor: Actor, days: tuple[str, str, str], compare: Compare, place: tuple[str, str, str]
-    ) -> Question:
+        self, actor: Actor, days: tuple[str, str, str], compare: Compare, place: tuple[str, str, str],
+        traits: tuple[str, str, str],
+    ) -> Question:  # fmt: skip
         """What an address asks for."""
         return await question(
-            self.db, self.clock, actor.tenant_id, days, compare, place, limited=actor.sites is not None
+            self.db, self.clock, actor.tenant_id, days, compare, place, traits, limited=actor.sites is not None
         )
 
     async def show(
         self, request: WebRequest, actor: Actor, answers: Answers, family: Family, asked: Question
     ) -> Response[str]:
-        """A family's page."""
+        """A family's page; one that isn't told by traits is told of all sessions."""
+        if family not in BY_TRAITS:
+            asked = asked.untraited
         lake, answer, fault = None, None, ""
         try:
             lake = await answers.lake(actor.tenant_id)
@@ -70,9 +87,14 @@ class InsightPages(Struct, frozen=True, kw_only=True):
         except PlaceUnknown:
             fault = "place"
         now, path = self.clock.now(), PATHS[family.value]
+        trouble = None
+        if lake is None or lake.watermark.date() < now.date():
+            async with self.db.tenant(actor.tenant_id) as conn:
+                trouble = (await troubles(conn, actor.tenant_id, now)).get("written")
         return self.shell.page(
             "insight/dashboard.html", request, viewer=actor, current="insight", family=family, answer=answer,
             asked=asked, lake=lake, fault=fault, status=404 if fault == "place" else 200, path=path,
+            trouble=trouble, behind=_behind_figures(asked, lake, family), narrowed=words.told_apart(asked),
             late=lake is not None and now - lake.watermark > LATE_AFTER, presets=LONG_PRESETS,
             empty=_is_empty(answer), tabs=tabs_of(actor), words=words, drawings=drawings, most=MAX_SHOWN,
             last_days=_last_days(asked, lake, path), place=words.place_of(asked), compares=words.COMPARES,
@@ -99,8 +121,13 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
             site: OfSite = "",
             station: OfStation = "",
             evse: OfEvse = "",
+            kind: OfKind = "",
+            tariff: OfTariff = "",
+            paid: OfPaid = "",
         ) -> Response[str]:
-            asked = await pages.question(actor, (preset, first, last), Compare(compare), (site, station, evse))
+            asked = await pages.question(
+                actor, (preset, first, last), Compare(compare), (site, station, evse), (kind, tariff, paid)
+            )
             return await pages.show(request, actor, answers, family, asked)
 
         return shown
@@ -120,25 +147,77 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
             site: OfSite = "",
             station: OfStation = "",
             evse: OfEvse = "",
+            kind: OfKind = "",
+            tariff: OfTariff = "",
+            paid: OfPaid = "",
         ) -> Response[bytes]:
             del compare
-            asked = await pages.question(actor, (preset, first, last), Compare.NOTHING, (site, station, evse))
+            asked = await pages.question(
+                actor, (preset, first, last), Compare.NOTHING, (site, station, evse), (kind, tariff, paid)
+            )
             lake = None if family == Family.PROFIT else await answers.lake(actor.tenant_id)
             answer = await answered(pages.db, answers, actor.tenant_id, lake, family, asked)
             key, _dot, form = name.partition(".")
-            return _file(family, answer.table(key), Form(form), asked)
+            return _file(family.value, answer.table(key), Form(form), asked)
 
         return taken
 
-    return [route for family in Family for route in (page(family), files(family))]
+    return [route for family in Family for route in (page(family), files(family))] + _behind(pages)
 
 
-def _file(family: Family, table: Table | None, form: Form, asked: Question) -> Response[bytes]:
+def _behind(pages: InsightPages) -> list[HTTPRouteHandler]:
+    """The sessions behind figures, as a page and as a file."""
+
+    @get("/insight/sessions", include_in_schema=False)
+    async def shown(
+        request: WebRequest, actor: Asker, answers: Answering, preset: RangeWord = "", first: FromDay = "",
+        last: ToDay = "", site: OfSite = "", station: OfStation = "", evse: OfEvse = "", kind: OfKind = "",
+        tariff: OfTariff = "", paid: OfPaid = "", outcome: OfOutcome = "",
+    ) -> Response[str]:  # fmt: skip
+        asked = await pages.question(
+            actor, (preset, first, last), Compare.NOTHING, (site, station, evse), (kind, tariff, paid)
+        )
+        lake = await answers.lake(actor.tenant_id)
+        table = await answers.behind(actor.tenant_id, lake, asked.asked(asked.range), outcome, behind.MAX_SHOWN)
+        return pages.shell.page(
+            "insight/behind.html", request, viewer=actor, current="insight", asked=asked, table=table, outcome=outcome,
+            tabs=tabs_of(actor), words=words, outcomes=behind.OUTCOMES, page_of=behind.href,
+            place=words.place_of(asked), narrowed=words.told_apart(asked),
+            file=asked.href("/insight/sessions.csv", outcome=outcome),
+        )  # fmt: skip
+
+    @get("/insight/sessions.csv", include_in_schema=False)
+    async def taken(
+        actor: Asker, answers: Answering, preset: RangeWord = "", first: FromDay = "", last: ToDay = "",
+        site: OfSite = "", station: OfStation = "", evse: OfEvse = "", kind: OfKind = "", tariff: OfTariff = "",
+paid: OfPaid = "",
+        outcome: OfOutcome = "",
+    ) -> Response[bytes]:  # fmt: skip
+        asked = await pages.question(
+            actor, (preset, first, last), Compare.NOTHING, (site, station, evse), (kind, tariff, paid)
+        )
+        lake = await answers.lake(actor.tenant_id)
+        table = await answers.behind(actor.tenant_id, lake, asked.asked(asked.range), outcome, behind.MAX_ROWS)
+        return _file("insight", table, Form.CSV, asked)
+
+    return [shown, taken]
+
+
+def _file(family: str, table: Table | None, form: Form, asked: Question) -> Response[bytes]:
     if table is None:
         raise TableUnknown
-    name = f"{family.value}-{table.key}-{asked.range.first}-{asked.range.last}.{form}".replace("_", "-")
+    name = f"{family}-{table.key}-{asked.range.first}-{asked.range.last}.{form}".replace("_", "-")
     headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
     return Response(written(table, form), media_type=MEDIA_TYPES[form], headers=headers)
+
+
+def _behind_figures(asked: Question, lake: Lake | None, family: Family) -> Mapping[str, str]:
+    """Where the sessions behind each figure are, by its key."""
+    if lake is None or family not in BY_TRAITS:
+        return {}
+    return {
+        key: asked.href("/insight/sessions", outcome=outcome, compare="") for key, outcome in behind.FIGURES.items()
+    }
 
 
 def _is_empty(answer: Answer | None) -> bool:

@@ -22,7 +22,7 @@ async def answer(conn: Connection, tenant_id: int, asked: Asked) -> Answer:
     slugs = {site.site_id: site.slug for site in named}
     mine = [row for row in rows if _meant(row, slugs, asked)]
     # What a site costs beside energy is no connector's.
-    sites = {site for site, slug in slugs.items() if asked.site in (None, slug)}
+    sites = {site for site, slug in slugs.items() if asked.is_at(slug)}
     other = [cost for cost in costs if cost.site_id in sites] if asked.station is None else []
     return told(mine, other, {site.site_id: site.name for site in named})
 
@@ -123,7 +123,7 @@ def _sites(rows: Sequence[Earned], costs: Sequence[SiteCost], names: Mapping[int
 def _meant(row: Earned, slugs: dict[int, str], asked: Asked) -> bool:
     slug = NO_SITE if row.site_id is None else slugs.get(row.site_id)
     return (
-        asked.site in (None, slug)
+        (asked.site is None or (slug is not None and asked.is_at(slug)))
         and asked.station in (None, row.station)
         and (asked.evse is None or asked.evse == str(row.evse))
     )

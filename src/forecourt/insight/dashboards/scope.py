@@ -1,19 +1,19 @@
 """What of a lake is asked about: its tables narrowed to a time and a place, and the plugs that were there.
 
-Hours of EVSEs are not kept in the lake: those of one station are counted from its sessions by the lake's own roll-up,
-so an EVSE is told of in the same way as a station.
+Hours of EVSEs, of kinds of connectors and of tariffs are not kept in the lake: those that are asked for are counted
+from sessions by the lake's own roll-up, so an EVSE or a tariff is told of in the same way as a station.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, structs
+from msgspec import structs
 
+from forecourt.insight.dashboards.counting import MAX_SESSIONS, Station, TooManySessions, as_place, hours_of
 from forecourt.insight.dashboards.model import (
     MAX_DAY_BARS,
     NO_SITE,
@@ -25,7 +25,6 @@ from forecourt.insight.dashboards.model import (
     Unit,
     table,
 )
-from forecourt.insight.lake.store import Place
 from forecourt.insight.usage import expressions
 from forecourt.ui.i18n import mark
 
@@ -36,26 +35,13 @@ _NO_TIME: Final = timedelta(0)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: So many stations are named in a question.
 MAX_NAMED: Final = 500
+#: Rows of one driver and month, where these are counted: a day of a month that is young has its own.
+MOST_ROWS: Final = 35
 #: Before and after a span so much is looked at for tries of one visit.
 VISITS_MARGIN: Final = timedelta(days=1)
 
 #: What the parts of a place are: sites of a network, stations of a site, EVSEs of a station.
 PARTS: Final = {"site": mark("Sites"), "station": mark("Stations"), "evse": mark("EVSEs")}
-
-
-class Station(Struct, frozen=True, kw_only=True):
-    """A station as the snapshot knows it: an EVSE of it, where one station is looked at."""
-
-    station: str
-    name: str | None
-    site: str | None
-    site_name: str | None
-    zone: str
-    source: str
-    evses: int
-    power_w: int | None
-    first_at: datetime | None
-    last_at: datetime | None
 
 
 class Scope:
@@ -86,9 +72,9 @@ class Scope:
         """Hours of stations; of EVSEs, as `station`, where one station is meant."""
         import ibis
 
-        if self.asked.station is None:
+        if self.asked.station is None and not self.asked.traits:
             return self.at(self._tables["hours"])
-        table = ibis.memtable(self._evse_hours)
+        table = ibis.memtable(self._own_hours["hours"])
         if self.asked.evse is not None:
             table = table.filter(table.station == self.asked.evse)
         return table
@@ -102,6 +88,10 @@ class Scope:
     @property
     def site_hours(self) -> "ibis.Table":
         """Hours of sites: what stood there at once stands in them."""
+        import ibis
+
+        if self.asked.traits:
+            return ibis.memtable(self._own_hours["site_hours"])
         return self.at(self._tables["site_hours"])
 
     @cached_property
@@ -152,6 +142,7 @@ class Scope:
         ends = self.asked.span.until
         return (
             self.part == "site"
+            and not self.asked.traits
             and {station.zone for station in self.stations} <= {self.asked.zone}
             and _is_midnight(self.span.since, clock)
             and (_is_midnight(ends, clock) or ends >= self.watermark)
@@ -216,6 +207,25 @@ class Scope:
         whole = months.filter(months.month >= first, months.month < end).select(*names)
         return whole.union(*pieces) if pieces else whole
 
+    def has_few(self, least: int) -> bool:
+        """Whether there is a month of the clock of who asks in which fewer known drivers came, and somebody did."""
+        import ibis
+
+        made, clock = self.driven, ZoneInfo(self.asked.zone)
+        ends = [_next_month(self.span.since.astimezone(clock).date().replace(day=1))]
+        while _midnight(ends[-1], clock) < self.span.until:
+            ends.append(_next_month(ends[-1]))
+        month = ibis.cases(
+            *((made.first_at < literal(_midnight(end, clock)), number) for number, end in enumerate(ends)), else_=-1
+        )
+        each = made.select("driver", month=month)
+        rows = each.group_by("month").aggregate(drivers=each.count().cast("int64"))
+        if self.by_days and self.asked.whole and all(row["drivers"] >= least * MOST_ROWS for row in rows_of(rows)):
+            # Months that were counted: to tell drivers apart takes far longer than to count their rows.
+            return False
+        found = each.group_by("month").aggregate(drivers=each.driver.nunique().cast("int64"))
+        return any(row["drivers"] < least for row in rows_of(found))
+
     @property
     def ever(self) -> "ibis.Table":
         """Sessions that began before the span was over."""
@@ -268,7 +278,7 @@ class Scope:
         """What the parts of the place are, by the column of sessions."""
         if self.asked.station is not None:
             return "evse"
-        return "site" if self.asked.site is None else "station"
+        return "site" if self.asked.site is None or self.asked.group is not None else "station"
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -325,6 +335,8 @@ class Scope:
         found = self._narrow(expressions.placed(sessions, self._tables["stations"]))
         if self.asked.evse is not None:
             found = found.filter(found.evse.coalesce("") == self.asked.evse)
+        for name, value in self.asked.traits.items():
+            found = found.filter(found[name] == value)
         return found
 
     def _narrow(self, table: "ibis.Table") -> "ibis.Table":
@@ -336,23 +348,22 @@ class Scope:
         return table
 
     @cached_property
-    def _evse_hours(self) -> Any:
-        """Hours of each EVSE of the one station, from the sessions of which a part is in the span."""
-        import pyarrow.parquet as pq
-
-        from forecourt.insight.lake.rollup import RollUp
-        from forecourt.insight.lake.tables import schema
-
-        whole = Scope(self._tables, structs.replace(self.asked, evse=None), self.watermark, self._folder).overlapping
-        names = [name for name in self._tables["sessions"].columns if name != "station"]
-        rows = whole.select(*names, station=whole.evse.coalesce("")).to_pyarrow()
-        if not rows.num_rows:
-            return schema("hours").empty_table()
-        path = self._folder / "evses.parquet"
-        pq.write_table(rows, path)
-        evses = sorted(set(rows.column("station").to_pylist()))
-        with closing(RollUp([_as_place(self.stations[0], evse) for evse in evses], self._folder)) as rolled:
-            return rolled.hours([path], self.span.since, self.span.until)["hours"].cast(schema("hours"))
+    def _own_hours(self) -> dict[str, Any]:
+        """Hours of stations, of EVSEs where one is meant, and of sites, from the sessions of which a part is in the
+        span: of what the lake keeps no hours of. Raises TooManySessions."""
+        whole = Scope(self._tables, structs.replace(self.asked, evse=None), self.watermark, self._folder)
+        found = whole.overlapping
+        if rows_of(found.aggregate(sessions=found.count()))[0]["sessions"] > MAX_SESSIONS:
+            raise TooManySessions
+        if self.asked.station is None:
+            places = [as_place(each, each.station) for each in self.stations]
+        else:
+            found = found.mutate(station=found.evse.coalesce(""))
+            evses = [row["station"] for row in rows_of(found.select("station").distinct())]
+            places = [as_place(self.stations[0], evse) for evse in sorted(evses)]
+        path = self._folder / "own.parquet"
+        found.select(*self._tables["sessions"].columns).to_parquet(path)
+        return hours_of(path, places, self.span.since, self.span.until)
 
 
 def rows_of(expression: "ibis.Table") -> list[dict[str, Any]]:
@@ -382,14 +393,6 @@ def _next_month(first: date) -> date:
 
 def _is_midnight(at: datetime, clock: ZoneInfo) -> bool:
     return at.astimezone(clock).time() == time.min
-
-
-def _as_place(station: Station, evse: str) -> Place:
-    return Place(
-        station=evse, name=None, site=station.site, site_name=station.site_name, zone=station.zone,
-        source=station.source, evses=1, power_w=None, vendor=None, model=None, latitude=None, longitude=None,
-        first_at=station.first_at, last_at=station.last_at, gone=False,
-    )  # fmt: skip
 
 
 def literal(at: datetime) -> Any:

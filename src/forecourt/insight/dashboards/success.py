@@ -34,10 +34,14 @@ def answer(scope: Scope) -> Answer:
     """Everything of the family."""
     tried = rows_of(expressions.arrivals(scope.parted, ("part",)))
     visits = {row[scope.part] or scope.nowhere: row for row in scope.visits((scope.part,))}
+    figures = _figures(_added(tried), _added(visits.values()))
+    tables = (_timeline(scope), _places(scope, tried, visits), _ends(scope))
+    if scope.asked.traits:
+        # What stations say and what is seen of them is of no kind of connector and no tariff.
+        return Answer(figures=figures, tables=tables)
     incidents = _incidents(scope)
     return Answer(
-        figures=(*_figures(_added(tried), _added(visits.values())), *_mending(incidents)),
-        tables=(_timeline(scope), _places(scope, tried, visits), _kinds(incidents), _ends(scope), _faults(scope)),
+        figures=(*figures, *_mending(incidents)), tables=(*tables[:2], _kinds(incidents), tables[2], _faults(scope))
     )
 
 

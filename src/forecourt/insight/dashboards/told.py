@@ -66,6 +66,9 @@ class Answered(Struct, frozen=True, kw_only=True):
     site: Annotated[str | None, Meta(examples=["harbour"])]
     station: Annotated[str | None, Meta(examples=["CP1"])]
     evse: Annotated[str | None, Meta(examples=["1"])]
+    kind: Annotated[str | None, Meta(description="Of connector.", examples=["cCCS2"])]
+    tariff: Annotated[str | None, Meta(examples=["Day and night"])]
+    paid: Annotated[str | None, Meta(examples=["saved"])]
     snapshot: Annotated[int | None, Meta(description="Of the lake; null: it is told from the books.", examples=[41])]
     written_at: Annotated[datetime | None, Meta(description="What happened later is not in the snapshot.")]
     figures: list[Number]
@@ -80,11 +83,13 @@ async def tell(db: Pool, answers: Answers, tenant_id: int, family: Family, asked
 
 def told(family: Family, asked: Question, answer: Answer, lake: Lake | None) -> Answered:
     """An answer as programs are told it."""
-    before = asked.before
+    before = answer.days_before or (asked.before and (asked.before.first, asked.before.last))
+    first, last = answer.days or (asked.range.first, asked.range.last)
     return Answered(
-        family=family, zone=asked.range.zone, days=Days(first=asked.range.first, last=asked.range.last),
-        compared_with=None if before is None else Days(first=before.first, last=before.last),
+        family=family, zone=asked.range.zone, days=Days(first=first, last=last),
+        compared_with=None if before is None else Days(first=before[0], last=before[1]),
         site=asked.site or None, station=asked.station or None, evse=asked.evse or None,
+        kind=asked.kind or None, tariff=asked.tariff or None, paid=asked.paid or None,
         snapshot=None if lake is None else lake.snapshot, written_at=None if lake is None else lake.watermark,
         figures=[_number(each) for each in answer.figures], tables=[_table(each) for each in answer.tables],
     )  # fmt: skip

@@ -6,9 +6,8 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from msgspec import Struct, field
-
-from forecourt.insight.dashboards.model import NO_SITE, Answer, Cell, Column, Figure, Table, Unit, table
+from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
+from forecourt.insight.dashboards.parts import Counted, mean, mix, money, places
 from forecourt.insight.dashboards.scope import Scope, rows_of
 from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark
@@ -21,54 +20,8 @@ _HALF: Final = Fraction(1, 2)
 MIXES: Final = {
     "connector_type": (mark("By kind of connector"), mark("Connector")),
     "tariff": (mark("By tariff"), mark("Tariff")),
+    "paid_by": (mark("By way to pay"), mark("Paid")),
 }
-
-
-class Counted(Struct, kw_only=True):
-    """What a station, an EVSE or all of a site come to."""
-
-    plug_s: int = 0
-    busy_s: int = 0
-    energy_wh: int = 0
-    #: Of stations whose power is known: the energy that they gave, and could have given in watt seconds.
-    known_wh: int = 0
-    power_ws: int = 0
-    peak: int = 0
-    sessions: int = 0
-    stay_s: int = 0
-    with_driver: int = 0
-    idle_known: int = 0
-    idle_s: int = 0
-    plugs: int = 0
-    money: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def currency(self) -> str | None:
-        """In which most was earned; None: nothing was."""
-        return max(self.money, key=lambda each: (self.money[each], each), default=None)
-
-    def add(self, other: "Counted") -> None:
-        """Takes in what plugs of another one come to; the most at once is no sum."""
-        self.plugs += other.plugs
-        self.plug_s += other.plug_s
-        self.busy_s += other.busy_s
-        self.energy_wh += other.energy_wh
-        self.known_wh += other.known_wh
-        self.power_ws += other.power_ws
-        for currency, amount in other.money.items():
-            self.paid(currency, amount)
-
-    def paid(self, currency: str, amount: int) -> None:
-        """Takes in what was paid before taxes, in minor units."""
-        self.money[currency] = self.money.get(currency, 0) + amount
-
-    def stayed(self, row: Mapping[str, int]) -> None:
-        """Takes in what `expressions.stays` tells."""
-        self.sessions += row["sessions"]
-        self.stay_s += row["stay_s"]
-        self.idle_known += row["idle_known"]
-        self.idle_s += row["idle_s"]
-        self.with_driver += row["with_driver"]
 
 
 def answer(scope: Scope) -> Answer:
@@ -89,8 +42,8 @@ def answer(scope: Scope) -> Answer:
             _timeline(scope, currency),
             *_clocked(scope, whole),
             _dwell(minutes),
-            _places(scope, by_station, stays, site_peaks, currency),
-            *(_mix(stays, column, title, label) for column, (title, label) in MIXES.items()),
+            *places(scope, by_station, stays, site_peaks, currency),
+            *(mix(stays, column, title, label) for column, (title, label) in MIXES.items()),
         ),
     )
 
@@ -125,6 +78,9 @@ def _by_station(scope: Scope) -> tuple[dict[str, Counted], dict[str, int]]:
 
 
 def _add_plugs(scope: Scope, found: dict[str, Counted], firsts: Mapping[str, datetime]) -> None:
+    if scope.asked.traits:
+        # Nobody knows how many plugs there are of a kind, or at which tariff one stands: of what these are no share.
+        return
     if scope.asked.station is None:
         for station in scope.stations:
             each, there_s = found[station.station], scope.there_s(station, firsts.get(station.station))
@@ -156,7 +112,6 @@ def _peak(scope: Scope, by_station: Mapping[str, Counted]) -> int:
 
 
 def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[Figure, ...]:
-    people = rows_of(expressions.drivers(scope.driven))[0] if whole.with_driver else None
     median = measures.quantile(minutes, _HALF)
     money = [
         Figure(key="revenue", label=mark("Revenue"), unit=Unit.MONEY, value=amount, currency=currency, more_is=1)
@@ -179,14 +134,10 @@ def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[
             key="dwell_median", label=mark("Median stay"), unit=Unit.SECONDS,
             value=None if median is None else median * MINUTE_S,
         ),
-        Figure(key="dwell", label=mark("Mean stay"), unit=Unit.SECONDS, value=_mean(whole.stay_s, whole.sessions)),
+        Figure(key="dwell", label=mark("Mean stay"), unit=Unit.SECONDS, value=mean(whole.stay_s, whole.sessions)),
         Figure(
             key="idle", label=mark("Mean time idle after charging"), unit=Unit.SECONDS, more_is=-1,
-            value=_mean(whole.idle_s, whole.idle_known),
-        ),
-        Figure(
-            key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, more_is=1,
-            value=None if people is None else people["drivers"],
+            value=mean(whole.idle_s, whole.idle_known),
         ),
         *_emissions(scope),
     )  # fmt: skip
@@ -205,10 +156,6 @@ def _emissions(scope: Scope) -> tuple[Figure, ...]:
         Figure(key="co2", label=mark("CO2, where it is known"), unit=Unit.MASS, value=told["grams"], more_is=-1),
         Figure(key="co2_a_kwh", label=mark("CO2 of a kWh"), unit=Unit.MASS, value=round(a_kwh), more_is=-1),
     )
-
-
-def _mean(total: int, count: int) -> Fraction | None:
-    return Fraction(total, count) if count else None
 
 
 def _timeline(scope: Scope, currency: str | None) -> Table:
@@ -231,18 +178,9 @@ def _timeline(scope: Scope, currency: str | None) -> Table:
         Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
         Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
         Column(name="busy_s", label=mark("Plugs taken for"), unit=Unit.SECONDS),
-        *_money(currency),
+        *money(currency),
     )
     return table("timeline", mark("Energy and sessions over time"), columns, rows)
-
-
-def _money(currency: str | None) -> list[Column]:
-    if currency is None:
-        return []
-    return [
-        Column(name="revenue_minor", label=mark("Revenue"), unit=Unit.MONEY),
-        Column(name="currency", label=mark("Currency"), unit=Unit.TEXT),
-    ]
 
 
 def _clocked(scope: Scope, whole: Counted) -> tuple[Table, Table]:
@@ -330,64 +268,3 @@ def _dwell(minutes: Mapping[int, int]) -> Table:
         Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
     )
     return table("dwell", mark("How long people stay"), columns, rows)
-
-
-def _places(
-    scope: Scope,
-    by_station: Mapping[str, Counted],
-    stays: Sequence[Mapping[str, Any]],
-    site_peaks: Mapping[str, int],
-    currency: str | None,
-) -> Table:
-    """The parts of what is asked for, the most used first."""
-    sites = {station.station: station.site or NO_SITE for station in scope.stations}
-    found: dict[str, Counted] = defaultdict(Counted)
-    for station, counted in by_station.items():
-        whole = found[sites.get(station, NO_SITE) if scope.part == "site" else station]
-        whole.add(counted)
-        whole.peak = max(whole.peak, counted.peak)
-    for row in stays:
-        found[row["part"]].stayed(row)
-    for site, peak in site_peaks.items():
-        found[site].peak = peak
-    rows: list[tuple[Cell, ...]] = [
-        (
-            part, each.plugs, measures.share(each.busy_s, each.plug_s), each.energy_wh, each.sessions, each.peak,
-            _mean(each.stay_s, each.sessions), _mean(each.idle_s, each.idle_known),
-            *((each.money[each.currency] if each.currency else 0, each.currency or currency) if currency else ()),
-        )
-        for part, each in sorted(found.items(), key=lambda each: (-each[1].busy_s, each[0]))
-        if each.plug_s or each.sessions
-    ]  # fmt: skip
-    columns = (
-        Column(name="plugs", label=mark("Plugs"), unit=Unit.COUNT),
-        Column(name="utilisation", label=mark("Time in use"), unit=Unit.SHARE),
-        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
-        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
-        Column(name="peak", label=mark("Most at once"), unit=Unit.COUNT),
-        Column(name="dwell_s", label=mark("Mean stay"), unit=Unit.SECONDS),
-        Column(name="idle_s", label=mark("Mean time idle"), unit=Unit.SECONDS),
-        *_money(currency),
-    )
-    return scope.table_of_parts(columns, rows)
-
-
-def _mix(stays: Sequence[Mapping[str, Any]], column: str, title: str, label: str) -> Table:
-    """Sessions by one of their traits, the most frequent first."""
-    found: dict[str, Counted] = defaultdict(Counted)
-    for row in stays:
-        each = found[row[column] or ""]
-        each.stayed(row)
-        each.energy_wh += row["energy_wh"]
-    rows: list[tuple[Cell, ...]] = [
-        (trait, each.sessions, each.energy_wh, _mean(each.stay_s, each.sessions), _mean(each.idle_s, each.idle_known))
-        for trait, each in sorted(found.items(), key=lambda each: (-each[1].sessions, each[0]))
-    ]
-    columns = (
-        Column(name=column, label=label, unit=Unit.TEXT),
-        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
-        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
-        Column(name="dwell_s", label=mark("Mean stay"), unit=Unit.SECONDS),
-        Column(name="idle_s", label=mark("Mean time idle"), unit=Unit.SECONDS),
-    )
-    return table(column, title, columns, rows)

@@ -19,8 +19,14 @@ COMPARES: Final = {
     Compare.YEAR: mark("a year before"),
     Compare.NOTHING: mark("nothing"),
 }
+#: Ways to pay, by `payments.intents.model.Method`.
+WAYS: Final = {
+    "hosted": mark("on the provider's page"), "saved": mark("by a way the provider keeps"),
+    "reader": mark("at a terminal"), "terminal": mark("at the station's own terminal"),
+    "wallet": mark("from the wallet"), "invoice": mark("by invoice"),
+}  # fmt: skip
 #: Words for cells that are words of the program.
-SAID: Final = {**CAUSES, **SEGMENTS}
+SAID: Final = {**CAUSES, **SEGMENTS, **WAYS}
 #: From so many Wh on, energy is told in MWh.
 MEGA: Final = 10_000_000
 KILO: Final = 1_000
@@ -55,6 +61,8 @@ def value(cell: Cell, unit: Unit, currency: str | None = None) -> str:
         return i18n.number(float(cell), 2)
     if unit == Unit.ENERGY:
         return energy(int(cell))
+    if unit == Unit.POWER:
+        return f"{i18n.number(float(cell) / 1000, 1)}{formats.SPACE}kW"
     if unit == Unit.MASS:
         return mass(int(cell))
     return formats.money(int(cell), currency) if unit == Unit.MONEY else formats.count(int(cell))
@@ -166,4 +174,17 @@ def into(asked: Question, path: str, part: Cell) -> str:
     """The address of a part of the place."""
     if asked.station:
         return asked.href(path, evse=str(part))
-    return asked.href(path, **{"station" if asked.site else "site": str(part)})
+    return asked.href(path, **{"station" if asked.site and asked.group is None else "site": str(part)})
+
+
+#: How an address says the traits by which sessions are told apart.
+TRAITS: Final = {"connector_type": "kind", "tariff": "tariff", "paid_by": "paid"}
+
+
+def told_apart(asked: Question) -> list[tuple[str, str, str]]:
+    """Traits that are asked for: the filter, its word and its value."""
+    said = (
+        ("kind", mark("Connector"), asked.kind), ("tariff", mark("Tariff"), asked.tariff),
+        ("paid", mark("Paid"), _(WAYS[asked.paid]) if asked.paid in WAYS else asked.paid),
+    )  # fmt: skip
+    return [each for each in said if each[2]]

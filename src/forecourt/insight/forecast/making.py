@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 CHOSEN_FOR: Final = timedelta(days=7)
 #: Origins of each part of a backtest: half of what one for a report has.
 MAX_ORIGINS: Final = 45
+#: The same of a quick choice, which stands for a day.
+QUICK_ORIGINS: Final = 12
 #: How long the choice of one group may take; where it takes longer, it is made without trees.
 CHOICE_S: Final = 600.0
 #: A choice has drifted off where so many days of forecasts or more cover less of what came than this, or miss it by so
@@ -65,13 +67,14 @@ class _TooLong(Exception):
 
 
 class Forecaster:
-    """Makes forecasts from lakes below a folder. `tenants` is a pool of role forecourt_app."""
+    """Makes forecasts from lakes below a folder. `tenants` is a pool of role forecourt_app. `quick`: choices are made
+    by few looks at the past and without trees, and stand until the next night, so that there is a forecast at once."""
 
-    def __init__(self, tenants: Pool, clock: Clock, root: Path, choice_s: float = CHOICE_S) -> None:
+    def __init__(self, tenants: Pool, clock: Clock, root: Path, *, quick: bool = False) -> None:
         self._tenants = tenants
         self._clock = clock
         self._root = root
-        self._choice_s = choice_s
+        self._quick = quick
 
     async def make(
         self, tenant_id: int, *, anew: bool = False, progress: Progress = lambda what, done, all: None
@@ -136,11 +139,11 @@ class Forecaster:
         self, panel: Panel, group: Group, target: Target, recents: Sequence[list[float | None]]
     ) -> list[Choice]:
         """By a backtest: without trees where it takes too long with them."""
-        plan = planned(panel.hours, len(panel.names), MAX_ORIGINS)
+        plan = planned(panel.hours, len(panel.names), QUICK_ORIGINS if self._quick else MAX_ORIGINS)
         if plan is None:
             return [_left(place, target, TOO_SHORT, recent)
                     for place, recent in zip(group.places, recents, strict=True)]  # fmt: skip
-        until_s = self._clock.monotonic() + self._choice_s
+        until_s = self._clock.monotonic() + CHOICE_S
 
         def heed(_what: str, _done: int, _every: int) -> None:
             if self._clock.monotonic() > until_s:
@@ -148,7 +151,8 @@ class Forecaster:
 
         found: Run
         try:
-            found, trees = run(panel, plan, Memory(), heed), True
+            trees = not self._quick
+            found = run(panel, plan, Memory(), heed, trees=trees)
         except _TooLong:
             log.warning("a choice took too long and is made without trees", target=target, sites=len(panel.names))
             found, trees = run(panel, plan, Memory(), lambda *_: None, trees=False), False
@@ -163,7 +167,8 @@ class Forecaster:
                 Choice(
                     site=place.site, target=target, name=place.name, zone=place.zone, seen_on=place.seen_on,
                     chosen_on=place.seen_on, reason=None, recipe=recipe_of(found, row),
-                    judged=Judged(figures=judged(found, row), split=split, trees=trees), recent=recent,
+                    judged=Judged(figures=judged(found, row), split=split, trees=trees, quick=self._quick),
+                    recent=recent,
                 )
             )  # fmt: skip
         return choices
@@ -195,7 +200,7 @@ def _is_good(choice: Choice, forecasts: Sequence[Forecast], recent: Sequence[flo
     if choice.chosen_on is None:
         return False
     age = seen_on - choice.chosen_on
-    if not timedelta(0) <= age < CHOSEN_FOR:
+    if not timedelta(0) <= age < CHOSEN_FOR or (choice.judged is not None and choice.judged.quick):
         return False
     return choice.judged is None or age < KEPT_AT_LEAST or not has_drifted(choice.judged, forecasts, recent, seen_on)
 

@@ -34,12 +34,13 @@ class ForecastUnknown(ForecourtError):
 
 
 class Judged(Struct, frozen=True, kw_only=True):
-    """What the backtest found by which a series is forecast: its figures, how the past was parted for it, and whether
-    trees were tried."""
+    """What the backtest found by which a series is forecast: its figures, how the past was parted for it, whether trees
+    were tried, and whether it was a quick one, which the next night makes anew."""
 
     figures: OfSeries
     split: Split
     trees: bool
+    quick: bool = False
 
 
 class Choice(Struct, frozen=True, kw_only=True):

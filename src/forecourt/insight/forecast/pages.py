@@ -15,6 +15,7 @@ from forecourt.insight.forecast.asked import Hours
 from forecourt.insight.forecast.chart import drawing
 from forecourt.insight.forecast.model import TARGETS, ForecastUnknown, hours_of
 from forecourt.insight.pages import tabs_of
+from forecourt.insight.tries import troubles
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.sheets import csv_line
@@ -66,6 +67,8 @@ def forecast_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandle
     @get("/insight/forecasts", include_in_schema=False)
     async def show(request: WebRequest, actor: Asker, site: Site = "", target: What = "energy") -> Response[str]:
         series = await asked.listed(db, actor.tenant_id)
+        async with db.tenant(actor.tenant_id) as conn:
+            trouble = (await troubles(conn, actor.tenant_id, clock.now())).get("forecast")
         try:
             shown = await asked.find(db, actor.tenant_id, site, target)
         except ForecastUnknown:
@@ -77,6 +80,7 @@ def forecast_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandle
             viewer=actor,
             current="insight",
             tabs=tabs_of(actor),
+            trouble=trouble,
             plain=lambda path: path,
             status=404 if shown is None and site else 200,
             site=site,

@@ -128,7 +128,8 @@ class Past:
             zone = max(sorted(zones), key=lambda each: zones[each])
             whole = self._place(NETWORK_SITE, None, zone)
             if (whole.seen_on - min(spans.first.values())).days >= LEAST_DAYS:
-                groups.append(Group(places=[whole], first=min(spans.first.values())))
+                # First, for it is what is looked at first.
+                groups.insert(0, Group(places=[whole], first=min(spans.first.values())))
         return groups, left
 
     def _spans(self) -> "_Spans":

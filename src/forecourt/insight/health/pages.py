@@ -17,6 +17,7 @@ from forecourt.insight.health.drift import MOVED, MOVED_MUCH
 from forecourt.insight.health.found import MAX_NOTE, AlertSettled
 from forecourt.insight.health.service import Found
 from forecourt.insight.pages import tabs_of
+from forecourt.insight.tries import troubles
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations.pages.station import IdentityPath
@@ -45,12 +46,13 @@ def health_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
             health = await service.health_of(
                 conn, actor.tenant_id, clock.now(), site or None, limited=actor.sites is not None
             )
+            trouble = (await troubles(conn, actor.tenant_id, clock.now())).get("looked")
         with_alert = [each for each in health.standings if each.alert is not None]
         others = [each for each in health.standings if each.alert is None]
         return shell.page(
             "insight/health.html", request, viewer=actor, current="insight", status=status, fault=fault,
-            tabs=tabs_of(actor), plain=lambda path: path, site=site, health=health, with_alert=with_alert,
-            others=others[:MAX_SHOWN], more=len(others) - MAX_SHOWN, words=words, kinds=KINDS,
+            tabs=tabs_of(actor), trouble=trouble, plain=lambda path: path, site=site, health=health,
+            with_alert=with_alert, others=others[:MAX_SHOWN], more=len(others) - MAX_SHOWN, words=words, kinds=KINDS,
             number=number, may_review=actor.may(Verb.REVIEW), moved=MOVED, moved_much=MOVED_MUCH,
         )  # fmt: skip
 

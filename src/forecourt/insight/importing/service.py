@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
+from forecourt.drivers.model import uid_key
 from forecourt.insight.importing import store
 from forecourt.insight.importing.made import digest_of
 from forecourt.insight.importing.model import (
@@ -21,10 +22,10 @@ from forecourt.insight.importing.model import (
     Source,
     count,
 )
-from forecourt.insight.importing.store import Begun, Kept
+from forecourt.insight.importing.store import Begun, Holder, Kept
 from forecourt.insight.lake.store import mark
 from forecourt.insight.model import OWN, Session
-from forecourt.insight.pseudonyms import of_token
+from forecourt.insight.pseudonyms import of_driver, of_token
 from forecourt.insight.store import Connection, pseudonym_key
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -114,9 +115,12 @@ class Importer:
     async def _kept(
         self, conn: Connection, tenant_id: int, source: str, key: bytes, batch: Iterable[Parsed]
     ) -> list[Kept]:
-        """As the sessions of a batch are kept: drivers by pseudonyms, places by names that no other source has."""
+        """As the sessions of a batch are kept: drivers by pseudonyms, places by names that no other source has. Digests
+        are of the token also where it is the one of an account: it may not have been when the file came first."""
         read = [(each.line, each.session) for each in batch if each.session is not None]
         own = await store.own_stations(conn, tenant_id, sorted({session.station for _, session in read}))
+        shown = {uid_key(session.driver) for _, session in read if session.driver is not None}
+        holders = await store.list_holders(conn, tenant_id, sorted(shown))
         kept = []
         for line, session in read:
             ours = session.station in own
@@ -133,7 +137,7 @@ class Importer:
                     source_id=session.id or f"row-{digest.hex()}",
                     digest=digest,
                     own_station=ours,
-                    session=named,
+                    session=msgspec.structs.replace(named, driver=_whose(key, session, named.driver, holders)),
                 )
             )
         return kept
@@ -188,6 +192,14 @@ class Importer:
         """Imports, newest first."""
         async with self._tenants.tenant(tenant_id) as conn:
             return await store.list_imports(conn, tenant_id, limit)
+
+
+def _whose(key: bytes, session: Session, token: str | None, holders: Mapping[str, Sequence[Holder]]) -> str | None:
+    """The pseudonym of who has an account and had the token then; else that of the token."""
+    if session.driver is None:
+        return None
+    had = [each for each in holders.get(uid_key(session.driver), ()) if each.had(session.started_at)]
+    return of_driver(key, had[0].driver_id) if had else token
 
 
 def source_name(text: str) -> str:

@@ -110,6 +110,33 @@ async def own_stations(conn: Connection, tenant_id: int, names: Sequence[str]) -
     return {name for (name,) in await rows.fetchall()}
 
 
+class Holder(Struct, frozen=True, kw_only=True):
+    """Whose a token is or was, and from when until when; None: it still is."""
+
+    uid_key: str
+    driver_id: int
+    attached_at: datetime
+    until_at: datetime | None
+
+    def had(self, at: datetime) -> bool:
+        """Whether it was theirs then."""
+        return self.attached_at <= at and (self.until_at is None or at < self.until_at)
+
+
+async def list_holders(conn: Connection, tenant_id: int, uid_keys: Sequence[str]) -> dict[str, list[Holder]]:
+    """Drivers with an account whose these tokens are or were, by token, the latest first."""
+    rows = conn.cursor(row_factory=class_row(Holder))
+    await rows.execute(
+        "SELECT uid_key, driver_id, attached_at, until_at FROM token_drivers"
+        " WHERE tenant_id = %s AND uid_key = ANY(%s) ORDER BY attached_at DESC",
+        (tenant_id, list(uid_keys)),
+    )
+    found: dict[str, list[Holder]] = {}
+    for row in await rows.fetchall():
+        found.setdefault(row.uid_key, []).append(row)
+    return found
+
+
 _COLUMNS: Final = (
     ("source_id", "text"), ("line", "bigint"), ("digest", "bytea"), ("station", "text"), ("own_station", "bool"),
     ("site", "text"), ("evse", "text"), ("connector_type", "text"), ("zone", "text"), ("driver", "text"),

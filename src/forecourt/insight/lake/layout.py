@@ -25,7 +25,7 @@ from msgspec import Struct, field
 from forecourt.platform.errors import ForecourtError
 
 #: The form of manifests and of the files that they name. A lake of another one is made anew by the next export.
-FORMAT: Final = 3
+FORMAT: Final = 4
 #: Bytes that are read at a time to digest a file.
 CHUNK_BYTES: Final = 1 << 20
 

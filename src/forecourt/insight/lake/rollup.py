@@ -106,7 +106,7 @@ def _query(columns: Sequence[str]) -> str:
 QUERIES: Final = {"hours": _query(("station", "site")), "site_hours": _query(("site",))}
 
 #: What days of sites are told apart by.
-DAY_KEYS: Final = ("site", "local_date", "connector_type", "tariff", "outcome", "stop_reason")
+DAY_KEYS: Final = ("site", "local_date", "connector_type", "tariff", "outcome", "stop_reason", "paid_by")
 #: What is added up of them.
 DAY_SUMS: Final = (
     "sessions", "stay_s", "idle_known", "idle_s", "energy_wh", "with_driver", "visits", "visits_charged", "at_once",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -49,7 +49,7 @@ _SESSIONS: Final = f"""
         CASE WHEN u.token_status <> 'Accepted' AND coalesce(u.energy_wh, 0) = 0 THEN 'refused'
             WHEN u.energy_wh > 0 THEN 'charged' ELSE 'nothing' END,
         u.stop_reason, array_to_string(u.notes, ' '), u.sampled_wh, u.power_wh, u.offered_wh,
-        u.hottest_centi_c / 100.0, u.token_uid, d.driver_id, NULL
+        u.hottest_centi_c / 100.0, u.most_w, y.method, u.token_uid, d.driver_id, NULL
     FROM session_use u
     JOIN station_places p ON p.tenant_id = u.tenant_id AND p.station_id = u.station_id
     LEFT JOIN LATERAL (
@@ -57,6 +57,7 @@ _SESSIONS: Final = f"""
         WHERE k.tenant_id = u.tenant_id AND k.station_id = u.station_id AND k.evse = u.evse
           AND k.connector = coalesce(nullif(u.connector, 0), k.connector)
     ) t ON true
+    LEFT JOIN session_payments y ON y.tenant_id = u.tenant_id AND y.session_id = u.session_id
     LEFT JOIN LATERAL (
         SELECT w.driver_id FROM token_drivers w
         WHERE w.tenant_id = u.tenant_id AND w.uid_key = lower(u.token_uid COLLATE "C")
@@ -69,7 +70,7 @@ _SESSIONS: Final = f"""
         {_second("i.ended_at")}, {_second("i.charging_ended_at")}, {_stay("i")}, {_idle("i")},
         i.energy_wh, NULL, i.currency, i.excl_minor,
         i.incl_minor, i.tariff, i.outcome, i.stop_reason, array_to_string(i.flags, ' '), NULL, NULL, NULL, NULL, NULL,
-        NULL, i.driver
+        NULL, NULL, NULL, i.driver
     FROM imported_sessions i
     WHERE i.tenant_id = %(tenant)s AND i.started_at >= %(since)s AND i.started_at < %(until)s
     ORDER BY 6, 1, 2
@@ -102,6 +103,8 @@ COPIES: Final = {
     "sessions": _SESSIONS, "states": _STATES, "gaps": _GAPS, "prices": _PRICES, "incidents": _INCIDENTS,
 }  # fmt: skip
 
+#: Where it is written on which day a step that follows the lake was done with it.
+_DONE: Final = {"acted": "acted_on", "looked": "looked_on", "forecast": "forecast_on"}
 #: Days of which each table has something, and those that something was heard of since a time.
 _ALL: Final = {
     "states": "SELECT (state_at AT TIME ZONE 'UTC')::date AS day FROM connector_states WHERE tenant_id = %(tenant)s",
@@ -183,10 +186,6 @@ async def mark_session(conn: Connection, tenant_id: int, session_id: UUID) -> No
     await conn.execute(query, {"tenant": tenant_id, "session": session_id, "most": MOST_DAYS})
 
 
-#: What follows the lake in a night.
-Step = Literal["forecast_on", "acted_on", "looked_on"]
-
-
 class Place(Struct, frozen=True, kw_only=True):
     """A station as the lake knows it. `first_at` and `last_at`: since when and until when it is known to be there."""
 
@@ -246,16 +245,58 @@ async def note_lake(conn: Connection, tenant_id: int, lake_id: str, snapshot: in
     )
 
 
-async def is_done(conn: Connection, tenant_id: int, step: Step, day: date) -> bool:
-    """Whether a step of the night was done with the lake of a day."""
-    query = f"SELECT {step} = %s FROM lakes WHERE tenant_id = %s"
+class Tries(Struct, frozen=True, kw_only=True):
+    """How often a step of a night was tried on a day, and when last. `reason`: why that failed; None: it is being made,
+    or was broken off."""
+
+    day: date
+    tries: int
+    tried_at: datetime
+    reason: str | None
+
+
+async def is_done(conn: Connection, tenant_id: int, step: str, day: date) -> bool:
+    """Whether a step that follows the lake was done with the one of a day."""
+    query = f"SELECT {_DONE[step]} = %s FROM lakes WHERE tenant_id = %s"
     row = await (await conn.execute(query, (day, tenant_id))).fetchone()
     return row is not None and bool(row[0])
 
 
-async def note_done(conn: Connection, tenant_id: int, step: Step, day: date) -> None:
+async def find_tries(conn: Connection, tenant_id: int, step: str) -> Tries | None:
+    """Tries of a step that was not done since."""
+    rows = conn.cursor(row_factory=class_row(Tries))
+    await rows.execute(
+        "SELECT day, tries, tried_at, reason FROM night_tries WHERE tenant_id = %s AND step = %s", (tenant_id, step)
+    )
+    return await rows.fetchone()
+
+
+async def begin_try(conn: Connection, tenant_id: int, step: str, day: date, at: datetime) -> int:
+    """One try more; the how many-th of this day it is."""
+    row = await (
+        await conn.execute(
+            "INSERT INTO night_tries AS t (tenant_id, step, day, tries, tried_at) VALUES (%s, %s, %s, 1, %s)"
+            " ON CONFLICT (tenant_id, step) DO UPDATE SET day = excluded.day, tried_at = excluded.tried_at,"
+            " reason = NULL, tries = CASE WHEN t.day = excluded.day THEN t.tries + 1 ELSE 1 END RETURNING tries",
+            (tenant_id, step, day, at),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def note_reason(conn: Connection, tenant_id: int, step: str, reason: str) -> None:
+    """Why the last try failed."""
+    await conn.execute(
+        "UPDATE night_tries SET reason = %s WHERE tenant_id = %s AND step = %s", (reason, tenant_id, step)
+    )
+
+
+async def end_tries(conn: Connection, tenant_id: int, step: str, day: date) -> None:
     """A step of the night was done with the lake of a day."""
-    await conn.execute(f"UPDATE lakes SET {step} = %s WHERE tenant_id = %s", (day, tenant_id))
+    if step in _DONE:
+        await conn.execute(f"UPDATE lakes SET {_DONE[step]} = %s WHERE tenant_id = %s", (day, tenant_id))
+    await conn.execute("DELETE FROM night_tries WHERE tenant_id = %s AND step = %s", (tenant_id, step))
 
 
 async def has_something(conn: Connection, tenant_id: int) -> bool:

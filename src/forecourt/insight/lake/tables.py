@@ -28,6 +28,7 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "idle_s": "int", "energy_wh": "int", "given_wh": "int", "currency": "text", "excl_minor": "int",
         "incl_minor": "int", "tariff": "text", "outcome": "text", "stop_reason": "text", "flags": "text",
         "sampled_wh": "int", "power_wh": "int", "offered_wh": "int", "hottest_c": "float",
+        "most_w": "int", "paid_by": "text",
     },
     "hours": {
         "station": "text", "site": "text", "hour_at": "time", "local_date": "date", "weekday": "int", "hour": "int",
@@ -41,8 +42,9 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
     },
     "site_days": {
         "site": "text", "local_date": "date", "connector_type": "text", "tariff": "text", "outcome": "text",
-        "stop_reason": "text", "sessions": "int", "stay_s": "int", "idle_known": "int", "idle_s": "int",
-        "energy_wh": "int", "with_driver": "int", "visits": "int", "visits_charged": "int", "at_once": "int",
+        "stop_reason": "text", "paid_by": "text", "sessions": "int", "stay_s": "int", "idle_known": "int",
+        "idle_s": "int", "energy_wh": "int", "with_driver": "int", "visits": "int", "visits_charged": "int",
+        "at_once": "int",
     },
     "station_days": {
         "station": "text", "site": "text", "local_date": "date", "hour_at": "time", "busy_s": "int",

@@ -178,12 +178,14 @@ class Reporter:
         """Keeps the files, ends the run and writes its letters; whether nobody did so before."""
         tenant_id = home.tenant_id
         async with self._tenants.tenant(tenant_id) as conn:
+            # Who was taken off meanwhile gets none; who is taken off from now on waits until these are written.
+            now = await store.find_report(conn, tenant_id, report.report_id, lock=True)
             held = await store.find_run(conn, tenant_id, run.run_id, lock=True)
-            if held is None or held.state != "waiting":
+            if now is None or held is None or held.state != "waiting":
                 return False
             await store.insert_files(conn, tenant_id, run.run_id, files)
             await store.settle(conn, tenant_id, run.run_id, at=self._clock.now(), known_at=told.known_at, reason=None)
-            for recipient in report.recipients:
+            for recipient in now.recipients:
                 letter_id = await write(conn, tenant_id, _letter(recipient, told, home))
                 await store.insert_letter(conn, tenant_id, run.run_id, recipient, letter_id)
         return True

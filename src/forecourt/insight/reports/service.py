@@ -80,7 +80,8 @@ async def change(
     now: datetime,
     if_match: str | None = None,
 ) -> Report:
-    """Changes some of it. Raises ReportUnknown, ReportRefused, Forbidden, ChangedMeanwhile."""
+    """Changes some of it; letters to who is taken off that were not sent yet are taken back. Raises ReportUnknown,
+    ReportRefused, Forbidden, ChangedMeanwhile."""
     before = wanted_of(await find(conn, actor, report_id, lock=True))
     check_match(if_match, etag(before))
     wanted = structs.replace(before, **changes)
@@ -90,6 +91,9 @@ async def change(
         # What is due already stays so.
         del columns["next_at"]
     report = await store.update_report(conn, actor.tenant_id, report_id, columns)
+    gone = sorted({*before.recipients} - {*wanted.recipients})
+    if gone:
+        await take_back(conn, actor.tenant_id, await store.take_letters(conn, actor.tenant_id, report_id, gone))
     await audit(conn, actor, "change report", f"report:{report_id}", before=_told(before), after=_told(wanted))
     return report
 

@@ -72,6 +72,18 @@ async def delete_report(conn: Connection, tenant_id: int, report_id: int) -> lis
     return letters
 
 
+async def take_letters(conn: Connection, tenant_id: int, report_id: int, recipients: Sequence[str]) -> list[UUID]:
+    """Forgets the letters of a report to these; which they were."""
+    runs = "SELECT run_id FROM report_runs WHERE tenant_id = %(tenant)s AND report_id = %(report)s"
+    letters = await _letters(conn, runs, tenant_id, report_id)
+    gone = await conn.execute(
+        "DELETE FROM report_letters WHERE tenant_id = %s AND letter_id = ANY(%s) AND recipient = ANY(%s)"
+        " RETURNING letter_id",
+        (tenant_id, letters, list(recipients)),
+    )
+    return [letter_id for (letter_id,) in await gone.fetchall()]
+
+
 async def count_reports(conn: Connection, tenant_id: int) -> int:
     """How many there are."""
     row = await (await conn.execute("SELECT count(*) FROM reports WHERE tenant_id = %s", (tenant_id,))).fetchone()

@@ -50,8 +50,8 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 class Effect(Struct, frozen=True, kw_only=True):
     """What a campaign changed from its start until `until`. Drivers are compared as they were drawn, whether they came
-    or not; what they did since `before` narrows the intervals. `compared` is empty with fewer than ten drivers in a
-    group. `given`: of the budget, in minor units."""
+    or not; what they did since `before` narrows the intervals. Sessions that other records tell of count, too.
+    `compared` is empty with fewer than ten drivers in a group. `given`: of the budget, in minor units."""
 
     campaign_id: int
     before: datetime

@@ -11,16 +11,18 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from forecourt.loyalty.model import MAX_AUDIENCE, MAX_RUNNING, Campaign, Code, State, Terms
+from forecourt.loyalty.model import MAX_AUDIENCE, MAX_RUNNING, Campaign, Code, Past, State, Terms
 
 Connection = AsyncConnection[Any]
 
 _CAMPAIGN: Final = """
-SELECT c.campaign_id, c.terms, c.state, c.reserved, c.spent, c.hours, c.seed, c.started_at, c.ended_at, c.created_at
+SELECT c.campaign_id, c.terms, c.state, c.reserved, c.spent, c.hours, c.seed, c.started_at, c.ended_at, c.created_at,
+    c.source
 FROM loyalty_campaigns c WHERE c.tenant_id = %(tenant)s
 """
 _COUNTED: Final = """
 SELECT c.campaign_id, c.terms, c.state, c.reserved, c.spent, c.hours, c.seed, c.started_at, c.ended_at, c.created_at,
+    c.source,
     (SELECT count(*) FROM loyalty_members m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.campaign_id)
         AS members,
     (SELECT count(*) FROM loyalty_members m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.campaign_id
@@ -52,6 +54,16 @@ async def insert_campaign(conn: Connection, tenant_id: int, terms: Terms, seed: 
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+async def note_past(conn: Connection, tenant_id: int, campaign_id: int, past: Past) -> None:
+    """A draft is one that ran and ended elsewhere."""
+    await conn.execute(
+        "UPDATE loyalty_campaigns SET state = 'ended', source = %s, started_at = %s, ended_at = %s, spent = %s"
+        " WHERE tenant_id = %s AND campaign_id = %s AND state = 'draft'",
+        (past.source, past.started_at, past.ended_at, past.spent, tenant_id, campaign_id),
+    )
+    await insert_members(conn, tenant_id, campaign_id, [*past.drivers], [*past.drivers.values()])
 
 
 async def update_terms(conn: Connection, tenant_id: int, campaign_id: int, terms: Terms) -> None:

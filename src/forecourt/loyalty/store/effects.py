@@ -7,6 +7,8 @@ from typing import Final
 from msgspec import Struct
 from psycopg.rows import class_row
 
+from forecourt.insight.pseudonyms import of_driver
+from forecourt.insight.store import pseudonym_key
 from forecourt.loyalty.store.campaigns import Connection
 
 
@@ -27,8 +29,8 @@ class Did(Struct, frozen=True, kw_only=True):
 
 _DID: Final = """
 SELECT m.treated,
-    count(v.session_id) FILTER (WHERE v.started_at < %(start)s) AS visits_b,
-    count(v.session_id) FILTER (WHERE v.started_at >= %(start)s) AS visits,
+    count(v.started_at) FILTER (WHERE v.started_at < %(start)s) AS visits_b,
+    count(v.started_at) FILTER (WHERE v.started_at >= %(start)s) AS visits,
     coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at < %(start)s), 0)::bigint AS wh_b,
     coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at >= %(start)s), 0)::bigint AS wh,
     coalesce(sum(v.excl_minor) FILTER (WHERE v.started_at < %(start)s AND v.currency = %(currency)s), 0)::bigint
@@ -39,11 +41,17 @@ SELECT m.treated,
     coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at >= %(start)s AND v.there), 0)::bigint AS there
 FROM loyalty_members m
 LEFT JOIN (
-    SELECT d.driver_id, d.session_id, d.started_at, d.energy_wh, d.currency, d.excl_minor,
+    SELECT d.driver_id, d.started_at, d.energy_wh, d.currency, d.excl_minor,
         extract(hour FROM d.started_at AT TIME ZONE p.time_zone)::int = ANY (%(hours)s) AS there
     FROM driver_visits d
     JOIN station_places p ON p.tenant_id = d.tenant_id AND p.station_id = d.station_id
     WHERE d.tenant_id = %(tenant)s AND d.started_at >= %(since)s AND d.started_at < %(until)s
+    UNION ALL
+    SELECT n.driver_id, i.started_at, i.energy_wh, i.currency, i.excl_minor,
+        extract(hour FROM i.started_at AT TIME ZONE i.zone)::int = ANY (%(hours)s)
+    FROM unnest(%(drivers)s::bigint[], %(names)s::text[]) AS n (driver_id, name)
+    JOIN imported_visits i ON i.tenant_id = %(tenant)s AND i.driver = n.name
+    WHERE i.started_at >= %(since)s AND i.started_at < %(until)s
 ) v ON v.driver_id = m.driver_id
 WHERE m.tenant_id = %(tenant)s AND m.campaign_id = %(campaign)s
 GROUP BY m.driver_id, m.treated
@@ -54,13 +62,21 @@ async def list_did(
     conn: Connection, tenant_id: int, campaign_id: int, *, since: datetime, start: datetime, until: datetime,
     hours: Sequence[int], currency: str,
 ) -> list[Did]:  # fmt: skip
-    """What each driver of a campaign did in [since, start) and in [start, until)."""
+    """What each driver of a campaign did in [since, start) and in [start, until), here and by imported history."""
+    key = await pseudonym_key(conn, tenant_id)
+    members = await (
+        await conn.execute(
+            "SELECT driver_id FROM loyalty_members WHERE tenant_id = %s AND campaign_id = %s", (tenant_id, campaign_id)
+        )
+    ).fetchall()
+    drivers = [int(number) for (number,) in members]
     cursor = conn.cursor(row_factory=class_row(Did))
     await cursor.execute(
         _DID,
         {
             "tenant": tenant_id, "campaign": campaign_id, "since": since, "start": start, "until": until,
-            "hours": list(hours), "currency": currency,
+            "hours": list(hours), "currency": currency, "drivers": drivers,
+            "names": [of_driver(key, driver) for driver in drivers],
         },
     )  # fmt: skip
     return await cursor.fetchall()

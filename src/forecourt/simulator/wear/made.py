@@ -360,7 +360,7 @@ class _Maker:
         }  # fmt: skip
         return {
             "stations": pa.table({
-                "station": names, "site": [row[1] for row in self._stations],
+                "station": names, "site": [row[1] for row in self._stations], "source": ["own"] * len(names),
                 "evses": [row[2] for row in self._stations], "power_w": [row[3] for row in self._stations],
             }),
             "sessions": pa.table(sessions),

@@ -22,6 +22,8 @@ CODES: Final[Mapping[str, tuple[str, ...]]] = {
     "link": ("EVCommunicationError",),
     "metering": ("PowerMeterFailure",),
 }
+#: Sessions that count: those of stations that are ours, also as other records tell of them.
+_OURS: Final = "(s.source = 'own' OR p.source = 'own')"
 #: Each gives station, evse (None: all of the station), the day since 1970, and values; times are whole seconds.
 _SESSIONS: Final = f"""
     WITH tried AS (
@@ -30,7 +32,7 @@ _SESSIONS: Final = f"""
             coalesce(s.energy_wh, 0) AS wh, coalesce(s.energy_wh, 0) < {LEAST_CHARGE_WH}
                 OR epoch(s.ended_at)::BIGINT - epoch(s.started_at)::BIGINT < {LEAST_CHARGE_S} AS failed
         FROM sessions s LEFT JOIN stations p USING (station)
-        WHERE s.source = 'own' AND s.outcome <> 'refused' AND epoch(s.started_at)::BIGINT >= $since
+        WHERE {_OURS} AND s.outcome <> 'refused' AND epoch(s.started_at)::BIGINT >= $since
             AND epoch(s.started_at)::BIGINT < $until
     ),
     followed AS (
@@ -83,8 +85,8 @@ _FLAPS: Final = f"""
     """
 _PLUGS: Final = f"""
     SELECT k.station, k.evse, any_value(p.site) AS site, min(k.t) // {DAY_S} AS began FROM (
-        SELECT station, try_cast(evse AS INT) AS evse, min(epoch(started_at)::BIGINT) AS t
-        FROM sessions WHERE source = 'own' GROUP BY ALL
+        SELECT s.station, try_cast(s.evse AS INT) AS evse, min(epoch(s.started_at)::BIGINT) AS t
+        FROM sessions s LEFT JOIN stations p USING (station) WHERE {_OURS} GROUP BY ALL
         UNION ALL SELECT station, evse::INT, min(epoch(state_at)::BIGINT) FROM states GROUP BY ALL
     ) k JOIN stations p USING (station) WHERE k.evse > 0 GROUP BY ALL ORDER BY k.station, k.evse
     """

@@ -1,0 +1,164 @@
+"""What parts of a place come to: stations, EVSEs, sites, groups of sites, and sessions by their traits."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from msgspec import Struct, field, structs
+
+from forecourt.insight.dashboards.model import NO_SITE, Cell, Column, Table, Unit, table
+from forecourt.insight.dashboards.scope import Scope
+from forecourt.insight.usage import measures
+from forecourt.ui.i18n import mark
+
+
+class Counted(Struct, kw_only=True):
+    """What a station, an EVSE or all of a site come to."""
+
+    plug_s: int = 0
+    busy_s: int = 0
+    energy_wh: int = 0
+    #: Of stations whose power is known: the energy that they gave, and could have given in watt seconds.
+    known_wh: int = 0
+    power_ws: int = 0
+    peak: int = 0
+    sessions: int = 0
+    stay_s: int = 0
+    idle_known: int = 0
+    idle_s: int = 0
+    plugs: int = 0
+    money: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def currency(self) -> str | None:
+        """In which most was earned; None: nothing was."""
+        return max(self.money, key=lambda each: (self.money[each], each), default=None)
+
+    def add(self, other: "Counted") -> None:
+        """Takes in what plugs of another one come to; the most at once is no sum."""
+        self.plugs += other.plugs
+        self.plug_s += other.plug_s
+        self.busy_s += other.busy_s
+        self.energy_wh += other.energy_wh
+        self.known_wh += other.known_wh
+        self.power_ws += other.power_ws
+        for currency, amount in other.money.items():
+            self.paid(currency, amount)
+
+    def paid(self, currency: str, amount: int) -> None:
+        """Takes in what was paid before taxes, in minor units."""
+        self.money[currency] = self.money.get(currency, 0) + amount
+
+    def stayed(self, row: Mapping[str, int]) -> None:
+        """Takes in what `expressions.stays` tells."""
+        self.sessions += row["sessions"]
+        self.stay_s += row["stay_s"]
+        self.idle_known += row["idle_known"]
+        self.idle_s += row["idle_s"]
+
+
+def places(
+    scope: Scope,
+    by_station: Mapping[str, Counted],
+    stays: Sequence[Mapping[str, Any]],
+    site_peaks: Mapping[str, int],
+    currency: str | None,
+) -> Iterator[Table]:
+    """The parts of what is asked for, the most used first, and groups of them."""
+    sites = {station.station: station.site or NO_SITE for station in scope.stations}
+    found: dict[str, Counted] = defaultdict(Counted)
+    for station, counted in by_station.items():
+        whole = found[sites.get(station, NO_SITE) if scope.part == "site" else station]
+        whole.add(counted)
+        whole.peak = max(whole.peak, counted.peak)
+    for row in stays:
+        found[row["part"]].stayed(row)
+    for site, peak in site_peaks.items():
+        found[site].peak = peak
+    rows: list[tuple[Cell, ...]] = [
+        (
+            part, each.plugs or None, measures.share(each.busy_s, each.plug_s), each.energy_wh, each.sessions,
+            each.peak, mean(each.stay_s, each.sessions), mean(each.idle_s, each.idle_known),
+            *((each.money[each.currency] if each.currency else 0, each.currency or currency) if currency else ()),
+        )
+        for part, each in sorted(found.items(), key=lambda each: (-each[1].busy_s, each[0]))
+        if each.plug_s or each.sessions
+    ]  # fmt: skip
+    columns = (
+        Column(name="plugs", label=mark("Plugs"), unit=Unit.COUNT),
+        Column(name="utilisation", label=mark("Time in use"), unit=Unit.SHARE),
+        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+        Column(name="peak", label=mark("Most at once"), unit=Unit.COUNT),
+        Column(name="dwell_s", label=mark("Mean stay"), unit=Unit.SECONDS),
+        Column(name="idle_s", label=mark("Mean time idle"), unit=Unit.SECONDS),
+        *money(currency),
+    )
+    yield scope.table_of_parts(columns, rows)
+    if scope.part == "site":
+        yield _groups(scope, found, currency)
+
+
+def _groups(scope: Scope, found: Mapping[str, Counted], currency: str | None) -> Table:
+    """Sites that others are part of, each with all of these; what is in two of them is told in both."""
+    rows: list[tuple[Cell, ...]] = []
+    for group in scope.asked.groups:
+        whole, there = Counted(), [found[site] for site in group.sites if site in found]
+        for each in there:
+            whole.add(each)
+            whole.stayed(structs.asdict(each))
+        if there:
+            paid = whole.money.get(currency, 0) if currency else None
+            rows.append(
+                (
+                    group.slug, group.name, len(there), measures.share(whole.busy_s, whole.plug_s), whole.energy_wh,
+                    whole.sessions, *((paid, currency) if currency else ()),
+                )
+            )  # fmt: skip
+    columns = (
+        Column(name="place", label=mark("Id"), unit=Unit.TEXT),
+        Column(name="name", label=mark("Name"), unit=Unit.TEXT),
+        Column(name="sites", label=mark("Sites"), unit=Unit.COUNT),
+        Column(name="utilisation", label=mark("Time in use"), unit=Unit.SHARE),
+        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+        *money(currency),
+    )
+    return table("groups", mark("Groups of sites"), columns, rows)
+
+
+def mix(stays: Sequence[Mapping[str, Any]], column: str, title: str, label: str) -> Table:
+    """Sessions by one of their traits, the most frequent first."""
+    found: dict[str, Counted] = defaultdict(Counted)
+    for row in stays:
+        each = found[row[column] or ""]
+        each.stayed(row)
+        each.energy_wh += row["energy_wh"]
+    rows: list[tuple[Cell, ...]] = [
+        (trait, each.sessions, each.energy_wh, mean(each.stay_s, each.sessions), mean(each.idle_s, each.idle_known))
+        for trait, each in sorted(found.items(), key=lambda each: (-each[1].sessions, each[0]))
+    ]
+    columns = (
+        Column(name=column, label=label, unit=Unit.TEXT),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
+        Column(name="dwell_s", label=mark("Mean stay"), unit=Unit.SECONDS),
+        Column(name="idle_s", label=mark("Mean time idle"), unit=Unit.SECONDS),
+    )
+    return table(column, title, columns, rows)
+
+
+def mean(total: int, count: int) -> Fraction | None:
+    """Of a sum; None of nothing."""
+    return Fraction(total, count) if count else None
+
+
+def money(currency: str | None) -> list[Column]:
+    """The columns of what was paid, where anything was."""
+    if currency is None:
+        return []
+    return [
+        Column(name="revenue_minor", label=mark("Revenue"), unit=Unit.MONEY),
+        Column(name="currency", label=mark("Currency"), unit=Unit.TEXT),
+    ]
