@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from forecourt.insight.dashboards.hiding import few
 from forecourt.insight.dashboards.model import NO_SITE, Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.scope import Scope, rows_of
 from forecourt.insight.usage import expressions, measures
@@ -186,7 +187,7 @@ def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[
         ),
         Figure(
             key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, more_is=1,
-            value=None if people is None else people["drivers"],
+            value=None if people is None or few(people["drivers"]) else people["drivers"],
         ),
         *_emissions(scope),
     )  # fmt: skip
