@@ -318,7 +318,7 @@ async def test_drivers_are_counted_and_too_few_are_not_told_of(desk: Desk, stays
     loyal = sum(n >= 4 and last[driver] >= late for driver, n in counts.items())
     assert loyal >= 3
     segments = {row[0]: row[1] for row in answer.tables[0].rows}
-    assert segments["loyal"] == loyal
+    assert segments["often"] == loyal
     assert not {1, 2} & set(segments.values())
     # At one plug, where few came in the last days of February, of nobody.
     span = Span(since=BEGIN - timedelta(days=7), until=END)
@@ -348,6 +348,21 @@ def test_drivers_are_told_of_by_whole_months(first: str, last: str, compare: Com
         datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("Europe/Berlin"))
         for day in (months[0][:10], str(date.fromisoformat(months[0][11:]) + timedelta(days=1)))
     )
+
+
+async def test_of_one_driver_or_two_no_total_is_told_either(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("alone")
+    stays = [
+        Stay("north-0", "north", "1", driver, day * 1440, day * 1440 + 90, 9_000, 0)
+        for day, driver in ((1, "a"), (2, "a"), (3, "b"))
+    ]
+    answers = await lake_of(desk, tenant_id, stays, tmp_path, tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    answer = await answers.answer(tenant_id, lake, Family.DRIVERS, asked())
+    assert (answer.too_few, figures(answer), answer.tables) == (True, {}, ())
+    use = figures(await answers.answer(tenant_id, lake, Family.USE, asked()))
+    assert use["sessions"] == 3
+    assert "drivers" not in use
 
 
 async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behind_others_questions(

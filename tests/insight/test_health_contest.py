@@ -99,6 +99,20 @@ def test_a_model_that_learned_nonsense_never_takes_the_place(
     assert not told.won
 
 
+def test_on_a_network_of_one_site_a_gain_has_an_interval_as_wide_as_what_connectors_differ_by(
+    history: History, truth: list[Known], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sorted(set(contest.parts_of(history))) == list(range(8))
+    alone = msgspec.structs.replace(history, site=np.zeros_like(history.site))
+    parts = contest.parts_of(alone)
+    assert sorted(set(parts)) == list(range(contest.MAX_PARTS))
+    # Learns nothing new, so that only what both are worth is reckoned.
+    monkeypatch.setattr(learned, "ROUNDS_ON", 1)
+    told, _ = held(deaf(), alone, truth)
+    assert told.gain is not None
+    assert told.gain.low < told.gain.value < told.gain.high
+
+
 def test_too_few_failures_or_days_hold_no_contest(history: History, truth: list[Known]) -> None:
     told, winner = held(deaf(), history, truth[: sum(contest.LEAST_FAILURES) // 2])
     assert (told.why, told.challenger, winner) == ("few_failures", None, None)

@@ -348,6 +348,36 @@ async def test_who_is_erased_is_in_no_snapshot_and_in_no_file(shore: Shore) -> N
     assert again.pseudonyms == 0
 
 
+async def test_who_reads_while_somebody_is_erased_reads_on_and_the_files_go_when_he_is_done(shore: Shore) -> None:
+    station = shore.station("CP1")
+    await shore.session(station, "t", datetime(2026, 2, 26, 10, tzinfo=UTC), token_uid="GOES")
+    await shore.export()
+    [old] = asking.files_of(*asking.snapshot_of(shore.root, shore.tenant_id), "sessions")
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await erasing.ask(conn, shore.tenant_id, 7, ["GOES"], EPOCH)
+    with asking.expressed(shore.root, shore.tenant_id) as read:
+        erasure = asyncio.create_task(erasing.Eraser(shore.desk.pool, shore.clock, shore.root).erase(shore.tenant_id))
+        while asking.files_of(*asking.snapshot_of(shore.root, shore.tenant_id), "sessions") == [old]:
+            await asyncio.sleep(0.01)
+        # A table that is named only now is that of the snapshot that was opened.
+        assert read["sessions"].count().execute() == 1
+        assert Path(old).exists()
+        # Who opens it now is told nothing of who is erased, and needn't wait.
+        assert shore.ask("SELECT count(*)::INT FROM sessions WHERE driver IS NOT NULL") == [(0,)]
+    assert (await erasure).pseudonyms == 2
+    assert not Path(old).exists()
+    assert shore.names() == set()
+
+
+async def test_who_asks_longer_than_is_waited_for_is_told_that_the_lake_is_busy(shore: Shore) -> None:
+    await shore.session(shore.station("CP1"), "t", datetime(2026, 2, 26, 10, tzinfo=UTC), token_uid="GOES")
+    await shore.export()
+    with pytest.raises(LakeBusy), asking.expressed(shore.root, shore.tenant_id) as read:
+        for path in asking.files_of(*asking.snapshot_of(shore.root, shore.tenant_id), "sessions"):
+            Path(path).unlink()
+        read["sessions"].count().execute()
+
+
 async def test_an_account_is_one_driver_by_any_card_and_is_erased_as_that(shore: Shore) -> None:
     station = shore.station("CP1")
     [(driver_id,)] = shore.desk.rows(

@@ -62,10 +62,8 @@ PaymentId = FromPath[UUID]
 
 
 PriceId = Annotated[
-    str | None,
+    Annotated[str, Meta(min_length=1, max_length=PRICE_ID_LENGTH)] | None,
     Meta(
-        min_length=1,
-        max_length=PRICE_ID_LENGTH,
         description="The `price_id` of the place as it was shown: 409 where the price is another one by now.",
         examples=[None],
     ),

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from forecourt.insight.dashboards.hiding import LEAST, hidden
+from forecourt.insight.dashboards.hiding import few, hidden
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.scope import Scope, literal, rows_of
 from forecourt.insight.usage import expressions, measures
@@ -24,14 +24,14 @@ LEAST_OF_MONTH: Final = 10
 #: Where classes of sessions a driver begin.
 CLASSES: Final = (1, 2, 4, 8, 16, 32)
 SEGMENTS: Final = {
-    "loyal": mark("Often, and lately"),
+    "often": mark("Often, and lately"),
     "new": mark("New"),
     "casual": mark("Now and then, lately"),
-    "cooling": mark("Often, but not lately"),
+    "away": mark("Often, but not lately"),
     "lost": mark("Seldom, and not lately"),
 }
 #: Those who came often; the segments split all drivers in the same two as the classes from OFTEN on.
-LOYAL: Final = frozenset({"loyal", "cooling"})
+REGULAR: Final = frozenset({"often", "away"})
 
 _NOBODY: Final = {"drivers": 0, "sessions": 0, "energy_wh": 0}
 
@@ -50,14 +50,17 @@ def answer(scope: Scope) -> Answer:
     [counts] = rows_of(expressions.stays(scope.counts))
     return Answer(
         figures=(
-            Figure(key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, value=whole["drivers"], more_is=1),
+            Figure(
+                key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, more_is=1,
+                value=whole["drivers"],
+            ),
             Figure(
                 key="repeat", label=mark("Came more than once"), unit=Unit.SHARE, more_is=1,
-                value=None if CLASSES[0] in blank or _few(once) else measures.share(whole["repeat"], whole["drivers"]),
+                value=None if CLASSES[0] in blank or few(once) else measures.share(whole["repeat"], whole["drivers"]),
             ),
             Figure(
                 key="new", label=mark("Never here before"), unit=Unit.COUNT, more_is=1,
-                value=None if _few(whole["new"]) or _few(known) else whole["new"],
+                value=None if few(whole["new"]) or few(known) else whole["new"],
             ),
             Figure(
                 key="sessions_a_driver", label=mark("Sessions a driver"), unit=Unit.MEAN, more_is=1,
@@ -84,7 +87,7 @@ def _found(scope: Scope) -> "ibis.Table":
     number = {name: place for place, name in enumerate(SEGMENTS)}
     # As numbers, for every driver has one.
     segment = ibis.cases(
-        (often & lately, number["loyal"]), (often, number["cooling"]), (~lately, number["lost"]),
+        (often & lately, number["often"]), (often, number["away"]), (~lately, number["lost"]),
         (is_new, number["new"]), else_=number["casual"],
     )  # fmt: skip
     least = ibis.cases(*((each.sessions >= begins, begins) for begins in reversed(CLASSES[1:])), else_=CLASSES[0]).cast(
@@ -106,17 +109,13 @@ def _added(rows: Iterable[Mapping[str, Any]], by: str) -> dict[Any, Counter[str]
     return found
 
 
-def _few(drivers: int) -> bool:
-    return 0 < drivers < LEAST
-
-
 def _blank(by_segment: Mapping[str, Mapping[str, int]], by_class: Mapping[int, Mapping[str, int]]) -> set[str | int]:
     """Segments and classes that aren't told of."""
     drivers: dict[str | int, int] = {name: by_segment.get(name, _NOBODY)["drivers"] for name in SEGMENTS}
     drivers |= {begins: by_class.get(begins, _NOBODY)["drivers"] for begins in CLASSES}
     groups: list[dict[str | int, int]] = [
-        {name: drivers[name] for name in SEGMENTS if name in LOYAL},
-        {name: drivers[name] for name in SEGMENTS if name not in LOYAL},
+        {name: drivers[name] for name in SEGMENTS if name in REGULAR},
+        {name: drivers[name] for name in SEGMENTS if name not in REGULAR},
         {begins: drivers[begins] for begins in CLASSES if begins >= OFTEN},
         {begins: drivers[begins] for begins in CLASSES if begins < OFTEN},
     ]
@@ -126,7 +125,7 @@ def _blank(by_segment: Mapping[str, Mapping[str, int]], by_class: Mapping[int, M
 def _segments(found: Mapping[str, Mapping[str, int]], whole: int, blank: set[str | int]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     # Where it isn't told how many came often, sessions would tell it: who did has OFTEN of them or more.
-    apart = bool(LOYAL & blank and (SEGMENTS.keys() - LOYAL) & blank)
+    apart = bool(REGULAR & blank and (SEGMENTS.keys() - REGULAR) & blank)
     for segment in SEGMENTS:
         row = found.get(segment, _NOBODY)
         used = (None, None) if apart else (row["sessions"], row["energy_wh"])

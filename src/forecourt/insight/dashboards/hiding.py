@@ -19,6 +19,11 @@ Cell = tuple[int, str | int]
 _TABLES: Final = ((0, 1), (2, 3))
 
 
+def few(drivers: int) -> bool:
+    """Whether so many are not told of alone: somebody, and fewer than LEAST."""
+    return 0 < drivers < LEAST
+
+
 def hidden(groups: Sequence[Mapping[str | int, int]]) -> frozenset[Cell]:
     """Of four groups of classes with their numbers of drivers, those that are not told of: by segment who came often
     and who didn't, by number of sessions the same. A class of nobody is told of, unless all of its table is hidden."""

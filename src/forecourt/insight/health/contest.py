@@ -26,8 +26,10 @@ SHARE: Final = 0.25
 LEAST_FAILURES: Final = (30, 10, 20)
 #: The challenger avoids so much more downtime, as a share of what the champion does.
 MARGIN: Final = 0.05
-#: Parts that sites are put in, which an interval draws anew.
+#: Parts that sites are put in, which an interval draws anew; where there are fewer sites than this at the least, parts
+#: are of connectors. One part drawn anew is always itself: it tells no interval, and nothing ships by it.
 MAX_PARTS: Final = 20
+LEAST_SITES: Final = 8
 SEED: Final = 20_262
 
 Why = Literal["no_learner", "short", "few_failures", "more_false", "not_better", "better"]
@@ -112,7 +114,7 @@ def _decided(told: Contest, champion: Model, challenger: Model, judge: Sequence[
     allowed = max(MOST_FALSE, before.false_rate.value or 0.0)
     if (after.false_rate.value or 0.0) > allowed:
         return msgspec.structs.replace(told, why="more_false"), None
-    if gain.low <= 0 or gain.value < MARGIN * abs(before.avoided_h.value or 0.0):
+    if len(judge) == 1 or gain.low <= 0 or gain.value < MARGIN * abs(before.avoided_h.value or 0.0):
         return msgspec.structs.replace(told, why="not_better"), None
     return msgspec.structs.replace(told, why="better", won=True), challenger
 
@@ -135,12 +137,19 @@ def _gain(was: Sequence[Judged], is_: Sequence[Judged]) -> Gain:
 
 
 def _parts(history: History, features: Features, truth: Sequence[Known], begin: int, end: int) -> list[Life]:
-    """Some days of all plugs, in parts of whole sites."""
-    part_of_plug = history.site % MAX_PARTS
+    """Some days of all plugs, in parts."""
+    part_of_plug = parts_of(history)
     return [
         _part(history, features, truth, np.flatnonzero(part_of_plug == number), begin, end)
         for number in np.unique(part_of_plug)
     ]
+
+
+def parts_of(history: History) -> "np.typing.NDArray[np.int64]":
+    """In which part each plug is: of whole sites, for what happens at one hangs together; of few sites, of plugs."""
+    if len(np.unique(history.site)) >= LEAST_SITES:
+        return history.site % MAX_PARTS
+    return np.arange(len(history.site)) % MAX_PARTS
 
 
 def _part(

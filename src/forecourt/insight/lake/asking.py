@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from forecourt.insight.lake import tables
-from forecourt.insight.lake.layout import Folder, LakeMissing, Manifest
+from forecourt.insight.lake.layout import Folder, LakeBusy, LakeMissing, Manifest
 from forecourt.platform.errors import ForecourtError
 
 if TYPE_CHECKING:
@@ -78,27 +78,40 @@ def opened(root: Path, tenant_id: int, number: int | None = None) -> "Iterator[d
 def _begun(
     root: Path, tenant_id: int, number: int | None
 ) -> "Iterator[tuple[duckdb.DuckDBPyConnection, Callable[[str], None]]]":
-    """A connection, and what makes a table of the snapshot a view of it."""
+    """A connection, and what makes a table of the snapshot a view of it. Its files stay until it is closed. Raises
+    LakeMissing, and LakeBusy for a question that outlasted them: drivers were erased from them meanwhile."""
     import duckdb
 
-    folder, manifest = snapshot_of(root, tenant_id, number)
-    db = duckdb.connect(config={"memory_limit": MEMORY, "threads": THREADS})
-    try:
-        db.execute("SET TimeZone = 'UTC'")
-        # One by one: whoever asks may read these files and no others.
-        every = [path for table in tables.COLUMNS for path in files_of(folder, manifest, table)]
-        db.execute("SET allowed_paths = ?", [every])
+    folder, latest = snapshot_of(root, tenant_id, number)
+    with folder.held(latest.snapshot) as manifest:
+        db = duckdb.connect(config={"memory_limit": MEMORY, "threads": THREADS})
+        try:
+            yield db, _views(db, folder, manifest)
+        except duckdb.IOException as fault:
+            if all(Path(path).exists() for path in _every(folder, manifest)):
+                raise
+            raise LakeBusy from fault
+        finally:
+            db.close()
 
-        def view(table: str) -> None:
-            files = files_of(folder, manifest, table)
-            if files:
-                db.read_parquet(files).create_view(table)
-            else:
-                db.from_arrow(tables.schema(table).empty_table()).create(table)
 
-        yield db, view
-    finally:
-        db.close()
+def _every(folder: Folder, manifest: Manifest) -> list[str]:
+    return [path for table in tables.COLUMNS for path in files_of(folder, manifest, table)]
+
+
+def _views(db: "duckdb.DuckDBPyConnection", folder: Folder, manifest: Manifest) -> Callable[[str], None]:
+    """What makes a table of the snapshot a view of it. From here on none but its files can be read, one by one."""
+    db.execute("SET TimeZone = 'UTC'")
+    db.execute("SET allowed_paths = ?", [_every(folder, manifest)])
+
+    def view(table: str) -> None:
+        files = files_of(folder, manifest, table)
+        if files:
+            db.read_parquet(files).create_view(table)
+        else:
+            db.from_arrow(tables.schema(table).empty_table()).create(table)
+
+    return view
 
 
 def ask(db: "duckdb.DuckDBPyConnection", question: str) -> "Any":

@@ -1,21 +1,23 @@
 """Drivers who are erased: nothing of them stays in any snapshot, nor in imported history.
 
 Who erases an account asks for it in the same transaction (`ask`); the lake is rewritten by a job, or before the next
-export. Files that hold such a driver are written anew without, manifests that name them are replaced, the old files are
-deleted. All of it can be done again at any time, so a kill leaves nothing behind that the next try doesn't find.
+export. Files that hold such a driver are written anew without, manifests that name them are replaced, and once nobody
+reads by the old ones the old files are deleted. All of it can be done again at any time, so a kill leaves nothing
+behind that the next try doesn't find.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 from msgspec import Struct
 
 from forecourt.insight.lake import store, tables
-from forecourt.insight.lake.layout import File, Folder
+from forecourt.insight.lake.layout import File, Folder, wait_for_readers
 from forecourt.insight.pseudonyms import of_driver, of_token
 from forecourt.insight.store import Connection, pseudonym_key
 from forecourt.platform import outbox
@@ -78,6 +80,15 @@ def _rewrite(folder: Folder, names: set[str]) -> int:
     # What a stopped export had made may hold them; it is made again.
     folder.note(None)
     instead: dict[str, File] = {}
+    with ExitStack() as olds:
+        for each in [olds.enter_context(old) for old in _replaced(folder, names, instead)]:
+            wait_for_readers(each)
+        folder.sweep()
+    return sum(new.path != old for old, new in instead.items())
+
+
+def _replaced(folder: Folder, names: set[str], instead: dict[str, File]) -> Iterator[BinaryIO]:
+    """The manifests that others took the place of."""
     for number in folder.snapshots():
         manifest = folder.snapshot(number)
         if manifest is None:
@@ -88,9 +99,7 @@ def _rewrite(folder: Folder, names: set[str]) -> int:
             for table in NAMING
         }
         if any(files != manifest.tables.get(table, []) for table, files in clean.items()):
-            folder.write(msgspec.structs.replace(manifest, tables=manifest.tables | clean))
-    folder.sweep()
-    return sum(new.path != old for old, new in instead.items())
+            yield folder.replace(msgspec.structs.replace(manifest, tables=manifest.tables | clean))
 
 
 def _clean(folder: Folder, table: str, file: File, names: set[str], instead: dict[str, File]) -> File:

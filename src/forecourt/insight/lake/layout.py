@@ -6,18 +6,20 @@
     lake/tenant-7/work.json                   what an export that was stopped had made
     lake/tenant-7/lock
 
-A manifest appears whole under its name or not at all, and LATEST is changed after it.
+A manifest appears whole under its name or not at all, and LATEST is changed after it. Who reads a snapshot holds its
+manifest (flock, shared), so who replaces it can wait until nobody needs the files that it named.
 """
 
 import contextlib
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 from msgspec import Struct, field
@@ -28,6 +30,9 @@ from forecourt.platform.errors import ForecourtError
 FORMAT: Final = 4
 #: Bytes that are read at a time to digest a file.
 CHUNK_BYTES: Final = 1 << 20
+#: Who reads by a manifest that was replaced is waited for so long; whoever asks longer is told that the lake is busy.
+READERS_WAIT_S: Final = 60.0
+_LOOK_S: Final = 0.05
 
 
 class LakeBusy(ForecourtError):
@@ -119,6 +124,25 @@ class Folder:
             return None
         return manifest if manifest.format == FORMAT and manifest.tenant_id == self.tenant_id else None
 
+    @contextmanager
+    def held(self, number: int) -> Iterator[Manifest]:
+        """One snapshot, whose files stay while this is open, though drivers are erased from it meanwhile. Raises
+        LakeMissing."""
+        while True:
+            try:
+                file = self._manifest(number).open("rb")
+            except FileNotFoundError:
+                raise LakeMissing from None
+            with file:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                if not _stands(file, self._manifest(number)):
+                    continue
+                manifest = self.snapshot(number)
+                if manifest is None:
+                    raise LakeMissing
+                yield manifest
+                return
+
     def snapshots(self) -> list[int]:
         """The numbers of those that are kept, oldest first."""
         return sorted(int(path.stem) for path in self._snapshots.glob("*.json"))
@@ -126,6 +150,12 @@ class Folder:
     def write(self, manifest: Manifest) -> None:
         """Puts a manifest in its place, over one of the same number; whole or not at all."""
         _replace(self._manifest(manifest.snapshot), msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+
+    def replace(self, manifest: Manifest) -> BinaryIO:
+        """Writes it over the one of its number. That one, open, for `wait_for_readers`."""
+        old = self._manifest(manifest.snapshot).open("rb")
+        self.write(manifest)
+        return old
 
     def publish(self, manifest: Manifest) -> None:
         """From now on this snapshot is the latest."""
@@ -190,6 +220,26 @@ class Folder:
 
     def _manifest(self, number: int) -> Path:
         return self._snapshots / f"{number:06d}.json"
+
+
+def wait_for_readers(old: BinaryIO) -> bool:
+    """Waits until nobody reads by a manifest that was replaced, READERS_WAIT_S at the most; whether that is so."""
+    for _ in range(int(READERS_WAIT_S / _LOOK_S)):
+        try:
+            fcntl.flock(old, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_S)
+        else:
+            return True
+    return False
+
+
+def _stands(file: BinaryIO, path: Path) -> bool:
+    """Whether it is still the one under this name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _replace(path: Path, content: bytes) -> None:
