@@ -76,7 +76,7 @@ async def test_a_cut_is_kept_with_who_said_it_and_what_still_counts_is_not_forgo
 
     async def between(since: datetime, until: datetime) -> list[tuple[float, int | None, str]]:
         async with yard.tenants.tenant(yard.tenant_id) as conn:
-            found = await in_force.limits_between(conn, yard.tenant_id, site, "grid", since, until)
+            found = await in_force.limits_held_between(conn, yard.tenant_id, site, "grid", since, until)
         return [((each.at - begin).total_seconds(), each.limit_w, each.source) for each in found]
 
     own, cut = yard.rows("SELECT limit_w FROM limits_in_force WHERE site_id = %s AND node = 'grid' ORDER BY at", site)[

@@ -108,6 +108,11 @@ def rows(folder: Path, query: str) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
+def test_who_draws_nothing_draws_no_current(played: Path) -> None:
+    none = "SELECT DISTINCT current_a FROM steps WHERE session IS NOT NULL AND power_w = 0"
+    assert rows(played, none) == [{"current_a": 0.0}]
+
+
 def test_every_figure_of_the_report_can_be_recomputed_from_the_steps(played: Path) -> None:
     report = json.loads((played / "out.json").read_text())
     sites = rows(

@@ -20,7 +20,7 @@ from forecourt.ocpp import neutral
 from forecourt.ocpp.neutral import AuthorizationStatus, ContractStatus, Step, TokenStatus, TransactionReport
 from forecourt.platform import packrow
 from forecourt.platform.commit import Write
-from forecourt.platform.live import LiveFeed
+from forecourt.platform.live import LiveFeed, LiveValue
 from forecourt.sessions.contracts import EMAID, proven
 from forecourt.sessions.lanes import AUTHORIZATIONS, CARS, LIMITS, RECALL, SHOWING, STARTS
 from forecourt.sessions.model import (
@@ -355,7 +355,7 @@ class Sessions:
             return
         ended = over or not session.active
         power_key, energy_key, soc_key, state_key = session_keys(station.identity, session.session_id)
-        cells: dict[str, str | int | None] = {
+        cells: dict[str, LiveValue] = {
             power_key: None if ended else session.power_w or 0,
             energy_key: session.energy_wh,
             soc_key: session.soc_pct,

@@ -229,8 +229,8 @@ class PlanPages:
             place, span = _node(planned, node), (actor.tenant_id, record.site_id, since, until)
             past = await power_between(conn, *span, POINT)
             looks = [each.at for each in past]
-            limits = await in_force.limits_between(conn, *span[:2], place, since, until)
-            prices = await in_force.prices_between(conn, *span[:2], planned.known.outlook.currency, since, until)
+            limits = await in_force.limits_held_between(conn, *span[:2], place, since, until)
+            prices = await in_force.prices_held_between(conn, *span[:2], planned.known.outlook.currency, since, until)
             if place != tree.root:
                 measured = await evses_between(conn, *span, POINT)
                 places = below(tree, place)

@@ -70,7 +70,7 @@ async def keep_price(conn: Connection, tenant_id: int, site_id: int, held: Price
     )
 
 
-async def limits_between(
+async def limits_held_between(
     conn: Connection, tenant_id: int, site_id: int, node: str, since: datetime, until: datetime
 ) -> list[LimitHeld]:
     """What counted of a node from one time to another, the one that had counted before first; the latest
@@ -92,7 +92,7 @@ async def limits_between(
     return (await cursor.fetchall())[::-1]
 
 
-async def prices_between(
+async def prices_held_between(
     conn: Connection, tenant_id: int, site_id: int, currency: str | None, since: datetime, until: datetime
 ) -> list[PriceHeld]:
     """What a kWh cost in a currency from one time to another, what it had cost before first; the latest MAX_CHANGES."""
