@@ -1,5 +1,5 @@
 -- Money that was taken of a hold before its session had a final price: until then the session is looked at, to be stopped.
--- depends: payments.0065
+-- depends: payments.0060
 
 DROP INDEX payment_intents_watched;
 CREATE INDEX payment_intents_watched ON payment_intents (watch_at NULLS FIRST)
