@@ -9,7 +9,7 @@ import pytest
 from forecourt.care.service.watch import look
 from forecourt.care.words import tell
 from forecourt.payments.intents.model import CallKind, Intent, Method, NothingOwed, Purpose, RefundTooHigh, State
-from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.saga import NO_SESSION, Saga
 from forecourt.payments.providers.stripe import Stripe
 from forecourt.payments.psp.errors import ProviderRefused
 from forecourt.payments.saved.store import list_methods
@@ -226,6 +226,22 @@ async def test_a_payment_at_which_something_is_wrong_stops_neither_the_worker_no
     till.clock.advance(60)
     await till.sweeper.sweep()
     assert (await till.find(broken)).next_at == waits
+
+
+async def test_a_payment_of_which_its_account_knows_nothing_any_more_ends_like_one_that_nobody_paid(till: Till) -> None:
+    unpaid, held = await till.begin(), await till.paid(evse=2)
+    gone = "cs_test_of_another_account"
+    till.rows("UPDATE payment_intents SET reference = %s WHERE tenant_id = %s", gone, till.tenant_id)
+    till.clock.advance(16 * 60)
+    # It is given back as far as that can be, and after some refusals that is let be.
+    for _ in range(12):
+        await till.sweeper.sweep()
+        till.clock.advance(60)
+    assert (await till.find(unpaid)).state is State.ABANDONED
+    over = await till.find(held)
+    assert (over.state, over.reason, over.next_at) == (State.RELEASED, NO_SESSION, None)
+    tokens = till.rows("SELECT status FROM tokens WHERE uid = %s", held.token_uid)
+    assert all(row["status"] == "invalid" for row in tokens)
 
 
 async def test_who_gives_up_while_the_provider_is_away_is_not_billed_later(till: Till) -> None:

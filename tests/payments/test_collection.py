@@ -317,6 +317,28 @@ async def test_a_debit_of_which_no_statement_tells_is_given_up_drawn_again_and_p
     assert (depot.owes(vans), depot.till.balances()["bank"]) == (0, 1785)
 
 
+async def test_a_debit_that_the_bank_never_books_is_told_of_until_something_came_of_it(depot: Depot) -> None:
+    await by_debit(depot)
+    [invoice] = await billed(depot, 10_000)
+    depot.till.clock.set(datetime(2026, 4, 13, 9, tzinfo=UTC))
+    await draw(depot)
+    [debit] = await debits(depot)
+    # Whoever reads statements is told once it is late, and by nothing else would anybody hear of it.
+    await depot.read(booked("1.00", DAY, text="thanks"))
+
+    async def missing(day: int) -> list[str]:
+        depot.till.clock.set(datetime(2026, 4, day, 9, tzinfo=UTC))
+        return [each.about for each in await depot.reconciler.compare_bank(depot.tenant_id) if each.booked]
+
+    assert await missing(debit["collection_on"].day + 5) == []
+    assert await missing(debit["collection_on"].day + 6) == [f"debit:{debit['debit_id']}"]
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        await drawing.come_to_nothing(
+            conn, depot.till.actor, invoice.invoice_id, "never given in", depot.till.clock.now()
+        )
+    assert await missing(debit["collection_on"].day + 6) == []
+
+
 async def test_who_is_drawn_is_reminded_from_the_day_on_which_the_debit_came_back(depot: Depot) -> None:
     await with_dunning(depot, (7, 300), (30, 900), holds_from=2)
     await by_debit(depot)

@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 
 from forecourt.payments.hosts.store.hosts import HostRow
+from forecourt.payments.intents.disputed import heed_disputes
 from forecourt.payments.intents.model import PaymentDisputed, State
-from forecourt.payments.psp.words import DisputeState
+from forecourt.payments.psp.words import Dispute, DisputeState
 from tests.payments.bank import Bank
 from tests.payments.hosts import a_bank, a_host, a_rule, rules
 from tests.payments.till import Till
@@ -87,12 +88,30 @@ async def test_a_won_dispute_gives_the_money_back_but_for_its_fee(bank: Bank) ->
         "psp_fees": FEE, "revenue:energy": -1000, "vat_payable:DE:19": -190, "psp_receivable:deployment": PAID - FEE,
     }  # fmt: skip
     assert bank.steps(intent) == ["disputed", "dispute_won"]
-    # What was disputed is given back by no refund: the provider would say no.
-    with pytest.raises(PaymentDisputed):
-        await till.payments.refund(till.actor, intent.intent_id, None, "all the same")
-    assert till.rows("SELECT FROM payment_calls WHERE intent_id = %s AND kind = 'refund'", intent.intent_id) == []
+    # Whether it gives back what was won is for the provider to say: this one doesn't, and nothing is posted.
+    asked = await till.payments.refund(till.actor, intent.intent_id, None, "all the same")
+    assert (asked.state, asked.refunded_amount) == (State.CAPTURED, 0)
+    [call] = till.rows("SELECT state FROM payment_calls WHERE intent_id = %s AND kind = 'refund'", intent.intent_id)
+    assert (call["state"], till.happened("refund")) == ("failed", [])
     await bank.night(3)
     assert till.rows("SELECT kind, about FROM reconcile_differences WHERE tenant_id = %s", till.tenant_id) == []
+
+
+async def test_an_inquiry_for_which_nothing_was_taken_bars_no_refund_and_a_dispute_does(bank: Bank) -> None:
+    till = bank.till
+    intent = await bank.captured()
+    asked = Dispute(
+        reference="du_asks", amount=PAID, currency="EUR", status=DisputeState.NEEDS_RESPONSE, reason="general",
+        opened_at=till.clock.now(),
+    )  # fmt: skip
+    async with till.payments.saga.turn(till.tenant_id, intent.intent_id) as turn:
+        await heed_disputes(turn, [asked])
+    back = await till.payments.refund(till.actor, intent.intent_id, 119, "as asked")
+    assert (back.refunded_amount, [row["amount"] for row in till.happened("refund")]) == (119, [119])
+    await bank.dispute(intent)
+    await bank.hint(intent)
+    with pytest.raises(PaymentDisputed):
+        await till.payments.refund(till.actor, intent.intent_id, 119, "and more")
 
 
 @pytest.mark.parametrize("first", ["webhook", "night"])

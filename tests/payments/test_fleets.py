@@ -40,7 +40,7 @@ from forecourt.payments.fleets.model import (
 from forecourt.payments.fleets.paper import languages
 from forecourt.payments.fleets.paper.facturx import facturx
 from forecourt.payments.fleets.paper.sheet import as_csv
-from forecourt.payments.fleets.references import reference_of, references_in
+from forecourt.payments.fleets.references import SELF_BILLED, number_of, reference_of, references_in
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store.documents import find_document
 from forecourt.payments.ledger.billed import Billed
@@ -474,6 +474,10 @@ def test_invoices_are_of_and_for_countries_that_there_are() -> None:
     for code in ("XX", "EU", "ZZ", "UK"):
         with pytest.raises(InvoicingRefused, match=code):
             check_seller(Seller(**said, country=code))
+    # The series by which hosts are billed is another one.
+    assert number_of(SELF_BILLED, 2026, 1) == "SB-2026-00001"
+    with pytest.raises(InvoicingRefused, match="SB-"):
+        check_seller(Seller(**said, country="DE", prefix=SELF_BILLED))
 
 
 ROOM = Path(forecourt.payments.fleets.paper.__file__).parent

@@ -18,6 +18,7 @@ from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.billed import billed
 from forecourt.payments.ledger.service import post
+from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
 from tests.care.yard import Yard
 from tests.payments.bills import a_bill
 from tests.payments.hosts import (
@@ -182,6 +183,49 @@ async def test_who_is_paid_weekly_is_paid_after_a_night_that_failed_and_once_a_w
         await (await a_session(yard, yard.station(site_id=site))).follow(settled=True)
     # Tuesday to Tuesday: on the next Monday both are paid.
     assert paid == [1, 0, 0, 0, 0, 0, 2, 0]
+
+
+async def test_one_host_who_cant_be_paid_keeps_no_other_from_being_paid(yard: Yard) -> None:
+    await a_bank(yard)
+    yard.clock.set(datetime(2026, 3, 10, 4, 0, tzinfo=UTC))
+    hosts = [await a_host(yard, "Broken", iban_sealed=b"nobody opens this"), await a_host(yard, "Bo", IBANS[1])]
+    for each in hosts:
+        site = yard.site()
+        await rules(yard, each, site, a_rule(), yard.clock.now() - timedelta(days=9))
+        await (await a_session(yard, yard.station(site_id=site))).follow(settled=True)
+    payouts = Payouts(yard.tenants, yard.clock, Bank(SECRET))
+    assert await payouts.pay(yard.tenant_id, {}) == 1
+    assert [await owed(yard, each) for each in hosts] == [700, 0]
+    rows = yard.rows("SELECT host_id, file_id IS NOT NULL AS filed FROM payouts WHERE tenant_id = %s", yard.tenant_id)
+    assert [(row["host_id"], row["filed"]) for row in rows] == [(hosts[1].host_id, True)]
+    yard.rows("UPDATE hosts SET iban_sealed = %s WHERE host_id = %s", Bank(SECRET).close(IBANS[2]), hosts[0].host_id)
+    assert await payouts.pay(yard.tenant_id, {}) == 1
+    assert await owed(yard, hosts[0]) == 0
+
+
+async def test_every_months_fee_is_asked_once_by_the_rule_of_its_end_however_long_nobody_worked(yard: Yard) -> None:
+    site, host = yard.site(), await a_host(yard)
+    for fee, since in ((990, datetime(2026, 1, 10, tzinfo=UTC)), (500, datetime(2026, 3, 15, tzinfo=UTC))):
+        await rules(yard, host, site, a_rule(monthly_fee=fee), since)
+    jobs = MoneyJobs(yard.worker, yard.tenants, yard.clock, SECRET, no_accounts)
+
+    async def asked(month: int, day: int) -> list[tuple[str, int]]:
+        yard.clock.set(datetime(2026, month, day, 5, 0, tzinfo=UTC))
+        for _ in range(2):
+            await jobs.night_of(yard.tenant_id)
+        rows = yard.rows(
+            "SELECT j.memo, p.amount FROM journal j JOIN postings p USING (entry_id) WHERE j.tenant_id = %s"
+            " AND j.kind = 'host_fee' AND p.amount > 0 ORDER BY j.memo",
+            yard.tenant_id,
+        )
+        return [(row["memo"], row["amount"]) for row in rows]
+
+    # Nobody worked from January on until the twentieth of April.
+    told = [("2026-01", 990), ("2026-02", 990), ("2026-03", 500)]
+    assert await asked(4, 20) == told
+    # What counts from now on changes nothing of a month that was over.
+    await rules(yard, host, site, a_rule(monthly_fee=700), datetime(2026, 5, 1, tzinfo=UTC))
+    assert await asked(5, 9) == [*told, ("2026-04", 500)]
 
 
 async def test_a_drivers_home_is_paid_by_the_fleet_once_and_only_when_the_session_is_over(yard: Yard) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from forecourt.ocpp.neutral import StopCharging
-from forecourt.payments.intents import charging, store
+from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     MAX_STOPS,
     ConnectorTaken,
@@ -20,6 +20,7 @@ from forecourt.payments.intents.model import (
 )
 from forecourt.payments.intents.saga import HOLD_GONE
 from forecourt.payments.intents.sizing import MOST, RAISED_MOST, most_held
+from forecourt.sessions.remote import service as remote
 from forecourt.stations.call_faults import StationOffline
 from tests.payments.till import RETURN, Till, a_tariff
 from tests.sandbox import Refused
@@ -117,7 +118,7 @@ async def test_who_dies_between_the_word_and_the_asking_leaves_a_start_that_is_a
         raise Killed
 
     with monkeypatch.context() as gone:
-        gone.setattr(charging.remote, "remote_start", dies)
+        gone.setattr(remote, "remote_start", dies)
         with pytest.raises(Killed):
             await till.charging.start(till.tenant_id, intent.intent_id)
     # The job is run again at once: whoever asked may be at it still.

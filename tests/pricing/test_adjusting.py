@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from forecourt.pricing.engine import Pricer
 from forecourt.pricing.model import (
@@ -172,6 +173,24 @@ def test_drivers_of_other_operators_pay_more_where_the_tariff_says_so() -> None:
 def test_the_least_price_counts_for_what_caps_left(least: str) -> None:
     of = tariff(min_price=PriceLimit(before_taxes=Decimal(least)), caps=(Cap(before_taxes=Decimal(1)),))
     assert total(of).excl_vat == int(least)
+
+
+def test_the_least_price_is_taxed_where_nothing_was_used() -> None:
+    prices = (PriceComponent(type=Dimension.ENERGY, price=Decimal("0.40"), vat=Decimal(19), step_size=0),)
+    of = Tariff(
+        id="t", currency="EUR", elements=(Element(price_components=prices),),
+        min_price=PriceLimit(before_taxes=Decimal(1)),
+    )  # fmt: skip
+    nothing, little = (Segment(seconds=60, kind=SegmentKind.CHARGING, energy_wh=wh) for wh in (0, 1))
+    off = [Discount(id="d", label="D", before_taxes=Decimal(0))]
+    for discounts in ([], off):
+        told = [total(of, each, discounts=discounts) for each in (nothing, little)]
+        assert told == [euros("1", "1.19")] * 2
+    [rate] = Pricer(of, ZONE, Circumstances()).price(START, (nothing,)).rounded()
+    assert (rate.vat, rate.excl_vat, rate.incl_vat) == (Decimal(19), 100, 119)
+    # What is said after taxes counts as it is said.
+    said = structs.replace(of, min_price=PriceLimit(before_taxes=Decimal(1), after_taxes=Decimal("1.10")))
+    assert total(said, nothing) == euros("1", "1.10")
 
 
 amounts = st.decimals(0, 50, places=2)

@@ -6,6 +6,7 @@ from forecourt.driver.receipt import lines_of
 from forecourt.driver.service import Way
 from forecourt.driver.store import Brand, Connection
 from forecourt.driver.words import money
+from forecourt.payments.intents.ahead import OVER
 from forecourt.payments.intents.model import Call, Intent, Method, Purpose
 from forecourt.payments.intents.outcomes import NOT_OWED
 from forecourt.payments.intents.refunds import BY_HAND
@@ -17,6 +18,7 @@ from forecourt.ui.i18n import mark
 
 #: Why money goes back that nobody of the operator's wrote a reason for; the rest is told as they wrote it.
 WHY: Final = {
+    OVER: mark("Your session came to less than was taken before it was over."),
     NOT_OWED: mark("It was paid twice: nothing was owed any more."),
     BY_HAND: mark("The operator gave it back."),
 }

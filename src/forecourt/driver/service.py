@@ -377,7 +377,8 @@ class Ways:
                 cost = await cost_of(conn, tenant_id, intent.session_id, self._clock.now(), self._discounts)
                 signed = await find_signature(conn, tenant_id, intent.session_id)
             paid_late = 0
-            if intent.state in UNPAID and intent.session_id is not None:
+            short = intent.state in UNPAID or (intent.billed_amount or 0) > intent.captured_amount
+            if short and intent.session_id is not None:
                 payers = await list_payers(conn, tenant_id, str(intent.intent_id))
                 paid_late = sum(amount for _, amount, _ in payers)
             account = None

@@ -15,7 +15,7 @@ Connection = AsyncConnection[Any]
 
 #: Disputes of one payment that are shown.
 MAX_SHOWN: Final = 50
-_COLUMNS: Final = "reference, amount, currency, status, reason, opened_at, evidence_by, decided_at"
+_COLUMNS: Final = "reference, amount, currency, status, reason, opened_at, evidence_by, decided_at, took_money"
 
 
 class DisputeRow(Struct, frozen=True, kw_only=True):
@@ -29,6 +29,14 @@ class DisputeRow(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     evidence_by: datetime | None
     decided_at: datetime | None
+    #: The provider took the amount until it is decided.
+    took_money: bool
+
+    @property
+    def bars_refunds(self) -> bool:
+        """Whether its money is with the driver's bank, or gone: an inquiry took none, and of one that was won it is
+        back."""
+        return self.status is not DisputeState.WON and self.took_money
 
     @property
     def open(self) -> bool:
@@ -53,11 +61,13 @@ async def put_dispute(
     """Keeps how a dispute stands."""
     await conn.execute(
         "INSERT INTO payment_disputes (tenant_id, account_id, intent_id, reference, amount, currency, status, reason,"
-        " opened_at, evidence_by, decided_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " opened_at, evidence_by, decided_at, took_money) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (account_id, reference) DO UPDATE SET amount = excluded.amount, status = excluded.status,"
-        " reason = excluded.reason, evidence_by = excluded.evidence_by, decided_at = excluded.decided_at",
+        " reason = excluded.reason, evidence_by = excluded.evidence_by, decided_at = excluded.decided_at,"
+        " took_money = excluded.took_money",
         (
             tenant_id, account_id, intent_id, dispute.reference, dispute.amount, dispute.currency,
             dispute.status.value, dispute.reason, dispute.opened_at, dispute.evidence_by, decided_at,
+            bool(dispute.movements),
         ),
     )  # fmt: skip

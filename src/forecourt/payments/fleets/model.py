@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 
 from forecourt.drivers.accounts.model import MAX_EMAIL
 from forecourt.payments.fleets.errors import InvoicingRefused
+from forecourt.payments.fleets.references import SELF_BILLED
 from forecourt.payments.ledger.billed import Billed, apportioned
 from forecourt.platform.countries import countries
 from forecourt.platform.text import NAME_LINE, ONE_LINE
@@ -319,6 +320,8 @@ def check_seller(seller: Seller) -> None:
     check_country(seller.country)
     if not seller.vat_id and not seller.tax_number:
         raise InvoicingRefused("An invoice needs your VAT id, or a tax number if you have none.")
+    if seller.prefix == SELF_BILLED:
+        raise InvoicingRefused(f"Numbers with {SELF_BILLED} are those of hosts' documents. Say another beginning.")
 
 
 def check_country(code: str) -> None:

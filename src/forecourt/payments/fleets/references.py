@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+#: How the numbers begin of the documents by which hosts are billed: a series beside that of invoices.
+SELF_BILLED: Final = "SB-"
 #: How a debit is called at the bank (EndToEndId).
 DEBIT: Final = "DEBIT-"
 _REFERENCE: Final = re.compile(r"RF[0-9]{2}[A-Z0-9]{1,21}")

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.payments.fleets.model import Part
-from forecourt.payments.fleets.references import number_of
+from forecourt.payments.fleets.references import SELF_BILLED, number_of
 from forecourt.payments.hosts.model import DocumentUnknown
 from forecourt.payments.hosts.store import Connection, hosts
 from forecourt.payments.hosts.store import documents as store
@@ -25,8 +25,6 @@ from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.platform.apart import apart
 from forecourt.platform.database import Pool
 
-#: How numbers of the series begin, before the year.
-PREFIX: Final = "SB-"
 #: After a month's end, in which payouts bill it; then it is billed without one.
 PAID_BY: Final = timedelta(days=10)
 
@@ -112,7 +110,7 @@ async def _insert(
         corrects="" if of is None else of.number, corrects_on=None if of is None else of.issued_on,
     )  # fmt: skip
     values = {
-        **about, "year": year, "serial": serial, "number": number_of(PREFIX, year, serial),
+        **about, "year": year, "serial": serial, "number": number_of(SELF_BILLED, year, serial),
         "corrects": None if of is None else of.document_id, "net": net, "vat": vat, "other": other,
         "total": net + vat + other, "lines": len(line_ids), "period_from": min(part.first_at for part in parts),
         "period_to": max(part.last_at for part in parts), "said": said,

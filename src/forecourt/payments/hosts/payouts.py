@@ -130,35 +130,21 @@ class Payouts:
             if ours is None:
                 log.warning("hosts can't be paid: the organisation's own bank account is not known", tenant=tenant_id)
                 return 0
+            debtor = Account(name=ours.name, iban=self._bank.open(ours.iban_sealed), bic=ours.bic)
             transfers: dict[int, sepa.Transfer] = {}
             # All of them, and in one order, before any number of a document is taken: two runs at once don't wait for
             # each other in a circle.
             paid = sorted(host_ids)[: sepa.MAX_TRANSFERS]
             await store.hold_hosts(conn, tenant_id, paid)
             for host_id in paid:
-                found = await self._still_owed(conn, tenant_id, host_id, CURRENCY)
-                if found is None:
-                    continue
-                host, owed = found
-                assert host.iban_sealed is not None
-                number = await kept.insert_payout(
-                    conn, tenant_id, host_id=host_id, way="sepa", currency=owed.currency, amount=owed.amount,
-                    state="paid", execution_on=day, up_to_line=owed.last_line, source=BANK,
-                    bank_shown=host.iban_shown, made_at=now,
-                )  # fmt: skip
-                row = await kept.find_payout(conn, tenant_id, number)
-                assert row is not None
-                await book_payout(conn, tenant_id, host, row, now)
-                account = Account(
-                    name=host.bank_name or host.name, iban=self._bank.open(host.iban_sealed), bic=host.bic
-                )
-                transfers[number] = sepa.Transfer(
-                    to=account, amount=owed.amount, reference=sepa.reference_of(number), text=f"Payout {number}"
-                )
+                # Whatever is wrong with one of them keeps no other from being in the file.
+                with apart("a host was not paid", tenant=tenant_id, host=host_id):
+                    async with conn.transaction():
+                        made = await self._transfer(conn, tenant_id, host_id, day, debtor)
+                    transfers |= made
             if not transfers:
                 return 0
             message = f"FC-{uuid4().hex[:24]}"
-            debtor = Account(name=ours.name, iban=self._bank.open(ours.iban_sealed), bic=ours.bic)
             content = sepa.transfer_file(debtor, list(transfers.values()), day, message)
             file_id = await kept.insert_file(
                 conn, tenant_id, message=message, execution_on=day, currency=CURRENCY, payouts=len(transfers),
@@ -167,6 +153,30 @@ class Payouts:
             )  # fmt: skip
             await kept.put_in_file(conn, tenant_id, list(transfers), file_id)
             return len(transfers)
+
+    async def _transfer(
+        self, conn: Connection, tenant_id: int, host_id: int, day: date, debtor: Account
+    ) -> dict[int, sepa.Transfer]:
+        """The payout of one host with what the file asks for, which the bank would take; empty where they are not to be
+        paid. Raises whatever is wrong with it."""
+        found = await self._still_owed(conn, tenant_id, host_id, CURRENCY)
+        if found is None:
+            return {}
+        (host, owed), now = found, self._clock.now()
+        assert host.iban_sealed is not None
+        number = await kept.insert_payout(
+            conn, tenant_id, host_id=host_id, way="sepa", currency=owed.currency, amount=owed.amount, state="paid",
+            execution_on=day, up_to_line=owed.last_line, source=BANK, bank_shown=host.iban_shown, made_at=now,
+        )  # fmt: skip
+        row = await kept.find_payout(conn, tenant_id, number)
+        assert row is not None
+        await book_payout(conn, tenant_id, host, row, now)
+        account = Account(name=host.bank_name or host.name, iban=self._bank.open(host.iban_sealed), bic=host.bic)
+        transfer = sepa.Transfer(
+            to=account, amount=owed.amount, reference=sepa.reference_of(number), text=f"Payout {number}"
+        )
+        sepa.transfer_file(debtor, [transfer], day, transfer.reference)
+        return {number: transfer}
 
     async def _still_owed(
         self, conn: Connection, tenant_id: int, host_id: int, currency: str

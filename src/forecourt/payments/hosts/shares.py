@@ -344,8 +344,8 @@ async def reimburse_due(pool: Pool, tenant_id: int, now: datetime) -> int:
     return new
 
 
-async def ask_monthly_fees(conn: Connection, tenant_id: int, month: str, now: datetime) -> None:
-    """What hosts owe for a month (2026-03), by the rules that count now."""
-    for host_id, currency, amount in await store.monthly_fees(conn, tenant_id, now):
+async def ask_monthly_fees(conn: Connection, tenant_id: int, month: str, ended_at: datetime, now: datetime) -> None:
+    """What hosts owe for a month (2026-03) and were not asked for yet, by the rules that counted as it ended."""
+    for host_id, currency, amount in await store.monthly_fees(conn, tenant_id, ended_at, month):
         entry = host_fee(host=host_id, month=month, at=now, currency=currency, amount=amount)
         await book(conn, tenant_id, host_id, entry, About(platform_fee=amount, memo=month))

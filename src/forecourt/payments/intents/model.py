@@ -378,8 +378,8 @@ class InvoicedAlready(ForecourtError):
 
 
 class PaymentDisputed(ForecourtError):
-    """A driver's bank disputed this payment, and the provider refunds no such payment. What is owed to the driver goes
-    another way."""
+    """A driver's bank disputes this payment and has the money, or keeps it. What is owed to the driver goes another
+    way."""
 
     status = 409
     code = "payment-disputed"

@@ -28,7 +28,7 @@ async def left_of(conn: Connection, intent: Intent, calls: list[Call], wallets: 
     await _check_uninvoiced(conn, intent)
     if intent.method is Method.TERMINAL:
         raise PaidAtTerminal
-    if await list_disputes(conn, intent.tenant_id, intent.intent_id):
+    if any(each.bars_refunds for each in await list_disputes(conn, intent.tenant_id, intent.intent_id)):
         raise PaymentDisputed
     # What was nobody's of it, and is posted to where it belongs, goes back once that is taken back.
     left = left_to_refund(intent, calls) - await sum_posted(conn, intent.tenant_id, str(intent.intent_id))

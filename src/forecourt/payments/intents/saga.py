@@ -131,14 +131,14 @@ class Saga:
             return True
         reads = intent.read_next_at is None or intent.read_next_at <= now
         if intent.state is State.HOLD_REQUESTED:
-            return reads and await self.read(intent)
+            return reads and await self._look(intent)
         if intent.state is State.DISPUTED and (intent.read_at is None or intent.read_at + DISPUTE_EVERY <= now):
             if reads:
-                await self.read(intent)
+                await self._look(intent)
             return False
         if intent.state is State.AUTHORISED:
             if reads and (intent.read_at is None or intent.read_at + READ_EVERY <= now):
-                await self.read(intent)
+                await self._look(intent)
             return await self._decide(intent)
         return False
 
@@ -291,8 +291,19 @@ class Saga:
 
     # Looks and decisions.
 
+    async def _look(self, intent: Intent) -> bool:
+        """Reads a payment by itself. One that the provider refuses to tell of, as its account knows it no more, goes on
+        as if nobody had paid, and is asked for again after growing pauses; whether that changed something."""
+        try:
+            return await self.read(intent)
+        except ProviderRefused as fault:
+            log.warning("a payment can't be read", intent=str(intent.intent_id), why=fault.detail)
+            async with self.turn(intent.tenant_id, intent.intent_id) as turn:
+                await _missed(turn)
+                return await _give_up(turn)
+
     async def read(self, intent: Intent) -> bool:
-        """Asks the provider how a payment stands; whether that changed something."""
+        """Asks the provider how a payment stands; whether that changed something. Raises ProviderRefused."""
         if intent.reference is None or (intent.state in FINAL - TAKEN and not intent.may_be_paid_late):
             return False
         if not self.answering.may_ask(intent.account_id, self._clock.now()):
@@ -303,8 +314,7 @@ class Saga:
         except ProviderAway as fault:
             self._note(intent, fault)
             async with self.turn(intent.tenant_id, intent.intent_id) as turn:
-                missed = turn.intent.reads_missed + 1
-                await turn.change({"reads_missed": missed, "read_next_at": turn.now + read_after(intent, missed)})
+                await _missed(turn)
             return False
         except ProviderRefused:
             self.answering.answered(intent.account_id)
@@ -316,10 +326,7 @@ class Saga:
             if state is State.HOLD_REQUESTED:
                 await turn.hold_answered(hold)
                 await charge_late(turn)
-                at_reader = intent.method is Method.READER
-                patience = READER_WAIT if at_reader else ABANDONED_AFTER
-                if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + patience <= turn.now:
-                    await turn.release(State.ABANDONED, READER_LEFT if at_reader else NEVER_PAID)
+                await _give_up(turn)
             elif turn.intent.may_be_paid_late and hold.state is HoldState.CAPTURED:
                 await turn.taken_there(hold)
             elif state in TAKEN and hold.state is HoldState.FAILED:
@@ -368,6 +375,22 @@ class Saga:
         async with self.turn(tenant_id, intent.intent_id) as turn:
             await charge_late(turn)
         await self.drive(tenant_id, intent.intent_id)
+
+
+async def _missed(turn: Turn) -> None:
+    """The provider didn't say how a payment stands: it is asked again after growing pauses."""
+    missed = turn.intent.reads_missed + 1
+    await turn.change({"reads_missed": missed, "read_next_at": turn.now + read_after(turn.intent, missed)})
+
+
+async def _give_up(turn: Turn) -> bool:
+    """Whether nobody has paid within the time that a driver may be away: then the page is closed."""
+    intent, at_reader = turn.intent, turn.intent.method is Method.READER
+    patience = READER_WAIT if at_reader else ABANDONED_AFTER
+    if intent.state is not State.HOLD_REQUESTED or intent.created_at + patience > turn.now:
+        return False
+    await turn.release(State.ABANDONED, READER_LEFT if at_reader else NEVER_PAID)
+    return True
 
 
 def next_look(intent: Intent, calls: list[Call], now: datetime) -> datetime | None:

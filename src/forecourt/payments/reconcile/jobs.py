@@ -1,6 +1,6 @@
 """The work of a night: take what providers say, give hosts their share, compare, pay. And what follows of a payment."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
@@ -20,8 +20,8 @@ from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
-#: Days of a month on which the fee of the month before is asked for: one night may fail.
-FEE_DAYS: Final = 5
+#: Months back for which fees are still asked that no night asked for: nobody may have worked for long.
+FEE_MONTHS: Final = 12
 
 
 class Provider(Transfers, Movements, Tells, Protocol):
@@ -71,8 +71,7 @@ class MoneyJobs:
         now = self._clock.now()
         with apart("who charged at home was not paid back", tenant=tenant_id):
             await reimburse_due(self._tenants, tenant_id, now)
-        with apart("hosts were not asked for their monthly fees", tenant=tenant_id):
-            await self._ask_fees(tenant_id, now)
+        await self._ask_fees(tenant_id, now)
         with apart("hosts were not looked at", tenant=tenant_id):
             await look_at_all(self._tenants, self._clock, tenant_id, accounts)
         with apart("not all hosts were paid", tenant=tenant_id):
@@ -81,10 +80,13 @@ class MoneyJobs:
             await issue_left(self._tenants, tenant_id, now)
 
     async def _ask_fees(self, tenant_id: int, now: datetime) -> None:
+        """The fees of every month that is over and that no night asked for, each month apart."""
         async with self._tenants.tenant(tenant_id) as conn:
-            local = now.astimezone(ZoneInfo(await time_zone(conn, tenant_id)))
-            if local.day <= FEE_DAYS:
-                await ask_monthly_fees(conn, tenant_id, _month_before(local), now)
+            zone = ZoneInfo(await time_zone(conn, tenant_id))
+        for month, ended_at in reversed(list(_months_before(now.astimezone(zone)))):
+            with apart("hosts were not asked for the fees of a month", tenant=tenant_id, month=month):
+                async with self._tenants.tenant(tenant_id) as conn:
+                    await ask_monthly_fees(conn, tenant_id, month, ended_at, now)
 
     async def follow(self, *, tenant_id: int, subject: str) -> None:
         """A payment was captured, refunded or disputed: its host's share goes with it."""
@@ -102,5 +104,10 @@ async def no_accounts(_tenant_id: int) -> Mapping[str, Provider]:
     return {}
 
 
-def _month_before(day: datetime) -> str:
-    return f"{day.replace(day=1) - timedelta(days=1):%Y-%m}"
+def _months_before(local: datetime) -> Iterator[tuple[str, datetime]]:
+    """The months that are over, the latest first, each with its last moment by the clock of `local`."""
+    begins = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    for _ in range(FEE_MONTHS):
+        ended_at = begins - timedelta(microseconds=1)
+        yield f"{ended_at:%Y-%m}", ended_at
+        begins = ended_at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -187,8 +187,11 @@ EXPLAINED: Final[Mapping[Differs, tuple[str, str]]] = {
         ),
     ),
     Differs.BANK_MISSING: (
-        mark("A payout is days old, and the bank has not booked it."),
-        mark("See whether its file was given to the bank, and whether the bank took it."),
+        mark("A payout or a direct debit is days old, and the bank has not booked it."),
+        mark(
+            "See whether its file was given to the bank, and whether the bank took it. If a debit came to nothing, say"
+            " so at its invoice: what it asked for is open again then."
+        ),
     ),
 }  # fmt: skip
 

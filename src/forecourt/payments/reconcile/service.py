@@ -12,6 +12,7 @@ from msgspec import Struct
 from forecourt.access import Actor, audit
 from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import BankLineRow
+from forecourt.payments.bank.sepa import CURRENCY
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
@@ -276,7 +277,7 @@ class Reconciler:
         return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=len(told) - matched)
 
     async def compare_bank(self, tenant_id: int) -> list[Difference]:
-        """What the bank booked and belongs to nothing, and payouts that it did not book; what was found."""
+        """What the bank booked and belongs to nothing, and payouts and debits that it did not book; what was found."""
         now = self._clock.now()
         async with self._pool.tenant(tenant_id) as conn:
             await comparing.hold(conn, tenant_id)
@@ -290,6 +291,13 @@ class Reconciler:
                     Difference(
                         kind=Differs.BANK_MISSING, about=f"payout:{number}", at=made_at, booked=-amount,
                         booked_currency=currency,
+                    )
+                )  # fmt: skip
+            for debit_id, asked, drawn_on in await money.list_unbooked(conn, tenant_id, late):
+                found.append(
+                    Difference(
+                        kind=Differs.BANK_MISSING, about=f"debit:{debit_id}", booked=asked, booked_currency=CURRENCY,
+                        at=datetime.combine(drawn_on, time(), UTC),
                     )
                 )  # fmt: skip
             kinds = [

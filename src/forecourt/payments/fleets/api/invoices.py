@@ -301,10 +301,10 @@ async def _whole(conn: Connection, tenant_id: int, invoice_id: int, now: datetim
         ],
         debits=[
             DebitShown(
-                state=each.state,
+                state=each.state,  # type: ignore[arg-type]
                 amount=each.amount,
                 collection_on=each.collection_on,
-                reason=each.reason,  # type: ignore[arg-type]
+                reason=each.reason,
             )
             for each in debits
         ],

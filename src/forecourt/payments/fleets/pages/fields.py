@@ -50,6 +50,7 @@ LEVELS_WRONG: Final = mark(
     "must be like 7, 21:5.00, 35:10 - days, each more than the one before, with a fee where you ask one"
 )
 TAX_WRONG: Final = mark("or the VAT id must be there: an invoice needs one of both")
+PREFIX_WRONG: Final = mark("must not be SB-: so begin the numbers of what hosts are billed by")
 HOLDS_WRONG: Final = mark("must be the number of one of the reminders, or 0")
 _SCHEMES: Final = (("CORE", mark("Core")), ("B2B", mark("Between businesses")))
 _WAYS: Final = (("transfer", mark("Transfer")), ("debit", mark("Direct debit")))

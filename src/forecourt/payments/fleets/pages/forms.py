@@ -22,6 +22,7 @@ from forecourt.payments.fleets.model import (
 from forecourt.payments.fleets.pages.fields import (
     HOLDS_WRONG,
     MANDATE_WRONG,
+    PREFIX_WRONG,
     SIGNED_WRONG,
     TAKEN,
     TAX_WRONG,
@@ -32,6 +33,7 @@ from forecourt.payments.fleets.pages.fields import (
     terms_fields,
 )
 from forecourt.payments.fleets.pages.words import CHANGING, TOKENS, Number, WebRequest
+from forecourt.payments.fleets.references import SELF_BILLED
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.forms import (
     Field,
@@ -183,6 +185,8 @@ class FleetForms:
         if not wrong:
             if not values["vat_id"] and not values["tax_number"]:
                 wrong["tax_number"] = TAX_WRONG
+            if values["prefix"] == SELF_BILLED:
+                wrong["prefix"] = PREFIX_WRONG
             if values["holds_from"] > len(values["levels"]):
                 wrong["holds_from"] = HOLDS_WRONG
         if not wrong:

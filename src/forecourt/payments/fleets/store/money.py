@@ -10,6 +10,8 @@ from psycopg.rows import class_row
 from forecourt.payments.fleets.store import Connection
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
+#: Debits of which nothing came yet that are told of at once.
+MAX_UNBOOKED: Final = 1_000
 _MANDATE: Final = (
     "mandate_id, fleet_id, reference, scheme, signed_on, holder, iban_sealed, iban_shown, bic, made_at, ended_at,"
     " end_reason, EXISTS (SELECT FROM fleet_debits d WHERE d.mandate_id = m.mandate_id AND d.state <> 'returned')"
@@ -196,6 +198,17 @@ async def end_debit(
         (state, at, reason, tenant_id, debit_id, list(was)),
     )
     return cursor.rowcount == 1
+
+
+async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, date]]:
+    """Debits that were to be drawn before a day and of which nothing came yet: number, amount, and their day; the
+    oldest first, MAX_UNBOOKED at the most."""
+    cursor = await conn.execute(
+        "SELECT debit_id, amount, collection_on FROM fleet_debits WHERE tenant_id = %s AND state = 'asked'"
+        " AND collection_on < %s ORDER BY debit_id LIMIT %s",
+        (tenant_id, before, MAX_UNBOOKED),
+    )
+    return [(int(number), int(amount), day) for number, amount, day in await cursor.fetchall()]
 
 
 async def insert_file(conn: Connection, tenant_id: int, values: Mapping[str, Any]) -> int:

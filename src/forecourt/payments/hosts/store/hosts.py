@@ -293,17 +293,21 @@ async def rule_at(
     )
 
 
-async def monthly_fees(conn: Connection, tenant_id: int, at: datetime) -> list[tuple[int, str, int]]:
-    """Host, currency and what the rules that count at a moment ask of the month, each host and currency once."""
+async def monthly_fees(conn: Connection, tenant_id: int, at: datetime, month: str) -> list[tuple[int, str, int]]:
+    """Host, currency and what the rules that count at a moment ask of a month (2026-03), each host and currency once;
+    but those who were asked for it already."""
     rows = await conn.execute(
         """
         SELECT host_id, rule ->> 'currency', sum((rule ->> 'monthly_fee')::bigint)::bigint FROM (
             SELECT DISTINCT ON (site_id, only_station_id) host_id, rule FROM host_rules
-            WHERE tenant_id = %s AND valid_from <= %s ORDER BY site_id, only_station_id, valid_from DESC
+            WHERE tenant_id = %(tenant)s AND valid_from <= %(at)s ORDER BY site_id, only_station_id, valid_from DESC
         ) AS latest
-        WHERE host_id IS NOT NULL AND (rule ->> 'monthly_fee')::bigint > 0 GROUP BY 1, 2 ORDER BY 1, 2
+        WHERE host_id IS NOT NULL AND (rule ->> 'monthly_fee')::bigint > 0 AND NOT EXISTS (
+            SELECT FROM journal j WHERE j.tenant_id = %(tenant)s
+            AND j.key = 'host_fee:' || host_id || ':' || (rule ->> 'currency') || ':' || %(month)s::text)
+        GROUP BY 1, 2 ORDER BY 1, 2
         """,
-        (tenant_id, at),
+        {"tenant": tenant_id, "at": at, "month": month},
     )
     return [(int(host), str(currency), int(fee)) for host, currency, fee in await rows.fetchall()]
 
