@@ -32,7 +32,10 @@ class Answers:
     [
         (
             payouts, ["list"],
-            {"id": 1, "execution_on": "2026-03-02", "host_name": "H", "way": "hand", "state": "paid", "amount": EUR, "reason": ""},
+            {
+                "id": 1, "execution_on": "2026-03-02", "host_name": "H", "way": "hand", "state": "paid", "amount": EUR,
+                "reason": "",
+            },
             ["13.76 EUR"],
         ),
         (
