@@ -125,7 +125,7 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
         yield _("Measured"), _(LOOKED_AT) if looked_at else _(TRUST[way.signed.trust])
         if way.signed.meter:
             readings = [_measured(wh) for wh in (way.signed.begin_wh, way.signed.end_wh) if wh is not None]
-            yield _("Meter"), ": ".join(filter(None, (way.signed.meter, " \N{RIGHTWARDS ARROW} ".join(readings))))
+            yield _("Meter"), ": ".join(filter(None, (way.signed.meter, " \N{EN DASH} ".join(readings))))
 
 
 def _measured(wh: int | None) -> str:
