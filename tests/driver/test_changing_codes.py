@@ -493,6 +493,11 @@ async def test_a_terminal_that_took_more_or_nothing_is_told_apart(court: Court) 
     # Before the end, with an amount of its own; a bank that said no first; and one of no session at all.
     paying.settle(transaction, "PSP-1", 99.0, status="Rejected")
     paying.settle(None, "PSP-2", 5.0)
+    # What no terminal can have taken; and names that look like numbers of cards, which are taken out.
+    paying.settle(transaction, "PSP-3", 99_999_999_999.0)
+    paying.settle(transaction, "PSP-4", -3.0)
+    for other in ("T-1", "T-2"):
+        paying.settle(other, "4242424242424242", 1.0)
     await court.settle()
     assert paying.receipts["PSP-1"] == {}
     paying.settle(transaction, "PSP-1", 99.0)
@@ -504,8 +509,11 @@ async def test_a_terminal_that_took_more_or_nothing_is_told_apart(court: Court) 
     assert balances["psp_receivable:terminal"] == 9_900
     assert -9_900 < balances["unmatched"] < 0
     assert sum(balances.values()) == 0
-    rows = court.till.rows("SELECT reference, status, problem FROM terminal_settlements ORDER BY reference")
-    assert [tuple(row.values()) for row in rows] == [("PSP-1", "Settled", None), ("PSP-2", "Settled", "no-session")]
+    rows = court.till.rows("SELECT reference, status, problem FROM terminal_settlements ORDER BY number")
+    assert {row["reference"]: row["problem"] for row in rows if row["status"] == "Settled"} == {
+        "PSP-1": None, "PSP-2": "no-session", "PSP-3": "amount", "PSP-4": "amount",
+        "[card number] T-1": "no-session", "[card number] T-2": "no-session",
+    }  # fmt: skip
 
 
 async def test_what_a_station_reckons_is_held_against_the_bill_and_the_total_is_told(court: Court) -> None:

@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 import pytest
 import pytest_asyncio
 
+from forecourt.driver.account.store import list_charged
+from forecourt.driver.store import find_running
 from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import IbanRefused
 from forecourt.payments.fleets import billing, collection, drawing
@@ -109,6 +111,26 @@ async def test_a_statement_that_is_read_again_and_lines_that_name_nothing_change
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
         await depot.reconciler.assign(conn, depot.till.actor, other[1]["line_id"], "Vans")
     assert await standing(depot) == [(0, "paid"), (595, "part_paid")]
+
+
+async def test_what_the_meter_proves_is_told_wherever_it_is_billed(depot: Depot) -> None:
+    till, uid = depot.till, depot.driver("Ada")
+    session_id = await depot.charged(uid, 10_000, MARCH, final=False)
+    till.rows(
+        "INSERT INTO session_signatures (session_id, tenant_id, station_id, trust, flaws, energy_wh, begin_wh, end_wh,"
+        " meter, records, held, checked_at) VALUES (%s, %s, %s, 'verified', '{}', 10123, 5000, 15123, 'M-7', 2, false,"
+        " now())", session_id, depot.tenant_id, till.station_id,
+    )  # fmt: skip
+    till.rows("UPDATE sessions SET over_at = %s WHERE session_id = %s", MARCH, session_id)
+    await depot.price(session_id)
+    [line] = till.rows("SELECT energy_wh, amount FROM fleet_lines WHERE tenant_id = %s", depot.tenant_id)
+    assert (line["energy_wh"], line["amount"]) == (10_123, 602)
+    [who] = till.rows("SELECT driver_id, intent_id FROM payment_intents WHERE session_id = %s", session_id)
+    async with till.tenants.tenant(depot.tenant_id) as conn:
+        running = await find_running(conn, depot.tenant_id, session_id)
+        own = await list_charged(conn, depot.tenant_id, who["driver_id"], before=2**63 - 1, limit=9)
+    assert running is not None
+    assert [running.energy_wh, *(each.energy_wh for each in own)] == [10_123, 10_123]
 
 
 async def test_what_a_fleet_is_paid_back_settles_nothing_any_more(depot: Depot) -> None:

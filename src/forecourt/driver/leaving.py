@@ -23,8 +23,13 @@ def is_doubtful(at: datetime, now: datetime) -> bool:
 
 
 def paused_words(way: Way) -> tuple[str, str]:
-    """The heading and the sentence of where a driver is; of one whose car is held back for the site, that it waits."""
+    """The heading and the sentence of where a driver is; of one whose car is held back for the site, that it waits, and
+    of a session whose bill is held back, why."""
     heading, sentence = stage_words(way.stage)
+    if way.stage is Stage.BILLING and way.signed is not None and way.signed.waits:
+        return heading, _(
+            "The operator looks at what the meter signed before anything is taken. You may unplug and go."
+        )
     idles = way.stage is Stage.PAUSED or (way.stage is Stage.CHARGING and way.running and not way.running.power_w)
     if idles and way.leaving is not None and way.leaving.waits:
         return _("Waiting for power"), _("The site has too little power for all cars now. Yours goes on by itself.")

@@ -58,6 +58,10 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
     if cost is not None and cost.bill is not None:
         for what, amount in _parts(cost.bill, way.paid):
             yield what, money(Money(amount=amount, currency=cost.bill.currency))
+    if intent.method is Method.INVOICE:
+        # Taxes stand on the fleet's invoice, and on no second document.
+        yield _("Your fleet pays this, by its invoice"), money(way.paid)
+        return
     yield _("Paid from your wallet") if intent.method is Method.WALLET else _("Paid"), money(way.paid)
     if cost is not None and cost.bill is not None:
         # As the books have it: less may have been taken than the bill says.
@@ -109,7 +113,7 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
         yield _("From"), stamp(running.started_at, str(way.zone))
         if running.ended_at is not None:
             yield _("Until"), stamp(running.ended_at, str(way.zone))
-        yield _("Energy"), formats.kwh(running.energy_wh)
+        yield _("Energy"), _measured(running.energy_wh)
     if intent.card is not None and not way.paid_late:
         yield _("Card"), card_name(intent.card)
     if way.seller.statement:
@@ -120,7 +124,13 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
         looked_at = way.signed.trust == "broken" and way.signed.released_at is not None
         yield _("Measured"), _(LOOKED_AT) if looked_at else _(TRUST[way.signed.trust])
         if way.signed.meter:
-            yield _("Meter"), way.signed.meter
+            readings = [_measured(wh) for wh in (way.signed.begin_wh, way.signed.end_wh) if wh is not None]
+            yield _("Meter"), ": ".join(filter(None, (way.signed.meter, " \N{EN DASH} ".join(readings))))
+
+
+def _measured(wh: int | None) -> str:
+    """Energy to the Wh, as it is billed; nothing is rounded away."""
+    return formats.kwh(wh) if wh is None else f"{number_words(Decimal(wh) / 1000)} kWh"
 
 
 def _issuer(way: Way) -> Iterator[tuple[str, str]]:

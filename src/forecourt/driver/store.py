@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 
 from forecourt.driver.model import Box, Running
 from forecourt.platform.ordering import Place, bounds, oldest, onward
+from forecourt.sessions.signed.store import proven_wh
 from forecourt.sessions.store import STATE_NOW
 
 Connection = AsyncConnection[Any]
@@ -172,8 +173,8 @@ async def find_running(conn: Connection, tenant_id: int, session_id: UUID) -> Ru
     """What a session does."""
     cursor = conn.cursor(row_factory=class_row(Running))
     await cursor.execute(
-        "SELECT n.started_at, n.over_at AS ended_at, CASE WHEN n.meter_stop_wh >= n.meter_start_wh"
-        " THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh, n.power_w, n.soc_pct,"
+        f"SELECT n.started_at, n.over_at AS ended_at, coalesce({proven_wh('n')}, CASE WHEN n.meter_stop_wh >="
+        " n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END) AS energy_wh, n.power_w, n.soc_pct,"
         f" {STATE_NOW} AS charging_state"
         " FROM sessions n WHERE n.tenant_id = %s AND n.session_id = %s",
         (tenant_id, session_id),

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.drivers.autocharge.model import SEEN_AFTER_S, SEEN_BEFORE_S
+from forecourt.sessions.signed.store import proven_wh
 
 Connection = AsyncConnection[Any]
 
@@ -101,7 +102,8 @@ async def list_charged(conn: Connection, tenant_id: int, driver_id: int, *, befo
     await cursor.execute(
         f"""
         SELECT s.number, s.session_id, s.started_at, s.over_at AS ended_at,
-            CASE WHEN s.meter_stop_wh >= s.meter_start_wh THEN s.meter_stop_wh - s.meter_start_wh END AS energy_wh,
+            coalesce({proven_wh("s")}, CASE WHEN s.meter_stop_wh >= s.meter_start_wh
+                THEN s.meter_stop_wh - s.meter_start_wh END) AS energy_wh,
             t.identity AS station, i.name AS site, coalesce(i.time_zone, 'UTC') AS zone,
             coalesce(c.currency, p.currency) AS currency, c.incl_minor AS cost, coalesce(c.final, false) AS final,
             p.intent_id AS payment, p.state AS payment_state, p.captured_amount - p.refunded_amount

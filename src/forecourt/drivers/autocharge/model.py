@@ -17,7 +17,7 @@ _MAC: Final = re.compile(MAC_PATTERN)
 #: What stations say that could not read a car's address.
 NOBODYS: Final = "000000000000"
 _GROUP: Final = 1
-#: Cars of one driver: each is two tokens.
+#: Cars of one driver: each is three tokens.
 MAX_CARS: Final = 10
 #: A car was plugged in so long before its session began at the most, or was named so long after that.
 SEEN_BEFORE_S: Final = 600
@@ -45,9 +45,9 @@ def address_of(uid: str, type_: str) -> str | None:
     return None if address == NOBODYS or int(address[:2], 16) & _GROUP else address
 
 
-def uids_of(address: str) -> tuple[str, str]:
-    """The tokens of a car: as 1.6 tells it, and as 2.x does."""
-    return f"{PREFIX}{address}", address
+def uids_of(address: str) -> tuple[str, str, str]:
+    """The tokens of a car: as 1.6 tells it, and as 2.x does, with and without colons."""
+    return f"{PREFIX}{address}", address, ":".join(re.findall("..", address))
 
 
 class AutochargeOff(ForecourtError):

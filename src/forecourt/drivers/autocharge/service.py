@@ -50,8 +50,8 @@ async def enrol(
     cars = await list_cars(conn, who.tenant_id, driver_id)
     if all(each.address != address for each in cars) and len(cars) >= MAX_CARS:
         raise TooManyOwned
-    forms = dict.fromkeys((*uids_of(address), uid))
-    for each in forms:
+    # One of each form, whichever letters it is written in.
+    for each in {uid_key(form): form for form in (uid, *uids_of(address))}.values():
         row = await tokens.find_token(conn, who.tenant_id, uid_key(each), lock=True)
         if row is None:
             await tokens.upsert_token(

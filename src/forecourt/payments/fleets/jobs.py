@@ -150,8 +150,12 @@ class FleetJobs:
             fleet = await fleets.find_fleet(conn, tenant_id, invoice.fleet_id, now)
             assert fleet is not None
             if fleet.email:
+                ours = await find_bank(conn, tenant_id)
+                account = "" if ours is None else f"{ours.name}, IBAN {self._bank.open(ours.iban_sealed)}"
                 with self._speaking(invoice):
-                    await write_reminder(conn, tenant_id, invoice, level, fleet.held_at is not None, fleet.email, now)
+                    await write_reminder(
+                        conn, tenant_id, invoice, level, fleet.held_at is not None, fleet.email, now, account=account
+                    )
         return True
 
 

@@ -32,6 +32,7 @@ class TerminalProblem(StrEnum):
     NO_SESSION = "no-session"
     NO_PRICE = "no-price"
     PAID_TWICE = "paid-twice"
+    AMOUNT = "amount"
 
 
 class TerminalSettlement(Struct, frozen=True, kw_only=True):

@@ -27,6 +27,10 @@ from forecourt.sessions.costing.service import cost_of
 NO_SESSION: Final = "no-session"
 NO_PRICE: Final = "no-price"
 PAID_TWICE: Final = "paid-twice"
+#: Of an amount that no terminal can have taken: below 0, or above MAX_TAKEN.
+AMOUNT: Final = "amount"
+#: Of one payment, in whole units of any currency.
+MAX_TAKEN: Final = Decimal(1_000_000)
 
 
 class TerminalJobs:
@@ -57,7 +61,9 @@ class TerminalJobs:
             await store.mark(conn, tenant_id, settlement_id, session_id=None, problem=NO_SESSION)
             return
         cost = await cost_of(conn, tenant_id, paid.session_id)
-        problem = await self._problem(conn, tenant_id, paid, cost)
+        problem: str | None = AMOUNT
+        if 0 <= row.amount <= MAX_TAKEN:
+            problem = await self._problem(conn, tenant_id, paid, cost)
         if problem is not None or not cost.final:
             await store.mark(conn, tenant_id, settlement_id, session_id=paid.session_id, problem=problem)
             return

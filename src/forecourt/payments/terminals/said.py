@@ -7,6 +7,7 @@ from uuid import UUID
 from forecourt.ocpp.neutral import Settlement, SettlementAnswer, SettlementStatus
 from forecourt.payments.terminals.lanes import SETTLEMENTS
 from forecourt.platform import packrow
+from forecourt.platform.cards import MASK
 from forecourt.platform.digest import keyed_digest
 from forecourt.stations.gateway.inbound import Decide, Inbound
 
@@ -28,15 +29,18 @@ class Terminals:
 
     def hear(self, inbound: Inbound, report: Settlement) -> Decide:
         """Keep what was taken, or not (2.1 C19 to C22). A station with a receipt of its own is told of none."""
-        station = inbound.station
-        settlement_id = receipt_of(self._secret, station.station_id, report.reference)
+        station, reference = inbound.station, report.reference
+        if MASK in reference and report.transaction_id is not None:
+            # What looked like the number of a card was taken out of it, so it is no name any more.
+            reference = f"{reference} {report.transaction_id}"
+        settlement_id = receipt_of(self._secret, station.station_id, reference)
         inbound.write.add(
             SETTLEMENTS.name,
             packrow.row(
                 packrow.uuid(settlement_id),
                 packrow.int4(station.tenant_id),
                 packrow.int8(station.station_id),
-                packrow.text(report.reference),
+                packrow.text(reference),
                 packrow.text(report.transaction_id),
                 packrow.text(report.status.value),
                 packrow.text(str(report.amount)),

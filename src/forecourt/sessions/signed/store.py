@@ -44,6 +44,15 @@ class KeyRow(Struct, frozen=True, kw_only=True):
     said_at: datetime
 
 
+def proven_wh(session: str) -> str:
+    """SQL: the energy of a session that its meter's signed values prove, and that it is billed by; NULL where they
+    prove none. `session`: what has its `tenant_id` and `session_id`."""
+    return (
+        f"(SELECT g.energy_wh FROM session_signatures g WHERE g.tenant_id = {session}.tenant_id"
+        f" AND g.session_id = {session}.session_id)"
+    )
+
+
 class SignatureRow(Struct, frozen=True, kw_only=True):
     """What was found of a session's records, and whether somebody released it."""
 

@@ -22,6 +22,8 @@ SMALL: Final = 7
 SIZE: Final = 9
 MARGIN: Final = 56
 WIDTH: Final = 483
+#: What a page keeps inside its margins beside text; tables and text begin at one edge without it.
+INSET: Final = 6
 _GREY: Final = "#667085"
 
 
@@ -34,7 +36,8 @@ def document(invoice: Invoice, lines: Sequence[Line], xml: bytes, iban: str) -> 
     prepare()
     out = BytesIO()
     made = SimpleDocTemplate(
-        out, pagesize=A4, leftMargin=MARGIN, rightMargin=MARGIN, topMargin=MARGIN, bottomMargin=MARGIN, invariant=1,
+        out, pagesize=A4, leftMargin=MARGIN - INSET, rightMargin=MARGIN - INSET, topMargin=MARGIN,
+        bottomMargin=MARGIN, invariant=1,
         title=_title(invoice), author=invoice.said.seller.name, lang=current().language, initialFontName=FONT,
     )  # fmt: skip
     story: list[Any] = [*_head(invoice), Spacer(1, 12), _sums(invoice, lines), Spacer(1, 10), *_foot(invoice, iban)]

@@ -32,9 +32,11 @@ async def write_invoice(conn: Connection, tenant_id: int, invoice: Invoice, emai
 
 
 async def write_reminder(
-    conn: Connection, tenant_id: int, invoice: Invoice, level: int, held: bool, email: str, at: datetime
-) -> None:
-    """The letter that says what is overdue; `held`: the fleet's drivers start nothing until it is paid."""
+    conn: Connection, tenant_id: int, invoice: Invoice, level: int, held: bool, email: str, at: datetime, *,
+    account: str = "",
+) -> None:  # fmt: skip
+    """The letter that says what is overdue; `held`: the fleet's drivers start nothing until it is paid. `account`:
+    where to, as the invoice of who was to be drawn doesn't say it."""
     about = {
         "number": invoice.number, "name": invoice.said.seller.name, "day": date_of(invoice.due_on), "level": str(level),
         "amount": money(invoice.open_amount, invoice.currency), "reference": invoice.reference,
@@ -49,6 +51,8 @@ async def write_reminder(
     if invoice.fees:
         body.append(_("Fees of reminders of %(fees)s are part of that.") % about)
     body.append(_("Please pay it now and say %(reference)s. If you have paid by now, there is nothing to do.") % about)
+    if account:
+        body.append(account)
     if held:
         body.append(_("Until it is paid, your drivers can't start to charge on your account."))
     elif level >= LAST:
@@ -75,12 +79,17 @@ async def write_over_limit(
 
 def _how(invoice: Invoice) -> list[str]:
     """How it is paid."""
-    account = invoice.said.account
+    account, open_ = invoice.said.account, money(invoice.open_amount, invoice.currency)
+    if invoice.open_amount <= 0:
+        return [_("What you had left over with us settles it: there is nothing to pay.")]
+    left = []
+    if invoice.open_amount < invoice.total:
+        left = [_("What you had left over with us settles a part of it, and %(amount)s is open.") % {"amount": open_}]
     if account.mandate and account.on is not None:
-        about = {"day": date_of(account.on), "mandate": account.mandate}
-        return [_("We draw it on %(day)s by direct debit, mandate %(mandate)s.") % about]
+        about = {"day": date_of(account.on), "mandate": account.mandate, "amount": open_}
+        return [*left, _("We draw %(amount)s on %(day)s by direct debit, mandate %(mandate)s.") % about]
     about = {"day": date_of(invoice.due_on), "reference": invoice.reference}
-    return [_("Please pay until %(day)s and say %(reference)s.") % about]
+    return [*left, _("Please pay until %(day)s and say %(reference)s.") % about]
 
 
 async def _write(

@@ -14,6 +14,7 @@ from forecourt.payments.fleets.store import Connection
 from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.billed import Line as Leg
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
+from forecourt.sessions.signed.store import proven_wh
 
 _ORDERS: Final = by_age("i.invoice_id")
 _LINE: Final = (
@@ -100,7 +101,8 @@ async def find_where(conn: Connection, tenant_id: int, session_id: UUID) -> dict
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
         "SELECT f.started_at, coalesce(f.over_at, f.last_at, f.started_at) AS ended_at, coalesce(s.identity, '') AS"
-        " station, coalesce(i.name, '') AS site, coalesce(i.country, '') AS country, f.energy_wh"
+        " station, coalesce(i.name, '') AS site, coalesce(i.country, '') AS country,"
+        f" coalesce({proven_wh('f')}, f.energy_wh) AS energy_wh"
         " FROM session_facts f LEFT JOIN stations s ON s.tenant_id = f.tenant_id AND s.station_id = f.station_id"
         " LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id"
         " WHERE f.tenant_id = %s AND f.session_id = %s",
