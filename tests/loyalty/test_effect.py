@@ -93,9 +93,9 @@ async def test_a_campaign_that_ran_elsewhere_is_told_of_by_imported_sessions(clu
     lines = ["id,station,driver,start,end,kwh"]
     for number, (driver, uid) in enumerate(drivers):
         # Before it, in it, and after it, when all come again and again.
-        visits = [begun - timedelta(days=3), begun + timedelta(days=1), *[ended + timedelta(days=1)] * 3]
-        visits += [begun + timedelta(days=2)] if past.drivers[driver] else []
-        for visit, at in enumerate(visits):
+        times = [begun - timedelta(days=3), begun + timedelta(days=1), *[ended + timedelta(days=1)] * 3]
+        times += [begun + timedelta(days=2)] if past.drivers[driver] else []
+        for visit, at in enumerate(times):
             lines.append(f"{number}-{visit},A,{uid.upper()},{at:%Y-%m-%d %H:%M},{at:%Y-%m-%d} 23:59,{10 + number % 3}")
     path = tmp_path / "old.csv"
     path.write_text("\n".join(lines), encoding="utf-8")

@@ -52,7 +52,8 @@ def next_try(tries: Tries | None, day: date, now: datetime) -> datetime | None:
         return now
     if tries.tries >= MAX_TRIES:
         return None
-    return tries.tried_at + BACK_OFF * 2 ** (tries.tries - 1) - SLACK
+    waited: timedelta = BACK_OFF * 2 ** (tries.tries - 1)
+    return tries.tried_at + waited - SLACK
 
 
 async def troubles(conn: Connection, tenant_id: int, now: datetime) -> dict[Step, Trouble]:

@@ -1,6 +1,5 @@
 """What an address asks for: days, what they are compared with, and a place; for pages, downloads and the API alike."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal
@@ -191,8 +190,9 @@ def groups_of(sites: Sequence[SiteName]) -> list[Group]:
     """Sites that others are part of, of sites each of which is followed by what is part of it."""
     found = []
     for place, site in enumerate(sites):
-        below = itertools.takewhile(lambda each, site=site: each.depth > site.depth, sites[place + 1 :])
-        slugs = (site.slug, *(each.slug for each in below))
+        after = enumerate(sites[place + 1 :], place + 1)
+        end = next((number for number, each in after if each.depth <= site.depth), len(sites))
+        slugs = tuple(each.slug for each in sites[place:end])
         if len(slugs) > 1:
             found.append(Group(slug=site.slug, name=site.name, sites=slugs))
     return found

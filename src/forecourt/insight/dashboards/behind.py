@@ -12,6 +12,10 @@ MAX_SHOWN: Final = 50
 MAX_ROWS: Final = 100_000
 #: Figures that stand for sessions, and the outcome of these; nothing: any.
 FIGURES: Final = {"sessions": "", "nothing": "nothing", "refused": "refused"}
+#: Columns that fit on a page; the file has all.
+ON_PAGE: Final = frozenset(
+    {"session", "station", "evse", "started_at", "stay_s", "energy_wh", "outcome", "tariff", "paid_by", "excl_minor"}
+)
 OUTCOMES: Final = {"charged": mark("charged"), "nothing": mark("no energy"), "refused": mark("refused")}
 
 _COLUMNS: Final = (

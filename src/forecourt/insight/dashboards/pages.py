@@ -181,7 +181,7 @@ def _behind(pages: InsightPages) -> list[HTTPRouteHandler]:
         table = await answers.behind(actor.tenant_id, lake, asked.asked(asked.range), outcome, behind.MAX_SHOWN)
         return pages.shell.page(
             "insight/behind.html", request, viewer=actor, current="insight", asked=asked, table=table, outcome=outcome,
-            tabs=tabs_of(actor), words=words, outcomes=behind.OUTCOMES, page_of=behind.href,
+            tabs=tabs_of(actor), words=words, outcomes=behind.OUTCOMES, on_page=behind.ON_PAGE, page_of=behind.href,
             place=words.place_of(asked), narrowed=words.told_apart(asked),
             file=asked.href("/insight/sessions.csv", outcome=outcome),
         )  # fmt: skip

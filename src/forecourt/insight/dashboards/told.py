@@ -83,7 +83,9 @@ async def tell(db: Pool, answers: Answers, tenant_id: int, family: Family, asked
 
 def told(family: Family, asked: Question, answer: Answer, lake: Lake | None) -> Answered:
     """An answer as programs are told it."""
-    before = answer.days_before or (asked.before and (asked.before.first, asked.before.last))
+    before = answer.days_before
+    if before is None and asked.before is not None:
+        before = asked.before.first, asked.before.last
     first, last = answer.days or (asked.range.first, asked.range.last)
     return Answered(
         family=family, zone=asked.range.zone, days=Days(first=first, last=last),

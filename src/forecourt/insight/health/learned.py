@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HORIZON_D: Final = 45
 #: Of days without a failure ahead, one in so many is learned from.
 EVERY: Final = 3
-ROUNDS: Final = 160
+ROUNDS: Final = 320
 #: Trees that learn on from own failures, and those that a model may have then.
 ROUNDS_ON: Final = 60
 MAX_TREES: Final = 600
@@ -34,8 +34,8 @@ VAGUE_SHARE: Final = 0.2
 THREADS: Final = 1
 _PARAMETERS: Final[dict[str, Any]] = {
     "objective": "binary",
-    "num_leaves": 15,
-    "learning_rate": 0.06,
+    "num_leaves": 31,
+    "learning_rate": 0.04,
     "min_data_in_leaf": 80,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.7,

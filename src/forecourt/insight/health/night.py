@@ -91,7 +91,8 @@ def renewed(history: History, alerts: Sequence[Alert]) -> History:
 
 
 def reasons_of(history: History, added: Floats) -> list[list[Reason]]:
-    """Of each plug the signs that added most to its risk on the last day, with what they were over REASON_D days."""
+    """Of each plug the signs that added most to its risk on the last day, with what they were over REASON_D days; none
+    of which nothing was heard: that nothing is known may raise a risk, and is no reason."""
     arrays = history.counts | {
         "day": np.ones_like(history.counts["starts"]), "visits": history.counts["starts"] + 1.0
     }  # fmt: skip
@@ -100,7 +101,8 @@ def reasons_of(history: History, added: Floats) -> list[list[Reason]]:
     of_site = {name: np.bincount(history.site, values) if len(values) else values for name, values in sums.items()}
     found = []
     for plug, each in enumerate(added):
-        strongest = [int(place) for place in np.argsort(-each)[:MAX_REASONS] if each[place] > 0]
+        heard = [sums[SIGNS[name].whole][plug] > 0 for name in names]
+        strongest = [int(place) for place in np.argsort(-each) if each[place] > 0 and heard[place]][:MAX_REASONS]
         site = history.site[plug]
         reasons = []
         for place in strongest:
