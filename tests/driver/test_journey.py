@@ -15,17 +15,20 @@ import httpx
 import pytest
 import pytest_asyncio
 from litestar import Litestar
+from litestar.di import Provide
 from msgspec.structs import replace
 
 from forecourt.app import problems
 from forecourt.driver import store, words
+from forecourt.driver.api import routes as api_routes
 from forecourt.driver.gates import MAX_UNPAID_HERE, MAX_UNPAID_OF_ONE, MAX_UNPAID_OF_ONE_HERE, Gates, giving_way, who_of
 from forecourt.driver.jobs import DriverJobs
-from forecourt.driver.model import CAN_GIVE_UP, Running, Stage, departure_of, stage_of
+from forecourt.driver.model import CAN_GIVE_UP, HeldBack, Running, Stage, departure_of, stage_of
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.scans import Scans
 from forecourt.driver.service import Leaving, Ways
 from forecourt.driver.shell import DriverShell, theme_css
+from forecourt.driver.speech import Speech
 from forecourt.driver.store import OpenStart
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.refunds import heed_refunds
@@ -55,7 +58,7 @@ class Plans:
 
     async def ready_at(self, tenant_id: int, session_id: UUID) -> Leaving:
         at = self.said[-1] if self.said else self.clock.now() + timedelta(hours=2)
-        return Leaving(departure_at=at, ready_at=at, words=(), **self.more)
+        return Leaving(departure_at=at, ready_at=at, **self.more)
 
     async def leave_at(self, tenant_id: int, session_id: UUID, at: Any) -> None:
         self.said.append(at)
@@ -509,6 +512,42 @@ async def test_a_car_that_was_told_to_wait_is_not_said_to_be_full(street: Street
     page = await street.page(way)
     assert "Your car is full" not in page
     assert "too little power for all cars" in page
+    # One that waits for another time is not said to lack power.
+    street.plans.more = {"waits": True, "why": HeldBack.CHEAPER}
+    page = await street.page(way)
+    assert "too little power" not in page
+    assert page.count("Energy is cheaper later, so most of it comes then.") == 1
+    street.plans.more = {"why": HeldBack.SHARED}
+    shared = await street.page(way)
+    assert "The power of the site is shared with other cars." in shared
+    assert "Die Leistung des Standorts wird mit anderen Autos geteilt." in await street.page(f"{way}?lang=de")
+
+
+async def test_an_app_is_told_what_the_page_shows_of_a_plan(street: Street) -> None:
+    way = await street.pay()
+    await street.till.work()
+    street.till.plug_in(await street.intent(way), wh=1_000, over=False)
+    await street.till.work()
+    api: Any = Litestar(
+        route_handlers=[api_routes], exception_handlers=problems.HANDLERS, openapi_config=None,
+        dependencies={
+            "ways": Provide(lambda: street.ways, sync_to_thread=False),
+            "speech": Provide(Speech, sync_to_thread=False),
+        },
+    )  # fmt: skip
+    street.plans.more = {"is_said": True, "by_then_wh": 12_300, "lacks_wh": 23_500, "why": HeldBack.SHARED}
+    page = unescape(await street.page(way))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url=HOST) as app:
+        payment = f"/driver/payments/{way.rpartition('/')[2]}"
+        told = (await app.get(payment)).json()
+        assert {name: told[name] for name in street.plans.more if name != "is_said"} == {
+            "by_then_wh": 12_300, "lacks_wh": 23_500, "why": "shared",
+        }  # fmt: skip
+        assert (told["waits"], told["is_being_planned"], len(told["plan_words"])) == (False, False, 4)
+        assert all(words in page for words in told["plan_words"])
+        street.plans.more = {"is_said": True, "is_being_planned": True, "waits": True}
+        told = (await app.get(payment)).json()
+        assert (told["waits"], told["is_being_planned"], told["by_then_wh"], told["why"]) == (True, True, None, None)
 
 
 async def test_places_are_found_with_what_is_free_and_what_it_costs(street: Street) -> None:

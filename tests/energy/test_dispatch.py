@@ -66,6 +66,14 @@ def running(*orders: Order, **known: object) -> Standing:
     return idle(running_since=NOW - 3600 * S, orders=orders, **known)
 
 
+def test_what_was_measured_at_a_time_to_come_is_not_believed() -> None:
+    unruly = Standing(max_ma=MAX_MA, running_since=NOW, disobeys=True, drawn_ma=9_000, drawn_at=NOW)
+    assert may_draw(unruly, NOW) == (9_000, Ground.DISOBEYS)
+    # Clocks of our own hosts differ by a little.
+    assert may_draw(replace(unruly, drawn_at=NOW + 3 * S), NOW)[0] == 9_000
+    assert may_draw(replace(unruly, drawn_at=NOW + 60 * S), NOW)[0] == MAX_MA
+
+
 @pytest.mark.parametrize(
     ("standing", "expected"),
     [

@@ -15,6 +15,8 @@ from msgspec.structs import replace
 
 from forecourt.access import Role
 from forecourt.app.driving import Departures
+from forecourt.driver.model import HeldBack
+from forecourt.driver.service import Leaving
 from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import BESIDE, WHY, sentences
 from forecourt.energy.keeper.notes import note_in_force
@@ -28,6 +30,7 @@ from forecourt.energy.planning.knowledge import packed, unpacked
 from forecourt.energy.planning.making import plan_site
 from forecourt.energy.planning.plan import BatteryPlan
 from forecourt.energy.service.explained import plan_at
+from forecourt.energy.site import STALE
 from forecourt.energy.storage.model import BatteryWhy
 from forecourt.energy.store import keeping
 from forecourt.platform.database import Pool
@@ -205,6 +208,63 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     assert "<form" not in german
 
 
+async def test_a_driver_is_told_what_the_plan_knows_and_nothing_by_a_plan_that_is_dead(
+    house: House, tenant: Tenant
+) -> None:
+    made = await yard(house, tenant)
+    first, _ = made.sessions
+    departures = Departures(house.db, house.clock)
+    soon = house.clock.now() + timedelta(minutes=7)
+
+    async def told() -> Leaving:
+        found = await departures.ready_at(tenant.tenant_id, first)
+        assert found is not None
+        return found
+
+    await made.plan()
+    assert (await told()).why is HeldBack.SHARED
+    await departures.leave_at(tenant.tenant_id, first, soon)
+    assert (await told()).is_being_planned
+    # In its last minutes, and after it, the plan goes by another time than the driver's, and knows what he said.
+    for passed_s in (1, 180, 600):
+        house.clock.advance(passed_s)
+        await made.plan()
+        now = await told()
+        assert (now.departure_at, now.is_being_planned, now.is_said) == (soon, False, True), passed_s
+        assert now.by_then_wh is not None
+    # So it is where a program has it stopped before.
+    later = house.clock.now() + timedelta(hours=3)
+    await departures.leave_at(tenant.tenant_id, first, later)
+    stop = {"stop_at": (later - timedelta(hours=1)).isoformat()}
+    assert (await made.owner.put(f"/api/v1/sessions/{first}/needs", json=stop)).status_code == 200
+    house.clock.advance(1)
+    await made.plan()
+    assert not (await told()).is_being_planned
+    # What was planned long ago is no promise.
+    house.clock.advance(STALE.total_seconds() + 1)
+    assert await told() == Leaving(departure_at=later, ready_at=None, is_said=True)
+
+
+async def test_a_site_whose_highest_power_is_not_known_any_more_says_so(house: House, tenant: Tenant) -> None:
+    made = await yard(house, tenant)
+    browser, words = await signed_in(house, tenant), "not all that this site takes is known"
+    await made.plan()
+    assert words not in (await browser.get(made.page)).text
+    for passed_s, measured, told in ((60, False, True), (60, False, True), (60, True, False)):
+        house.clock.advance(passed_s)
+        made.rows(
+            "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, measured)"
+            " VALUES (%s, %s, %s, 1, 0, 0, 1, %s)",
+            made.site_id, house.clock.now(), tenant.tenant_id, measured,
+        )  # fmt: skip
+        assert (words in (await browser.get(made.page)).text) == told
+    # Where the demand charge is nothing it is no matter.
+    made.rows("UPDATE site_power SET measured = false WHERE site_id = %s", made.site_id)
+    free = {**TARIFF, "demand_charge_per_kw": "0"}
+    assert (await made.owner.put(f"{made.api}/utility-tariff", json=free)).status_code == 200
+    assert words not in (await browser.get(made.page)).text
+
+
 async def test_a_session_at_a_site_without_smart_charging_shows_nothing(house: House, tenant: Tenant) -> None:
     made = await yard(house, tenant, enabled=False)
     browser = await signed_in(house, tenant)
@@ -286,16 +346,21 @@ async def test_a_station_that_is_retired_while_a_car_charges_leaves_its_site_exp
     house.clock.advance(60)
     await made.plan()
     plan = (await made.owner.get(f"{made.api}/plan")).json()
-    assert [car["session_id"] for car in plan["cars"]] == [str(second)], "what is left is shared by who can be told"
-    assert plan["cars"][0]["limit_ma"] == 16_000
+    limits_ma = {car["session_id"]: car["limit_ma"] for car in plan["cars"]}
+    assert limits_ma == {str(first): None, str(second): 0}, "nobody knows that the one draws less than it can"
     gone = (await made.owner.get(f"/api/v1/sessions/{first}/charging")).json()
-    assert gone["car"] is None
+    assert (gone["car"]["limit_ma"], gone["car"]["ground"]) == (None, "silent")
     assert [order["station"] for order in gone["orders"]] == [station]
     [listed] = (await made.owner.get("/api/v1/sessions", params={"station": station, "retired": True})).json()["items"]
     assert (listed["id"], listed["ended_at"]) == (str(first), None), "it ends as sessions do of which nothing is heard"
     browser = await signed_in(house, tenant)
     for page in (f"{made.page}/plan", made.page, "/energy", *(f"/energy/at-session/{each}" for each in made.sessions)):
         assert (await browser.get(page)).status_code == 200, page
+    made.rows("UPDATE sessions SET ended_at = started_at WHERE session_id = %s", first)
+    house.clock.advance(60)
+    await made.plan()
+    plan = (await made.owner.get(f"{made.api}/plan")).json()
+    assert [(car["session_id"], car["limit_ma"]) for car in plan["cars"]] == [(str(second), 16_000)]
 
 
 async def test_a_stored_plan_with_a_car_at_a_station_without_an_identity_is_read_without_it(

@@ -381,12 +381,35 @@ async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:
     holder = uuid4()
     kept, stations, site = await furnished(yard, holder)
     await kept.turn()
-    assert (stations.asked, yard.rows("SELECT 1 FROM charging_orders WHERE site_id = %s", site)) == ([], [])
+    assert stations.asked == []
+    for table in ("charging_orders", "energy_plans", "site_power"):
+        assert yard.rows(f"SELECT 1 FROM {table} WHERE site_id = %s", site) == [], table
+    assert yard.rows("SELECT 1 FROM desires WHERE tenant_id = %s", yard.tenant_id) == []
     async with yard.worker.anyone() as conn:
         assert await leases.hold_sites(conn, holder, [(yard.tenant_id, site)], timedelta(minutes=1), 1) == [site]
     yard.clock.advance(60)
     await kept.turn()
     assert len(stations.asked) == 1
+    assert len(yard.rows("SELECT 1 FROM energy_plans WHERE site_id = %s", site)) == 1
+    # Nor does it take anything away from stations that have left.
+    yard.rows("UPDATE energy_sites SET enabled = false WHERE site_id = %s", site)
+    yard.rows("UPDATE stations SET site_id = NULL WHERE tenant_id = %s", yard.tenant_id)
+    yard.rows("UPDATE sessions SET ended_at = %s WHERE tenant_id = %s", yard.clock.now(), yard.tenant_id)
+    yard.rows("DELETE FROM planner_leases WHERE site_id = %s", site)
+    await kept.turn()
+    assert yard.rows("SELECT 1 FROM desires WHERE tenant_id = %s AND wanted = 'null'", yard.tenant_id) == []
+
+
+async def test_an_order_counts_from_when_it_is_recorded_however_long_ago_its_site_was_read(yard: Yard) -> None:
+    kept, _, site = await furnished(yard)
+    limited(yard, site, 6)
+    reading = await kept.read()
+    assert reading is not None
+    yard.clock.advance(7)
+    assert await kept.cut(reading, site_room(reading.known))
+    await kept.settled()
+    [order] = yard.rows("SELECT sent_at FROM charging_orders WHERE site_id = %s", site)
+    assert order["sent_at"] == yard.clock.now()
 
 
 async def test_a_cut_goes_out_in_parts_each_recorded_before_it_is_sent_and_only_by_who_holds_the_site(

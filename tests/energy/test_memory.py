@@ -187,6 +187,7 @@ async def test_what_is_thought_of_cars_is_of_the_plan_and_kept_for_who_can_not_w
 
     thinks: Any = Thinks()
     known = (await watched.read(watched.memory)).known
+    thinks.evses = known.tree.evses
     assert thinks.thought == []
     assert [car.expected_wh for car in foreseen(known, thinks).cars] == [12_345]
     assert [car.expected_wh for car in known.cars] == [None]

@@ -13,17 +13,18 @@ from msgspec.structs import replace
 from forecourt.access import Actor, Role
 from forecourt.drivers import service as drivers
 from forecourt.energy import jobs, store
-from forecourt.energy.jobs import KEEP_ALL_PLANS, KEEP_PLANS, EnergyJobs
+from forecourt.energy.jobs import KEEP_ALL_PLANS, KEEP_ALL_POWER, KEEP_PLANS, EnergyJobs
 from forecourt.energy.keeper import past as keeping_past
 from forecourt.energy.keeper.past import GOOD_FOR, Past
 from forecourt.energy.needs.model import Preferences
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planning.plan import CarPlan, SitePlan
 from forecourt.energy.service.needs import change_preferences, preferences_tag
-from forecourt.energy.service.signals import load_series
-from forecourt.energy.signals.model import DayRates, Season, Span, Tariff
-from forecourt.energy.signals.outlook import Demand
+from forecourt.energy.service.signals import known_signals, load_series, say_readings
+from forecourt.energy.signals.model import DayRates, Reading, Season, Span, Tariff
+from forecourt.energy.signals.outlook import METER_LATE, Demand, signals_at
 from forecourt.energy.signals.sheet import Series
+from forecourt.energy.site import Load
 from forecourt.energy.store import keeping, tidying
 from forecourt.energy.store.nudges import CHANNEL
 from forecourt.platform.database import connect
@@ -32,6 +33,7 @@ from tests.conftest import Database
 from tests.energy.test_store import furnish
 
 SPAN = timedelta(minutes=15)
+S = timedelta(seconds=1)
 
 
 def actor(yard: Yard) -> Actor:
@@ -120,6 +122,53 @@ async def test_plans_are_thinned_after_days_and_forgotten_after_weeks_a_site_at_
     await EnergyJobs(yard.worker, yard.tenants, yard.clock).tidy()
     rows = yard.rows("SELECT at FROM energy_plans WHERE site_id = %s ORDER BY at", site)
     assert [row["at"] for row in rows] == sorted(kept)
+
+
+async def test_what_a_site_takes_is_kept_every_so_often_and_thinned_once_its_month_is_over(yard: Yard) -> None:
+    site, _, _ = await furnish(yard)
+    now = yard.clock.now().replace(minute=0, second=0, microsecond=0)
+    old = now - KEEP_ALL_POWER - timedelta(hours=1)
+    took = {"charging_w": 1, "load_w": 0, "solar_w": 0, "allowed_w": 1}
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        for begin in (old, now - timedelta(hours=1)):
+            for seconds in (0, 5, 14, 15, 60, 300):
+                at = begin + timedelta(seconds=seconds)
+                await keeping.insert_power(conn, yard.tenant_id, site, at, **took)
+
+    def kept(begin: datetime) -> list[float]:
+        rows = yard.rows("SELECT at FROM site_power WHERE site_id = %s AND at >= %s ORDER BY at", site, begin)
+        return [each for row in rows if (each := (row["at"] - begin).total_seconds()) < 3_600]
+
+    assert kept(old) == kept(now - timedelta(hours=1)) == [0, 15, 60, 300]
+    await EnergyJobs(yard.worker, yard.tenants, yard.clock).tidy()
+    assert (kept(old), kept(now - timedelta(hours=1))) == ([0, 300], [0, 15, 60, 300])
+
+
+async def test_what_a_clock_that_has_jumped_told_is_neither_the_latest_nor_fresh(yard: Yard) -> None:
+    """An hour ahead, and back again: until then those readings would be the latest, and never late."""
+    site, _, tree = await furnish(yard)
+    now = yard.clock.now()
+    hall = Load(id="hall", node="grid", most_w=9_000)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        record = await store.load_site(conn, yard.tenant_id, site)
+        assert record is not None
+        record = replace(record, tree=replace(tree, loads=(hall,)))
+        for at, power_w in ((now + timedelta(hours=1), 100), (now - METER_LATE - timedelta(seconds=1), 4_000)):
+            said = [Reading(at=at, power_w=power_w, source="meter")]
+            await store.store_readings(conn, yard.tenant_id, site, "hall", said, at)
+        latest = await store.latest_readings(conn, yard.tenant_id, site, now)
+        assert latest["hall"].power_w == 4_000
+        known = await known_signals(conn, record, now, now + timedelta(hours=1))
+        [load] = signals_at(record, known, now, [1.0]).loads
+        assert (load.measured_w, load.power_w.stand_in, load.power_w.values) == (None, (True,), (9_000,))
+        # A gateway that is ahead by less hides nobody's word: what it says was measured by now.
+        ahead = [Reading(at=now + timedelta(minutes=4), power_w=7_000, source="fast")]
+        await say_readings(conn, yard.tenant_id, record, None, ahead, now)
+        await say_readings(
+            conn, yard.tenant_id, record, None, [Reading(at=now + S, power_w=8_000, source="slow")], now + S
+        )
+        latest = await store.latest_readings(conn, yard.tenant_id, site, now + S)
+    assert (latest["hall"].power_w, latest["hall"].source) == (8_000, "slow")
 
 
 async def test_what_is_wrong_with_one_site_keeps_no_other_from_being_tidied(

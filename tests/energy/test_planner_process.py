@@ -124,6 +124,24 @@ async def test_where_solvers_hang_the_process_ends_and_others_hold_its_sites(
     assert leases(yard) == {}
 
 
+@pytest.mark.parametrize("part", ["_hear", "_watch"])
+async def test_a_planner_that_hears_or_watches_no_more_ends_and_holds_nothing(
+    database: Database, yard: Yard, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    await furnish(yard)
+
+    async def broken(_: Planner) -> None:
+        raise KeyError(part)
+
+    monkeypatch.setattr(Planner, part, broken)
+    stations: Any = None
+    made = Planner(database.url, worker=yard.worker, tenants=yard.tenants, stations=stations, clock=yard.clock)
+    with pytest.raises(KeyError, match=part):
+        async with asyncio.timeout(60):
+            await made.run()
+    assert leases(yard) == {}
+
+
 async def test_a_lease_of_a_process_that_was_killed_runs_out(
     database: Database, yard: Yard, keepers: list[Keeper]
 ) -> None:

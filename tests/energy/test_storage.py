@@ -35,6 +35,7 @@ from forecourt.energy.storage.model import (
     delivered_w,
     is_planned,
     may_charge_w,
+    measured_w,
     obeys,
 )
 from forecourt.energy.store.storage import known_batteries
@@ -79,6 +80,14 @@ def box(said: BatteryState | None, *setpoints: Setpoint) -> KnownBattery:
 
 
 LONG_AGO, JUST_NOW = NOW - 2 * FOLLOWED_AFTER, NOW - 5 * S
+
+
+def test_a_battery_whose_state_is_of_a_time_to_come_is_not_counted_on() -> None:
+    state = BatteryState(at=NOW + 3_600 * S, power_w=-9_000, stored_wh=40_000, source="box")
+    known = KnownBattery(id="box", state=state)
+    assert (is_planned(known, NOW), measured_w(known, NOW), delivered_w(known, BOX, NOW)) == (False, 0, 0)
+    now = KnownBattery(id="box", state=replace(state, at=NOW))
+    assert (is_planned(now, NOW), measured_w(now, NOW), delivered_w(now, BOX, NOW)) == (True, -9_000, 9_000)
 
 
 @pytest.mark.parametrize(

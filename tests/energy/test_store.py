@@ -326,7 +326,7 @@ async def test_readings_come_as_means_and_the_last_one_counts(yard: Yard) -> Non
                 begin,
             )
         found = await store.readings_between(conn, yard.tenant_id, site, begin, begin + timedelta(hours=1))
-        latest = await store.latest_readings(conn, yard.tenant_id, site)
+        latest = await store.latest_readings(conn, yard.tenant_id, site, begin + timedelta(hours=1))
     assert [(each.at, each.power_w) for each in found["hall"]] == [
         (begin, 1_000),
         (begin + timedelta(minutes=15), 4_000),

@@ -14,6 +14,7 @@ from forecourt.pricing.assigning import Scope
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
 from forecourt.pricing.service import assign_tariff, create_tariff
 from tests.care.yard import Yard
+from tests.energy.test_letting_go import RETIRE
 from tests.energy.test_store import furnish
 from tests.http import an_actor
 
@@ -85,6 +86,16 @@ async def test_a_session_is_stopped_at_its_target_and_asked_again_only_later(yar
     await targets.stop_reached()
     assert sorted(each for _, each in asked.stopped) == sorted([full, charged, late, dear]), "they still run"
     asked.stopped.clear()
+    # Nobody can ask a station that is out of service, and it takes no place from others.
+    yard.rows(RETIRE, station_id)
+    yard.clock.advance(AGAIN.total_seconds())
+    await targets.stop_reached()
+    assert asked.stopped == []
+    yard.rows(
+        "UPDATE stations SET identity = retired_identity, retired_identity = NULL, retired_at = NULL"
+        " WHERE station_id = %s",
+        station_id,
+    )
     asked.broken = full
     yard.clock.advance(AGAIN.total_seconds())
     await targets.stop_reached()

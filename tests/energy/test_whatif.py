@@ -2,15 +2,19 @@
 
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import forecourt.energy
 from forecourt.cli import app
+from forecourt.energy.site import Mode
 from forecourt.energy.whatif.scenario import read_scenario
 from forecourt.energy.whatif.series import ScenarioRefused
 from forecourt.energy.whatif.ways import TOLD_BY_DRIVERS, UNSTORED
@@ -18,6 +22,7 @@ from forecourt.energy.whatif.ways import WAYS as ALL
 
 DATA = Path(os.environ.get("FORECOURT_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
 CALTECH = DATA / "caltech" / "caltech_2019-03_01-15.json.gz"
+SHIPPED = Path(forecourt.energy.__file__).parent / "scenarios"
 #: Those that need no word of drivers and nothing to store energy in.
 WAYS = tuple(way for way in ALL if way not in (*TOLD_BY_DRIVERS, UNSTORED))
 SCENARIO = """
@@ -40,6 +45,7 @@ demand_charge_per_kw = 3.0
 weekdays = { hours = [0, 12], prices = [0.10, 0.20] }
 weekends = { hours = [0], prices = [0.10] }
 """
+LIMIT = "[[limits]]\nfrom = 2026-01-05 09:00:00\nuntil = 2026-01-05 {}\n{}\n[tariff]"
 #: Monday, 5 January 2026, 8:00 to 16:00 in Berlin; 22.08 kW each at most, 33.12 kW together.
 SESSIONS = "station,start,end,kwh\n" + "".join(
     f"{station},2026-01-05 {start}:00+01:00,2026-01-05 {end}:00+01:00,{kwh}\n"
@@ -92,6 +98,43 @@ def test_a_building_that_takes_more_than_the_grid_gives_leaves_the_other_hours_t
     for way in ("myopic", "planner", "optimum"):
         assert (told[way]["unplanned"], told[way]["peak_w"]) == (0, 40_000), way
         assert told[way]["unserved_wh"] < 500, way
+        assert told[way]["overload"] == pytest.approx(40 / 33), way
+
+
+def test_a_building_takes_what_it_takes_of_every_limit_above_it(tmp_path: Path) -> None:
+    """48 A of each line are 33.12 kW; the building takes 23 of them, 26.4 A less for cars."""
+    busy = SCENARIO + "[load]\nweekdays = { hours = [0], values = [23] }\n"
+    assert simulate(tmp_path, scenario=busy).exit_code == 0
+    for way, told in outcomes(tmp_path).items():
+        if way == "uncontrolled":
+            assert told["overload"] == pytest.approx((66.24 + 23) / 33.12)
+        else:
+            assert told["overload"] <= 1 + 1e-6, way
+            assert told["peak_w"] <= 33_120, way
+    # So it is where only the power is limited, and where the limit would bear the cars alone.
+    of_power = busy.replace("limit_a = 48", "limit_w = 67000")
+    assert simulate(tmp_path, scenario=of_power).exit_code == 0
+    assert outcomes(tmp_path)["uncontrolled"]["overload"] > 1
+    assert max(told["overload"] for told in list(outcomes(tmp_path).values())[1:]) <= 1 + 1e-6
+
+
+def test_a_limit_that_holds_for_a_time_is_kept_in_that_time(tmp_path: Path) -> None:
+    """Half of the line from 9 to 11, by the clock of the site: nobody has more then, and everybody what is left."""
+    cut = "[[limits]]\nfrom = 2026-01-05T09:00:00\nuntil = 2026-01-05T11:00:00\nlimit_w = 8000\n"
+    steps = tmp_path / "steps.parquet"
+    result = simulate(
+        tmp_path, "--ways", "uncontrolled,laxity,planner,optimum", "--steps", str(steps), scenario=SCENARIO + cut
+    )
+    assert result.exit_code == 0, result.output
+    assert outcomes(tmp_path)["uncontrolled"]["overload"] == pytest.approx(66.24 / 8)
+    with duckdb.connect(":memory:") as table:
+        found = table.execute(
+            "SELECT scheduler, epoch(start) BETWEEN 1767600000 AND 1767603600 AS is_cut, max(grid_w)"
+            f" FROM '{steps}' WHERE session IS NULL GROUP BY ALL"
+        ).fetchall()
+    for way, is_cut, most_w in found:
+        if way != "uncontrolled":
+            assert most_w <= 8000 if is_cut else 8000 < most_w <= 33_120, way
 
 
 def test_a_station_that_isnt_there_takes_a_free_evse_and_one_too_many_is_left_out(tmp_path: Path) -> None:
@@ -154,6 +197,11 @@ def test_what_cant_be_meant_is_refused_in_words(tmp_path: Path, more: tuple[str,
         ("step_min = 60", "step_min = 7", "must divide an hour"),
         ("limit_a = 48", "limit = 48", "unknown field `limit`"),
         ("limit_a = 48", "limit_a = ", "Invalid value"),
+        ("[tariff]", '[planner]\nmode = "greenest"\n[tariff]', r"planner.mode greenest needs \[co2\]"),
+        ("[tariff]", LIMIT.format("10:00:00", 'node = "shed"\nlimit_w = 1'), "limit 1: there is no node shed"),
+        ("[tariff]", LIMIT.format("10:00:00", ""), "limit 1: it needs limit_w or limit_a"),
+        ("[tariff]", LIMIT.format("09:00:00", "limit_w = 1"), "limit 1: it must end after it begins"),
+        ("[tariff]", LIMIT.format("10:00:00Z", "limit_w = 1"), "limit 1: from and until both need an offset, or none"),
     ],
 )
 def test_a_scenario_that_is_nonsense_is_refused_and_says_why(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -181,6 +229,54 @@ def test_a_scenario_that_is_nowhere_is_refused_with_the_names_of_those_that_are_
     result = CliRunner().invoke(app, ["energy", "simulate", "mars"])
     assert result.exit_code == 2
     assert "caltech, depot" in result.output
+
+
+def test_a_shipped_scenario_says_what_co2_its_energy_stands_for() -> None:
+    depot = read_scenario(SHIPPED / "depot.toml")
+    assert depot.co2 is not None
+    noon = datetime(2023, 3, 6, 11, tzinfo=UTC)
+    assert depot.values(depot.co2, noon, 2, timedelta(hours=8)).tolist() == [250, 390]
+
+
+def test_who_was_plugged_in_before_is_left_out_and_counted(tmp_path: Path) -> None:
+    early = SESSIONS + "C,2026-01-04 20:00:00+01:00,2026-01-05 10:00:00+01:00,20\n"
+    assert simulate(tmp_path, "--ways", "uncontrolled", "--from", "2026-01-05", sessions=early).exit_code == 0
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert (report["sessions"], report["left_out"]) == (3, {"it began before": 1})
+
+
+SUN_AND_CO2 = """
+[solar]
+weekdays = { hours = [0, 9, 15], values = [0, 12, 0] }
+[co2]
+weekdays = { hours = [0, 12], values = [500, 100] }
+"""
+
+
+def test_a_site_is_planned_by_its_mode(tmp_path: Path) -> None:
+    told, currents = {}, {}
+    steps = tmp_path / "steps.parquet"
+    for mode in Mode:
+        scenario = f'{SCENARIO}\n[planner]\nmode = "{mode.value}"\n{SUN_AND_CO2}'
+        result = simulate(tmp_path, "--ways", "planner", "--steps", str(steps), scenario=scenario)
+        assert result.exit_code == 0, result.output
+        told[mode] = outcomes(tmp_path)["planner"]
+        assert told[mode]["overload"] <= 1 + 1e-6
+        with duckdb.connect(":memory:") as table:
+            [currents[mode]] = table.execute(
+                "SELECT list(round(current_a, 3) ORDER BY evse) FROM 'FILE' WHERE session IS NOT NULL"
+                " AND start = (SELECT min(start) FROM 'FILE' WHERE session IS NOT NULL)".replace("FILE", str(steps))
+            ).fetchall()
+    # From 8 on A and B are there, behind 48 A.
+    assert currents[Mode.EQUAL] == ([24.0, 24.0],)
+    assert sum(currents[Mode.FASTEST][0]) == pytest.approx(48)
+    assert sum(currents[Mode.CHEAPEST][0]) < 48
+    assert told[Mode.GREENEST]["co2_kg"] < told[Mode.CHEAPEST]["co2_kg"]
+    assert told[Mode.SOLAR]["grid_wh"] < told[Mode.GREENEST]["grid_wh"] / 4
+    for mode in (Mode.CHEAPEST, Mode.FASTEST, Mode.GREENEST):
+        assert told[mode]["unserved_wh"] == 0, mode
+    # B would need 32 A in both of its hours, and has 24 and then a third.
+    assert told[Mode.EQUAL]["unserved_wh"] == 16_560
 
 
 @pytest.mark.skipif(not CALTECH.exists(), reason="the sessions of the Caltech garage are not on this machine")

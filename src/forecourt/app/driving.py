@@ -1,5 +1,6 @@
 """What the driver's way is made of, out of the rooms that it spans."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,6 +12,7 @@ from forecourt.app.paying import prices_of
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.account.service import Members
 from forecourt.driver.gates import Gates
+from forecourt.driver.model import HeldBack
 from forecourt.driver.scans import Scans
 from forecourt.driver.service import Leaving, Ways
 from forecourt.driver.waiting.letters import TurnLetters
@@ -18,9 +20,12 @@ from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.serving import Serving
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.providers import DriverProviders
+from forecourt.energy.explained.session import Explanation
 from forecourt.energy.needs.model import Source
+from forecourt.energy.planner.reasons import Why
 from forecourt.energy.service.explained import session_told
 from forecourt.energy.service.needs import change_needs, find_needs
+from forecourt.energy.site import Mode, is_stale
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.intents.charging import Charging
@@ -34,6 +39,43 @@ from forecourt.stations.commands import Commander
 
 #: Who said it, for the audit.
 DRIVER: Final = "driver"
+
+
+#: What drivers are told of why their cars charge as they do.
+HELD_BACK: Final[Mapping[Why, HeldBack]] = {
+    Why.FULL: HeldBack.FULL,
+    Why.ITS_MOST: HeldBack.FAST,
+    Why.ITS_NEED: HeldBack.FAST,
+    Why.LIMIT: HeldBack.SITE,
+    Why.GRID: HeldBack.SITE,
+    Why.PEAK: HeldBack.PEAK,
+    Why.PRICE: HeldBack.CHEAPER,
+    Why.TURN: HeldBack.TURN,
+    Why.GIVES: HeldBack.GIVES,
+    Why.WORTH: HeldBack.DEAR,
+    Why.LATER: HeldBack.LATER,
+}
+
+
+def held_back(found: Explanation) -> HeldBack | None:
+    """Why a car charges as it does, as far as its driver is told."""
+    if found.paused_by_car or found.by_car:
+        return HeldBack.CAR
+    if found.reason is None:
+        return None
+    why = found.reason.why
+    if why is Why.ITS_MOST and found.cap is not None:
+        return HeldBack.HELD
+    if why is Why.LIMIT and found.shared is not None and found.shared.cars > 1:
+        return HeldBack.SHARED
+    if why in (Why.PRICE, Why.WORTH, Why.LATER):
+        if found.mode is Mode.SOLAR:
+            return HeldBack.SUN
+        if found.mode is Mode.GREENEST and why is Why.PRICE:
+            return HeldBack.CLEANER
+        if found.mode is not Mode.CHEAPEST and why is not Why.WORTH:
+            return HeldBack.LATER
+    return HELD_BACK[why]
 
 
 class Departures:
@@ -55,16 +97,17 @@ class Departures:
             said = await find_needs(conn, tenant_id, session_id)
         found, said_at = told.explanation, said.wants.departure_at
         is_said = said_at is not None and said.sources.get("departure_at") is Source.DRIVER
-        if found is None:
+        if found is None or is_stale(found.planned_at, told.at):
             return Leaving(departure_at=said_at if is_said else None, ready_at=None, is_said=is_said)
         waits = found.limit_ma == 0 and not found.gives_w and not found.paused_by_car and bool(found.lacks_wh)
-        if is_said and said_at not in (found.stay.leaves_at, found.stay.said_at):
+        if is_said and said.departure_at != found.departure_said_at:
             # It was said only just now.
             return Leaving(departure_at=said_at, ready_at=None, is_said=True, is_being_planned=True, waits=waits)
         lacks_wh = found.unserved_wh or 0
         return Leaving(
             departure_at=said_at if is_said else found.stay.leaves_at,
             ready_at=found.ready_at,
+            why=held_back(found),
             is_said=is_said,
             by_then_wh=None if found.unserved_wh is None else found.stay.takes_wh - lacks_wh,
             lacks_wh=lacks_wh if found.falls_short else 0,

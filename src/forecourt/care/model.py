@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from forecourt.energy.site import STALE as PLAN_STALE
+from forecourt.energy.site import is_stale
 from forecourt.platform.errors import ForecourtError
 
 #: A station that is back within this was not worth a word.
@@ -340,7 +341,7 @@ def unplanned(seen: Planning, listening_since: datetime | None, now: datetime) -
     """A site that has no plan of the last PLAN_STALE in which it could have been planned, or fails to be planned again
     and again. Where all of us were away nobody knows yet."""
     place = Place(site_id=seen.site_id)
-    old = now - seen.planned_at >= PLAN_STALE
+    old = is_stale(seen.planned_at, now)
     failing_since = seen.failing_since if seen.times >= PLAN_FAULTS else None
     if failing_since is not None and now - failing_since < PLAN_FAULTS_GRACE:
         failing_since = None

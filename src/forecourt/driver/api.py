@@ -15,8 +15,8 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import origin_of
 from forecourt.driver import words
 from forecourt.driver.idle import idle_words
-from forecourt.driver.leaving import paused_words
-from forecourt.driver.model import PAID, NotRunning, PlaceUnknown, Stage
+from forecourt.driver.leaving import leaving_words, paused_words
+from forecourt.driver.model import PAID, HeldBack, NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.speech import Speech
 from forecourt.driver.store import FoundSpot
@@ -176,6 +176,12 @@ class DriverPayment(Struct, frozen=True, kw_only=True):
     plug_until: Annotated[datetime | None, Meta(description="So long the station waits for the plug.")]
     departure_at: datetime | None
     ready_at: Annotated[datetime | None, Meta(description="When smart charging has the car ready.")]
+    by_then_wh: Annotated[int | None, Meta(description="What the car will have in all when it leaves.")]
+    lacks_wh: Annotated[int | None, Meta(description="What it will lack then of what it is thought to need.")]
+    waits: Annotated[bool, Meta(description="Its station was told to give it nothing for now.")]
+    is_being_planned: Annotated[bool, Meta(description="What the driver said of the departure is in no plan yet.")]
+    why: Annotated[HeldBack | None, Meta(description="Why it charges as it does; null: nothing says so.")]
+    plan_words: Annotated[list[str], Meta(description="What is planned, as the page says it.")]
     receipt_url: str | None
 
 
@@ -248,7 +254,7 @@ async def begin_payment(
         voucher=data.voucher, price_id=data.price_id,
     )  # fmt: skip
     with speech.speaking(request, data.language):
-        return _payment(await ways.find(intent.intent_id))
+        return _payment(await ways.find(intent.intent_id), ways.now())
 
 
 @get(
@@ -261,7 +267,7 @@ async def show_payment(
     payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords, lang: Lang = None
 ) -> DriverPayment:
     with speech.speaking(request, lang):
-        return _payment(await ways.find(payment_id))
+        return _payment(await ways.find(payment_id), ways.now())
 
 
 @post(
@@ -274,7 +280,7 @@ async def show_payment(
 )
 async def say_returned(payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords) -> DriverPayment:
     with speech.speaking(request):
-        return _payment(await ways.returned(payment_id))
+        return _payment(await ways.returned(payment_id), ways.now())
 
 
 @post(
@@ -286,7 +292,7 @@ async def say_returned(payment_id: PaymentId, request: Asking, ways: DriverWays,
 )
 async def stop_payment(payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords) -> DriverPayment:
     with speech.speaking(request):
-        return _payment(await ways.stop(payment_id))
+        return _payment(await ways.stop(payment_id), ways.now())
 
 
 @post(
@@ -300,7 +306,7 @@ async def give_up_payment(
     payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords
 ) -> DriverPayment:
     with speech.speaking(request):
-        return _payment(await ways.give_up(payment_id))
+        return _payment(await ways.give_up(payment_id), ways.now())
 
 
 @put(
@@ -313,7 +319,7 @@ async def change_departure(
     payment_id: PaymentId, data: JSONBody[DriverLeave], request: Asking, ways: DriverWays, speech: DriverWords
 ) -> DriverPayment:
     with speech.speaking(request):
-        return _payment(await ways.leave_at(payment_id, data.at))
+        return _payment(await ways.leave_at(payment_id, data.at), ways.now())
 
 
 def place_of(shown: Shown) -> DriverPlace:
@@ -355,8 +361,8 @@ def _prices(shown: Shown, lines: tuple[Line, ...]) -> list[DriverPrice]:
     ]
 
 
-def _payment(way: Way) -> DriverPayment:
-    intent, running = way.intent, way.running
+def _payment(way: Way, now: datetime) -> DriverPayment:
+    intent, running, leaving = way.intent, way.running, way.leaving
     heading, sentence = paused_words(way)
     taken = way.stage in PAID
     return DriverPayment(
@@ -376,8 +382,14 @@ def _payment(way: Way) -> DriverPayment:
         started_at=None if running is None else running.started_at,
         ended_at=None if running is None else running.ended_at,
         plug_until=way.plug_until,
-        departure_at=None if way.leaving is None else way.leaving.departure_at,
-        ready_at=None if way.leaving is None else way.leaving.ready_at,
+        departure_at=None if leaving is None else leaving.departure_at,
+        ready_at=None if leaving is None else leaving.ready_at,
+        by_then_wh=None if leaving is None else leaving.by_then_wh,
+        lacks_wh=None if leaving is None else leaving.lacks_wh,
+        waits=leaving is not None and leaving.waits,
+        is_being_planned=leaving is not None and leaving.is_being_planned,
+        why=None if leaving is None else leaving.why,
+        plan_words=list(leaving_words(way, now)),
         receipt_url=f"/charging/{intent.intent_id}/receipt.pdf" if taken else None,
     )
 

@@ -23,6 +23,34 @@ BEGUN: Final = "driver.begun"
 WEB_PAYMENT_S: Final = 300
 
 
+class HeldBack(StrEnum):
+    """Why a car charges as it does, by smart charging, as its driver is told."""
+
+    FULL = "full"
+    #: The car itself takes no more.
+    CAR = "car"
+    #: Nothing holds it back but the car, its cable and the station.
+    FAST = "fast"
+    #: What is held is nearly used up.
+    HELD = "held"
+    #: By a limit that it shares with other cars.
+    SHARED = "shared"
+    #: By any other limit of the site.
+    SITE = "site"
+    #: More at once would raise the site's highest power.
+    PEAK = "peak"
+    CHEAPER = "cheaper"
+    CLEANER = "cleaner"
+    DEAR = "dear"
+    #: There is too little sun.
+    SUN = "sun"
+    TURN = "turn"
+    #: It gives energy back.
+    GIVES = "gives"
+    #: Nothing presses.
+    LATER = "later"
+
+
 class Stage(StrEnum):
     """What a driver sees of a payment."""
 

@@ -3,7 +3,7 @@
 Each finds out first whose station or payment it is, and then acts for that organisation and within it alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
@@ -20,6 +20,7 @@ from forecourt.driver.model import (
     PAID,
     UNPAID,
     Box,
+    HeldBack,
     NotRunning,
     PlaceUnknown,
     Running,
@@ -75,7 +76,8 @@ class Departure(Protocol):
 
 
 class Leaving(Struct, frozen=True, kw_only=True):
-    """When a car leaves, as far as that is known, when it is ready, and why it charges as it does, in words.
+    """When a car leaves, as far as that is known, when it is ready, and `why` it charges as it does; None where nothing
+    says so.
 
     `is_said`: its driver said when; `is_being_planned`: since then nothing was planned. `by_then_wh`: what it will have
     in all when it leaves, None where nothing says so, and what it lacks then; `waits`: its station was told to give it
@@ -83,7 +85,7 @@ class Leaving(Struct, frozen=True, kw_only=True):
 
     departure_at: datetime | None
     ready_at: datetime | None
-    words: Sequence[str] = ()
+    why: HeldBack | None = None
     is_said: bool = False
     is_being_planned: bool = False
     by_then_wh: int | None = None
@@ -303,6 +305,10 @@ class Ways:
             async with self._tenants.tenant(shown.tenant_id) as conn:
                 await outbox.write(conn, shown.tenant_id, BEGUN, str(intent.intent_id))
         return intent
+
+    def now(self) -> datetime:
+        """By the clock that ways go by."""
+        return self._clock.now()
 
     async def find(self, intent_id: UUID) -> Way:
         """How far a driver is. Raises PaymentUnknown."""

@@ -1,5 +1,5 @@
 """Smart charging: the electrical site, what limits and prices it, and who gets which power when.
 
-It owns the electrics of sites, the planner and what-if simulation. It never talks to a station: it says what a station
-should be told, and `stations` brings that there.
+It owns the electrics of sites, the planner and what-if simulation. It holds no connection to a station: what one shall
+be told is brought there by `stations`, as calls that the planner waits for and as what is wanted of the station.
 """

@@ -33,6 +33,9 @@ KEEP_ALL_BYTES: Final = 1 << 30
 KEEP_BYTES: Final = 2 << 30
 #: How long it is kept what sites took, by which a demand charge and savings are counted.
 KEEP_POWER: Final = timedelta(days=400)
+#: Of what is older no more is kept than charts need: a billing month is over by then. So long after that it is thinned.
+KEEP_ALL_POWER: Final = timedelta(days=40)
+THIN_POWER_FOR: Final = timedelta(days=7)
 #: Readings are kept a while longer than forecasts look back, prices for three years, limits as long as incidents.
 KEEP_READINGS: Final = timedelta(days=40)
 KEEP_SERIES: Final = timedelta(days=3 * 365)
@@ -169,6 +172,8 @@ class EnergyJobs:
                 fits = await tidying.plans_within(conn, tenant_id, site_id, KEEP_ALL_BYTES)
                 whole = max(now - KEEP_ALL_PLANS, fits or now - KEEP_ALL_PLANS)
                 some = await tidying.thin_plans(conn, tenant_id, site_id, now - KEEP_PLANS, whole)
+                fine = now - KEEP_ALL_POWER
+                some += await tidying.thin_power(conn, tenant_id, site_id, fine - THIN_POWER_FOR, fine)
                 fits = await tidying.plans_within(conn, tenant_id, site_id, KEEP_BYTES)
                 some += await tidying.forget_kept(
                     conn, tenant_id, site_id, plans=max(now - KEEP_PLANS, fits or now - KEEP_PLANS),

@@ -58,17 +58,21 @@ class Rows(Struct, frozen=True, kw_only=True):
         loads: Floats = np.abs(self.flows(current_a) if current_a.ndim == 1 else self.of @ current_a)
         return loads
 
-    def overload(self, current_a: Floats, more: Complexes | float = 0.0) -> float:
+    def overload(self, current_a: Floats, more: Complexes | float = 0.0, limits: Floats | None = None) -> float:
         """The largest load as a share of its limit; a limit of zero that is kept counts as 0. `more`: what flows in
-        each row besides, (rows) or (rows, steps)."""
+        each row besides, (rows) or (rows, steps); `limits`: other ones in each step, (rows, steps)."""
         loads = np.abs((self.flows(current_a) if current_a.ndim == 1 else self.of @ current_a) + more)
-        limits = self.limits.reshape(-1, *[1] * (loads.ndim - 1))
-        shares = np.divide(loads, limits, out=np.where(loads > 1e-9, np.inf, 0.0), where=limits > 0)
-        return float(shares.max(initial=0.0))
+        limits = self.limits.reshape(-1, *[1] * (loads.ndim - 1)) if limits is None else limits
+        return float(shares(loads, limits).max(initial=0.0))
 
     def room(self, current_a: Floats, evse: int) -> float:
         """How much one EVSE may draw while the others draw what they do."""
         return Flows(self, current_a).room(evse)
+
+
+def shares(loads: Floats, limits: Floats) -> Floats:
+    """Loads as shares of their limits; where a limit is zero 0 if it is kept, else infinite."""
+    return np.asarray(np.divide(loads, limits, out=np.where(loads > 1e-9, np.inf, 0.0), where=limits > 0))
 
 
 class Flows:

@@ -277,3 +277,8 @@ def with_dc(tree: SiteTree) -> SiteTree:
             for each in tree.evses
         ),
     )
+
+
+def is_stale(planned_at: datetime, at: datetime) -> bool:
+    """Whether a plan is too old to have counted at a time: none that came after it is kept."""
+    return at - planned_at > STALE

@@ -9,6 +9,23 @@ AHEAD = timedelta(minutes=5)
 #: Nor is one before any station of these protocols existed: what clocks show after a reset (1970, 2000, 2010).
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 
+#: By how much a clock may be set back in its ordinary course.
+JITTER = timedelta(seconds=1)
+#: By how much the clocks of our own hosts may differ.
+SKEW = timedelta(seconds=10)
+
+
+def is_within(now: datetime, since: datetime, span: timedelta) -> bool:
+    """Whether less than a span has passed since a time. One to come was told by a clock that has jumped back since: it
+    is long ago."""
+    return -JITTER <= now - since < span
+
+
+def is_recent(at: datetime, now: datetime, age: timedelta) -> bool:
+    """Whether what was measured at a time is no older than `age`. One to come was told by a clock that has jumped back
+    since: nobody knows how old it is."""
+    return -SKEW <= now - at <= age
+
 
 def plausible(said: datetime, arrived: datetime) -> bool:
     """Whether a station's timestamp is believed: not ahead of its arrival, not from a clock that was reset."""

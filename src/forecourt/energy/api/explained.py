@@ -25,6 +25,7 @@ from forecourt.energy.planning.knowledge import Knowledge
 from forecourt.energy.planning.plan import BatteryPlan
 from forecourt.energy.service import explained as service
 from forecourt.energy.service.sites import find_record
+from forecourt.energy.site import is_stale
 from forecourt.energy.storage.cars import NoGiver
 from forecourt.energy.store import explained as store
 from forecourt.energy.store.explained import OrderRow
@@ -213,7 +214,7 @@ async def show_plan(site: SiteInPath, actor: Asker, db: Database, clock: Ticking
     told = await asyncio.to_thread(explain_all, known, plan)
     return PlanShown(
         at=plan.at,
-        stale=service.is_stale(plan.at, at or now),
+        stale=is_stale(plan.at, at or now),
         grade=plan.grade,
         why=plan.why,
         peak_w=plan.peak_w,
@@ -244,7 +245,7 @@ async def explain_session(
         at=told.at,
         zone=told.record.zone,
         planned_at=None if found is None else found.planned_at,
-        stale=found is not None and service.is_stale(found.planned_at, told.at),
+        stale=found is not None and is_stale(found.planned_at, told.at),
         grade=None if found is None else found.grade,
         car=None if found is None else _car(found, told.at, told.record.zone),
         orders=[_order(each) for each in told.orders],

@@ -201,7 +201,7 @@ async def list_load(
     begin = max(now - LEARN, since) if since is not None else now - LEARN / 28
     async with db.tenant(actor.tenant_id) as conn:
         record = await find_record(conn, actor.tenant_id, site)
-        latest = await store.latest_readings(conn, actor.tenant_id, record.site_id)
+        latest = await store.latest_readings(conn, actor.tenant_id, record.site_id, now)
         found = await store.readings_between(
             conn, actor.tenant_id, record.site_id, begin, now if until is None else until
         )

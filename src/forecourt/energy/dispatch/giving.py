@@ -12,9 +12,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.orders import REST, STEP_MA, Told
-from forecourt.energy.dispatch.standing import Order, Standing, controllable, is_within, newest, orders_held
+from forecourt.energy.dispatch.standing import Order, Standing, controllable, newest, orders_held
 from forecourt.energy.dispatch.times import CLOCK_MARGIN, GIVES_FOR, LOW_VALID_FOR
 from forecourt.energy.rows import Floats
+from forecourt.platform.clock import is_within
 
 #: Less on each conductor is nothing.
 LEAST_MA: Final = 1_000

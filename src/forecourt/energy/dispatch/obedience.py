@@ -7,11 +7,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import (
-    MEASURED_FOR,
     OBEY_S,
     Order,
     Standing,
     as_of,
+    is_fresh,
     is_obeyed,
     is_settled,
     may_draw,
@@ -54,8 +54,8 @@ def most_between(standing: Standing, since: datetime, until: datetime) -> int | 
 def drawn_now(standing: Standing, now: datetime) -> int | None:
     """What is drawn on a conductor, in mA from 0 to the most that the EVSE can give; None where it wasn't measured
     lately."""
-    drawn_ma, at = standing.drawn_ma, standing.drawn_at
-    if drawn_ma is None or at is None or abs(now - at) > MEASURED_FOR:
+    drawn_ma = standing.drawn_ma
+    if drawn_ma is None or not is_fresh(standing, now):
         return None
     return max(0, min(drawn_ma, standing.max_ma))
 

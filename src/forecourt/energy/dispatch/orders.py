@@ -23,11 +23,11 @@ from forecourt.energy.dispatch.standing import (
     is_contested,
     is_forgotten,
     is_low,
-    is_within,
     newest,
 )
 from forecourt.energy.dispatch.times import LOW_LEAST, LOW_VALID_FOR, VALID_FOR
 from forecourt.energy.rows import SLACK, Floats, Flows, Rows
+from forecourt.platform.clock import is_within
 
 #: Smaller changes are not worth a message.
 STEP_MA: Final = 1_000

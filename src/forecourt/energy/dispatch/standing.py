@@ -26,6 +26,7 @@ from msgspec.structs import replace
 
 from forecourt.energy.dispatch.times import ARRIVES_WITHIN, CLOCK_MARGIN, LOW_LEAST, PAUSE
 from forecourt.energy.rows import Floats
+from forecourt.platform.clock import is_recent, is_within
 
 #: A measured current is believed for so long.
 MEASURED_FOR: Final = timedelta(minutes=3)
@@ -43,8 +44,6 @@ UNPROVEN_S: Final = 90.0
 TELLS_WITHIN: Final = timedelta(seconds=10)
 #: One that has answered nothing for so long is not counted on to obey: longer than any call is waited for.
 DOUBT_AFTER: Final = timedelta(seconds=60)
-#: By how much a clock may be set back in its ordinary course.
-JITTER: Final = timedelta(seconds=1)
 #: A station that comes back tells within this time what was begun while it was away.
 RETURN_FOR: Final = timedelta(minutes=3)
 #: A broken line is noticed so much later at the latest.
@@ -220,12 +219,6 @@ def as_of(standing: Standing, at: datetime) -> Standing:
     return replace(standing, orders=orders, disobeys=False, fallback_ma=standing.fallback_ma if guarded else None)
 
 
-def is_within(now: datetime, since: datetime, span: timedelta) -> bool:
-    """Whether less than a span has passed since a time. One to come was told by a clock that has jumped back since: it
-    is long ago."""
-    return -JITTER <= now - since < span
-
-
 def is_low(limit_ma: int, standing: Standing) -> bool:
     """Whether an EVSE would draw more by its default than by a limit."""
     return limit_ma < _default_ma(standing)
@@ -356,7 +349,7 @@ def _beyond(standing: Standing, bound_ma: int, now: datetime) -> int:
     drawn_ma, at = standing.drawn_ma, standing.drawn_at
     if drawn_ma is None or at is None or drawn_ma <= bound_ma + max(EXACT_MA, bound_ma * EXACT):
         return 0
-    unjudged = standing.running_since is None or standing.disobeys or abs(now - at) > MEASURED_FOR
+    unjudged = standing.running_since is None or standing.disobeys or not is_recent(at, now, MEASURED_FOR)
     if unjudged or not is_obeyed(drawn_ma, bound_ma):
         return 0
     since = at if standing.drawn_since is None else standing.drawn_since
@@ -370,7 +363,7 @@ def _beyond(standing: Standing, bound_ma: int, now: datetime) -> int:
 def is_fresh(standing: Standing, now: datetime) -> bool:
     """Whether what it draws was measured a short while ago."""
     at = standing.drawn_at
-    return standing.drawn_ma is not None and at is not None and abs(now - at) <= MEASURED_FOR
+    return standing.drawn_ma is not None and at is not None and is_recent(at, now, MEASURED_FOR)
 
 
 def drawn_most(standing: Standing) -> int:

@@ -76,7 +76,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     asked to, where somebody said that it may or may not; `dc_w`: what its limit comes to at a DC EVSE, None at others;
     `by_car`: the car itself means to take no more; `cap`: a power of its own that it is kept to; `battery_w`: what
     batteries of the site store now, below 0 what they give, and why the one does that moves most. `now` and `then` are
-    what a kWh costs, or its CO2 in g where that is what counts; `then` holds from `then_at` on.
+    what a kWh costs, or its CO2 in g where that is what counts; `then` holds from `then_at` on. `departure_said_at`:
+    what was said of when it leaves, as it was known to the plan.
     """
 
     session_id: UUID
@@ -93,6 +94,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     stay: Stay
     energy_wh: int
     paused_by_car: bool
+    departure_said_at: datetime | None = None
     limit_ma: int | None = None
     power_w: int | None = None
     reason: Reason | None = None
@@ -185,6 +187,7 @@ def _explained(
         given_wh=car.given_wh,
         not_giving=car.giver if isinstance(car.giver, NoGiver) else None,
         paused_by_car=car.is_full,
+        departure_said_at=car.needs.departure_at,
         externals=tuple(touching(known, known.tree.evses[number])),
         cap=car.cap,
     )

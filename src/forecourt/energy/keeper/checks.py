@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -35,6 +36,7 @@ from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.telling import ASKED_BY
 from forecourt.energy.store import checks as store
 from forecourt.energy.store.dynamic import doubt_dynamic
+from forecourt.energy.store.leases import keep_lease
 from forecourt.ocpp.neutral import (
     ChargingProfile,
     Command,
@@ -86,13 +88,16 @@ class Settled(Struct, frozen=True, kw_only=True):
 
 
 class Checks:
-    """Owns what is under way; what is known is in the database."""
+    """Owns what is under way; what is known is in the database. Asks as long as it is the `holder`."""
 
-    def __init__(self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock) -> None:
+    def __init__(
+        self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock, holder: UUID | None
+    ) -> None:
         self.tenant_id, self.site_id = tenant_id, site_id
         self._tenants = tenants
         self._stations = stations
         self._clock = clock
+        self._holder = holder
         self.asking: set[asyncio.Task[None]] = set()
 
     async def settle(self, conn: Connection, now: datetime) -> Settled:
@@ -175,7 +180,7 @@ class Checks:
         async with self._tenants.tenant(self.tenant_id) as conn:
             last = await store.checks_of(conn, self.tenant_id, self.site_id)
             asks = _due(reading, last, now)
-            if not asks:
+            if not asks or not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
                 return
             ways = {each.station_id: each.way for each in asks}
             requests = await store.begin_checks(conn, self.tenant_id, ways, now)

@@ -75,7 +75,7 @@ class Excesses:
             return
         self._written = None
         async with self._tenants.tenant(self.tenant_id) as conn:
-            if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+            if not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
                 return
             await keep_excesses(conn, self.tenant_id, self.site_id, found, now)
         before = written or {}

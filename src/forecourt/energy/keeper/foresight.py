@@ -57,6 +57,8 @@ class Foresight:
         self._electrics = tree.electrics
         self._others = others
         #: By what it knows who may come.
+        #: Those of the tree by which cars are placed.
+        self.evses = tree.evses
         self.by = Foreseen.OWN_DAYS if self._known else Foreseen.FORECAST
         if not self._known and isinstance(others, Foreseen):
             self.by = others

@@ -40,6 +40,7 @@ from forecourt.energy.planning.plan import SitePlan, is_news
 from forecourt.energy.rows import SLACK
 from forecourt.energy.storage.model import DELIVERED_FOR, next_moment
 from forecourt.energy.store import keeping
+from forecourt.energy.store.leases import keep_lease
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -102,6 +103,7 @@ class SiteKeeper:
         holder: UUID | None = None, forecaster: Forecaster = no_forecasts,
     ) -> None:  # fmt: skip
         self.tenant_id, self.site_id = tenant_id, site_id
+        self._holder = holder
         self._gates = gates
         self._tenants = tenants
         self._clock = clock
@@ -124,7 +126,7 @@ class SiteKeeper:
             beside=self._teller.beside, forecaster=forecaster,
         )  # fmt: skip
         self._unplanned = Unplanned(tenant_id, site_id, tenants=tenants, clock=clock)
-        self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock)
+        self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder)
         self._priorities = Priorities(
             tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder
         )
@@ -179,7 +181,8 @@ class SiteKeeper:
         reading = await self.read()
         if reading is None:
             async with self._gates.reading, self._tenants.tenant(self.tenant_id) as conn:
-                await let_go_of_strays(conn, self.tenant_id, self.site_id, self._clock.now())
+                if await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+                    await let_go_of_strays(conn, self.tenant_id, self.site_id, self._clock.now())
             await self._excesses.keep((), self._clock.now())
             await self._unplanned.goes()
             return IDLE_EVERY.total_seconds()
@@ -219,6 +222,8 @@ class SiteKeeper:
         plan = made.plan
         if is_news(plan, self._kept):
             async with self._tenants.tenant(self.tenant_id) as conn:
+                if not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+                    return
                 await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, made.known)
             self._kept = plan
         if plan.why:
@@ -235,8 +240,11 @@ class SiteKeeper:
             return await read_site(conn, record, foresight, self._clock.now(), self._teller.awaited, self._memory)
 
     async def _note(self, reading: Reading) -> Noted | None:
-        """Keep what is to be kept of a look; None where the site is not planned for by this version any more."""
+        """Keep what is to be kept of a look; None where the site is not planned for by this version any more, or
+        another planner holds it."""
         async with self._tenants.tenant(self.tenant_id) as conn:
+            if not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+                return None
             if not await store.stays_planned(conn, self.tenant_id, self.site_id, reading.record.version):
                 return None
             return await keep_notes(conn, reading, self._checks)

@@ -87,7 +87,8 @@ async def want_defaults(conn: AsyncConnection[Any], reading: Reading) -> None:
     """What stations do while nothing is heard of them. It is wanted of them, so that they get it when they can."""
     known = reading.known
     wants = default_wants(lasting(known.tree, known.outlook), known.settings, reading.unit_of)
-    missing = missing_wants([want for want in wants if want.station in reading.links], reading.desired)
+    here = {station for station, link in reading.links.items() if not link.gone}
+    missing = missing_wants([want for want in wants if want.station in here], reading.desired)
     if missing:
         await want_many(conn, reading.known.tenant_id, missing, ASKED_BY, known.at)
 

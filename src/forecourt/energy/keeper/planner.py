@@ -6,10 +6,10 @@ until the site is looked at anyway.
 """
 
 import asyncio
-import contextlib
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import psycopg
@@ -80,10 +80,10 @@ class Planner:
 
     async def run(self) -> None:
         """Hold and keep sites until cancelled; what is held is given back then. Raises TooManyLost where too many
-        solvers hang."""
+        solvers hang, and whatever ends its hearing or its watch: a planner without them is better begun anew."""
         beside = [asyncio.create_task(self._hear()), asyncio.create_task(self._watch())]
         try:
-            await self._rest(LOCK_WITHIN_S)
+            await self._rest(LOCK_WITHIN_S, beside)
             while True:
                 self._to_say.clear()
                 try:
@@ -92,18 +92,23 @@ class Planner:
                     log.warning("sites can't be held for now", fault=type(fault).__name__)
                 heed_cancel()
                 self._gates.lost.check()
-                await self._rest(LOOK_EVERY_S)
+                await self._rest(LOOK_EVERY_S, beside)
         finally:
             for task in beside:
                 task.cancel()
             await self._drop(*self._keepers)
             await self._leave()
 
-    async def _rest(self, seconds: float) -> None:
-        """Until its lock is taken or gone, which others are to know at once, or for so long."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._to_say.wait()
+    async def _rest(self, seconds: float, beside: Sequence[asyncio.Task[Any]]) -> None:
+        """Until its lock is taken or gone, which others are to know at once, or for so long. Raises what ended what
+        goes on `beside`."""
+        said: asyncio.Task[Any] = asyncio.create_task(self._to_say.wait())
+        try:
+            ended, _ = await asyncio.wait({said, *beside}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            said.cancel()
+        for task in ended - {said}:
+            task.result()
 
     async def _look(self) -> None:
         """Hold what can be held, and keep exactly that: as many sites as are this planner's share."""

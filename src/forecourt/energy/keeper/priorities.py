@@ -19,7 +19,7 @@ import structlog
 from msgspec import Struct
 from psycopg import AsyncConnection
 
-from forecourt.energy.dispatch.standing import Standing, is_within, may_draw
+from forecourt.energy.dispatch.standing import Standing, may_draw
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.telling import ASKED_BY
 from forecourt.energy.needs.model import Needs, Priority, Source
@@ -29,7 +29,7 @@ from forecourt.energy.store import priorities as store
 from forecourt.energy.store.leases import keep_lease
 from forecourt.energy.store.priorities import PriorityAsk
 from forecourt.ocpp.neutral import CommandAnswer, UsePriorityCharging
-from forecourt.platform.clock import Clock
+from forecourt.platform.clock import Clock, is_within
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.batch import Batch, Entered, Told
@@ -73,7 +73,7 @@ class Priorities:
         if not asks:
             return
         async with self._tenants.tenant(self.tenant_id) as conn:
-            if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+            if not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
                 return
             for each in asks:
                 await store.keep_ask(

@@ -78,9 +78,10 @@ class Reading(Struct, frozen=True, kw_only=True):
 async def find_planned(
     conn: AsyncConnection[Any], tenant_id: int, site_id: int, memory: Memory | None = None
 ) -> SiteRecord | None:
-    """The site, if there is something to plan: a tree with EVSEs, and smart charging that is on. `memory`: what was
-    read of it before."""
-    record = await store.load_site(conn, tenant_id, site_id, None if memory is None else memory.site)
+    """The site, if there is something to plan: a tree with EVSEs, and smart charging that is on. EVSEs of stations that
+    stand there no more are of the tree as long as a car charges there. `memory`: what was read of it before."""
+    held = None if memory is None else memory.site
+    record = await store.load_site(conn, tenant_id, site_id, held, with_gone=True)
     if record is None or record.tree is None or not record.tree.evses or not record.settings.enabled:
         return None
     return record
@@ -101,7 +102,7 @@ async def read_site(
     tree, tenant_id, site_id = record.tree, record.tenant_id, record.site_id
     assert tree is not None
     running = await store.active_cars(conn, tenant_id, site_id, memory.cars)
-    # A station that was moved may have one that still runs: it is no car of this site.
+    # A station that is gone may have one that still runs though another hangs there by its name.
     cars = _at_the_grid(tree, [car for car in running if car.evse_id in tree.numbers], memory)
     links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id, memory.links)}
     stand = await _read_stand(conn, record, cars, links, now, awaited, memory)
@@ -209,8 +210,9 @@ async def _read_cars(
 
 
 def foreseen(known: Knowledge, foresight: Foresight | None) -> Knowledge:
-    """What is known of a site with what is thought of its cars, and of those that may come."""
-    if foresight is None:
+    """What is known of a site with what is thought of its cars, and of those that may come. Those are placed by a tree:
+    where a station has left it since, nobody is expected until the past is read anew."""
+    if foresight is None or foresight.evses != known.tree.evses:
         return known
     few = len(known.cars) <= MOST_HEDGED
     cars = [foresight.of(car, known.at, guessing=few) for car in known.cars]

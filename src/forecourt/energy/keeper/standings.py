@@ -129,7 +129,9 @@ def _drawn(
 
 
 def _silent_since(link: keeping.Link | None, now: datetime) -> datetime | None:
-    """One that was never connected is not there yet."""
+    """One that was never connected is not there yet; one that is gone is silent from then on."""
+    if link is not None and link.gone:
+        return link.since or now
     if link is None or link.since is None:
         return None
     if link.connected or now - link.since < SILENT_AFTER:

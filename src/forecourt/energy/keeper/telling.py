@@ -132,10 +132,12 @@ class Teller:
         points: Sequence[tuple[str, Setpoint]],
     ) -> bool:  # fmt: skip
         """Whether this planner holds the site, without which nothing is said."""
-        now = known.at
+        # It is counted from now on that they arrive, or don't: what was read may be some seconds old.
+        now = self._clock.now()
+        known = replace(known, at=now)
         said = [_said(reading, known, car_of, each) for each in told]
         async with self._tenants.tenant(self.tenant_id) as conn:
-            if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+            if not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
                 log.warning("a site is held by another planner", site=self.site_id)
                 return False
             for id, setpoint in points:

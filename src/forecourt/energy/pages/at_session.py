@@ -23,7 +23,7 @@ from forecourt.energy.needs.model import Needs, Priority, Source, Wants
 from forecourt.energy.pages.common import EnergyPages, WebRequest, field
 from forecourt.energy.pages.words import refused_as
 from forecourt.energy.service import explained, needs
-from forecourt.energy.site import STALE
+from forecourt.energy.site import is_stale
 from forecourt.energy.store.explained import OrderRow
 from forecourt.energy.store.priorities import PriorityAsk
 from forecourt.platform.errors import ForecourtError
@@ -186,7 +186,7 @@ class AtSession:
             found=found,
             words=words,
             running=told.session.over_at is None,
-            stale=found is not None and now - found.planned_at > STALE,
+            stale=found is not None and is_stale(found.planned_at, told.at),
             awaited=_is_awaited(said, found, now),
             picture=drawn,
             orders=told.orders[:SHOWN_ORDERS],

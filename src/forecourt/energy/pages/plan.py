@@ -28,7 +28,7 @@ from forecourt.energy.service import explained
 from forecourt.energy.service.explained import Again, Planned
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.signals.model import Provenance
-from forecourt.energy.site import SiteRecord
+from forecourt.energy.site import SiteRecord, is_stale
 from forecourt.energy.store import in_force, keeping
 from forecourt.energy.store.explained import evses_between, power_between
 from forecourt.energy.store.storage import known_batteries, stored_between
@@ -165,7 +165,7 @@ class PlanPages:
             over=[each for each in nodes if each.limit_w is not None and each.measured_w > each.limit_w + SPARE_W],
             odd=odd,
             stands=[] if planned is None else stands_on(planned),
-            stale=planned is not None and explained.is_stale(planned.plan.at, seen_from),
+            stale=planned is not None and is_stale(planned.plan.at, seen_from),
             foreseen=FORESEEN,
             grades=GRADES,
             grounds=GROUNDS,

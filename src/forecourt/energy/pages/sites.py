@@ -23,12 +23,14 @@ from forecourt.energy.service import signals
 from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
 from forecourt.energy.signals.model import NodeLimit, Tariff, spellings
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
-from forecourt.energy.site import STALE, Current, Mode, SiteRecord, SiteTree
+from forecourt.energy.site import Current, Mode, SiteRecord, SiteTree, is_stale
 from forecourt.energy.storage.model import STATE_LATE
 from forecourt.energy.store.excesses import list_excesses
 from forecourt.energy.store.now import EvseNow, list_now
+from forecourt.energy.store.peaks import unmeasured_since
 from forecourt.energy.store.storage import latest_of_site
 from forecourt.energy.store.unplanned import last_planned
+from forecourt.platform.clock import is_recent
 from forecourt.stations.service import find_site
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.numbers import plain
@@ -72,9 +74,9 @@ class Drawn(Struct, frozen=True, kw_only=True):
 
 async def read_drawn(conn: store.Connection, tenant_id: int, site_id: int, at: datetime) -> Drawn:
     """What flows in a site now, whatever its tree is."""
-    latest = await store.latest_readings(conn, tenant_id, site_id)
+    latest = await store.latest_readings(conn, tenant_id, site_id, at)
     states = await latest_of_site(conn, tenant_id, site_id, at - STATE_LATE, at)
-    attached = {name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE}
+    attached = {name: each.power_w for name, each in latest.items() if is_recent(each.at, at, METER_LATE)}
     return Drawn(
         at=at,
         limits=await store.limits_between(conn, tenant_id, site_id, at, at + timedelta(microseconds=1)),
@@ -198,6 +200,7 @@ class SitePages:
             "excesses": await list_excesses(
                 conn, tenant_id, site_id, order="newest", place=None, limit=MAX_EXCESSES_LISTED
             ),
+            "unmeasured": await _unmeasured_since(conn, record, known, now),
             "unplanned": await _unplanned_since(conn, record, now),
             "prices": prices,
             "price_until": _priced_until(known, prices),
@@ -260,7 +263,14 @@ def _priced_until(known: Known, prices: Sequence[store.SeriesLine]) -> datetime 
 async def _unplanned_since(conn: store.Connection, record: SiteRecord, now: datetime) -> datetime | None:
     """Since when a site is not planned that shall be; None where its plan is fresh."""
     planned_at = await last_planned(conn, record.tenant_id, record.site_id)
-    return planned_at if planned_at is not None and now - planned_at > STALE else None
+    return planned_at if planned_at is not None and is_stale(planned_at, now) else None
+
+
+async def _unmeasured_since(conn: store.Connection, record: SiteRecord, known: Known, now: datetime) -> datetime | None:
+    """Since when not all is known that a site takes, where a demand charge is paid for it."""
+    if known.tariff is None or not known.tariff.tariff.demand_charge_per_kw or not record.settings.enabled:
+        return None
+    return await unmeasured_since(conn, record.tenant_id, record.site_id, now)
 
 
 def _modes() -> dict[str, tuple[str, str]]:

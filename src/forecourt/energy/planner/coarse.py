@@ -39,6 +39,11 @@ def horizon_in(horizon: Horizon, edges: Ints) -> Horizon:
     return structs.replace(horizon, hours=hours, limit_kw=np.minimum.reduceat(horizon.limit_kw, begins), **means)
 
 
+def limits_in(limits: Floats, edges: Ints) -> Floats:
+    """Limits of rows in coarse steps, (rows, steps): the least of each."""
+    return np.asarray(np.minimum.reduceat(limits, edges[:-1], axis=1)) if limits.size else limits[:, : len(edges) - 1]
+
+
 def cars_in(cars: Cars, hours: Floats, edges: Ints) -> Cars:
     """The cars, of steps whose lengths are given, in coarse steps; each has one, or a part of one, at least."""
     at = np.concatenate([[0.0], np.cumsum(hours)])

@@ -31,6 +31,7 @@ from forecourt.energy.storage.cars import (
     may_go_on_w,
 )
 from forecourt.energy.storage.model import DELIVERED_FOR, LASTS, current_setpoint, measured_w
+from forecourt.platform.clock import is_recent
 
 #: Modes in which it is worth something that energy is given: those in which its price decides, or its CO2.
 MODES: Final = frozenset({Mode.CHEAPEST, Mode.GREENEST})
@@ -142,7 +143,7 @@ def give_room_w(known: Knowledge) -> int:
     # What usually begins about now may not have begun, and what was measured may be over by what usually is.
     taken_w = sum(min(each.power_w.values[0], each.measured_w) for each in outlook.loads if each.measured_w is not None)
     for car in known.cars:
-        if car.power_w is not None and car.power_at is not None and now - car.power_at <= MEASURED_FOR:
+        if car.power_w is not None and car.power_at is not None and is_recent(car.power_at, now, MEASURED_FOR):
             taken_w += max(car.power_w, 0)
     for each in known.batteries:
         setpoint = current_setpoint(each, now)
@@ -168,7 +169,7 @@ def _delivering(known: Knowledge) -> Iterator[tuple[int, HungEvse, int]]:
         if not isinstance(giver, Giver) or car.power_w is None or car.power_w >= 0 or car.power_at is None:
             continue
         told_w = round(told_to_give(known.standings[number], known.at) / 1000 * known.tree.watts_told(evse))
-        late = known.at - car.power_at > DELIVERED_FOR
+        late = not is_recent(car.power_at, known.at, DELIVERED_FOR)
         if late or evse.phases is not Phases.ALL or not told_w or gives_more(car.power_w, told_w):
             continue
         lasting_w = int(giver.spare_wh * EFFICIENCY_PCT / 100 / (LASTS / timedelta(hours=1)))

@@ -14,6 +14,7 @@ from forecourt.energy.rows import Floats, Frame, Rows, adds_of, rows_of
 from forecourt.energy.signals.outlook import Attached, Outlook
 from forecourt.energy.site import SiteTree
 from forecourt.energy.storage.model import DELIVERED_FOR, RELIED
+from forecourt.platform.clock import is_recent
 from forecourt.platform.unchanged import Once
 
 #: Names of the rows of a node, as `rows_of` gives them.
@@ -184,7 +185,7 @@ def _upwards(tree: SiteTree, node: str, power_w: float) -> Iterator[tuple[str, f
 def _given_w(plant: Attached, now: datetime) -> float:
     """What a solar plant gives now for certain: no more than was measured a moment ago, and than is expected."""
     measured_at = plant.power_w.provenance.fetched_at
-    if plant.measured_w is None or measured_at is None or now - measured_at > DELIVERED_FOR:
+    if plant.measured_w is None or measured_at is None or not is_recent(measured_at, now, DELIVERED_FOR):
         return 0.0
     return float(max(min(plant.measured_w, plant.power_w.values[0]), 0))
 

@@ -21,7 +21,7 @@ from forecourt.energy.planning.making import plan_site
 from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.signals.model import Reading, Span, Tariff
 from forecourt.energy.signals.outlook import LOOK_BACK, Known, Signal, signals_at
-from forecourt.energy.site import STALE, SiteRecord, SiteTree
+from forecourt.energy.site import SiteRecord, SiteTree
 from forecourt.energy.store import Connection, explained, keeping
 from forecourt.energy.store.explained import OrderRow, Register, SessionAt
 from forecourt.sessions.remote.service import SessionUnknown
@@ -78,11 +78,6 @@ class Saved(Struct, frozen=True, kw_only=True):
     steps: int
     stood_in: int
     left_out: bool
-
-
-def is_stale(planned_at: datetime, at: datetime) -> bool:
-    """Whether a plan is too old to have counted at a time: none that came after it is kept."""
-    return at - planned_at > STALE
 
 
 async def plan_at(conn: Connection, tenant_id: int, site_id: int, at: datetime) -> Planned | None:

@@ -171,9 +171,10 @@ async def say_readings(
         raise ReadingsRefused(
             f"{wrong[0].at.isoformat()} is too old to tell anything, or ahead of time. Leave such readings out."
         )
-    # Of several of one time the last counts.
-    last = {each.at: each for each in readings}
-    stored = await store.store_readings(conn, tenant_id, record.site_id, attachment, list(last.values()), now)
+    # Of several of one time the last counts, and nothing that is ahead of our clock is a reading of later.
+    last = {min(each.at, now): each for each in readings}
+    made = [replace(each, at=at) for at, each in last.items()]
+    stored = await store.store_readings(conn, tenant_id, record.site_id, attachment, made, now)
     if stored:
         await nudge(conn, record.site_id)
     return attachment, stored
@@ -205,7 +206,7 @@ async def known_signals(
         co2=() if co2_zone is None else await store.prices_between(conn, tenant_id, co2_zone, since, until, "co2"),
         limits=await store.limits_between(conn, tenant_id, site_id, now, until),
         readings=await learned_readings(conn, record, now) if learned is None else learned,
-        latest=await store.latest_readings(conn, tenant_id, site_id),
+        latest=await store.latest_readings(conn, tenant_id, site_id, now),
         skies=await _skies(conn, record, now, until),
     )
 

@@ -23,6 +23,7 @@ from forecourt.energy.signals.model import (
 )
 from forecourt.energy.signals.sun import ClearSky, Sky
 from forecourt.energy.site import SiteRecord
+from forecourt.platform.clock import is_recent
 
 #: The price of a kWh and the CO2 of it, in g, where nothing at all is known: flat, so that nothing is shifted for it.
 UNKNOWN_PRICE: Final = Decimal("0.30")
@@ -234,7 +235,7 @@ def _load(site: SiteRecord, known: Known, now: datetime, steps: Sequence[_Step],
     assert site.tree is not None
     load = site.tree.loads[number]
     latest = known.latest.get(load.id)
-    late = latest is None or now - latest.at > METER_LATE
+    late = latest is None or not is_recent(latest.at, now, METER_LATE)
     habit = Habit(known.readings.get(load.id, ()), latest, now, site.zone)
     values: list[int] = []
     for step in steps:
@@ -253,7 +254,7 @@ def _solar(site: SiteRecord, known: Known, now: datetime, steps: Sequence[_Step]
     plant = site.tree.solar[number]
     latest = known.latest.get(plant.id)
     sky = Sky(plant, known.skies.get(plant.id, ClearSky()), known.readings.get(plant.id, ()), now)
-    late = not sky.known or latest is None or now - latest.at > METER_LATE
+    late = not sky.known or latest is None or not is_recent(latest.at, now, METER_LATE)
     values = [sky.power_w(step.middle, late=late) for step in steps]
     return Attached(
         id=plant.id,

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from forecourt.energy.needs.model import Needs
 from forecourt.energy.storage.model import STATE_LATE
+from forecourt.platform.clock import is_recent
 
 #: What comes back of what a car is charged with, in percent, there and back.
 EFFICIENCY_PCT: Final = 85
@@ -83,7 +84,7 @@ def giver_of(needs: Needs, state: CarState, now: datetime, *, station_can: bool,
         return NoGiver.REFUSED
     if needs.energy_wh is None or needs.departure_at is None:
         return NoGiver.UNSAID
-    if state.power_w is None or state.power_at is None or now - state.power_at > STATE_LATE:
+    if state.power_w is None or state.power_at is None or not is_recent(state.power_at, now, STATE_LATE):
         return NoGiver.UNMEASURED
     if gives_more(state.power_w, state.told_w):
         return NoGiver.DISOBEYS
@@ -117,7 +118,7 @@ def _stored_wh(needs: Needs, state: CarState, now: datetime) -> int | None:
     wants = needs.wants
     if wants.battery_wh is None:
         return None
-    if state.soc_pct is not None and state.soc_at is not None and now - state.soc_at <= STATE_LATE:
+    if state.soc_pct is not None and state.soc_at is not None and is_recent(state.soc_at, now, STATE_LATE):
         return int(wants.battery_wh * state.soc_pct / 100)
     if wants.present_soc_pct is None:
         return None

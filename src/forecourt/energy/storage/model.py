@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from forecourt.energy.site import Battery
+from forecourt.platform.clock import is_recent
 
 #: A state that is older isn't planned with.
 STATE_LATE: Final = timedelta(minutes=5)
@@ -104,12 +105,12 @@ def obeys(known: KnownBattery) -> bool:
 
 def is_planned(known: KnownBattery, now: datetime) -> bool:
     """Whether a plan counts on it: its state is known, and it obeys."""
-    return known.state is not None and now - known.state.at <= STATE_LATE and obeys(known)
+    return known.state is not None and is_recent(known.state.at, now, STATE_LATE) and obeys(known)
 
 
 def measured_w(known: KnownBattery, now: datetime) -> int:
     """What it takes, below 0 gives, as far as that is known."""
-    return 0 if known.state is None or now - known.state.at > STATE_LATE else known.state.power_w
+    return known.state.power_w if known.state is not None and is_recent(known.state.at, now, STATE_LATE) else 0
 
 
 def may_charge_w(known: KnownBattery, battery: Battery, now: datetime) -> int:
@@ -117,7 +118,7 @@ def may_charge_w(known: KnownBattery, battery: Battery, now: datetime) -> int:
     told_w = max((each.power_w for each in _held(known.setpoints, now)), default=0)
     if known.state is None:
         return max(told_w, 0)
-    late = now - known.state.at > STATE_LATE
+    late = not is_recent(known.state.at, now, STATE_LATE)
     if late and not obeys(known):
         return battery.charge_w
     return max(told_w, known.state.power_w, 0)
@@ -126,7 +127,7 @@ def may_charge_w(known: KnownBattery, battery: Battery, now: datetime) -> int:
 def delivered_w(known: KnownBattery, battery: Battery, now: datetime) -> int:
     """What it gives now and may be counted on in limits."""
     state = known.state
-    if state is None or state.power_w >= 0 or now - state.at > DELIVERED_FOR or not obeys(known):
+    if state is None or state.power_w >= 0 or not is_recent(state.at, now, DELIVERED_FOR) or not obeys(known):
         return 0
     spare_wh = max(0, state.stored_wh - battery.reserve_wh)
     return min(-state.power_w, int(spare_wh / (LASTS / timedelta(hours=1))))

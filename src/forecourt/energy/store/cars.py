@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from forecourt.energy.needs.model import Needs, Said, Wants, merge
+from forecourt.energy.store.gone import NAME, UNREPLACED
 from forecourt.energy.store.measured import Mean, measured_of
 from forecourt.energy.store.needs import habit_of, said_of
 from forecourt.ocpp.neutral import Location, Measurand, Phase
@@ -115,12 +116,12 @@ def cars_held() -> Texts[ActiveCar]:
 async def active_cars(
     conn: Connection, tenant_id: int, site_id: int, held: Texts[ActiveCar] | None = None
 ) -> list[ActiveCar]:
-    """The sessions that run at the EVSEs that hang at a site, of several at one EVSE the newest, by EVSE. Those of
-    retired stations are left out: nobody can tell them anything any more. `held`: what was read before."""
+    """The sessions that run at the EVSEs that hang at a site, of several at one EVSE the newest, by EVSE; those at
+    stations that stand there no more as well. `held`: what was read before."""
     cursor = await conn.execute(
         f"""
         SELECT row_to_json(c)::text FROM (
-            SELECT DISTINCT ON (t.identity, n.evse) n.session_id, n.station_id, t.identity AS station, n.evse,
+            SELECT DISTINCT ON ({NAME}, n.evse) n.session_id, n.station_id, {NAME} AS station, n.evse,
                 n.connector, n.transaction_id, n.token_uid AS token, n.started_at, n.heard_at, n.last_at,
                 n.arrival_clock, n.power_w, n.soc_pct,
                 {STATE_NOW} AS charging_state,
@@ -135,14 +136,14 @@ async def active_cars(
                     SELECT source, wants, said_at, said_by FROM session_needs
                     WHERE tenant_id = %(tenant_id)s AND session_id = n.session_id ORDER BY source) s) AS said
             FROM hung_evses h
-            JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id AND t.retired_at IS NULL
+            JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
             JOIN sites i ON i.tenant_id = h.tenant_id AND i.site_id = h.site_id
             JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
                 AND n.over_at IS NULL
             LEFT JOIN charging_preferences p ON p.tenant_id = h.tenant_id
                 AND p.uid_key = lower(n.token_uid COLLATE "C")
-            WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s
-            ORDER BY t.identity, n.evse, n.number DESC
+            WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s AND {UNREPLACED}
+            ORDER BY {NAME}, n.evse, n.number DESC
         ) c ORDER BY c.station, c.evse
         """,
         {"tenant_id": tenant_id, "site_id": site_id, "sets": LATEST_SETS},

@@ -13,15 +13,19 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.energy.dispatch.obedience import MAX_OBEY_S
-from forecourt.energy.dispatch.standing import JITTER, Order
+from forecourt.energy.dispatch.standing import Order
 from forecourt.energy.dispatch.times import ARRIVES_WITHIN, LOW_VALID_FOR
 from forecourt.energy.planning.plan import SitePlan, packed, unpacked
+from forecourt.energy.store.gone import NAME, RUNS, UNREPLACED
+from forecourt.platform.clock import JITTER
 from forecourt.platform.unchanged import Texts
 
 Connection = AsyncConnection[Any]
 
 #: Orders of one session that are looked at one by one, the newest; of those before them the highest alone.
 ORDERS_OF_SESSION: Final = 8
+#: However often a site is looked at, what it takes is kept no more often than this.
+POWER_EVERY: Final = timedelta(seconds=15)
 #: What is longer accepted than any station takes to obey has replaced all before it.
 _SURELY_OBEYED: Final = timedelta(seconds=MAX_OBEY_S)
 
@@ -30,7 +34,8 @@ class Link(Struct, frozen=True, kw_only=True, gc=False):
     """Whether a station is connected, and else since when not; None: it never was. `only_watts`: it says that it takes
     limits in watts and in nothing else. `version`: of OCPP, which it spoke last, from `connected_at` on. `gives_at`:
     the EVSEs at which it says that cars may give back by setpoints, 0: at all. `tells_profiles`: it is not known to
-    lack GetChargingProfiles. `back_at`: when it came back that was away since `away_at`; `free`: the EVSEs that it has
+    lack GetChargingProfiles. `gone`: it was retired or moved, and nobody can tell it anything for this site, whether it
+    is connected or not. `back_at`: when it came back that was away since `away_at`; `free`: the EVSEs that it has
     said to be free since then."""
 
     station_id: int
@@ -41,6 +46,7 @@ class Link(Struct, frozen=True, kw_only=True, gc=False):
     version: str | None = None
     connected_at: datetime | None = None
     tells_profiles: bool = True
+    gone: bool = False
     booted_at: datetime | None = None
     away_at: datetime | None = None
     back_at: datetime | None = None
@@ -92,9 +98,11 @@ def links_held() -> Texts[Link]:
 
 
 async def links_of(conn: Connection, tenant_id: int, site_id: int, held: Texts[Link] | None = None) -> list[Link]:
-    """The stations whose EVSEs hang at a site. `held`: what was read before."""
+    """The stations whose EVSEs hang at a site; of those that are out of service those where a car charges. `held`: what
+    was read before."""
     cursor = await conn.execute(
-        "SELECT row_to_json(k)::text FROM (SELECT DISTINCT ON (t.station_id) t.station_id, t.identity AS station,"
+        f"SELECT row_to_json(k)::text FROM (SELECT DISTINCT ON (t.station_id) t.station_id, {NAME} AS station,"
+        " t.retired_at IS NOT NULL OR NOT coalesce(w.path @> ARRAY[h.site_id], false) AS gone,"
         " coalesce(g.lease_until > now(), false) AS connected, coalesce(k.disconnected_at, k.last_seen_at) AS since,"
         " EXISTS (SELECT FROM station_variables v WHERE v.tenant_id = h.tenant_id AND v.station_id = t.station_id"
         "  AND v.variable IN ('ChargingScheduleAllowedChargingRateUnit', 'RateUnit') AND v.attribute = 'Actual'"
@@ -114,11 +122,13 @@ async def links_of(conn: Connection, tenant_id: int, site_id: int, held: Texts[L
         "   AND v.attribute = 'Actual' AND lower(v.value) = 'true' AND v.component ~ '^V2XChargingCtrlr([[]|@|$)'"
         "   AND k.protocol = 'ocpp2.1') AS gives_at"
         " FROM hung_evses h JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
+        " LEFT JOIN sites w ON w.tenant_id = t.tenant_id AND w.site_id = t.site_id"
         " LEFT JOIN station_links k ON k.tenant_id = h.tenant_id AND k.station_id = t.station_id"
         " LEFT JOIN gateways g ON g.gateway_id = k.gateway_id"
         " LEFT JOIN connection_gaps p ON p.tenant_id = h.tenant_id AND p.station_id = h.station_id"
         "  AND p.returned_at = k.connected_at"
-        " WHERE h.tenant_id = %s AND h.site_id = %s AND t.retired_at IS NULL ORDER BY t.station_id) k"
+        " WHERE h.tenant_id = %s AND h.site_id = %s"
+        f" AND (t.retired_at IS NULL OR ({RUNS} AND {UNREPLACED})) ORDER BY t.station_id) k"
         " ORDER BY k.station_id",
         (tenant_id, site_id),
     )
@@ -336,9 +346,25 @@ async def insert_power(
     conn: Connection, tenant_id: int, site_id: int, at: datetime, *, charging_w: int, load_w: int, solar_w: int,
     allowed_w: int, battery_w: int = 0, measured: bool = True,
 ) -> None:  # fmt: skip
-    """Keeps what a site took at a time; `battery_w` below 0 where batteries gave; whether all of it was measured."""
+    """Keeps what a site took at a time, but where that was kept less than POWER_EVERY ago; `battery_w` below 0 where
+    batteries gave; whether all of it was measured."""
     await conn.execute(
         "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, battery_w, measured)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
-        (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, battery_w, measured),
+        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s WHERE NOT EXISTS (SELECT FROM site_power"
+        "  WHERE tenant_id = %s AND site_id = %s AND at > %s AND at <= %s) ON CONFLICT (site_id, at) DO NOTHING",
+        (
+            site_id,
+            at,
+            tenant_id,
+            charging_w,
+            load_w,
+            solar_w,
+            allowed_w,
+            battery_w,
+            measured,
+            tenant_id,
+            site_id,
+            at - POWER_EVERY,
+            at,
+        ),
     )

@@ -86,8 +86,10 @@ async def count_unheld(conn: Connection, sites: Sequence[int]) -> int:
     return int(row[0])
 
 
-async def keep_lease(conn: Connection, tenant_id: int, site_id: int, holder: UUID) -> bool:
-    """Whether a planner holds a site, which nobody else can until the transaction ends."""
+async def keep_lease(conn: Connection, tenant_id: int, site_id: int, holder: UUID | None) -> bool:
+    """Whether a planner holds a site, which nobody else can until the transaction ends. None: nobody else ever does."""
+    if holder is None:
+        return True
     cursor = await conn.execute(
         "SELECT FROM planner_leases WHERE tenant_id = %s AND site_id = %s AND holder = %s AND until > clock_timestamp()"
         " FOR SHARE",

@@ -9,6 +9,8 @@ from psycopg import AsyncConnection
 LONGEST_GAP: Final = timedelta(minutes=10)
 #: A span counts of which at least this share is known.
 KNOWN: Final = 0.8
+#: What was measured longer ago is of another billing month.
+LOOK_BACK: Final = timedelta(days=31)
 _ORIGIN: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -57,3 +59,19 @@ async def highest_power(
     )
     row = await cursor.fetchone()
     return 0 if row is None else max(0, row[0])
+
+
+async def unmeasured_since(conn: AsyncConnection[Any], tenant_id: int, site_id: int, now: datetime) -> datetime | None:
+    """Since when not all is known that a site takes, so that it counts in no peak; None where all is, and where nothing
+    was looked at lately."""
+    cursor = await conn.execute(
+        """
+        SELECT min(at), max(at) FROM site_power WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s
+            AND at <= %(now)s AND at > coalesce((
+                SELECT max(at) FROM site_power WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s
+                    AND at > %(since)s AND at <= %(now)s AND measured), %(since)s)
+        """,
+        {"tenant_id": tenant_id, "site_id": site_id, "now": now, "since": now - LOOK_BACK},
+    )
+    [(first, last)] = await cursor.fetchall()
+    return None if last is None or now - last > LONGEST_GAP else first

@@ -319,12 +319,24 @@ async def readings_between(
     return found
 
 
-async def latest_readings(conn: Connection, tenant_id: int, site_id: int) -> dict[str, Reading]:
-    """What each meter of a site said last."""
+async def latest_readings(conn: Connection, tenant_id: int, site_id: int, until: datetime) -> dict[str, Reading]:
+    """What each meter of a site said last until a time: what is to come was told by a clock that has jumped."""
+    # From one attachment to the next by the index, however many readings each has.
     cursor = await conn.execute(
-        "SELECT DISTINCT ON (attachment) attachment, at, power_w, source FROM site_readings"
-        " WHERE tenant_id = %s AND site_id = %s ORDER BY attachment, at DESC",
-        (tenant_id, site_id),
+        """
+        WITH RECURSIVE named AS (
+            SELECT min(attachment) AS attachment FROM site_readings
+            WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s
+            UNION ALL
+            SELECT (SELECT min(r.attachment) FROM site_readings r WHERE r.tenant_id = %(tenant_id)s
+                AND r.site_id = %(site_id)s AND r.attachment > n.attachment)
+            FROM named n WHERE n.attachment IS NOT NULL
+        )
+        SELECT n.attachment, r.at, r.power_w, r.source FROM named n CROSS JOIN LATERAL (
+            SELECT at, power_w, source FROM site_readings WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s
+                AND attachment = n.attachment AND at <= %(until)s ORDER BY at DESC LIMIT 1) r
+        """,
+        {"tenant_id": tenant_id, "site_id": site_id, "until": until},
     )
     return {
         name: Reading(at=at, power_w=power_w, source=source) for name, at, power_w, source in await cursor.fetchall()

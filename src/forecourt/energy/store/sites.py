@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.energy.site import CAR_WEAR, Mode, Settings, SiteRecord, SiteTree, Stray
+from forecourt.energy.store.gone import NAME, RUNS, UNREPLACED
 
 Connection = AsyncConnection[Any]
 
@@ -106,7 +107,7 @@ class HeldSite:
     def __init__(self) -> None:
         self._version: int | None = None
         self._stored: SiteTree | None = None
-        self._here = ""
+        self._ids = "", ""
         self._tree: SiteTree | None = None
         self._strays: tuple[Stray, ...] = ()
 
@@ -115,18 +116,22 @@ class HeldSite:
         """Of the tree that needn't be read again."""
         return self._version
 
-    def tree_of(self, version: int | None, stored: str | None, here: str) -> tuple[SiteTree | None, tuple[Stray, ...]]:
+    def tree_of(
+        self, version: int | None, stored: str | None, ids: tuple[str, str]
+    ) -> tuple[SiteTree | None, tuple[Stray, ...]]:
         """The tree of a version, and what hangs in it astray; the same object as before where nothing has changed.
-        `stored` where it isn't the version that is held, `here`: the ids of EVSEs, a line each."""
+        `stored` where it isn't the version that is held, `ids` of EVSEs, a line each: those that stand there, and those
+        astray that are of the tree all the same."""
         if version is None:
             return None, ()
         if version != self._version or self._stored is None:
             assert stored is not None
             self._version, self._stored, self._tree = version, msgspec.json.decode(stored, type=SiteTree), None
-        if self._tree is None or here != self._here:
-            self._here, there = here, set(here.split("\n"))
+        if self._tree is None or ids != self._ids:
+            self._ids, there = ids, set(ids[0].split("\n"))
+            counted = there.union(ids[1].split("\n"))
             self._tree = structs.replace(
-                self._stored, evses=tuple(each for each in self._stored.evses if each.id in there)
+                self._stored, evses=tuple(each for each in self._stored.evses if each.id in counted)
             )
             self._strays = tuple(
                 Stray(station=each.station, evse=each.evse) for each in self._stored.evses if each.id not in there
@@ -134,9 +139,12 @@ class HeldSite:
         return self._tree, self._strays
 
 
-async def load_site(conn: Connection, tenant_id: int, site_id: int, held: HeldSite | None = None) -> SiteRecord | None:
+async def load_site(
+    conn: Connection, tenant_id: int, site_id: int, held: HeldSite | None = None, *, with_gone: bool = False
+) -> SiteRecord | None:
     """The site with what was set up for it; None if there is no such site. EVSEs whose stations stand there no more are
-    left out of its tree and named as strays. `held`: what was read before."""
+    left out of its tree and named as strays; `with_gone`: those where a car still charges are left in it. `held`: what
+    was read before, in the same way."""
     held = HeldSite() if held is None else held
     cursor = conn.cursor(row_factory=class_row(_Row))
     await cursor.execute(
@@ -154,7 +162,8 @@ async def load_site(conn: Connection, tenant_id: int, site_id: int, held: HeldSi
     if row is None:
         return None
     here = "" if row.version is None else await _ids_of(conn, tenant_id, site_id)
-    tree, strays = held.tree_of(row.version, row.tree, here)
+    gone = await _ids_of_gone(conn, tenant_id, site_id) if with_gone and row.version is not None else ""
+    tree, strays = held.tree_of(row.version, row.tree, (here, gone))
     return SiteRecord(
         tenant_id=tenant_id,
         site_id=site_id,
@@ -179,6 +188,19 @@ async def _ids_of(conn: Connection, tenant_id: int, site_id: int) -> str:
         "SELECT coalesce(string_agg(t.identity || ':' || h.evse, E'\n' ORDER BY t.station_id, h.evse), '')"
         " FROM hung_evses h JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
         f" WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s AND h.station_id IN ({_HERE})",
+        {"tenant_id": tenant_id, "site_id": site_id},
+    )
+    [(ids,)] = await cursor.fetchall()
+    return str(ids)
+
+
+async def _ids_of_gone(conn: Connection, tenant_id: int, site_id: int) -> str:
+    """The same of those that stand there no more, and where a car still charges."""
+    cursor = await conn.execute(
+        f"SELECT coalesce(string_agg({NAME} || ':' || h.evse, E'\n' ORDER BY t.station_id, h.evse), '')"
+        " FROM hung_evses h JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
+        " WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s"
+        f" AND h.station_id NOT IN ({_HERE}) AND {RUNS} AND {UNREPLACED}",
         {"tenant_id": tenant_id, "site_id": site_id},
     )
     [(ids,)] = await cursor.fetchall()
@@ -223,12 +245,13 @@ async def evses_of(conn: Connection, tenant_id: int, site_id: int) -> dict[str, 
 
 
 async def strays_of(conn: Connection, tenant_id: int, site_id: int) -> list[tuple[str, int]]:
-    """The EVSEs that hang at a site and stand there no more, by their stations' identities."""
+    """The EVSEs that hang at a site and stand there no more, by their stations' identities; but for those where a car
+    charges that counts there."""
     cursor = await conn.execute(
         "SELECT t.identity, h.evse FROM hung_evses h"
         " JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
         f" WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s AND h.station_id NOT IN ({_HERE})"
-        " AND t.identity IS NOT NULL ORDER BY t.identity, h.evse",
+        f" AND t.identity IS NOT NULL AND NOT {RUNS} ORDER BY t.identity, h.evse",
         {"tenant_id": tenant_id, "site_id": site_id},
     )
     return await cursor.fetchall()

@@ -11,6 +11,8 @@ Connection = AsyncConnection[Any]
 AT_ONCE: Final = 5_000
 #: Of plans that are thinned one is kept in each so long.
 THINNED_TO: Final = timedelta(minutes=15)
+#: The same of what a site took.
+POWER_THINNED_TO: Final = timedelta(minutes=5)
 
 #: By site, as they are indexed.
 _OLD: Final = (
@@ -60,15 +62,22 @@ async def forget_kept(
 
 async def thin_plans(conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime) -> int:
     """Forgets plans of a site from within a time but for the first in each THINNED_TO; how many."""
+    return await _thin(conn, b"energy_plans", tenant_id, site_id, since, until, THINNED_TO)
+
+
+async def thin_power(conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime) -> int:
+    """The same of what a site took, but for the first in each POWER_THINNED_TO."""
+    return await _thin(conn, b"site_power", tenant_id, site_id, since, until, POWER_THINNED_TO)
+
+
+async def _thin(
+    conn: Connection, table: bytes, tenant_id: int, site_id: int, since: datetime, until: datetime, to: timedelta
+) -> int:
     cursor = await conn.execute(
-        """
-        DELETE FROM energy_plans WHERE ctid = ANY(ARRAY(
-            SELECT ctid FROM (
-                SELECT ctid, row_number() OVER (
-                    PARTITION BY date_bin(%s, at, '2000-01-01+00'::timestamptz) ORDER BY at) AS place
-                FROM energy_plans WHERE tenant_id = %s AND site_id = %s AND at >= %s AND at < %s) AS p
-            WHERE place > 1 LIMIT %s))
-        """,
-        (THINNED_TO, tenant_id, site_id, since, until, AT_ONCE),
+        b"DELETE FROM %(table)b WHERE ctid = ANY(ARRAY(SELECT ctid FROM (SELECT ctid, row_number() OVER ("
+        b" PARTITION BY date_bin(%%s, at, '2000-01-01+00'::timestamptz) ORDER BY at) AS place"
+        b" FROM %(table)b WHERE tenant_id = %%s AND site_id = %%s AND at >= %%s AND at < %%s) AS p"
+        b" WHERE place > 1 LIMIT %%s))" % {b"table": table},
+        (to, tenant_id, site_id, since, until, AT_ONCE),
     )
     return cursor.rowcount

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from forecourt.energy.planner.problem import Horizon, Problem, Worth, eased
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.rows import Floats, rows_of
+from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.journal import Journal, done_by, key_of, part_of
 from forecourt.energy.whatif.picture import picture
 from forecourt.energy.whatif.report import MONTH_DAYS, Outcome, Report, outcome
@@ -195,7 +195,8 @@ class Comparison:
             problem = Problem(
                 cars=world.cars,
                 horizon=world.horizon,
-                rows=world.rows,
+                rows=world.borne.rows,
+                limits=world.borne.left,
                 worth=Worth(unserved=self._scenario.planner.unserved_per_kwh, peak=self._known.demand_charge),
                 # Who knows all of the future gives back what was borrowed.
                 batteries=[replace(battery, ends_kwh=None) for battery in world.batteries],
@@ -228,16 +229,16 @@ class Comparison:
     def _made_world(self, steps: int) -> World:
         scenario, cars = self._scenario, self._stays.cars
         electrics, horizon = scenario.electrics, scenario.horizon(self._start, steps, self._step)
-        rows = rows_of(electrics, [(each.node, each.charge_kw) for each in scenario.batteries])
+        borne = scenario.borne(self._start, horizon, self._step)
         return World(
             cars=cars,
             min_a=self._stays.min_a,
             horizon=horizon,
-            rows=rows,
+            borne=borne,
             evses=len(electrics.evses),
             ahead=scenario.planner.horizon_h * 60 // scenario.step_min,
-            batteries=batteries_of(scenario.batteries, electrics, rows, horizon.price),
-            giving=givers_of(scenario.v2g, cars, [session.id for session in self._stays.sessions], rows),
+            batteries=batteries_of(scenario.batteries, electrics, borne.rows, horizon.price),
+            giving=givers_of(scenario.v2g, cars, [session.id for session in self._stays.sessions], borne.rows),
         )
 
     def _what_is_known(self, sessions: Sequence[PastSession]) -> Known:

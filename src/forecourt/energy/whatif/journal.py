@@ -20,7 +20,7 @@ from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.series import ScenarioRefused
 
 #: Told apart from files of others, and of versions that played otherwise.
-MAGIC: Final = b"forecourt what-if 1\n"
+MAGIC: Final = b"forecourt what-if 2\n"
 #: The largest file, and the largest part. What goes beyond is played again.
 MAX_BYTES: Final = 1 << 30
 MAX_PART_BYTES: Final = 1 << 28

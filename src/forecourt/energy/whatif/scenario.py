@@ -12,9 +12,11 @@ from msgspec import Meta, Struct
 from forecourt.energy.model import Electrics, Evse, Node, Phases, faults
 from forecourt.energy.planner.problem import Horizon
 from forecourt.energy.planner.settings import DAYS, INSISTENCE
-from forecourt.energy.rows import Floats
+from forecourt.energy.rows import Floats, Rows
+from forecourt.energy.site import Mode
 from forecourt.energy.whatif.drivers import Drivers
 from forecourt.energy.whatif.fleet import Fleet
+from forecourt.energy.whatif.limits import Allowed, Borne, borne, limit_faults, limits_in_steps
 from forecourt.energy.whatif.series import Hour, ScenarioRefused, Series, Table, at_hour, day_faults, from_table
 from forecourt.energy.whatif.storage import Giving, Store, storage_faults
 from forecourt.platform.text import text_of
@@ -70,11 +72,13 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Planner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the planner weighs, and how far it looks. `unserved_per_kwh`: what a kWh is worth that a car leaves without,
-    in the tariff's currency; where that is below its prices letting cars leave without is cheapest, and the report says
-    so. `insistence`: how many times that the planner counts it, since it doesn't know who comes. `days`: past days of
-    the same kind that stand for what may come."""
+    """How the planner weighs, and how far it looks. `mode`: what matters beside limits and needs, of the ways that
+    foresee. `unserved_per_kwh`: what a kWh is worth that a car leaves without, in the tariff's currency; where that is
+    below its prices letting cars leave without is cheapest, and the report says so. `insistence`: how many times that
+    the planner counts it, since it doesn't know who comes. `days`: past days of the same kind that stand for what may
+    come."""
 
+    mode: Mode = Mode.CHEAPEST
     unserved_per_kwh: Positive = 1.0
     insistence: Annotated[float, Meta(ge=1, le=100)] = INSISTENCE
     horizon_h: Annotated[int, Meta(ge=1, le=72)] = 12
@@ -84,7 +88,7 @@ class Planner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One scenario. `zone` is an IANA name. `load` of the building and `solar` power are in kW, `co2` in g per kWh of
     the grid. `drivers`: how wrong they are about themselves. `fleet`: vehicles whose sessions are generated.
-    `batteries` of the site, `v2g`: cars that give back."""
+    `limits` that hold for a time. `batteries` of the site, `v2g`: cars that give back."""
 
     name: str
     zone: str
@@ -97,6 +101,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     co2: Series | None = None
     drivers: Drivers | None = None
     fleet: Fleet | None = None
+    limits: tuple[Allowed, ...] = ()
     batteries: tuple[Store, ...] = ()
     v2g: Giving | None = None
 
@@ -135,6 +140,17 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             load_kw=self.values(self.load, start, steps, step),
             solar_kw=self.values(self.solar, start, steps, step),
             limit_kw=np.full(steps, np.inf if most_w is None else most_w / 1000),
+        )
+
+    def borne(self, start: datetime, horizon: Horizon, step: timedelta, rows: Rows | None = None) -> Borne:
+        """What each limit bears in each step of a horizon from `start` (UTC) on; `rows` as `limits.borne` has them."""
+        electrics = self.electrics
+        return borne(
+            electrics,
+            limits_in_steps(electrics, self.limits, start, horizon.steps, step, ZoneInfo(self.zone)),
+            horizon.load_kw,
+            [(each.node, each.charge_kw) for each in self.batteries],
+            rows,
         )
 
     def values(self, series: Series | None, start: datetime, steps: int, step: timedelta) -> Floats:
@@ -206,4 +222,8 @@ def _faults(scenario: Scenario) -> list[str]:
             found += series.faults(name)
     if scenario.drivers is not None:
         found += scenario.drivers.faults()
-    return found + storage_faults(scenario.batteries, [node.id for node in scenario.site.nodes])
+    needed = {Mode.GREENEST: ("co2", scenario.co2), Mode.SOLAR: ("solar", scenario.solar)}.get(scenario.planner.mode)
+    if needed is not None and needed[1] is None:
+        found.append(f"planner.mode {scenario.planner.mode.value} needs [{needed[0]}]")
+    nodes = [node.id for node in scenario.site.nodes]
+    return found + limit_faults(scenario.limits, nodes) + storage_faults(scenario.batteries, nodes)

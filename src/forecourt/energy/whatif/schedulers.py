@@ -16,8 +16,9 @@ from forecourt.energy.rows import Floats, Rows
 
 class Scene(Struct, frozen=True, kw_only=True):
     """What is known at the beginning of a step: the cars that are there and what they still need, with steps counted
-    from now on, their least currents (A) and their numbers in the world; the prices ahead; the highest power so far;
-    the batteries as they are now, and those of the cars that may give back."""
+    from now on, their least currents (A) and their numbers in the world; the prices ahead; what is left of the limits
+    in the step, and in those ahead, (rows, steps); the highest power so far; the batteries as they are now, and those
+    of the cars that may give back."""
 
     now: int
     cars: Cars
@@ -25,6 +26,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     numbers: npt.NDArray[np.int64]
     horizon: Horizon
     rows: Rows
+    limits: Floats
     evses: int
     peak_kw: float
     batteries: tuple[Battery, ...] = ()

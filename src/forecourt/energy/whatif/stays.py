@@ -62,6 +62,8 @@ def stays_of(scenario: Scenario, sessions: Iterable[PastSession], start: datetim
     left_out: Counter[str] = Counter()
     rows: list[_Row] = []
     for session in sorted(sessions, key=lambda each: (each.start, each.id)):
+        if session.start < start < session.end:
+            left_out["it began before"] += 1
         if not start <= session.start < end:
             continue
         first = round((session.start - start) / step)

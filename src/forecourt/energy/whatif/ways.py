@@ -12,15 +12,19 @@ from msgspec import Struct, structs
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
 from forecourt.energy.planner.assumed import assumed_visits
 from forecourt.energy.planner.chances import guesses, hedged
-from forecourt.energy.planner.coarse import cars_in, edges_of, horizon_in
+from forecourt.energy.planner.coarse import cars_in, edges_of, horizon_in, limits_in
+from forecourt.energy.planner.filling import Claims
+from forecourt.energy.planner.ladder import answer
 from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
+from forecourt.energy.planner.modes import weighed
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
-from forecourt.energy.planner.problem import Cars, Plan, Problem, Unsolvable, Worth, eased, joined, solve
+from forecourt.energy.planner.problem import Cars, Plan, Problem, Unsolvable, Worth, eased, joined
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.settings import LEAST_H
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planner.steps import stays_in
-from forecourt.energy.rows import Floats
+from forecourt.energy.rows import Floats, Ints
+from forecourt.energy.site import Mode
 from forecourt.energy.whatif.drivers import Drivers, Statement, statements
 from forecourt.energy.whatif.scenario import Scenario
 from forecourt.energy.whatif.schedulers import (
@@ -104,7 +108,8 @@ class Foresight:
         worth = _worth(self._known, scene, self._insistent)
         paid_kw = max(scene.peak_kw, self._worthwhile_kw(scene, now))
         worth = structs.replace(worth, paid_kw=paid_kw)
-        horizon, chances = horizon_in(scene.horizon, edges), None
+        mode, chances = self._known.scenario.planner.mode, None
+        horizon, worth = weighed(mode, horizon_in(scene.horizon, edges), worth, self._co2_kg(scene, now, edges))
         planned_cars = cars_in(joined(cars, expected), scene.horizon.hours, edges)
         if guessed is not None:
             there = np.arange(len(cars))
@@ -113,13 +118,22 @@ class Foresight:
             cars=planned_cars,
             horizon=horizon,
             rows=scene.rows,
+            limits=limits_in(scene.limits, edges),
             worth=worth,
             chances=chances,
             batteries=scene.batteries,
             discharging=scene.giving,
         )
         solver = SiteSolver()
+        if mode is Mode.EQUAL:
+            return _equal(scene, solver, problem)
         return rounded(solver, solver.solve(eased(problem)), scene.min_a)
+
+    def _co2_kg(self, scene: Scene, now: datetime, edges: Ints) -> Floats:
+        """Of a kWh from the grid in each coarse step."""
+        scenario, hours = self._known.scenario, scene.horizon.hours
+        grams = scenario.values(scenario.co2, now, scene.horizon.steps, self._known.step)
+        return np.asarray(np.add.reduceat(grams * hours, edges[:-1]) / np.add.reduceat(hours, edges[:-1]) / 1000)
 
     def _worthwhile_kw(self, scene: Scene, now: datetime) -> float:
         """The highest power that is taken as paid, found anew every day."""
@@ -139,8 +153,15 @@ class Foresight:
         horizon = known.scenario.horizon(begin, (end - begin) // step, step)
         left = (known.end - midnight(today, zone)) / timedelta(days=1)
         worth = Worth(unserved=known.scenario.planner.unserved_per_kwh, peak=known.demand_charge * days / left)
-        cars = past_cars(self._arrived, begin, end, step)
-        return solve(cars, horizon, scene.rows, worth, scene.batteries).peak_kw * SHARE
+        problem = Problem(
+            cars=past_cars(self._arrived, begin, end, step),
+            horizon=horizon,
+            rows=scene.rows,
+            limits=known.scenario.borne(begin, horizon, step, scene.rows).left,
+            worth=worth,
+            batteries=scene.batteries,
+        )
+        return SiteSolver().solve(problem).peak_kw * SHARE
 
     def _came_kwh(self, scene: Scene, needs_kwh: Floats, now: datetime) -> float:
         """What the cars that came today took or are believed to need."""
@@ -211,12 +232,35 @@ class Cautious:
             return self._fallback(scene)
 
 
+def _equal(scene: Scene, solver: SiteSolver, problem: Problem) -> Plan:
+    """The same current for all that are there, as far as each can use it, and what follows from that. Raises
+    Unsolvable."""
+    cars = scene.cars
+    claims = Claims(
+        evse=cars.evse,
+        min_a=scene.min_a,
+        max_a=cars.max_a,
+        kw_per_a=cars.kw_per_a,
+        weight=cars.weight,
+        laxity_h=laxity(scene),
+        on_s=np.zeros(len(cars)),
+        waited_s=np.zeros(len(cars)),
+    )
+    found = answer(solver, problem, claims, mode=Mode.EQUAL)
+    if found.plan is None:
+        raise Unsolvable(found.why)
+    current_a = found.plan.current_a.copy()
+    current_a[:, 0] = found.first_a
+    return structs.replace(found.plan, current_a=current_a)
+
+
 def _plan(scene: Scene, worth: Worth) -> Plan:
     """The plan of least cost for the cars that are there."""
     problem = Problem(
         cars=scene.cars,
         horizon=scene.horizon,
         rows=scene.rows,
+        limits=scene.limits,
         worth=worth,
         batteries=scene.batteries,
         discharging=scene.giving,

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from msgspec import Struct, structs
 
 from forecourt.energy.planner.problem import Battery, Cars, Discharging, Horizon
-from forecourt.energy.rows import Floats, Rows
+from forecourt.energy.rows import Floats, shares
+from forecourt.energy.whatif.limits import Borne
 from forecourt.energy.whatif.schedulers import Scene, Scheduler
 
 Watts = npt.NDArray[np.int64]
@@ -32,7 +33,7 @@ class World(Struct, frozen=True, kw_only=True):
     cars: Cars
     min_a: Floats
     horizon: Horizon
-    rows: Rows
+    borne: Borne
     evses: int
     ahead: int
     batteries: tuple[Battery, ...] = ()
@@ -42,7 +43,8 @@ class World(Struct, frozen=True, kw_only=True):
 class Course(Struct, frozen=True, kw_only=True):
     """What happened: the current of each car in each step (A) and its power (W), below 0 where it gave; the power of
     each battery in each step (W), below 0 where it gave, and what it held at its end (kWh); the power of the site from
-    the grid in each step (W), and the largest load of any limit as a share of it, whether anything gives or not."""
+    the grid in each step (W), and the largest load of any limit as a share of it, whether anything gives or not; the
+    limit by contract is loaded by what comes from the grid."""
 
     current_a: Floats
     power_w: Watts
@@ -107,7 +109,10 @@ def course(world: World, so_far: Floats) -> Course:
         battery_w=battery_w,
         stored_kwh=np.array(stored).reshape(battery_w.shape),
         grid_w=base_w + power_w.sum(axis=0) + battery_w.sum(axis=0),
-        overload=max(_overload(world, current_a, battery_w, sign) for sign in (1, -1)),
+        overload=max(
+            *(_overload(world, current_a, battery_w, sign) for sign in (1, -1)),
+            _contract_overload(world, power_w.sum(axis=0) + battery_w.sum(axis=0)),
+        ),
     )
 
 
@@ -117,14 +122,24 @@ def watts(current_a: Floats, kw_per_a: Floats) -> Watts:
 
 
 def _overload(world: World, current_a: Floats, battery_w: Watts, sign: int) -> float:
-    """By what is taken, or by what is given: neither makes room for the other."""
+    """By what is taken, or by what is given: neither makes room for the other. The building takes, and of the sun what
+    it leaves over is given."""
     on_evses = np.zeros((world.evses, world.horizon.steps))
     np.add.at(on_evses, world.cars.evse, np.maximum(sign * current_a, 0.0))
-    more = np.zeros((len(world.rows.limits), world.horizon.steps), np.complex128)
+    horizon, borne = world.horizon, world.borne
+    besides_kw = horizon.load_kw if sign > 0 else horizon.solar_kw - horizon.load_kw
+    more = borne.adds[:, None] * np.maximum(besides_kw, 0.0)
     for battery, power_w in zip(world.batteries, battery_w, strict=True):
         if battery.adds is not None:
             more += battery.adds[:, None] * np.maximum(sign * power_w, 0) / 1000
-    return world.rows.overload(on_evses, more)
+    return borne.rows.overload(on_evses, more, borne.limits)
+
+
+def _contract_overload(world: World, power_w: Watts) -> float:
+    """By what comes from the grid, as a meter counts it."""
+    horizon = world.horizon
+    grid_kw = np.maximum(horizon.load_kw - horizon.solar_kw + power_w / 1000, 0.0)
+    return float(shares(grid_kw, horizon.limit_kw).max(initial=0.0))
 
 
 def _stored(
@@ -230,7 +245,8 @@ def _scene(
         min_a=world.min_a[there],
         numbers=there,
         horizon=Horizon(**{name: getattr(world.horizon, name)[now:end] for name in Horizon.__struct_fields__}),
-        rows=world.rows,
+        rows=world.borne.at(now),
+        limits=world.borne.left[:, now:end],
         evses=world.evses,
         peak_kw=peak_kw,
         batteries=tuple(

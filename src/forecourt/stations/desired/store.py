@@ -71,9 +71,9 @@ class Settled(Struct, frozen=True, kw_only=True):
 
 
 _ROW: Final = """
-    d.station_id, s.identity AS station, d.kind, d.key, d.wanted, d.version, d.set_by, d.wanted_at, d.expires_at,
-    d.state, d.attempts, d.refusals, d.next_try_at, d.in_flight_until, d.sent_version, d.last_command_id, d.reported,
-    d.reported_at, d.why, d.sent, d.unsure
+    d.station_id, coalesce(s.identity, s.retired_identity) AS station, d.kind, d.key, d.wanted, d.version, d.set_by,
+    d.wanted_at, d.expires_at, d.state, d.attempts, d.refusals, d.next_try_at, d.in_flight_until, d.sent_version,
+    d.last_command_id, d.reported, d.reported_at, d.why, d.sent, d.unsure
     """
 #: Values of one desire that a station may hold and nobody knows which; the oldest are forgotten beyond that.
 MAX_UNSURE: Final = 16
