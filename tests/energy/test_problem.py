@@ -7,6 +7,7 @@ import pytest
 
 from forecourt.energy.model import Electrics, Evse, Node, Phases
 from forecourt.energy.planner import branches
+from forecourt.energy.planner.columns import AT_LAST
 from forecourt.energy.planner.problem import Cars, Horizon, Plan, Unsolvable, Worth, solve
 from forecourt.energy.rows import Rows, rows_of
 
@@ -64,7 +65,10 @@ def test_a_car_that_leaves_within_a_step_takes_its_part_of_it_and_loads_limits_a
     assert kwh(plan, one) == [[8, 4]]
     assert plan.unserved_kwh == pytest.approx([2])
     assert plan.grid_kw == pytest.approx([8, 4])
-    assert plan.cost == pytest.approx(8 * 0.3 + 4 * 0.1 + 2, abs=0.01)
+    assert plan.cost == pytest.approx(8 * 0.3 + 4 * (0.1 + AT_LAST) + 2, abs=0.01)
+    # It is for who has no other time: cheap as that part of a step is, it might be needed for somebody else.
+    early = cars((0, 2, 8), last_share=[0.5])
+    assert kwh(solve(early, horizon([0.3, 0.1]), free(1), Worth(unserved=1)), early) == [[8, 0]]
     # Two that are there at the same time share what there is, though it lies idle after they have left.
     both = cars((1, 2, 4), (1, 2, 4), last_share=[0.5, 0.5])
     site = rows_of(

@@ -15,6 +15,7 @@ from forecourt.energy.model import Evse
 from forecourt.energy.rows import rows_of
 from forecourt.energy.whatif.scenario import read_scenario
 from forecourt.energy.whatif.ways import STORES_NOTHING
+from forecourt.energy.whatif.world import lessened
 
 SCENARIO = """
 name = "Court"
@@ -108,9 +109,9 @@ def rows(folder: Path, query: str) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def test_who_draws_nothing_draws_no_current(played: Path) -> None:
-    none = "SELECT DISTINCT current_a FROM steps WHERE session IS NOT NULL AND power_w = 0"
-    assert rows(played, none) == [{"current_a": 0.0}]
+def test_what_solvers_leave_of_nothing_is_no_current() -> None:
+    drawn_a = lessened(np.array([0.0006, 16.0, 1.5]), np.full(3, 0.69), np.zeros(0, np.int64), np.zeros(0))
+    assert drawn_a.tolist() == [0.0, 16.0, 1.5]
 
 
 def test_every_figure_of_the_report_can_be_recomputed_from_the_steps(played: Path) -> None:

@@ -14,6 +14,9 @@ INFINITE = highspy.kHighsInf
 LEVELS = np.array([0.5, 1.0, 1.5, 2.0, 3.0])
 #: Into how many parts what a car isn't served is divided, each dearer than the one before, where that is to be fair.
 PARTS = 4
+#: What a kWh costs, as a share of one that isn't served, that a car takes in the part of a step before which it leaves:
+#: it is there for those that have no other time. Who plans on all of them is overrun by who comes unexpected.
+AT_LAST = 0.5
 #: A name: the kind in the high bits, then the car or row, then the step.
 KIND_BIT, WHO_BIT = 57, 26
 
@@ -151,6 +154,8 @@ def bounds(problem: Problem, columns: Columns) -> tuple[Floats, Floats, Floats]:
     kwh = cars.kw_per_a[columns.car] * columns.hours
     upper[columns[Kind.CURRENT]] = cars.max_a[columns.car]
     cost[columns[Kind.CURRENT]] = late[columns.step] * kwh * (share * times)[columns.car]
+    at_last = np.where(columns.share < 1.0, AT_LAST * worth.unserved, 0.0)
+    cost[columns[Kind.CURRENT]] += at_last * kwh * (share * cars.weight)[columns.car]
     upper[columns[Kind.UNSERVED]] = np.tile(cars.need_kwh / columns.parts, columns.parts)
     dearer = worth.fair * np.repeat(np.arange(columns.parts), len(cars))
     cost[columns[Kind.UNSERVED]] = np.tile(worth.unserved * cars.weight * share, columns.parts) + dearer
