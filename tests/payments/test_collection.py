@@ -121,7 +121,7 @@ async def test_what_the_meter_proves_is_told_wherever_it_is_billed(depot: Depot)
         " meter, records, held, checked_at) VALUES (%s, %s, %s, 'verified', '{}', 10123, 5000, 15123, 'M-7', 2, false,"
         " now())", session_id, depot.tenant_id, till.station_id,
     )  # fmt: skip
-    till.rows("UPDATE sessions SET over_at = %s WHERE session_id = %s", MARCH, session_id)
+    till.rows("UPDATE sessions SET ended_at = %s WHERE session_id = %s", MARCH, session_id)
     await depot.price(session_id)
     [line] = till.rows("SELECT energy_wh, amount FROM fleet_lines WHERE tenant_id = %s", depot.tenant_id)
     assert (line["energy_wh"], line["amount"]) == (10_123, 602)
@@ -322,8 +322,8 @@ async def test_a_debit_of_which_no_statement_tells_is_given_up_drawn_again_and_p
     with pytest.raises(DebitRefused):
         await said(drawing.come_to_nothing, invoice.invoice_id, "again")
     # The bank books the rest of the file as one sum.
-    message = depot.till.one("SELECT message AS it FROM debit_files WHERE tenant_id = %s", depot.tenant_id)
-    assert await depot.read(booked("11.90", DAY, text=f"SAMMLER {message}")) == (1, 0)
+    [file] = depot.till.rows("SELECT message FROM debit_files WHERE tenant_id = %s", depot.tenant_id)
+    assert await depot.read(booked("11.90", DAY, text=f"SAMMLER {file['message']}")) == (1, 0)
     assert (depot.owes(vans), depot.owes()) == (595, 0)
     depot.till.clock.set(datetime(2026, 4, 17, 9, tzinfo=UTC))
     assert await draw(depot) == []
