@@ -1,5 +1,5 @@
 -- A driver's visits are found without looking at those of others.
--- depends: loyalty.0005 payments.0090
+-- depends: loyalty.0006 payments.0090
 
 -- Whose a session is `session_drivers` says; a driver's are looked for by their payments and their tokens, however
 -- stations spell these: as they were registered, in small letters or in capitals.
