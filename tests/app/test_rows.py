@@ -40,6 +40,7 @@ MADE: Mapping[str, str] = {
     "bigint[]": "'{{}}'",
     "real[]": "'{{}}'",
     "int8multirange": "'{{}}'",
+    "tstzmultirange": "'{{}}'",
     "inet": "'127.0.0.1'",
     "interval": "'{n} minutes'",
 }

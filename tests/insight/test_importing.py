@@ -73,6 +73,15 @@ async def test_all_rows_are_taken_there_or_refused_and_sums_agree(desk: Desk, tm
     assert len(desk.kept(tenant_id)) == 3
 
 
+async def test_money_before_and_after_taxes_is_never_one_sum(desk: Desk, tmp_path: Path) -> None:
+    lines = [
+        "1,A,2025-01-01 10:00,2025-01-01 11:00,5,10.00,11.90,EUR", "2,A,2025-01-02 10:00,2025-01-02 11:00,5,,5.95,EUR",
+    ]  # fmt: skip
+    path = written(tmp_path, *lines, head="id,station,start,end,kwh,cost,cost_incl_vat,currency")
+    report = await desk.bring(desk.organisation("taxes"), path)
+    assert (report.money, report.money_incl) == ({"EUR": 1_000}, {"EUR": 595})
+
+
 async def test_files_that_overlap_bring_each_session_once(desk: Desk, tmp_path: Path) -> None:
     tenant_id = desk.organisation("overlapping")
     lines = [f",A,,2025-01-0{day} 10:00,2025-01-0{day} 11:00,5" for day in range(1, 7)]

@@ -9,17 +9,21 @@ import pytest
 from forecourt.app.works import LONG, NIGHTLY
 from forecourt.insight.actions.service import Finder
 from forecourt.insight.forecast.making import Forecaster, Made
+from forecourt.insight.health.contest import Contest
 from forecourt.insight.health.examining import Examiner
+from forecourt.insight.health.store import models
 from forecourt.insight.jobs import WANTED
 from forecourt.insight.lake import asking, erasing
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import Folder, LakeBusy
+from forecourt.insight.lake.tables import schema
 from forecourt.insight.nights import Nights
 from forecourt.insight.tries import MAX_TRIES, troubles
 from forecourt.platform import outbox
 from forecourt.platform.database import Pool
 from forecourt.sessions.costing.model import ASSESSED
 from tests.insight.conftest import Desk
+from tests.insight.test_health_nights import published
 from tests.insight.test_lake import Shore
 from tests.works import Jobs
 
@@ -168,3 +172,42 @@ async def test_what_always_fails_is_tried_a_few_times_a_day_and_its_page_says_wh
     async with desk.pool.tenant(shore.tenant_id) as conn:
         assert await troubles(conn, shore.tenant_id, shore.clock.now()) == {}
     assert not await nights.is_due(shore.tenant_id)
+
+
+async def test_a_contest_that_could_not_be_held_is_held_another_morning_and_once_a_month_whatever_others_do(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, fails = [], True
+    one, two, _ = (desk.organisation(name) for name in ("first", "second", "without a lake"))
+    for tenant_id in (one, two):
+        empty = {name: schema(name).empty_table() for name in ("states", "gaps", "sessions", "stations")}
+        published(Folder(tmp_path, tenant_id), empty, desk.clock.now())
+
+    async def contest(_: Examiner, tenant_id: int) -> Contest:
+        if fails and tenant_id == one:
+            raise RuntimeError("killed")
+        held.append(tenant_id)
+        told = Contest(champion="a", why="short")
+        async with desk.pool.tenant(tenant_id) as conn:
+            await models.keep_contest(conn, tenant_id, desk.clock.now().date(), desk.clock.now(), told)
+        return told
+
+    monkeypatch.setattr(Examiner, "contest", contest)
+    async with (
+        Pool(desk.database.url, "forecourt_worker", size=2) as pool,
+        Jobs(desk.database.url, pool, desk.pool, desk.clock, lake=tmp_path) as jobs,
+    ):
+
+        async def morning() -> list[int]:
+            held.clear()
+            await jobs.app.tasks["insight.begin_contests"].defer_async(timestamp=0)
+            await jobs.run(queues=["default", NIGHTLY], keep=True)
+            desk.clock.advance(86_400)
+            return [each for each in held if each in (one, two)]
+
+        assert await morning() == [two]
+        fails = False
+        assert await morning() == [one]
+        assert await morning() == []
+        desk.clock.advance(31 * 86_400)
+        assert sorted(await morning()) == [one, two]

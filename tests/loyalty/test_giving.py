@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from forecourt.loyalty import api, giving, service
+from forecourt.loyalty.effect.service import measure_effect
 from forecourt.loyalty.errors import AccountNeeded, CampaignRefused, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import Audience, Places, QuietBy
 from forecourt.loyalty.store import uses as uses_store
@@ -249,8 +250,11 @@ async def test_a_driver_of_an_audience_has_it_by_card_who_is_held_out_has_not_an
     assert (await club.priced(short)).incl_vat == euro(179)
     club.till.clock.advance(timedelta(days=4).total_seconds())
     await club.till.loyalty.settle_due()
-    assert sorted(each[2] or 0 for each in club.uses()) == [0, 100]
-    assert (await club.find(campaign)).spent == 100
+    # What took nothing is no use: its part of the budget is free, and its driver may have it once more.
+    assert sorted(club.uses(), key=str) == [("released", 100, None), ("settled", 100, 100)]
+    found = await club.find(campaign)
+    assert (found.spent, found.reserved) == (100, 0)
+    assert (await club.priced(club.session(small))).incl_vat == euro(495)
 
 
 async def test_what_is_broken_off_leaves_nothing_kept(club: Club) -> None:
@@ -294,6 +298,45 @@ async def test_a_driver_keeps_a_voucher_until_it_is_used_once(club: Club) -> Non
             await giving.enter(conn, tenant, driver, "gift", now)
 
 
+async def test_a_campaign_in_another_currency_is_not_for_a_session_and_leaves_room_for_one_that_is(club: Club) -> None:
+    [(driver, uid)] = club.drivers()
+    await club.campaign(currency="SEK", amount=1_000, label="Kronor")
+    await club.campaign(currency="SEK", amount=1_000, codes=("KRONOR",))
+    euros = await club.campaign(amount=100, label="Euros")
+    offered = await club.promises.offered(club.tenant_id, club.till.station, 1, driver_id=driver)
+    assert [each.campaign_id for each in offered] == [euros.campaign_id]
+    with pytest.raises(VoucherUnknown):
+        await club.promises.offered(club.tenant_id, club.till.station, 1, driver_id=driver, code="kronor")
+    club.till.clock.advance(3601)
+    session = club.session(uid)
+    await club.begun(session)
+    assert (await club.priced(session)).incl_vat == euro(495)
+    assert club.uses() == [("bound", 100, None)]
+
+
+async def test_what_was_promised_before_its_voucher_ran_out_counts_for_who_plugs_in_after(club: Club) -> None:
+    till: Any = club.till
+    [(driver, _)], midnight = club.drivers(), till.clock.now() + timedelta(minutes=10)
+    evening = frozenset({till.clock.now().astimezone(ZoneInfo("Europe/Berlin")).hour})
+    campaign = await club.campaign(codes=("EVE",), amount=150, ends_at=midnight, places=Places(hours=evening))
+    async with till.tenants.tenant(club.tenant_id) as conn:
+        await giving.enter(conn, club.tenant_id, driver, "eve", till.clock.now())
+    till.clock.advance(9 * 60)
+    async with club.promises.kept(till.tenant_id, till.station, 1, driver_id=driver) as token:
+        pass
+    # It has run out, and it is another hour.
+    till.clock.advance(3600 + 3 * 60)
+    await till.loyalty.settle_due()
+    assert [each[0] for each in club.uses()] == ["open"]
+    session = club.session(token, ago=-timedelta(hours=1))
+    await club.begun(session)
+    assert [each[0] for each in club.uses()] == ["bound"]
+    till.clock.advance(3600)
+    assert (await club.priced(session)).incl_vat == euro(445)
+    # One that nobody came for is given up when what was promised has passed, not before.
+    assert (await club.find(campaign)).reserved == 150
+
+
 async def test_quiet_hours_are_those_with_the_least_energy_when_it_starts(club: Club) -> None:
     [(_, uid)] = club.drivers()
     for hours in range(1, 23):
@@ -311,18 +354,68 @@ async def test_quiet_hours_are_those_with_the_least_energy_when_it_starts(club: 
     assert campaign.hours == set(least)
     with pytest.raises(CampaignRefused, match="prices"):
         await club.campaign(amount=100, places=Places(quiet_hours=2, quiet_by=QuietBy.PRICE))
+    # Each site's by its own market and clock: the hour that is dear at the one is cheap at the other.
+    far = club.till.one(
+        "INSERT INTO sites (tenant_id, slug, name, time_zone, country) VALUES (%s, 'far', 'Far', 'Asia/Tokyo', 'JP')"
+        " RETURNING site_id AS it", club.tenant_id,
+    )  # fmt: skip
+    yard = club.till.one("SELECT site_id AS it FROM sites WHERE tenant_id = %s AND slug = 'yard'", club.tenant_id)
     midnight = club.till.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    for hour in range(24):
+    for site, zone, currency, cheapest in ((yard, "DE-LU", "EUR", 13), (far, "TOKYO", "JPY", 4)):
         club.till.rows(
-            "INSERT INTO signal_series VALUES (%s, 'price', 'DE-LU', %s, 60, %s, 'EUR', 'test', now())",
-            club.tenant_id, midnight + timedelta(hours=hour), abs(hour - 13) + 1,
+            "INSERT INTO site_tariffs (site_id, tenant_id, tariff, changed_at, changed_by)"
+            " VALUES (%s, %s, jsonb_build_object('currency', %s::text, 'price_zone', %s::text), now(), 'test')",
+            site, club.tenant_id, currency, zone,
         )  # fmt: skip
-    cheap = await club.campaign(amount=100, places=Places(quiet_hours=3, quiet_by=QuietBy.PRICE))
-    zone = club.till.rows("SELECT time_zone FROM organisations WHERE tenant_id = %s", club.tenant_id)[0]["time_zone"]
-    assert cheap.hours == {(midnight + timedelta(hours=each)).astimezone(ZoneInfo(zone)).hour for each in (12, 13, 14)}
+        for hour in range(24):
+            club.till.rows(
+                "INSERT INTO signal_series VALUES (%s, 'price', %s, %s, 60, %s, %s, 'test', now())",
+                club.tenant_id, zone, midnight + timedelta(hours=hour), abs(hour - cheapest) + 1, currency,
+            )  # fmt: skip
+    for slug, clock, cheap_hours in (("yard", "Europe/Berlin", (12, 13, 14)), ("far", "Asia/Tokyo", (3, 4, 5))):
+        places = Places(sites=frozenset({slug}), quiet_hours=3, quiet_by=QuietBy.PRICE)
+        cheap = await club.campaign(amount=100, places=places)
+        local = [(midnight + timedelta(hours=each)).astimezone(ZoneInfo(clock)) for each in cheap_hours]
+        assert cheap.hours == {each.hour for each in local}
     async with club.till.tenants.tenant(club.tenant_id) as conn:
         ended = await service.end_campaign(conn, club.till.actor, campaign.campaign_id, club.till.clock.now())
     assert ended.ended_at is not None
+
+
+async def test_a_station_without_a_site_goes_by_the_clock_of_the_organisation_in_all_that_a_campaign_does(
+    club: Club,
+) -> None:
+    till: Any = club.till
+    till.rows("UPDATE organisations SET time_zone = 'Asia/Tokyo' WHERE tenant_id = %s", club.tenant_id)
+    till.rows("UPDATE stations SET site_id = NULL WHERE station_id = %s", till.station_id)
+    drivers = club.drivers(40)
+    for _, uid in drivers[:24]:
+        club.session(uid, wh=9_000, ago=timedelta(days=1))
+    tokyo, busy = ZoneInfo("Asia/Tokyo"), till.clock.now() - timedelta(days=1, hours=1)
+    quiet = await club.campaign(amount=100, places=Places(quiet_hours=23), holdout_percent=Decimal(50))
+    assert set(range(24)) - quiet.hours == {busy.astimezone(tokyo).hour}
+    # Tried at a quiet hour of Tokyo and at the busy one: the same hours count.
+    till.clock.advance(timedelta(days=1).total_seconds())
+    session = club.session(next(uid for driver, uid in drivers if _has(club, driver)))
+    await club.begun(session)
+    assert club.uses() == []
+    for _, uid in drivers:
+        club.session(uid, wh=8_000)
+    till.clock.advance(1)
+    async with till.tenants.tenant(club.tenant_id) as conn:
+        told = await measure_effect(conn, club.tenant_id, quiet.campaign_id, till.clock.now())
+    share = {each.measure.value: each for each in told.compared}["share_in_hours"]
+    assert (share.treated, share.held_out) == (0.0, 0.0)
+
+
+def _has(club: Club, driver: int) -> bool:
+    return bool(
+        club.till.rows(
+            "SELECT 1 AS it FROM loyalty_members WHERE tenant_id = %s AND driver_id = %s AND treated",
+            club.tenant_id,
+            driver,
+        )
+    )
 
 
 async def test_only_who_has_it_and_agreed_to_letters_is_told_and_once(club: Club) -> None:

@@ -42,8 +42,8 @@ def campaign(number: int = 1, hours: frozenset[int] = frozenset(), **more: Any) 
 
 def occasion(**more: Any) -> Occasion:
     said: dict[str, Any] = {
-        "at": AT, "zone": "Europe/Berlin", "sites": frozenset({"yard", "town"}), "connector_type": "cCCS2",
-        "driver_id": 1, "token_uid": None,
+        "station_id": 1, "evse": 1, "at": AT, "zone": "Europe/Berlin", "sites": frozenset({"yard", "town"}),
+        "connector_type": "cCCS2", "driver_id": 1, "token_uid": None,
     }  # fmt: skip
     return Occasion(**(said | more))
 

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -83,6 +84,26 @@ async def test_a_campaign_is_made_started_paused_and_ended_on_its_pages(house: H
     assert "ten drivers must have it" in (await owner.get(here)).text
     german = await owner.get("/campaigns", headers={"accept-language": "de"})
     assert "Aktionen" in german.text
+
+
+async def test_a_campaign_that_is_to_begin_later_says_so_and_names_whom_it_is_for(house: House) -> None:
+    owner = await looking(await house.tenant())
+    named = {"starts_on": "2099-01-01", "fleets": "7, 8", "drivers": "3", "tariffs": str(UUID(int=5))}
+    wrong = await owner.post("/campaigns/new", data=FORM | named | {"fleets": "vans", "tariffs": "day"})
+    for words in ("must be whole numbers", "must be ids"):
+        assert words in wrong.text
+    made = await owner.post("/campaigns/new", data=FORM | named)
+    here = made.headers["location"].partition("?")[0]
+    _, terms = stored(house, here)
+    assert (sorted(terms["audience"]["fleets"]), terms["audience"]["drivers"]) == ([7, 8], [3])
+    assert terms["places"]["tariffs"] == [str(UUID(int=5))]
+    assert terms["starts_at"][:10] in ("2098-12-31", "2099-01-01")
+    started = await owner.post(f"{here}/start")
+    assert stored(house, here)[0] == "scheduled"
+    page = (await owner.get(started.headers["location"])).text
+    for words in ("It begins by itself at its time", "Begins by itself", "<dt>Begins</dt>", "End it"):
+        assert words in page
+    assert "Start it" not in page
 
 
 async def test_codes_are_made_and_a_program_is_stored(house: House) -> None:

@@ -14,6 +14,11 @@ from forecourt.access.store import Connection, MemberRow, OrganisationRow, Profi
 from forecourt.platform.preconditions import check_match, etag
 
 
+async def find_organisation(conn: Connection, tenant_id: int) -> OrganisationRow:
+    """The organisation that the transaction acts for, for whoever asks from another room."""
+    return await store.find_organisation(conn, tenant_id)
+
+
 async def find_member(conn: Connection, tenant_id: int, person_id: int) -> MemberRow:
     """The member of this id. Raises PersonUnknown."""
     row = await store.find_member(conn, tenant_id, person_id)

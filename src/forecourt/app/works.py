@@ -157,9 +157,12 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     app.periodic(cron="37 * * * *")(_clocked(app, name, bill, lock=name, queueing_lock=name, queue=LONG))
     # A night that was killed or missed is made up for in the next hour.
     name = "insight.begin_nights"
-    app.periodic(cron="7 2-23 * * *")(_clocked(app, name, _nights(app, works), lock=name, queueing_lock=name))
-    name, contests = "insight.contest_all", _at_any_time(works.insight.contest_all)
-    app.periodic(cron="7 5 1 * *")(_clocked(app, name, contests, lock=name, queueing_lock=name, queue=LONG))
+    nights = _by_organisation(app, "insight.night", works.insight.nights_due, works.insight.night)
+    app.periodic(cron="7 2-23 * * *")(_clocked(app, name, nights, lock=name, queueing_lock=name))
+    # A contest of this month that was not held is held the next morning.
+    name = "insight.begin_contests"
+    contests = _by_organisation(app, "insight.contest", works.insight.contests_due, works.insight.contest)
+    app.periodic(cron="7 5 * * *")(_clocked(app, name, contests, lock=name, queueing_lock=name))
     name, report = "insight.report_all", _at_any_time(works.insight.report_all)
     app.periodic(cron="*/15 * * * *")(_clocked(app, name, report, lock=name, queueing_lock=name, queue=LONG))
     app.periodic(cron="47 * * * *")(_forgetting(app))
@@ -188,18 +191,18 @@ def _tell_updates(works: Works) -> Job:
     return tell_updates
 
 
-def _nights(app: procrastinate.App, works: Works) -> Job:
-    """Puts the night of each organisation that one is due of in line, where it is once, and at work once."""
-    made: Any = app.task(name="insight.night", queue=NIGHTLY)
-    task = made(_counted("insight.night", works.insight.night))
+def _by_organisation(app: procrastinate.App, name: str, due: Callable[[], Awaitable[list[int]]], job: Job) -> Job:
+    """Puts the nightly work of each organisation that it is due of in line, where it is once, and at work once."""
+    made: Any = app.task(name=name, queue=NIGHTLY)
+    task = made(_counted(name, job))
 
-    async def begin_nights() -> None:
-        for tenant_id in await works.insight.nights_due():
-            lock = f"insight.night:{tenant_id}"
+    async def begin() -> None:
+        for tenant_id in await due():
+            lock = f"{name}:{tenant_id}"
             with contextlib.suppress(AlreadyEnqueued):
                 await task.configure(lock=lock, queueing_lock=lock).defer_async(tenant_id=tenant_id)
 
-    return _at_any_time(begin_nights)
+    return _at_any_time(begin)
 
 
 def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
@@ -222,6 +225,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("webhooks.tidy", "43 * * * *", _at_any_time(works.webhooks.tidy)),
         ("drivers.tidy_decisions", "53 * * * *", _at_any_time(works.decisions.tidy)),
         ("sessions.tidy_cars", "37 * * * *", _at_any_time(works.cars.tidy)),
+        ("loyalty.turn_campaigns", EVERY_MINUTE, _at_any_time(works.loyalty.turn_campaigns)),
         ("loyalty.settle_due", "*/5 * * * *", _at_any_time(works.loyalty.settle_due)),
         ("loyalty.lapse_points", "51 3 * * *", _at_any_time(works.loyalty.lapse_points)),
         ("insight.tend_studies", EVERY_MINUTE, _at_any_time(works.insight.tend_studies)),

@@ -226,8 +226,10 @@ def _tell(report: "Report", taken: str = "taken") -> None:
     console.print(f"  {report.read} rows read, of these", highlight=False)
     for words, count, energy_wh in rows:
         console.print(f"  {count:>9} {words:<14} {energy_wh / 1000:>14.3f} kWh", highlight=False)
-    for currency, amount in report.money.items():
-        console.print(f"            money taken: {shown.major(amount, currency)} {currency}", highlight=False)
+    for words, sums in (("before taxes", report.money), ("after taxes", report.money_incl)):
+        for currency, amount in sums.items():
+            told = f"            money taken, {words}: {shown.major(amount, currency)} {currency}"
+            console.print(told, highlight=False)
     for reason, count in sorted(report.refused.items(), key=lambda each: -each[1]):
         console.print(f"  refused {count}: {REASONS[reason]}", style="yellow", highlight=False, markup=False)
     for flag, count in sorted(report.flagged.items(), key=lambda each: -each[1]):

@@ -2,7 +2,6 @@
 forecasts are made from it, actions found in it, connectors looked at and reports sent, who is erased leaves it; and
 where new sites go is chosen when somebody asks."""
 
-import contextlib
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -12,7 +11,6 @@ from forecourt.insight.health.examining import Examiner
 from forecourt.insight.lake import store
 from forecourt.insight.lake.erasing import Eraser
 from forecourt.insight.lake.export import Exporter, Keep
-from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.nights import Nights
 from forecourt.insight.reports.making import Reporter
 from forecourt.insight.siting.jobs import Siter
@@ -77,14 +75,21 @@ class InsightJobs:
         with apart("a night could not be done", tenant_id=tenant_id):
             await self._nights.do(tenant_id)
 
-    async def contest_all(self) -> int:
-        """Let models that learn from each organisation's own failures try to take the place of the ones in use; how
-        many did."""
-        won = 0
+    async def contests_due(self) -> list[int]:
+        """Organisations with a lake of which no contest of models was held this month."""
+        due = []
         for tenant_id in await self._list():
-            with apart("a contest could not be held", tenant_id=tenant_id), contextlib.suppress(LakeMissing):
-                won += (await self._examiner.contest(tenant_id)).won
-        return won
+            with apart("it could not be told whether a contest is due", tenant_id=tenant_id):
+                if await self._examiner.is_contest_due(tenant_id):
+                    due.append(tenant_id)
+        return due
+
+    async def contest(self, *, tenant_id: int) -> None:
+        """Let a model that learns from an organisation's own failures try to take the place of the one in use, once a
+        month."""
+        with apart("a contest could not be held", tenant_id=tenant_id):
+            if await self._examiner.is_contest_due(tenant_id):
+                await self._examiner.contest(tenant_id)
 
     async def report(self, *, tenant_id: int, subject: str) -> None:
         """Somebody wants a report made now; the subject is its run."""

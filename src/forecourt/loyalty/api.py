@@ -125,7 +125,10 @@ async def change_campaign(campaign_id: CampaignId, data: JSONBody[Terms], actor:
     opt={**CHANGES, "problems": [CampaignUnknown, CampaignOver, CampaignRefused]},
     status_code=200,
     summary="Start a campaign, or let one that is paused go on",
-    description="Whom it is for, and who of them is held out, is fixed when it starts first.",
+    description=(
+        "Whom it is for, and who of them is held out, is fixed when it starts first. One that is to start later waits"
+        " for that, and ends by itself when it is to."
+    ),
     tags=TAGS,
 )
 async def start_campaign(campaign_id: CampaignId, actor: Asker, db: Database, clock: Ticking) -> Campaign:
@@ -212,8 +215,7 @@ async def quote_with_campaigns(
     pricer = Pricer(offer.tariff, ZoneInfo(str(offer.zone)), offer.circumstances)
     pieces = pricer.pieces(now, [Segment(seconds=data.seconds, kind=SegmentKind.CHARGING, energy_wh=data.energy_wh)])
     plain = pricer.bill(pieces)
-    meant = [each.campaign for each in offers if each.campaign.terms.currency == offer.tariff.currency]
-    discounts = giving.discounts_for(meant, plain.total.incl_vat)
+    discounts = giving.discounts_for([each.campaign for each in offers], plain.total.incl_vat)
     return shown(pricer.bill(pieces, discounts) if discounts else plain, pieces)
 
 

@@ -10,10 +10,12 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
+from forecourt.drivers.fleets.model import PricedFor
+from forecourt.drivers.fleets.store import priced_for
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import (
     KEPT_FOR,
@@ -32,6 +34,7 @@ from forecourt.loyalty.model import (
 from forecourt.loyalty.store import campaigns, uses
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import minor_digits, rounded
+from forecourt.pricing import service as pricing
 from forecourt.pricing.discounts import Priced
 from forecourt.pricing.model import Discount
 
@@ -89,14 +92,16 @@ async def offers_at(
     kept = await uses.list_open(
         conn, tenant_id, token_uid=occasion.token_uid, driver_id=occasion.driver_id, at=occasion.at, lock=lock
     )
-    found: list[Offered] = []
+    mine = []
     for use in kept:
         campaign = await campaigns.find_campaign(conn, tenant_id, use.campaign_id)
-        if campaign is not None and (not use.kept or fits(campaign, occasion)):
-            found.append(Offered(campaign=campaign, use=use))
-    promised = [each for each in found if _promised(each, occasion)]
-    if promised:
+        assert campaign is not None, "campaigns stay"
+        mine.append(Offered(campaign=campaign, use=use))
+    promised = [each for each in mine if _promised(each, occasion)]
+    if promised or not (mine or code or occasion.driver_id):
         return promised
+    occasion = await _priced(conn, tenant_id, occasion)
+    found = [each for each in mine if fits(each.campaign, occasion)]
     if code:
         found.append(await _by_code(conn, tenant_id, occasion, code, found))
     if occasion.driver_id is not None:
@@ -163,7 +168,8 @@ async def decide(conn: Connection, tenant_id: int, session_id: UUID, now: dateti
 
 
 async def settle(conn: Connection, tenant_id: int, use: Use, now: datetime) -> None:
-    """Spends what was kept, as the final bill of its session says; what no session came of is free again."""
+    """Spends what was kept, as the final bill of its session says. What no session came of, or took nothing of its
+    session, is free again, and its code good once more."""
     if use.session_id is None or use.state is UseState.OPEN:
         await uses.settle(conn, tenant_id, use, None, now)
         return
@@ -173,8 +179,22 @@ async def settle(conn: Connection, tenant_id: int, use: Use, now: datetime) -> N
     exact = sum(
         (Fraction(each["incl_vat"]) for each in shown if each["id"] == discount_id(use.campaign_id)), Fraction(0)
     )
-    taken = min(rounded(exact, campaign.terms.currency), use.reserved) if use.reserved else 0
-    await uses.settle(conn, tenant_id, use, taken, now)
+    taken = min(rounded(exact, campaign.terms.currency), use.reserved)
+    await uses.settle(conn, tenant_id, use, taken or None, now)
+
+
+async def _priced(conn: Connection, tenant_id: int, occasion: Occasion) -> Occasion:
+    """With the tariff of a session there and then, as far as it is known whose it is."""
+    place = await pricing.find_place(conn, tenant_id, occasion.station_id, occasion.evse)
+    if place is None:
+        return occasion
+    whom, driver_id = PricedFor(), occasion.driver_id
+    if driver_id is not None:
+        whom = await priced_for(conn, tenant_id, driver_id, occasion.at)
+    found = await pricing.tariff_for(conn, tenant_id, place, occasion.at, whom.group, whom.subscription)
+    if found is None:
+        return occasion
+    return structs.replace(occasion, tariff_id=found.tariff_id, currency=found.tariff.currency)
 
 
 def _promised(offered: Offered, occasion: Occasion) -> bool:

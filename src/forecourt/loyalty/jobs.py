@@ -7,7 +7,8 @@ from forecourt.loyalty import giving
 from forecourt.loyalty.announcing import Tells, announce
 from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards import store as points
-from forecourt.loyalty.store import uses
+from forecourt.loyalty.service import turn_campaign
+from forecourt.loyalty.store import campaigns, uses
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
@@ -67,6 +68,20 @@ class LoyaltyJobs:
                     async with self._tenants.tenant(tenant_id) as conn:
                         gone += await rewards.lapse(conn, tenant_id, driver_id, now)
         return gone
+
+    async def turn_campaigns(self) -> int:
+        """Begins and ends campaigns whose time has come, each in a transaction of its own; how many."""
+        now, turned = self._clock.now(), 0
+        async with self._worker.anyone() as conn:
+            tenants = await campaigns.tenants_turning(conn, now)
+        for tenant_id in tenants:
+            async with self._tenants.tenant(tenant_id) as conn:
+                due = await campaigns.list_turning(conn, tenant_id, now)
+            for campaign_id in due:
+                with apart("a campaign did not turn at its time", tenant=tenant_id, campaign=campaign_id):
+                    async with self._tenants.tenant(tenant_id) as conn:
+                        turned += await turn_campaign(conn, tenant_id, campaign_id, now)
+        return turned
 
     async def settle_due(self) -> int:
         """Settles what sealed sessions took and sets free what was kept too long; how many."""

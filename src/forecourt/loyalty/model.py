@@ -29,6 +29,8 @@ MAX_CAMPAIGNS: Final = 1_000
 MAX_RUNNING: Final = 100
 #: Drivers of one campaign.
 MAX_AUDIENCE: Final = 500_000
+#: Drivers, fleets or tariffs that a campaign names.
+MAX_NAMED: Final = 10_000
 #: Codes of one campaign, and those made at once.
 MAX_CODES: Final = 100_000
 MAX_CODES_AT_ONCE: Final = 1_000
@@ -61,6 +63,8 @@ class State(StrEnum):
     """How far a campaign is."""
 
     DRAFT = "draft"
+    #: It begins by itself at its time; whom it is for is fixed then.
+    SCHEDULED = "scheduled"
     RUNNING = "running"
     PAUSED = "paused"
     ENDED = "ended"
@@ -98,7 +102,7 @@ class QuietBy(StrEnum):
 
     #: The least energy was charged in them.
     ENERGY = "energy"
-    #: Energy is cheapest in them, by the prices of the day ahead that sites are planned by.
+    #: Energy is cheapest in them at its sites, by what these are planned by: prices of the day ahead, or seasons.
     PRICE = "price"
 
 
@@ -115,6 +119,13 @@ class Audience(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     min_energy_wh: Annotated[int | None, Meta(examples=[None])] = None
     unseen_days: Annotated[int | None, Meta(description="No session in so many days.", examples=[None])] = None
     marketing: Annotated[bool, Meta(description="Only who agreed to marketing.", examples=[True])] = False
+    drivers: Annotated[
+        frozenset[int], Meta(max_length=MAX_NAMED, description="One of these, by number.", examples=[[]])
+    ] = frozenset()
+    fleets: Annotated[
+        frozenset[int],
+        Meta(max_length=MAX_NAMED, description="Of one of these fleets, by number, when it starts.", examples=[[]]),
+    ] = frozenset()
 
 
 class Places(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,6 +136,10 @@ class Places(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         frozenset()
     )
     connector_types: Annotated[frozenset[str], Meta(examples=[["cCCS2"]])] = frozenset()
+    tariffs: Annotated[
+        frozenset[UUID],
+        Meta(max_length=MAX_NAMED, description="Sessions that are priced by one of these.", examples=[[]]),
+    ] = frozenset()
     days: frozenset[Day] = frozenset()
     hours: Annotated[frozenset[int], Meta(examples=[[22, 23, 0, 1, 2, 3, 4, 5]])] = frozenset()
     quiet_hours: Annotated[
@@ -189,7 +204,13 @@ class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             examples=[False],
         ),
     ] = False
-    starts_at: Annotated[datetime | None, Meta(description="Null: when it is started.", examples=[None])] = None
+    starts_at: Annotated[
+        datetime | None,
+        Meta(
+            description="Null: when it is started. Started before, it waits, and whom it is for is fixed then.",
+            examples=[None],
+        ),
+    ] = None
     ends_at: Annotated[datetime | None, Meta(description="Null: until it is ended.", examples=[None])] = None
     holdout_percent: Annotated[
         Decimal,
@@ -225,14 +246,17 @@ class Campaign(Struct, frozen=True, kw_only=True):
     uses: int = 0
     source: Annotated[str | None, Meta(examples=[None])] = None
 
+    @property
+    def began_at(self) -> datetime | None:
+        """Since when it gives anything; None: it has not been started."""
+        if self.started_at is None or self.terms.starts_at is None:
+            return self.started_at
+        return max(self.started_at, self.terms.starts_at)
+
     def counts_at(self, at: datetime) -> bool:
         """Whether it gives anything to what begins then."""
-        terms = self.terms
-        begun = self.started_at is not None and self.started_at <= at
-        after, before = terms.starts_at, terms.ends_at
-        return (
-            self.state is State.RUNNING and begun and (after is None or after <= at) and (before is None or at < before)
-        )
+        began, before = self.began_at, self.terms.ends_at
+        return self.state is State.RUNNING and began is not None and began <= at and (before is None or at < before)
 
     @property
     def left(self) -> int | None:
@@ -280,14 +304,19 @@ class Use(Struct, frozen=True, kw_only=True):
 
 
 class Occasion(Struct, frozen=True, kw_only=True):
-    """A session as far as campaigns depend on it: where and when it begins or would begin, and whose it is."""
+    """A session as far as campaigns depend on it: where and when it begins or would begin, and whose it is.
+    `tariff_id`, `currency`: by and in which it is priced; None: not known yet, or by none."""
 
+    station_id: int
+    evse: int | None
     at: datetime
     zone: str
     sites: frozenset[str]
     connector_type: str | None
     driver_id: int | None
     token_uid: str | None
+    tariff_id: UUID | None = None
+    currency: str | None = None
 
 
 def held_out(seed: str, driver_id: int, percent: Decimal) -> bool:
@@ -309,8 +338,8 @@ def segment_of(sessions: int, unseen_days: int | None) -> Segment:
 
 
 def belongs(audience: Audience, *, sessions: int, energy_wh: int, unseen_days: int | None, marketing: bool) -> bool:
-    """Whether a driver of such use is meant. `unseen_days`: since the last session in the window, None: there is
-    none."""
+    """Whether a driver of such use is meant, who is one of those that are named. `unseen_days`: since the last session
+    in the window, None: there is none."""
     return (
         (not audience.segments or segment_of(sessions, unseen_days) in audience.segments)
         and (audience.min_sessions is None or sessions >= audience.min_sessions)
@@ -326,7 +355,9 @@ def fits(campaign: Campaign, occasion: Occasion) -> bool:
     places, local = campaign.terms.places, occasion.at.astimezone(ZoneInfo(occasion.zone))
     hours = places.hours | campaign.hours
     return (
-        (not places.sites or bool(places.sites & occasion.sites))
+        occasion.currency in (None, campaign.terms.currency)
+        and (not places.sites or bool(places.sites & occasion.sites))
+        and (not places.tariffs or occasion.tariff_id in places.tariffs)
         and (not places.connector_types or occasion.connector_type in places.connector_types)
         and (not places.days or list(Day)[local.weekday()] in places.days)
         and (not hours or local.hour in hours)

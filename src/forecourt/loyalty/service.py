@@ -9,6 +9,7 @@ from typing import Final
 
 from forecourt.access import Actor, audit
 from forecourt.access.model import Service
+from forecourt.energy.service.told import dear_hours
 from forecourt.loyalty.announcing import STARTED
 from forecourt.loyalty.errors import (
     CampaignBegun,
@@ -20,6 +21,7 @@ from forecourt.loyalty.errors import (
 )
 from forecourt.loyalty.model import (
     HOURS,
+    MAX_AUDIENCE,
     MAX_CAMPAIGNS,
     MAX_CODES,
     MAX_RUNNING,
@@ -44,8 +46,12 @@ Who = Actor | Service
 #: Random bytes of a seed, and of a code that is made up: 8 characters in base 32.
 SEED_BYTES: Final = 16
 CODE_BYTES: Final = 5
+#: Drivers that are looked at in one go when a campaign begins.
+LOOKED_AT_ONCE: Final = 5_000
 #: Energy is looked at so far back for quiet hours.
 QUIET_WINDOW: Final = timedelta(days=28)
+#: And at prices so far ahead, which is as far as they are known.
+PRICES_AHEAD: Final = timedelta(days=2)
 
 
 async def create_campaign(conn: Connection, actor: Actor, terms: Terms, now: datetime) -> Campaign:
@@ -97,36 +103,61 @@ async def change_terms(conn: Connection, actor: Actor, campaign_id: int, terms: 
 
 
 async def start_campaign(conn: Connection, actor: Actor, campaign_id: int, now: datetime) -> Campaign:
-    """Lets a draft begin, or one that is paused go on. Whom it is for, and who of them is held out, is fixed with its
-    beginning: both are counted alike from then on. Idempotent.
+    """Lets a draft begin, or one that is paused go on; a draft whose time has not come begins by itself then. Whom it
+    is for, and who of them is held out, is fixed with its beginning: both are counted alike from then on. Idempotent.
 
     Raises CampaignUnknown, CampaignOver, CampaignRefused where too many run.
     """
     tenant_id = actor.tenant_id
     held = await _locked(conn, tenant_id, campaign_id)
-    if held.state is State.ENDED:
+    if held.state is State.ENDED or (held.terms.ends_at is not None and held.terms.ends_at <= now):
         raise CampaignOver
-    if held.state is State.RUNNING:
+    if held.state in (State.SCHEDULED, State.RUNNING):
         return await find_campaign(conn, tenant_id, campaign_id)
     _, running = await store.count(conn, tenant_id)
     if running >= MAX_RUNNING:
         raise CampaignRefused(f"{MAX_RUNNING} campaigns run already, as many as there can be. End one first.")
-    hours = None
-    if held.state is State.DRAFT:
-        hours = await _quiet_hours(conn, tenant_id, held.terms.places, now)
-        if not held.terms.by_code:
-            await _choose(conn, tenant_id, held, now)
-    await store.set_state(conn, tenant_id, campaign_id, State.RUNNING, now, hours)
-    if held.terms.announce:
-        await outbox.write(conn, tenant_id, STARTED, str(campaign_id))
+    if held.state is State.DRAFT and held.terms.starts_at is not None and held.terms.starts_at > now:
+        await _quiet_hours(conn, tenant_id, held.terms.places, now)  # what is wrong with them is said by now
+        await store.set_state(conn, tenant_id, campaign_id, State.SCHEDULED, now)
+    else:
+        await _run(conn, tenant_id, held, now)
     await audit(conn, actor, "start campaign", f"campaign:{campaign_id}", told(held.terms))
     return await find_campaign(conn, tenant_id, campaign_id)
+
+
+async def turn_campaign(conn: Connection, tenant_id: int, campaign_id: int, now: datetime) -> bool:
+    """Begins a campaign whose time has come, and ends one whose time is over, as of then; whether it did. Idempotent.
+    Raises CampaignUnknown, and CampaignRefused where it can't begin yet."""
+    held = await _locked(conn, tenant_id, campaign_id)
+    begins, ends = held.terms.starts_at, held.terms.ends_at
+    if held.state in (State.DRAFT, State.ENDED):
+        return False
+    if ends is not None and ends <= now:
+        await store.set_state(conn, tenant_id, campaign_id, State.ENDED, ends)
+        return True
+    if held.state is not State.SCHEDULED or (begins is not None and begins > now):
+        return False
+    await _run(conn, tenant_id, held, now)
+    return True
+
+
+async def _run(conn: Connection, tenant_id: int, campaign: Campaign, now: datetime) -> None:
+    """Lets it give from now on, and where it never did, fixes whom it is for."""
+    hours = None
+    if campaign.started_at is None:
+        hours = await _quiet_hours(conn, tenant_id, campaign.terms.places, now)
+        if not campaign.terms.by_code:
+            await _choose(conn, tenant_id, campaign, now)
+    await store.set_state(conn, tenant_id, campaign.campaign_id, State.RUNNING, now, hours)
+    if campaign.terms.announce:
+        await outbox.write(conn, tenant_id, STARTED, str(campaign.campaign_id))
 
 
 async def pause_campaign(conn: Connection, actor: Actor, campaign_id: int, now: datetime) -> Campaign:
     """Gives nothing more until it is started again; what was promised is kept. Raises CampaignUnknown, CampaignOver."""
     held = await _locked(conn, actor.tenant_id, campaign_id)
-    if held.state in (State.ENDED, State.DRAFT):
+    if held.state not in (State.RUNNING, State.PAUSED):
         raise CampaignOver("Only a campaign that runs can be paused.")
     if held.state is State.RUNNING:
         await store.set_state(conn, actor.tenant_id, campaign_id, State.PAUSED, now)
@@ -165,32 +196,42 @@ async def make_codes(
 
 
 async def _choose(conn: Connection, tenant_id: int, campaign: Campaign, now: datetime) -> None:
-    """Whom it is for, by their use so far."""
-    terms = campaign.terms
+    """Whom it is for, by their use so far. Raises CampaignRefused where they are more than MAX_AUDIENCE: none of them
+    is left out in silence."""
+    terms, after, many = campaign.terms, 0, 0
+    named = {"drivers": sorted(terms.audience.drivers), "fleets": sorted(terms.audience.fleets)}
     since = now - timedelta(days=terms.audience.window_days)
-    meant = [
-        each.driver_id
-        for each in await store.list_used(conn, tenant_id, since, now)
-        if belongs(
-            terms.audience, sessions=each.sessions, energy_wh=each.energy_wh, unseen_days=each.unseen_days,
-            marketing=each.marketing,
-        )
-    ]  # fmt: skip
-    treated = [not held_out(campaign.seed, driver, terms.holdout_percent) for driver in meant]
-    await store.insert_members(conn, tenant_id, campaign.campaign_id, meant, treated)
+    while used := await store.list_used(conn, tenant_id, since, now, **named, after=after, limit=LOOKED_AT_ONCE):
+        after = used[-1].driver_id
+        meant = [
+            each.driver_id
+            for each in used
+            if belongs(
+                terms.audience, sessions=each.sessions, energy_wh=each.energy_wh, unseen_days=each.unseen_days,
+                marketing=each.marketing,
+            )
+        ]  # fmt: skip
+        many += len(meant)
+        if many > MAX_AUDIENCE:
+            raise CampaignRefused(f"It is for more than {MAX_AUDIENCE} drivers. Say more closely whom it is for.")
+        treated = [not held_out(campaign.seed, driver, terms.holdout_percent) for driver in meant]
+        await store.insert_members(conn, tenant_id, campaign.campaign_id, meant, treated)
 
 
 async def _quiet_hours(conn: Connection, tenant_id: int, places: Places, now: datetime) -> list[int]:
-    """The hours of the day with the least energy, or the lowest price, so far, where that is asked for; of equal ones
-    the earlier. Raises CampaignRefused where no price is known."""
+    """The hours of the day with the least energy at its sites so far, or the lowest price by what these are planned by,
+    where that is asked for; of equal ones the earlier. Raises CampaignRefused where prices are not known."""
     if places.quiet_hours is None:
         return []
     since = now - QUIET_WINDOW
     by_hour: Mapping[int, Decimal | int]
     if places.quiet_by is QuietBy.PRICE:
-        by_hour = await store.price_by_hour(conn, tenant_id, since)
+        by_hour = await dear_hours(conn, tenant_id, sorted(places.sites), since, now + PRICES_AHEAD)
         if len(by_hour) < HOURS:
-            raise CampaignRefused("The prices of the day ahead are not known for every hour. Fetch or load them first.")
+            raise CampaignRefused(
+                "Prices are not known for every hour of the day at its sites. Say what they pay, and fetch or load the"
+                " prices of the day ahead of their zones."
+            )
     else:
         by_hour = await store.energy_by_hour(conn, tenant_id, sorted(places.sites), since, now)
     ordered = sorted(range(HOURS), key=lambda hour: (by_hour.get(hour, 0), hour))

@@ -83,14 +83,9 @@ async def driver_of_session(conn: Connection, tenant_id: int, session_id: UUID) 
     """Whose session it is by its payment or its token; None where the token is nobody's, or became somebody's later."""
     cursor = conn.cursor(row_factory=class_row(Whose))
     await cursor.execute(
-        "SELECT coalesce(i.driver_id, d.driver_id) AS driver_id, s.started_at, i.method = 'invoice' AS invoiced"
-        " FROM sessions s LEFT JOIN payment_intents i ON i.tenant_id = s.tenant_id AND i.session_id = s.session_id"
-        " LEFT JOIN token_drivers d ON d.tenant_id = s.tenant_id"
-        ' AND d.uid_key = lower(s.token_uid COLLATE "C") AND d.attached_at <= s.started_at'
-        " AND (d.until_at IS NULL OR d.until_at > least(s.started_at, s.start_arrived_at, s.heard_at)"
-        " OR (d.still AND s.token_status = 'Accepted'))"
-        " WHERE s.tenant_id = %s AND s.session_id = %s AND coalesce(i.driver_id, d.driver_id) IS NOT NULL"
-        " ORDER BY d.attached_at LIMIT 1",
+        "SELECT w.driver_id, w.started_at, i.method = 'invoice' AS invoiced FROM session_drivers w"
+        " LEFT JOIN payment_intents i ON i.tenant_id = w.tenant_id AND i.session_id = w.session_id"
+        " AND i.purpose = 'session' WHERE w.tenant_id = %s AND w.session_id = %s",
         (tenant_id, session_id),
     )
     return await cursor.fetchone()

@@ -54,6 +54,19 @@ async def tariff_of(conn: Connection, tenant_id: int, site_id: int) -> TariffRow
     return TariffRow(tariff=tariff, version=row[1], changed_at=row[2], changed_by=row[3])
 
 
+async def list_tariffs(conn: Connection, tenant_id: int, sites: Sequence[str]) -> list[tuple[str, Tariff]]:
+    """What sites pay that say so, each with the zone of its clock: those of these slugs and below, or with none all, in
+    order."""
+    rows = await conn.execute(
+        "SELECT i.time_zone, t.tariff FROM site_tariffs t"
+        " JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id WHERE t.tenant_id = %(tenant)s"
+        " AND (%(sites)s::text[] = '{}' OR EXISTS (SELECT FROM sites a WHERE a.tenant_id = i.tenant_id"
+        "  AND a.site_id = ANY (i.path) AND a.slug = ANY (%(sites)s))) ORDER BY i.slug",
+        {"tenant": tenant_id, "sites": list(sites)},
+    )
+    return [(zone, msgspec.convert(tariff, Tariff)) for zone, tariff in await rows.fetchall()]
+
+
 async def co2_zones(conn: Connection, tenant_id: int) -> list[tuple[str, str]]:
     """Sites by slug of which it is said whose CO2 intensity counts, with that zone as its values are stored, in
     order."""

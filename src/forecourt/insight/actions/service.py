@@ -11,9 +11,8 @@ from psycopg.errors import UniqueViolation
 
 from forecourt.access import Actor
 from forecourt.access.auditing import audit
-from forecourt.access.store import find_organisation
-from forecourt.energy.store.signals import tariff_of
-from forecourt.energy.store.sites import list_lines
+from forecourt.access.members import find_organisation
+from forecourt.energy.service.told import demand_tariffs
 from forecourt.insight.actions import store
 from forecourt.insight.actions.finding import DAYS, Daily, Demand, daily, found
 from forecourt.insight.actions.measuring import MOST_WEEKS, measured, weeks_of, window
@@ -100,12 +99,9 @@ def result_of(sums: Daily, action: Action, taken_on: date, taken: Sequence[Actio
 async def _demands(conn: Connection, tenant_id: int) -> dict[str, Demand]:
     """Of sites with a demand charge and without smart charging."""
     demands: dict[str, Demand] = {}
-    for site in (await list_lines(conn, tenant_id))[:MAX_SITES]:
-        row = None if site.enabled else await tariff_of(conn, tenant_id, site.site_id)
-        if row is None or not row.tariff.demand_charge_per_kw:
-            continue
-        minor = row.tariff.demand_charge_per_kw.scaleb(minor_digits(row.tariff.currency))
-        demands[site.slug] = Demand(charge=float(minor), currency=row.tariff.currency)
+    for site, tariff in await demand_tariffs(conn, tenant_id, MAX_SITES):
+        minor = tariff.demand_charge_per_kw.scaleb(minor_digits(tariff.currency))
+        demands[site] = Demand(charge=float(minor), currency=tariff.currency)
     return demands
 
 

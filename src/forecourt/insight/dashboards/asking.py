@@ -10,8 +10,8 @@ from litestar.params import QueryParameter
 from msgspec import Struct, structs
 
 from forecourt.access.limits import SiteName
-from forecourt.access.store import find_organisation
-from forecourt.energy.store.signals import co2_zones
+from forecourt.access.members import find_organisation
+from forecourt.energy.service.told import co2_zones
 from forecourt.insight.dashboards import profit
 from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.dashboards.model import (

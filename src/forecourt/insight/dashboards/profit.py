@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from forecourt.insight.dashboards.model import NO_SITE, Answer, Asked, Cell, Column, Figure, Table, Unit, table
+from forecourt.insight.store import Connection
 from forecourt.insight.usage import measures
-from forecourt.payments.ledger.reports import read_profit
-from forecourt.payments.ledger.store import Connection
-from forecourt.payments.ledger.store.reports import Earned, SiteCost
+from forecourt.payments.ledger.reports import Earned, SiteCost, read_profit
 from forecourt.stations.service import site_names
 from forecourt.ui.i18n import mark
 

@@ -40,6 +40,7 @@ from forecourt.insight.health.night import (
 from forecourt.insight.health.store import connectors as store
 from forecourt.insight.health.store import models
 from forecourt.insight.lake import asking
+from forecourt.insight.lake.layout import Folder
 from forecourt.insight.store import Connection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -105,6 +106,14 @@ class Examiner:
             if winner is not None:
                 await models.use_model(conn, tenant_id, version_of(winner), winner, now)
         return told
+
+    async def is_contest_due(self, tenant_id: int) -> bool:
+        """Whether no contest of this month was held, by UTC, though there is a lake to hold it on."""
+        if await asyncio.to_thread(Folder(self._root, tenant_id).latest) is None:
+            return False
+        async with self._tenants.tenant(tenant_id) as conn:
+            held_on = [day for day, _ in await models.list_contests(conn, tenant_id, 1)]
+        return not held_on or held_on[0] < self._clock.now().astimezone(UTC).date().replace(day=1)
 
     async def is_due(self, tenant_id: int) -> bool:
         """Whether nobody looked at the last day yet that the lake has whole. Raises LakeMissing."""

@@ -105,8 +105,8 @@ class Source(Protocol):
 class Report(Struct, kw_only=True):
     """What came of an import. `read` = `taken` + `already` + all that was refused.
 
-    Energy in Wh of each, of those rows whose energy is known; `money` in minor units by currency, before taxes where
-    the file says so, else after them.
+    Energy in Wh of each, of those rows whose energy is known; `money` in minor units by currency, before taxes;
+    `money_incl` the same of those rows that say no more than what it came to after them.
     """
 
     import_id: str = ""
@@ -121,6 +121,7 @@ class Report(Struct, kw_only=True):
     already_wh: int = 0
     refused_wh: int = 0
     money: dict[str, int] = field(default_factory=dict)
+    money_incl: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     flagged: dict[str, int] = field(default_factory=dict)
     first_at: str | None = None

@@ -224,9 +224,10 @@ def _take(report: Report, session: Session) -> None:
     report.taken_wh += session.energy_wh or 0
     for flag in session.flags:
         count(report.flagged, flag)
-    money = session.excl_minor if session.excl_minor is not None else session.incl_minor
-    if session.currency is not None and money is not None:
-        count(report.money, session.currency, money)
+    if session.currency is not None and session.excl_minor is not None:
+        count(report.money, session.currency, session.excl_minor)
+    elif session.currency is not None and session.incl_minor is not None:
+        count(report.money_incl, session.currency, session.incl_minor)
     start = session.started_at.isoformat()
     report.first_at = min(report.first_at or start, start)
     report.last_at = max(report.last_at or start, start)

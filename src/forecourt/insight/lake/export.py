@@ -9,7 +9,7 @@ that lead to the same one. What was copied before a kill is not copied again.
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -85,17 +85,20 @@ class Exporter:
                 names = await store.open_erasures(conn, tenant_id)
             if names:
                 await Eraser(self._tenants, self._clock, self._root).within(folder, names)
-            return await _Run(self, folder, anew, progress).export()
+            run = _Run(self._tenants, folder, self._clock.now(), self._keep, anew=anew, progress=progress)
+            return await run.export()
 
 
 class _Run:
     """One export."""
 
-    def __init__(self, exporter: Exporter, folder: Folder, anew: bool, progress: Progress) -> None:
-        self._tenants = exporter._tenants
-        self._keep = exporter._keep
-        self._now = exporter._clock.now()
-        self._today = self._now.date()
+    def __init__(
+        self, tenants: Pool, folder: Folder, now: datetime, keep: Keep, *, anew: bool, progress: Progress
+    ) -> None:  # fmt: skip
+        self._tenants = tenants
+        self._keep = keep
+        self._now = now
+        self._today = now.date()
         self._folder = folder
         self._tenant_id = folder.tenant_id
         self._anew = anew

@@ -59,10 +59,8 @@ _SESSIONS: Final = f"""
     ) t ON true
     LEFT JOIN session_payments y ON y.tenant_id = u.tenant_id AND y.session_id = u.session_id
     LEFT JOIN LATERAL (
-        SELECT w.driver_id FROM token_drivers w
-        WHERE w.tenant_id = u.tenant_id AND w.uid_key = lower(u.token_uid COLLATE "C")
-          AND w.attached_at <= u.started_at AND (w.until_at IS NULL OR w.until_at > u.started_at)
-        ORDER BY w.attached_at DESC LIMIT 1
+        SELECT w.driver_id FROM session_drivers w
+        WHERE w.tenant_id = u.tenant_id AND w.session_id = u.session_id OFFSET 0
     ) d ON true
     WHERE u.tenant_id = %(tenant)s AND u.started_at >= %(since)s AND u.started_at < %(until)s
     UNION ALL

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from msgspec import Struct
 
-from forecourt.access.store import find_organisation
+from forecourt.access.members import find_organisation
 from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.dashboards.asking import answered, question
 from forecourt.insight.dashboards.model import Compare, Family, PlaceUnknown

@@ -12,8 +12,8 @@ from msgspec import Struct
 from forecourt.access import Actor
 from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.access.guard import Asker
+from forecourt.access.members import find_organisation
 from forecourt.access.model import Forbidden
-from forecourt.access.store import find_organisation
 from forecourt.insight.dashboards.model import Family
 from forecourt.insight.pages import SUB_PAGES, tabs_of
 from forecourt.insight.reports import service, store

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from forecourt.access import Actor, Verb, audit
+from forecourt.access.members import find_organisation
 from forecourt.access.model import Forbidden
-from forecourt.access.store import find_organisation
 from forecourt.insight.dashboards.model import Family
 from forecourt.insight.reports import store
 from forecourt.insight.reports.model import (

@@ -49,8 +49,9 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 
 class Effect(Struct, frozen=True, kw_only=True):
-    """What a campaign changed from its start until `until`. Drivers are compared as they were drawn, whether they came
-    or not; what they did since `before` narrows the intervals. Sessions that other records tell of count, too.
+    """What a campaign changed from its beginning, `start`, until `until`; when it was paused is left out. Drivers are
+    compared as they were drawn, whether they came or not; what they did since `before` narrows the intervals. Sessions
+    that other records tell of count, too.
     `compared` is empty with fewer than ten drivers in a group. `given`: of the budget, in minor units."""
 
     campaign_id: int
@@ -68,7 +69,7 @@ class Effect(Struct, frozen=True, kw_only=True):
 async def measure_effect(conn: Connection, tenant_id: int, campaign_id: int, now: datetime) -> Effect:
     """What a campaign changed so far, or until it ended. Raises CampaignUnknown."""
     campaign = await find_campaign(conn, tenant_id, campaign_id)
-    start, until = campaign.started_at, _until(campaign, now)
+    start, until = campaign.began_at, _until(campaign, now)
     before = (start or until) - min(max(until - (start or until), MIN_BEFORE), MAX_BEFORE)
     did: Sequence[Did] = ()
     hours = sorted(campaign.hours or campaign.terms.places.hours)

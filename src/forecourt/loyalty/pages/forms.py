@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,7 +14,7 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor
 from forecourt.access.guard import Asker
-from forecourt.access.store import find_organisation
+from forecourt.access.members import find_organisation
 from forecourt.loyalty import service
 from forecourt.loyalty.errors import CampaignRefused
 from forecourt.loyalty.model import HOURS, MAX_WINDOW_D, Audience, Places, QuietBy, Segment, Terms
@@ -49,12 +50,15 @@ from forecourt.payments.forms import (
 )
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.paging import NEWEST
 from forecourt.ui.i18n import mark
 from forecourt.ui.numbers import decimal
 from forecourt.ui.shell import Shell
 
 PERCENT_WRONG: Final = mark("must be from 0 to 100, with two decimals at the most")
 HOURS_WRONG: Final = mark("must be like 22-6 or 8-12, 18-20")
+NUMBERS_WRONG: Final = mark("must be whole numbers with commas between them")
+IDS_WRONG: Final = mark("must be ids with commas between them")
 TIERS_WRONG: Final = mark(
     "must be like Silver 10, Gold 30 150 3 - a name, from when on, percent of points, percent of cashback"
 )
@@ -71,6 +75,16 @@ def maybe(read: Any) -> Any:
 def words(text: str) -> frozenset[str]:
     """Words between commas."""
     return frozenset(each.strip() for each in text.split(",") if each.strip())
+
+
+def numbers(text: str) -> frozenset[int]:
+    """Whole numbers between commas."""
+    return frozenset(int(whole(1, NEWEST)(each)) for each in words(text))
+
+
+def ids(text: str) -> frozenset[UUID]:
+    """Ids between commas."""
+    return frozenset(UUID(each) for each in words(text))
 
 
 def hours(text: str) -> frozenset[int]:
@@ -104,14 +118,19 @@ def tiers(text: str) -> tuple[Tier, ...]:
 
 def campaign_fields(currency: str) -> list[Field]:
     """What a campaign gives, to whom, where and when."""
+    return [*_gift_fields(currency), *_audience_fields(), *_place_fields()]
+
+
+def _number(name: str, label: str, most: int, hint: str = "") -> Field:
+    return Field(name=name, label=label, read=maybe(whole(1, most)), wrong=WHOLE_WRONG, mode="numeric", most=9,
+                 hint=hint)  # fmt: skip
+
+
+def _gift_fields(currency: str) -> list[Field]:
     types = {field.name: field.type for field in msgspec.structs.fields(Terms)}
 
     def amount(name: str, label: str, hint: str = "") -> Field:
         return Field(name=name, label=label, read=limit_in(currency), wrong=MONEY_WRONG, mode="decimal", most=20,
-                     hint=hint)  # fmt: skip
-
-    def number(name: str, label: str, most: int, hint: str = "") -> Field:
-        return Field(name=name, label=label, read=maybe(whole(1, most)), wrong=WHOLE_WRONG, mode="numeric", most=9,
                      hint=hint)  # fmt: skip
 
     return [
@@ -128,29 +147,47 @@ def campaign_fields(currency: str) -> list[Field]:
         amount("amount", mark("Amount off")),
         amount("minimum", mark("Only from"), mark("What a session must come to.")),
         amount("budget", mark("Budget"), mark("Empty: no bound.")),
-        number("per_driver", mark("Times for each driver"), 10_000, mark("Empty: any number. Needs an account.")),
+        _number("per_driver", mark("Times for each driver"), 10_000, mark("Empty: any number. Needs an account.")),
         Field(name="host_bears", label=mark("Host"), read=tick, tick=True,
               hint=mark("The site's host bears its share of the discount")),
         Field(name="stacks", label=mark("Together"), read=tick, tick=True,
               hint=mark("With other campaigns that may be given together")),
+        Field(name="starts_on", label=mark("First day"), read=maybe(day), wrong=DAY_WRONG, most=10,
+              hint=mark("By your organisation's clock; empty: when you start it.")),
         Field(name="ends_on", label=mark("Last day"), read=maybe(day), wrong=DAY_WRONG, most=10,
               hint=mark("By your organisation's clock; empty: until you end it.")),
         Field(name="holdout_percent", label=mark("Percent held out"), read=percent, wrong=PERCENT_WRONG, mode="decimal",
               most=5, hint=mark("Drivers whom chance keeps from it, so that you see what it changes.")),
+    ]  # fmt: skip
+
+
+def _audience_fields() -> list[Field]:
+    return [
         Field(name="segment", label=mark("Drivers"), read=str, choices=SEGMENTS),
-        number("window_days", mark("By their last days"), MAX_WINDOW_D),
-        number("min_sessions", mark("Sessions at least"), 10_000),
-        number("unseen_days", mark("Days not seen"), MAX_WINDOW_D),
+        _number("window_days", mark("By their last days"), MAX_WINDOW_D),
+        _number("min_sessions", mark("Sessions at least"), 10_000),
+        _number("unseen_days", mark("Days not seen"), MAX_WINDOW_D),
+        Field(name="fleets", label=mark("Fleets"), read=numbers, wrong=NUMBERS_WRONG, most=200,
+              hint=mark("Their numbers; empty: any driver.")),
+        Field(name="drivers", label=mark("Named drivers"), read=numbers, wrong=NUMBERS_WRONG, most=2_000,
+              hint=mark("Their numbers; empty: any driver.")),
         Field(name="marketing", label=mark("Consent"), read=tick, tick=True,
               hint=mark("Only drivers who agreed to marketing")),
         Field(name="announce", label=mark("Letter"), read=tick, tick=True,
               hint=mark("Those of them who agreed to marketing are told when it starts")),
+    ]  # fmt: skip
+
+
+def _place_fields() -> list[Field]:
+    return [
         Field(name="sites", label=mark("Sites"), read=words, most=500, hint=mark("Their short names; empty: all.")),
         Field(name="connector_types", label=mark("Connectors"), read=words, hint=mark("Such as cCCS2; empty: all.")),
+        Field(name="tariffs", label=mark("Tariffs"), read=ids, wrong=IDS_WRONG, most=2_000,
+              hint=mark("Their ids; empty: all.")),
         Field(name="hours", label=mark("Hours"), read=hours, wrong=HOURS_WRONG, most=60,
               hint=mark("Such as 22-6, by the site's clock; empty: all.")),
-        number("quiet_hours", mark("Quiet hours"), HOURS - 1,
-               mark("Instead: so many that were quietest in the last four weeks.")),
+        _number("quiet_hours", mark("Quiet hours"), HOURS - 1,
+                mark("Instead: so many that were quietest in the last four weeks.")),
         Field(name="quiet_by", label=mark("Quiet by"), read=QuietBy, choices=QUIET_BY),
     ]  # fmt: skip
 
@@ -186,18 +223,21 @@ def terms_of(values: Mapping[str, Any], zone: ZoneInfo) -> Terms:
     """What a form means."""
     same = ("name", "label", "by_code", "currency", "percent", "most", "amount", "budget", "per_driver", "host_bears",
             "stacks", "holdout_percent", "announce")  # fmt: skip
-    ends = values["ends_on"]
+    starts, ends = values["starts_on"], values["ends_on"]
     return Terms(
         **{name: values[name] for name in same},
         minimum=values["minimum"] or 0,
+        starts_at=None if starts is None else datetime.combine(starts, time.min, zone),
         ends_at=None if ends is None else datetime.combine(ends, time.max, zone),
         audience=Audience(
             window_days=values["window_days"] or 90, min_sessions=values["min_sessions"],
             segments=frozenset({Segment(values["segment"])}) if values["segment"] else frozenset(),
-            unseen_days=values["unseen_days"], marketing=values["marketing"],
+            unseen_days=values["unseen_days"], marketing=values["marketing"], drivers=values["drivers"],
+            fleets=values["fleets"],
         ),
         places=Places(
-            sites=values["sites"], connector_types=values["connector_types"], hours=values["hours"],
+            sites=values["sites"], connector_types=values["connector_types"], tariffs=values["tariffs"],
+            hours=values["hours"],
             quiet_hours=values["quiet_hours"], quiet_by=values["quiet_by"],
         ),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from forecourt.access.guard import Asker
 from forecourt.loyalty import service
 from forecourt.loyalty.effect.service import measure_effect
 from forecourt.loyalty.errors import CampaignOver, CampaignRefused, CodesRefused, CodeTaken
-from forecourt.loyalty.model import MAX_CODES_AT_ONCE, MIN_CODE, plain
+from forecourt.loyalty.model import MAX_CODES_AT_ONCE, MIN_CODE, State, plain
 from forecourt.loyalty.pages.words import (
     CHANGING,
     DONE,
@@ -109,10 +109,11 @@ class CampaignScreens:
         verbs = {"start": service.start_campaign, "pause": service.pause_campaign, "end": service.end_campaign}
         try:
             async with self._db.tenant(actor.tenant_id) as conn:
-                await verbs[verb](conn, actor, campaign_id, self._clock.now())
+                turned = await verbs[verb](conn, actor, campaign_id, self._clock.now())
         except (CampaignOver, CampaignRefused):
             return await self.one(request, actor, campaign_id, fault=CANT)
-        return Redirect(f"/campaigns/{campaign_id}?done={verb}", status_code=303)
+        done = "schedule" if turned.state is State.SCHEDULED else verb
+        return Redirect(f"/campaigns/{campaign_id}?done={done}", status_code=303)
 
     async def make_codes(self, request: WebRequest, actor: Actor, campaign_id: int) -> Response[Any]:
         """Makes the codes that were asked for."""

@@ -30,6 +30,7 @@ _LEAST_P: Final = 0.001
 #: Of a campaign: the state whose colour it takes, and the word.
 STATES: Final = {
     State.DRAFT: ("Unavailable", mark("Draft")),
+    State.SCHEDULED: ("Preparing", mark("Begins by itself")),
     State.RUNNING: ("Available", mark("Running")),
     State.PAUSED: ("Finishing", mark("Paused")),
     State.ENDED: ("Unavailable", mark("Ended")),
@@ -61,6 +62,7 @@ MEASURES: Final = {
 DONE: Final = {
     "stored": mark("Stored."),
     "start": mark("It runs. Whom it is for is fixed now."),
+    "schedule": mark("It begins by itself at its time. Whom it is for is fixed then."),
     "pause": mark("It is paused. What was promised is kept."),
     "end": mark("It has ended. Sessions that have it keep it."),
     "codes": mark("The codes are made."),

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from forecourt.loyalty.model import MAX_AUDIENCE, MAX_RUNNING, Campaign, Code, Past, State, Terms
+from forecourt.loyalty.model import MAX_RUNNING, Campaign, Code, Past, State, Terms
 
 Connection = AsyncConnection[Any]
 
@@ -97,10 +96,11 @@ async def list_running(conn: Connection, tenant_id: int) -> list[Campaign]:
 
 
 async def count(conn: Connection, tenant_id: int) -> tuple[int, int]:
-    """How many campaigns there are, and how many of them run."""
+    """How many campaigns there are, and how many of them run or are to."""
     row = await (
         await conn.execute(
-            "SELECT count(*), count(*) FILTER (WHERE state = 'running') FROM loyalty_campaigns WHERE tenant_id = %s",
+            "SELECT count(*), count(*) FILTER (WHERE state IN ('scheduled', 'running')) FROM loyalty_campaigns"
+            " WHERE tenant_id = %s",
             (tenant_id,),
         )
     ).fetchone()
@@ -111,17 +111,38 @@ async def count(conn: Connection, tenant_id: int) -> tuple[int, int]:
 async def set_state(
     conn: Connection, tenant_id: int, campaign_id: int, state: State, at: datetime, hours: Sequence[int] | None = None
 ) -> None:
-    """Starts, pauses or ends a campaign; `hours`: those that were found quiet."""
+    """Schedules, starts, pauses or ends a campaign, and notes when it turns next by itself; `hours`: those that were
+    found quiet."""
     await conn.execute(
         "UPDATE loyalty_campaigns SET state = %(state)s, hours = coalesce(%(hours)s, hours),"
         " started_at = CASE WHEN %(state)s = 'running' THEN coalesce(started_at, %(at)s) ELSE started_at END,"
-        " ended_at = CASE WHEN %(state)s = 'ended' THEN %(at)s END"
+        " ended_at = CASE WHEN %(state)s = 'ended' THEN %(at)s END,"
+        " turns_at = CASE WHEN %(state)s = 'scheduled' THEN (terms ->> 'starts_at')::timestamptz"
+        "  WHEN %(state)s <> 'ended' THEN (terms ->> 'ends_at')::timestamptz END,"
+        " paused_at = CASE WHEN %(state)s = 'paused' THEN %(at)s::timestamptz END,"
+        " paused = CASE WHEN paused_at < %(at)s THEN paused + tstzmultirange(tstzrange(paused_at, %(at)s))"
+        "  ELSE paused END"
         " WHERE tenant_id = %(tenant)s AND campaign_id = %(campaign)s",
         {
             "tenant": tenant_id, "campaign": campaign_id, "state": state.value, "at": at,
             "hours": None if hours is None else list(hours),
         },
     )  # fmt: skip
+
+
+async def list_turning(conn: Connection, tenant_id: int, now: datetime) -> list[int]:
+    """Campaigns that are to begin or end by themselves by now, the first first."""
+    cursor = await conn.execute(
+        "SELECT campaign_id FROM loyalty_campaigns WHERE tenant_id = %s AND turns_at <= %s ORDER BY turns_at LIMIT %s",
+        (tenant_id, now, MAX_RUNNING),
+    )
+    return [int(number) for (number,) in await cursor.fetchall()]
+
+
+async def tenants_turning(conn: Connection, now: datetime) -> list[int]:
+    """Organisations of which a campaign is to begin or end by now. For the worker."""
+    cursor = await conn.execute("SELECT DISTINCT tenant_id FROM loyalty_campaigns WHERE turns_at <= %s", (now,))
+    return [int(tenant) for (tenant,) in await cursor.fetchall()]
 
 
 async def insert_codes(
@@ -168,24 +189,37 @@ async def find_code(conn: Connection, tenant_id: int, code: str) -> Code | None:
     return await cursor.fetchone()
 
 
-async def list_used(conn: Connection, tenant_id: int, since: datetime, until: datetime) -> list[Used]:
-    """Every active driver's use within [since, until), MAX_AUDIENCE drivers at the most."""
+async def list_used(
+    conn: Connection, tenant_id: int, since: datetime, until: datetime, *, drivers: Sequence[int],
+    fleets: Sequence[int], after: int, limit: int,
+) -> list[Used]:  # fmt: skip
+    """Active drivers with a higher number, the first first, and their use within [since, until). Of these `drivers` and
+    `fleets` alone, or where none is named of all."""
     cursor = conn.cursor(row_factory=class_row(Used))
     await cursor.execute(
         """
-        SELECT a.driver_id, count(v.session_id) AS sessions, coalesce(sum(v.energy_wh), 0)::bigint AS energy_wh,
-            floor(extract(epoch FROM %(until)s - max(v.started_at)) / 86400)::int AS unseen_days,
+        SELECT a.driver_id, used.sessions, used.energy_wh, used.unseen_days,
             coalesce((SELECT n.given FROM driver_consents n WHERE n.tenant_id = a.tenant_id
                 AND n.driver_id = a.driver_id AND n.kind = 'marketing' ORDER BY n.said_at DESC LIMIT 1), false)
                 AS marketing
         FROM driver_accounts a
-        LEFT JOIN driver_visits v ON v.tenant_id = a.tenant_id AND v.driver_id = a.driver_id
-            AND v.started_at >= %(since)s AND v.started_at < %(until)s
-        WHERE a.tenant_id = %(tenant)s AND a.state = 'active'
-        GROUP BY a.tenant_id, a.driver_id ORDER BY a.driver_id LIMIT %(limit)s
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS sessions, coalesce(sum(v.energy_wh), 0)::bigint AS energy_wh,
+                floor(extract(epoch FROM %(until)s - max(v.started_at)) / 86400)::int AS unseen_days
+            FROM driver_visits v WHERE v.tenant_id = a.tenant_id AND v.driver_id = a.driver_id
+                AND v.started_at >= %(since)s AND v.started_at < %(until)s
+        ) used
+        WHERE a.tenant_id = %(tenant)s AND a.state = 'active' AND a.driver_id > %(after)s
+            AND (%(drivers)s::bigint[] = '{}' OR a.driver_id = ANY (%(drivers)s))
+            AND (%(fleets)s::bigint[] = '{}' OR EXISTS (SELECT FROM fleet_members f WHERE f.tenant_id = a.tenant_id
+                AND f.driver_id = a.driver_id AND f.fleet_id = ANY (%(fleets)s)))
+        ORDER BY a.driver_id LIMIT %(limit)s
         """,
-        {"tenant": tenant_id, "since": since, "until": until, "limit": MAX_AUDIENCE},
-    )
+        {
+            "tenant": tenant_id, "since": since, "until": until, "drivers": list(drivers), "fleets": list(fleets),
+            "after": after, "limit": limit,
+        },
+    )  # fmt: skip
     return await cursor.fetchall()
 
 
@@ -236,32 +270,19 @@ async def list_treated(conn: Connection, tenant_id: int, driver_id: int) -> set[
 async def energy_by_hour(
     conn: Connection, tenant_id: int, sites: Sequence[str], since: datetime, until: datetime
 ) -> dict[int, int]:
-    """Wh of sessions by the hour of the site's day in which they began, at these sites or with none at all."""
+    """Wh of sessions by the hour of the place's day in which they began, at these sites or with none at all."""
     cursor = await conn.execute(
         """
-        SELECT extract(hour FROM s.started_at AT TIME ZONE coalesce(i.time_zone, 'UTC'))::int AS hour,
+        SELECT extract(hour FROM s.started_at AT TIME ZONE p.time_zone)::int AS hour,
             sum(greatest(s.meter_stop_wh - s.meter_start_wh, 0))::bigint
-        FROM sessions s JOIN stations t ON t.tenant_id = s.tenant_id AND t.station_id = s.station_id
-        LEFT JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id
+        FROM sessions s JOIN campaign_places p ON p.tenant_id = s.tenant_id AND p.station_id = s.station_id
         WHERE s.tenant_id = %(tenant)s AND s.started_at >= %(since)s AND s.started_at < %(until)s
-            AND (%(sites)s::text[] = '{}' OR EXISTS (SELECT FROM sites a WHERE a.tenant_id = i.tenant_id
-                AND a.site_id = ANY (i.path) AND a.slug = ANY (%(sites)s)))
+            AND (%(sites)s::text[] = '{}' OR p.sites && %(sites)s::text[])
         GROUP BY 1
         """,
         {"tenant": tenant_id, "sites": list(sites), "since": since, "until": until},
     )
     return {int(hour): int(wh or 0) for hour, wh in await cursor.fetchall()}
-
-
-async def price_by_hour(conn: Connection, tenant_id: int, since: datetime) -> dict[int, Decimal]:
-    """The mean price of a kWh by the hour of the organisation's day, over all zones whose prices it has."""
-    cursor = await conn.execute(
-        "SELECT extract(hour FROM v.start_at AT TIME ZONE o.time_zone)::int, avg(v.value) FROM signal_values v"
-        " JOIN organisations o ON o.tenant_id = v.tenant_id WHERE v.tenant_id = %s AND v.kind = 'price'"
-        " AND v.start_at >= %s GROUP BY 1",
-        (tenant_id, since),
-    )
-    return {int(hour): Decimal(value) for hour, value in await cursor.fetchall()}
 
 
 async def _campaigns(conn: Connection, query: str, values: dict[str, Any]) -> list[Campaign]:

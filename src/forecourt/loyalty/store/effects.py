@@ -13,8 +13,8 @@ from forecourt.loyalty.store.campaigns import Connection
 
 
 class Did(Struct, frozen=True, kw_only=True):
-    """What one driver did before (`_b`) and during a campaign: visits that began then, Wh, revenue before VAT in minor
-    units of the campaign's currency, and Wh of visits that began in its hours."""
+    """What one driver did before (`_b`) and during a campaign, but for when it was paused: visits that began then, Wh,
+    revenue before VAT in minor units of the campaign's currency, and Wh of visits that began in its hours."""
 
     treated: bool
     visits_b: int
@@ -40,11 +40,12 @@ SELECT m.treated,
     coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at < %(start)s AND v.there), 0)::bigint AS there_b,
     coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at >= %(start)s AND v.there), 0)::bigint AS there
 FROM loyalty_members m
+JOIN loyalty_campaigns c ON c.tenant_id = m.tenant_id AND c.campaign_id = m.campaign_id
 LEFT JOIN (
     SELECT d.driver_id, d.started_at, d.energy_wh, d.currency, d.excl_minor,
         extract(hour FROM d.started_at AT TIME ZONE p.time_zone)::int = ANY (%(hours)s) AS there
     FROM driver_visits d
-    JOIN station_places p ON p.tenant_id = d.tenant_id AND p.station_id = d.station_id
+    JOIN campaign_places p ON p.tenant_id = d.tenant_id AND p.station_id = d.station_id
     WHERE d.tenant_id = %(tenant)s AND d.started_at >= %(since)s AND d.started_at < %(until)s
     UNION ALL
     SELECT n.driver_id, i.started_at, i.energy_wh, i.currency, i.excl_minor,
@@ -52,7 +53,8 @@ LEFT JOIN (
     FROM unnest(%(drivers)s::bigint[], %(names)s::text[]) AS n (driver_id, name)
     JOIN imported_visits i ON i.tenant_id = %(tenant)s AND i.driver = n.name
     WHERE i.started_at >= %(since)s AND i.started_at < %(until)s
-) v ON v.driver_id = m.driver_id
+) v ON v.driver_id = m.driver_id AND NOT v.started_at <@ c.paused
+    AND (c.paused_at IS NULL OR v.started_at < c.paused_at)
 WHERE m.tenant_id = %(tenant)s AND m.campaign_id = %(campaign)s
 GROUP BY m.driver_id, m.treated
 """

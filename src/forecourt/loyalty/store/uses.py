@@ -17,7 +17,8 @@ _USE: Final = (
     " until_at FROM loyalty_uses u WHERE tenant_id = %(tenant)s"
 )
 _DUE: Final = (
-    "((u.state = 'open' AND u.until_at <= %(now)s) OR (u.state = 'bound' AND EXISTS (SELECT FROM session_costs c"
+    "((u.state = 'open' AND u.until_at <= %(now)s AND coalesce(u.claimed_until <= %(now)s, true))"
+    " OR (u.state = 'bound' AND EXISTS (SELECT FROM session_costs c"
     " WHERE c.session_id = u.session_id AND c.final AND (c.sealed_at IS NOT NULL OR c.priced_at < %(before)s))))"
 )
 #: Uses that are answered at once.
@@ -28,7 +29,7 @@ async def occasion_of_session(conn: Connection, tenant_id: int, session_id: UUID
     """Where and when a session began, and whose it is."""
     return await _occasion(
         conn,
-        "SELECT s.started_at AS at, s.station_id, s.evse, s.token_uid, (SELECT v.driver_id FROM driver_visits v"
+        "SELECT s.started_at AS at, s.station_id, s.evse, s.token_uid, (SELECT v.driver_id FROM session_drivers v"
         " WHERE v.tenant_id = %(tenant)s AND v.session_id = %(session)s) AS driver_id FROM sessions s"
         " WHERE s.tenant_id = %(tenant)s AND s.session_id = %(session)s",
         {"tenant": tenant_id, "session": session_id},
@@ -52,22 +53,19 @@ async def occasion_at(
 
 async def _occasion(conn: Connection, what: str, values: dict[str, Any]) -> Occasion | None:
     query = f"""
-        SELECT w.at, w.token_uid, w.driver_id, coalesce(i.time_zone, o.time_zone) AS zone,
-            coalesce((SELECT array_agg(a.slug) FROM sites a WHERE a.tenant_id = i.tenant_id
-                AND a.site_id = ANY (i.path)), '{{}}') AS sites,
-            (SELECT CASE WHEN min(p.connector_type) = max(p.connector_type) THEN min(p.connector_type) END
-                FROM evse_plugs p WHERE p.tenant_id = t.tenant_id AND p.station_id = t.station_id
-                AND (w.evse IS NULL OR p.evse = w.evse)) AS connector_type
-        FROM ({what}) w JOIN stations t ON t.tenant_id = %(tenant)s AND t.station_id = w.station_id
-        JOIN organisations o ON o.tenant_id = t.tenant_id
-        LEFT JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id
+        SELECT w.station_id, w.evse, w.at, w.token_uid, w.driver_id, p.time_zone, p.sites,
+            (SELECT CASE WHEN min(g.connector_type) = max(g.connector_type) THEN min(g.connector_type) END
+                FROM evse_plugs g WHERE g.tenant_id = p.tenant_id AND g.station_id = p.station_id
+                AND (w.evse IS NULL OR g.evse = w.evse)) AS connector_type
+        FROM ({what}) w JOIN campaign_places p ON p.tenant_id = %(tenant)s AND p.station_id = w.station_id
         """
     row = await (await conn.execute(query.encode(), values)).fetchone()
     if row is None:
         return None
-    at, token, driver, zone, sites, connector = row
+    station_id, evse, at, token, driver, zone, sites, connector = row
     return Occasion(
-        at=at, zone=zone, sites=frozenset(sites), connector_type=connector, driver_id=driver, token_uid=token,
+        station_id=station_id, evse=evse, at=at, zone=zone, sites=frozenset(sites), connector_type=connector,
+        driver_id=driver, token_uid=token,
     )  # fmt: skip
 
 
@@ -140,10 +138,12 @@ async def insert_use(
 async def list_open(
     conn: Connection, tenant_id: int, *, token_uid: str | None, driver_id: int | None, at: datetime, lock: bool = False
 ) -> list[Use]:
-    """What is kept for a token, or for a driver who entered a code ahead, and still good; the first first."""
+    """What is kept for a token, or for a driver who entered a code ahead, and still good; the first first. What was
+    promised to the token is good as long as it was promised, though the driver keeps it no longer."""
     query = (
-        f"{_USE} AND state = 'open' AND (until_at IS NULL OR until_at > %(at)s) AND (token_uid = %(token)s OR (kept"
-        " AND driver_id = %(driver)s AND (claimed_until IS NULL OR claimed_until <= %(at)s)))"
+        f"{_USE} AND state = 'open' AND ((token_uid = %(token)s AND (until_at IS NULL OR until_at > %(at)s"
+        " OR claimed_until > %(at)s)) OR (kept AND driver_id = %(driver)s AND (until_at IS NULL OR until_at > %(at)s)"
+        " AND (claimed_until IS NULL OR claimed_until <= %(at)s)))"
         f" ORDER BY made_at, use_id LIMIT %(limit)s{' FOR UPDATE' if lock else ''}"
     )
     values = {"tenant": tenant_id, "token": token_uid, "driver": driver_id, "at": at, "limit": MAX_LISTED}

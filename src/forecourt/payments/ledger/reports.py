@@ -7,6 +7,8 @@ from typing import Final
 from forecourt.payments.ledger.store import Connection
 from forecourt.payments.ledger.store.reports import Earned, SiteCost, list_earned, list_site_costs
 
+__all__ = ["DEFAULT_SPAN", "Earned", "SiteCost", "read_profit", "spread"]
+
 #: What is told of where no span is said.
 DEFAULT_SPAN: Final = timedelta(days=30)
 

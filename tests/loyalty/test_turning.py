@@ -1,0 +1,131 @@
+"""Campaigns begin and end by themselves, and count for what they changed only while they gave."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from forecourt.loyalty import service
+from forecourt.loyalty.effect.service import measure_effect
+from forecourt.loyalty.errors import CampaignBegun, CampaignOver, CampaignRefused
+from forecourt.loyalty.model import MAX_RUNNING, Audience, Places, State, Terms
+from tests.loyalty.club import Club
+
+
+async def test_one_that_is_to_begin_later_draws_and_tells_its_drivers_then_and_is_measured_from_then(
+    club: Club,
+) -> None:
+    till: Any = club.till
+    early = club.drivers(2, marketing=True)
+    campaign = await club.campaign(
+        amount=100, announce=True, starts_at=till.clock.now() + timedelta(days=2), audience=Audience(max_sessions=0)
+    )
+    assert (campaign.state, campaign.started_at, campaign.members) == (State.SCHEDULED, None, 0)
+    await till.work()
+    assert till.rows("SELECT FROM letters WHERE tenant_id = %s", club.tenant_id) == []
+    with pytest.raises(CampaignBegun):
+        async with till.tenants.tenant(club.tenant_id) as conn:
+            await service.change_terms(conn, till.actor, campaign.campaign_id, campaign.terms)
+    till.clock.advance(timedelta(days=1).total_seconds())
+    club.session(early[0][1])
+    late = club.drivers(1, marketing=True)
+    assert await till.loyalty.turn_campaigns() == 0
+    till.clock.advance(timedelta(days=1).total_seconds())
+    assert await till.loyalty.turn_campaigns() == 1
+    assert await till.loyalty.turn_campaigns() == 0
+    begun = await club.find(campaign)
+    assert (begun.state, begun.started_at, begun.members) == (State.RUNNING, till.clock.now(), 2)
+    await till.work()
+    told = till.rows("SELECT recipient FROM letters WHERE tenant_id = %s", club.tenant_id)
+    # Who came meanwhile is not meant any more, and who joined meanwhile is.
+    assert {each["recipient"] for each in told} == {f"{uid}@club.test" for _, uid in (early[1], late[0])}
+    async with till.tenants.tenant(club.tenant_id) as conn:
+        effect = await measure_effect(conn, club.tenant_id, campaign.campaign_id, till.clock.now())
+    assert effect.start == till.clock.now()
+
+
+async def test_one_whose_time_is_over_ends_as_of_then_and_makes_room_for_another(club: Club) -> None:
+    till: Any = club.till
+    ends = till.clock.now() + timedelta(hours=1)
+    dated = [await club.campaign(amount=100, ends_at=ends, by_code=True) for _ in range(2)]
+    till.rows(
+        "INSERT INTO loyalty_campaigns (tenant_id, terms, by_code, state, seed, created_at, started_at, turns_at)"
+        " SELECT tenant_id, terms, by_code, state, seed, created_at, started_at, turns_at FROM loyalty_campaigns"
+        " CROSS JOIN generate_series(3, %s) WHERE campaign_id = %s", MAX_RUNNING, dated[0].campaign_id,
+    )  # fmt: skip
+    async with till.tenants.tenant(club.tenant_id) as conn:
+        await service.pause_campaign(conn, till.actor, dated[1].campaign_id, till.clock.now())
+    till.clock.advance(3600)
+    while await till.loyalty.turn_campaigns():
+        pass
+    found = [await club.find(each) for each in dated]
+    assert [(each.state, each.ended_at) for each in found] == [(State.ENDED, ends)] * 2
+    assert (await club.campaign(amount=100)).state is State.RUNNING
+    async with till.tenants.tenant(club.tenant_id) as conn:
+        terms = Terms(name="Late", label="Late", currency="EUR", amount=1, ends_at=ends)
+        made = await service.create_campaign(conn, till.actor, terms, till.clock.now())
+        with pytest.raises(CampaignOver):
+            await service.start_campaign(conn, till.actor, made.campaign_id, till.clock.now())
+
+
+async def test_an_audience_is_whole_or_refused(club: Club, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "LOOKED_AT_ONCE", 2)
+    monkeypatch.setattr(service, "MAX_AUDIENCE", 3)
+    drivers = club.drivers(7)
+    for _, uid in drivers[:4]:
+        club.session(uid, ago=timedelta(days=1))
+    rare = await club.campaign(amount=100, audience=Audience(max_sessions=0))
+    assert rare.members == 3
+    with pytest.raises(CampaignRefused, match="more closely"):
+        await club.campaign(amount=100, audience=Audience(min_sessions=1))
+
+
+async def test_a_campaign_may_name_drivers_fleets_and_tariffs(club: Club) -> None:
+    till: Any = club.till
+    [(one, _), (two, _), (three, _)] = club.drivers(3)
+    fleet = till.one(
+        "INSERT INTO fleets (tenant_id, name, currency, zone, created_at, updated_at)"
+        " VALUES (%s, 'Vans', 'EUR', 'Europe/Berlin', now(), now()) RETURNING fleet_id AS it", club.tenant_id,
+    )  # fmt: skip
+    till.rows(
+        "INSERT INTO fleet_members (tenant_id, driver_id, fleet_id, joined_at) VALUES (%s, %s, %s, %s)",
+        club.tenant_id, two, fleet, till.clock.now() - timedelta(days=9),
+    )  # fmt: skip
+    [tariff] = till.rows("SELECT tariff_id FROM tariffs WHERE tenant_id = %s", club.tenant_id)
+    given: Any = {"amount": 50, "stacks": True}
+    by_name = await club.campaign(**given, audience=Audience(drivers=frozenset({one})))
+    by_fleet = await club.campaign(**given, audience=Audience(fleets=frozenset({fleet})))
+    by_tariff = await club.campaign(**given, places=Places(tariffs=frozenset({tariff["tariff_id"]})))
+    await club.campaign(**given, places=Places(tariffs=frozenset({uuid4()})))
+    for driver, own in ((one, [by_name]), (two, [by_fleet]), (three, [])):
+        offered = await club.promises.offered(club.tenant_id, till.station, 1, driver_id=driver)
+        assert [each.campaign_id for each in offered] == [each.campaign_id for each in (*own, by_tariff)]
+
+
+async def test_what_drivers_did_while_it_was_paused_is_no_effect_of_it(club: Club) -> None:
+    till: Any = club.till
+    drivers = club.drivers(60)
+    campaign = await club.campaign(amount=100, holdout_percent=Decimal(50))
+
+    async def turn(verb: Any) -> None:
+        async with till.tenants.tenant(club.tenant_id) as conn:
+            await verb(conn, till.actor, campaign.campaign_id, till.clock.now())
+
+    async def visits() -> tuple[float, float]:
+        async with till.tenants.tenant(club.tenant_id) as conn:
+            told = await measure_effect(conn, club.tenant_id, campaign.campaign_id, till.clock.now())
+        [found] = [each for each in told.compared if each.measure.value == "visits"]
+        return found.treated, found.held_out
+
+    # The first hours count, the second were paused, and the third count again; so far the fourth are paused.
+    turns = (service.pause_campaign, service.start_campaign, service.pause_campaign, None)
+    for verb, counted in zip(turns, (1.0, 1.0, 2.0, 2.0), strict=True):
+        till.clock.advance(2 * 3600)
+        for number, (_, uid) in enumerate(drivers):
+            club.session(uid, wh=9_000 + number)
+        till.clock.advance(1)
+        if verb is not None:
+            await turn(verb)
+        assert await visits() == (counted, counted)
