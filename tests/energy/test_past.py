@@ -128,7 +128,7 @@ async def test_what_a_site_takes_is_kept_every_so_often_and_thinned_once_its_mon
     site, _, _ = await furnish(yard)
     now = yard.clock.now().replace(minute=0, second=0, microsecond=0)
     old = now - KEEP_ALL_POWER - timedelta(hours=1)
-    took = {"charging_w": 1, "load_w": 0, "solar_w": 0, "allowed_w": 1}
+    took: Any = {"charging_w": 1, "load_w": 0, "solar_w": 0, "allowed_w": 1}
     async with yard.tenants.tenant(yard.tenant_id) as conn:
         for begin in (old, now - timedelta(hours=1)):
             for seconds in (0, 5, 14, 15, 60, 300):
