@@ -9,8 +9,9 @@
 | `nats_url`     | the run   | the NATS server                                                                     |
 | `clock`        | a test    | a `FakeClock`, the one of the process at its beginning                              |
 
-A test that needs a database of its own makes it by `with servers.database() as database`. A test that kills servers
-starts its own `EmbeddedPostgres(tmp_path)` or `EmbeddedNats(tmp_path)` and leaves these alone.
+A test that needs a database of its own makes it by `with servers.database() as database`; where many of a module do,
+they stand on one `ground` after another, see `tests.ground`. A test that kills servers starts its own
+`EmbeddedPostgres(tmp_path)` or `EmbeddedNats(tmp_path)` and leaves these alone.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ from forecourt.platform.embedded.postgres import ADMIN, DATABASE, LOGIN
 from forecourt.platform.migrate import migrate
 from tests.support import FakeClock
 
-pytest_plugins = ["tests.http", "tests.owned", "tests.browsers"]
+pytest_plugins = ["tests.ground", "tests.http", "tests.owned", "tests.browsers"]
 
 TEMPLATE = "forecourt_template"
 #: Plans are made for any values at once, as they are for a connection that has lived for a while: to plan a statement
@@ -49,6 +50,9 @@ CONFIGURATION = {
     "shared_buffers": "64MB",
     "max_wal_size": "256MB",
     "plan_cache_mode": "force_generic_plan",
+    # Tables of some rows gain nothing by being looked through, but all plans for them would be made anew.
+    "autovacuum": "off",
+    "update_process_title": "off",
 }
 #: Files with the longest tests, longest first. Processes take files in this order, so that none of them is left alone
 #: with a long one while the others have nothing more to do. The others follow as they come.

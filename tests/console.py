@@ -25,6 +25,7 @@ from forecourt.platform.settings import Settings
 from forecourt.ui.errors import AssetsMissing
 from tests.browsers import another_page, close_pages, new_page, sign_in
 from tests.conftest import Servers
+from tests.ground import Ground
 from tests.http import SECRET, House, Tenant
 from tests.stations.gateway.conftest import Rig
 from tests.support import FakeClock
@@ -70,7 +71,8 @@ class Console:
 async def console(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
     """A deployment that lives as long as the block."""
     with servers.database() as database:
-        rig = Rig(database, servers.nats.url, "picows")
+        ground = Ground(database, servers.nats.url)
+        rig = Rig(ground)
         await rig.start()
         telling = asyncio.create_task(rig.live.run())
         settings = Settings(
@@ -82,7 +84,7 @@ async def console(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
                 access = Access(db, settings.secret(), clock)
                 seen = screens(settings, db, bus, clock, access)
                 app = create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
-                house = House(database, db, app, cast("FakeClock", clock))
+                house = House(ground, db, app, cast("FakeClock", clock))
                 async with served(cast("Any", app)) as address:
                     made = Console(browser, address, rig, house, Tenant(house, rig.tenant()))
                     yield made
@@ -94,6 +96,7 @@ async def console(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
                 await telling
             await bus.close()
             await rig.stop()
+            await ground.close()
 
 
 async def furnished(servers: Servers, browser: Browser) -> AsyncIterator[Console]:

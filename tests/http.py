@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from forecourt.platform.settings import Settings
 from forecourt.ui.assets import Assets
 from forecourt.ui.shell import Shell
 from tests.conftest import Database
+from tests.ground import Ground
 from tests.support import FakeClock
 
 BASE = "http://forecourt.test"
@@ -169,8 +170,9 @@ class Tenant:
 class House:
     """One deployment. `judged`: its answers are held against the document."""
 
-    def __init__(self, database: Database, db: Pool, app: Any, clock: FakeClock, *, judged: bool = True) -> None:
-        self.database = database
+    def __init__(self, ground: Ground, db: Pool, app: Any, clock: FakeClock, *, judged: bool = True) -> None:
+        self.ground = ground
+        self.database = ground.database
         self.db = db
         self.clock = clock
         # Of this house alone, since failures are counted by it in a database that outlives the house.
@@ -201,9 +203,10 @@ class House:
         assert row is not None
         return Tenant(self, row[0])
 
-    def admin(self) -> psycopg.Connection[Any]:
+    @contextmanager
+    def admin(self) -> Iterator[psycopg.Connection[Any]]:
         """A superuser's connection, past row-level security, to arrange what stations would have said."""
-        return psycopg.connect(self.database.admin_url, autocommit=True)
+        yield self.ground.admin
 
     async def document(self) -> Document:
         known = judge_at_hand()
@@ -325,9 +328,9 @@ async def application_with_pages(
 
 
 @pytest_asyncio.fixture
-async def house(application: tuple[Pool, Any], database: Database, clock: FakeClock) -> AsyncIterator[House]:
+async def house(application: tuple[Pool, Any], ground: Ground, clock: FakeClock) -> AsyncIterator[House]:
     db, app = application
-    made = House(database, db, app, clock)
+    made = House(ground, db, app, clock)
     yield made
     await made.close()
 

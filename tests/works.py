@@ -54,10 +54,12 @@ from forecourt.stations.desired.bring import Bringer
 from forecourt.stations.desired.jobs import DesireJobs
 from forecourt.stations.jobs import StationJobs
 from forecourt.webhooks.jobs import WebhookJobs
+from tests.ground import Ground
 
 
 class Jobs:
-    """Every room's jobs. `bus` and `outward` are missing where a test needs neither."""
+    """Every room's jobs. `bus` and `outward` are missing where a test needs neither; `ground` where it has a database
+    of its own."""
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Jobs:
         lake: Path = Path("never-made"),
         care: CareJobs | None = None,
         settings: Settings | None = None,
+        ground: Ground | None = None,
     ) -> None:
         self.sessions = SessionJobs(pool, tenants, clock, bus)
         self.costing = CostingJobs(tenants, clock)
@@ -117,15 +120,20 @@ class Jobs:
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)
         self._pool = pool
+        self._ground = ground
 
     async def __aenter__(self) -> "Jobs":
         """Connected to the queue, for as long as it is used. Nothing is begun by the clock: a test says what is due."""
         self.app.periodic_registry.periodic_tasks.clear()
-        await self.app.open_async()
+        if self._ground is None:
+            await self.app.open_async()
+        else:
+            await self._ground.open(self.app)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.app.close_async()
+        if self._ground is None:
+            await self.app.close_async()
 
     async def run(self, *, queues: Sequence[str] = (), keep: bool = False) -> None:
         """Does every job that is in line. `keep`: done ones stay there to be looked at."""

@@ -26,6 +26,7 @@ from forecourt.platform.settings import Settings
 from forecourt.ui.assets import STATIC_DIR
 from tests.browsers import NEEDS_BROWSER, close_pages, new_page, sign_in
 from tests.conftest import Database
+from tests.ground import Ground
 from tests.http import PASSWORD, SECRET, House, Tenant
 from tests.looks import AXE, breaks_no_rule_in_any_view
 from tests.support import WAIT_S, FakeClock
@@ -100,12 +101,12 @@ async def running(database: Database, nats_url: str, folder: Path) -> AsyncItera
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running_once(
-    database: Database, nats_url: str, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+    ground: Ground, database: Database, nats_url: str, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Day]:
     """The deployment and the browser of all tests here; each has an organisation of its own."""
     folder = tmp_path_factory.mktemp("day")
     async with running(database, nats_url, folder) as (address, db):
-        house = House(database, db, None, FakeClock())
+        house = House(ground, db, None, FakeClock())
         yield Day(address=address, house=house, tenant=await house.tenant(), browser=browser, mail=folder / "mail")
 
 

@@ -29,6 +29,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from forecourt.ui.assets import Assets
 from tests.conftest import Database
+from tests.ground import Ground
 from tests.http import BASE, NOBODY, PASSWORD, SECRET, House, Tenant
 from tests.support import FakeClock
 
@@ -310,10 +311,10 @@ async def whole(
 
 
 @pytest_asyncio.fixture
-async def town(whole: tuple[Pool, Any], database: Database, clock: FakeClock) -> AsyncIterator[Town]:
+async def town(whole: tuple[Pool, Any], ground: Ground, clock: FakeClock) -> AsyncIterator[Town]:
     db, app = whole
     # Whether answers are as the document says is asked elsewhere, of every route.
-    house = House(database, db, app, clock, judged=False)
+    house = House(ground, db, app, clock, judged=False)
     tenant, stranger = await house.tenant(), await house.tenant()
     mark = f"mark{uuid4().hex[:10]}"
     things, elsewhere = await a_thing_of_every_kind(house, tenant, mark)

@@ -152,7 +152,7 @@ async def test_it_is_not_ready_without_its_database_and_says_so(house: House, na
     nowhere = "postgresql://forecourt@127.0.0.1:1/none"
     settings = Settings(database_url=nowhere, nats_url=nats_url, secret_key=SECRET)
     async with Pool(nowhere, "forecourt_app", size=1, acquire_timeout_s=0.2) as db:
-        away = House(house.database, db, create_app(settings, db, bus, clock), clock)
+        away = House(house.ground, db, create_app(settings, db, bus, clock), clock)
         client = away.client()
         assert (await client.get("/healthz")).status_code == 200
         ready = await client.get("/readyz")
@@ -164,7 +164,7 @@ async def test_it_is_not_ready_without_its_database_and_says_so(house: House, na
         await away.close()
     await bus.close()
     async with Pool(house.database.url, "forecourt_app", size=1) as db:
-        deaf = House(house.database, db, create_app(settings, db, bus, clock), clock)
+        deaf = House(house.ground, db, create_app(settings, db, bus, clock), clock)
         ready = await deaf.client().get("/readyz")
         assert (ready.status_code, ready.json()) == (503, {"database": "ok", "bus": "away"})
         await deaf.close()
@@ -184,7 +184,7 @@ async def test_what_nobody_foresaw_is_told_without_its_inside(
     settings = Settings(database_url=house.database.url, nats_url=nats_url, secret_key=SECRET)
     bus = await Bus.connect(nats_url)
     app = create_app(settings, house.db, bus, clock, screens=[broken, forgotten])
-    made = House(house.database, house.db, app, clock)
+    made = House(house.ground, house.db, app, clock)
     with structlog.testing.capture_logs() as logs:
         answer = await made.client().get("/broken")
         problem(await made.client().get("/forgotten"), 401, "unauthenticated")
@@ -204,7 +204,7 @@ async def test_a_person_who_is_not_signed_in_is_sent_to_sign_in(house: House, na
     bus = await Bus.connect(nats_url)
     access = Access(house.db, SECRET.encode(), clock)
     made = House(
-        house.database, house.db, create_app(settings, house.db, bus, clock, access=access, screens=[page]), clock
+        house.ground, house.db, create_app(settings, house.db, bus, clock, access=access, screens=[page]), clock
     )
     answer = await made.client().get("/stations?q=a", headers={"accept": "text/html,*/*;q=0.8"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fstations%3Fq%3Da")
@@ -229,7 +229,7 @@ async def test_a_problem_that_a_browser_meets_is_a_page_in_the_words_of_its_read
     app = create_app(
         settings, house.db, bus, clock, access=access, shell=fake_shell(clock), screens=[broken, forbidden]
     )
-    made = House(house.database, house.db, app, clock)
+    made = House(house.ground, house.db, app, clock)
     tenant = await made.tenant()
     html = {"accept": "text/html,*/*;q=0.8", "accept-language": "de", "origin": BASE}
     viewer, nobody = made.client(headers=html), made.client(headers=html)

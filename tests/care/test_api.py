@@ -1,6 +1,5 @@
 """The routes of incidents and alert rules, by roles and past organisations."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,18 +7,16 @@ import pytest
 import pytest_asyncio
 
 from forecourt.access import Role
-from forecourt.platform.database import Pool
 from tests.care.yard import Yard
+from tests.ground import Ground
 from tests.http import House, Tenant, check_orders, problem, walk
 
 
 @pytest_asyncio.fixture
-async def yard(house: House, tenant: Tenant) -> AsyncIterator[Yard]:
+async def yard(ground: Ground, house: House, tenant: Tenant) -> Yard:
     """The stations of the tenant of the house."""
-    async with Pool(house.database.url, "forecourt_worker", size=1) as worker:
-        made = Yard(house.database, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
-        yield made
-        made.admin.close()
+    worker = await ground.pool("forecourt_worker", 1)
+    return Yard(ground.admin, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
 
 
 async def faults(yard: Yard, number: int) -> list[str]:

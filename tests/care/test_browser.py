@@ -18,6 +18,7 @@ from tests.browsers import NEEDS_BROWSER, close_pages, live, new_page, sign_in
 from tests.care.console import console
 from tests.care.yard import Yard
 from tests.conftest import Database
+from tests.ground import Ground
 from tests.http import PASSWORD_HASH
 from tests.looks import AXE, breaks_no_rule_in_any_view
 from tests.support import FakeClock
@@ -72,9 +73,9 @@ async def office(database: Database, nats_url: str, tmp_path_factory: pytest.Tem
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def desk(database: Database, office: Office, browser: Browser) -> AsyncIterator[Desk]:
+async def desk(ground: Ground, office: Office, browser: Browser) -> AsyncIterator[Desk]:
     """Of an organisation of the test's own."""
-    made = Desk(database, office.worker, office.db, FakeClock(datetime.now(UTC)), bus=office.bus)
+    made = Desk(ground.admin, office.worker, office.db, FakeClock(datetime.now(UTC)), bus=office.bus)
     made.address, made.browser = office.address, browser
     made.admin.execute("TRUNCATE people, memberships, person_sessions CASCADE")
     async with office.db.tenant(made.tenant_id) as conn:
@@ -82,7 +83,6 @@ async def desk(database: Database, office: Office, browser: Browser) -> AsyncIte
             conn, made.tenant_id, email=EMAIL, name="Ada", role="owner", password_hash=PASSWORD_HASH
         )
     yield made
-    made.admin.close()
     await close_pages(browser)
 
 

@@ -13,7 +13,7 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from tests.care.test_alerts import WHOLE
 from tests.care.yard import TELLING, Yard
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.http import an_actor
 from tests.support import WAIT_S, FakeClock
 from tests.works import Jobs
@@ -22,11 +22,11 @@ from tests.works import Jobs
 class Worker:
     """The worker's parts over one database, driven by hand."""
 
-    def __init__(self, database: Database, pool: Pool, tenants: Pool, yard: Yard, folder: Path) -> None:
+    def __init__(self, ground: Ground, pool: Pool, tenants: Pool, yard: Yard, folder: Path) -> None:
         self.pool = pool
         self.folder = folder
         clock = yard.clock
-        jobs = Jobs(database.url, pool, tenants, clock, mail=folder, care=yard.jobs)
+        jobs = Jobs(ground.database.url, pool, tenants, clock, mail=folder, care=yard.jobs, ground=ground)
         self.jobs = jobs
 
     async def work(self) -> None:
@@ -36,19 +36,13 @@ class Worker:
 
 
 @pytest_asyncio.fixture
-async def at_work(
-    database: Database, nats_url: str, clock: FakeClock, tmp_path: Path
-) -> AsyncIterator[tuple[Yard, Worker, Bus]]:
-    bus = await Bus.connect(nats_url)
-    async with (
-        Pool(database.url, "forecourt_worker", size=2) as pool,
-        Pool(database.url, "forecourt_app", size=2) as tenants,
-    ):
-        yard = Yard(database, pool, tenants, clock, bus=bus)
-        worker = Worker(database, pool, tenants, yard, tmp_path)
-        async with worker.jobs:
-            yield yard, worker, bus
-        yard.admin.close()
+async def at_work(ground: Ground, clock: FakeClock, tmp_path: Path) -> AsyncIterator[tuple[Yard, Worker, Bus]]:
+    bus = await Bus.connect(ground.nats_url)
+    pool, tenants = await ground.pool("forecourt_worker", 2), await ground.pool("forecourt_app", 2)
+    yard = Yard(ground.admin, pool, tenants, clock, bus=bus)
+    worker = Worker(ground, pool, tenants, yard, tmp_path)
+    async with worker.jobs:
+        yield yard, worker, bus
     await bus.close()
 
 

@@ -1,7 +1,6 @@
 """The pages of the room as they arrive, by roles and languages."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +17,7 @@ from forecourt.platform.database import Pool, limited_to
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import PAGE, signed_in
 from tests.care.yard import Yard
+from tests.ground import Ground
 from tests.http import House, Tenant, problem_page
 from tests.support import EPOCH
 
@@ -33,11 +33,9 @@ def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
 
 
 @pytest_asyncio.fixture
-async def yard(house: House, tenant: Tenant) -> AsyncIterator[Yard]:
-    async with Pool(house.database.url, "forecourt_worker", size=1) as worker:
-        made = Yard(house.database, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
-        yield made
-        made.admin.close()
+async def yard(ground: Ground, house: House, tenant: Tenant) -> Yard:
+    worker = await ground.pool("forecourt_worker", 1)
+    return Yard(ground.admin, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
 
 
 async def a_fault(yard: Yard, error_code: str | None = "GroundFailure") -> UUID:

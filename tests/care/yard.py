@@ -12,7 +12,6 @@ from forecourt.app.letters import telling_of
 from forecourt.care.jobs import CareJobs, Publisher
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
-from tests.conftest import Database
 from tests.support import FakeClock
 
 _numbers = itertools.count(1)
@@ -26,7 +25,7 @@ class Yard:
 
     def __init__(
         self,
-        database: Database,
+        admin: psycopg.Connection[Any],
         worker: Pool,
         tenants: Pool,
         clock: FakeClock,
@@ -34,7 +33,7 @@ class Yard:
         tenant_id: int | None = None,
         bus: Publisher | None = None,
     ) -> None:
-        self.admin = psycopg.connect(database.admin_url, autocommit=True, row_factory=dict_row)
+        self.admin = admin
         self.worker = worker
         self.tenants = tenants
         self.clock = clock
@@ -49,7 +48,7 @@ class Yard:
         self.gateway(clock.now() - timedelta(days=30))
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
-        cursor = self.admin.execute(query.encode(), parameters)
+        cursor = self.admin.cursor(row_factory=dict_row).execute(query.encode(), parameters)
         return cursor.fetchall() if cursor.description else []
 
     def organisation(self) -> int:

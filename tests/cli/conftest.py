@@ -21,7 +21,7 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.stations.gateway.conftest import SECRET, Rig
 from tests.support import WAIT_S
 from tests.ui.conftest import served
@@ -89,8 +89,8 @@ class Shell:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def rig_of_module(database: Database, nats_url: str) -> AsyncIterator[Rig]:
-    rig = Rig(database, nats_url, "picows")
+async def rig_of_module(ground: Ground) -> AsyncIterator[Rig]:
+    rig = Rig(ground)
     await rig.start()
     try:
         yield rig

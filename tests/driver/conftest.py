@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from tests.conftest import Database
 from tests.driver.porch import Porch
+from tests.ground import Ground
 from tests.payments.till import a_tariff, a_till
 from tests.sandbox import Sandbox, sandbox
 from tests.support import FakeClock
@@ -17,6 +17,6 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest_asyncio.fixture
-async def porch(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Porch]:
-    async with a_till(database, clock, box, a_tariff()) as till:
+async def porch(ground: Ground, clock: FakeClock, box: Sandbox) -> AsyncIterator[Porch]:
+    async with a_till(ground, clock, box, a_tariff()) as till:
         yield Porch(till)

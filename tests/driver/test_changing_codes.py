@@ -31,7 +31,6 @@ from forecourt.payments.intents.model import State
 from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.payments.terminals.lanes import TOLD
 from forecourt.platform.bus import Bus
-from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
 from forecourt.sessions.costing.model import ASSESSED, PRICED
 from forecourt.sessions.jobs import SessionJobs
@@ -51,9 +50,10 @@ from forecourt.stations.payment_codes.service import CodeVault
 from forecourt.ui.assets import Assets
 from tests.driver.test_journey import ASSETS, stage
 from tests.energy.test_loop import StepClock
+from tests.ground import Ground
 from tests.payments.till import SECRET, Till, a_tariff
 from tests.sandbox import Sandbox, sandbox
-from tests.stations.gateway.conftest import PASSWORD, Rig
+from tests.stations.gateway.conftest import PASSWORD, Rig, a_rig
 from tests.stations.gateway.conftest import SECRET as GATEWAY_SECRET
 from tests.support import EPOCH
 
@@ -195,29 +195,23 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest_asyncio.fixture
-async def court(servers: Any, box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Court]:
+async def court(ground: Ground, box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Court]:
     clock = StepClock()
     clock.at = datetime.now(EPOCH.tzinfo)
     monkeypatch.setattr(gateway_process, "SystemClock", lambda: clock)
-    with servers.database() as database:
-        rig = Rig(database, servers.nats.url, "picows")
-        await rig.start()
+    async with a_rig(ground) as rig:
         bus = await Bus.connect(rig.nats_url)
-        async with (
-            Pool(database.url, "forecourt_worker", size=2) as worker,
-            Pool(database.url, "forecourt_app", size=6) as tenants,
-        ):
-            any_clock: Any = clock
-            till = await Till(database, worker, tenants, any_clock, box.another()).opened(a_tariff())
-            made = Court(till, rig, bus, clock)
-            yield made
-            if hasattr(made, "station"):
-                made.station.power_off()
-            await made.browser.aclose()
-            await till.providers.close()
-            till.close()
+        worker, tenants = await ground.pool("forecourt_worker", 2), await ground.pool("forecourt_app", 6)
+        any_clock: Any = clock
+        till = await Till(ground, worker, tenants, any_clock, box.another()).opened(a_tariff())
+        made = Court(till, rig, bus, clock)
+        yield made
+        if hasattr(made, "station"):
+            made.station.power_off()
+        await made.browser.aclose()
+        await till.providers.close()
+        till.close()
         await bus.close()
-        await rig.stop()
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ from forecourt.payments.intents.store import IntentFilter, list_intents
 from forecourt.stations.commands import StationOffline
 from forecourt.ui.assets import Assets
 from forecourt.ui.formats import SPACE
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.till import SECRET, Till, a_tariff, a_till
 from tests.sandbox import Sandbox, sandbox
 from tests.support import EPOCH, FakeClock
@@ -140,8 +140,8 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest_asyncio.fixture
-async def street(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Street]:
-    async with a_till(database, clock, box, a_tariff()) as till:
+async def street(ground: Ground, clock: FakeClock, box: Sandbox) -> AsyncIterator[Street]:
+    async with a_till(ground, clock, box, a_tariff()) as till:
         yield Street(till)
 
 

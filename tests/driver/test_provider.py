@@ -17,8 +17,8 @@ from forecourt.driver.account.api import entry
 from forecourt.drivers.accounts.providers import APP_REDIRECT_PATTERN, DriverProviderWanted, provider_tag
 from forecourt.platform.preconditions import ChangedMeanwhile
 from tests.access.provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
-from tests.conftest import Database
 from tests.driver.porch import HOST, Porch, an_api
+from tests.ground import Ground
 from tests.payments.till import a_tariff, a_till
 from tests.sandbox import Sandbox, sandbox
 from tests.support import FakeClock
@@ -73,8 +73,8 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest_asyncio.fixture
-async def door(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Door]:
-    async with a_till(database, clock, box, a_tariff()) as till, provider(till.clock) as there:
+async def door(ground: Ground, clock: FakeClock, box: Sandbox) -> AsyncIterator[Door]:
+    async with a_till(ground, clock, box, a_tariff()) as till, provider(till.clock) as there:
         made = Door(Porch(till), there)
         await made.set_up()
         yield made

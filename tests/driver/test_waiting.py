@@ -49,6 +49,7 @@ from forecourt.sessions.reserving.events import ENDED, MADE
 from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.ui.assets import Assets
 from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.till import SECRET, Till, a_tariff, a_till
 from tests.sandbox import Sandbox, sandbox
 from tests.support import EPOCH, FakeClock
@@ -246,8 +247,8 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest_asyncio.fixture
-async def queue(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Queue]:
-    async with a_till(database, clock, box, a_tariff()) as till:
+async def queue(ground: Ground, clock: FakeClock, box: Sandbox) -> AsyncIterator[Queue]:
+    async with a_till(ground, clock, box, a_tariff()) as till:
         yield Queue(till)
 
 

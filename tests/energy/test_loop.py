@@ -39,7 +39,8 @@ from forecourt.simulator.station import Make, Station
 from forecourt.stations.commands import Commander
 from forecourt.stations.desired.bring import Bringer
 from forecourt.stations.desired.reconciler import Reconciler
-from tests.stations.gateway.conftest import PASSWORD, SECRET, Rig
+from tests.ground import Ground
+from tests.stations.gateway.conftest import PASSWORD, SECRET, Rig, a_rig
 
 STEP = timedelta(seconds=5)
 #: Where nothing is told that must be followed at once.
@@ -155,14 +156,9 @@ def stepped(monkeypatch: pytest.MonkeyPatch) -> StepClock:
 
 
 @pytest_asyncio.fixture
-async def rig(stepped: StepClock, servers: Any) -> AsyncIterator[Rig]:
-    with servers.database() as database:
-        rig = Rig(database, servers.nats.url, "picows")
-        await rig.start()
-        try:
-            yield rig
-        finally:
-            await rig.stop()
+async def rig(stepped: StepClock, ground: Ground) -> AsyncIterator[Rig]:
+    async with a_rig(ground) as rig:
+        yield rig
 
 
 @pytest_asyncio.fixture
@@ -182,27 +178,24 @@ async def planted(
 ) -> AsyncIterator[Plant]:
     tenant_id = rig.tenant()
     rig.token("CARD")
-    async with (
-        Pool(rig.database.url, "forecourt_app", size=6) as tenants,
-        Pool(rig.database.url, "forecourt_worker", size=1) as worker,
-    ):
-        bus = await Bus.connect(rig.nats_url)
-        batch = Commander(tenants, bus, stepped, secret_key=SECRET.encode()).batch
-        async with tenants.tenant(tenant_id) as conn:
-            now = stepped.now()
-            await store.lock_site(conn, tenant_id, site_id, "test", now)
-            await store.store_tree(conn, tenant_id, site_id, 1, tree, "test", now)
-            await store.hang(conn, tenant_id, site_id, [(each.station, each.evse) for each in tree.evses])
-            await store.store_settings(conn, tenant_id, site_id, Settings(enabled=True), "test", now)
+    tenants, worker = await rig.ground.pool("forecourt_app", 6), await rig.ground.pool("forecourt_worker", 1)
+    bus = await Bus.connect(rig.nats_url)
+    batch = Commander(tenants, bus, stepped, secret_key=SECRET.encode()).batch
+    async with tenants.tenant(tenant_id) as conn:
+        now = stepped.now()
+        await store.lock_site(conn, tenant_id, site_id, "test", now)
+        await store.store_tree(conn, tenant_id, site_id, 1, tree, "test", now)
+        await store.hang(conn, tenant_id, site_id, [(each.station, each.evse) for each in tree.evses])
+        await store.store_settings(conn, tenant_id, site_id, Settings(enabled=True), "test", now)
 
-        keep = partial(SiteKeeper, tenant_id, site_id, tenants=tenants, stations=batch, clock=stepped, gates=Gates(1))
-        reconciler = Reconciler(worker, Bringer(tenants, batch), batch)
-        for station in stations:
-            station.power_on()
-        yield Plant(rig, stepped, stations, site_id, keep, reconciler, tenants)
-        for station in stations:
-            station.power_off()
-        await bus.close()
+    keep = partial(SiteKeeper, tenant_id, site_id, tenants=tenants, stations=batch, clock=stepped, gates=Gates(1))
+    reconciler = Reconciler(worker, Bringer(tenants, batch), batch)
+    for station in stations:
+        station.power_on()
+    yield Plant(rig, stepped, stations, site_id, keep, reconciler, tenants)
+    for station in stations:
+        station.power_off()
+    await bus.close()
 
 
 def site_of(rig: Rig) -> int:

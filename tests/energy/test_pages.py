@@ -1,7 +1,6 @@
 """The pages of smart charging: a site is wired up, priced and limited there, and what is wrong stands where it is."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -18,6 +17,7 @@ from tests.care.yard import Yard
 from tests.energy.test_api import GRID, furnish, hung
 from tests.energy.test_keeper import furnished
 from tests.energy.test_unplanned import looks
+from tests.ground import Ground
 from tests.http import House, Tenant
 
 pytestmark = pytest.mark.skipif(
@@ -31,12 +31,10 @@ def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
 
 
 @pytest_asyncio.fixture
-async def there(house: House, tenant: Tenant) -> AsyncIterator[Yard]:
+async def there(ground: Ground, house: House, tenant: Tenant) -> Yard:
     """Of the organisation whose console is looked at."""
-    async with Pool(house.database.url, "forecourt_worker", size=1) as worker:
-        made = Yard(house.database, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
-        yield made
-        made.admin.close()
+    worker = await ground.pool("forecourt_worker", 1)
+    return Yard(ground.admin, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
 
 
 def page_of(api_path: str) -> str:

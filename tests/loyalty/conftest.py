@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.loyalty.club import Club
 from tests.payments.till import a_tariff, a_till
 from tests.sandbox import Sandbox, sandbox
@@ -17,7 +17,7 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest_asyncio.fixture
-async def club(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Club]:
+async def club(ground: Ground, clock: FakeClock, box: Sandbox) -> AsyncIterator[Club]:
     """One more organisation that sells at a station, with drivers and campaigns."""
-    async with a_till(database, clock, box, a_tariff()) as till:
+    async with a_till(ground, clock, box, a_tariff()) as till:
         yield Club(till)

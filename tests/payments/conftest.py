@@ -3,25 +3,19 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from forecourt.platform.database import Pool
 from tests.adyen import AdyenBox, adyen_box
 from tests.care.yard import Yard
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.till import Till, a_till
 from tests.sandbox import Sandbox, sandbox
 from tests.support import FakeClock
 
 
 @pytest_asyncio.fixture
-async def yard(database: Database, clock: FakeClock) -> AsyncIterator[Yard]:
+async def yard(ground: Ground, clock: FakeClock) -> Yard:
     """One more organisation, without stations."""
-    async with (
-        Pool(database.url, "forecourt_worker", size=1) as worker,
-        Pool(database.url, "forecourt_app", size=3) as tenants,
-    ):
-        made = Yard(database, worker, tenants, clock)
-        yield made
-        made.admin.close()
+    worker, tenants = await ground.pool("forecourt_worker", 1), await ground.pool("forecourt_app", 3)
+    return Yard(ground.admin, worker, tenants, clock)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +33,7 @@ def second() -> Iterator[AdyenBox]:
 
 
 @pytest_asyncio.fixture
-async def till(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Till]:
+async def till(ground: Ground, clock: FakeClock, box: Sandbox) -> AsyncIterator[Till]:
     """One more organisation that sells at a station, by an account of its own."""
-    async with a_till(database, clock, box) as made:
+    async with a_till(ground, clock, box) as made:
         yield made

@@ -18,9 +18,8 @@ from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store.documents import find_document
 from forecourt.payments.hosts import service as hosts
 from forecourt.payments.reconcile.service import Reconciler
-from forecourt.platform.database import Pool
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.till import SECRET, Till, a_tariff
 from tests.sandbox import Sandbox
 from tests.support import FakeClock
@@ -191,21 +190,18 @@ def booked(
 
 @asynccontextmanager
 async def a_depot(
-    database: Database, clock: FakeClock, box: Sandbox, tariff: Tariff | None = None, *, at: datetime, **said: Any
+    ground: Ground, clock: FakeClock, box: Sandbox, tariff: Tariff | None = None, *, at: datetime, **said: Any
 ) -> AsyncIterator[Depot]:
     """A depot on a day of its own, with prices that count for years: no provider is asked for anything."""
     clock.set(at.replace(year=2020))
-    async with (
-        Pool(database.url, "forecourt_worker", size=2) as worker,
-        Pool(database.url, "forecourt_app", size=6) as tenants,
-    ):
-        till = await Till(database, worker, tenants, clock, box).opened(tariff or a_tariff())
-        try:
-            clock.set(at)
-            yield await Depot(till).opened(**said)
-        finally:
-            await till.providers.close()
-            till.close()
+    worker, tenants = await ground.pool("forecourt_worker", 2), await ground.pool("forecourt_app", 6)
+    till = await Till(ground, worker, tenants, clock, box).opened(tariff or a_tariff())
+    try:
+        clock.set(at)
+        yield await Depot(till).opened(**said)
+    finally:
+        await till.providers.close()
+        till.close()
 
 
 FIRST_OF_APRIL = datetime(2026, 4, 1, 9, tzinfo=UTC)

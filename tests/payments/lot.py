@@ -24,11 +24,11 @@ from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from forecourt.pricing import service as pricing
 from forecourt.pricing.assigning import Scope
-from tests.conftest import Servers
+from tests.ground import Ground
 from tests.http import an_actor
 from tests.payments.till import a_tariff
 from tests.sandbox import Sandbox
-from tests.stations.gateway.conftest import SECRET, Rig, StationClient
+from tests.stations.gateway.conftest import SECRET, Rig, StationClient, a_rig
 from tests.support import FakeClock
 from tests.works import Jobs
 
@@ -50,8 +50,9 @@ class Lot:
             stripe_url=box.address,
         )
         self.jobs = Jobs(
-            rig.database.url, worker, tenants, self.clock, secret=SECRET.encode(), bus=bus, settings=settings, mail=mail
-        )
+            rig.database.url, worker, tenants, self.clock,
+            secret=SECRET.encode(), bus=bus, settings=settings, mail=mail, ground=rig.ground,
+        )  # fmt: skip
         paid = self.jobs.payments
         self.sweeper = Sweeper(worker, self.clock, paid._saga, paid._charging)
         self.tenant_id = rig.tenant()
@@ -273,19 +274,13 @@ def _ago(minutes: float) -> str:
 
 
 @asynccontextmanager
-async def a_lot(servers: Servers, box: Sandbox, mail: Path) -> AsyncIterator[Lot]:
-    """A lot with a database and a provider's account of its own."""
-    with servers.database() as database:
-        rig = Rig(database, servers.nats.url, "picows")
-        await rig.start()
+async def a_lot(ground: Ground, box: Sandbox, mail: Path) -> AsyncIterator[Lot]:
+    """A lot with an empty database, and a provider's account of its own."""
+    async with a_rig(ground) as rig:
         bus = await Bus.connect(rig.nats_url)
-        async with (
-            Pool(database.url, "forecourt_app", size=4) as tenants,
-            Pool(database.url, "forecourt_worker", size=3) as worker,
-        ):
-            lot = await Lot(rig, tenants, worker, bus, box.another(), mail).opened()
-            async with lot.jobs:
-                yield lot
-            await lot.jobs.providers.close()
+        tenants, worker = await ground.pool("forecourt_app", 4), await ground.pool("forecourt_worker", 3)
+        lot = await Lot(rig, tenants, worker, bus, box.another(), mail).opened()
+        async with lot.jobs:
+            yield lot
+        await lot.jobs.providers.close()
         await bus.close()
-        await rig.stop()

@@ -13,7 +13,7 @@ from forecourt.payments.intents.model import FINAL, MAX_REFUSALS, Intent, State
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.platform.money import Money
 from tests.adyen import AdyenBox
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.door import Door, a_door
 from tests.payments.till import RETURN, Till, a_till
 from tests.sandbox import Sandbox
@@ -24,9 +24,9 @@ SESSIONS = 5
 
 
 @pytest_asyncio.fixture
-async def till(database: Database, clock: FakeClock, box: Sandbox, second: AdyenBox) -> AsyncIterator[Till]:
+async def till(ground: Ground, clock: FakeClock, box: Sandbox, second: AdyenBox) -> AsyncIterator[Till]:
     """One more organisation that sells at a station, by an account of its own at Adyen."""
-    async with a_till(database, clock, box, adyen=second) as made:
+    async with a_till(ground, clock, box, adyen=second) as made:
         yield made
 
 
@@ -376,7 +376,7 @@ async def run_sessions(till: Till) -> list[tuple[State, int, int]]:
 
 
 async def test_a_provider_that_fails_at_one_call_in_five_comes_to_the_same_end(
-    till: Till, door: Door, database: Database, clock: FakeClock, box: Sandbox, second: AdyenBox
+    till: Till, door: Door, ground: Ground, clock: FakeClock, box: Sandbox, second: AdyenBox
 ) -> None:
     """Calls fail before and after they acted; webhooks come thrice, in another order, and a third of them late."""
     assert till.adyen is not None
@@ -394,7 +394,7 @@ async def test_a_provider_that_fails_at_one_call_in_five_comes_to_the_same_end(
     assert sum(row["amount"] for row in till.happened("refund")) == sum(back for _, _, back in ends)
     loose = till.rows("SELECT sum(amount) AS it FROM postings WHERE tenant_id = %s GROUP BY entry_id", till.tenant_id)
     assert {row["it"] for row in loose} == {0}
-    async with a_till(database, clock, box, adyen=second) as clean, a_door(clean) as open_door:
+    async with a_till(ground, clock, box, adyen=second) as clean, a_door(clean) as open_door:
         assert clean.adyen is not None
         clean.adyen.send_to(open_door.url)
         assert ends == await run_sessions(clean)

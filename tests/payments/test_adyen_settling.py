@@ -15,7 +15,7 @@ from forecourt.payments.hosts.store import hosts as host_store
 from forecourt.payments.intents.model import Intent, State
 from forecourt.payments.reconcile.service import Reconciler
 from tests.adyen import AdyenBox
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.door import Door, a_door
 from tests.payments.hosts import a_rule
 from tests.payments.test_reconcile import CAMT, a_line
@@ -31,9 +31,9 @@ SHARE = 700
 
 
 @pytest_asyncio.fixture
-async def till(database: Database, clock: FakeClock, box: Sandbox, second: AdyenBox) -> AsyncIterator[Till]:
+async def till(ground: Ground, clock: FakeClock, box: Sandbox, second: AdyenBox) -> AsyncIterator[Till]:
     """One more organisation with an account of its own at Adyen, and a host who gets 70 percent."""
-    async with a_till(database, clock, box, adyen=second) as made:
+    async with a_till(ground, clock, box, adyen=second) as made:
         before = clock.now() - timedelta(days=1)
         async with made.tenants.tenant(made.tenant_id) as conn:
             host = await host_store.insert_host(

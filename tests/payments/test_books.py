@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -37,9 +36,9 @@ from forecourt.payments.ledger.service import post
 from forecourt.payments.psp.errors import ProviderAway, ProviderError, ProviderUnknown
 from forecourt.payments.reconcile.events import COMPARE
 from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
-from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
 from tests.care.yard import Yard
+from tests.ground import Ground
 from tests.http import House, Tenant, problem, walk
 from tests.payments.bills import START, a_bill, a_tariff
 from tests.payments.hosts import SECRET, Paid, a_bank, a_host, a_rule, a_session, owed, rules
@@ -48,11 +47,9 @@ MARCH = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}
 
 
 @pytest_asyncio.fixture
-async def yard(house: House, tenant: Tenant) -> AsyncIterator[Yard]:
-    async with Pool(house.database.url, "forecourt_worker", size=1) as worker:
-        made = Yard(house.database, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
-        yield made
-        made.admin.close()
+async def yard(ground: Ground, house: House, tenant: Tenant) -> Yard:
+    worker = await ground.pool("forecourt_worker", 1)
+    return Yard(ground.admin, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
 
 
 async def a_place(yard: Yard, name: str) -> tuple[int, int, HostRow]:

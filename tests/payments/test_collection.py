@@ -28,7 +28,7 @@ from forecourt.payments.intents.model import DebtOpen, InvoicedAlready, Method, 
 from forecourt.payments.intents.store import IntentFilter, list_intents
 from forecourt.payments.ledger.store.reports import read_receivables
 from forecourt.payments.providers.book import Book, BookKind
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.depot import FIRST_OF_APRIL, SELLER, TERMS, THEIRS, Depot, a_depot, booked
 from tests.sandbox import Sandbox
 from tests.support import FakeClock
@@ -39,8 +39,8 @@ PAIN = {"p": "urn:iso:std:iso:20022:tech:xsd:pain.008.001.08"}
 
 
 @pytest_asyncio.fixture
-async def depot(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Depot]:
-    async with a_depot(database, clock, box, at=FIRST_OF_APRIL) as made:
+async def depot(ground: Ground, clock: FakeClock, box: Sandbox) -> AsyncIterator[Depot]:
+    async with a_depot(ground, clock, box, at=FIRST_OF_APRIL) as made:
         yield made
 
 

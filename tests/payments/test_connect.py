@@ -26,7 +26,7 @@ from forecourt.payments.intents.model import Intent
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.service import post
 from forecourt.payments.reconcile.jobs import MoneyJobs
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.hosts import IBANS, a_rule
 from tests.payments.till import SECRET, Till, a_till
 from tests.sandbox import sandbox
@@ -263,10 +263,10 @@ async def test_what_there_is_not_enough_of_at_hand_is_paid_another_night(estate:
 
 
 async def test_a_transfer_whose_answer_was_lost_is_found_after_its_key_is_forgotten(
-    database: Database, clock: FakeClock
+    ground: Ground, clock: FakeClock
 ) -> None:
     with sandbox() as box:
-        async with a_till(database, clock, box) as till:
+        async with a_till(ground, clock, box) as till:
             estate = await Estate(till).opened()
             await estate.at_provider()
             await estate.earn()
@@ -285,10 +285,10 @@ async def test_a_transfer_whose_answer_was_lost_is_found_after_its_key_is_forgot
 
 
 async def test_nothing_else_is_paid_while_it_is_not_known_what_came_of_a_transfer(
-    database: Database, clock: FakeClock
+    ground: Ground, clock: FakeClock
 ) -> None:
     with sandbox() as box:
-        async with a_till(database, clock, box) as till:
+        async with a_till(ground, clock, box) as till:
             estate = await Estate(till).opened()
             await can_be_paid_by_file(estate)
             await estate.at_provider()

@@ -25,6 +25,7 @@ from forecourt.payments.ledger.service import post
 from forecourt.pricing import service as pricing
 from forecourt.pricing.assigning import Scope
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
+from tests.ground import Ground
 from tests.payments.lot import UID, VERSIONS, Lot, a_lot
 from tests.sandbox import Sandbox
 
@@ -33,8 +34,8 @@ SOLD = {"revenue:energy": -500, "vat_payable:ZZ:19": -95}
 
 
 @pytest_asyncio.fixture
-async def lot(servers: Any, box: Sandbox, tmp_path: Path) -> AsyncIterator[Lot]:
-    async with a_lot(servers, box, tmp_path) as made:
+async def lot(ground: Ground, box: Sandbox, tmp_path: Path) -> AsyncIterator[Lot]:
+    async with a_lot(ground, box, tmp_path) as made:
         yield made
 
 

@@ -15,6 +15,7 @@ from forecourt.payments.intents.model import FINAL, Intent, NothingOwed, Purpose
 from forecourt.payments.intents.saga import Saga
 from forecourt.platform.money import Money
 from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.gate import Gate, a_gate
 from tests.payments.till import RETURN, Till, a_till
 from tests.sandbox import Sandbox, sandbox
@@ -50,8 +51,8 @@ def bank() -> Iterator[Sandbox]:
 
 
 @pytest_asyncio.fixture
-async def shaky(database: Database, clock: FakeClock, bank: Sandbox) -> AsyncIterator[Till]:
-    async with a_till(database, clock, bank) as made:
+async def shaky(ground: Ground, clock: FakeClock, bank: Sandbox) -> AsyncIterator[Till]:
+    async with a_till(ground, clock, bank) as made:
         yield made
         made.box.faults()
         made.box.control("webhooks", {})
@@ -160,7 +161,7 @@ class Run:
 
 
 async def test_a_provider_that_fails_and_webhooks_in_disorder_come_to_the_same_end(
-    shaky: Till, database: Database, clock: FakeClock, bank: Sandbox, nats_url: str
+    shaky: Till, ground: Ground, database: Database, clock: FakeClock, bank: Sandbox, nats_url: str
 ) -> None:
     async with a_gate(database, nats_url, shaky.box) as door:
         shaky.box.faults(seed=11, hang_s=0.3, match="*", **FAULTS)
@@ -173,7 +174,7 @@ async def test_a_provider_that_fails_and_webhooks_in_disorder_come_to_the_same_e
     check_the_books(shaky)
     check_the_door(shaky, door)
     assert sum(counts.values()) >= SESSIONS, "the provider was to fail"
-    async with a_till(database, clock, bank) as clean, a_gate(database, nats_url, clean.box) as quiet:
+    async with a_till(ground, clock, bank) as clean, a_gate(database, nats_url, clean.box) as quiet:
         await Run(clean, 3).whole()
         for number, (one, other) in enumerate(zip(ends, end_state(clean), strict=True)):
             for name, value in one.items():

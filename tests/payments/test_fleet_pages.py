@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,6 +16,7 @@ from forecourt.payments.fleets import billing
 from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.ledger.billed import Billed, Line
 from forecourt.platform.database import Pool
+from tests.ground import Ground
 from tests.http import SECRET, House, Tenant, problem
 from tests.payments.depot import OURS, THEIRS, a_statement, booked
 
@@ -36,9 +36,8 @@ async def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, A
 
 
 @pytest_asyncio.fixture
-async def jobs(house: House) -> AsyncIterator[FleetJobs]:
-    async with Pool(house.database.url, "forecourt_worker", size=1) as worker:
-        yield FleetJobs(worker, house.db, house.clock, SECRET.encode())
+async def jobs(ground: Ground, house: House) -> FleetJobs:
+    return FleetJobs(await ground.pool("forecourt_worker", 1), house.db, house.clock, SECRET.encode())
 
 
 async def text(client: AsyncClient, path: str, status: int = 200) -> str:

@@ -45,7 +45,7 @@ from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store.documents import find_document
 from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.billed import Line as Leg
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.depot import FIRST_OF_APRIL, OURS, SELLER, TERMS, Depot, a_depot, two_rates
 from tests.sandbox import Sandbox
 from tests.support import FakeClock
@@ -58,8 +58,8 @@ NAMES = {
 
 
 @pytest_asyncio.fixture
-async def depot(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Depot]:
-    async with a_depot(database, clock, box, two_rates(), at=FIRST_OF_APRIL) as made:
+async def depot(ground: Ground, clock: FakeClock, box: Sandbox) -> AsyncIterator[Depot]:
+    async with a_depot(ground, clock, box, two_rates(), at=FIRST_OF_APRIL) as made:
         yield made
 
 
@@ -223,9 +223,9 @@ def _fields(struct: Any) -> dict[str, Any]:
 
 
 async def test_months_are_made_up_for_once_it_is_said_whom_invoices_are_for(
-    database: Database, clock: FakeClock, box: Sandbox
+    ground: Ground, clock: FakeClock, box: Sandbox
 ) -> None:
-    async with a_depot(database, clock, box, two_rates(), at=datetime(2026, 5, 2, tzinfo=UTC), terms=None) as depot:
+    async with a_depot(ground, clock, box, two_rates(), at=datetime(2026, 5, 2, tzinfo=UTC), terms=None) as depot:
         uid = depot.driver("Ada")
         for month in (3, 4):
             await depot.charged(uid, 10_000, MARCH.replace(month=month))

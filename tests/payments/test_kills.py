@@ -26,6 +26,7 @@ from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.intents.model import FINAL, Intent, State
 from tests.care.yard import Yard
 from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.hosts import IBANS, SECRET, a_bank, a_host, a_rule, a_session, owed, rules
 from tests.payments.test_faults import check_the_books
 from tests.payments.till import Till, a_till
@@ -110,11 +111,8 @@ async def a_killer(till: Till, database: Database) -> AsyncIterator[Killer]:
 @asynccontextmanager
 async def a_payday(till: Till, database: Database) -> AsyncIterator["Payday"]:
     clock = FakeClock(PAYDAY)
-    yard = Yard(database, till.worker, till.tenants, clock, tenant_id=till.tenant_id)
-    try:
-        yield await Payday(till, yard).opened()
-    finally:
-        yard.admin.close()
+    yard = Yard(till.admin, till.worker, till.tenants, clock, tenant_id=till.tenant_id)
+    yield await Payday(till, yard).opened()
 
 
 class Payday:
@@ -186,11 +184,13 @@ def plans_of(kills: int) -> list[Plan]:
 
 
 @pytest.mark.kill
-async def test_processes_killed_while_money_moves_lose_and_double_nothing(database: Database, clock: FakeClock) -> None:
+async def test_processes_killed_while_money_moves_lose_and_double_nothing(
+    ground: Ground, database: Database, clock: FakeClock
+) -> None:
     plans = plans_of(KILLS)
     with sandbox() as bank:
         async with (
-            a_till(database, clock, bank) as till,
+            a_till(ground, clock, bank) as till,
             a_payday(till, database) as payday,
             a_killer(till, database) as killer,
         ):

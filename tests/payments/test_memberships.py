@@ -13,6 +13,7 @@ from forecourt.payments.intents.model import Method
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.pricing.assigning import Scope
+from tests.ground import Ground
 from tests.payments.lot import VERSIONS, Lot, a_lot
 from tests.sandbox import Sandbox
 
@@ -20,8 +21,8 @@ GOLD = {"name": "gold", "title": "Gold", "currency": "EUR", "month_fee": 1190, "
 
 
 @pytest_asyncio.fixture
-async def lot(servers: Any, box: Sandbox, tmp_path: Path) -> AsyncIterator[Lot]:
-    async with a_lot(servers, box, tmp_path) as made:
+async def lot(ground: Ground, box: Sandbox, tmp_path: Path) -> AsyncIterator[Lot]:
+    async with a_lot(ground, box, tmp_path) as made:
         yield made
 
 

@@ -1,7 +1,6 @@
 """The screens of money, as the application serves them: the books for who runs it, their own for a host."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -19,6 +18,7 @@ from forecourt.payments.reconcile.model import Difference, Differs
 from forecourt.payments.reconcile.store import comparing
 from forecourt.platform.database import Pool
 from tests.care.yard import Yard
+from tests.ground import Ground
 from tests.http import House, Tenant
 from tests.payments.francs import a_swiss
 from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, rules
@@ -32,11 +32,9 @@ async def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, A
 
 
 @pytest_asyncio.fixture
-async def yard(house: House, tenant: Tenant) -> AsyncIterator[Yard]:
-    async with Pool(house.database.url, "forecourt_worker", size=1) as worker:
-        made = Yard(house.database, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
-        yield made
-        made.admin.close()
+async def yard(ground: Ground, house: House, tenant: Tenant) -> Yard:
+    worker = await ground.pool("forecourt_worker", 1)
+    return Yard(ground.admin, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
 
 
 async def text(client: AsyncClient, path: str) -> str:

@@ -14,7 +14,6 @@ from forecourt.energy.service.explained import session_told
 from forecourt.payments.intents.model import Intent, State
 from forecourt.payments.intents.sizing import Car as PaidCar
 from forecourt.platform.bus import Bus
-from forecourt.platform.database import Pool
 from forecourt.simulator.car import Car
 from forecourt.simulator.faults import PERFECT, Habits
 from forecourt.stations.commands import Commander
@@ -105,13 +104,11 @@ async def forecourt(rig: Rig, clock: StepClock, box: Sandbox, *habits: Habits) -
     rig.admin.execute("UPDATE stations SET max_power_w = 22000")
     rig.admin.execute("UPDATE sites SET country = 'DE'")
     timer: Any = clock
-    async with (
-        planted(rig, clock, site_id, stations, tree_of(stations)) as plant,
-        Pool(rig.database.url, "forecourt_worker", size=2) as worker,
-    ):
+    worker = await rig.ground.pool("forecourt_worker", 2)
+    async with planted(rig, clock, site_id, stations, tree_of(stations)) as plant:
         bus = await Bus.connect(rig.nats_url)
         commander = Commander(plant.tenants, bus, clock, secret_key=SECRET.encode())
-        till = Till(rig.database, worker, plant.tenants, timer, box.another(), commander=commander)
+        till = Till(rig.ground, worker, plant.tenants, timer, box.another(), commander=commander)
         till.tenant_id, till.actor = rig.tenant(), an_actor(rig.tenant())
         await till.priced(DEAR)
         await all_connected(plant)

@@ -13,7 +13,7 @@ from forecourt.payments.intents.answering import MISSES, REST_FIRST, Answering
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.sweeper import EACH, Sweeper
 from forecourt.payments.providers.stripe import StripeKeys
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.till import Till, a_till
 from tests.sandbox import Sandbox
 from tests.support import FakeClock
@@ -55,9 +55,9 @@ async def nobody(**_: Any) -> None:
 
 
 async def test_a_provider_that_hangs_for_one_organisation_keeps_no_other_waiting(
-    database: Database, clock: FakeClock, box: Sandbox, till: Till, monkeypatch: pytest.MonkeyPatch
+    ground: Ground, clock: FakeClock, box: Sandbox, till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with a_till(database, clock, box) as slow:
+    async with a_till(ground, clock, box) as slow:
         await own(slow, till)
         charges = await slow.paid(evse=2)
         await slow.work()

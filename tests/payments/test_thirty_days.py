@@ -5,7 +5,6 @@ import asyncio
 import csv
 import io
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -25,10 +24,10 @@ from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.reconcile.service import Reconciler
-from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import Money
 from tests.care.yard import Yard
+from tests.ground import Ground
 from tests.http import House, Tenant
 from tests.payments.hosts import IBANS, SECRET, Paid, a_bank, a_host, a_rule, a_session, balance, owed, rules
 from tests.payments.test_books import bean_check
@@ -46,11 +45,9 @@ def said_of(row: kept.PayoutRow, way: str, name: str, on: str, back: str = "") -
 
 
 @pytest_asyncio.fixture
-async def yard(house: House, tenant: Tenant) -> AsyncIterator[Yard]:
-    async with Pool(house.database.url, "forecourt_worker", size=1) as worker:
-        made = Yard(house.database, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
-        yield made
-        made.admin.close()
+async def yard(ground: Ground, house: House, tenant: Tenant) -> Yard:
+    worker = await ground.pool("forecourt_worker", 1)
+    return Yard(ground.admin, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
 
 
 class Gone(ForecourtError):

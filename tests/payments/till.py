@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 from psycopg.rows import dict_row
 
 from forecourt.access import Actor
@@ -40,7 +39,7 @@ from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from tests.adyen import AdyenBox
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.http import an_actor
 from tests.sandbox import Sandbox
 from tests.support import FakeClock
@@ -85,11 +84,11 @@ class Till:
     """One organisation's payments."""
 
     def __init__(
-        self, database: Database, worker: Pool, tenants: Pool, clock: FakeClock, box: Sandbox,
+        self, ground: Ground, worker: Pool, tenants: Pool, clock: FakeClock, box: Sandbox,
         hook_secret: str = "whsec_x", adyen: AdyenBox | None = None, commander: Any = None,
     ) -> None:  # fmt: skip
         """`commander`: the way to real stations; without it they answer as told."""
-        self.admin = psycopg.connect(database.admin_url, autocommit=True, row_factory=dict_row)
+        self.admin = ground.admin
         self.worker, self.tenants, self.clock, self.box, self.adyen = worker, tenants, clock, box, adyen
         self.stations = Stations()
         self.prices = Prices(clock, Giving(clock))
@@ -143,7 +142,7 @@ class Till:
                 self.account_id = (await self.providers.add(conn, self.actor, "adyen-main", self.adyen.keys)).account_id
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        cursor = self.admin.execute(query.encode(), values)
+        cursor = self.admin.cursor(row_factory=dict_row).execute(query.encode(), values)
         return cursor.fetchall() if cursor.description else []
 
     def one(self, query: str, *values: Any) -> int:
@@ -269,24 +268,20 @@ class Till:
     def close(self) -> None:
         """What is left is due no more: the sweepers of the tests after this one would look at it again and again."""
         self.rows("UPDATE payment_intents SET next_at = NULL WHERE tenant_id = %s", self.tenant_id)
-        self.admin.close()
 
 
 @asynccontextmanager
 async def a_till(
-    database: Database, clock: FakeClock, box: Sandbox, tariff: Tariff | None = None, adyen: AdyenBox | None = None
+    ground: Ground, clock: FakeClock, box: Sandbox, tariff: Tariff | None = None, adyen: AdyenBox | None = None
 ) -> AsyncIterator[Till]:
     """A till with an account of its own at the provider: at Stripe's sandbox, or at Adyen's. The clock is that of the
     provider, which knows no other."""
     clock.set(datetime.now(UTC) if adyen is None else adyen.advance(0))
-    async with (
-        Pool(database.url, "forecourt_worker", size=2) as worker,
-        Pool(database.url, "forecourt_app", size=6) as tenants,
-    ):
-        made = Till(database, worker, tenants, clock, box.another(), adyen=None if adyen is None else adyen.another())
-        till = await made.opened(tariff or a_tariff())
-        try:
-            yield till
-        finally:
-            await till.providers.close()
-            till.close()
+    worker, tenants = await ground.pool("forecourt_worker", 2), await ground.pool("forecourt_app", 6)
+    made = Till(ground, worker, tenants, clock, box.another(), adyen=None if adyen is None else adyen.another())
+    till = await made.opened(tariff or a_tariff())
+    try:
+        yield till
+    finally:
+        await till.providers.close()
+        till.close()

@@ -14,7 +14,7 @@ from forecourt.platform import mail
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.mail import FolderPost, Letter, MailJobs, SmtpPost
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.support import FakeClock
 
 SENDER = "Forecourt <forecourt@example.com>"
@@ -22,8 +22,8 @@ LETTER = Letter(recipient="ada@example.com", subject="Join  the\nteam", body="ht
 
 
 class Desk:
-    def __init__(self, database: Database, app: Pool, worker: Pool) -> None:
-        self.admin = psycopg.connect(database.admin_url, autocommit=True)
+    def __init__(self, ground: Ground, app: Pool, worker: Pool) -> None:
+        self.admin = ground.admin
         self.app = app
         self.worker = worker
 
@@ -32,15 +32,9 @@ class Desk:
 
 
 @pytest_asyncio.fixture
-async def desk(database: Database) -> AsyncIterator[Desk]:
-    async with (
-        Pool(database.url, "forecourt_app", size=2) as app,
-        Pool(database.url, "forecourt_worker", size=2) as worker,
-    ):
-        desk = Desk(database, app, worker)
-        yield desk
-        desk.admin.execute("TRUNCATE letters, outbox")
-        desk.admin.close()
+async def desk(ground: Ground) -> AsyncIterator[Desk]:
+    yield Desk(ground, await ground.pool("forecourt_app", 2), await ground.pool("forecourt_worker", 2))
+    ground.clear()
 
 
 async def test_a_letter_lies_in_the_folder_once_it_was_sent_and_nowhere_else(

@@ -1,6 +1,5 @@
 """Tariffs kept in versions and assigned, in a real database: what counted once counts for ever."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -42,6 +41,7 @@ from forecourt.pricing.model import (
 from forecourt.pricing.store import assigned as assignments
 from forecourt.pricing.store import tariffs as store
 from tests.conftest import Database
+from tests.ground import Ground
 from tests.http import an_actor
 from tests.support import EPOCH, FakeClock
 
@@ -75,24 +75,22 @@ class Shop(Struct):
 
 
 @pytest_asyncio.fixture
-async def shop(database: Database, clock: FakeClock) -> AsyncIterator[Shop]:
-    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+async def shop(ground: Ground, clock: FakeClock) -> Shop:
+    def one(query: str, *values: Any) -> int:
+        row = ground.admin.execute(query.encode(), values).fetchone()
+        assert row is not None
+        return int(row[0])
 
-        def one(query: str, *values: Any) -> int:
-            row = admin.execute(query.encode(), values).fetchone()
-            assert row is not None
-            return int(row[0])
-
-        tenant = one("INSERT INTO organisations (name, time_zone) VALUES ('Shop', 'Europe/Paris') RETURNING tenant_id")
-        into = "INSERT INTO sites (tenant_id, slug, name, parent_id, time_zone) VALUES (%s, %s, 'S', %s, %s)"
-        city = one(f"{into} RETURNING site_id", tenant, "city", None, "Europe/Paris")
-        yard = one(f"{into} RETURNING site_id", tenant, "yard", city, "Europe/Berlin")
-        station = one(
-            "INSERT INTO stations (tenant_id, identity, site_id) VALUES (%s, %s, %s) RETURNING station_id",
-            tenant, f"shop-{tenant}", yard,
-        )  # fmt: skip
-    async with Pool(database.url, "forecourt_app", size=2) as pool:
-        yield Shop(pool, an_actor(tenant), city, yard, station, database.admin_url)
+    tenant = one("INSERT INTO organisations (name, time_zone) VALUES ('Shop', 'Europe/Paris') RETURNING tenant_id")
+    into = "INSERT INTO sites (tenant_id, slug, name, parent_id, time_zone) VALUES (%s, %s, 'S', %s, %s)"
+    city = one(f"{into} RETURNING site_id", tenant, "city", None, "Europe/Paris")
+    yard = one(f"{into} RETURNING site_id", tenant, "yard", city, "Europe/Berlin")
+    station = one(
+        "INSERT INTO stations (tenant_id, identity, site_id) VALUES (%s, %s, %s) RETURNING station_id",
+        tenant, f"shop-{tenant}", yard,
+    )  # fmt: skip
+    pool = await ground.pool("forecourt_app", 2)
+    return Shop(pool, an_actor(tenant), city, yard, station, ground.database.admin_url)
 
 
 async def test_a_place_is_known_by_its_station_with_sites_from_the_nearest_up_their_zone_and_its_plugs(

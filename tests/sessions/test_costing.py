@@ -1,7 +1,6 @@
 """What sessions cost, in a real database: by the tariff that counted when they began, and by what was measured."""
 
 import random
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -34,7 +33,7 @@ from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.costing.model import CostSealed, NotPricedYet, SessionCost
 from forecourt.sessions.costing.service import Agreed
 from forecourt.sessions.remote.service import SessionUnknown
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.http import an_actor
 from tests.support import EPOCH, FakeClock
 
@@ -134,26 +133,24 @@ class Shop:
 
 
 @pytest_asyncio.fixture
-async def shop(database: Database, clock: FakeClock) -> AsyncIterator[Shop]:
-    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+async def shop(ground: Ground, clock: FakeClock) -> Shop:
+    def one(query: str, *values: Any) -> int:
+        row = ground.admin.execute(query.encode(), values).fetchone()
+        assert row is not None
+        return int(row[0])
 
-        def one(query: str, *values: Any) -> int:
-            row = admin.execute(query.encode(), values).fetchone()
-            assert row is not None
-            return int(row[0])
-
-        tenant = one("INSERT INTO organisations (name) VALUES ('Shop') RETURNING tenant_id")
-        site = one(
-            "INSERT INTO sites (tenant_id, slug, name, time_zone) VALUES (%s, 'yard', 'Y', 'Europe/Berlin')"
-            " RETURNING site_id",
-            tenant,
-        )
-        station = one(
-            "INSERT INTO stations (tenant_id, identity, site_id) VALUES (%s, %s, %s) RETURNING station_id",
-            tenant, f"shop-{tenant}", site,
-        )  # fmt: skip
-        async with Pool(database.url, "forecourt_app", size=2) as pool:
-            yield Shop(admin, pool, clock, an_actor(tenant), station)
+    tenant = one("INSERT INTO organisations (name) VALUES ('Shop') RETURNING tenant_id")
+    site = one(
+        "INSERT INTO sites (tenant_id, slug, name, time_zone) VALUES (%s, 'yard', 'Y', 'Europe/Berlin')"
+        " RETURNING site_id",
+        tenant,
+    )
+    station = one(
+        "INSERT INTO stations (tenant_id, identity, site_id) VALUES (%s, %s, %s) RETURNING station_id",
+        tenant, f"shop-{tenant}", site,
+    )  # fmt: skip
+    pool = await ground.pool("forecourt_app", 2)
+    return Shop(ground.admin, pool, clock, an_actor(tenant), station)
 
 
 def euro(cents: int) -> Money:

@@ -15,7 +15,7 @@ from forecourt.platform.database import Pool
 from forecourt.sessions import store
 from forecourt.sessions.review import QUIET, review
 from forecourt.sessions.store import reviewing
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.support import WAIT_S, FakeClock
 from tests.works import Jobs
 
@@ -23,13 +23,13 @@ from tests.works import Jobs
 class Bench:
     """The worker's parts over one database, driven by hand."""
 
-    def __init__(self, database: Database, pool: Pool, tenants: Pool, clock: FakeClock) -> None:
-        self.admin_url = database.admin_url
+    def __init__(self, ground: Ground, pool: Pool, tenants: Pool, clock: FakeClock) -> None:
+        self.admin_url = ground.database.admin_url
         self.tenants = tenants
-        self.admin = psycopg.connect(database.admin_url, autocommit=True)
+        self.admin = ground.admin
         self.pool = pool
         self.clock = clock
-        jobs = Jobs(database.url, pool, tenants, clock)
+        jobs = Jobs(ground.database.url, pool, tenants, clock, ground=ground)
         self.sessions, self.stations, self.remote_starts = jobs.sessions, jobs.stations, jobs.remote_starts
         self.jobs, self.app = jobs, jobs.app
         #: Before anybody stops its clock.
@@ -93,17 +93,15 @@ class Bench:
 
 
 @pytest_asyncio.fixture
-async def bench(servers: Any, clock: FakeClock) -> AsyncIterator[Bench]:
-    with servers.database() as database:
-        async with (
-            Pool(database.url, "forecourt_worker", size=2) as pool,
-            Pool(database.url, "forecourt_app", size=2) as tenants,
-        ):
-            bench = Bench(database, pool, tenants, clock)
-            bench.rows("INSERT INTO organisations (name) VALUES ('A'), ('B') RETURNING 1")
-            async with bench.jobs:
-                yield bench
-            bench.admin.close()
+async def bench(ground: Ground, clock: FakeClock) -> AsyncIterator[Bench]:
+    pool, tenants = await ground.pool("forecourt_worker", 2), await ground.pool("forecourt_app", 2)
+    bench = Bench(ground, pool, tenants, clock)
+    bench.rows(
+        "INSERT INTO organisations (tenant_id, name) OVERRIDING SYSTEM VALUE VALUES (1, 'A'), (2, 'B') RETURNING 1"
+    )
+    async with bench.jobs:
+        yield bench
+    ground.clear()
 
 
 async def test_an_ended_session_is_reviewed_once_its_event_was_committed(bench: Bench) -> None:

@@ -23,9 +23,10 @@ from forecourt.stations import service as stations
 from forecourt.stations import store as stations_store
 from forecourt.stations.commands import CallInvalid, Commander, OutcomeUnrecorded, StationOffline, StationTimeout
 from forecourt.stations.errors import StationRetired
+from tests.ground import Ground
 from tests.http import an_actor
 from tests.stations.gateway import test_sessions_over_sockets
-from tests.stations.gateway.conftest import SECRET, ClockAhead, Rig, StationClient
+from tests.stations.gateway.conftest import SECRET, ClockAhead, Rig, StationClient, a_rig
 from tests.stations.gateway.test_sessions_over_sockets import at, event
 from tests.support import WAIT_S, FakeClock
 from tests.works import Jobs
@@ -40,7 +41,7 @@ class Stage:
         self.bus = bus
         self.worker = worker
         self.clock = FakeClock(datetime.now(UTC))
-        jobs = Jobs(rig.database.url, worker, pool, self.clock, bus=bus)
+        jobs = Jobs(rig.database.url, worker, pool, self.clock, bus=bus, ground=rig.ground)
         self.jobs, self.works = jobs.remote_starts, jobs
 
     @property
@@ -109,20 +110,14 @@ def _today(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest_asyncio.fixture
-async def stage(servers: Any) -> AsyncIterator[Stage]:
-    with servers.database() as database:
-        rig = Rig(database, servers.nats.url, "picows")
-        await rig.start()
+async def stage(ground: Ground) -> AsyncIterator[Stage]:
+    async with a_rig(ground) as rig:
         bus = await Bus.connect(rig.nats_url)
-        async with (
-            Pool(database.url, "forecourt_app", size=3) as pool,
-            Pool(database.url, "forecourt_worker", size=2) as worker,
-        ):
-            stage = Stage(rig, pool, worker, bus)
-            async with stage.works:
-                yield stage
+        pool, worker = await ground.pool("forecourt_app", 3), await ground.pool("forecourt_worker", 2)
+        stage = Stage(rig, pool, worker, bus)
+        async with stage.works:
+            yield stage
         await bus.close()
-        await rig.stop()
 
 
 async def answer(station: StationClient, result: Any) -> Any:

@@ -2,12 +2,11 @@
 is asked to keep them, and may say what it likes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 import pytest_asyncio
 from psycopg.errors import UniqueViolation
@@ -33,6 +32,7 @@ from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.sessions.reserving.model import REFUSED, How
 from forecourt.stations.commands import StationOffline, StationTimeout
 from tests.conftest import Database
+from tests.ground import Ground
 from tests.payments.till import Stations
 from tests.sessions.histories import GOOD, NOON
 from tests.sessions.writers import TENANT, Bench
@@ -152,8 +152,9 @@ def test_each_version_is_asked_in_its_own_words() -> None:
 class Yard:
     """An organisation with one station, and what its worker does about holds."""
 
-    def __init__(self, database: Database, tenants: Pool, worker: Pool, clock: FakeClock) -> None:
-        self.admin = psycopg.connect(database.admin_url, autocommit=True, row_factory=dict_row)
+    def __init__(self, ground: Ground, tenants: Pool, worker: Pool, clock: FakeClock) -> None:
+        self.admin = ground.admin
+        self._asked = ground.admin.cursor(row_factory=dict_row)
         self.tenants, self.clock = tenants, clock
         self.stations = Stations()
         commander: Any = self.stations
@@ -167,7 +168,7 @@ class Yard:
         )  # fmt: skip
 
     def one(self, query: str, *values: Any) -> int:
-        row = self.admin.execute(query.encode(), values).fetchone()
+        row = self._asked.execute(query.encode(), values).fetchone()
         assert row is not None
         return int(row["it"])
 
@@ -186,12 +187,12 @@ class Yard:
         return self.row(held)
 
     def row(self, held: UUID) -> dict[str, Any]:
-        found = self.admin.execute("SELECT * FROM reservations WHERE reservation_id = %s", (held,)).fetchone()
+        found = self._asked.execute("SELECT * FROM reservations WHERE reservation_id = %s", (held,)).fetchone()
         assert found is not None
         return found
 
     def session(self, uid: str) -> UUID:
-        found = self.admin.execute(
+        found = self._asked.execute(
             "INSERT INTO sessions (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,"
             " heard_at, evse, token_uid) VALUES (%(tenant)s, %(station)s, gen_random_uuid()::text, 0, %(now)s, 0,"
             " %(now)s, %(now)s, 1, %(uid)s) RETURNING session_id",
@@ -203,14 +204,9 @@ class Yard:
 
 
 @pytest_asyncio.fixture
-async def yard(database: Database, clock: FakeClock) -> AsyncIterator[Yard]:
-    async with (
-        Pool(database.url, "forecourt_app", size=4) as tenants,
-        Pool(database.url, "forecourt_worker", size=2) as worker,
-    ):
-        made = Yard(database, tenants, worker, clock)
-        yield made
-        made.admin.close()
+async def yard(ground: Ground, clock: FakeClock) -> Yard:
+    tenants, worker = await ground.pool("forecourt_app", 4), await ground.pool("forecourt_worker", 2)
+    return Yard(ground, tenants, worker, clock)
 
 
 @pytest.mark.parametrize(

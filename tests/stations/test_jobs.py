@@ -1,6 +1,6 @@
 """What the worker puts in order after gateways and web processes that died."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from forecourt.platform.database import Pool
 from forecourt.stations import jobs
 from forecourt.stations.jobs import COMMAND_ABANDONED_S, GATEWAY_GONE_S, Keep, StationJobs
 from tests.conftest import Database
+from tests.ground import Ground
 from tests.support import FakeClock
 
 
@@ -23,9 +24,8 @@ def admin(database: Database) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest_asyncio.fixture
-async def worker(database: Database, clock: FakeClock) -> AsyncIterator[StationJobs]:
-    async with Pool(database.url, "forecourt_worker", size=1) as pool:
-        yield StationJobs(pool, clock)
+async def worker(ground: Ground, clock: FakeClock) -> StationJobs:
+    return StationJobs(await ground.pool("forecourt_worker", 1), clock)
 
 
 def gateway(admin: psycopg.Connection[Any], name: str, ended_s: float) -> None:

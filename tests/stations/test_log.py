@@ -195,9 +195,9 @@ async def test_deviations_are_counted_by_kind_and_only_what_the_station_said(hou
     ],
 )  # fmt: skip
 def test_each_new_day_of_the_log_has_an_index_for_what_is_rare(house: House, condition: str, index: str) -> None:
-    with house.admin() as connection:
+    with house.admin() as connection, connection.transaction():
         connection.execute("SELECT stations_make_message_partition('2031-01-01')")
-        connection.execute("SET enable_seqscan = off")
+        connection.execute("SET LOCAL enable_seqscan = off")
         plan = connection.execute(
             "EXPLAIN SELECT * FROM messages WHERE at >= '2031-01-01' AND at < '2031-01-02' AND station_id = 1"
             f" AND number < 9 AND {condition} ORDER BY number DESC LIMIT 50"

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import psycopg
 import pytest
 import pytest_asyncio
 from httpx import AsyncClient
@@ -11,6 +10,7 @@ from httpx import AsyncClient
 from forecourt.platform.database import Pool
 from forecourt.platform.outward import Outward
 from forecourt.webhooks.sender import Sender
+from tests.ground import Ground
 from tests.http import SECRET, House
 from tests.receiver import Receiver, receiver, signature
 from tests.works import Jobs
@@ -33,10 +33,10 @@ async def a_webhook(client: AsyncClient, url: str, *events: str) -> tuple[int, s
 class Works:
     """The worker over the database of a house."""
 
-    def __init__(self, house: House, pool: Pool, tenants: Pool, outward: Outward) -> None:
-        self.admin = psycopg.connect(house.database.admin_url, autocommit=True)
+    def __init__(self, ground: Ground, house: House, pool: Pool, tenants: Pool, outward: Outward) -> None:
+        self.admin = ground.admin
         self.pool = pool
-        self.jobs = jobs = Jobs(house.database.url, pool, tenants, house.clock)
+        self.jobs = jobs = Jobs(house.database.url, pool, tenants, house.clock, ground=ground)
         self.sessions, self.webhooks = jobs.sessions, jobs.webhooks
         self.sender = Sender(pool, tenants, house.clock, outward, SECRET.encode(), "http://console")
         # Letters stay to be looked at.
@@ -57,19 +57,13 @@ class Works:
 
 
 @pytest_asyncio.fixture
-async def works(house: House) -> AsyncIterator[Works]:
-    url = house.database.url
-    async with (
-        Pool(url, "forecourt_worker", size=2) as pool,
-        Pool(url, "forecourt_app", size=3) as tenants,
-        Outward(private=True) as outward,
-    ):
-        made = Works(house, pool, tenants, outward)
-        # What waits for other tests' receivers would be sent here.
-        made.admin.execute("TRUNCATE webhooks, webhook_events, outbox CASCADE")
-        async with made.jobs:
-            yield made
-        made.admin.close()
+async def works(ground: Ground, house: House) -> AsyncIterator[Works]:
+    pool, tenants = await ground.pool("forecourt_worker", 2), await ground.pool("forecourt_app", 3)
+    made = Works(ground, house, pool, tenants, await ground.outward(private=True))
+    # What waits for other tests' receivers would be sent here.
+    made.admin.execute("TRUNCATE webhooks, webhook_events, outbox CASCADE")
+    async with made.jobs:
+        yield made
 
 
 @pytest.fixture

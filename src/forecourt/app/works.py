@@ -12,6 +12,8 @@ from msgspec import Struct
 from procrastinate import PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued
 from prometheus_client import Counter
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
 
 from forecourt.access.jobs import AccessJobs
 from forecourt.app.telling import DESCRIBE
@@ -45,6 +47,7 @@ from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.payments.terminals.lanes import TOLD as TERMINAL_TOLD
 from forecourt.platform import outbox
+from forecourt.platform.database import check_heard
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.cars import CarJobs
 from forecourt.sessions.costing.jobs import CostingJobs
@@ -136,7 +139,10 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     no later than the end of the one that made it.
     """
     options = "-c role=forecourt_worker -c synchronous_commit=off"
-    connector = PsycopgConnector(conninfo=url, kwargs={"options": options}, min_size=1, max_size=JOB_POOL)
+    connector = PsycopgConnector(
+        conninfo=url, kwargs={"options": options}, min_size=1, max_size=JOB_POOL,
+        configure=_each_statement_by_itself, pool_factory=_job_pool,
+    )  # fmt: skip
     app = procrastinate.App(connector=connector)
     for name, cron, job in _by_the_clock(works):
         app.periodic(cron=cron)(_clocked(app, name, job, lock=name, queueing_lock=name))
@@ -167,6 +173,16 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     app.periodic(cron="*/15 * * * *")(_clocked(app, name, report, lock=name, queueing_lock=name, queue=LONG))
     app.periodic(cron="47 * * * *")(_forgetting(app))
     return app, _by_events(app, works)
+
+
+async def _each_statement_by_itself(connection: AsyncConnection[Any]) -> None:
+    """What is asked of the queue is one statement each, and needs no two round trips more to begin and to end."""
+    await connection.set_autocommit(True)
+
+
+def _job_pool(**how: Any) -> AsyncConnectionPool[Any]:
+    """The queue's pool. A connection that the server ended is found by a look at it, not by asking the server."""
+    return AsyncConnectionPool(**how | {"check": check_heard})
 
 
 def _forgetting(app: procrastinate.App) -> Any:

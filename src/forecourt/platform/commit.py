@@ -11,7 +11,7 @@ idempotent, so a commit whose outcome was never learned is repeated safely.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from enum import Enum
 from itertools import count
 from typing import Any
@@ -107,7 +107,7 @@ class Write:
 
 
 class _Prepared(Struct, frozen=True, kw_only=True):
-    """What a connection knows of a lane: the number of the type of its rows, and its statements."""
+    """What a connection knows of a lane, once a row came on it: the number of the type of rows, and the statements."""
 
     row_type: int
     merge: tuple[Statement, ...]
@@ -278,26 +278,35 @@ class GroupCommit:
                 # One sender's answer must not keep the others from theirs.
                 log.exception("an answer after commit failed")
 
-    async def _ready(self) -> AsyncConnection[Any]:
+    async def _ready(self, lanes: Iterable[str] = ()) -> AsyncConnection[Any]:
+        """A connection that knows these lanes. It is told of each when first a row comes on it: of most, many a
+        connection never hears."""
         if self._connection is None or self._connection.closed:
+            self._prepared = {}
             self._connection = await asyncio.wait_for(self._connect(), CONNECT_DEADLINE_S)
             self._pipeline = Pipeline(self._connection)
             # A plan made for the rows of one batch would be planned anew for the next.
             await self._connection.execute("SET plan_cache_mode = force_generic_plan")
-            self._prepared = {name: await _prepared(self._connection, lane) for name, lane in self._lanes.items()}
-            await self._pipeline.prepare([_BEGIN, *_statements(self._prepared.values()), _COMMIT])
+            await self._pipeline.prepare([_BEGIN, _COMMIT])
+        unknown = [self._lanes[name] for name in lanes if name not in self._prepared]
+        if unknown:
+            assert self._pipeline is not None
+            prepared = await _prepared(self._connection, unknown)
+            await self._pipeline.prepare(_statements(prepared.values()))
+            self._prepared |= prepared
         return self._connection
 
     async def _transact(self, batch: list[Write]) -> None:
-        connection = await self._ready()
+        rows = self._rows(batch)
+        connection = await self._ready(rows)
         try:
-            await self._merge(batch)
+            await self._merge(batch, rows)
         except (*_ROW_FAULTS, *_CONTENTION):
             await connection.execute("ROLLBACK")
             raise
 
-    async def _merge(self, batch: list[Write]) -> None:
-        """One transaction in one round trip: the merges of all lanes used, then what they answer, then COMMIT."""
+    def _rows(self, batch: list[Write]) -> dict[str, list[bytes]]:
+        """The rows of a batch by lane, in the order of lanes."""
         rows: dict[str, list[bytes]] = {}
         for write in batch:
             for name, row in write.rows:
@@ -305,9 +314,13 @@ class GroupCommit:
                     rows[name].append(row)
                 else:
                     rows[name] = [row]
-        used = {name: prepared for name, prepared in self._prepared.items() if name in rows}
-        if not used:
+        return {name: rows[name] for name in self._lanes if name in rows}
+
+    async def _merge(self, batch: list[Write], rows: dict[str, list[bytes]]) -> None:
+        """One transaction in one round trip: the merges of all lanes used, then what they answer, then COMMIT."""
+        if not rows:
             return
+        used = {name: self._prepared[name] for name in rows}
         packed = {name: packrow.array(prepared.row_type, rows[name]) for name, prepared in used.items()}
         merges = [(statement, packed[name]) for name, prepared in used.items() for statement in prepared.merge]
         answers = [(name, prepared.answer) for name, prepared in used.items() if prepared.answer is not None]
@@ -321,13 +334,23 @@ class GroupCommit:
                     by_number[number].answers[name] = tuple(values)
 
 
-async def _prepared(connection: AsyncConnection[Any], lane: Lane) -> _Prepared:
-    """Tell this connection, and only this one, what a row of the lane is; the statements are yet to be prepared."""
-    row_type = f"pg_temp.row_{lane.name}"
-    await connection.execute(f"CREATE TYPE {row_type} AS ({', '.join(lane.columns)})".encode())
-    numbers = f"SELECT '{row_type}'::regtype::oid::int8, '{row_type}[]'::regtype::oid::int8"
-    [(number, array_number)] = await (await connection.execute(numbers.encode())).fetchall()
+async def _prepared(connection: AsyncConnection[Any], lanes: Sequence[Lane]) -> dict[str, _Prepared]:
+    """Tell this connection, and only this one, what rows of lanes are; the statements are yet to be prepared."""
+    types = [f"pg_temp.row_{lane.name}" for lane in lanes]
+    made = [f"CREATE TYPE {name} AS ({', '.join(lane.columns)})" for name, lane in zip(types, lanes, strict=True)]
+    await connection.execute("; ".join(made).encode())
+    cursor = await connection.execute(
+        "SELECT each::regtype::oid::int8, (each || '[]')::regtype::oid::int8"
+        " FROM unnest(%s::text[]) WITH ORDINALITY AS n (each, place) ORDER BY place",
+        (types,),
+    )
+    return {
+        lane.name: _prepared_lane(lane, number, array_number)
+        for lane, (number, array_number) in zip(lanes, await cursor.fetchall(), strict=True)
+    }
 
+
+def _prepared_lane(lane: Lane, number: int, array_number: int) -> _Prepared:
     def over_rows(statement: str, part: str) -> Statement:
         query = f"WITH stage_{lane.name} AS (SELECT * FROM unnest($1)) {statement}"  # noqa: S608  lanes are constants
         return Statement(name=f"{lane.name} {part}".encode(), query=query.encode(), parameter_type=array_number)

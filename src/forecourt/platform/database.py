@@ -226,6 +226,12 @@ class Pool:
             alarm.cancel()
 
 
+async def check_heard(connection: AsyncConnection[Any]) -> None:
+    """For a pool of others: raises psycopg.OperationalError for a connection on which the server has hung up."""
+    if _hung_up(connection):
+        raise psycopg.OperationalError("the server has ended the connection")
+
+
 def _hung_up(connection: AsyncConnection[Any]) -> bool:
     """Whether the server ended a connection that nobody used, as one does that stops or is killed.
 

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 import pytest_asyncio
 import websockets
@@ -19,12 +18,11 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.live import LiveFeed
-from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
 from forecourt.stations.gateway.server import Gateway
 from forecourt.stations.gateway.transport import carrier
 from forecourt.stations.model import password_hash
-from tests.conftest import Database
+from tests.ground import Ground
 from tests.support import WAIT_S, free_port
 
 SECRET = "a secret of the deployment, for tests"
@@ -73,15 +71,16 @@ class StationClient:
 class Rig:
     """The gateway under test and ways to reach what it wrote."""
 
-    def __init__(self, database: Database, nats_url: str, transport: str, *, responders_private: bool = True) -> None:
+    def __init__(self, ground: Ground, transport: str = "picows", *, responders_private: bool = True) -> None:
         self.responders_private = responders_private
-        self.database = database
-        self.nats_url = nats_url
+        self.ground = ground
+        self.database = ground.database
+        self.nats_url = ground.nats_url
         self.transport = transport
         #: Whose stations and tokens are made.
         self.organisation = "Org"
         self.port = free_port()
-        self.admin = psycopg.connect(database.admin_url, autocommit=True)
+        self.admin = ground.admin
         self._stack = AsyncExitStack()
         self.gateway: Gateway
         self.live: LiveFeed
@@ -142,11 +141,11 @@ class Rig:
         )
         bus = await Bus.connect(self.nats_url)
         self._stack.push_async_callback(bus.close)
-        pool = await self._stack.enter_async_context(Pool(self.database.url, "forecourt_ingest", size=2))
+        pool = await self.ground.pool("forecourt_ingest", 2, "gateway")
         self.live = LiveFeed(bus)
-        outward = await self._stack.enter_async_context(Outward(private=True))
-        to_responders = await self._stack.enter_async_context(Outward(private=self.responders_private))
-        tenants = await self._stack.enter_async_context(Pool(self.database.url, "forecourt_app", size=2))
+        outward = await self.ground.outward(private=True)
+        to_responders = await self.ground.outward(private=self.responders_private)
+        tenants = await self.ground.pool("forecourt_app", 2, "gateway")
         self.gateway = build(settings, bus, pool, self.live, outward, to_responders, tenants)
         await self.gateway.start()
         server = carrier(self.gateway, self.transport, None)
@@ -156,7 +155,18 @@ class Rig:
 
     async def stop(self) -> None:
         await self._stack.aclose()
-        self.admin.close()
+
+
+@asynccontextmanager
+async def a_rig(ground: Ground, transport: str = "picows", **how: Any) -> AsyncIterator[Rig]:
+    """A gateway of its own for a test, over an empty database."""
+    rig = Rig(ground, transport, **how)
+    try:
+        await rig.start()
+        yield rig
+    finally:
+        await rig.stop()
+        ground.clear()
 
 
 @pytest.fixture(params=["picows", "aiohttp"])
@@ -166,20 +176,14 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest_asyncio.fixture
-async def rig(servers: Any, transport: str) -> AsyncIterator[Rig]:
-    with servers.database() as database:
-        rig = Rig(database, servers.nats.url, transport)
-        await rig.start()
-        try:
-            yield rig
-        finally:
-            await rig.stop()
+async def rig(ground: Ground, transport: str) -> AsyncIterator[Rig]:
+    async with a_rig(ground, transport) as rig:
+        yield rig
 
 
 @pytest_asyncio.fixture
-async def pool(rig: Rig) -> AsyncIterator[Pool]:
-    async with Pool(rig.database.url, "forecourt_app", size=2) as pool:
-        yield pool
+async def pool(rig: Rig) -> Pool:
+    return await rig.ground.pool("forecourt_app", 2)
 
 
 @pytest_asyncio.fixture

@@ -25,6 +25,7 @@ from forecourt.stations.commands import Commander
 from forecourt.ui.errors import AssetsMissing
 from tests.browsers import NEEDS_BROWSER, close_pages, new_page, sign_in
 from tests.conftest import Servers
+from tests.ground import Ground
 from tests.http import House, Tenant
 from tests.looks import AXE, breaks_no_rule_in_any_view
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
@@ -58,7 +59,7 @@ class Console:
     async def page(self, path: str = "/stations", **arguments: Any) -> Page:
         """A page of somebody who is signed in as owner."""
         page = await new_page(self._browser, self.complaints, no_fault=NO_FAULT, locale="en", **arguments)
-        house = House(self.rig.database, self.pool, None, FakeClock())
+        house = House(self.rig.ground, self.pool, None, FakeClock())
         await sign_in(page, self.address, await Tenant(house, self.rig.tenant()).operator())
         await page.goto(f"{self.address}{path}")
         return page
@@ -80,7 +81,8 @@ class Console:
 async def looked_at(servers: Servers, browser: Browser, folder: Path) -> AsyncIterator[Console]:
     """A deployment and its web as long as the block lasts. The carrier makes no difference here."""
     with servers.database() as database:
-        rig = Rig(database, servers.nats.url, "picows")
+        ground = Ground(database, servers.nats.url)
+        rig = Rig(ground)
         await rig.start()
         settings = Settings(
             data_dir=folder, database_url=database.url, nats_url=rig.nats_url, secret_key=SECRET, database_pool_size=4
@@ -104,6 +106,7 @@ async def looked_at(servers: Servers, browser: Browser, folder: Path) -> AsyncIt
             telling.cancel()
             await bus.close()
             await rig.stop()
+            await ground.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -58,8 +58,7 @@ class Desk:
 @pytest_asyncio.fixture
 async def desk(rig: Rig) -> AsyncIterator[Desk]:
     bus = await Bus.connect(rig.nats_url)
-    async with Pool(rig.database.url, "forecourt_app", size=3) as pool:
-        yield Desk(rig, pool, bus)
+    yield Desk(rig, await rig.ground.pool("forecourt_app", 3), bus)
     await bus.close()
 
 

@@ -17,10 +17,10 @@ from forecourt.access import Role, store
 from forecourt.access.service import key_digest
 from forecourt.app.web import create_app
 from forecourt.platform.bus import Bus
-from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
+from tests.ground import Ground
 from tests.receiver import Receiver, receiver, signature
-from tests.stations.gateway.conftest import SECRET, Rig, StationClient
+from tests.stations.gateway.conftest import SECRET, Rig, StationClient, a_rig
 from tests.stations.pki import EMAID, Holder, Operator, Responder, responding
 from tests.support import FakeClock
 
@@ -55,7 +55,7 @@ async def plugged(rig: Rig) -> AsyncIterator[Plugged]:
     async with AsyncExitStack() as stack:
         bus = await Bus.connect(rig.nats_url)
         stack.push_async_callback(bus.close)
-        db = await stack.enter_async_context(Pool(rig.database.url, "forecourt_app", size=2))
+        db = await rig.ground.pool("forecourt_app", 2)
         async with db.tenant(tenant_id) as conn:
             await store.insert_key(conn, tenant_id, "owner", Role.OWNER, key_digest(SECRET.encode(), KEY))
         settings = Settings(secret_key=SECRET, webhooks_private=True)
@@ -152,21 +152,15 @@ async def test_a_station_is_told_what_the_responder_says_in_its_own_signed_words
 
 
 async def test_a_station_sends_nobody_into_the_own_network_though_webhooks_may_go_there(
-    servers: Any, transport: str
+    ground: Ground, transport: str
 ) -> None:
-    with servers.database() as database:
-        rig = Rig(database, servers.nats.url, transport, responders_private=False)
-        await rig.start()
-        try:
-            async with responding() as responder:
-                operator = Operator(responder)
-                question = operator.contract.asked_about(operator.lower, responder.url)
-                await rig.register("CP1")
-                async with rig.station("CP1", "ocpp2.1") as station:
-                    answer = await station.call("GetCertificateStatus", {"ocspRequestData": question})
-                assert (answer, responder.asked) == ({"status": "Failed"}, [])
-        finally:
-            await rig.stop()
+    async with a_rig(ground, transport, responders_private=False) as rig, responding() as responder:
+        operator = Operator(responder)
+        question = operator.contract.asked_about(operator.lower, responder.url)
+        await rig.register("CP1")
+        async with rig.station("CP1", "ocpp2.1") as station:
+            answer = await station.call("GetCertificateStatus", {"ocspRequestData": question})
+        assert (answer, responder.asked) == ({"status": "Failed"}, [])
 
 
 async def test_a_station_of_2_1_is_told_how_each_certificate_of_a_chain_stands(rig: Rig, plugged: Plugged) -> None:

@@ -80,11 +80,8 @@ class Wishes:
 
 
 @pytest_asyncio.fixture
-async def wishes(rig: Rig, pool: Pool, bus: Bus) -> AsyncIterator[Wishes]:
-    rig.rows("DELETE FROM desires RETURNING 1")
-    rig.rows("DELETE FROM outbox WHERE event LIKE 'desired.%%' RETURNING 1")
-    async with Pool(rig.database.url, "forecourt_worker", size=1) as worker:
-        yield Wishes(rig, pool, worker, bus)
+async def wishes(rig: Rig, pool: Pool, bus: Bus) -> Wishes:
+    return Wishes(rig, pool, await rig.ground.pool("forecourt_worker", 1), bus)
 
 
 @asynccontextmanager

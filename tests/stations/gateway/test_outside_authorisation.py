@@ -68,8 +68,7 @@ async def outside(rig: Rig, receiver: Receiver) -> AsyncIterator[Outside]:
         bus = await Bus.connect(rig.nats_url)
         stack.push_async_callback(bus.close)
         url, clock = rig.database.url, FakeClock(datetime.now(UTC))
-        db = await stack.enter_async_context(Pool(url, "forecourt_app", size=2))
-        worker = await stack.enter_async_context(Pool(url, "forecourt_worker", size=2))
+        db, worker = await rig.ground.pool("forecourt_app", 2), await rig.ground.pool("forecourt_worker", 2)
         outward = await stack.enter_async_context(Outward(private=True))
         settings = Settings(secret_key=SECRET, webhooks_private=True)
         async with db.tenant(tenant_id) as conn:
@@ -81,7 +80,7 @@ async def outside(rig: Rig, receiver: Receiver) -> AsyncIterator[Outside]:
             httpx.AsyncClient(transport=transport, base_url="http://forecourt.test", headers=headers)
         )
         jobs = await stack.enter_async_context(
-            Jobs(url, worker, db, clock, secret=SECRET.encode(), bus=bus, outward=outward)
+            Jobs(url, worker, db, clock, secret=SECRET.encode(), bus=bus, outward=outward, ground=rig.ground)
         )
         yield Outside(rig, client, receiver, jobs, worker)
 

@@ -54,8 +54,7 @@ class Office:
 @pytest_asyncio.fixture
 async def office(rig: Rig) -> AsyncIterator[Office]:
     bus = await Bus.connect(rig.nats_url)
-    async with Pool(rig.database.url, "forecourt_app", size=3) as pool:
-        yield Office(rig, pool, bus)
+    yield Office(rig, await rig.ground.pool("forecourt_app", 3), bus)
     await bus.close()
 
 

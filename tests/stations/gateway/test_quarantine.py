@@ -1,7 +1,10 @@
 """A message that no batch can store is kept whole by itself, and harms nobody else."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from tests.stations.gateway.conftest import Rig
 from tests.stations.gateway.test_sessions_over_sockets import event, start
@@ -17,6 +20,14 @@ POISON = """
     """
 
 
+@pytest.fixture
+def refusing(rig: Rig) -> Iterator[None]:
+    """Takes away again what a test has PostgreSQL refuse."""
+    yield
+    rig.admin.execute("DROP FUNCTION IF EXISTS refuse_poison, refuse CASCADE")
+
+
+@pytest.mark.usefixtures("refusing")
 async def test_the_offender_alone_is_quarantined_and_every_other_station_is_served(rig: Rig) -> None:
     rig.admin.execute(POISON)
     for number in range(20):
@@ -46,6 +57,7 @@ async def test_the_offender_alone_is_quarantined_and_every_other_station_is_serv
         assert (await station.call("StartTransaction", start()))["transactionId"] not in others
 
 
+@pytest.mark.usefixtures("refusing")
 async def test_what_a_session_says_of_its_connector_is_shown_once_it_is_stored_and_not_before(rig: Rig) -> None:
     await rig.register("CP1")
     place, charging = {"id": 1, "connectorId": 1}, {"chargingState": "Charging"}

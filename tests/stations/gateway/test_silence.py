@@ -3,29 +3,24 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from forecourt.stations.gateway import transport as carriers
-from tests.stations.gateway.conftest import PASSWORD, Rig
+from tests.ground import Ground
+from tests.stations.gateway.conftest import PASSWORD, Rig, a_rig
 from tests.stations.gateway.test_sessions_over_sockets import boot
 from tests.support import WAIT_S
 
 
 @pytest_asyncio.fixture
-async def impatient(servers: Any, transport: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+async def impatient(ground: Ground, transport: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     """A gateway that looks at its sockets every other second: a peer that lives must find the time to answer."""
     monkeypatch.setattr(carriers, "LOOK_EVERY_S", 2.0)
     monkeypatch.setattr(carriers, "LOOK_STEPS", 3)
-    with servers.database() as database:
-        rig = Rig(database, servers.nats.url, transport)
-        await rig.start()
-        try:
-            yield rig
-        finally:
-            await rig.stop()
+    async with a_rig(ground, transport) as rig:
+        yield rig
 
 
 async def test_a_peer_that_answers_no_ping_is_given_up_and_one_that_does_is_kept(impatient: Rig) -> None:

@@ -15,7 +15,6 @@ from forecourt.access import Role
 from forecourt.app.web import create_app
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from tests.http import SECRET as WEB_SECRET
 from tests.http import House, Tenant, problem, walk
@@ -37,9 +36,9 @@ async def owner(rig: Rig, tmp_path: Path) -> AsyncIterator[AsyncClient]:
     async with AsyncExitStack() as stack:
         bus = await Bus.connect(rig.nats_url)
         stack.push_async_callback(bus.close)
-        db = await stack.enter_async_context(Pool(rig.database.url, "forecourt_app", size=2))
+        db = await rig.ground.pool("forecourt_app", 2)
         app = create_app(Settings(data_dir=tmp_path, secret_key=WEB_SECRET), db, bus, SystemClock())
-        house = House(rig.database, db, app, FakeClock())
+        house = House(rig.ground, db, app, FakeClock())
         stack.push_async_callback(house.close)
         yield await Tenant(house, rig.tenant()).client(Role.OWNER)
 
