@@ -45,8 +45,8 @@ def is_doubtful(at: datetime, now: datetime) -> bool:
 
 
 def paused_words(way: Way) -> tuple[str, str]:
-    """The heading and the sentence of where a driver is; of one whose car is held back, that it waits, and for what; and
-    of a session whose bill is held back, why."""
+    """The heading and the sentence of where a driver is; of one whose car is held back, that it waits, and for what;
+    and of a session whose bill is held back, why."""
     heading, sentence = stage_words(way.stage)
     if way.stage is Stage.BILLING and way.signed is not None and way.signed.waits:
         return heading, _(
