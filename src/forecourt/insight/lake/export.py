@@ -250,7 +250,7 @@ class _Run:
         for table in COUNTED:
             days |= {bounds(each)[0].date() for each in outgrown(found.get(table, {}), self._today)}
         wanted = partitions_of(days, self._today)
-        roll_up = RollUp(places, self._folder.path / "spill")
+        roll_up = RollUp(places, self._folder.spill)
         try:
             for number, partition in enumerate(wanted):
                 self._progress("hours", number, len(wanted))

@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +93,8 @@ class Folder:
         self.tenant_id = tenant_id
         self.path = root / f"tenant-{tenant_id}"
         self.data = self.path / "data"
+        #: What doesn't fit into memory while hours are counted.
+        self.spill = self.path / "spill"
         self._snapshots = self.path / "snapshots"
         self._latest = self.path / "LATEST"
         self._work = self.path / "work.json"
@@ -201,11 +204,14 @@ class Folder:
         return self.data / table / f".{partition}.draft"
 
     def sweep(self) -> int:
-        """Deletes files that no snapshot and no work in hand names; how many. Only who holds the lock may."""
+        """Deletes files that no snapshot and no work in hand names; how many. Only who holds the lock may, and counts
+        nothing just then."""
         named = {file.path for number in self.snapshots() for file in self.files(number)}
         work = self.work()
         if work is not None:
             named |= {file.path for file, _ in work.made.values() if file is not None}
+        # One that was killed left it.
+        shutil.rmtree(self.spill, ignore_errors=True)
         gone = 0
         for path in self.data.rglob("*"):
             if path.is_file() and str(path.relative_to(self.path)) not in named:
