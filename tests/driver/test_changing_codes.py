@@ -31,6 +31,7 @@ from forecourt.payments.intents.model import State
 from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.payments.terminals.lanes import TOLD
 from forecourt.platform.bus import Bus
+from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
 from forecourt.sessions.costing.model import ASSESSED, PRICED
 from forecourt.sessions.jobs import SessionJobs
@@ -201,16 +202,20 @@ async def court(ground: Ground, box: Sandbox, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(gateway_process, "SystemClock", lambda: clock)
     async with a_rig(ground) as rig:
         bus = await Bus.connect(rig.nats_url)
-        worker, tenants = await ground.pool("forecourt_worker", 2), await ground.pool("forecourt_app", 6)
-        any_clock: Any = clock
-        till = await Till(ground, worker, tenants, any_clock, box.another()).opened(a_tariff())
-        made = Court(till, rig, bus, clock)
-        yield made
-        if hasattr(made, "station"):
-            made.station.power_off()
-        await made.browser.aclose()
-        await till.providers.close()
-        till.close()
+        # Of its own: what is pressed at once goes one after the other until a second connection is there.
+        async with (
+            Pool(ground.database.url, "forecourt_worker", size=2) as worker,
+            Pool(ground.database.url, "forecourt_app", size=6) as tenants,
+        ):
+            any_clock: Any = clock
+            till = await Till(ground, worker, tenants, any_clock, box.another()).opened(a_tariff())
+            made = Court(till, rig, bus, clock)
+            yield made
+            if hasattr(made, "station"):
+                made.station.power_off()
+            await made.browser.aclose()
+            await till.providers.close()
+            till.close()
         await bus.close()
 
 
