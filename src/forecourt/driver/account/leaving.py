@@ -104,8 +104,8 @@ class Leaving:
         """Payments first: what one of them brings is in the purse once it is over."""
         if await store.pays(conn, driver.tenant_id, driver.driver_id):
             return True
-        purse = await self._members.purse_in(conn, driver)
-        return bool(purse.debts) or any(each.amount for each in purse.wallet)
+        held, _, debts = await self._members.money(conn, driver)
+        return bool(debts) or any(each.amount for each in held)
 
     async def _forget_tokens(self, conn: store.Connection, driver: Driver, now: datetime) -> tuple[int, int]:
         """In how many sessions a uid was replaced, and how many tokens are unknown from now on."""

@@ -138,20 +138,9 @@ class Members:
     async def purse(self, driver: Driver) -> Purse:
         """Saved cards, wallet, debts."""
         async with self._tenants.tenant(driver.tenant_id) as conn:
-            return await self.purse_in(conn, driver)
-
-    async def purse_in(self, conn: store.Connection, driver: Driver) -> Purse:
-        """The same, in the caller's transaction, which acts as the driver from then on."""
-        tenant_id, account = driver.tenant_id, wallet(str(driver.driver_id))
-        book = Book(self._tenants, tenant_id, BookKind.WALLET, self._clock)
-        currencies = await store.wallet_currencies(conn, tenant_id, account)
-        usual = currencies[0] if currencies else await store.usual_currency(conn, tenant_id)
-        held = [
-            Money(amount=await book.room(conn, driver.payer, each), currency=each) for each in currencies or [usual]
-        ]
-        await driver_rows.act_as(conn, driver.driver_id)
-        methods = await saved_store.list_methods(conn, tenant_id, driver.payer)
-        debts = await payments_store.owed_by(conn, tenant_id, driver.payer)
+            held, usual, debts = await self.money(conn, driver)
+            await driver_rows.act_as(conn, driver.driver_id)
+            methods = await saved_store.list_methods(conn, driver.tenant_id, driver.payer)
         cards = [
             SavedCard(
                 id=each.method_id, card=each.card or Card(), saved_at=each.created_at,
@@ -160,6 +149,17 @@ class Members:
             for each in methods
         ]  # fmt: skip
         return Purse(cards=cards, wallet=held, debts=debts, currency=usual)
+
+    async def money(self, conn: store.Connection, driver: Driver) -> tuple[list[Money], str, list[Intent]]:
+        """What is in the wallet, the usual currency, and debts."""
+        tenant_id, account = driver.tenant_id, wallet(str(driver.driver_id))
+        book = Book(self._tenants, tenant_id, BookKind.WALLET, self._clock)
+        currencies = await store.wallet_currencies(conn, tenant_id, account)
+        usual = currencies[0] if currencies else await store.usual_currency(conn, tenant_id)
+        held = [
+            Money(amount=await book.room(conn, driver.payer, each), currency=each) for each in currencies or [usual]
+        ]
+        return held, usual, await payments_store.owed_by(conn, tenant_id, driver.payer)
 
     async def owned(self, driver: Driver) -> Owned:
         """Tokens, cars, consent, where the driver is signed in."""
