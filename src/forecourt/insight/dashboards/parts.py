@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field, structs
 
-from forecourt.insight.dashboards.model import NO_SITE, Cell, Column, Table, Unit, table
+from forecourt.insight.dashboards.model import Cell, Column, Table, Unit, table
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import measures
 from forecourt.ui.i18n import mark
@@ -60,18 +60,13 @@ class Counted(Struct, kw_only=True):
 
 def places(
     scope: Scope,
-    by_station: Mapping[str, Counted],
+    by_part: Mapping[str, Counted],
     stays: Sequence[Mapping[str, Any]],
     site_peaks: Mapping[str, int],
     currency: str | None,
 ) -> Iterator[Table]:
     """The parts of what is asked for, the most used first, and groups of them."""
-    sites = {station.station: station.site or NO_SITE for station in scope.stations}
-    found: dict[str, Counted] = defaultdict(Counted)
-    for station, counted in by_station.items():
-        whole = found[sites.get(station, NO_SITE) if scope.part == "site" else station]
-        whole.add(counted)
-        whole.peak = max(whole.peak, counted.peak)
+    found: dict[str, Counted] = defaultdict(Counted, by_part)
     for row in stays:
         found[row["part"]].stayed(row)
     for site, peak in site_peaks.items():

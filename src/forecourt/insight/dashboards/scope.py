@@ -31,7 +31,6 @@ from forecourt.ui.i18n import mark
 if TYPE_CHECKING:
     import ibis
 
-_NO_TIME: Final = timedelta(0)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: So many stations are named in a question.
 MAX_NAMED: Final = 500
@@ -57,15 +56,24 @@ class Scope:
 
     def check(self) -> None:
         """Raises PlaceUnknown where a place is named and there is none that may be told of."""
-        if not self.stations and (self.asked.site or self.asked.station):
+        if (self.asked.site or self.asked.station) and not self.stations:
             raise PlaceUnknown
 
     @cached_property
     def stations(self) -> list[Station]:
         """Those that are meant, by name."""
         names = Station.__struct_fields__
-        rows = rows_of(self._narrow(self._tables["stations"]).select(*names).order_by("station"))
-        return [Station(**row) for row in rows]
+        return [Station(**row) for row in rows_of(self.places.select(*names).order_by("station"))]
+
+    @property
+    def places(self) -> "ibis.Table":
+        """The same as a table, in no order."""
+        return self._narrow(self._tables["stations"])
+
+    @cached_property
+    def zones(self) -> set[str]:
+        """By which clocks they go."""
+        return {row["zone"] for row in rows_of(self.places.select("zone").distinct())}
 
     @cached_property
     def hours(self) -> "ibis.Table":
@@ -143,7 +151,7 @@ class Scope:
         return (
             self.part == "site"
             and not self.asked.traits
-            and {station.zone for station in self.stations} <= {self.asked.zone}
+            and self.zones <= {self.asked.zone}
             and _is_midnight(self.span.since, clock)
             and (_is_midnight(ends, clock) or ends >= self.watermark)
         )
@@ -256,7 +264,7 @@ class Scope:
         begins = max(self.span.since, min(known, default=self.span.since))
         # History that is brought in ends with its last session; what is registered here goes on.
         ends = self.span.until if station.last_at is None else min(self.span.until, station.last_at)
-        return max(_NO_TIME, ends - begins) // timedelta(seconds=1)
+        return max(0, int(ends.timestamp()) - int(begins.timestamp()))
 
     @cached_property
     def _months(self) -> tuple[date, date]:
@@ -284,7 +292,9 @@ class Scope:
     def names(self) -> dict[str, str]:
         """Of parts."""
         if self.part == "site":
-            return {each.site: each.site_name or each.site for each in self.stations if each.site}
+            sites = self.places.filter(self.places.site.notnull())
+            named = sites.group_by("site").aggregate(name=sites.site_name.max())
+            return {row["site"]: row["name"] or row["site"] for row in rows_of(named)}
         return {each.station: each.name or each.station for each in self.stations}
 
     def table_of_parts(self, columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]]) -> Table:

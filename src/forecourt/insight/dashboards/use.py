@@ -9,6 +9,7 @@ from typing import Any, Final
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.parts import Counted, mean, mix, money, places
 from forecourt.insight.dashboards.scope import Scope, rows_of
+from forecourt.insight.dashboards.sites import by_site
 from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark
 
@@ -26,23 +27,24 @@ MIXES: Final = {
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family."""
-    by_station, site_peaks = _by_station(scope)
+    # Stations of sites, EVSEs of a station; of more than one site, sites.
+    by_part, site_peaks = by_site(scope) if scope.part == "site" else (_by_station(scope), {})
     stays = rows_of(expressions.stays(scope.parted, ("part", *MIXES)))
     whole = Counted()
-    for each in by_station.values():
+    for each in by_part.values():
         whole.add(each)
     for row in stays:
         whole.stayed(row)
-    whole.peak = _peak(scope, by_station)
+    whole.peak = _peak(scope, by_part)
     minutes = scope.stay_minutes()
-    currency = _usual(by_station.values())
+    currency = _usual(by_part.values())
     return Answer(
         figures=_figures(scope, whole, minutes),
         tables=(
             _timeline(scope, currency),
             *_clocked(scope, whole),
             _dwell(minutes),
-            *places(scope, by_station, stays, site_peaks, currency),
+            *places(scope, by_part, stays, site_peaks, currency),
             *(mix(stays, column, title, label) for column, (title, label) in MIXES.items()),
         ),
     )
@@ -54,27 +56,21 @@ def _usual(every: Iterable[Counted]) -> str | None:
     return max(counts, key=lambda each: (counts[each], each), default=None)
 
 
-def _by_station(scope: Scope) -> tuple[dict[str, Counted], dict[str, int]]:
-    """What each station comes to, or each EVSE of the one that is asked for, and the most at once at each site."""
+def _by_station(scope: Scope) -> dict[str, Counted]:
+    """What each station comes to, or each EVSE of the one that is asked for."""
     found: dict[str, Counted] = defaultdict(Counted)
     firsts: dict[str, datetime] = {}
-    peaks: dict[str, int] = {}
-    sites = {station.station: station.site for station in scope.stations}
     for row in rows_of(expressions.station_sums(scope.station_uses)):
         station = row["station"]
-        each, site = found[station], sites.get(station)
+        each = found[station]
         firsts[station] = min(row["hour_at"], firsts.get(station, row["hour_at"]))
         each.peak = max(each.peak, row["peak"])
         each.busy_s += row["busy_s"]
         each.energy_wh += row["energy_wh"]
         if row["currency"] is not None:
             each.paid(row["currency"], row["excl_minor"])
-        if site is not None and "site_peak" in row:
-            peaks[site] = max(peaks.get(site, 0), row["site_peak"])
-    if scope.part == "site" and not scope.by_days:
-        peaks = {row["site"]: row["peak"] for row in rows_of(expressions.peaks(scope.site_hours, ("site",)))}
     _add_plugs(scope, found, firsts)
-    return dict(found), peaks
+    return dict(found)
 
 
 def _add_plugs(scope: Scope, found: dict[str, Counted], firsts: Mapping[str, datetime]) -> None:
@@ -185,8 +181,8 @@ def _timeline(scope: Scope, currency: str | None) -> Table:
 
 def _clocked(scope: Scope, whole: Counted) -> tuple[Table, Table]:
     """By the hour of the week and of the day of the sites' own clocks."""
-    zones = {station.station: station.zone for station in scope.stations}
-    alone = next(iter(set(zones.values())), "UTC") if len(set(zones.values())) <= 1 else None
+    alone = next(iter(scope.zones), "UTC") if len(scope.zones) <= 1 else None
+    zones = {} if alone else {station.station: station.zone for station in scope.stations}
     by: tuple[str, ...] = () if alone or scope.asked.station else ("zone",) if scope.asked.whole else ("station",)
     found = rows_of(expressions.hour_of_week(scope.clock_uses, by))
     for row in found:
