@@ -162,7 +162,11 @@ async def rig(stepped: StepClock, ground: Ground) -> AsyncIterator[Rig]:
 
 
 @pytest_asyncio.fixture
-async def plant(stepped: StepClock, rig: Rig, request: pytest.FixtureRequest) -> AsyncIterator[Plant]:
+async def plant(
+    stepped: StepClock, rig: Rig, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Plant]:
+    # What a site takes is kept at each look, by which it is known that there was one.
+    monkeypatch.setattr(keeping, "POWER_EVERY", timedelta(0))
     site_id = site_of(rig)
     stations = [
         await _station(rig, stepped, site_id, number, habits)
