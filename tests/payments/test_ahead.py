@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from forecourt.payments.intents import books
 from forecourt.payments.intents.model import CAPTURE_AHEAD, DebtOpen, Intent, State
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import comparing
@@ -26,6 +27,10 @@ BY_TIME = Tariff(
         ),
     ),
 )  # fmt: skip
+
+
+class Killed(BaseException):
+    """A process that is no more."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,33 @@ async def test_of_a_silent_station_no_more_is_taken_than_was_heard_and_it_is_sol
         "psp_receivable:deployment": 119, "revenue:time": -100, "vat_payable:DE:19": -19,
     }  # fmt: skip
     assert [row["amount"] for row in till.happened("capture")] == [119]
+
+
+async def test_who_dies_before_it_is_sold_leaves_it_to_the_next_look(till: Till) -> None:
+    silent = await a_silent(till, hours=4)
+    await silent.run_out()
+
+    async def dies(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    # Its price is known, and whoever was told of it is no more, once it was asked and once before the sale is kept.
+    real = till.jobs.priced
+    till.jobs.priced = dies  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        await silent.back(hours=1)
+    till.jobs.priced = real  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as gone:
+        gone.setattr(books, "post_sold_ahead", dies)
+        with pytest.raises(Killed):
+            await till.payments.saga.drive(till.tenant_id, silent.intent.intent_id)
+    assert till.balances() == {"psp_receivable:deployment": 476, "taken_ahead": -476}
+    till.clock.advance(601)
+    await till.sweeper.sweep()
+    await till.settle()
+    assert [row["amount"] for row in till.happened("refund")] == [357]
+    assert till.balances() == {
+        "psp_receivable:deployment": 119, "revenue:time": -100, "vat_payable:DE:19": -19,
+    }  # fmt: skip
 
 
 async def test_what_was_taken_above_the_price_goes_back_by_itself_and_revenue_is_the_bills(till: Till) -> None:
