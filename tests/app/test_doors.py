@@ -216,6 +216,7 @@ NEEDS = {
     ("GET", "/api/v1/ledger/export.beancount"): Verb.READ_MONEY,
     ("GET", "/api/v1/invoicing"): Verb.READ_MONEY,
     ("PUT", "/api/v1/invoicing"): Verb.ORGANISATION,
+    ("GET", "/api/v1/fleets/{fleet_id}/account"): Verb.READ_MONEY,
     ("GET", "/api/v1/fleets/{fleet_id}/terms"): Verb.READ_MONEY,
     ("PUT", "/api/v1/fleets/{fleet_id}/terms"): Verb.CHANGE_PAYMENTS,
     ("GET", "/api/v1/fleets/{fleet_id}/mandate"): Verb.READ_MONEY,

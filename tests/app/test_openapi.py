@@ -296,7 +296,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         )
         # An invoice that is as good as any to be named: with one line, of a session that was posted.
         buyer = {"name": "Volt", "street": "x", "postcode": "1", "city": "x", "country": "DE"}
-        seller = buyer | {"vat_id": "DE123456789"}
+        seller = buyer | {"vat_id": "DE136695976"}
         assert client.put("/api/v1/invoicing", json={"seller": seller}).status_code == 200
         said = {"seller": seller, "buyer": buyer, "zone": "UTC", "account": {}, "rates": []}
         part = [{"country": "DE", "rate": "19", "net": 100, "vat": 19}]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from forecourt.cli import ledger, loyalty, payouts, shown
+from forecourt.cli import fleets, ledger, loyalty, payouts, shown
 
 EUR: Any = {"amount": 1376, "currency": "EUR"}
 
@@ -41,6 +41,12 @@ class Answers:
             {"side": "sold", "country": "DE", "rate": "19", "net": EUR, "vat": {**EUR, "amount": -5},
              "gross": {"amount": 1250, "currency": "JPY"}, "documents": 3},
             ["13.76 EUR", "-0.05 EUR", "1250 JPY"],
+        ),
+        (
+            fleets, ["invoices"],
+            {"number": "FC-1", "id": 1, "fleet_name": "V", "state": "open", "issued_on": "2026-03-01",
+             "due_on": "2026-03-15", "total": EUR, "open": 76},
+            ["13.76 EUR", "0.76"],
         ),
         (
             loyalty, ["list"],

@@ -49,6 +49,25 @@ async def test_payouts_and_vat_are_read_and_a_payout_that_is_not_there_is_not_gi
     assert (refused.code, "There is no such payout." in refused.err) == (3, True)
 
 
+async def test_fleets_are_made_changed_and_looked_at(shell: Shell) -> None:
+    [made] = (await shell.run("fleets", "add", "Vans", "--currency", "EUR", "--month-limit", "20000", "--json")).json()
+    number = str(made["fleet_id"])
+    changed = await shell.run("fleets", "set", number, "--email", "office@vans.test", "--off")
+    assert changed.code == 0
+    [one] = (await shell.run("fleets", "show", number, "--json")).json()
+    assert (one["name"], one["email"], one["active"], one["month_limit"], one["drivers"]) == (
+        "Vans", "office@vans.test", False, 20_000, [],
+    )  # fmt: skip
+    listed = (await shell.run("fleets", "list")).out
+    assert all(word in listed for word in ("Vans", "0.00 EUR", "200.00"))
+    account = (await shell.run("fleets", "account", number, "--json")).json()
+    assert account == [{"open": [], "unbilled": [], "over_limit": []}]
+    assert (await shell.run("fleets", "invoices", number, "--json")).json() == []
+    nobody = await shell.run("fleets", "put", number, "999999", "--cost-centre", "4711")
+    assert (nobody.code, "There is no such driver." in nobody.err) == (3, True)
+    assert (await shell.run("fleets", "remove", number, "999999")).code == 3
+
+
 async def test_the_registry_is_read_and_changed(shell: Shell, tmp_path: Path) -> None:
     assert (await shell.run("sites", "add", "North yard", "--city", "Berlin", "--country", "DE")).code == 0
     assert [each["slug"] for each in (await shell.run("sites", "list", "--json")).json()] == ["north-yard"]

@@ -29,9 +29,9 @@ import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.driver.codes_api
 import forecourt.driver.readers.api
-import forecourt.driver.waiting.api
-import forecourt.driver.waiting.operator
-import forecourt.drivers.accounts.api
+import forecourt.driver.waiting_api
+import forecourt.driver.waiting_operator
+import forecourt.drivers.account_api
 import forecourt.drivers.api
 import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
@@ -208,8 +208,8 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.driver.api,
         forecourt.driver.brand_api,
         forecourt.driver.account.provider_api,
-        forecourt.driver.waiting.api,
-        forecourt.driver.waiting.operator,
+        forecourt.driver.waiting_api,
+        forecourt.driver.waiting_operator,
         forecourt.driver.codes_api,
         forecourt.payments.terminals.api,
         forecourt.payments.api,
@@ -218,7 +218,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.loyalty.api,
         forecourt.payments.fleets.api,
         forecourt.payments.reconcile.api,
-        forecourt.drivers.accounts.api,
+        forecourt.drivers.account_api,
         forecourt.drivers.fleets.api,
         forecourt.drivers.autocharge.api,
         forecourt.driver.account.operator,

@@ -35,9 +35,9 @@ from forecourt.driver.waiting.model import (
     position_of,
     turns,
 )
-from forecourt.driver.waiting.pages import waiting_pages
 from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.serving import Serving
+from forecourt.driver.waiting_pages import waiting_pages
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.ocpp.neutral import CommandAnswer, Reserve, StopCharging
 from forecourt.payments.intents.model import State

@@ -15,8 +15,9 @@ from forecourt.loyalty.errors import AccountNeeded, CampaignRefused, VoucherUnkn
 from forecourt.loyalty.model import Audience, Places, QuietBy
 from forecourt.loyalty.store import uses as uses_store
 from forecourt.payments.hosts.shares import follow, follow_given
-from forecourt.payments.intents.model import ConnectorTaken, State
-from forecourt.payments.intents.service import Begin
+from forecourt.payments.intents.beginning import Begin
+from forecourt.payments.intents.errors import ConnectorTaken
+from forecourt.payments.intents.model import State
 from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.platform.money import Money
 from forecourt.pricing.shown import Quote

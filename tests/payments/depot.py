@@ -27,11 +27,11 @@ from tests.support import FakeClock
 OURS = "DE89370400440532013000"
 THEIRS = "DE75512108001245126199"
 SELLER = Seller(
-    name="Volt & Söhne GmbH", street="Hafen 1", postcode="20457", city="Hamburg", country="DE", vat_id="DE123456789",
+    name="Volt & Söhne GmbH", street="Hafen 1", postcode="20457", city="Hamburg", country="DE", vat_id="DE136695976",
     email="billing@volt.test", prefix="FC-", creditor_id="DE98ZZZ09999999999",
 )  # fmt: skip
 TERMS = Terms(
-    name="City Vans Ltd", street="Kai 2", postcode="20457", city="Hamburg", country="DE", vat_id="DE987654321",
+    name="City Vans Ltd", street="Kai 2", postcode="20457", city="Hamburg", country="DE", vat_id="DE129273398",
     buyer_reference="PO-4711", days=14,
 )  # fmt: skip
 _numbers = count(1)

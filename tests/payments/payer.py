@@ -24,8 +24,9 @@ from forecourt.payments.bank.model import Bank
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.store import payouts as payouts_store
 from forecourt.payments.intents import store as intents_store
+from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.ledger import store as ledger_store
 from forecourt.payments.providers.stripe import Stripe, StripeKeys
 from forecourt.platform.clock import SystemClock

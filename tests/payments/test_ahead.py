@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from forecourt.payments.intents import books
-from forecourt.payments.intents.model import CAPTURE_AHEAD, DebtOpen, Intent, State
+from forecourt.payments.intents.errors import DebtOpen
+from forecourt.payments.intents.model import CAPTURE_AHEAD, Intent, State
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import comparing
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff

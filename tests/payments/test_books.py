@@ -272,8 +272,10 @@ async def test_a_host_is_billed_by_documents_that_stay_and_what_goes_back_is_one
     await a_bank(yard)
     client = await tenant.client()
     own = f"/api/v1/hosts/{ada.host_id}"
-    taxed = await client.patch(own, json={"vat_rate": 19, "vat_id": "DE1", "address": "Pier 1"})
+    taxed = await client.patch(own, json={"vat_rate": 19, "vat_id": "DE811128135", "address": "Pier 1"})
     assert taxed.status_code == 200, taxed.text
+    wrong = problem(await client.patch(own, json={"vat_id": "DE811128136"}), 422, "host-refused")
+    assert "DE811128136" in wrong["detail"]
     payouts = Payouts(yard.tenants, yard.clock, Bank(SECRET))
     paid = [await a_session(yard, station) for _ in range(2)]
     for each in paid:
@@ -292,7 +294,7 @@ async def test_a_host_is_billed_by_documents_that_stay_and_what_goes_back_is_one
     before = (await client.get(content)).content
     assert before.startswith(b"%PDF")
     # Whoever they are later, it stays as it was issued; and nobody can change it.
-    await client.patch(own, json={"name": "Bo", "vat_id": "DE2", "vat_rate": 7, "address": "Pier 2"})
+    await client.patch(own, json={"name": "Bo", "vat_id": "DE811569869", "vat_rate": 7, "address": "Pier 2"})
     assert (await client.get(content)).content == before
     for table in ("host_documents", "host_document_lines"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

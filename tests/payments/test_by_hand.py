@@ -8,7 +8,8 @@ import pytest
 
 from forecourt.care.service.watch import look
 from forecourt.care.words import tell
-from forecourt.payments.intents.model import CallKind, Intent, Method, NothingOwed, Purpose, RefundTooHigh, State
+from forecourt.payments.intents.errors import NothingOwed, RefundTooHigh
+from forecourt.payments.intents.model import CallKind, Intent, Method, Purpose, State
 from forecourt.payments.intents.saga import NO_SESSION, Saga
 from forecourt.payments.providers.stripe import Stripe
 from forecourt.payments.psp.errors import ProviderRefused
@@ -26,9 +27,9 @@ def capture(till: Till, intent: Intent, amount: int | None = None) -> None:
     )
 
 
-async def a_debtor(till: Till) -> Intent:
+async def a_debtor(till: Till, payer: str = "driver:7") -> Intent:
     """Who owes 1.19 euro of a session that began after its hold was given back."""
-    intent = await till.paid(payer="driver:7")
+    intent = await till.paid(payer=payer)
     await till.work()
     till.clock.advance(301)
     await till.sweeper.sweep()

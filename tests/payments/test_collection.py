@@ -24,7 +24,8 @@ from forecourt.payments.fleets.errors import (
 from forecourt.payments.fleets.model import Dunning, Invoice, Level
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store import money
-from forecourt.payments.intents.model import DebtOpen, InvoicedAlready, Method, State
+from forecourt.payments.intents.errors import DebtOpen, InvoicedAlready
+from forecourt.payments.intents.model import Method, State
 from forecourt.payments.intents.store import IntentFilter, list_intents
 from forecourt.payments.ledger.store.reports import read_receivables
 from forecourt.payments.providers.book import Book, BookKind

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from forecourt.ocpp.neutral import VatAnswer, VatNumber
-from forecourt.payments.companies.numbers import can_be_right, split
+from forecourt.payments.companies.numbers import can_be_right, is_vat_id, split
 from forecourt.payments.companies.said import MAX_ASKING, Companies, Vies
 from forecourt.platform.outward import Outward
 from forecourt.stations.gateway.inbound import Later
@@ -42,6 +42,19 @@ def test_a_number_is_read_as_people_write_it() -> None:
     assert split("GR094259216") == ("EL", "094259216")
     assert split("CHE-123.456.789") is None
     assert split("") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "right"),
+    [
+        ("DE 136.695-976", True), ("DE136695977", False), ("ESA13585625", True), ("ESA13585626", False),
+        ("GB980780684", True), ("GB980780685", False), ("XI110305878", True), ("CHE-107.787.577 IVA", True),
+        ("CHE-107.787.578 IVA", False), ("NO995525828MVA", True), ("NO995525829MVA", False), ("US12-3456789", True),
+        ("136695976", False), ("DE", False), ("", False),
+    ],
+)  # fmt: skip
+def test_whoever_is_billed_or_bills_has_a_number_that_can_be_right(said: str, right: bool) -> None:
+    assert is_vat_id(said) is right
 
 
 class Desk:

@@ -447,7 +447,10 @@ async def test_two_who_follow_payments_of_one_debt_wait_for_each_other_and_never
     await asyncio.gather(first, second)
 
 
-async def test_a_debt_that_is_paid_in_part_and_then_given_up_gives_the_share_of_that_part(estate: Estate) -> None:
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_of_a_debt_that_is_paid_in_parts_a_host_gets_each_part_as_its_money_comes(
+    estate: Estate, given_up: bool
+) -> None:
     till = estate.till
     debts = await two_debts(estate)
     owes = "UPDATE payment_intents SET owed_amount = %s WHERE tenant_id = %s AND intent_id = %s"
@@ -455,12 +458,28 @@ async def test_a_debt_that_is_paid_in_part_and_then_given_up_gives_the_share_of_
     till.rows(owes, 50, till.tenant_id, debts[1].intent_id)
     await debt_paid(estate)
     till.rows(owes, 69, till.tenant_id, debts[1].intent_id)
-    await settled(estate)
-    assert estate.owed() == SHARE
-    await till.payments.write_off(till.actor, debts[1].intent_id, "too little to chase")
     for _ in range(2):
         await settled(estate)
         assert estate.owed() == SHARE + 29
+    if given_up:
+        await till.payments.write_off(till.actor, debts[1].intent_id, "too little to chase")
+        await settled(estate)
+        assert estate.owed() == SHARE + 29
+        return
+    rest = await debt_paid(estate)
+    await shares_follow(estate, rest)
+    assert (rest.captured_amount, estate.owed()) == (69, SHARE + 29), "that money is not ours yet"
+    for _ in range(2):
+        await settled(estate)
+        assert estate.owed() == SHARE + 70
+    await till.payments.refund(till.actor, rest.intent_id, None, "by mistake")
+    await shares_follow(estate, rest)
+    assert estate.owed() == SHARE + 29
+    sums = till.rows(
+        "SELECT sum(amount)::bigint AS owed, sum(share)::bigint AS share, sum(net)::bigint AS net FROM host_lines"
+        " WHERE tenant_id = %s AND intent = %s", till.tenant_id, str(debts[1].intent_id),
+    )  # fmt: skip
+    assert sums == [{"owed": 29, "share": 29, "net": 42}]
 
 
 @pytest.mark.parametrize("given_up", [0, 119])

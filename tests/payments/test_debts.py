@@ -4,14 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import pytest_asyncio
 
+from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.intents import events
-from forecourt.payments.intents.model import Intent, NothingOwed, State
+from forecourt.payments.intents.errors import NothingOwed
+from forecourt.payments.intents.model import Intent, State
 from forecourt.payments.providers.stripe import Stripe
 from forecourt.payments.psp.errors import ProviderRefused
+from forecourt.payments.unmatched.model import To
+from forecourt.payments.unmatched.service import post_to, take_back
 from tests.payments.bank import Bank
 from tests.payments.hosts import a_host, a_rule, rules
 from tests.payments.till import RETURN, Till
@@ -48,6 +53,16 @@ async def a_debt(till: Till, monkeypatch: pytest.MonkeyPatch) -> Intent:
     return owed
 
 
+async def an_owner(till: Till) -> HostRow:
+    """Whose place it is, with 70 percent of what is earned there."""
+    yard: Any = till
+    host = await a_host(yard)
+    [site] = till.rows("SELECT site_id FROM sites WHERE tenant_id = %s", till.tenant_id)
+    await rules(yard, host, site["site_id"], a_rule(), till.clock.now() - timedelta(days=1))
+    till.rows("UPDATE sites SET path = ARRAY[site_id] WHERE tenant_id = %s", till.tenant_id)
+    return host
+
+
 async def by_hand(till: Till, intent: Intent, amount: int) -> None:
     assert intent.reference is not None
     client = till.box.client.v1.payment_intents
@@ -58,11 +73,7 @@ async def test_what_is_owed_and_taken_by_hand_of_its_hold_is_paid_and_its_host_o
     bank: Bank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     till = bank.till
-    yard: Any = till
-    host = await a_host(yard)
-    [site] = till.rows("SELECT site_id FROM sites WHERE tenant_id = %s", till.tenant_id)
-    await rules(yard, host, site["site_id"], a_rule(), till.clock.now() - timedelta(days=1))
-    till.rows("UPDATE sites SET path = ARRAY[site_id] WHERE tenant_id = %s", till.tenant_id)
+    host = await an_owner(till)
     intent = await a_debt(till, monkeypatch)
     await by_hand(till, intent, 1500)
     # No webhook tells of it: a night finds it.
@@ -87,6 +98,37 @@ async def test_what_is_owed_and_taken_by_hand_of_its_hold_is_paid_and_its_host_o
     books = till.balances()
     assert (books.get("unmatched"), books["revenue:energy"], books["vat_payable:DE:19"]) == (None, -500, -95)
     assert books[f"host_payable:{host.host_id}"] == -350
+
+
+async def test_money_of_nobody_that_pays_a_debt_in_parts_gives_the_host_each_and_asks_for_the_receipt_at_the_end(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till = bank.till
+    host = await an_owner(till)
+    owed, odd = await a_debt(till, monkeypatch), await till.paid(evse=2)
+    await till.work()
+    await by_hand(till, odd, 2000)
+    await till.payments.saga.heed(till.tenant_id, odd.intent_id)
+    await bank.night(3)
+
+    async def told(amount: int) -> tuple[int, bool]:
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            row = await post_to(
+                conn, till.actor, till.clock, odd.intent_id, amount, To.DEBT, "as told", debt=owed.intent_id
+            )
+        said = {each["event"] for each in till.rows("SELECT event FROM outbox WHERE tenant_id = %s", till.tenant_id)}
+        await bank.follow()
+        return row.entry_id, events.CAPTURED in said
+
+    payable = f"host_payable:{host.host_id}"
+    assert await told(119) == (ANY, False)
+    assert till.balances()[payable] == -70
+    entry, receipt = await told(1071)
+    assert (receipt, till.balances()[payable]) == (True, -700)
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        await take_back(conn, till.actor, till.clock, entry, "by mistake")
+    await bank.follow()
+    assert (till.balances()[payable], (await till.find(owed)).owed_amount) == (-70, 1071)
 
 
 async def test_a_webhook_tells_of_a_debt_that_is_taken_in_part_and_its_receipt_is_asked_for(

@@ -11,7 +11,8 @@ import pytest_asyncio
 
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.intents.disputed import heed_disputes
-from forecourt.payments.intents.model import PaymentDisputed, State
+from forecourt.payments.intents.errors import PaymentDisputed
+from forecourt.payments.intents.model import State
 from forecourt.payments.psp.words import Dispute, DisputeState
 from tests.payments.bank import Bank
 from tests.payments.hosts import a_bank, a_host, a_rule, rules

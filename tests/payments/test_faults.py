@@ -11,7 +11,8 @@ from unittest.mock import AsyncMock
 import pytest
 import pytest_asyncio
 
-from forecourt.payments.intents.model import FINAL, Intent, NothingOwed, Purpose, State
+from forecourt.payments.intents.errors import NothingOwed
+from forecourt.payments.intents.model import FINAL, Intent, Purpose, State
 from forecourt.payments.intents.saga import Saga
 from forecourt.platform.money import Money
 from tests.conftest import Database

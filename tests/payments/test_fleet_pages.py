@@ -22,7 +22,7 @@ from tests.payments.depot import OURS, THEIRS, a_statement, booked
 
 SELLER: dict[str, Any] = {
     "name": "Volt & Söhne GmbH", "street": "Hafen 1", "postcode": "20457", "city": "Hamburg", "country": "DE",
-    "vat_id": "DE123456789", "creditor_id": "DE98ZZZ09999999999", "prefix": "FC-",
+    "vat_id": "DE136695976", "creditor_id": "DE98ZZZ09999999999", "prefix": "FC-",
 }  # fmt: skip
 TERMS: dict[str, Any] = {
     "name": "City Vans Ltd", "street": "Kai 2", "postcode": "20457", "city": "Hamburg", "country": "DE",
@@ -96,6 +96,11 @@ async def test_a_fleet_is_made_billed_and_credited_on_the_console(
         await owes(house, tenant, fleet_id, driver, march + timedelta(days=number), number)
     page = await text(owner, f"/fleets/{fleet_id}")
     assert "35.70\N{NO-BREAK SPACE}EUR" in page, "what is on no invoice yet"
+    account = (await owner.get(f"/api/v1/fleets/{fleet_id}/account")).json()
+    assert account == {
+        "open": [], "unbilled": [{"total": {"amount": 3570, "currency": "EUR"}, "lines": 3}], "over_limit": [],
+    }  # fmt: skip
+    assert (await owner.get("/api/v1/fleets/999999/account")).status_code == 404
     assert "It was not said yet whom its invoices are for" in page
     wrong = await sent(
         owner, "/settings/invoicing", 422, **SELLER | {"vat_id": "", "levels": "7, 3", "holds_from": "9"}
@@ -104,6 +109,8 @@ async def test_a_fleet_is_made_billed_and_credited_on_the_console(
     assert 'value="7, 3"' in wrong
     wrong = await sent(owner, "/settings/invoicing", 422, **SELLER | {"vat_id": "", "levels": "7", "holds_from": "2"})
     assert "an invoice needs one of both" in wrong
+    digit = await sent(owner, "/settings/invoicing", 422, **SELLER | {"vat_id": "DE136695977"})
+    assert "no digit may be wrong" in digit
     await sent(owner, "/settings/invoicing", **SELLER | {"levels": "7, 21:5", "holds_from": "2"})
     said = (await owner.get("/api/v1/invoicing")).json()
     assert said["dunning"] == {"levels": [{"days": 7, "fee": 0}, {"days": 21, "fee": 500}], "holds_from": 2}
@@ -282,7 +289,7 @@ async def test_a_host_is_made_and_given_a_share_on_the_console_and_sees_only_his
     number = int(host.rpartition("/")[2])
     assert (await owner.get(f"/api/v1{host}")).json()["payout_minimum"] == 2500
     assert 'value="north"' in await text(owner, f"{host}/edit")
-    await sent(owner, f"{host}/edit", **asked | {"name": "Ada", "vat_id": "de123456789", "vat_rate": "19"})
+    await sent(owner, f"{host}/edit", **asked | {"name": "Ada", "vat_id": "de136695976", "vat_rate": "19"})
     wrong = await sent(owner, f"{host}/bank", 422, name="Ada", iban="DE89370400440532013001", bic="")
     assert 'value="DE89370400440532013001"' in wrong
     await sent(owner, f"{host}/bank", name="Ada", iban=OURS, bic="cobadeffxxx")

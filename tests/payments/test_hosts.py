@@ -25,6 +25,7 @@ from tests.payments.hosts import (
     IBANS,
     SECRET,
     TARIFF,
+    Paid,
     a_bank,
     a_host,
     a_rule,
@@ -290,6 +291,54 @@ async def test_hosts_who_get_a_share_of_debts_paid_at_once_are_held_in_one_order
 
     await never_crossed(yard, hosts[0], hosts[1], settle())
     assert [await owed(yard, host) for host in hosts] == [700, 700]
+
+
+async def test_what_is_paid_of_the_rest_of_a_capture_gives_the_rest_of_the_share_in_parts_to_the_cent(
+    yard: Yard,
+) -> None:
+    now, site = yard.clock.now(), yard.site()
+    host = await a_host(yard, vat_rate=Decimal(19))
+    await rules(yard, host, site, a_rule(energy=Decimal("33.33"), platform_fee=20), now - timedelta(days=9))
+    session = yard.session(yard.station(site_id=site), timedelta(hours=2), timedelta(hours=1), 20_000)
+    bill, debt, payers = billed(a_bill(TARIFF), "DE"), uuid4(), [str(uuid4()) for _ in range(3)]
+    yard.rows(
+        "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount, hold_said,"
+        " created_at, updated_at) VALUES (%s, %s, 'session', 'hosted', 'captured', 'EUR', 1, '{}', %s, %s)",
+        debt, yard.tenant_id, now, now,
+    )  # fmt: skip
+    paid = Paid(yard, session, str(debt), bill, 190)
+    await paid.capture()
+
+    async def settled(payment: str) -> int:
+        """The provider lets us have its money; twice is once. What the host is owed then."""
+        for _ in range(2):
+            async with yard.tenants.tenant(yard.tenant_id) as conn:
+                await shares.follow(conn, yard.tenant_id, payment, now, settled=True)
+        yard.rows(
+            "INSERT INTO provider_movements (tenant_id, account, reference, kind, amount, fee, currency, at,"
+            " available_at, intent, read_at, settled_at) VALUES (%s, 'acme', %s, 'charge', 1, 0, 'EUR', %s, %s, %s, %s,"
+            " %s)", yard.tenant_id, payment, now, now, payment, now, now,
+        )  # fmt: skip
+        return await owed(yard, host)
+
+    came, found = 190, [await settled(str(debt))]
+    for payer, amount in zip(payers, (1, 499, 500), strict=True):
+        yard.rows(
+            "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount, detail)"
+            " VALUES (%s, %s, %s, 'debt_paid', %s, %s)", yard.tenant_id, debt, now, amount, payer,
+        )  # fmt: skip
+        about: dict[str, Any] = {"intent": payer, "payment": payer, "at": now, "account": "acme", "currency": "EUR"}
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            await post(conn, yard.tenant_id, entries.debt_paid(amount=amount, **about))
+        await paid.follow()
+        assert await owed(yard, host) == found[-1], "that money is not ours yet"
+        found.append(await settled(payer))
+        came += amount
+    # Of 10.00: 3.33, less 0.20, and VAT on that. The fee is of the first part alone.
+    assert (came, found[-1]) == (1190, 333 - 20 + 59)
+    assert found == sorted(found)
+    await paid.refund(190)
+    assert abs(await owed(yard, host) - found[-1] * 1000 // 1190) <= 1
 
 
 async def test_refunds_in_any_order_of_looking_leave_the_host_what_is_left(yard: Yard) -> None:

@@ -98,6 +98,35 @@ def test_parts_of_a_bill_are_together_the_whole(bill: Bill, data: st.DataObject)
     assert dict(of) == whole.nets
 
 
+def half_up(exact: Fraction) -> int:
+    return (exact + Fraction(1, 2)).__floor__()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 3_000), st.sampled_from(["19", "5.5", "25"]), st.integers(-1, 1), st.data())
+def test_the_vat_of_what_was_taken_is_within_it_by_the_rate_and_stays_so_however_small_the_parts(
+    net: int, percent: str, odd: int, data: st.DataObject
+) -> None:
+    rate, name = Fraction(percent) / 100, f"vat_payable:DE:{percent}"
+    vat = max(half_up(net * rate) + odd, 1)
+    energy = data.draw(st.integers(0, net))
+    lines = [("revenue:energy", energy), (name, vat), ("revenue:idle", net - energy)]
+    whole = Billed(
+        currency="EUR", nets={name: net},
+        lines=tuple(Line(account=account, amount=amount) for account, amount in lines if amount),
+    )  # fmt: skip
+    size, taken, tax = data.draw(st.integers(1, 7)), list[int](), 0
+    while sum(taken) + size + 2 < min(whole.total, 120):
+        part = whole.part(size, taken)
+        taken.append(size)
+        tax += sum(amount for _, amount in part.vat)
+        within = half_up(sum(taken) * rate / (1 + rate))
+        assert tax == min(within, vat)
+        assert whole.within(sum(taken)).vat in ([(Decimal(percent), tax)], [])
+    rest = whole.part(whole.total - sum(taken), taken)
+    assert tax + sum(amount for _, amount in rest.vat) == vat
+
+
 def a_story(data: st.DataObject, number: int) -> list[Entry]:
     """What happens to the money of one session, as far as it happens."""
     session, intent, at = uuid4(), f"i{number}", START + timedelta(minutes=number)
@@ -292,7 +321,7 @@ async def test_a_process_killed_inside_a_transaction_leaves_whole_entries_only(y
 
 def test_a_bill_of_nothing_moves_nothing() -> None:
     free = billed(a_bill(a_tariff(("ENERGY", "0", "19"))), "DE")
-    assert free == Billed(currency="EUR", lines=(), nets={})
+    assert free == Billed(currency="EUR", lines=(), nets={}, country="DE")
     assert entries.owed(intent="i", session_id=None, at=START, billed=free).legs == ()
 
 

@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 
 from forecourt.drivers.fleets import service as fleets
+from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.model import Method
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.service import Payments
 from forecourt.pricing.assigning import Scope
 from tests.ground import Ground
 from tests.payments.lot import VERSIONS, Lot, a_lot

@@ -10,14 +10,8 @@ import pytest
 
 from forecourt.ocpp.neutral import StopCharging
 from forecourt.payments.intents import store
-from forecourt.payments.intents.model import (
-    MAX_STOPS,
-    ConnectorTaken,
-    Intent,
-    NothingOwed,
-    RefundTooHigh,
-    State,
-)
+from forecourt.payments.intents.errors import ConnectorTaken, NothingOwed, RefundTooHigh
+from forecourt.payments.intents.model import MAX_STOPS, Intent, State
 from forecourt.payments.intents.saga import HOLD_GONE
 from forecourt.payments.intents.sizing import MOST, RAISED_MOST, most_held
 from forecourt.sessions.remote import service as remote

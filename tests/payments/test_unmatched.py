@@ -10,8 +10,10 @@ import pytest
 import pytest_asyncio
 
 from forecourt.access import Role
+from forecourt.payments.intents import events
 from forecourt.payments.intents import store as intents
-from forecourt.payments.intents.model import Intent, RefundTooHigh
+from forecourt.payments.intents.errors import RefundTooHigh
+from forecourt.payments.intents.model import Intent
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.service import post
 from forecourt.payments.unmatched import service
@@ -86,6 +88,19 @@ async def test_it_is_posted_where_it_belongs_never_beyond_what_is_left_and_taken
     assert (await till.find(debt)).owed_amount == 119
     said = till.rows("SELECT action FROM audit WHERE tenant_id = %s AND action LIKE '%%unmatched%%'", till.tenant_id)
     assert len(said) == 2 * len(made)
+
+
+async def test_of_two_debts_paid_at_one_moment_each_is_owed_again_by_its_own_posting(till: Till) -> None:
+    debts = [await a_debtor(till, payer) for payer in ("driver:7", "driver:8")]
+    intent = await taken(till)
+    await till.work()
+    made = [await posts(till, intent, 119, To.DEBT, debt=debt.intent_id) for debt in debts]
+    assert sorted(await till.work()) == [events.CAPTURED] * 2
+    assert [(await till.find(debt)).owed_amount for debt in debts] == [0, 0]
+    await back(till, made[1])
+    assert [(await till.find(debt)).owed_amount for debt in debts] == [0, 119]
+    await back(till, made[0])
+    assert [(await till.find(debt)).owed_amount for debt in debts] == [119, 119]
 
 
 async def test_two_who_post_the_same_at_once_post_what_there_is(till: Till) -> None:

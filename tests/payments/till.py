@@ -22,11 +22,12 @@ from forecourt.ocpp.neutral import CommandAnswer, Measurand, StartCharging, Stop
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.intents import events
+from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.payments.providers.stripe import StripeKeys
 from forecourt.payments.saved.service import SavedCards

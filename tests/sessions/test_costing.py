@@ -361,6 +361,27 @@ async def test_what_a_16_connector_said_tells_parking_from_charging(shop: Shop) 
     assert (await shop.price(session_id)).excl_vat == euro(400 + 300)
 
 
+async def test_what_a_2x_transaction_said_of_its_charging_tells_pauses_as_they_were(shop: Shop) -> None:
+    await shop.sell(costing("0.40", BY_TIME[1]))
+    session_id = shop.session()
+    # Power of nothing all the time would be parking, and says where no energy flowed; the words say why.
+    shop.measure(session_id, (60, "wh", 11_000), (60, "w", 0), (120, "w", 0))
+    assert (await shop.price(session_id)).excl_vat == euro(400 + 600)
+    shop.say(-5, "Occupied")
+    told = [(0, "Charging"), (60, "SuspendedEVSE"), (90, "SuspendedEV"), (100, "SuspendedEVSE"), (110, "SuspendedEV")]
+    for seq, (minutes, state) in reversed(list(enumerate(told))):
+        shop.admin.execute(
+            "INSERT INTO session_states (station_id, transaction_id, order_key, state, tenant_id, seq, at)"
+            " SELECT station_id, transaction_id, %s, %s, tenant_id, %s, %s FROM sessions WHERE session_id = %s",
+            (seq, state, seq, BEGAN + timedelta(minutes=minutes), session_id),
+        )
+    # The car's own twenty minutes cost, the forty of the site don't; another session at the EVSE is not told of by it.
+    assert (await shop.price(session_id)).excl_vat == euro(400 + 200)
+    other = shop.session()
+    shop.measure(other, (60, "wh", 11_000), (60, "w", 0), (120, "w", 0))
+    assert (await shop.price(other)).excl_vat == euro(400 + 600)
+
+
 async def test_a_pause_of_the_site_or_of_our_own_limit_costs_no_parking(shop: Shop) -> None:
     await shop.sell(costing("0.40", BY_TIME[1]))
     paused, full = shop.session(), shop.session()

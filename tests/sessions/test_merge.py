@@ -6,6 +6,7 @@ the socket is missing.
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -19,7 +20,7 @@ from forecourt.platform.clock import plausible
 from forecourt.sessions.model import Session, order_key
 from forecourt.stations.gateway.station import Station
 from tests.conftest import Database
-from tests.sessions.histories import GOOD, Said, accepted, arrivals, histories_2x, histories_16, starts_16
+from tests.sessions.histories import GOOD, NOON, Said, accepted, arrivals, histories_2x, histories_16, starts_16, states
 from tests.sessions.writers import FACTS, TENANT, Bench, Writer
 
 
@@ -118,6 +119,52 @@ def test_a_batch_of_many_stations_is_stored_as_if_each_had_been_alone(
         runner.run(made.writers[1].say_all(station, history))
     for one, other in zip(together, alone, strict=True):
         assert made.stored(one) == made.stored(other)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.dictionaries(st.integers(0, 9), states, min_size=2, max_size=8),
+    st.integers(1, 2),
+    st.randoms(),
+)
+def test_what_transactions_say_of_charging_is_known_at_every_seqno_whatever_the_order_and_the_way(
+    bench: tuple[Bench, asyncio.Runner], said: dict[int, str | None], writers: int, chance: Random
+) -> None:
+    made, runner = bench
+    together, shuffled = made.station(), made.station()
+    history = [(a_state(seq, state), NOON) for seq, state in sorted(said.items())]
+    mixed = chance.sample([*history, *history[::2]], len(history) + len(history[::2]))
+    runner.run(made.writers[0].say_all(together, history))
+    runner.run(tell(made.writers[:writers], [(shuffled, mixed)], chance))
+    expected, last = {}, None
+    for seq, state in sorted(said.items()):
+        expected[seq] = last = state or last
+    for station in (together, shuffled):
+        rows = made.admin.execute(
+            "SELECT seq, state, at FROM session_states WHERE station_id = %s ORDER BY order_key", (station.station_id,)
+        ).fetchall()
+        assert all((state, at) == (said[seq], a_state(seq, state).at) for seq, state, at in rows)
+        known = {at: next((state for seq, state, _ in reversed(rows) if seq <= at), None) for at in said}
+        assert known == expected
+
+
+def test_a_state_that_is_said_with_every_report_is_stored_once(bench: tuple[Bench, asyncio.Runner]) -> None:
+    made, runner = bench
+    station = made.station()
+    words = ["Charging"] * 4 + ["SuspendedEVSE"] * 3 + ["Charging"]
+    history = [(a_state(seq, word), NOON) for seq, word in enumerate(words)]
+    runner.run(made.writers[0].say_all(station, history))
+    # Said again to a gateway that knows nothing of it.
+    runner.run(made.writers[1].say_all(station, history))
+    rows = made.admin.execute(
+        "SELECT seq, state FROM session_states WHERE station_id = %s ORDER BY seq", (station.station_id,)
+    ).fetchall()
+    assert rows == [(0, "Charging"), (4, "SuspendedEVSE"), (7, "Charging")]
+
+
+def a_state(seq: int, state: str | None) -> TransactionReport:
+    step, at = Step.UPDATED if seq else Step.STARTED, NOON - timedelta(minutes=30 - seq)
+    return TransactionReport(step=step, at=at, transaction_id="tx", seq=seq, evse=1, charging_state=state)
 
 
 def ends(history: list[Said]) -> set[tuple[Any, ...]]:

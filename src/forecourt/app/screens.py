@@ -8,7 +8,7 @@ from msgspec import Struct
 
 import forecourt.access.pages
 import forecourt.care.pages
-import forecourt.drivers.accounts.pages
+import forecourt.drivers.account_pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
 import forecourt.insight.pages
@@ -41,7 +41,7 @@ from forecourt.driver.pages import driver_pages
 from forecourt.driver.readers.pages import reader_pages
 from forecourt.driver.shell import DriverShell
 from forecourt.driver.strays import Strays
-from forecourt.driver.waiting.pages import waiting_pages
+from forecourt.driver.waiting_pages import waiting_pages
 from forecourt.drivers.outside.pages import outside_pages
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
@@ -64,7 +64,7 @@ from forecourt.payments.hosts.payout_pages import payout_pages
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.ledger.report_pages import report_pages
 from forecourt.payments.readers.service import Readers
-from forecourt.payments.reconcile.pages import reconcile_pages
+from forecourt.payments.reconcile.pages import bank_pages, reconcile_pages
 from forecourt.payments.unmatched.pages import unmatched_pages
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
@@ -284,6 +284,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *report_pages(shell, db, clock),
         *forecourt.payments.fleets.pages.fleet_pages(shell, db, clock, settings.secret()),
         *reconcile_pages(shell, db, clock),
+        *bank_pages(shell, db, clock),
         *unmatched_pages(shell, db, clock),
         *forecourt.loyalty.pages.campaign_pages(shell, db, clock),
         *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),
@@ -293,7 +294,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *forecourt.drivers.pages.token_pages(
             shell=shell, authenticate=of_guard, db=db, clock=clock, last_use=live.sessions.last_use
         ),
-        *forecourt.drivers.accounts.pages.account_pages(shell=shell, db=db, clock=clock),
+        *forecourt.drivers.account_pages.account_pages(shell=shell, db=db, clock=clock),
         *contract_pages(
             shell=shell,
             db=db,

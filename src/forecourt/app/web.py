@@ -17,9 +17,9 @@ import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.driver.codes_api
 import forecourt.driver.readers.api
-import forecourt.driver.waiting.api
-import forecourt.driver.waiting.operator
-import forecourt.drivers.accounts.api
+import forecourt.driver.waiting_api
+import forecourt.driver.waiting_operator
+import forecourt.drivers.account_api
 import forecourt.drivers.api
 import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
@@ -174,7 +174,7 @@ def create_app(
         route_handlers=[
             forecourt.access.api.routes,
             forecourt.drivers.api.routes,
-            forecourt.drivers.accounts.api.routes,
+            forecourt.drivers.account_api.routes,
             forecourt.drivers.fleets.api.routes,
             forecourt.drivers.autocharge.api.routes,
             forecourt.drivers.outside.api.routes,
@@ -201,8 +201,8 @@ def create_app(
             forecourt.driver.brand_api.routes,
             forecourt.driver.readers.api.routes,
             forecourt.driver.account.provider_api.routes,
-            forecourt.driver.waiting.api.routes,
-            forecourt.driver.waiting.operator.routes,
+            forecourt.driver.waiting_api.routes,
+            forecourt.driver.waiting_operator.routes,
             forecourt.driver.codes_api.routes,
             forecourt.payments.ledger.api.routes,
             forecourt.payments.hosts.api.routes,

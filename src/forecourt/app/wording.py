@@ -94,7 +94,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr("^[A-Z0-9]{3}$"): "A party is three capital letters or digits, such as ABC",
     repr("^[0-9]{2}-[0-9]{2}$"): "A day of the year is month and day, two digits each, such as 04-01",
     repr(BIC_PATTERN): "A BIC is of 8 or 11 capital letters and digits, such as COBADEFFXXX",
-    repr(VAT_ID_PATTERN): "A VAT id begins with its country, such as DE123456789",
+    repr(VAT_ID_PATTERN): "A VAT id begins with its country, such as DE136695976",
     repr(NUMBERS_PATTERN): "A prefix of numbers is of capital letters, digits and hyphens, 12 at most",
     repr(CREDITOR_PATTERN): "A creditor id begins with its country and two digits, such as DE98ZZZ09999999999",
     repr(MANDATE_PATTERN): "A mandate's reference is of letters, digits and + ? / : ( ) . , ' -, 35 at most",

@@ -338,6 +338,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         paid.GIVEN: (follow("payments.given", works.money.given, AT_ONCE),),
         FEE_BEGUN: (follow("payments.fee_begun", works.fees.begun, queue=OUTWARD),),
         FEE_FAILED: (follow("driver.fee_failed", works.accounts.fee_failed, AT_ONCE),),
+        paid.DEBT_PAID: (share,),
         paid.REFUNDED: (share, lost, freed, told),
         paid.REFUND_FAILED: (share, lost, told),
         COMPARE: (follow("payments.compare_now", works.money.compare_now, queue=LONG),),

@@ -21,6 +21,7 @@ from forecourt.cli import (
     contracts,
     energy,
     feeds,
+    fleets,
     forecasts,
     health,
     inbox,
@@ -62,7 +63,7 @@ app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None
 )
 _DAILY = (stations, variables, bulk, sessions, tokens, contracts, tariffs, sites, incidents, inbox)
-for room in (*_DAILY, energy, insight, ledger, loyalty, payouts):
+for room in (*_DAILY, energy, fleets, insight, ledger, loyalty, payouts):
     app.add_typer(room.app)
 energy.app.add_typer(prices.app)
 energy.app.add_typer(feeds.app)

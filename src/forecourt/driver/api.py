@@ -24,7 +24,7 @@ from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.model import (
+from forecourt.payments.intents.errors import (
     ConnectorInUse,
     ConnectorTaken,
     PaymentOver,

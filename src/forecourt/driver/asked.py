@@ -10,7 +10,7 @@ from forecourt.drivers.accounts.model import EMAIL_PATTERN, MAX_EMAIL
 from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, PaymentOver, PriceChanged, PriceMissing
+from forecourt.payments.intents.errors import ConnectorInUse, ConnectorTaken, PaymentOver, PriceChanged, PriceMissing
 from forecourt.payments.intents.prices import PRICE_ID_LENGTH
 from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.stations.model import IDENTITY_PATTERN

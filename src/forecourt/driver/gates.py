@@ -14,7 +14,8 @@ import structlog
 
 from forecourt.driver import store
 from forecourt.driver.store import OpenStart
-from forecourt.payments.intents.model import PaymentOver, PaymentUnknown, State
+from forecourt.payments.intents.errors import PaymentOver, PaymentUnknown
+from forecourt.payments.intents.model import State
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.platform.clock import Clock

@@ -16,7 +16,8 @@ from forecourt.driver.store import find_brand
 from forecourt.ocpp.neutral import WebPaymentBegun
 from forecourt.payments.hosts.store.lines import list_paid_by
 from forecourt.payments.intents import store as intents
-from forecourt.payments.intents.model import CallKind, Method, PaymentUnknown, Purpose
+from forecourt.payments.intents.errors import PaymentUnknown
+from forecourt.payments.intents.model import CallKind, Method, Purpose
 from forecourt.payments.intents.refunds import CAME_BACK
 from forecourt.payments.intents.store import story
 from forecourt.platform.clock import Clock

@@ -58,7 +58,7 @@ from forecourt.driver.words import named_spot
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model import MAX_CODE, Campaign
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.model import ConnectorTaken, PaymentUnknown, PriceChanged, PriceMissing
+from forecourt.payments.intents.errors import ConnectorTaken, PaymentUnknown, PriceChanged, PriceMissing
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -300,7 +300,8 @@ class DriverPages:
             raise PaymentUnknown("There is no receipt of this payment yet. Look again when it was taken.")
         with self._shell.speech.speaking(request):
             content = receipt_pdf(way, home_of(way.brand, self._address))
-        headers = {**HEADERS, "content-disposition": f'attachment; filename="receipt-{name_of(way.intent)}.pdf"'}
+        name = name_of(way.intent, way.numbered)
+        headers = {**HEADERS, "content-disposition": f'attachment; filename="receipt-{name}.pdf"'}
         return Response(content, media_type="application/pdf", headers=headers)
 
     async def signed(self, intent_id: UUID) -> Response[bytes]:
@@ -313,7 +314,8 @@ class DriverPages:
             assert session is not None
             rows = await list_signed(conn, way.tenant_id, session.station_id, session.transaction_id)
         key = None if way.signed is None else way.signed.public_key
-        headers = {**HEADERS, "content-disposition": f'attachment; filename="measured-{name_of(way.intent)}.xml"'}
+        name = name_of(way.intent, way.numbered)
+        headers = {**HEADERS, "content-disposition": f'attachment; filename="measured-{name}.xml"'}
         return Response(transparency_file(rows, key), media_type=MEDIA_TYPE, headers=headers)
 
 

@@ -13,6 +13,7 @@ from forecourt.driver.store import Brand
 from forecourt.driver.words import card_name, day, money, named_spot, price
 from forecourt.payments.intents.model import Intent, Method
 from forecourt.payments.ledger.billed import in_proportion, of_quote
+from forecourt.payments.receipts.model import Numbered
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.model import Dimension
 from forecourt.pricing.shown import LineShown, Quote
@@ -45,10 +46,10 @@ ABOVE: Final = mark("Taken above what it came to")
 LOOKED_AT: Final = mark("The meter's signed values are faulty; the operator has looked at this session.")
 
 
-def name_of(intent: Intent) -> str:
-    """How a receipt is called: by its payment, which it finds in the console. It is no invoice of a series, so it has
-    no number that would claim to be one."""
-    return str(intent.intent_id)[:13].upper()
+def name_of(intent: Intent, numbered: Numbered) -> str:
+    """How a receipt is called, which finds its payment in the console: by the number that it has where the law wants
+    one of a series, else by its payment, which claims to be no such number."""
+    return numbered.number or str(intent.intent_id)[:13].upper()
 
 
 def lines_of(way: Way) -> Iterator[tuple[str, str]]:
@@ -101,7 +102,9 @@ def _parts(bill: Quote, paid: Money) -> Iterator[tuple[str, int]]:
 def facts_of(way: Way) -> Iterator[tuple[str, str]]:
     """Where, when, how much, by which card."""
     spot, running, intent = way.spot, way.running, way.intent
-    yield _("Receipt"), name_of(intent)
+    yield _("Receipt"), name_of(intent, way.numbered)
+    if way.numbered.corrections:
+        yield _("Corrected by"), ", ".join(way.numbered.corrections)
     if way.issued_at is not None:
         yield _("Date"), day(way.issued_at, str(way.zone))
     yield from _issuer(way)
@@ -149,7 +152,7 @@ def _issuer(way: Way) -> Iterator[tuple[str, str]]:
 
 def receipt_pdf(way: Way, address: str) -> bytes:
     """The receipt as a PDF of one page, in the language that is being spoken."""
-    title = f"{_('Receipt')} {name_of(way.intent)}"
+    title = f"{_('Receipt')} {name_of(way.intent, way.numbered)}"
     return paper(way.brand, title, facts_of(way), lines_of(way), f"{address}/charging/{way.intent.intent_id}")
 
 

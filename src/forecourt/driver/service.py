@@ -38,11 +38,15 @@ from forecourt.payments.accounts.store import find_account
 from forecourt.payments.fleets.model import Seller as Issuer
 from forecourt.payments.fleets.store.invoices import find_seller
 from forecourt.payments.hosts.store.lines import list_payers
+from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.charging import Charging
-from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
+from forecourt.payments.intents.errors import PaymentUnknown, PriceMissing
+from forecourt.payments.intents.model import Intent
 from forecourt.payments.intents.prices import Offer
-from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sizing import Sized
+from forecourt.payments.receipts.model import Numbered
+from forecourt.payments.receipts.store import find_numbered
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -158,6 +162,8 @@ class Way(Struct, frozen=True, kw_only=True):
     seller: Seller = Seller()
     #: Who the organisation is on its invoices, for a receipt; None where that was never said.
     issuer: Issuer | None = None
+    #: The numbers of the receipt, where the law wants some.
+    numbered: Numbered = Numbered()
     #: When the money was taken, or it was clear that nothing is due.
     issued_at: datetime | None = None
     #: What was paid later of what was owed, by another payment, in minor units.
@@ -394,11 +400,13 @@ class Ways:
                 plug_until = await store.start_expires(conn, tenant_id, intent.token_uid)
         stage = stage_of(intent, running, plug_until, paid_late)
         issuer = issued_at = None
+        numbered = Numbered()
         if stage in PAID:
             async with self._tenants.tenant(tenant_id) as conn:
                 said = await find_seller(conn, tenant_id)
                 issuer = None if said is None else said[0]
                 issued_at = await store.paid_at(conn, tenant_id, intent.intent_id)
+                numbered = await find_numbered(conn, tenant_id, intent.intent_id)
         leaving = None
         if self._departure is not None and intent.session_id is not None and stage not in LAST:
             leaving = await self._departure.ready_at(tenant_id, intent.session_id)
@@ -417,4 +425,5 @@ class Ways:
             paid_late=paid_late,
             issuer=issuer,
             issued_at=issued_at,
+            numbered=numbered,
         )

@@ -14,7 +14,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.drivers import service, store
 from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, TokenUnknown, uid_key
 from forecourt.drivers.store import Order, TokenFilter, TokenRow
-from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, etag
 from forecourt.platform.search_parameter import Search
 from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
@@ -38,6 +38,7 @@ Uid = Annotated[
         examples=["04A2B1C3D4E5F6"],
     ),
 ]
+DriverInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The driver's number.")]
 UidInPath = Annotated[
     str,
     PathParameter(

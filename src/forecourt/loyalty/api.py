@@ -27,7 +27,7 @@ from forecourt.loyalty.model import CODE_PATTERN, MAX_CAMPAIGNS, MAX_CODE, MAX_C
 from forecourt.loyalty.rewards import api as rewards
 from forecourt.loyalty.store import campaigns as store
 from forecourt.loyalty.store import uses
-from forecourt.payments.intents.model import PriceMissing
+from forecourt.payments.intents.errors import PriceMissing
 from forecourt.payments.intents.service import Payments
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import DEFAULT_LIMIT, NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page, entire

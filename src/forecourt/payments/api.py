@@ -19,22 +19,15 @@ from forecourt.payments.disputes.shown import DisputeShown
 from forecourt.payments.disputes.shown import shown as dispute_shown
 from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
-from forecourt.payments.intents.model import (
-    MAX_REASON,
-    Call,
-    CallKind,
-    Intent,
+from forecourt.payments.intents.errors import (
     InvoicedAlready,
-    Method,
     NothingCaptured,
     NothingOwed,
     PaymentDisputed,
     PaymentUnknown,
-    Purpose,
     RefundTooHigh,
-    State,
-    Step,
 )
+from forecourt.payments.intents.model import MAX_REASON, Call, CallKind, Intent, Method, Purpose, State, Step
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter, story
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age

@@ -22,11 +22,7 @@ from forecourt.payments.disputes.shown import STATUSES as STATUSES_OF_DISPUTES
 from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.forms import amount_shown, minor_of
 from forecourt.payments.intents import store
-from forecourt.payments.intents.model import (
-    MAX_REASON,
-    Call,
-    CallKind,
-    Intent,
+from forecourt.payments.intents.errors import (
     InvoicedAlready,
     NothingCaptured,
     NothingOwed,
@@ -34,9 +30,8 @@ from forecourt.payments.intents.model import (
     PaymentDisputed,
     PaymentUnknown,
     RefundTooHigh,
-    Step,
-    left_to_refund,
 )
+from forecourt.payments.intents.model import MAX_REASON, Call, CallKind, Intent, Step, left_to_refund
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter, story
 from forecourt.platform.database import Pool

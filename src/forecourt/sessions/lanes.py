@@ -15,6 +15,9 @@ HELD = AuthorizationStatus.NOT_AT_THIS_TIME.value
 #: Ends of one transaction that are kept; a station that contradicts itself more often says nothing new.
 MAX_ENDS = 16
 
+#: Changes of what one transaction says of its charging that are kept.
+MAX_CHANGES = 5_000
+
 #: (key column, value columns, winner). Row comparison of (key, first value) decides, as in the model.
 _FACTS = (
     ("start_key", ("started_at",), "<"),
@@ -339,6 +342,40 @@ AUTHORIZATIONS = Lane(
         """,
 )
 
+#: What 2.x transactions say of their charging. A report is left out only where what was said before it, by seqNo, is
+#: the same and every report between both was heard: none that comes later can say that it was another meanwhile.
+STATES = Lane(
+    name="session_states",
+    columns=(
+        "station_id bigint",
+        "transaction_id text",
+        "order_key bigint",
+        "state text",
+        "tenant_id int",
+        "seq bigint",
+        "at timestamptz",
+    ),
+    merge=(
+        f"""
+        INSERT INTO session_states (station_id, transaction_id, order_key, state, tenant_id, seq, at)
+        SELECT n.station_id, n.transaction_id, n.order_key, n.state, n.tenant_id, n.seq, n.at
+        FROM stage_session_states n JOIN sessions s USING (station_id, transaction_id)
+        LEFT JOIN LATERAL (
+            SELECT p.state, p.seq FROM session_states p
+            WHERE p.station_id = n.station_id AND p.transaction_id = n.transaction_id AND p.order_key <= n.order_key
+            ORDER BY p.order_key DESC, p.state DESC LIMIT 1
+        ) p ON true
+        WHERE (p.state = n.state AND p.seq <= n.seq
+               AND s.seqs @> int8range(least(p.seq, n.seq), n.seq, '[]')) IS NOT TRUE
+          AND {MAX_CHANGES} > (
+            SELECT count(*) FROM session_states e
+            WHERE e.station_id = n.station_id AND e.transaction_id = n.transaction_id)
+        ORDER BY n.station_id, n.transaction_id, n.order_key, n.state
+        ON CONFLICT DO NOTHING
+        """,
+    ),
+)
+
 #: What stations reckon themselves. Said again it is the same; what is said last counts.
 COSTS_SAID = Lane(
     name="costs_said",
@@ -406,4 +443,4 @@ LIMITS = Lane(
         """,
 )
 
-LANES = (STARTS, REPORTS, METER_VALUES, RECALL, AUTHORIZATIONS, COSTS_SAID, CARS, SHOWING, LIMITS)
+LANES = (STARTS, REPORTS, STATES, METER_VALUES, RECALL, AUTHORIZATIONS, COSTS_SAID, CARS, SHOWING, LIMITS)

@@ -11,9 +11,9 @@ import msgspec
 
 from forecourt.drivers.model import uid_key
 from forecourt.ocpp import neutral
-from forecourt.ocpp.neutral import TransactionReport
+from forecourt.ocpp.neutral import Step, TransactionReport
 from forecourt.platform import packrow
-from forecourt.sessions.lanes import COSTS_SAID, LIMITS, METER_VALUES, RECALL, REPORTS
+from forecourt.sessions.lanes import COSTS_SAID, LIMITS, METER_VALUES, RECALL, REPORTS, STATES
 from forecourt.sessions.model import Session, start_register, start_register_key
 from forecourt.stations.gateway.inbound import Inbound
 
@@ -105,6 +105,30 @@ def add_report(
         _NOTHING_GIVEN if report.given_last_wh is None else _given(report),
     )
     inbound.write.add(REPORTS.name, packrow.joined(_REPORT_COLUMNS, parts))
+
+
+def add_state(
+    inbound: Inbound, report: TransactionReport, transaction: bytes, known: Session | None, order: int, at: datetime
+) -> None:  # fmt: skip
+    """What a 2.x transaction says of its charging, unless the report before it said the same, as memory knows. An end
+    says nothing of the time before it."""
+    state = report.charging_state
+    if state is None or report.seq < 0 or report.step is Step.ENDED:
+        return
+    if known is not None and known.state_key == order - 1 and known.charging_state == state:
+        return
+    inbound.write.add(
+        STATES.name,
+        packrow.row(
+            packrow.int8(inbound.station.station_id),
+            transaction,
+            packrow.int8(order),
+            packrow.text(state),
+            packrow.int4(inbound.station.tenant_id),
+            packrow.int8(report.seq),
+            packrow.timestamp(at),
+        ),
+    )
 
 
 def _given(report: TransactionReport) -> bytes:

@@ -40,6 +40,7 @@ from forecourt.sessions.rows import (
     add_report,
     add_said_cost,
     add_samples,
+    add_state,
     ask_limit,
     recall,
 )
@@ -147,6 +148,7 @@ class Sessions:
         known = self._running.get(key)
         transaction = packrow.text(report.transaction_id)
         add_report(inbound, report, transaction, known, order, at, distrusted)
+        add_state(inbound, report, transaction, known, order, at)
         add_samples(inbound, transaction, report.evse, report.samples)
         if known is None:
             recall(inbound, transaction)

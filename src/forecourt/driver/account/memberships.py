@@ -23,6 +23,8 @@ from forecourt.payments.fees.service import Fees
 from forecourt.payments.fees.store import list_fees, open_month
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.model import TAKEN, Intent
+from forecourt.payments.receipts.model import Numbered
+from forecourt.payments.receipts.store import find_numbered
 from forecourt.payments.saved import store as saved_store
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
@@ -196,8 +198,8 @@ class Memberships:
                 await audit(conn, driver.acting(origin), "keep subscription", driver.payer)
         return await self._going(driver)
 
-    async def paid(self, driver: Driver, fee_id: UUID) -> tuple[Fee, Intent]:
-        """A month that was paid and its payment, for a receipt. Raises MonthUnknown."""
+    async def paid(self, driver: Driver, fee_id: UUID) -> tuple[Fee, Intent, Numbered]:
+        """A month that was paid, its payment and its numbers, for a receipt. Raises MonthUnknown."""
         async with self._members.acting(driver) as conn:
             found = next(
                 (each for each in await list_fees(conn, driver.tenant_id, driver.driver_id) if each.fee_id == fee_id),
@@ -206,9 +208,10 @@ class Memberships:
             if found is None or found.intent_id is None:
                 raise MonthUnknown
             intent = await payments_store.find_intent(conn, driver.tenant_id, found.intent_id)
+            numbered = await find_numbered(conn, driver.tenant_id, found.intent_id)
         if intent is None or intent.state not in TAKEN:
             raise MonthUnknown
-        return found, intent
+        return found, intent, numbered
 
     async def _going(self, driver: Driver) -> Membership:
         found = await self.find(driver)

@@ -9,8 +9,8 @@ from forecourt.access.guard import Asker, Database
 from forecourt.driver.account.api.fields import LeavingVerbs
 from forecourt.driver.account.model import Erased, Export, MoneyLeft
 from forecourt.drivers.accounts import service
-from forecourt.drivers.accounts.api import DriverInPath
 from forecourt.drivers.accounts.model import DriverUnknown
+from forecourt.drivers.api import DriverInPath
 
 OPT: dict[str, Any] = {"verb": Verb.CHANGE_TOKENS}
 

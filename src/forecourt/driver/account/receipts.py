@@ -8,18 +8,23 @@ from forecourt.driver.words import card_name, day, money
 from forecourt.payments.fees.model import Fee
 from forecourt.payments.intents.model import Intent, Method
 from forecourt.payments.ledger.billed import of_fee
+from forecourt.payments.receipts.model import Numbered
 from forecourt.platform.money import Money
 from forecourt.ui.i18n import gettext as _
 
 
-def month_pdf(fee: Fee, intent: Intent, brand: Brand, address: str, zone: str) -> bytes:
+def month_pdf(fee: Fee, intent: Intent, numbered: Numbered, brand: Brand, address: str, zone: str) -> bytes:
     """The receipt as a PDF of one page, in the language that is being spoken. `zone`: by whose clock its days are."""
-    facts, lines = list(_facts(fee, intent, brand, zone)), list(_lines(fee, intent))
-    return paper(brand, f"{_('Receipt')} {name_of(intent)}", facts, lines, address)
+    facts, lines = list(_facts(fee, intent, numbered, brand, zone)), list(_lines(fee, intent))
+    return paper(brand, f"{_('Receipt')} {name_of(intent, numbered)}", facts, lines, address)
 
 
-def _facts(fee: Fee, intent: Intent, brand: Brand, zone: str) -> Iterator[tuple[str, str]]:
-    yield _("Receipt"), name_of(intent)
+def _facts(
+    fee: Fee, intent: Intent, numbered: Numbered, brand: Brand, zone: str
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    yield _("Receipt"), name_of(intent, numbered)
+    if numbered.corrections:
+        yield _("Corrected by"), ", ".join(numbered.corrections)
     yield _("Seller"), brand.name
     yield _("Membership"), fee.title
     yield _("From"), day(fee.from_at, zone)

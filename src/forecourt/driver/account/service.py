@@ -46,8 +46,10 @@ from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards.service import Purse as Points
 from forecourt.payments.fees.service import Fees
 from forecourt.payments.intents import store as payments_store
-from forecourt.payments.intents.model import Intent, Method, PaymentUnknown
-from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.beginning import Begin
+from forecourt.payments.intents.errors import PaymentUnknown
+from forecourt.payments.intents.model import Intent, Method
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sizing import Car
 from forecourt.payments.ledger.entries import wallet
 from forecourt.payments.providers.book import Book, BookKind

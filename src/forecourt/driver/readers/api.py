@@ -17,7 +17,8 @@ from forecourt.driver.codes import HomeAddress
 from forecourt.driver.store import find_brand
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.api import Payment, shown
-from forecourt.payments.intents.model import ConnectorInUse, ConnectorTaken, Intent, PaymentOver, PriceMissing
+from forecourt.payments.intents.errors import ConnectorInUse, ConnectorTaken, PaymentOver, PriceMissing
+from forecourt.payments.intents.model import Intent
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.payments.readers.model import (
     MAX_NAME,

@@ -14,7 +14,8 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.driver.codes import code_svg
 from forecourt.driver.readers.api import page_of
-from forecourt.payments.intents.model import FINAL, ConnectorInUse, ConnectorTaken, PaymentOver, PriceMissing, State
+from forecourt.payments.intents.errors import ConnectorInUse, ConnectorTaken, PaymentOver, PriceMissing
+from forecourt.payments.intents.model import FINAL, State
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.pages import STATES, amount
 from forecourt.payments.psp.errors import ProviderAway

@@ -9,10 +9,10 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.drivers.accounts.api import DriverInPath
 from forecourt.drivers.accounts.model import MAX_VEHICLE_NAME, DriverRules, DriverUnknown, TokenTaken, TooManyOwned
 from forecourt.drivers.accounts.service import put_rules
 from forecourt.drivers.accounts.store.rules import find_rules
+from forecourt.drivers.api import DriverInPath
 from forecourt.drivers.autocharge import service
 from forecourt.drivers.autocharge.model import MAC_PATTERN, AutochargeOff, CarUnknown, OwnCar
 from forecourt.platform.clock import Clock

@@ -11,8 +11,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.drivers.accounts.api import DriverInPath
 from forecourt.drivers.accounts.model import MAX_EMAIL, DriverUnknown
+from forecourt.drivers.api import DriverInPath
 from forecourt.drivers.fleets import service, store
 from forecourt.drivers.fleets.model import (
     MAX_BILL_TO,

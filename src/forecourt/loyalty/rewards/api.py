@@ -8,9 +8,9 @@ from litestar.params import JSONBody
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.drivers.accounts.api import DriverInPath
 from forecourt.drivers.accounts.model import DriverUnknown
 from forecourt.drivers.accounts.service import find_driver
+from forecourt.drivers.api import DriverInPath
 from forecourt.loyalty.rewards import service
 from forecourt.loyalty.rewards.model import Program, ProgramMissing, ProgramRefused
 from forecourt.loyalty.rewards.service import Purse

@@ -14,12 +14,14 @@ from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.contracts import store
 from forecourt.payments.contracts.model import NO_CARD, TAKEN_UP_FOR, Begun, Chosen, choose
 from forecourt.payments.intents import store as intents
+from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.books import post_given
 from forecourt.payments.intents.charging import Charging
-from forecourt.payments.intents.model import Intent, Method, PaymentOver, PaymentUnknown, Purpose, State
+from forecourt.payments.intents.errors import PaymentOver, PaymentUnknown
+from forecourt.payments.intents.model import Intent, Method, Purpose, State
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Cost, Offer, Prices
-from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sizing import size_hold
 from forecourt.payments.intents.store import Connection
 from forecourt.platform.clock import Clock

@@ -17,8 +17,10 @@ from forecourt.drivers.fleets.store import end_subscription
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.fees import store
 from forecourt.payments.fees.model import LOOK_EVERY, NO_WAY, RETRIES, Fee, FeeState
-from forecourt.payments.intents.model import FINAL, TAKEN, Method, PaymentUnknown, Purpose
-from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.beginning import Begin
+from forecourt.payments.intents.errors import PaymentUnknown
+from forecourt.payments.intents.model import FINAL, TAKEN, Method, Purpose
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import Connection, find_intent
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock

@@ -31,9 +31,9 @@ from forecourt.payments.fleets.model import (
     Said,
     Seller,
     Terms,
-    part_of,
     parts_of,
     rates_of,
+    taken_away,
 )
 from forecourt.payments.fleets.paper import languages
 from forecourt.payments.fleets.paper.letters import write_over_limit
@@ -97,7 +97,9 @@ async def owe_back(
     about = {name: getattr(line, name) for name in _KEPT} | {
         "kind": "refund", "ended_at": entry.at, "memo": entry.memo, "currency": part.currency,
     }  # fmt: skip
-    return await _book(conn, tenant_id, fleet_id, entry, about, -part.total, part_of(line.parts, part.total))
+    rates = {each.rate: each.net + each.vat for each in line.parts}
+    parts = taken_away(parts_of(part, rates, line.country))
+    return await _book(conn, tenant_id, fleet_id, entry, about, -part.total, parts)
 
 
 _KEPT: Final = ("session_id", "driver_id", "driver", "cost_centre", "started_at", "station", "site", "country")

@@ -7,12 +7,13 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from forecourt.drivers.accounts.model import MAX_EMAIL
+from forecourt.payments.companies.numbers import is_vat_id
 from forecourt.payments.fleets.errors import InvoicingRefused
 from forecourt.payments.fleets.references import SELF_BILLED
-from forecourt.payments.ledger.billed import Billed, apportioned
+from forecourt.payments.ledger.billed import VAT, Billed, apportioned
 from forecourt.platform.countries import countries
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
@@ -42,7 +43,7 @@ Street = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_LINE, ex
 Postcode = Annotated[str, Meta(min_length=1, max_length=20, pattern=NAME_LINE, examples=["20457"])]
 City = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME_LINE, examples=["Hamburg"])]
 Country = Annotated[str, Meta(pattern=COUNTRY_PATTERN, examples=["DE"])]
-VatId = Annotated[str, Meta(pattern=VAT_ID_PATTERN, examples=["DE123456789"])]
+VatId = Annotated[str, Meta(pattern=VAT_ID_PATTERN, examples=["DE136695976"])]
 Days = Annotated[int, Meta(ge=0, le=MAX_DAYS)]
 
 
@@ -251,35 +252,36 @@ class Group(Struct, frozen=True, kw_only=True):
 
 
 def parts_of(billed: Billed, rates: Mapping[Decimal | None, int], country: str) -> list[Part]:
-    """What was billed by rate. `rates`: with VAT, as the session's bill says it, of which `billed` may be a part."""
+    """What was billed by rate, as it is posted. `rates`: with VAT, as the session's bill says it, of which `billed` may
+    be a part; they count where the entry doesn't say what its VAT is of."""
     named = {rate or Decimal(0): amount for rate, amount in rates.items()} or {Decimal(0): 1}
     vats: dict[Decimal, int] = {}
+    nets: dict[Decimal, int] = {}
     for line in billed.lines:
-        kind, _, rest = line.account.partition(":")
-        if kind == "vat_payable":
-            country, _, percent = rest.partition(":")
+        if line.account.startswith(VAT):
+            _, country, percent = line.account.split(":")
             vats[Decimal(percent)] = vats.get(Decimal(percent), 0) + line.amount
-    for rate in vats:
+    for account, net in (billed.nets or {}).items():
+        rate = Decimal(account.rpartition(":")[2])
+        nets[rate] = nets.get(rate, 0) + net
+    for rate in (*vats, *nets):
         named.setdefault(rate, 0)
-    gross = apportioned(billed.total, list(named.values()))
-    if sum(named.values()) == 0:
-        gross = [billed.total, *gross[1:]]
+    gross = dict(zip(named, apportioned(billed.total, list(named.values())), strict=True))
+    if billed.nets is not None:
+        gross = {rate: nets.get(rate, 0) + vats.get(rate, 0) for rate in named}
+    rest = billed.total - sum(gross.values())
+    if rest:
+        gross[Decimal(0)] = gross.get(Decimal(0), 0) + rest
     return [
         Part(country=country, rate=rate, net=amount - vats.get(rate, 0), vat=vats.get(rate, 0))
-        for rate, amount in zip(named, gross, strict=True)
+        for rate, amount in gross.items()
         if amount or vats.get(rate, 0)
     ]
 
 
-def part_of(parts: Sequence[Part], amount: int) -> list[Part]:
-    """`amount` (with VAT, positive) of a line, in proportion to its parts, taken away: below 0."""
-    gross = apportioned(amount, [part.net + part.vat for part in parts])
-    found = []
-    for part, share in zip(parts, gross, strict=True):
-        whole = part.net + part.vat
-        vat = 0 if not whole else (2 * part.vat * share + whole) // (2 * whole)
-        found.append(Part(country=part.country, rate=part.rate, net=-(share - vat), vat=-vat))
-    return [part for part in found if part.net or part.vat]
+def taken_away(parts: Iterable[Part]) -> list[Part]:
+    """Parts that are given back: below 0."""
+    return [structs.replace(part, net=-part.net, vat=-part.vat) for part in parts]
 
 
 def rates_of(lines: Iterable[Line]) -> list[Part]:
@@ -318,6 +320,7 @@ def level_due(dunning: Dunning, due_on: date, today: date, read_until: date | No
 def check_seller(seller: Seller) -> None:
     """Raises InvoicingRefused for one that no invoice can name."""
     check_country(seller.country)
+    check_vat_id(seller.vat_id)
     if not seller.vat_id and not seller.tax_number:
         raise InvoicingRefused("An invoice needs your VAT id, or a tax number if you have none.")
     if seller.prefix == SELF_BILLED:
@@ -328,6 +331,12 @@ def check_country(code: str) -> None:
     """Raises InvoicingRefused for a code that is no country's."""
     if code not in countries():
         raise InvoicingRefused(f"There is no country {code}. Write its code of two letters (ISO 3166-1), such as DE.")
+
+
+def check_vat_id(said: str) -> None:
+    """Raises InvoicingRefused for a VAT id that can't be one."""
+    if said and not is_vat_id(said):
+        raise InvoicingRefused(f"{said} can't be a VAT id. Write it with its country, such as DE136695976.")
 
 
 def check_dunning(dunning: Dunning) -> None:

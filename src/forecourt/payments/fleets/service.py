@@ -7,7 +7,15 @@ from msgspec import to_builtins
 from forecourt.access import Actor, audit
 from forecourt.payments.fleets.collection import fleet_of
 from forecourt.payments.fleets.errors import TermsMissing
-from forecourt.payments.fleets.model import Dunning, Seller, Terms, check_country, check_dunning, check_seller
+from forecourt.payments.fleets.model import (
+    Dunning,
+    Seller,
+    Terms,
+    check_country,
+    check_dunning,
+    check_seller,
+    check_vat_id,
+)
 from forecourt.payments.fleets.store import Connection
 from forecourt.payments.fleets.store import invoices as store
 
@@ -32,6 +40,7 @@ async def terms_of(conn: Connection, tenant_id: int, fleet_id: int, now: datetim
 async def put_terms(conn: Connection, actor: Actor, fleet_id: int, terms: Terms, now: datetime) -> None:
     """Says whom a fleet's next invoices are for. Raises FleetUnknown, InvoicingRefused."""
     check_country(terms.country)
+    check_vat_id(terms.vat_id)
     await fleet_of(conn, actor.tenant_id, fleet_id, now)
     before = await store.find_terms(conn, actor.tenant_id, fleet_id)
     await store.put_terms(conn, actor.tenant_id, fleet_id, terms, now)

@@ -16,6 +16,7 @@ from forecourt.access.guard import Asker
 from forecourt.access.once import FIELD, form_key, made_before, once, remember
 from forecourt.payments.bank.fields import Bic, HolderName, iban_typed
 from forecourt.payments.bank.model import Bank
+from forecourt.payments.companies.forms import vat_id_as
 from forecourt.payments.forms import (
     BIC_WRONG,
     COUNTRY_WRONG,
@@ -100,7 +101,7 @@ def host_fields() -> list[Field]:
         Field(name="country", label=mark("Country"), read=country_of, wrong=COUNTRY_WRONG,
               required=True, most=2, hint=mark("Two letters, such as DE.")),
         Field(name="email", label=mark("E-mail address"), read=email, wrong=EMAIL_WRONG, most=254),
-        Field(name="vat_id", label=mark("VAT id"), read=text_as(types["vat_id"], upper=True), wrong=VAT_WRONG, most=20),
+        Field(name="vat_id", label=mark("VAT id"), read=vat_id_as(types["vat_id"]), wrong=VAT_WRONG, most=20),
         Field(name="vat_rate", label=mark("VAT that they charge, in percent"), read=_rate, wrong=RATE_WRONG,
               mode="decimal", most=6, hint=mark("Empty: none. With it statements are self-billed invoices.")),
         Field(name="sites", label=mark("Their sites"), read=_sites, wrong=SITES_WRONG, most=1000,
@@ -297,6 +298,10 @@ class HostForms:
         return self.page(request, actor, EXPENSE, fields, typed, host=host, about=ABOUT_EXPENSE, wrong=wrong)
 
 
+def _empty(fields: Sequence[Field], **known: str) -> dict[str, str]:
+    return {field.name: "" for field in fields} | known
+
+
 def _currency(text: str) -> str:
     code = text.upper()
     return code if code.isascii() and code.isalpha() and len(code) == 3 else "EUR"
@@ -320,13 +325,10 @@ def host_form_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> 
     """The forms below `/hosts`."""
     forms = HostForms(shell, db, clock, secret_key)
 
-    def empty(fields: Sequence[Field], **known: str) -> dict[str, str]:
-        return {field.name: "" for field in fields} | known
-
     @get("/hosts/new", opt=dict(GUARDED), include_in_schema=False)
     async def new_host(request: WebRequest, actor: Asker) -> Response[str]:
         fields = host_fields()
-        return forms.page(request, actor, NEW, fields, empty(fields, payout_every="day"), word=MADE, key=form_key())
+        return forms.page(request, actor, NEW, fields, _empty(fields, payout_every="day"), word=MADE, key=form_key())
 
     @post("/hosts/new", opt=dict(GUARDED), include_in_schema=False, status_code=303)
     async def make_host(request: WebRequest, actor: Asker) -> Response[Any]:
@@ -343,16 +345,22 @@ def host_form_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> 
     @get("/hosts/{host_id:int}/bank", opt=dict(GUARDED), include_in_schema=False)
     async def bank(request: WebRequest, actor: Asker, host_id: HostId) -> Response[str]:
         host, fields = await forms.host(actor, host_id), bank_fields()
-        return forms.page(request, actor, BANK, fields, empty(fields), host=host, about=ABOUT_BANK)
+        return forms.page(request, actor, BANK, fields, _empty(fields), host=host, about=ABOUT_BANK)
 
     @post("/hosts/{host_id:int}/bank", opt=dict(GUARDED), include_in_schema=False, status_code=303)
     async def put_host_bank(request: WebRequest, actor: Asker, host_id: HostId) -> Response[Any]:
         return await forms.put_bank(request, actor, host_id)
 
+    return [new_host, make_host, edit_host, alter_host, bank, put_host_bank, *_share_pages(forms)]
+
+
+def _share_pages(forms: HostForms) -> list[HTTPRouteHandler]:
+    """What a host is owed: the forms of rules and of expenses."""
+
     @get("/hosts/{host_id:int}/rule", opt=dict(GUARDED), include_in_schema=False)
     async def rule(request: WebRequest, actor: Asker, host_id: HostId) -> Response[str]:
         host, fields = await forms.host(actor, host_id), rule_fields("EUR")
-        known = empty(fields, currency="EUR")
+        known = _empty(fields, currency="EUR")
         return forms.page(request, actor, RULE, fields, known, host=host, about=ABOUT_RULE)
 
     @post("/hosts/{host_id:int}/rule", opt=dict(GUARDED), include_in_schema=False, status_code=303)
@@ -362,13 +370,11 @@ def host_form_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> 
     @get("/hosts/{host_id:int}/expense", opt=dict(GUARDED), include_in_schema=False)
     async def expense(request: WebRequest, actor: Asker, host_id: HostId) -> Response[str]:
         host, fields = await forms.host(actor, host_id), expense_fields("EUR")
-        known = empty(fields, currency="EUR", kind="energy")
+        known = _empty(fields, currency="EUR", kind="energy")
         return forms.page(request, actor, EXPENSE, fields, known, host=host, about=ABOUT_EXPENSE)
 
     @post("/hosts/{host_id:int}/expense", opt=dict(GUARDED), include_in_schema=False, status_code=303)
     async def add_expense(request: WebRequest, actor: Asker, host_id: HostId) -> Response[Any]:
         return await forms.add_expense(request, actor, host_id)
 
-    return [
-        new_host, make_host, edit_host, alter_host, bank, put_host_bank, rule, add_rule, expense, add_expense,
-    ]  # fmt: skip
+    return [rule, add_rule, expense, add_expense]

@@ -33,9 +33,10 @@ async def unpaid_again(conn: Connection, tenant_id: int, debt: str, settled: str
     if not depth:
         return 0
     found = 0
-    for payment, amount, _ in await lines.list_payers(conn, tenant_id, debt):
-        if payment == debt:
-            # Taken of its own hold after all: what goes back of that is a refund of the session itself.
+    for payment, amount, ours in await lines.list_payers(conn, tenant_id, debt):
+        if payment == debt or not (ours or payment == settled):
+            # Taken of its own hold after all: what goes back of that is a refund of the session itself. And of what is
+            # not ours yet nothing was given.
             continue
         back = await _back(conn, tenant_id, payment, settled, depth)
         for other, part in reversed(await lines.list_paid_by(conn, tenant_id, payment)):

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, Protocol
 
 from msgspec import Meta, Struct
 
+from forecourt.payments.companies.numbers import is_vat_id
 from forecourt.payments.ledger.billed import rate_name
 from forecourt.platform.countries import countries
 from forecourt.platform.errors import ForecourtError
@@ -131,6 +132,12 @@ def check_country(code: str) -> None:
     """Raises HostRefused for a code that is no country's."""
     if code not in countries():
         raise HostRefused(f"There is no country {code}. Write its code of two letters (ISO 3166-1), such as DE.")
+
+
+def check_vat_id(said: str) -> None:
+    """Raises HostRefused for a VAT id that can't be one."""
+    if said and not is_vat_id(said):
+        raise HostRefused(f"{said} can't be a VAT id. Write it with its country, such as DE136695976.")
 
 
 def check_currency(code: str) -> None:

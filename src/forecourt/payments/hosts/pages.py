@@ -1,6 +1,6 @@
 """The screens of hosts: who they are, what they are owed and were paid. Site hosts see their own here."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ from forecourt.payments.hosts.model import (
 from forecourt.payments.hosts.outcomes import GIVEN_UP_AFTER
 from forecourt.payments.hosts.payout_pages import WRONG_PAID
 from forecourt.payments.hosts.sepa import reference_of
-from forecourt.payments.hosts.store import documents, lines
+from forecourt.payments.hosts.store import Connection, documents, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.hosts.words import asked_for
@@ -76,19 +76,19 @@ SAID: Final = {
 OTHER: Final = mark("The payment provider refused it. Look at the host's country and e-mail address.")
 
 
-def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: str) -> list[HTTPRouteHandler]:
-    """`/hosts`, `/hosts/{host_id}`, and a host's way to the payment provider. `address`: where this is reached."""
+class HostScreens:
+    """What the handlers below share."""
 
-    def page(name: str, request: WebRequest, actor: Asker, **values: Any) -> Response[str]:
-        return shell.page(
-            f"money/{name}.html", request, viewer=actor, current="hosts", kinds=KINDS, money=money, every=EVERY,
-            states=STATES, date_of=formats.date_of, **values,
-        )  # fmt: skip
+    def __init__(self, shell: Shell, db: Pool, clock: Clock, connect: Connect) -> None:
+        self._shell = shell
+        self._db = db
+        self._clock = clock
+        self._connect = connect
 
-    @get("/hosts", opt=GUARDED, include_in_schema=False)
-    async def hosts(request: WebRequest, actor: Asker, asked: Asked = 0, cursor: Cursor = "") -> Response[str]:
+    async def listed(self, request: WebRequest, actor: Asker, asked: int, cursor: str) -> Response[str]:
+        """The list, with the payouts that wait for somebody to make them by hand."""
         place = CURSORS.decode(cursor or None)
-        async with db.tenant(actor.tenant_id) as conn:
+        async with self._db.tenant(actor.tenant_id) as conn:
             rows = await store.list_hosts(conn, actor.tenant_id, place=place, limit=PAGE_SIZE + 1)
             more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
             owed = await lines.owed(conn, actor.tenant_id, host_ids=[row.host_id for row in rows])
@@ -96,46 +96,77 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             by_hand = await kept.list_payouts(
                 conn, actor.tenant_id, way="hand", state="asked", order="oldest", limit=PAGE_SIZE
             )
-        return page(
+        return self._page(
             "hosts", request, actor, rows=rows, owed=owed, sites=sites, by_hand=by_hand,
-            wayless=await connect.wayless(actor.tenant_id, rows, owed), may_change=actor.may(Verb.CHANGE_HOSTS),
+            wayless=await self._connect.wayless(actor.tenant_id, rows, owed), may_change=actor.may(Verb.CHANGE_HOSTS),
             asked=asked, next=f"/hosts?cursor={CURSORS.encode(rows[-1].host_id)}" if more else "", first=not cursor,
         )  # fmt: skip
+
+    async def one(self, request: WebRequest, actor: Asker, host_id: int, said: str, done: str) -> Response[str]:
+        """One host: what they are owed and were paid, by which rules, and how they are reached. Raises HostUnknown."""
+        now = self._clock.now()
+        async with self._db.tenant(actor.tenant_id) as conn:
+            found = await service.find(conn, actor.tenant_id, host_id)
+            owed = await lines.owed(conn, actor.tenant_id, host_ids=[host_id])
+            zone = ZoneInfo(await store.time_zone(conn, actor.tenant_id))
+            about = await self._about(conn, actor.tenant_id, host_id)
+        state = state_of(found)
+        return self._page(
+            "host", request, actor, host=found, owed=owed, spans=_spans(host_id, now.astimezone(zone)), state=state,
+            wayless=await self._connect.wayless(actor.tenant_id, [found], owed), gone_after=now - GIVEN_UP_AFTER,
+            percents=PERCENTS, done=done == "stored", reference_of=reference_of, least=MIN_REFERENCE,
+            most=MAX_REFERENCE, today=now.astimezone(zone).date(), zone=zone,
+            asked=[] if state is None else asked_for(state.due), fault=SAID.get(said, OTHER if said else ""),
+            may_onboard=actor.may(Verb.ONBOARD_HOSTS), may_change=actor.may(Verb.CHANGE_HOSTS), **about,
+        )  # fmt: skip
+
+    async def _about(self, conn: Connection, tenant_id: int, host_id: int) -> dict[str, Any]:
+        rules = await store.list_rules(conn, tenant_id, host_id=host_id, limit=PAGE_SIZE)
+        return {
+            "rows": await lines.list_lines(conn, tenant_id, host_id, limit=PAGE_SIZE),
+            "payouts": await kept.list_payouts(conn, tenant_id, host_id=host_id, limit=PAGE_SIZE),
+            "rules": rules,
+            "sites": await store.name_sites(conn, tenant_id, [row.site_id for row in rules]),
+            "documents": await documents.list_documents(conn, tenant_id, host_id=host_id, limit=PAGE_SIZE),
+            "beside": await store.list_beside(conn, tenant_id, host_id),
+        }
+
+    def _page(self, name: str, request: WebRequest, actor: Asker, **values: Any) -> Response[str]:
+        return self._shell.page(
+            f"money/{name}.html", request, viewer=actor, current="hosts", kinds=KINDS, money=money, every=EVERY,
+            states=STATES, date_of=formats.date_of, **values,
+        )  # fmt: skip
+
+
+def _spans(host_id: int, now: datetime) -> list[tuple[str, str]]:
+    """Months whose statement can be taken, by the organisation's clock."""
+    begin = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    before = (begin - timedelta(days=1)).replace(day=1)
+    return [
+        (word, f"/api/v1/hosts/{host_id}/statement?" + urlencode({"from": first.isoformat(), "to": last.isoformat()}))
+        for word, first, last in ((mark("Last month"), before, begin), (mark("This month"), begin, now))
+    ]
+
+
+def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: str) -> list[HTTPRouteHandler]:
+    """`/hosts`, `/hosts/{host_id}`, and a host's way to the payment provider. `address`: where this is reached."""
+    screens = HostScreens(shell, db, clock, connect)
+
+    @get("/hosts", opt=GUARDED, include_in_schema=False)
+    async def hosts(request: WebRequest, actor: Asker, asked: Asked = 0, cursor: Cursor = "") -> Response[str]:
+        return await screens.listed(request, actor, asked, cursor)
 
     @get("/hosts/{host_id:int}", opt=GUARDED, include_in_schema=False)
     async def host(
         request: WebRequest, actor: Asker, host_id: HostId, said: Said = "", done: Done = ""
     ) -> Response[str]:
-        now = clock.now()
-        async with db.tenant(actor.tenant_id) as conn:
-            found = await service.find(conn, actor.tenant_id, host_id)
-            rows = await lines.list_lines(conn, actor.tenant_id, host_id, limit=PAGE_SIZE)
-            owed = await lines.owed(conn, actor.tenant_id, host_ids=[host_id])
-            paid = await kept.list_payouts(conn, actor.tenant_id, host_id=host_id, limit=PAGE_SIZE)
-            rules = await store.list_rules(conn, actor.tenant_id, host_id=host_id, limit=PAGE_SIZE)
-            sites = await store.name_sites(conn, actor.tenant_id, [row.site_id for row in rules])
-            issued = await documents.list_documents(conn, actor.tenant_id, host_id=host_id, limit=PAGE_SIZE)
-            zone = ZoneInfo(await store.time_zone(conn, actor.tenant_id))
-            beside = await store.list_beside(conn, actor.tenant_id, host_id)
-        begin = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        before = (begin - timedelta(days=1)).replace(day=1)
-        spans = [
-            (
-                word,
-                f"/api/v1/hosts/{host_id}/statement?" + urlencode({"from": first.isoformat(), "to": last.isoformat()}),
-            )
-            for word, first, last in ((mark("Last month"), before, begin), (mark("This month"), begin, now))
-        ]
-        state = state_of(found)
-        return page(
-            "host", request, actor, host=found, rows=rows, owed=owed, payouts=paid,
-            wayless=await connect.wayless(actor.tenant_id, [found], owed), spans=spans, state=state,
-            documents=issued, gone_after=now - GIVEN_UP_AFTER, rules=rules, sites=sites, percents=PERCENTS,
-            done=done == "stored", reference_of=reference_of, least=MIN_REFERENCE, most=MAX_REFERENCE,
-            today=now.astimezone(zone).date(), zone=zone,
-            asked=[] if state is None else asked_for(state.due), fault=SAID.get(said, OTHER if said else ""),
-            may_onboard=actor.may(Verb.ONBOARD_HOSTS), may_change=actor.may(Verb.CHANGE_HOSTS), beside=beside,
-        )  # fmt: skip
+        return await screens.one(request, actor, host_id, said, done)
+
+    return [hosts, host, *_provider_pages(shell, connect, address)]
+
+
+def _provider_pages(shell: Shell, connect: Connect, address: str) -> list[HTTPRouteHandler]:
+    """A host's way to the payment provider and back."""
 
     @post("/hosts/{host_id:int}/onboarding", opt=ONBOARDING, include_in_schema=False, status_code=200)
     async def onboard(request: WebRequest, actor: Asker, host_id: HostId) -> Response[Any]:
@@ -166,4 +197,4 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             return Redirect(f"/hosts/{host_id}?said={fault.code}", status_code=303)
         return Redirect(f"/hosts/{host_id}", status_code=303)
 
-    return [hosts, host, onboard, back, again, look]
+    return [onboard, back, again, look]

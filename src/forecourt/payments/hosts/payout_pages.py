@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter
 from litestar.response import Redirect
 
-from forecourt.access import Verb
+from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.hosts import service
 from forecourt.payments.hosts.api.payouts import PaidByHand
@@ -54,16 +54,8 @@ def payout_pages(db: Pool, clock: Clock, connect: Connect) -> list[HTTPRouteHand
     )  # fmt: skip
     async def paid_by_hand(request: WebRequest, actor: Asker, payout_id: Number) -> Redirect:
         form = await request.form()
-        back = _back(form)
-        try:
-            said = msgspec.convert({name: str(form.get(name, "")).strip() for name in ("on", "reference")}, PaidByHand)
-            async with db.tenant(actor.tenant_id) as conn:
-                await service.paid_by_hand(conn, actor, payout_id, said.on, said.reference, clock.now())
-        except msgspec.ValidationError:
-            return Redirect(f"{back}?said={WRONG_PAID}", status_code=303)
-        except ForecourtError as fault:
-            return Redirect(f"{back}?said={fault.code}", status_code=303)
-        return Redirect(f"{back}?done=stored", status_code=303)
+        said = {name: str(form.get(name, "")).strip() for name in ("on", "reference")}
+        return Redirect(f"{_back(form)}?{await _say_paid(db, clock, actor, payout_id, said)}", status_code=303)
 
     @post("/hosts/{host_id:int}/resume", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303)
     async def resume(actor: Asker, host_id: Number) -> Redirect:
@@ -72,6 +64,19 @@ def payout_pages(db: Pool, clock: Clock, connect: Connect) -> list[HTTPRouteHand
         return Redirect(f"/hosts/{host_id}", status_code=303)
 
     return [pay, paid_by_hand, give_up, resume]
+
+
+async def _say_paid(db: Pool, clock: Clock, actor: Actor, payout_id: int, typed: dict[str, str]) -> str:
+    """Says that a payout was paid by hand; what the page tells of that."""
+    try:
+        said = msgspec.convert(typed, PaidByHand)
+        async with db.tenant(actor.tenant_id) as conn:
+            await service.paid_by_hand(conn, actor, payout_id, said.on, said.reference, clock.now())
+    except msgspec.ValidationError:
+        return f"said={WRONG_PAID}"
+    except ForecourtError as fault:
+        return f"said={fault.code}"
+    return "done=stored"
 
 
 def _back(form: FormMultiDict) -> str:

@@ -23,6 +23,7 @@ from forecourt.payments.hosts.model import (
     check_country,
     check_currency,
     check_rule,
+    check_vat_id,
 )
 from forecourt.payments.hosts.store import Connection
 from forecourt.payments.hosts.store import hosts as store
@@ -39,6 +40,7 @@ async def create(
 ) -> HostRow:
     """Makes a host. Raises TooManyHosts, HostRefused."""
     check_country(values["country"])
+    check_vat_id(values.get("vat_id", ""))
     if await store.count_hosts(conn, actor.tenant_id) >= MAX_HOSTS:
         raise TooManyHosts
     site_ids = await _sites(conn, actor.tenant_id, sites)
@@ -59,6 +61,7 @@ async def change(
     made = dict(changes)
     if "country" in made:
         check_country(made["country"])
+    check_vat_id(made.get("vat_id", ""))
     if sites is not None:
         made["site_ids"] = await _sites(conn, actor.tenant_id, sites)
     if not made:

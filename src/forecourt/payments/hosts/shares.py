@@ -3,6 +3,7 @@ refund and dispute. All of it may be asked again at any time: what stands is not
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 from uuid import UUID
@@ -15,7 +16,7 @@ from forecourt.payments.fleets.store.invoices import fleet_named
 from forecourt.payments.hosts.entries import host_fee, reimbursement, share, share_back
 from forecourt.payments.hosts.late import MAX_ENTRIES, debts_of, unpaid_again
 from forecourt.payments.hosts.lines import book
-from forecourt.payments.hosts.model import Share, Version, back_of, share_of, vat_account
+from forecourt.payments.hosts.model import Share, ShareRule, Version, back_of, share_of, vat_account
 from forecourt.payments.hosts.store import Connection, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.lines import About, LineRow, PlaceRow
@@ -73,34 +74,55 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     """Writes what a host is owed of a payment, as far as the ledger says it and it isn't written yet.
 
     `settled`: the provider has let us have the money, so the share is owed. Refunds and disputes before that wait.
-    What was owed and is paid by another payment is settled with the last that paid of it, and goes back with what goes
-    back of that.
+    Of what was owed and is paid by other payments, in parts or whole, a share is owed with each of them, and goes back
+    with what goes back of it.
     """
     held = await hold(conn, tenant_id, [intent])
     if len(held) > 1:
         # Those too who get a share now: in one order, whatever the order of the debts.
         given = await lines.hosts_of_shares(conn, tenant_id, held)
         await store.hold_hosts(conn, tenant_id, [*given, *await _hosts_to_come(conn, tenant_id, held)])
-    told = await _told(conn, tenant_id, intent)
+    for each in (intent, *sorted(held - {intent})):
+        await _follow_one(conn, tenant_id, each, now, intent if settled else None)
+
+
+async def _follow_one(conn: Connection, tenant_id: int, payment: str, now: datetime, settled: str | None) -> None:
+    """The share of the session that a payment is of, if it is of one: given as far as its money came, and taken back as
+    far as that went back."""
+    told = await _told(conn, tenant_id, payment)
     sale = next((each for each in told if each.entry.kind in SALES), None)
-    late_paid = any(each.entry.kind == Kind.DEBT_PAID for each in told)
-    if late_paid and sale is None:
-        if settled:
-            for debt, paid in await lines.list_debts_paid(conn, tenant_id, intent):
-                await _give_late(conn, tenant_id, debt, paid, now)
-        for debt in sorted(held - {intent}):
-            await _keep_to(conn, tenant_id, await _told(conn, tenant_id, debt), now, intent if settled else None)
-        return
     if sale is None or sale.entry.session_id is None:
         return
+    payers = await lines.list_payers(conn, tenant_id, payment)
+    paid = await _paid(conn, tenant_id, sale, told, payers, settled)
     found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
+    if found is None and paid:
+        await _give(conn, tenant_id, sale, now, paid)
+        found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
     if found is None:
-        # Of a debt whose rest was written off nobody who paid of it is settled any more. One that was taken of its own
-        # hold after all, in part, waits for the rest.
-        late = await lines.paid_and_over(conn, tenant_id, intent, intent if settled else None)
-        if (settled and not late_paid) or _is_ours(sale) or late:
-            await _give(conn, tenant_id, sale, now, late=late)
-    await _keep_to(conn, tenant_id, told, now, intent if settled else None)
+        return
+    host_id, line = found
+    taxed, given = await _given(conn, tenant_id, line)
+    whole = await _whole(conn, tenant_id, line, sale, taxed, paid) if payers else given
+    taking = _Taking(host_id, line, taxed, whole, now)
+    await _take_back(conn, tenant_id, taking, sale, told, paid if payers else 0)
+    if payers:
+        await _keep_to(conn, tenant_id, taking, given, paid, await unpaid_again(conn, tenant_id, payment, settled))
+
+
+async def _paid(
+    conn: Connection, tenant_id: int, sale: Told, told: list[Told], payers: list[tuple[str, int, bool]],
+    settled: str | None,
+) -> int:  # fmt: skip
+    """What came of a sale that is ours to use, in minor units: at once, and by what paid of its debt later."""
+    total = _billed_of(sale).total
+    lost = sum(leg.amount for each in told if each.entry.kind == Kind.CAPTURE_LOST for leg in each.legs
+               if leg.account == DRIVERS)  # fmt: skip
+    at_once = total - _owed_of(sale) - lost
+    payment = sale.entry.intent
+    if payment != settled and not _is_ours(sale):
+        at_once = at_once if payers and await lines.is_settled(conn, tenant_id, payment or "") else 0
+    return min(at_once + sum(amount for payer, amount, ours in payers if ours or payer == settled), total)
 
 
 async def follow_given(conn: Connection, tenant_id: int, session_id: UUID, now: datetime) -> None:
@@ -112,7 +134,7 @@ async def follow_given(conn: Connection, tenant_id: int, session_id: UUID, now: 
     if entry is None or await lines.find_share(conn, tenant_id, session_id) is not None:
         return
     legs = await ledger.list_postings(conn, tenant_id, [entry.entry_id])
-    await _give(conn, tenant_id, Told(entry=entry, legs=legs), now)
+    await _give(conn, tenant_id, Told(entry=entry, legs=legs), now, 0)
 
 
 async def _hosts_to_come(conn: Connection, tenant_id: int, intents: Iterable[str]) -> list[int]:
@@ -129,17 +151,6 @@ async def _hosts_to_come(conn: Connection, tenant_id: int, intents: Iterable[str
     return found
 
 
-async def _keep_to(conn: Connection, tenant_id: int, told: list[Told], now: datetime, settled: str | None) -> None:
-    """Takes back of the share of a sale, if it was given, what went back of its money."""
-    sale = next((each for each in told if each.entry.kind in SALES), None)
-    if sale is None or sale.entry.session_id is None:
-        return
-    found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
-    if found is not None:
-        gone = await _take_back(conn, tenant_id, *found, sale, told, now)
-        await _take_late(conn, tenant_id, *found, sale, gone, now, settled)
-
-
 def _is_ours(sale: Told) -> bool:
     """Whether no provider of ours settles it: a station's own terminal pays the organisation by itself."""
     return sale.entry.kind in OURS or any(leg.account == psp(TERMINAL) for leg in sale.legs)
@@ -151,16 +162,7 @@ async def _told(conn: Connection, tenant_id: int, intent: str) -> list[Told]:
     return [Told(entry=entry, legs=[leg for leg in legs if leg.entry_id == entry.entry_id]) for entry in entries]
 
 
-async def _give_late(conn: Connection, tenant_id: int, intent: str, paid: int, now: datetime) -> None:
-    """The share of a session that was owed whole, of what was paid of it in the end."""
-    sale = next((each for each in await _told(conn, tenant_id, intent) if each.entry.kind in SALES), None)
-    if sale is None or sale.entry.session_id is None:
-        return
-    if await lines.find_share(conn, tenant_id, sale.entry.session_id) is None:
-        await _give(conn, tenant_id, sale, now, late=paid)
-
-
-async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime, *, late: int = 0) -> None:
+async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime, paid: int) -> None:
     session_id = sale.entry.session_id
     assert session_id is not None
     place = await lines.find_place(conn, tenant_id, session_id)
@@ -173,7 +175,7 @@ async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime, *, 
         return
     host = await store.find_host(conn, tenant_id, version.host_id)
     assert host is not None
-    earned, part = _earned(sale, late, place.billed)
+    earned, part = _earned(sale, paid, place.billed)
     given = share_of(version.rule, earned, place.energy_wh or 0, host.vat_rate, part)
     entry = share(
         session_id=session_id, host=version.host_id, at=now, currency=currency, share=given.share, vat=given.vat,
@@ -183,14 +185,26 @@ async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime, *, 
     await book(conn, tenant_id, version.host_id, entry, _about(place, version, given, sale.entry.intent))
 
 
-def _earned(sale: Told, late: int, asked: int | None) -> tuple[dict[str, int], Fraction]:
-    """What a sale earned before VAT, by account: of what was paid, at once and late, not of what is still owed by the
-    driver; and what part of the bill that is. What was given off it counts where the host bears it. `asked`: what the
-    payment was asked for, more than was sold where a station's terminal took less."""
+async def _whole(
+    conn: Connection, tenant_id: int, line: LineRow, sale: Told, taxed: str, paid: int
+) -> Share:  # fmt: skip
+    """The share of so much of a sale, by the rule and the VAT by which its first line was given."""
+    assert line.session_id is not None, "a share is of a session"
+    assert line.rule_id is not None, "a share is by a rule"
+    place = await lines.find_place(conn, tenant_id, line.session_id)
+    version = await store.find_rule(conn, tenant_id, line.rule_id)
+    assert version is not None, "rules stay"
+    earned, part = _earned(sale, paid, None if place is None else place.billed)
+    rate = Decimal(taxed.rpartition(":")[2]) if taxed else None
+    rule = msgspec.convert(version.rule, ShareRule, strict=False)
+    return share_of(rule, earned, line.energy_wh or 0, rate, part)
+
+
+def _earned(sale: Told, paid: int, asked: int | None) -> tuple[dict[str, int], Fraction]:
+    """What a sale earned before VAT, by account: of what was paid of it, not of what is still owed by the driver; and
+    what part of the bill that is. What was given off it counts where the host bears it. `asked`: what the payment was
+    asked for, more than was sold where a station's terminal took less."""
     billed = _billed_of(sale)
-    paid = billed.total - _owed_of(sale)
-    # A capture that was told and lost is paid by its debt: of one sale there is one share.
-    paid = min(paid + late, billed.total)
     part = billed if paid == billed.total else billed.part(paid)
     earned: dict[str, int] = {}
     for line in part.lines:
@@ -218,78 +232,85 @@ async def _rule_of(conn: Connection, tenant_id: int, place: PlaceRow) -> Version
     return await store.rule_at(conn, tenant_id, station_id=place.station_id, site_path=place.path, at=place.started_at)
 
 
+class _Taking(msgspec.Struct, frozen=True):
+    """Of what something goes back: a host's share, given in one line or more, whose VAT stands on an account."""
+
+    host_id: int
+    line: LineRow
+    taxed: str
+    given: Share
+    now: datetime
+
+    async def book(
+        self, conn: Connection, tenant_id: int, cause: str, back: Share, intent: str | None, memo: str
+    ) -> None:
+        """Takes so much of it back; below 0: gives it once more."""
+        entry = share_back(
+            cause=cause, session_id=self.line.session_id or UUID(int=0), host=self.host_id, at=self.now,
+            currency=self.line.currency, share=back.share, vat=back.vat, vat_account=self.taxed,
+            platform_fee=back.platform_fee, intent=intent,
+        )  # fmt: skip
+        await book(conn, tenant_id, self.host_id, entry, _about_back(self.line, back, memo))
+
+
 async def _take_back(
-    conn: Connection, tenant_id: int, host_id: int, line: LineRow, sale: Told, told: list[Told], now: datetime
-) -> int:
-    """Refunds and disputes in the order in which they were posted, each with its part of the share; what of its net is
-    gone with them."""
-    taxed, given = await _given(conn, tenant_id, line)
-    came = [leg for each in told if each is sale or each.entry.kind == Kind.DEBT_PAID for leg in each.legs]
-    paid = sum(leg.amount for leg in came if leg.amount > 0 and not leg.account.startswith(UNPAID))
+    conn: Connection, tenant_id: int, of: _Taking, sale: Told, told: list[Told], came: int
+) -> None:  # fmt: skip
+    """Refunds and disputes in the order in which they were posted, each with its part of the share. `came`: what is
+    ours of the sale, where others paid of it too."""
+    taken = [leg for each in told if each is sale or each.entry.kind == Kind.DEBT_PAID for leg in each.legs]
+    paid = max(sum(leg.amount for leg in taken if leg.amount > 0 and not leg.account.startswith(UNPAID)), came)
     gone = 0
     refunded: dict[str, int] = {}
     disputed: dict[str, int] = {}
     for each in told:
         cause = each.entry.key
         if each.entry.kind == Kind.REFUND:
-            net = min(each.net(), given.net - gone)
+            net = min(each.net(), of.given.net - gone)
             refunded[refund_back_key(cause)] = net
         elif each.entry.kind == Kind.REFUND_BACK:
             net = -refunded.pop(cause, 0)
         elif each.entry.kind == Kind.DISPUTE_OPENED:
             amount = sum(leg.amount for leg in each.legs if leg.amount > 0)
-            net = disputed[cause.split(":")[1]] = min(-(-given.net * amount // paid), given.net - gone)
+            net = disputed[cause.split(":")[1]] = min(-(-of.given.net * amount // paid), of.given.net - gone)
         elif each.entry.kind == Kind.DISPUTE_WON:
             net = -disputed.pop(cause.split(":")[1], 0)
         else:
             continue
-        back = back_of(given, net, gone)
+        back = back_of(of.given, net, gone)
         gone += net
-        entry = share_back(
-            cause=cause, session_id=line.session_id or UUID(int=0), host=host_id, at=now, currency=line.currency,
-            share=back.share, vat=back.vat, vat_account=taxed,
-            platform_fee=back.platform_fee, intent=each.entry.intent,
-        )  # fmt: skip
-        await book(conn, tenant_id, host_id, entry, _about_back(line, back, each.entry.kind))
-    return gone
+        await of.book(conn, tenant_id, cause, back, each.entry.intent, each.entry.kind)
 
 
-async def _take_late(
-    conn: Connection, tenant_id: int, host_id: int, line: LineRow, sale: Told, gone: int, now: datetime,
-    settled: str | None,
-) -> None:  # fmt: skip
-    """Of a session that was owed first: what went back of the payments that paid it later, or was paid anew since. What
-    is written is what lies between that and what was written so far."""
-    assert sale.entry.intent is not None, "a sale is one of a payment"
-    late = sum(amount for _, amount, _ in await lines.list_payers(conn, tenant_id, sale.entry.intent))
-    if not late or line.session_id is None:
-        return
-    taxed, given = await _given(conn, tenant_id, line)
-    billed = _billed_of(sale)
-    paid = min(billed.total - _owed_of(sale) + late, billed.total)
-    unpaid = await unpaid_again(conn, tenant_id, sale.entry.intent, settled)
-    net = min(-(-given.net * min(unpaid, paid) // paid), given.net - gone)
-    whole = back_of(given, net, gone)
-    before = await lines.sum_late(conn, tenant_id, line.session_id)
-    back = Share(
-        net=whole.net - before[0], share=whole.share - before[1], vat=whole.vat - before[2],
-        platform_fee=whole.platform_fee - before[3],
+async def _keep_to(conn: Connection, tenant_id: int, of: _Taking, first: Share, paid: int, unpaid: int) -> None:
+    """Of a session that was owed, in part or whole: what came of it since its first line, `first`, was given, or went
+    back of what had come (`unpaid`, of `paid`), or was paid anew. What is written is what lies between that and what
+    was written so far."""
+    session_id, given = of.line.session_id, of.given
+    assert session_id is not None, "a share is of a session"
+    back = await lines.sum_back(conn, tenant_id, session_id, late=False)
+    before = await lines.sum_back(conn, tenant_id, session_id, late=True)
+    lost = -(-given.net * min(unpaid, paid) // paid) if paid else 0
+    gone = back_of(given, min(back.net + lost, given.net), 0)
+
+    def between(name: str) -> int:
+        to_be, was, own, so_far = (int(getattr(each, name)) for each in (given, first, back, before))
+        return was - to_be + int(getattr(gone, name)) - own - so_far
+
+    late = Share(
+        net=between("net"), share=between("share"), platform_fee=between("platform_fee"), vat=between("vat")
     )  # fmt: skip
-    entry = share_back(
-        cause=f"late:{line.session_id}:{before[4] + 1}", session_id=line.session_id, host=host_id, at=now,
-        currency=line.currency, share=back.share, vat=back.vat, vat_account=taxed, platform_fee=back.platform_fee,
-        intent=sale.entry.intent,
-    )  # fmt: skip
-    await book(
-        conn, tenant_id, host_id, entry, _about_back(line, back, Kind.REFUND if back.net > 0 else Kind.DEBT_PAID)
-    )
+    memo = Kind.REFUND if late.net > 0 else Kind.DEBT_PAID
+    await of.book(conn, tenant_id, f"late:{session_id}:{before.lines + 1}", late, of.line.intent, memo)
 
 
 async def _given(conn: Connection, tenant_id: int, line: LineRow) -> tuple[str, Share]:
-    """A share as it was given, with the account of its VAT: what the host charges may have changed since."""
+    """A share as it was given first, with the account of its VAT: what the host charges may have changed since."""
     assert line.net is not None
     legs = await ledger.list_postings(conn, tenant_id, [line.entry_id])
-    taxed = next((leg.account for leg in legs if leg.account.startswith("vat_receivable:")), "")
+    # Of a small share there may be no VAT to the cent, and the entry says all the same what it would be of.
+    named = [*(await ledger.nets_of(conn, tenant_id, line.entry_id) or {}), *(leg.account for leg in legs)]
+    taxed = next((account for account in named if account.startswith("vat_receivable:")), "")
     return taxed, Share(net=line.net, share=line.share, platform_fee=line.platform_fee, vat=line.vat)
 
 

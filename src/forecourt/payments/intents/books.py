@@ -16,7 +16,10 @@ from forecourt.payments.intents.store import Connection
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.billed import Billed, of_fee
+from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
+from forecourt.payments.receipts.model import Series
+from forecourt.payments.receipts.service import number, number_again
 from forecourt.platform import outbox
 
 
@@ -24,29 +27,8 @@ async def post_captured(conn: Connection, prices: Prices, intent: Intent, captur
     """Money was taken. A bill above what was held is lowered to it: nobody pays more than was held. Whether it is
     beyond the limits of the fleet that pays."""
     name = str(intent.intent_id)
-    if intent.purpose in (Purpose.TOP_UP, Purpose.DEBT):
-        source = await _source(conn, intent)
-        assert intent.payer is not None, "somebody's wallet or debt"
-        who = intent.payer.partition(":")[2]
-        account = source.partition(":")[2]
-        if intent.purpose is Purpose.TOP_UP:
-            entry = entries.top_up(
-                payment=name, at=at, account=account, driver=who, currency=intent.currency, amount=captured
-            )
-        else:
-            entry = entries.debt_paid(
-                intent=name, payment=name, at=at, account=account, currency=intent.currency, amount=captured
-            )
-        await post(conn, intent.tenant_id, entry)
-        return False
-    if intent.purpose is Purpose.SESSION and (intent.session_id is None or intent.is_ahead):
-        account = (await _source(conn, intent)).partition(":")[2]
-        taken = {"intent": name, "at": at, "account": account, "currency": intent.currency, "captured": captured}
-        if intent.session_id is None:
-            entry = entries.capture_unbilled(**taken)  # type: ignore[arg-type]
-        else:
-            entry = entries.taken_ahead(**taken, session_id=intent.session_id)  # type: ignore[arg-type]
-        await post(conn, intent.tenant_id, entry)
+    if intent.purpose in (Purpose.TOP_UP, Purpose.DEBT) or _is_unbilled(intent):
+        await post(conn, intent.tenant_id, await _paid_in(conn, intent, captured, at))
         return False
     billed = await _billed(conn, prices, intent, captured)
     if not billed.total and intent.session_id is not None:
@@ -62,8 +44,38 @@ async def post_captured(conn: Connection, prices: Prices, intent: Intent, captur
         case _:
             account = (await _source(conn, intent)).partition(":")[2]
             entry = entries.capture(**about, account=account, captured=captured)  # type: ignore[arg-type]
-    await post(conn, intent.tenant_id, entry)
+    await _sold(conn, intent, billed, entry)
     return False
+
+
+def _is_unbilled(intent: Intent) -> bool:
+    return intent.purpose is Purpose.SESSION and (intent.session_id is None or intent.is_ahead)
+
+
+async def _paid_in(conn: Connection, intent: Intent, captured: int, at: datetime) -> Entry:
+    """Money that came and sold nothing yet: into a wallet, for a debt, for no session, or ahead of its price."""
+    name, account = str(intent.intent_id), (await _source(conn, intent)).partition(":")[2]
+    if _is_unbilled(intent):
+        taken = {"intent": name, "at": at, "account": account, "currency": intent.currency, "captured": captured}
+        if intent.session_id is None:
+            return entries.capture_unbilled(**taken)  # type: ignore[arg-type]
+        return entries.taken_ahead(**taken, session_id=intent.session_id)  # type: ignore[arg-type]
+    if intent.purpose is Purpose.TOP_UP:
+        return entries.top_up(
+            payment=name, at=at, account=account, driver=_who(intent), currency=intent.currency, amount=captured
+        )
+    return entries.debt_paid(
+        intent=name, payment=name, at=at, account=account, currency=intent.currency, amount=captured
+    )
+
+
+async def _sold(conn: Connection, intent: Intent, billed: Billed, entry: Entry) -> None:
+    """Something was sold: it is posted, and has the number of a receipt where the law wants one."""
+    if await post(conn, intent.tenant_id, entry) and billed.total:
+        await number(
+            conn, intent.tenant_id, Series.RECEIPT, billed.country, payment=intent.intent_id, entry=entry.key,
+            at=entry.at,
+        )  # fmt: skip
 
 
 async def post_sold_ahead(conn: Connection, prices: Prices, intent: Intent, before: list[int], at: datetime) -> None:
@@ -81,7 +93,7 @@ async def post_sold_ahead(conn: Connection, prices: Prices, intent: Intent, befo
         ahead=intent.captured_amount - sum(before), owed=max(billed.total - intent.captured_amount, 0),
     )  # fmt: skip
     if entry.legs:
-        await post(conn, intent.tenant_id, entry)
+        await _sold(conn, intent, billed, entry)
 
 
 async def _on_fleet(conn: Connection, prices: Prices, intent: Intent, billed: Billed, at: datetime) -> bool:
@@ -115,7 +127,7 @@ async def post_owed(conn: Connection, prices: Prices, intent: Intent, owed: int,
     """A session could not be charged: it is the driver's debt."""
     billed = await _billed(conn, prices, intent, owed)
     entry = entries.owed(intent=str(intent.intent_id), session_id=intent.session_id, at=at, billed=billed)
-    await post(conn, intent.tenant_id, entry)
+    await _sold(conn, intent, billed, entry)
 
 
 async def post_debt_taken(conn: Connection, intent: Intent, taken: int, part: int, at: datetime) -> None:
@@ -160,27 +172,38 @@ async def post_refunded(
             refund=str(call.call_id), intent=name, at=at, account=source.partition(":")[2], currency=intent.currency,
             amount=call.amount, memo=call.said or "",
         )  # fmt: skip
-    elif intent.purpose is Purpose.SESSION and (intent.session_id is None or intent.is_ahead):
+    elif _is_unbilled(intent):
         entry = entries.refund_unbilled(
             refund=str(call.call_id), intent=name, at=at, source=source, currency=intent.currency, amount=call.amount,
             memo=call.said or "", ahead=intent.is_ahead,
         )  # fmt: skip
     else:
-        billed = await _billed(conn, prices, intent, intent.captured_amount - await _taken_above(conn, intent))
-        above = intent.captured_amount - billed.total - await ledger.sum_posted(conn, intent.tenant_id, name)
-        before, amount, unbilled = _parted(above, before, call.amount)
-        part = billed.part(amount, before) if amount else Billed(currency=billed.currency, lines=())
-        entry = entries.refund(
-            refund=str(call.call_id), intent=name, session_id=intent.session_id, at=at, source=source,
-            part=part, memo=call.said or "", unbilled=unbilled,
-        )  # fmt: skip
-        line = None
-        if intent.method is Method.INVOICE and intent.session_id is not None:
-            line = await find_line_of_session(conn, intent.tenant_id, intent.session_id)
-        if line is not None:
-            await owe_back(conn, intent.tenant_id, int(_who(intent)), entry, part, line)
-            return
+        await _post_sold_back(conn, prices, intent, call, before, at)
+        return
     await post(conn, intent.tenant_id, entry)
+
+
+async def _post_sold_back(
+    conn: Connection, prices: Prices, intent: Intent, call: Call, before: list[int], at: datetime
+) -> None:
+    """Of what was sold a part goes back, after what was taken above the bill."""
+    name = str(intent.intent_id)
+    billed = await _billed(conn, prices, intent, intent.captured_amount - await _taken_above(conn, intent))
+    above = intent.captured_amount - billed.total - await ledger.sum_posted(conn, intent.tenant_id, name)
+    before, amount, unbilled = _parted(above, before, call.amount)
+    part = billed.part(amount, before) if amount else Billed(currency=billed.currency, lines=())
+    entry = entries.refund(
+        refund=str(call.call_id), intent=name, session_id=intent.session_id, at=at, source=await _source(conn, intent),
+        part=part, memo=call.said or "", unbilled=unbilled,
+    )  # fmt: skip
+    line = None
+    if intent.method is Method.INVOICE and intent.session_id is not None:
+        line = await find_line_of_session(conn, intent.tenant_id, intent.session_id)
+    if line is not None:
+        await owe_back(conn, intent.tenant_id, int(_who(intent)), entry, part, line)
+    elif await post(conn, intent.tenant_id, entry) and amount:
+        sale = entries.capture_key(name)
+        await number_again(conn, intent.tenant_id, sale, payment=intent.intent_id, entry=entry.key, at=at)
 
 
 async def post_refund_back(conn: Connection, intent: Intent, call: Call, at: datetime) -> None:
@@ -196,7 +219,8 @@ async def post_refund_back(conn: Connection, intent: Intent, call: Call, at: dat
         refund=str(call.call_id), intent=str(intent.intent_id), session_id=posted.session_id, at=at, legs=legs,
         nets=nets,
     )  # fmt: skip
-    await post(conn, intent.tenant_id, entry)
+    if await post(conn, intent.tenant_id, entry):
+        await number_again(conn, intent.tenant_id, posted.key, payment=intent.intent_id, entry=entry.key, at=at)
 
 
 def _parted(above: int, before: list[int], amount: int) -> tuple[list[int], int, int]:

@@ -10,13 +10,13 @@ import structlog
 
 from forecourt.access.model import Service
 from forecourt.payments.intents import store
+from forecourt.payments.intents.errors import PaymentOver
 from forecourt.payments.intents.model import (
     CAPTURE_AHEAD,
     MAX_STOPS,
     TOKEN_LIFE,
     CallKind,
     Intent,
-    PaymentOver,
     Purpose,
     State,
     Watch,

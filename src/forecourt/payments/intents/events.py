@@ -15,5 +15,7 @@ RELEASED: Final = "payment.released"
 #: Declined, or a session is owed.
 FAILED: Final = "payment.failed"
 DISPUTED: Final = "payment.disputed"
+#: Of what is owed something was paid by money that was nobody's, or that was taken back.
+DEBT_PAID: Final = "payment.debt_paid"
 #: Something is to be carried out or looked at; heard by this room alone.
 DUE: Final = "payment.due"

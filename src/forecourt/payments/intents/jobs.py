@@ -6,7 +6,7 @@ from uuid import UUID
 
 from forecourt.drivers import adhoc
 from forecourt.payments.intents.charging import Charging
-from forecourt.payments.intents.model import PaymentUnknown
+from forecourt.payments.intents.errors import PaymentUnknown
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.store.story import forget_hooks
 from forecourt.payments.saved.service import SavedCards

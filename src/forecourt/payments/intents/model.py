@@ -13,7 +13,6 @@ from uuid import UUID
 from msgspec import Struct
 
 from forecourt.payments.psp.words import Card, Hold, HoldState, Saved
-from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import Money
 
 
@@ -333,91 +332,3 @@ def watched(cost: int, authorised: int, per_hour: int, may_raise: bool) -> Watch
     if cost + 5 * ahead >= authorised:
         return Watch.RAISE if may_raise else Watch.SLOW
     return Watch.GO_ON
-
-
-class PaymentUnknown(ForecourtError):
-    """There is no such payment. `GET /api/v1/payments` lists those that exist."""
-
-    status = 404
-    code = "payment-unknown"
-
-
-class PriceMissing(ForecourtError):
-    """No tariff counts here, so nothing can be charged for. Assign a tariff to the station, its site or everywhere."""
-
-    status = 409
-    code = "price-missing"
-
-
-class PriceChanged(ForecourtError):
-    """The price here is another one since it was shown. Look at it, and start by that one if it suits."""
-
-    status = 409
-    code = "price-changed"
-
-
-class DebtOpen(ForecourtError):
-    """An earlier session is still unpaid. Pay it first, then charging can start."""
-
-    status = 402
-    code = "debt-open"
-
-
-class RefundTooHigh(ForecourtError):
-    """That is more than is left of what was captured. Refund what is left, or less."""
-
-    status = 409
-    code = "refund-too-high"
-
-
-class InvoicedAlready(ForecourtError):
-    """This session stands on a fleet's invoice. Credit it there: `POST /api/v1/fleet-invoices/{id}/credit`."""
-
-    status = 409
-    code = "payment-invoiced"
-
-
-class PaymentDisputed(ForecourtError):
-    """A driver's bank disputes this payment and has the money, or keeps it. What is owed to the driver goes another
-    way."""
-
-    status = 409
-    code = "payment-disputed"
-
-
-class NothingCaptured(ForecourtError):
-    """Nothing was captured of this payment, so nothing can be refunded."""
-
-    status = 409
-    code = "nothing-captured"
-
-
-class PaidAtTerminal(NothingCaptured):
-    """This was paid at the station's own terminal. Give it back at its provider."""
-
-
-class NothingOwed(ForecourtError):
-    """Nothing is owed of this payment any more."""
-
-    status = 409
-    code = "nothing-owed"
-
-
-class PaymentOver(ForecourtError):
-    """This payment is over and can't be changed any more."""
-
-    status = 409
-    code = "payment-over"
-
-
-class ConnectorTaken(ForecourtError):
-    """Somebody else is just paying at this connector. Wait a moment, or choose another one."""
-
-    status = 409
-    code = "connector-taken"
-
-
-class ConnectorInUse(ConnectorTaken):
-    """A car charges at this connector. Choose another one."""
-
-    code = "connector-in-use"

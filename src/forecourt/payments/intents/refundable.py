@@ -2,18 +2,14 @@
 
 from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.fleets.store.invoices import find_line_of_session
-from forecourt.payments.intents.model import (
-    Call,
-    Intent,
+from forecourt.payments.intents.errors import (
     InvoicedAlready,
-    Method,
     NothingCaptured,
     PaidAtTerminal,
     PaymentDisputed,
-    Purpose,
     RefundTooHigh,
-    left_to_refund,
 )
+from forecourt.payments.intents.model import Call, Intent, Method, Purpose, left_to_refund
 from forecourt.payments.intents.store import Connection
 from forecourt.payments.ledger.store import sum_posted
 from forecourt.payments.providers.book import Book

@@ -22,6 +22,7 @@ from forecourt.payments.intents.ahead import settle_ahead, take_ahead
 from forecourt.payments.intents.answering import Answering
 from forecourt.payments.intents.asking import asked_of, back_of, given_up, seen, start_hold
 from forecourt.payments.intents.disputed import heed_disputes
+from forecourt.payments.intents.errors import PaymentUnknown
 from forecourt.payments.intents.model import (
     ABANDONED_AFTER,
     CAPTURE_AHEAD,
@@ -38,7 +39,6 @@ from forecourt.payments.intents.model import (
     CallKind,
     Intent,
     Method,
-    PaymentUnknown,
     Purpose,
     State,
     goes_on,
@@ -54,7 +54,7 @@ from forecourt.payments.intents.settling import Answered, charge_late, settle
 from forecourt.payments.intents.store.story import heed_hooks
 from forecourt.payments.psp import Psp
 from forecourt.payments.psp.errors import Declined, OutcomeOpen, ProviderAway, ProviderRefused
-from forecourt.payments.psp.words import HoldState
+from forecourt.payments.psp.words import Hold, HoldState
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
@@ -323,23 +323,7 @@ class Saga:
         async with self.turn(intent.tenant_id, intent.intent_id) as turn:
             state = turn.intent.state
             await turn.change({"read_at": turn.now, "reads_missed": 0, "read_next_at": None})
-            if state is State.HOLD_REQUESTED:
-                await turn.hold_answered(hold)
-                await charge_late(turn)
-                await _give_up(turn)
-            elif turn.intent.may_be_paid_late and hold.state is HoldState.CAPTURED:
-                await turn.taken_there(hold)
-            elif state in TAKEN and hold.state is HoldState.FAILED:
-                await turn.capture_lost(hold.reason)
-            elif state in TAKEN:
-                await heed_refunds(turn, hold)
-                await heed_disputes(turn, hold.disputes)
-            elif state is State.AUTHORISED and hold.state is HoldState.CAPTURED and turn.intent.session_id is None:
-                await turn.captured(hold)
-            elif state is State.AUTHORISED and is_gone(hold):
-                # A session that runs is stopped by whoever hears of it, and charged without the hold.
-                await turn.end(State.EXPIRED, hold.reason or HOLD_GONE)
-                await charge_late(turn)
+            await _heed(turn, state, hold)
             return turn.intent.state is not state
 
     async def _decide(self, intent: Intent) -> bool:
@@ -407,3 +391,24 @@ def next_look(intent: Intent, calls: list[Call], now: datetime) -> datetime | No
     # Of one that waits for what the provider says there is nothing else to look at.
     reads = intent.read_next_at if intent.state is State.HOLD_REQUESTED else None
     return max(now + LOOK_EVERY, reads or now)
+
+
+async def _heed(turn: Turn, state: State, hold: Hold) -> None:
+    """What a payment in a state becomes by how the provider says that it stands."""
+    if state is State.HOLD_REQUESTED:
+        await turn.hold_answered(hold)
+        await charge_late(turn)
+        await _give_up(turn)
+    elif turn.intent.may_be_paid_late and hold.state is HoldState.CAPTURED:
+        await turn.taken_there(hold)
+    elif state in TAKEN and hold.state is HoldState.FAILED:
+        await turn.capture_lost(hold.reason)
+    elif state in TAKEN:
+        await heed_refunds(turn, hold)
+        await heed_disputes(turn, hold.disputes)
+    elif state is State.AUTHORISED and hold.state is HoldState.CAPTURED and turn.intent.session_id is None:
+        await turn.captured(hold)
+    elif state is State.AUTHORISED and is_gone(hold):
+        # A session that runs is stopped by whoever hears of it, and charged without the hold.
+        await turn.end(State.EXPIRED, hold.reason or HOLD_GONE)
+        await charge_late(turn)

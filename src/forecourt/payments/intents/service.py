@@ -11,7 +11,6 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
-from msgspec import Struct
 
 from forecourt.access import Actor, audit
 from forecourt.drivers.fleets.model import PricedFor
@@ -19,31 +18,34 @@ from forecourt.drivers.fleets.store import priced_for
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.fleets.store.money import fleet_held
 from forecourt.payments.intents import books, store
+from forecourt.payments.intents.beginning import MAX_DESCRIPTION, Begin, Quoted, begun
+from forecourt.payments.intents.errors import (
+    ConnectorInUse,
+    ConnectorTaken,
+    DebtOpen,
+    NothingOwed,
+    PaymentOver,
+    PaymentUnknown,
+    PriceChanged,
+    PriceMissing,
+    RefundTooHigh,
+)
 from forecourt.payments.intents.model import (
     FINAL,
     LOOK_EVERY,
     TOKEN_LENGTH,
     Call,
     CallKind,
-    ConnectorInUse,
-    ConnectorTaken,
-    DebtOpen,
     Intent,
     Method,
-    NothingOwed,
-    PaymentOver,
-    PaymentUnknown,
-    PriceChanged,
-    PriceMissing,
     Purpose,
-    RefundTooHigh,
     State,
     left_to_refund,
 )
-from forecourt.payments.intents.prices import Offer, Prices
+from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.refundable import left_of
 from forecourt.payments.intents.saga import Saga
-from forecourt.payments.intents.sizing import Car, Sized, size_hold
+from forecourt.payments.intents.sizing import Car, size_hold
 from forecourt.payments.intents.store import Connection, places, story
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.payments.psp.errors import ProviderAway
@@ -64,52 +66,6 @@ log = structlog.get_logger(__name__)
 TOKEN_BYTES: Final = 12
 #: Who begins to pay at a connector that is held for them has at least so long to finish.
 PAY_GRACE: Final = timedelta(minutes=5)
-#: Characters of what the provider's page says is paid for.
-MAX_DESCRIPTION: Final = 100
-
-
-class Begin(Struct, frozen=True, kw_only=True):
-    """What a driver wants to pay for, and how. `language` is the page's; the driver is led to `return_url` afterwards,
-    with `{intent}` in it replaced by the payment's id."""
-
-    station: str
-    evse: int
-    return_url: str
-    language: str = "en"
-    description: str = "Charging"
-    method: Method = Method.HOSTED
-    car: Car | None = None
-    email: str | None = None
-    #: Who pays, if that is known: driver:<id> or fleet:<id>.
-    payer: str | None = None
-    #: Keep the card for later: the driver agreed.
-    save: bool = False
-    #: A saved way to pay of the payer, for SAVED.
-    method_id: UUID | None = None
-    #: A card terminal, and the account at whose provider it is, for READER.
-    reader: str | None = None
-    account_id: UUID | None = None
-    #: The hold of the connector that is the driver's own.
-    reservation_id: UUID | None = None
-    #: The driver with an account whose session it is, whoever pays: tariffs are chosen by their membership.
-    driver_id: int | None = None
-    #: The energy at which the driver wants to end, told to stations that can.
-    max_energy_wh: int | None = None
-    #: The price that the driver was shown (`Offer.price_id`), where he was shown one: he agreed to no other.
-    price_id: str | None = None
-    #: What may be held and billed at the most, in minor units: a fleet's limit for one session.
-    most: int | None = None
-    #: The token that will begin the session, by `new_token`, where something was promised to it; else one is made.
-    token_uid: str | None = None
-    #: What the payment is to be called, where whoever asks twice is to be led to one.
-    intent_id: UUID | None = None
-
-
-class Quoted(Struct, frozen=True, kw_only=True):
-    """What would count and be held, before anything is asked of anybody."""
-
-    offer: Offer
-    hold: Sized
 
 
 class Payments:
@@ -156,47 +112,33 @@ class Payments:
             quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car, asked.driver_id)
             if asked.price_id not in (None, quoted.offer.price_id):
                 raise PriceChanged
-            station_id = quoted.offer.station_id
-            await places.hold_connector(conn, station_id, asked.evse)
+            await places.hold_connector(conn, quoted.offer.station_id, asked.evse)
             if asked.intent_id is not None:
-                begun = await store.find_intent(conn, tenant_id, asked.intent_id)
-                if begun is not None:
-                    return begun
-            if await places.in_use(conn, tenant_id, station_id, asked.evse):
-                raise ConnectorInUse
-            if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
-                raise ConnectorTaken
-            held = await reservations.find_open(conn, tenant_id, station_id, asked.evse)
-            if held is not None and held.holds_at(now) and held.reservation_id != asked.reservation_id:
-                raise HeldForAnother
+                there = await store.find_intent(conn, tenant_id, asked.intent_id)
+                if there is not None:
+                    return there
             token = asked.token_uid or new_token()
-            if held is not None and held.holds_at(now):
-                await reserving.admit(conn, tenant_id, held.reservation_id, token, now + PAY_GRACE)
-            values = {
-                **await self.way(conn, tenant_id, asked),
-                **({} if asked.intent_id is None else {"intent_id": asked.intent_id}),
-                "purpose": Purpose.SESSION.value,
-                "currency": quoted.hold.amount.currency,
-                "hold_amount": min(quoted.hold.amount.amount, asked.most or quoted.hold.amount.amount),
-                "per_hour": quoted.hold.per_hour,
-                "hold_said": {
-                    **quoted.hold.said(),
-                    **quoted.offer.said(),
-                    "description": asked.description[:MAX_DESCRIPTION],
-                    "save": asked.save,
-                    "most": asked.most,
-                    **({} if asked.driver_id is None else {"driver": asked.driver_id}),
-                    **({} if asked.max_energy_wh is None else {"max_energy_wh": asked.max_energy_wh}),
-                },
-                "driver_id": asked.driver_id,
-                "station_id": station_id,
-                "evse": asked.evse,
-                "token_uid": token,
-                "tariff_id": quoted.offer.tariff_id,
-                "tariff_version": quoted.offer.version,
-            }
+            await self._admit(conn, tenant_id, asked, quoted.offer.station_id, token, now)
+            values = {**await self.way(conn, tenant_id, asked), **begun(asked, quoted, token)}
             intent_id = await self.insert(conn, tenant_id, values, asked.return_url, asked.language, now)
         return await self.carry_on(tenant_id, intent_id)
+
+    @staticmethod
+    async def _admit(
+        conn: Connection, tenant_id: int, asked: Begin, station_id: int, token: str, now: datetime
+    ) -> None:  # fmt: skip
+        """Lets the token charge at the connector, where that is held for whoever pays. Raises ConnectorInUse,
+        ConnectorTaken, HeldForAnother."""
+        if await places.in_use(conn, tenant_id, station_id, asked.evse):
+            raise ConnectorInUse
+        if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
+            raise ConnectorTaken
+        held = await reservations.find_open(conn, tenant_id, station_id, asked.evse)
+        if held is None or not held.holds_at(now):
+            return
+        if held.reservation_id != asked.reservation_id:
+            raise HeldForAnother
+        await reserving.admit(conn, tenant_id, held.reservation_id, token, now + PAY_GRACE)
 
     async def top_up(
         self, tenant_id: int, payer: str, amount: Money, *, return_url: str, language: str = "en",

@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.platform.money import Rounding, minor_digits, rounded
 from forecourt.pricing.bill import Bill
@@ -35,11 +35,13 @@ class Line(Struct, frozen=True, kw_only=True):
 
 class Billed(Struct, frozen=True, kw_only=True):
     """What somebody owes for a session, parted into revenue and VAT. `nets`: what each account of VAT is of, before it,
-    in minor units; what is in none of them is without VAT. None: nobody says so."""
+    in minor units; what is in none of them is without VAT. None: nobody says so. `country`: where it was sold (ISO 3166
+    alpha-2); empty where that isn't asked."""
 
     currency: str
     lines: tuple[Line, ...]
     nets: Mapping[str, int] | None = None
+    country: str = ""
 
     @property
     def total(self) -> int:
@@ -57,28 +59,88 @@ class Billed(Struct, frozen=True, kw_only=True):
         return self if self.total <= most else self.part(most)
 
     def part(self, amount: int, after: Sequence[int] = ()) -> "Billed":
-        """`amount` of it, in proportion, after these parts were taken before: all parts of it are together the whole,
-        to the cent. No more than is left of it can be taken."""
-        left, nets = [line.amount for line in self.lines], [*(self.nets or {}).values()]
-        for each in after:
-            taken = apportioned(each, left)
-            nets = _less(nets, self._nets_of(taken, left, nets))
-            left = _less(left, taken)
-        assert 0 <= amount <= sum(left), "more than is left"
-        taken = apportioned(amount, left)
-        of = zip(self.nets or {}, self._nets_of(taken, left, nets), strict=True)
-        lines = zip(self.lines, taken, strict=True)
-        return Billed(
-            currency=self.currency,
-            lines=tuple(Line(account=line.account, amount=part) for line, part in lines if part),
-            nets=None if self.nets is None else {name: net for name, net in of if net},
-        )
+        """`amount` of it, after these parts were taken before: all parts of it are together the whole, to the cent,
+        and of what was taken so far each rate has its share of the whole with the VAT that this comes to, rounded half
+        up. No more than is left of it can be taken."""
+        start = sum(after)
+        assert 0 <= amount <= self.total - start, "more than is left"
+        lines, nets = self._taken(start + amount)
+        lines_before, nets_before = self._taken(start)
+        parts = zip(self.lines, lines, lines_before, strict=True)
+        return structs.replace(
+            self,
+            lines=tuple(Line(account=line.account, amount=now - was) for line, now, was in parts if now != was),
+            nets=None if self.nets is None else {
+                name: nets[name] - nets_before[name] for name in self.nets if nets[name] != nets_before[name]
+            },
+        )  # fmt: skip
 
-    def _nets_of(self, taken: Sequence[int], left: Sequence[int], nets: Sequence[int]) -> list[int]:
-        """What of `nets` goes with a part of what is left of the lines: together no more than the part earns."""
-        earns = [number for number, line in enumerate(self.lines) if not line.account.startswith(VAT)]
-        whole, part = (sum(amounts[number] for number in earns) for amounts in (left, taken))
-        return apportioned(part, [*nets, whole - sum(nets)])[:-1]
+    def _taken(self, amount: int) -> tuple[list[int], dict[str, int]]:
+        """What of each line, and of what each account of VAT is of, is in the first `amount` that is taken. Each grows
+        with that, or stays, so that no part turns against the others."""
+        vats = {line.account: line.amount for line in self.lines if line.account.startswith(VAT)}
+        whole = self._nets(vats)
+        if amount == self.total:
+            return [line.amount for line in self.lines], whole
+        gross = [net + vats.get(name, 0) for name, net in whole.items()]
+        *taken, _ = spread(amount, [*gross, self.total - sum(gross)])
+        taxes = {
+            name: _tax_within(name, part, vats.get(name, 0), all_of_it)
+            for name, part, all_of_it in zip(whole, taken, gross, strict=True)
+        }
+        nets = {name: part - taxes[name] for name, part in zip(whole, taken, strict=True)}
+        revenue = [line.amount for line in self.lines if line.account not in vats]
+        earned = iter(_spread_signed(amount - sum(taxes.values()), revenue))
+        return [taxes[line.account] if line.account in vats else next(earned) for line in self.lines], nets
+
+    def _nets(self, vats: Mapping[str, int]) -> dict[str, int]:
+        """What each account of VAT is of; where nobody says so, what its rate and its VAT come to."""
+        if self.nets is not None:
+            return {name: self.nets.get(name, 0) for name in {**self.nets, **vats}}
+        left, found = self.total - sum(vats.values()), dict[str, int]()
+        for name, vat in vats.items():
+            rate = _rate_in(name)
+            found[name] = min(_half_up(Fraction(vat) / rate), left) if rate else 0
+            left -= found[name]
+        return found
+
+
+def _rate_in(account: str) -> Fraction:
+    """The rate of an account of VAT: 0.19 of `vat_payable:DE:19`."""
+    return Fraction(account.rpartition(":")[2]) / 100
+
+
+def _half_up(exact: Fraction) -> int:
+    return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
+
+
+def _tax_within(account: str, part: int, vat: int, whole: int) -> int:
+    """The VAT within so much of what was billed at a rate, all of which is `whole` with `vat`."""
+    rate = _rate_in(account)
+    tax = _half_up(part * rate / (1 + rate))
+    return min(max(tax, vat - (whole - part)), vat)
+
+
+def spread(amount: int, over: Sequence[int]) -> list[int]:
+    """An amount in proportion to others, none below 0, of which it is no more than all. Of a higher amount none has
+    less."""
+    if len(over) == 1:
+        return [amount]
+    middle, whole = len(over) // 2, sum(over)
+    here = _half_up(Fraction(amount * sum(over[:middle]), whole)) if whole else 0
+    return [*spread(here, over[:middle]), *spread(amount - here, over[middle:])]
+
+
+def _spread_signed(amount: int, over: Sequence[int]) -> list[int]:
+    """As `spread`, where some are below 0: what was given off something."""
+    off = [max(-each, 0) for each in over]
+    whole = sum(over)
+    taken_off = _half_up(Fraction(amount * sum(off), whole)) if whole else 0
+    found = zip(
+        spread(amount + taken_off, [max(each, 0) for each in over]) if over else (),
+        spread(taken_off, off) if over else (), strict=True,
+    )  # fmt: skip
+    return [more - less for more, less in found]
 
 
 def billed(bill: Bill, country: str, rounding: Rounding = Rounding.HALF_UP) -> Billed:
@@ -101,16 +163,12 @@ def billed(bill: Bill, country: str, rounding: Rounding = Rounding.HALF_UP) -> B
             name = f"{VAT}{country}:{rate_name(rate.vat)}"
             totals[name] = totals.get(name, 0) + rate.incl_vat - rate.excl_vat
             nets |= {name: rate.excl_vat} if rate.vat and rate.excl_vat else {}
-    return _of(bill.tariff.currency, totals, nets)
+    return _of(bill.tariff.currency, totals, nets, country)
 
 
-def _of(currency: str, totals: Mapping[str, int], nets: Mapping[str, int]) -> Billed:
+def _of(currency: str, totals: Mapping[str, int], nets: Mapping[str, int], country: str) -> Billed:
     lines = tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount)
-    return Billed(currency=currency, lines=lines, nets=nets)
-
-
-def _less(left: Sequence[int], taken: Sequence[int]) -> list[int]:
-    return [old - part for old, part in zip(left, taken, strict=True)]
+    return Billed(currency=currency, lines=lines, nets=nets, country=country)
 
 
 def of_quote(quote: Quote, country: str) -> Billed:
@@ -141,7 +199,7 @@ def of_quote(quote: Quote, country: str) -> Billed:
         taxed = f"{VAT}{country}:{rate_name(rate.vat or Decimal(0))}"
         add(taxed, rate.incl_vat.amount - rate.excl_vat.amount)
         nets |= {taxed: rate.excl_vat.amount} if rate.vat and rate.excl_vat.amount else {}
-    return _of(quote.currency, totals, nets)
+    return _of(quote.currency, totals, nets, country)
 
 
 def _account(line: LineShown) -> str:
@@ -172,7 +230,7 @@ def of_fee(amount: int, currency: str, vat: Decimal | None, country: str) -> Bil
     exact = Fraction(amount) / (1 + Fraction(vat or 0) / 100)
     net = rounded(exact / 10 ** minor_digits(currency), currency)
     taxed = f"{VAT}{country}:{rate_name(vat or Decimal(0))}"
-    return _of(currency, {SUBSCRIPTION: net, taxed: amount - net}, {taxed: net} if vat and net else {})
+    return _of(currency, {SUBSCRIPTION: net, taxed: amount - net}, {taxed: net} if vat and net else {}, country)
 
 
 def rate_name(rate: Decimal) -> str:

@@ -57,13 +57,18 @@ def capture(
     hand at the provider, is nobody's yet."""
     settled = min(captured, billed.total)
     paid = [(psp(account), captured), (DRIVERS, billed.total - settled), (UNMATCHED, settled - captured)]
-    return _sale(f"capture:{intent}", Kind.CAPTURE, at, billed, paid, settled, session_id, intent)
+    return _sale(capture_key(intent), Kind.CAPTURE, at, billed, paid, settled, session_id, intent)
+
+
+def capture_key(intent: str) -> str:
+    """The key under which it is posted what was sold by a payment, however it was paid or that it is owed."""
+    return f"capture:{intent}"
 
 
 def capture_unbilled(*, intent: str, at: datetime, account: str, currency: str, captured: int) -> Entry:
     """Money was taken by hand at the provider for no session: it is nobody's yet."""
     return between(
-        f"capture:{intent}", Kind.CAPTURE, at, currency, psp(account), UNMATCHED, positive(captured), intent=intent
+        capture_key(intent), Kind.CAPTURE, at, currency, psp(account), UNMATCHED, positive(captured), intent=intent
     )
 
 
@@ -80,13 +85,13 @@ def sold_ahead(*, intent: str, session_id: UUID, at: datetime, billed: Billed, a
     it already; `ahead`: what is left of the money; `owed`: what of the bill is above that is the driver's debt. What is
     above the bill is nobody's, until it goes back."""
     paid = [(AHEAD, ahead), (DRIVERS, owed), (UNMATCHED, billed.total - ahead - owed)]
-    return _sale(f"capture:{intent}", Kind.CAPTURE, at, billed, paid, billed.total - owed, session_id, intent)
+    return _sale(capture_key(intent), Kind.CAPTURE, at, billed, paid, billed.total - owed, session_id, intent)
 
 
 def wallet_use(*, intent: str, session_id: UUID | None, at: datetime, driver: str, billed: Billed, used: int) -> Entry:
     """A session was paid from a wallet. What the wallet didn't hold is the driver's debt."""
     paid = [(wallet(driver), used), (DRIVERS, billed.total - used)]
-    return _sale(f"capture:{intent}", Kind.WALLET_USE, at, billed, paid, used, session_id, intent)
+    return _sale(capture_key(intent), Kind.WALLET_USE, at, billed, paid, used, session_id, intent)
 
 
 def terminal_sale(*, intent: str, session_id: UUID, at: datetime, billed: Billed, taken: int) -> Entry:
@@ -95,7 +100,7 @@ def terminal_sale(*, intent: str, session_id: UUID, at: datetime, billed: Billed
     sold = billed if billed.total <= taken else billed.part(taken)
     earned = [(line.account, -line.amount) for line in sold.lines]
     return Entry(
-        key=f"capture:{intent}", kind=Kind.CAPTURE, at=at, session_id=session_id, intent=intent,
+        key=capture_key(intent), kind=Kind.CAPTURE, at=at, session_id=session_id, intent=intent,
         legs=legs_from(billed.currency, [(psp(TERMINAL), taken), (UNMATCHED, sold.total - taken), *earned]),
         nets=_earned(sold),
     )  # fmt: skip
@@ -104,7 +109,7 @@ def terminal_sale(*, intent: str, session_id: UUID, at: datetime, billed: Billed
 def owed(*, intent: str, session_id: UUID | None, at: datetime, billed: Billed) -> Entry:
     """A session that nobody paid: all of it is the driver's debt."""
     paid = [(DRIVERS, billed.total)]
-    return _sale(f"capture:{intent}", Kind.CAPTURE, at, billed, paid, 0, session_id, intent)
+    return _sale(capture_key(intent), Kind.CAPTURE, at, billed, paid, 0, session_id, intent)
 
 
 def given(*, session_id: UUID, at: datetime, billed: Billed, intent: str | None = None) -> Entry:
@@ -121,7 +126,7 @@ def given_key(session_id: UUID) -> str:
 def fleet_session(*, intent: str, session_id: UUID | None, at: datetime, fleet: str, billed: Billed) -> Entry:
     """A session on a fleet's account, which its next invoice lists."""
     paid = [(fleet_owes(fleet), billed.total)]
-    return _sale(f"capture:{intent}", Kind.FLEET_INVOICE, at, billed, paid, billed.total, session_id, intent)
+    return _sale(capture_key(intent), Kind.FLEET_INVOICE, at, billed, paid, billed.total, session_id, intent)
 
 
 def fleet_invoice(*, invoice: str, at: datetime, fleet: str, billed: Billed) -> Entry:

@@ -1,5 +1,6 @@
 """The screens of the books: the journal, an entry, accounts, and what does not agree."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -29,29 +30,13 @@ GUARDED: Final[dict[str, Any]] = {"verb": Verb.READ_MONEY}
 def ledger_pages(shell: Shell, db: Pool) -> list[HTTPRouteHandler]:
     """`/ledger`, `/ledger/entries/{entry_id}`, `/ledger/accounts`, `/ledger/accounts/{account}`."""
 
-    def page(name: str, request: WebRequest, actor: Asker, **values: Any) -> Response[str]:
-        return shell.page(
-            f"money/{name}.html",
-            request,
-            viewer=actor,
-            current="ledger",
-            kinds=KINDS,
-            money=money,
-            named=account_words,
-            **values,
-        )
-
-    async def legs_of(conn: store.Connection, tenant_id: int, rows: list[store.EntryRow]) -> dict[int, Any]:
-        found: dict[int, list[store.PostingRow]] = {row.entry_id: [] for row in rows}
-        for leg in await store.list_postings(conn, tenant_id, list(found)):
-            found[leg.entry_id].append(leg)
-        return found
+    page = partial(_page, shell)
 
     @get("/ledger", opt=GUARDED, include_in_schema=False)
     async def journal(request: WebRequest, actor: Asker, before: Before = NEWEST) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
             rows = await store.list_entries(conn, actor.tenant_id, place=(before,), limit=PAGE_SIZE + 1)
-            legs = await legs_of(conn, actor.tenant_id, rows)
+            legs = await _legs_of(conn, actor.tenant_id, rows)
         more = rows[PAGE_SIZE - 1].entry_id if len(rows) > PAGE_SIZE else None
         return page(
             "journal", request, actor, rows=rows[:PAGE_SIZE], legs=legs, next_before=more, first=before == NEWEST
@@ -63,7 +48,7 @@ def ledger_pages(shell: Shell, db: Pool) -> list[HTTPRouteHandler]:
             row = await store.find_entry(conn, actor.tenant_id, entry_id)
             if row is None:
                 raise EntryUnknown
-            legs = await legs_of(conn, actor.tenant_id, [row])
+            legs = await _legs_of(conn, actor.tenant_id, [row])
         return page("entry", request, actor, row=row, legs=legs)
 
     @get("/ledger/accounts", opt=GUARDED, include_in_schema=False)
@@ -81,3 +66,17 @@ def ledger_pages(shell: Shell, db: Pool) -> list[HTTPRouteHandler]:
         return page("account", request, actor, rows=rows, account=account)
 
     return [journal, entry, accounts, statement]
+
+
+def _page(shell: Shell, name: str, request: WebRequest, actor: Asker, **values: Any) -> Response[str]:
+    return shell.page(
+        f"money/{name}.html", request, viewer=actor, current="ledger", kinds=KINDS, money=money, named=account_words,
+        **values,
+    )  # fmt: skip
+
+
+async def _legs_of(conn: store.Connection, tenant_id: int, rows: list[store.EntryRow]) -> dict[int, Any]:
+    found: dict[int, list[store.PostingRow]] = {row.entry_id: [] for row in rows}
+    for leg in await store.list_postings(conn, tenant_id, list(found)):
+        found[leg.entry_id].append(leg)
+    return found

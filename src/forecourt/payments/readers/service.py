@@ -9,8 +9,9 @@ from forecourt.access import Actor, audit
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.hosts.store.hosts import find_sites, find_station
+from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.model import Intent, Method
-from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.psp import Psp
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused, ProviderUnknown
 from forecourt.payments.psp.words import Reader

@@ -50,7 +50,7 @@ Read = Annotated[int, QueryParameter(ge=0, le=2**63 - 1)]
 
 
 def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
-    """`/reconciliation`, and the form that explains a difference."""
+    """`/reconciliation`, and the forms that explain a difference and compare anew."""
 
     @get("/reconciliation", opt={"verb": Verb.READ_MONEY}, include_in_schema=False)
     async def differences(request: WebRequest, actor: Asker, asked: Asked = 0) -> Response[str]:
@@ -79,6 +79,12 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
         async with db.tenant(actor.tenant_id) as conn:
             await Reconciler(db, clock).ask(conn, actor)
         return Redirect("/reconciliation?asked=1", status_code=303)
+
+    return [differences, explain, run]
+
+
+def bank_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
+    """`/reconciliation/bank`: what the bank's statements say, and reading one."""
 
     async def bank_page(
         request: WebRequest, actor: Actor, *, number: int = 0, fault: str = "", status: int = 200, done: str = ""
@@ -124,4 +130,4 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
             return await bank_page(request, actor, fault=UNREADABLE, status=422)
         return Redirect(f"/reconciliation/bank?read={taken.number}", status_code=303)
 
-    return [differences, explain, run, bank_statements, read_bank_statement, assign_bank_line]
+    return [bank_statements, read_bank_statement, assign_bank_line]

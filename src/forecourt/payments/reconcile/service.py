@@ -21,7 +21,7 @@ from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.hosts import hold_hosts, time_zone
-from forecourt.payments.hosts.store.lines import list_given_up
+from forecourt.payments.hosts.store.lines import list_part_paid
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.service import post
@@ -59,8 +59,8 @@ LOOK_BACK: Final = timedelta(days=14)
 #: Pages of movements that are read of one span; what has more is read in parts.
 MAX_PAGES: Final = 2_000
 AT_ONCE: Final = 500
-#: How long ago a debt may have been written off whose host's share is still looked for.
-GIVEN_UP_WITHIN: Final = timedelta(days=40)
+#: How long ago something may have been paid of a debt whose host's share is still looked for.
+PART_PAID_WITHIN: Final = timedelta(days=40)
 #: The "account" of what the bank differs in.
 BANK: Final = "bank"
 #: Found by holding movements against entries.
@@ -101,8 +101,8 @@ class Reconciler:
                 continue
             with apart("an account was not compared", tenant=tenant_id, account=account):
                 await self.compare(tenant_id, account, provider.told_within)
-        with apart("what was given up was not looked at", tenant=tenant_id):
-            await self.follow_given_up(tenant_id)
+        with apart("what was paid of debts was not looked at", tenant=tenant_id):
+            await self.follow_part_paid(tenant_id)
         with apart("the bank was not compared", tenant=tenant_id):
             await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:
@@ -199,12 +199,12 @@ class Reconciler:
             await follow(conn, tenant_id, row.intent, self._clock.now(), settled=True)
             await comparing.set_settled(conn, tenant_id, account, row.reference, self._clock.now())
 
-    async def follow_given_up(self, tenant_id: int) -> None:
-        """Hosts are owed their share of what was paid of a debt whose rest was written off since."""
+    async def follow_part_paid(self, tenant_id: int) -> None:
+        """Hosts are owed their share of what was paid of debts, should nobody have followed that when it was."""
         async with self._pool.tenant(tenant_id) as conn:
-            found = await list_given_up(conn, tenant_id, self._clock.now() - GIVEN_UP_WITHIN, AT_ONCE)
+            found = await list_part_paid(conn, tenant_id, self._clock.now() - PART_PAID_WITHIN, AT_ONCE)
         for intent in found:
-            with apart("a host got no share of what was given up in part", tenant=tenant_id, intent=intent):
+            with apart("a host got no share of what was paid of a debt", tenant=tenant_id, intent=intent):
                 async with self._pool.tenant(tenant_id) as conn:
                     await follow(conn, tenant_id, intent, self._clock.now(), settled=False)
 

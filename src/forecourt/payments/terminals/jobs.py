@@ -14,6 +14,8 @@ from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.store import Connection, story
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.service import post
+from forecourt.payments.receipts.model import Series
+from forecourt.payments.receipts.service import number
 from forecourt.payments.terminals import store
 from forecourt.payments.terminals.store import Paid, SettlementRow
 from forecourt.platform import outbox
@@ -87,7 +89,10 @@ class TerminalJobs:
             entry = entries.terminal_sale(
                 intent=str(row.settlement_id), session_id=paid.session_id, at=row.settled_at, billed=billed, taken=taken
             )
-            await post(conn, tenant_id, entry)
+            if await post(conn, tenant_id, entry):
+                await number(
+                    conn, tenant_id, Series.RECEIPT, billed.country, payment=row.settlement_id, entry=entry.key, at=now
+                )
             await outbox.write(conn, tenant_id, events.CAPTURED, str(row.settlement_id))
         elif not bill.amount:
             await self._prices.seal(conn, tenant_id, paid.session_id)

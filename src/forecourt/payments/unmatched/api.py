@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.payments.intents.model import PaymentUnknown
+from forecourt.payments.intents.errors import PaymentUnknown
 from forecourt.payments.ledger.api import EntryShown, shown
 from forecourt.payments.ledger.model import EntryUnknown
 from forecourt.payments.ledger.store import list_postings

@@ -9,11 +9,12 @@ from forecourt.payments.hosts.store.hosts import find_host
 from forecourt.payments.hosts.store.lines import About
 from forecourt.payments.intents import events
 from forecourt.payments.intents import store as intents
-from forecourt.payments.intents.model import CallKind, Intent, PaymentUnknown
+from forecourt.payments.intents.errors import PaymentUnknown
+from forecourt.payments.intents.model import CallKind, Intent
 from forecourt.payments.intents.store import story
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.entries import BANK, DRIVERS, OTHER_INCOME, host_owed, posted, posted_back
-from forecourt.payments.ledger.model import EntryUnknown, Kind
+from forecourt.payments.ledger.model import Entry, EntryUnknown, Kind
 from forecourt.payments.ledger.service import post
 from forecourt.payments.ledger.store import Connection, EntryRow
 from forecourt.payments.unmatched import store
@@ -21,8 +22,6 @@ from forecourt.payments.unmatched.model import NotPosted, RefundedSince, TargetR
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.preconditions import ChangedMeanwhile
-
-DEBT_PAID = "debt_paid"
 
 
 async def post_to(
@@ -49,7 +48,7 @@ async def post_to(
         currency=intent.currency, amount=amount, memo=why,
     )  # fmt: skip
     if debt is not None:
-        await _pay(conn, tenant_id, held[debt], intent, amount, now)
+        await _pay(conn, tenant_id, held[debt], intent, amount, entry)
     if host is not None:
         if await find_host(conn, tenant_id, host) is None:
             raise TargetRefused(f"There is no host {host}. `GET /api/v1/hosts` lists those that exist.")
@@ -108,27 +107,29 @@ async def _hold(conn: Connection, tenant_id: int, intent_id: UUID) -> Intent:
     return found
 
 
-async def _pay(conn: Connection, tenant_id: int, debt: Intent, source: Intent, amount: int, now: datetime) -> None:
-    """Of what is owed so much is paid; who owed it gets the receipt once it is all."""
+async def _pay(conn: Connection, tenant_id: int, debt: Intent, source: Intent, amount: int, entry: Entry) -> None:
+    """Of what is owed so much is paid; who owed it gets the receipt once it is all, a host the share of it at once."""
     if debt.intent_id == source.intent_id or debt.currency != source.currency or amount > debt.owed_amount:
         raise TargetRefused(
             f"Of that payment {debt.owed_amount} {debt.currency} are owed, in minor units. Name another one, or less."
         )
     left = debt.owed_amount - amount
-    await intents.update_intent(conn, tenant_id, debt.intent_id, {"owed_amount": left}, now)
+    await intents.update_intent(conn, tenant_id, debt.intent_id, {"owed_amount": left}, entry.at)
     await story.insert_step(
-        conn, tenant_id, debt.intent_id, DEBT_PAID, now, amount=amount, detail=str(source.intent_id)
-    )
-    if not left:
-        await outbox.write(conn, tenant_id, events.CAPTURED, str(debt.intent_id))
+        conn, tenant_id, debt.intent_id, "debt_paid", entry.at, amount=amount, detail=str(source.intent_id),
+        entry=entry.key,
+    )  # fmt: skip
+    event = events.DEBT_PAID if left else events.CAPTURED
+    await outbox.write(conn, tenant_id, event, str(debt.intent_id))
 
 
 async def _owe(conn: Connection, tenant_id: int, row: EntryRow, amount: int, now: datetime) -> None:
     """What was paid of a debt is owed again."""
     assert row.intent is not None
-    debt_id = await store.debt_paid_by(conn, tenant_id, row.intent, row.at)
+    debt_id = await store.debt_paid_by(conn, tenant_id, row.key)
     if debt_id is None:
         raise TargetRefused("The debt that this paid is not known any more.")
     debt = await _hold(conn, tenant_id, debt_id)
     await intents.update_intent(conn, tenant_id, debt_id, {"owed_amount": debt.owed_amount + amount}, now)
-    await story.insert_step(conn, tenant_id, debt_id, DEBT_PAID, now, amount=-amount, detail=row.intent)
+    await story.insert_step(conn, tenant_id, debt_id, "debt_paid", now, amount=-amount, detail=row.intent)
+    await outbox.write(conn, tenant_id, events.DEBT_PAID, str(debt_id))

@@ -1,6 +1,5 @@
 """The SQL of money that is nobody's: what is open of payments, by the journal."""
 
-from datetime import datetime
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -35,12 +34,11 @@ async def open_of(conn: Connection, tenant_id: int, intent: str, currency: str) 
     return 0 if found is None else found.amount
 
 
-async def debt_paid_by(conn: Connection, tenant_id: int, intent: str, at: datetime) -> UUID | None:
-    """The payment that was owed and of which this one paid something at that time."""
+async def debt_paid_by(conn: Connection, tenant_id: int, entry: str) -> UUID | None:
+    """The payment that was owed and of which the posting of this key paid something; None where that was not kept."""
     cursor = await conn.execute(
-        "SELECT intent_id FROM payment_steps WHERE tenant_id = %s AND kind = 'debt_paid' AND detail = %s AND at = %s"
-        " AND intent_id::text <> detail ORDER BY step_id LIMIT 1",
-        (tenant_id, intent, at),
+        "SELECT intent_id FROM payment_steps WHERE tenant_id = %s AND entry = %s AND kind = 'debt_paid'",
+        (tenant_id, entry),
     )
     row = await cursor.fetchone()
     return None if row is None else UUID(str(row[0]))

@@ -59,6 +59,12 @@ def price_pages(pages: PricePages) -> list[HTTPRouteHandler]:
     async def revise(request: WebRequest, actor: Asker, tariff_id: TariffId) -> Response[Any]:
         return await editing.send_editor(pages, request, actor, tariff_id)
 
+    return [prices, new, make, one, edit, revise, *_ending_pages(pages)]
+
+
+def _ending_pages(pages: PricePages) -> list[HTTPRouteHandler]:
+    """Where a tariff counts, and that it counts no more."""
+
     @post("/prices/{tariff_id:uuid}/assign", opt=CHANGING, include_in_schema=False)
     async def assign(request: WebRequest, actor: Asker, tariff_id: TariffId) -> Response[Any]:
         return await tariff.assign(pages, request, actor, tariff_id)
@@ -73,4 +79,4 @@ def price_pages(pages: PricePages) -> list[HTTPRouteHandler]:
     async def unassign(request: WebRequest, actor: Asker, assignment_id: FromPath[UUID]) -> Response[Any]:
         return await tariff.unassign(pages, request, actor, assignment_id)
 
-    return [prices, new, make, one, edit, revise, assign, end, unassign]
+    return [assign, end, unassign]

@@ -39,16 +39,9 @@ ENDED: Final = mark("The tariff has ended, so it is not assigned any more.")
 
 
 async def show_tariff(
-    pages: PricePages,
-    request: WebRequest,
-    actor: Actor,
-    tariff_id: UUID,
-    *,
-    version: int | None = None,
-    fault: str = "",
-    given: Mapping[str, str] | None = None,
-    status: int = 200,
-) -> Response[str]:
+    pages: PricePages, request: WebRequest, actor: Actor, tariff_id: UUID, *, version: int | None = None,
+    fault: str = "", given: Mapping[str, str] | None = None, status: int = 200,
+) -> Response[str]:  # fmt: skip
     """The tariff in its latest version, or in the one that is asked for. Raises TariffUnknown."""
     now, tenant_id = pages.clock.now(), actor.tenant_id
     async with pages.db.tenant(tenant_id) as conn:

@@ -4,10 +4,10 @@ The energy of all segments is exactly the session's own, by its registers at sta
 only says when it flowed. A reading that can't be between both is brought between them, one that runs backwards stands
 still. Power says when inside the time between two readings; where nothing does it is spread evenly, holes included.
 
-Somebody parks where nothing flows. Whether it does, the connector's own word tells, whatever power and register say:
-that is what its driver can see. Where it tells neither, power does; where that isn't told either, somebody parks while
-the register stands still for longer than one of its steps may take. All else is charging. Nobody parks while the
-station says that it pauses itself, or that it offers nothing: that is withheld.
+Somebody parks where nothing flows. Whether it does, the word of the connector (1.6) or the transaction (2.x) tells,
+whatever power and register say: that is what its driver can see. Where it tells neither, power does; where that isn't
+told either, somebody parks while the register stands still for longer than one of its steps may take. All else is
+charging. Nobody parks while the station says that it pauses itself, or that it offers nothing: that is withheld.
 """
 
 from bisect import bisect_right
@@ -51,9 +51,9 @@ Line = Sequence[tuple[int, int]]
 
 class Measured(Struct, frozen=True, kw_only=True):
     """What is known of a session, in any order, twice or late: registers in Wh, power in W, currents of all phases in
-    mA, currents that the station offered in mA, and what the connector said: of words of one moment the last counts.
-    `until`: its end, or while it runs the
-    last that is known of it. `reserved_at`: since when the place was kept for it."""
+    mA, currents that the station offered in mA, and what the connector or the transaction said: of words of one moment
+    the last counts. `until`: its end, or while it runs the last that is known of it. `reserved_at`: since when the
+    place was kept for it."""
 
     started_at: datetime
     until: datetime

@@ -306,11 +306,7 @@ def _billed(
 async def measured(connection: Connection, tenant_id: int, costed: Costed, until: datetime) -> Measured:
     """What is known of a session until then."""
     values = await store.find_measured(connection, tenant_id, costed.station_id, costed.transaction_id)
-    states: Sequence[tuple[datetime, str]] = ()
-    if costed.evse is not None:
-        states = await store.list_states(
-            connection, tenant_id, costed.station_id, costed.evse, costed.connector, costed.started_at, until
-        )
+    states = await store.list_states(connection, tenant_id, costed, until)
     return Measured(
         started_at=costed.started_at,
         until=until,

@@ -17,7 +17,7 @@ Connection = AsyncConnection[Any]
 
 #: Measured values of one session that are read to price it.
 MAX_MEASURED: Final = 200_000
-#: Words of connectors during one session that are read to price it.
+#: Words of a connector and a transaction during one session that are read to price it.
 MAX_STATES: Final = 5_000
 _MEASURANDS: Final = [
     int(each)
@@ -146,26 +146,31 @@ async def find_measured(
 
 
 async def list_states(
-    conn: Connection, tenant_id: int, station_id: int, evse: int, connector: int | None, since: datetime,
-    until: datetime,
+    conn: Connection, tenant_id: int, costed: Costed, until: datetime
 ) -> list[tuple[datetime, str]]:  # fmt: skip
-    """What the connector of a session said of itself in its time, and last before it, as it was said, what was said at
-    one moment as it arrived; MAX_STATES at the most."""
+    """What the connector of a session said of itself in its time (1.6), and last before it, and its transaction of its
+    charging (2.x), as it was said; what was said at one moment as it arrived, or by seqNo. MAX_STATES at the most."""
     cursor = await conn.execute(
         """
-        SELECT state_at, state FROM connector_history
-        WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND evse = %(evse)s
-            AND connector = coalesce(%(connector)s, 1) AND state_at <= %(until)s
-            AND state_at >= coalesce((
-                SELECT max(b.state_at) FROM connector_history b WHERE b.tenant_id = %(tenant_id)s
-                    AND b.station_id = %(station_id)s AND b.evse = %(evse)s
-                    AND b.connector = coalesce(%(connector)s, 1) AND b.state_at <= %(since)s
-            ), %(since)s)
-        ORDER BY state_at, arrived_at, state LIMIT %(limit)s
+        SELECT state_at, state FROM (
+            SELECT state_at, state, arrived_at, 0 AS order_key FROM connector_history
+            WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND evse = %(evse)s
+                AND connector = coalesce(%(connector)s, 1) AND state_at <= %(until)s
+                AND state_at >= coalesce((
+                    SELECT max(b.state_at) FROM connector_history b WHERE b.tenant_id = %(tenant_id)s
+                        AND b.station_id = %(station_id)s AND b.evse = %(evse)s
+                        AND b.connector = coalesce(%(connector)s, 1) AND b.state_at <= %(since)s
+                ), %(since)s)
+            UNION ALL
+            SELECT at, state, at, order_key FROM session_states
+            WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND transaction_id = %(transaction_id)s
+                AND at <= %(until)s
+        ) said ORDER BY state_at, order_key, arrived_at, state LIMIT %(limit)s
         """,
         {
-            "tenant_id": tenant_id, "station_id": station_id, "evse": evse, "connector": connector, "since": since,
-            "until": until, "limit": MAX_STATES,
+            "tenant_id": tenant_id, "station_id": costed.station_id, "transaction_id": costed.transaction_id,
+            "evse": costed.evse, "connector": costed.connector, "since": costed.started_at, "until": until,
+            "limit": MAX_STATES,
         },
     )  # fmt: skip
     return [(at, state) for at, state in await cursor.fetchall()]

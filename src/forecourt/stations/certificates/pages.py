@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.drivers import store as tokens
-from forecourt.drivers.accounts.pages import WAYS
+from forecourt.drivers.account_pages import WAYS
 from forecourt.drivers.accounts.store import owned
 from forecourt.drivers.model import TokenState, decided, uid_key
 from forecourt.drivers.pages import TONES as TOKEN_TONES

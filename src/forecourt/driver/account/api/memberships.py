@@ -166,11 +166,11 @@ async def take_month_receipt(
     fee_id: FromPath[UUID], request: Asking, driver: DriverAsker, members: Membership, speech: DriverWords, home: Home,
     lang: Lang = None,
 ) -> Response[bytes]:  # fmt: skip
-    fee, intent = await members.memberships.paid(driver, fee_id)
+    fee, intent, numbered = await members.memberships.paid(driver, fee_id)
     brand, zone = await members.brand_of(driver.tenant_id), await members.zone_of(driver.tenant_id)
     with speech.speaking(request, lang or driver.language):
-        content = month_pdf(fee, intent, brand, f"{home_of(brand, home.address)}/my/membership", zone)
-    named = {"content-disposition": f'attachment; filename="receipt-{name_of(intent)}.pdf"'}
+        content = month_pdf(fee, intent, numbered, brand, f"{home_of(brand, home.address)}/my/membership", zone)
+    named = {"content-disposition": f'attachment; filename="receipt-{name_of(intent, numbered)}.pdf"'}
     return Response(content, media_type=PDF, headers=named)
 
 

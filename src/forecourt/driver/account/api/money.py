@@ -31,7 +31,7 @@ from forecourt.driver.account.store import Charged
 from forecourt.driver.api import DriverPlace, DriverWords, EvseInPath, Lang, StationInPath, place_of
 from forecourt.driver.model import PlaceUnknown
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.model import (
+from forecourt.payments.intents.errors import (
     ConnectorInUse,
     ConnectorTaken,
     DebtOpen,

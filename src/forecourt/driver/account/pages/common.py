@@ -50,16 +50,15 @@ from forecourt.drivers.fleets.model import PlanUnknown
 from forecourt.drivers.model import TokenUnknown
 from forecourt.loyalty.rewards.model import PointsMissing
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.model import (
+from forecourt.payments.intents.errors import (
     ConnectorInUse,
     ConnectorTaken,
     DebtOpen,
-    Intent,
     NothingOwed,
     PriceChanged,
     PriceMissing,
-    Purpose,
 )
+from forecourt.payments.intents.model import Intent, Purpose
 from forecourt.payments.psp.errors import ProviderAway as PaymentsAway
 from forecourt.payments.psp.errors import ProviderRefused as PaymentsRefused
 from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages

@@ -119,9 +119,9 @@ def membership_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
 
 async def receipt_of(pages: AccountPages, driver: Driver, fee_id: UUID, request: Asking) -> tuple[bytes, str]:
     """The receipt of a month as a PDF, and what its file is called. Raises MonthUnknown."""
-    fee, intent = await pages.members.memberships.paid(driver, fee_id)
+    fee, intent, numbered = await pages.members.memberships.paid(driver, fee_id)
     brand = await pages.members.brand_of(driver.tenant_id)
     zone = await pages.members.zone_of(driver.tenant_id)
     with pages.speech.speaking(request):
-        content = month_pdf(fee, intent, brand, f"{home_of(brand, pages.address)}{HERE}", zone)
-    return content, f"receipt-{name_of(intent)}.pdf"
+        content = month_pdf(fee, intent, numbered, brand, f"{home_of(brand, pages.address)}{HERE}", zone)
+    return content, f"receipt-{name_of(intent, numbered)}.pdf"

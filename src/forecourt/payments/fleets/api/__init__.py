@@ -2,6 +2,6 @@
 
 from litestar import Router
 
-from forecourt.payments.fleets.api import invoices, paying, terms
+from forecourt.payments.fleets.api import account, invoices, paying, terms
 
-routes = Router("/", route_handlers=[*terms.handlers, *invoices.handlers, *paying.handlers])
+routes = Router("/", route_handlers=[*account.handlers, *terms.handlers, *invoices.handlers, *paying.handlers])

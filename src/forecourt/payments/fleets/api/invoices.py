@@ -294,7 +294,7 @@ async def _whole(conn: Connection, tenant_id: int, invoice_id: int, now: datetim
     return InvoiceWhole(
         invoice=_invoice(invoice, now),
         rates=[_rate(part) for part in invoice.said.rates],
-        lines=[_line(line) for line in lines],
+        lines=[line_shown(line) for line in lines],
         settlements=[
             SettlementShown(kind=each.kind, amount=each.amount, at=each.at, memo=each.memo)  # type: ignore[arg-type]
             for each in settled
@@ -321,7 +321,8 @@ def _invoice(row: Invoice, now: datetime) -> InvoiceShown:
     return InvoiceShown(**(same | own))
 
 
-def _line(line: Line) -> LineOfInvoice:
+def line_shown(line: Line) -> LineOfInvoice:
+    """A line as it is told."""
     same = {name: getattr(line, name) for name in LineOfInvoice.__struct_fields__ if name in Line.__struct_fields__}
     return LineOfInvoice(id=line.line_id, session=line.session_id, rates=[_rate(part) for part in line.parts], **same)
 

@@ -8,6 +8,7 @@ import msgspec
 
 from forecourt.drivers.fleets import api as limits
 from forecourt.payments.bank.fields import Bic, HolderName, iban_typed
+from forecourt.payments.companies.forms import vat_id_as
 from forecourt.payments.fleets.model import (
     MANDATE_PATTERN,
     MAX_DAYS,
@@ -90,7 +91,7 @@ def party_fields(of: type[Any]) -> list[Field]:
         Field(name="city", label=mark("City"), read=text_as(types["city"]), wrong=NAME_WRONG, required=True, most=100),
         Field(name="country", label=mark("Country"), read=country_of, wrong=COUNTRY_WRONG,
               required=True, most=2, hint=mark("Two letters, such as DE.")),
-        Field(name="vat_id", label=mark("VAT id"), read=text_as(types["vat_id"], upper=True), wrong=VAT_WRONG, most=20),
+        Field(name="vat_id", label=mark("VAT id"), read=vat_id_as(types["vat_id"]), wrong=VAT_WRONG, most=20),
     ]  # fmt: skip
 
 

@@ -233,7 +233,6 @@ ABOUT_SELLER: Final = mark("It counts for what is issued from now on. What is is
 def form_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list[HTTPRouteHandler]:
     """The forms below `/fleets`, and `/settings/invoicing`."""
     forms = FleetForms(shell, db, clock, secret_key)
-    organising: dict[str, Any] = {"verb": Verb.ORGANISATION}
 
     @get("/fleets/new", opt=dict(TOKENS), include_in_schema=False)
     async def new_fleet(request: WebRequest, actor: Asker) -> Response[str]:
@@ -250,6 +249,12 @@ def form_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list[
     @post("/fleets/{fleet_id:int}/edit", opt=dict(TOKENS), include_in_schema=False, status_code=303)
     async def alter_fleet(request: WebRequest, actor: Asker, fleet_id: Number) -> Response[Any]:
         return await forms.alter(request, actor, fleet_id)
+
+    return [new_fleet, make_fleet, edit_fleet, alter_fleet, *_paying_pages(forms), *_invoicing_pages(forms)]
+
+
+def _paying_pages(forms: FleetForms) -> list[HTTPRouteHandler]:
+    """Whom a fleet's invoices are for, and its mandate."""
 
     @get("/fleets/{fleet_id:int}/terms", opt=dict(CHANGING), include_in_schema=False)
     async def terms(request: WebRequest, actor: Asker, fleet_id: Number) -> Response[str]:
@@ -271,6 +276,13 @@ def form_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list[
     async def end_mandate(actor: Asker, fleet_id: Number) -> Redirect:
         return await forms.end_mandate(actor, fleet_id)
 
+    return [terms, put_terms, mandate, put_mandate, end_mandate]
+
+
+def _invoicing_pages(forms: FleetForms) -> list[HTTPRouteHandler]:
+    """`/settings/invoicing`: who issues invoices."""
+    organising: dict[str, Any] = {"verb": Verb.ORGANISATION}
+
     @get(INVOICING, opt=organising, include_in_schema=False)
     async def invoicing(request: WebRequest, actor: Asker) -> Response[str]:
         return await forms.seller(request, actor)
@@ -279,7 +291,4 @@ def form_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list[
     async def put_invoicing(request: WebRequest, actor: Asker) -> Response[Any]:
         return await forms.put_seller(request, actor)
 
-    return [
-        new_fleet, make_fleet, edit_fleet, alter_fleet, terms, put_terms, mandate, put_mandate, end_mandate, invoicing,
-        put_invoicing,
-    ]  # fmt: skip
+    return [invoicing, put_invoicing]

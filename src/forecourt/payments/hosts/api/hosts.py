@@ -72,7 +72,7 @@ class NewHost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sites: Slugs = []
     address: Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$", examples=["Harbour Road 7, Hamburg"])] = ""
     email: Annotated[str, Meta(max_length=254, pattern=ONE_LINE, examples=["host@example.com"])] = ""
-    vat_id: Annotated[str, Meta(max_length=20, pattern=ONE_LINE, examples=["DE123456789"])] = ""
+    vat_id: Annotated[str, Meta(max_length=20, pattern=ONE_LINE, examples=["DE136695976"])] = ""
     vat_rate: Rate = None
     payout_every: Every = "day"
     payout_minimum: Minimum = 0

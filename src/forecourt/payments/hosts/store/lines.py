@@ -101,6 +101,16 @@ class Sums(Struct, frozen=True, kw_only=True):
     last_line: int
 
 
+class Back(Struct, frozen=True, kw_only=True):
+    """What lines took back of a share, in minor units."""
+
+    net: int
+    share: int
+    vat: int
+    platform_fee: int
+    lines: int
+
+
 async def insert_line(
     conn: Connection, tenant_id: int, host_id: int, key: str, *, currency: str, amount: int, about: About
 ) -> None:
@@ -240,42 +250,17 @@ async def list_at_home(
     return [session_id for (session_id,) in await rows.fetchall()]
 
 
-async def list_debts_paid(conn: Connection, tenant_id: int, payment: str) -> list[tuple[str, int]]:
-    """The payments whose debts a payment paid, of which nothing is owed any more, and what all that paid them came
-    to."""
-    cursor = await conn.execute(
-        "SELECT s.intent_id::text, sum(s.amount)::bigint FROM payment_steps s JOIN payment_intents i USING (intent_id)"
-        " WHERE s.tenant_id = %(tenant)s AND i.tenant_id = %(tenant)s AND s.kind = 'debt_paid' AND i.owed_amount = 0"
-        " AND s.intent_id IN (SELECT intent_id FROM payment_steps WHERE tenant_id = %(tenant)s AND kind = 'debt_paid'"
-        "  AND detail = %(payment)s) GROUP BY s.intent_id ORDER BY s.intent_id",
-        {"tenant": tenant_id, "payment": payment},
-    )
-    return [(str(intent), int(amount)) for intent, amount in await cursor.fetchall()]
-
-
-async def paid_and_over(conn: Connection, tenant_id: int, intent: str, settled: str | None) -> int:
-    """What was paid of a debt of which nothing is owed any more, if all of that money is ours; else 0. `settled`: a
-    payment whose money is, though it isn't noted yet."""
-    payers = await list_payers(conn, tenant_id, intent)
-    if not payers or not all(ours or payment == settled for payment, _, ours in payers):
-        return 0
-    row = await (
-        await conn.execute(
-            "SELECT owed_amount FROM payment_intents WHERE tenant_id = %s AND intent_id = %s", (tenant_id, UUID(intent))
-        )
-    ).fetchone()
-    return 0 if row is None or row[0] else sum(amount for _, amount, _ in payers)
-
-
-async def list_given_up(conn: Connection, tenant_id: int, since: datetime, limit: int) -> list[str]:
-    """Debts whose rest was written off since then, of which something was paid, and whose session has no share."""
+async def list_part_paid(conn: Connection, tenant_id: int, since: datetime, limit: int) -> list[str]:
+    """Debts of which something was paid since then, at places of which a host has a share, and whose session has
+    none."""
     cursor = await conn.execute(
         """
-        SELECT DISTINCT s.intent_id::text FROM payment_steps s JOIN payment_intents i USING (tenant_id, intent_id)
-        WHERE s.tenant_id = %(tenant)s AND s.kind = 'written_off' AND s.at >= %(since)s AND i.owed_amount = 0
-        AND i.session_id IS NOT NULL
-        AND EXISTS (SELECT FROM payment_steps d WHERE d.intent_id = s.intent_id AND d.kind = 'debt_paid')
-        AND NOT EXISTS (SELECT FROM host_lines l WHERE l.tenant_id = s.tenant_id AND l.session_id = i.session_id)
+        SELECT DISTINCT d.intent_id::text FROM payment_steps d JOIN payment_intents i USING (tenant_id, intent_id)
+        JOIN session_facts f USING (tenant_id, session_id) JOIN stations s ON s.station_id = f.station_id
+        JOIN sites p USING (site_id)
+        WHERE d.tenant_id = %(tenant)s AND d.kind = 'debt_paid' AND d.at >= %(since)s
+        AND EXISTS (SELECT FROM host_rules r WHERE r.tenant_id = d.tenant_id AND r.site_id = ANY(p.path))
+        AND NOT EXISTS (SELECT FROM host_lines l WHERE l.tenant_id = d.tenant_id AND l.session_id = i.session_id)
         ORDER BY 1 LIMIT %(limit)s
         """,
         {"tenant": tenant_id, "since": since, "limit": limit},
@@ -283,11 +268,21 @@ async def list_given_up(conn: Connection, tenant_id: int, since: datetime, limit
     return [str(intent) for (intent,) in await cursor.fetchall()]
 
 
-async def list_paid_by(conn: Connection, tenant_id: int, payment: str) -> list[tuple[str, int]]:
-    """The payments that were owed and that a payment paid, with how much of each, in its order."""
+async def is_settled(conn: Connection, tenant_id: int, payment: str) -> bool:
+    """Whether the provider has let us have the money of a payment."""
     cursor = await conn.execute(
-        "SELECT intent_id::text, amount FROM payment_steps WHERE tenant_id = %s AND kind = 'debt_paid' AND detail = %s"
-        " ORDER BY step_id",
+        "SELECT FROM provider_movements WHERE tenant_id = %s AND intent = %s AND settled_at IS NOT NULL LIMIT 1",
+        (tenant_id, payment),
+    )
+    return cursor.rowcount == 1
+
+
+async def list_paid_by(conn: Connection, tenant_id: int, payment: str) -> list[tuple[str, int]]:
+    """The payments that were owed and that a payment paid, with how much of each in all, in the order in which it
+    did; what was taken back since is none of it."""
+    cursor = await conn.execute(
+        "SELECT intent_id::text, sum(amount)::bigint FROM payment_steps WHERE tenant_id = %s AND kind = 'debt_paid'"
+        " AND detail = %s GROUP BY intent_id ORDER BY min(step_id)",
         (tenant_id, payment),
     )
     return [(str(intent), int(amount)) for intent, amount in await cursor.fetchall()]
@@ -309,20 +304,20 @@ async def list_payers(conn: Connection, tenant_id: int, intent: str) -> list[tup
     return [(str(payment), int(amount), bool(ours)) for payment, amount, ours in await cursor.fetchall()]
 
 
-async def sum_late(conn: Connection, tenant_id: int, session_id: UUID) -> tuple[int, int, int, int, int]:
-    """What went back of a session's share, as what it was paid with late did: net, share, VAT, the platform's fee, and
-    in how many lines."""
-    row = await (
-        await conn.execute(
-            "SELECT coalesce(-sum(l.net), 0)::bigint, coalesce(-sum(l.share), 0)::bigint,"
-            " coalesce(-sum(l.vat), 0)::bigint, coalesce(-sum(l.platform_fee), 0)::bigint, count(*)"
-            " FROM host_lines l JOIN journal j USING (tenant_id, entry_id)"
-            " WHERE l.tenant_id = %s AND l.session_id = %s AND j.key LIKE %s",
-            (tenant_id, session_id, f"share_back:late:{session_id}:%"),
-        )
-    ).fetchone()
-    assert row is not None
-    return int(row[0]), int(row[1]), int(row[2]), int(row[3]), int(row[4])
+async def sum_back(conn: Connection, tenant_id: int, session_id: UUID, *, late: bool) -> Back:
+    """What went back of a session's share: `late` with what was paid of its debt, else by its own refunds and
+    disputes."""
+    cursor = conn.cursor(row_factory=class_row(Back))
+    await cursor.execute(
+        "SELECT coalesce(-sum(l.net), 0)::bigint AS net, coalesce(-sum(l.share), 0)::bigint AS share,"
+        " coalesce(-sum(l.vat), 0)::bigint AS vat, coalesce(-sum(l.platform_fee), 0)::bigint AS platform_fee,"
+        " count(*) AS lines FROM host_lines l JOIN journal j USING (tenant_id, entry_id)"
+        " WHERE l.tenant_id = %s AND l.session_id = %s AND l.kind = 'host_share_back' AND (j.key LIKE %s) = %s",
+        (tenant_id, session_id, f"share_back:late:{session_id}:%", late),
+    )
+    found = await cursor.fetchone()
+    assert found is not None
+    return found
 
 
 async def hold_intent(conn: Connection, tenant_id: int, intent: str) -> None:

@@ -148,7 +148,9 @@ _WANTED: Final = {
     "owed": "(i.owed_amount > 0) = %(owed)s",
     "search": "(lower(%(search)s) IN (i.intent_id::text, left(i.intent_id::text, 13)) OR i.reference = %(search)s"
     " OR i.page_reference = %(search)s OR i.session_id::text = lower(%(search)s) OR i.card ->> 'last4' = %(search)s"
-    " OR s.identity = %(search)s OR i.payer = %(search)s OR 'driver:' || i.driver_id = %(search)s)",
+    " OR s.identity = %(search)s OR i.payer = %(search)s OR 'driver:' || i.driver_id = %(search)s"
+    " OR i.intent_id IN (SELECT r.intent_id FROM receipts r"
+    " WHERE r.tenant_id = i.tenant_id AND r.number = upper(%(search)s)))",
     "since": "i.created_at >= %(since)s",
     "until": "i.created_at < %(until)s",
 }

@@ -25,13 +25,13 @@ class HookRow(Struct, frozen=True, kw_only=True):
 
 async def insert_step(
     conn: Connection, tenant_id: int, intent_id: UUID, kind: str, at: datetime, *, amount: int | None = None,
-    detail: str | None = None, by: str | None = None,
+    detail: str | None = None, by: str | None = None, entry: str | None = None,
 ) -> None:  # fmt: skip
-    """Tells of something that happened."""
+    """Tells of something that happened. `entry`: the key of that by which it was posted, where that is asked later."""
     await conn.execute(
-        "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount, detail, by)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (tenant_id, intent_id, at, kind, amount, detail, by),
+        "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount, detail, by, entry)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (tenant_id, intent_id, at, kind, amount, detail, by, entry),
     )
 
 

@@ -43,7 +43,7 @@ from forecourt.ui.shell import Shell
 #: Lines of one page.
 PAGE_SIZE: Final = 50
 CURSORS: Final = Cursors("drivers on a page")
-TEMPLATES_DIR: Final = Path(__file__).parents[1] / "templates"
+TEMPLATES_DIR: Final = Path(__file__).parent / "templates"
 TONES: Final = {"active": "Available", "blocked": "Faulted", "erased": "Unavailable"}
 STATES: Final = {"active": mark("active"), "blocked": mark("blocked"), "erased": mark("erased")}
 WAYS: Final = {

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
@@ -28,12 +28,12 @@ from forecourt.drivers.accounts.model import (
     Vehicle,
     grouped,
 )
-from forecourt.drivers.api import Uid, UidInPath
+from forecourt.drivers.api import DriverInPath, Uid, UidInPath
 from forecourt.drivers.fleets.model import Member, Subscription
 from forecourt.drivers.fleets.store import find_member, find_subscription
 from forecourt.drivers.model import TokenUnknown
 from forecourt.platform.clock import Clock
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, check_match, etag
 from forecourt.platform.search_parameter import Search
 from forecourt.platform.tagging import IfMatch, tagged
@@ -44,7 +44,6 @@ TAGS: Final = ["drivers"]
 
 Ticking = NamedDependency[Clock]
 SecretKey = NamedDependency[bytes]
-DriverInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The driver's number.")]
 Email = Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN, examples=["ada@example.com"])]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=NAME_LINE, examples=["Ada Lovelace"])]
 Language = Annotated[str, Meta(pattern="^[a-z]{2,3}$", examples=["en"])]

@@ -10,9 +10,9 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker
-from forecourt.driver.waiting.api import ConnectorType, Lists
 from forecourt.driver.waiting.model import MAX_TYPE, PlaceGone, PlaceState, Policy, PolicyUnknown
 from forecourt.driver.waiting.service import Line
+from forecourt.driver.waiting_api import ConnectorType, Lists
 from forecourt.platform.paging import NEWEST
 from forecourt.platform.text import NAME_LINE
 from forecourt.stations.api.fields import SITE_PATTERN
