@@ -19,10 +19,12 @@ from forecourt.energy.keeper.apart import MAX_LOST, Lost, TooManyLost, apart
 from forecourt.energy.keeper.keeper import AWAY_REST_S, Gates, SiteKeeper
 from forecourt.energy.keeper.reading import read_site
 from forecourt.energy.keeper.standings import SILENT_AFTER
+from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.making import plan_site, site_room
 from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.store import leases
+from forecourt.energy.store import needs as needs_store
 from forecourt.energy.store.keeping import store_obedience
 from tests.care.yard import Yard
 from tests.energy.test_store import furnish, measured
@@ -375,6 +377,18 @@ async def test_a_plan_is_kept_where_it_says_something_else_and_each_minute(yard:
     )
     yard.session(other["station_id"], timedelta(hours=1), energy_wh=5_000)
     assert [await plans(1), await plans(1), await plans(60)] == [2, 2, 3]
+    # What somebody said is in a plan that can be read, though nobody is told anything else for it.
+    [session, *_] = yard.rows(
+        "SELECT n.session_id, n.tenant_id FROM sessions n JOIN hung_evses h ON h.station_id = n.station_id"
+        " WHERE h.site_id = %s", site,
+    )  # fmt: skip
+    for hours, kept_plans in ((5, 4), (6, 5)):
+        wants = Wants(departure_at=yard.clock.now() + timedelta(hours=hours))
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            await needs_store.store_needs(
+                conn, yard.tenant_id, session["session_id"], Source.DRIVER, wants, "driver", yard.clock.now()
+            )
+        assert [await plans(1), await plans(1)] == [kept_plans, kept_plans]
 
 
 async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:

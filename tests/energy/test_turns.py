@@ -112,6 +112,11 @@ def test_a_car_has_stopped_where_its_station_says_so_or_where_it_takes_nothing_o
     assert not has_stopped(charging, offered + timedelta(minutes=1), NOW)
     assert not has_stopped(replace(charging, current_a=2.0), NOW, NOW)
     assert not has_stopped(replace(charging, current_a=None), NOW, NOW)
+    # Where no current is measured, power tells.
+    by_power = replace(charging, current_a=None, power_w=0, power_at=NOW)
+    assert has_stopped(by_power, None, NOW)
+    assert not has_stopped(replace(by_power, power_w=2_000), None, NOW)
+    assert not has_stopped(replace(by_power, power_at=offered + timedelta(minutes=1)), None, NOW)
     # Its station holds it back, or somebody else does at the station.
     assert not has_stopped(replace(charging, charging_state="SuspendedEVSE"), NOW, NOW)
     assert not has_stopped(replace(charging, offered_a=0.0), NOW, NOW)

@@ -7,7 +7,7 @@ Limits are recorded before they are sent, and count from then on; answers are re
 
 import asyncio
 import contextlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -89,10 +89,16 @@ class Gates:
 
 
 class _Made(Struct, frozen=True, kw_only=True):
-    """A plan, and what was known when it was made, as it is stored."""
+    """A plan, what was known when it was made, as it is stored, and whose needs of when it was made by."""
 
     plan: SitePlan
     known: bytes
+    said: frozenset[tuple[UUID, datetime]]
+
+
+def _made(plan: SitePlan, known: Knowledge) -> _Made:
+    said = frozenset((car.session_id, each.said_at) for car in known.cars for each in car.needs.said)
+    return _Made(plan=plan, known=packed(known), said=said)
 
 
 class SiteKeeper:
@@ -114,6 +120,7 @@ class SiteKeeper:
         self._plan: SitePlan | None = None
         #: The last one that was stored.
         self._kept: SitePlan | None = None
+        self._kept_said: frozenset[tuple[UUID, datetime]] = frozenset()
         self._memory = Memory()
         self._excesses = Excesses(tenant_id, site_id, tenants=tenants, holder=holder)
         self._read_s = clock.monotonic()
@@ -218,14 +225,15 @@ class SiteKeeper:
         return min(rest_s, QUIET.total_seconds()) if noted.more_comes else rest_s
 
     async def _keep_plan(self, made: "_Made") -> None:
-        """Keep a plan that says something new, and why it is none of the solver's."""
+        """Keep a plan that says something new or heard something new, whoever asks for it, and why it is none of the
+        solver's."""
         plan = made.plan
-        if is_news(plan, self._kept):
+        if is_news(plan, self._kept) or made.said != self._kept_said:
             async with self._tenants.tenant(self.tenant_id) as conn:
                 if not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
                     return
                 await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, made.known)
-            self._kept = plan
+            self._kept, self._kept_said = plan, made.said
         if plan.why:
             await self._unplanned.fails("late" if plan.late else "plan", plan.why)
 
@@ -330,11 +338,11 @@ class SiteKeeper:
             # Nobody knows what state the other one is in.
             self._solver = SiteSolver()
             return self._shared(known, room, f"{type(fault).__name__}: {fault}")
-        return _Made(plan=plan, known=packed(known))
+        return _made(plan, known)
 
     def _shared(self, known: Knowledge, room: Room, why: str) -> "_Made":
         """What counts where there is no plan, and why there is none."""
-        return _Made(plan=replace(share_out(known, room, SiteSolver()), why=why), known=packed(known))
+        return _made(replace(share_out(known, room, SiteSolver()), why=why), known)
 
     async def _tell_plan(self, reading: Reading, room: Room, plan: SitePlan, *, fresh: bool) -> None:
         """Tell what was planned by what is known now: limits may be lower than they were, and other cars there."""

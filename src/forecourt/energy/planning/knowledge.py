@@ -34,6 +34,7 @@ LEAST_WH: Final = 2_000
 #: A car that has been offered current for so long and takes less than this has stopped by itself.
 STOPPED_AFTER: Final = timedelta(minutes=5)
 STOPPED_A: Final = 0.5
+STOPPED_W: Final = 100
 #: How long a car may take to begin once it may.
 BEGINS_WITHIN: Final = timedelta(minutes=2)
 #: What its station says of one that is offered nothing is not believed for longer: it may mean that.
@@ -144,7 +145,7 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
 
 def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> bool:
     """Whether a car takes no more by itself: its station says so, or its current, as measured then, is nothing though
-    it has been offered some for a while."""
+    it has been offered some for a while; or its power, where no current is measured."""
     says_so = car.charging_state == "SuspendedEV"
     if car.waits_since is not None:
         return says_so and car.energy_wh > 0 and now - car.waits_since < BELIEVED_FOR
@@ -152,9 +153,15 @@ def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> b
         # Just before a car begins it takes nothing as well.
         return now - (car.charges_since or car.started_at) >= BEGINS_WITHIN
     withheld = car.charging_state == "SuspendedEVSE" or (car.offered_a is not None and car.offered_a < STOPPED_A)
-    if withheld or car.charges_since is None or car.current_a is None or measured_at is None:
+    if withheld or car.charges_since is None:
         return False
-    return car.current_a < STOPPED_A and measured_at - car.charges_since >= STOPPED_AFTER
+    if car.current_a is not None:
+        return car.current_a < STOPPED_A and _is_after(measured_at, car.charges_since)
+    return car.power_w is not None and car.power_w < STOPPED_W and _is_after(car.power_at, car.charges_since)
+
+
+def _is_after(measured_at: datetime | None, charges_since: datetime) -> bool:
+    return measured_at is not None and measured_at - charges_since >= STOPPED_AFTER
 
 
 class Expected(Struct, frozen=True, kw_only=True):
