@@ -205,8 +205,12 @@ class House:
 
     @contextmanager
     def admin(self) -> Iterator[psycopg.Connection[Any]]:
-        """A superuser's connection, past row-level security, to arrange what stations would have said."""
-        yield self.ground.admin
+        """A superuser's connection, past row-level security, to arrange what stations would have said. Whoever takes
+        another role has it until the end of this."""
+        try:
+            yield self.ground.admin
+        finally:
+            self.ground.admin.execute("RESET ROLE")
 
     async def document(self) -> Document:
         known = judge_at_hand()

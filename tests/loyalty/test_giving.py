@@ -317,6 +317,7 @@ async def test_a_campaign_in_another_currency_is_not_for_a_session_and_leaves_ro
 
 async def test_what_was_promised_before_its_voucher_ran_out_counts_for_who_plugs_in_after(club: Club) -> None:
     till: Any = club.till
+    till.clock.set(till.clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1))
     [(driver, _)], midnight = club.drivers(), till.clock.now() + timedelta(minutes=10)
     evening = frozenset({till.clock.now().astimezone(ZoneInfo("Europe/Berlin")).hour})
     campaign = await club.campaign(codes=("EVE",), amount=150, ends_at=midnight, places=Places(hours=evening))
