@@ -134,6 +134,10 @@ def test_a_finer_series_follows_a_coarser_and_a_hole_is_not_bridged() -> None:
             read_series(bad, "price", "x", NOW)
     with pytest.raises(SeriesRefused):
         read_series("utc,eur_per_mwh\n2026-03-01,NaN\n", "price", "x", NOW)
+    twice = "utc,eur_per_mwh\n2026-03-01T00:00:00Z,80\n2026-03-01T00:00:00Z,{}\n"
+    assert len(read_series(twice.format(80), "price", "x", NOW).spans) == 1
+    with pytest.raises(SeriesRefused, match="Line 3: an earlier"):
+        read_series(twice.format(90), "price", "x", NOW)
 
 
 def test_a_step_costs_the_mean_of_its_quarters_and_a_missing_one_what_was_paid_at_that_hour() -> None:
@@ -227,6 +231,10 @@ def test_what_flows_is_what_the_rows_count() -> None:
         counted = max(loads.get(f"{node.id} L{line}", 0.0) for line in (1, 2, 3))
         assert found[node.id].current_a == pytest.approx(counted, abs=0.06)
     assert found["grid"].power_w == pytest.approx(loads["grid power"] * 1000, abs=1)
+    # A car that takes one conductor of three: its power is what was measured, its current counts on each.
+    one_of_three = flows(tree, {tree.evses[0].id: 6.0}, {}, None, {tree.evses[0].id: 700})
+    assert one_of_three["grid"].power_w == 700
+    assert one_of_three["grid"].current_a == flows(tree, {tree.evses[0].id: 6.0}, {})["grid"].current_a
     box = Battery(id="box", node="grid", capacity_wh=1, charge_w=1, discharge_w=1)
     furnished = SiteTree(nodes=(GRID,), loads=(Load(id="hall", node="grid"),), solar=(ROOF,), batteries=(box,))
     building = flows(furnished, {}, {"hall": 27_600, "roof": 6_900, "box": -6_900})

@@ -40,17 +40,21 @@ def flows(
     currents_a: Mapping[str, float],
     attached_w: Mapping[str, int],
     said: Mapping[str, Sequence[Bound]] | None = None,
+    powers_w: Mapping[str, int] | None = None,
 ) -> dict[str, Flow]:
     """By node of a tree without faults. `currents_a`: what EVSEs draw on each of their conductors, by id; `attached_w`:
-    what loads and batteries take and solar plants give, by id; `said`: limits from outside that hold, by node."""
+    what loads and batteries take and solar plants give, by id; `said`: limits from outside that hold, by node;
+    `powers_w`: what EVSEs draw as measured, by id, which a car on one conductor of three draws less of than its current
+    on all of them would."""
     nodes = {node.id: node for node in tree.nodes}
     lines: dict[str, list[complex]] = {id: [0j, 0j, 0j] for id in nodes}
     powers = dict.fromkeys(nodes, 0.0)
-    electrics = tree.electrics
+    electrics, measured_w = tree.electrics, powers_w or {}
     for evse in electrics.evses:
         current_a = currents_a.get(evse.id, 0.0)
         if current_a:
-            _flow(nodes, lines, powers, evse, current_a, current_a * electrics.watts_per_ampere(evse))
+            power_w = measured_w.get(evse.id, current_a * electrics.watts_per_ampere(evse))
+            _flow(nodes, lines, powers, evse, current_a, power_w)
     for load in tree.loads:
         _balanced(tree, nodes, lines, powers, load.node, attached_w.get(load.id, 0))
     for plant in tree.solar:

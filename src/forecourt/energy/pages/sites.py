@@ -95,7 +95,7 @@ def now_of(tree: SiteTree, drawn: Drawn, faults: Mapping[tuple[str, str], Sequen
     silent = {each.id: each for each in tree.loads if each.id not in drawn.attached and each.most_w}
     attached = {**drawn.attached, **{id: each.most_w for id, each in silent.items()}}
     said = bounds_at(tree, drawn.limits, drawn.at)
-    found = flows(tree, currents_of(tree, drawn.running), attached, said)
+    found = flows(tree, currents_of(tree, drawn.running), attached, said, _powers_of(tree, drawn.running))
     grid = found[tree.root]
     return Now(
         drawings=draw_both(tree, drawn.running, found, attached, faults, silent),
@@ -105,6 +105,12 @@ def now_of(tree: SiteTree, drawn: Drawn, faults: Mapping[tuple[str, str], Sequen
         bound=grid.bound,
         assumed=[each.name or id for id, each in silent.items()],
     )
+
+
+def _powers_of(tree: SiteTree, running: Mapping[str, EvseNow]) -> dict[str, int]:
+    """What each EVSE draws, as measured; but for DC ones, which take more of the grid than they give."""
+    alternating = {evse.id for evse in tree.evses if evse.current is not Current.DC}
+    return {id: now.power_w for id, now in running.items() if id in alternating and now.power_w is not None}
 
 
 def currents_of(tree: SiteTree, running: Mapping[str, EvseNow]) -> dict[str, float]:

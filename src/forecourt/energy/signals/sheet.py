@@ -79,7 +79,10 @@ def read_series(text: str, kind: SeriesKind, source: str, fetched_at: datetime) 
         except _Unread as refused:
             wrong.append(Fault(of="line", id=str(number), words=refused.fault.words, values=refused.fault.values))
             continue
-        values[at] = (value * factor).quantize(Decimal(1).scaleb(-MAX_PLACES))
+        told = (value * factor).quantize(Decimal(1).scaleb(-MAX_PLACES))
+        if values.setdefault(at, told) != told:
+            words = mark("an earlier line has another value for this time")
+            wrong.append(Fault(of="line", id=str(number), words=words))
         if len(values) > MAX_VALUES:
             words = mark("the sheet has more than %(most)s values; send it in parts")
             raise _refused([Fault(words=words, values={"most": MAX_VALUES})])
