@@ -51,6 +51,15 @@ def test_without_anything_measured_between_the_energy_is_spread_over_the_whole_t
     assert told(measured(wh=None)) == [("P", 60, 0)]
 
 
+def test_what_was_offered_before_it_flowed_says_nothing_of_what_is_offered_since() -> None:
+    registers = [(0, 1_000), (30, 4_000), (60, 7_000), (90, 7_000), (120, 7_000)]
+    full = measured(120, registers=registers, offered=[(0, 0)])
+    assert [each[:2] for each in told(full)] == [("C", 30), ("C", 30), ("P", 60)]
+    # It stopped in the midst of a span of readings, when nothing was offered any more.
+    paused = measured(120, registers=registers, offered=[(0, 16_000), (50, 0)])
+    assert [each[0] for each in told(paused)][-1] == "W"
+
+
 def test_registers_say_when_it_flowed_and_where_they_stand_still_somebody_parks() -> None:
     registers = [(10, 1_000), (20, 3_001), (30, 7_000), (45, 7_000)]
     assert told(measured(registers=registers)) == [("P", 10, 0), ("C", 10, 2_001), ("C", 10, 3_999), ("P", 30, 0)]

@@ -251,7 +251,7 @@ def _due(reading: Reading, last: Mapping[str, store.Check], now: datetime) -> li
         evses = [number for number, evse in enumerate(known.tree.evses) if evse.station == station]
         doubtful = station in reading.unsaid or any(known.standings[number].disobeys for number in evses)
         before = last[station].last if station in last else None
-        if not link.connected or not is_due(before, link.connected_at, doubtful, now):
+        if link.gone or not link.connected or not is_due(before, link.connected_at, doubtful, now):
             continue
         if link.version != Version.V16 and link.tells_profiles:
             found.append(_Ask(station_id=link.station_id, station=station, way="profiles"))

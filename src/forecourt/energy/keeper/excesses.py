@@ -29,6 +29,7 @@ from forecourt.energy.planning.limits import Room
 from forecourt.energy.rows import Floats, Ints, Rows
 from forecourt.energy.store.excesses import Excess, Late, keep_excesses
 from forecourt.energy.store.leases import keep_lease
+from forecourt.platform.clock import is_recent
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 
@@ -160,7 +161,7 @@ def _measured(known: Knowledge, rows: Rows) -> Floats:
             power_a[number] = each.drawn_ma / 1000
     for car in known.cars:
         column, at = known.tree.numbers.get(car.evse_id), car.power_at
-        if column is None or car.power_w is None or at is None or abs(known.at - at) > MEASURED_FOR:
+        if column is None or car.power_w is None or at is None or not is_recent(at, known.at, MEASURED_FOR):
             continue
         power_a[column] = car.power_w / known.tree.watts_told(known.tree.evses[column])
     of_power = np.array([each.endswith(" power") for each in rows.names], dtype=np.bool_)

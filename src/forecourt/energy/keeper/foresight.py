@@ -22,7 +22,7 @@ from forecourt.energy.planner.chances import guesses
 from forecourt.energy.planner.prediction import PastVisit, Prediction, Predictor, Present
 from forecourt.energy.planner.settings import DAYS
 from forecourt.energy.planning.knowledge import AHEAD, Expected, Guess, KnownCar
-from forecourt.energy.site import SiteRecord, SiteTree
+from forecourt.energy.site import HungEvse, SiteRecord, SiteTree
 
 #: How far back visits are looked at, and how long what was read of them is good.
 PAST: Final = timedelta(days=28)
@@ -56,9 +56,9 @@ class Foresight:
         self._known = len(took) >= LEAST_VISITS
         self._electrics = tree.electrics
         self._others = others
-        #: By what it knows who may come.
         #: Those of the tree by which cars are placed.
         self.evses = tree.evses
+        #: By what it knows who may come.
         self.by = Foreseen.OWN_DAYS if self._known else Foreseen.FORECAST
         if not self._known and isinstance(others, Foreseen):
             self.by = others
@@ -71,9 +71,13 @@ class Foresight:
         #: What was thought of the cars that are there when they were planned for last, by session.
         self._thought: dict[UUID, tuple[datetime, int, tuple[Guess, ...]]] = {}
 
-    def holds(self, version: int, now: datetime) -> bool:
-        """Whether it is still good for a version of the tree."""
-        return version == self.version and timedelta(0) <= now - self._read_at < GOOD_FOR
+    def holds(self, version: int, evses: Sequence[HungEvse], now: datetime) -> bool:
+        """Whether it is still good for a version of the tree and the EVSEs that hang there now."""
+        return (
+            version == self.version
+            and tuple(evses) == tuple(self.evses)
+            and timedelta(0) <= now - self._read_at < GOOD_FOR
+        )
 
     def of(self, car: KnownCar, now: datetime, *, guessing: bool = True) -> KnownCar:
         """The car with when it is thought to leave, what it is thought to take in all, and guesses of both where it is

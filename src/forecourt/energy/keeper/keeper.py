@@ -40,7 +40,7 @@ from forecourt.energy.planning.plan import SitePlan, is_news
 from forecourt.energy.rows import SLACK
 from forecourt.energy.storage.model import DELIVERED_FOR, next_moment
 from forecourt.energy.store import keeping
-from forecourt.energy.store.leases import keep_lease
+from forecourt.energy.store.leases import keep_lease, wait_briefly
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -251,6 +251,7 @@ class SiteKeeper:
         """Keep what is to be kept of a look; None where the site is not planned for by this version any more, or
         another planner holds it."""
         async with self._tenants.tenant(self.tenant_id) as conn:
+            await wait_briefly(conn)
             if not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
                 return None
             if not await store.stays_planned(conn, self.tenant_id, self.site_id, reading.record.version):

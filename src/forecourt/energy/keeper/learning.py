@@ -47,7 +47,8 @@ class Learnt:
     async def learn(self, record: SiteRecord) -> bool:
         """Reads what the past says where what was read of it is old; whether it was."""
         now = self._clock.now()
-        if self.foresight is not None and self.foresight.holds(record.version, now):
+        evses = () if record.tree is None else record.tree.evses
+        if self.foresight is not None and self.foresight.holds(record.version, evses, now):
             return False
         try:
             async with self._tenants.tenant(self._tenant_id) as conn:

@@ -43,7 +43,8 @@ class LastOrder(Struct, frozen=True, kw_only=True):
 
 
 _CHECK = (
-    "SELECT c.station_id, t.identity, c.way, c.asked_at, c.answered_at, c.settled_at, c.status, c.findings"
+    "SELECT c.station_id, coalesce(t.identity, t.retired_identity), c.way, c.asked_at, c.answered_at, c.settled_at,"
+    " c.status, c.findings"
     " FROM profile_checks c JOIN stations t ON t.tenant_id = c.tenant_id AND t.station_id = c.station_id"
 )
 

@@ -13,6 +13,8 @@ Connection = AsyncConnection[Any]
 
 #: The first half of the advisory locks of planners; the second is each one's own.
 LOCKS: Final = 0x506C616E
+#: How long a lock of somebody else is waited for while a site is held.
+LOCK_WITHIN_S: Final = 2
 #: Of a planner `p`: its process is gone, for the lock that goes with its connection is. One without a lock never is.
 _GONE: Final = f"""(p.lock IS NOT NULL AND NOT EXISTS (
     SELECT FROM pg_locks k WHERE k.locktype = 'advisory' AND k.granted
@@ -96,6 +98,13 @@ async def keep_lease(conn: Connection, tenant_id: int, site_id: int, holder: UUI
         (tenant_id, site_id, holder),
     )
     return cursor.rowcount == 1
+
+
+async def wait_briefly(conn: Connection) -> None:
+    """Until the transaction ends, no lock of somebody else is waited for longer than LOCK_WITHIN_S: whoever holds a
+    site (`keep_lease`) keeps all planners from renewing it meanwhile. What waits longer raises psycopg's
+    LockNotAvailable."""
+    await conn.execute("SELECT set_config('lock_timeout', %s, true)", (f"{LOCK_WITHIN_S}s",))
 
 
 async def give_back(conn: Connection, holder: UUID, sites: Sequence[int]) -> None:

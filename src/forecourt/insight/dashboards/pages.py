@@ -190,7 +190,7 @@ def _behind(pages: InsightPages) -> list[HTTPRouteHandler]:
     async def taken(
         actor: Asker, answers: Answering, preset: RangeWord = "", first: FromDay = "", last: ToDay = "",
         site: OfSite = "", station: OfStation = "", evse: OfEvse = "", kind: OfKind = "", tariff: OfTariff = "",
-paid: OfPaid = "",
+        paid: OfPaid = "",
         outcome: OfOutcome = "",
     ) -> Response[bytes]:  # fmt: skip
         asked = await pages.question(

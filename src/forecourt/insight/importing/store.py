@@ -124,11 +124,12 @@ class Holder(Struct, frozen=True, kw_only=True):
 
 
 async def list_holders(conn: Connection, tenant_id: int, uid_keys: Sequence[str]) -> dict[str, list[Holder]]:
-    """Drivers with an account whose these tokens are or were, by token, the latest first."""
+    """Drivers with an account whose these tokens are or were, by token, the first first: of several who
+    hold one at a time it is whose it was first, as of recorded sessions."""
     rows = conn.cursor(row_factory=class_row(Holder))
     await rows.execute(
         "SELECT uid_key, driver_id, attached_at, until_at FROM token_drivers"
-        " WHERE tenant_id = %s AND uid_key = ANY(%s) ORDER BY attached_at DESC",
+        " WHERE tenant_id = %s AND uid_key = ANY(%s) ORDER BY attached_at, driver_id",
         (tenant_id, list(uid_keys)),
     )
     found: dict[str, list[Holder]] = {}

@@ -49,7 +49,7 @@ async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begu
           AND (r.status IS DISTINCT FROM 'Invalid' OR s.token_status = 'Accepted')
           AND NOT EXISTS (SELECT FROM payment_intents i WHERE i.tenant_id = s.tenant_id AND i.session_id = s.session_id)
           AND NOT EXISTS (SELECT FROM journal j WHERE j.tenant_id = s.tenant_id AND j.key = 'capture:' || s.session_id)
-        ORDER BY d.attached_at LIMIT 1
+        ORDER BY d.attached_at, d.driver_id LIMIT 1
         """,
         {"tenant": tenant_id, "session": session_id},
     )

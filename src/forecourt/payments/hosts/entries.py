@@ -22,6 +22,11 @@ def share(
     )  # fmt: skip
 
 
+def back_key(cause: str) -> str:
+    """By which what goes back of a share by `cause` is posted."""
+    return f"share_back:{cause}"
+
+
 def share_back(
     *, cause: str, session_id: UUID, host: str | int, at: datetime, currency: str, share: int, vat: int = 0,
     vat_account: str = "", platform_fee: int = 0, intent: str | None = None,
@@ -30,7 +35,7 @@ def share_back(
     `cause` names it: `refund:<refund>`, `dispute:<dispute>:opened`."""
     legs = [(SHARES, -share), (vat_account, -vat), (PLATFORM, platform_fee)]
     return Entry(
-        key=f"share_back:{cause}", kind=Kind.HOST_SHARE_BACK, at=at, session_id=session_id, intent=intent,
+        key=back_key(cause), kind=Kind.HOST_SHARE_BACK, at=at, session_id=session_id, intent=intent,
         legs=legs_from(currency, [*legs, (host_owed(host), share + vat - platform_fee)]),
         nets={vat_account: platform_fee - share} if vat_account else {},
     )  # fmt: skip

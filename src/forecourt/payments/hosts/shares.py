@@ -13,7 +13,7 @@ import structlog
 
 from forecourt.payments.fleets.billing import owe_home
 from forecourt.payments.fleets.store.invoices import fleet_named
-from forecourt.payments.hosts.entries import host_fee, reimbursement, share, share_back
+from forecourt.payments.hosts.entries import back_key, host_fee, reimbursement, share, share_back
 from forecourt.payments.hosts.late import MAX_ENTRIES, debts_of, unpaid_again
 from forecourt.payments.hosts.lines import book
 from forecourt.payments.hosts.model import Share, ShareRule, Version, back_of, share_of, vat_account
@@ -256,8 +256,8 @@ class _Taking(msgspec.Struct, frozen=True):
 async def _take_back(
     conn: Connection, tenant_id: int, of: _Taking, sale: Told, told: list[Told], came: int
 ) -> None:  # fmt: skip
-    """Refunds and disputes in the order in which they were posted, each with its part of the share. `came`: what is
-    ours of the sale, where others paid of it too."""
+    """Refunds and disputes in the order in which they were posted, each with its part of the share; what was written of
+    one stays so, though the share is of more by now. `came`: what is ours of the sale, where others paid of it too."""
     taken = [leg for each in told if each is sale or each.entry.kind == Kind.DEBT_PAID for leg in each.legs]
     paid = max(sum(leg.amount for leg in taken if leg.amount > 0 and not leg.account.startswith(UNPAID)), came)
     gone = 0
@@ -265,21 +265,24 @@ async def _take_back(
     disputed: dict[str, int] = {}
     for each in told:
         cause = each.entry.key
+        written = await lines.find_back(conn, tenant_id, back_key(cause))
         if each.entry.kind == Kind.REFUND:
-            net = min(each.net(), of.given.net - gone)
+            net = min(each.net(), of.given.net - gone) if written is None else written
             refunded[refund_back_key(cause)] = net
         elif each.entry.kind == Kind.REFUND_BACK:
             net = -refunded.pop(cause, 0)
         elif each.entry.kind == Kind.DISPUTE_OPENED:
             amount = sum(leg.amount for leg in each.legs if leg.amount > 0)
-            net = disputed[cause.split(":")[1]] = min(-(-of.given.net * amount // paid), of.given.net - gone)
+            net = min(-(-of.given.net * amount // paid), of.given.net - gone) if written is None else written
+            disputed[cause.split(":")[1]] = net
         elif each.entry.kind == Kind.DISPUTE_WON:
             net = -disputed.pop(cause.split(":")[1], 0)
         else:
             continue
         back = back_of(of.given, net, gone)
         gone += net
-        await of.book(conn, tenant_id, cause, back, each.entry.intent, each.entry.kind)
+        if written is None:
+            await of.book(conn, tenant_id, cause, back, each.entry.intent, each.entry.kind)
 
 
 async def _keep_to(conn: Connection, tenant_id: int, of: _Taking, first: Share, paid: int, unpaid: int) -> None:

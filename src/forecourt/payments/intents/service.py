@@ -110,13 +110,13 @@ class Payments:
             if asked.payer is not None and await fleet_held(conn, tenant_id, asked.payer):
                 raise DebtOpen
             quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car, asked.driver_id)
-            if asked.price_id not in (None, quoted.offer.price_id):
-                raise PriceChanged
             await places.hold_connector(conn, quoted.offer.station_id, asked.evse)
             if asked.intent_id is not None:
                 there = await store.find_intent(conn, tenant_id, asked.intent_id)
                 if there is not None:
                     return there
+            if asked.price_id not in (None, quoted.offer.price_id):
+                raise PriceChanged
             token = asked.token_uid or new_token()
             await self._admit(conn, tenant_id, asked, quoted.offer.station_id, token, now)
             values = {**await self.way(conn, tenant_id, asked), **begun(asked, quoted, token)}

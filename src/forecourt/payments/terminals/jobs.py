@@ -89,7 +89,7 @@ class TerminalJobs:
             entry = entries.terminal_sale(
                 intent=str(row.settlement_id), session_id=paid.session_id, at=row.settled_at, billed=billed, taken=taken
             )
-            if await post(conn, tenant_id, entry):
+            if await post(conn, tenant_id, entry) and billed.total:
                 await number(
                     conn, tenant_id, Series.RECEIPT, billed.country, payment=row.settlement_id, entry=entry.key, at=now
                 )

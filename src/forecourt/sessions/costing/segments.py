@@ -10,7 +10,7 @@ told either, somebody parks while the register stands still for longer than one 
 charging. Nobody parks while the station says that it pauses itself, or that it offers nothing: that is withheld.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -111,6 +111,10 @@ class _Known:
         lines = (*self.power, *self.currents, *self.offered, *self.states)
         self.moments = sorted({at for at, _ in lines if begins < at < ends})
         self.still = _still(readings)
+        #: When spans between two readings begin in which more flowed than while nobody charges.
+        self._flowed_from = [
+            at for (at, low), (to, high) in pairwise(readings) if (high - low) * SECONDS_AN_HOUR > IDLE_W * (to - at)
+        ]
         self._power_at = [at for at, _ in self.power]
         self._currents_at = [at for at, _ in self.currents]
         self._offered_at = [at for at, _ in self.offered]
@@ -137,7 +141,11 @@ class _Known:
         if self._said(second) == _WITHHOLDS:
             return True
         place = bisect_right(self._offered_at, second)
-        return bool(place) and self.offered[place - 1][1] < OFFERED_MA
+        if not place or self.offered[place - 1][1] >= OFFERED_MA:
+            return False
+        # Where something flowed since, more was offered than was said.
+        since = bisect_left(self._flowed_from, self._offered_at[place - 1])
+        return since == len(self._flowed_from) or self._flowed_from[since] >= second
 
     def _said(self, second: int) -> str | None:
         place = bisect_right(self._states_at, second)

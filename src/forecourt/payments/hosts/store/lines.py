@@ -320,6 +320,17 @@ async def sum_back(conn: Connection, tenant_id: int, session_id: UUID, *, late: 
     return found
 
 
+async def find_back(conn: Connection, tenant_id: int, key: str) -> int | None:
+    """What went back of a share before VAT by the entry of this key; None where there is none."""
+    cursor = await conn.execute(
+        "SELECT -l.net FROM host_lines l JOIN journal j USING (tenant_id, entry_id)"
+        " WHERE l.tenant_id = %s AND j.key = %s AND l.kind = 'host_share_back'",
+        (tenant_id, key),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
 async def hold_intent(conn: Connection, tenant_id: int, intent: str) -> None:
     """One at a time looks what follows of a payment, until the transaction ends."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtext('share'), hashtext(%s))", (f"{tenant_id} {intent}",))
