@@ -153,11 +153,12 @@ async def find_by_hand(
     conn: Connection, tenant_id: int, *, amount: int, currency: str, said: str, first: date, last: date
 ) -> int | None:
     """The payout by hand of this amount between two days, not booked yet, whose reference stands in what the bank
-    said; None as well where there is more than one."""
+    said, as words of their own; None as well where there is more than one."""
     rows = await conn.execute(
         "SELECT payout_id FROM payouts WHERE tenant_id = %s AND way = 'hand' AND state IN ('paid', 'bounced')"
         " AND booked_on IS NULL AND amount = %s AND currency = %s AND execution_on BETWEEN %s AND %s"
-        " AND position(lower(reference) IN lower(%s)) > 0 LIMIT 2",
+        " AND %s ~* ('(^|[^[:alnum:]])' || regexp_replace(reference, '[^[:alnum:][:space:]]', '\\\\\\&', 'g')"
+        " || '($|[^[:alnum:]])') LIMIT 2",
         (tenant_id, amount, currency, first, last, said),
     )
     found = await rows.fetchall()
