@@ -82,6 +82,30 @@ async def test_an_audience_is_whole_or_refused(club: Club, monkeypatch: pytest.M
         await club.campaign(amount=100, audience=Audience(min_sessions=1))
 
 
+async def test_one_that_can_not_begin_at_its_time_is_a_draft_again_and_the_audit_says_why(
+    club: Club, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till: Any = club.till
+    club.drivers(3)
+    ends = till.clock.now() + timedelta(days=3)
+    campaign = await club.campaign(
+        amount=100, starts_at=till.clock.now() + timedelta(days=1), ends_at=ends, audience=Audience(max_sessions=0)
+    )
+    monkeypatch.setattr(service, "MAX_AUDIENCE", 2)
+    till.clock.advance(timedelta(days=1).total_seconds())
+    assert await till.loyalty.turn_campaigns() == 0
+    found = await club.find(campaign)
+    assert (found.state, found.members) == (State.DRAFT, 0)
+    audited = till.rows(
+        "SELECT detail FROM audit WHERE tenant_id = %s AND action = 'put back campaign'", club.tenant_id
+    )
+    assert ["more closely" in str(each["detail"]) for each in audited] == [True]
+    # Nothing is tried again, at the time of its end either, until somebody starts it.
+    till.clock.advance(timedelta(days=3).total_seconds())
+    [row] = till.rows("SELECT turns_at FROM loyalty_campaigns WHERE campaign_id = %s", campaign.campaign_id)
+    assert row["turns_at"] is None
+
+
 async def test_a_campaign_may_name_drivers_fleets_and_tariffs(club: Club) -> None:
     till: Any = club.till
     [(one, _), (two, _), (three, _)] = club.drivers(3)

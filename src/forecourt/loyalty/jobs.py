@@ -1,13 +1,15 @@
 """What follows for loyalty: a session began, so what counts for it is decided; one is billed, so that is settled."""
 
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from forecourt.loyalty import giving
 from forecourt.loyalty.announcing import Tells, announce
+from forecourt.loyalty.errors import CampaignRefused
 from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards import store as points
-from forecourt.loyalty.service import turn_campaign
+from forecourt.loyalty.service import put_back, turn_campaign
 from forecourt.loyalty.store import campaigns, uses
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.platform.apart import apart
@@ -79,9 +81,18 @@ class LoyaltyJobs:
                 due = await campaigns.list_turning(conn, tenant_id, now)
             for campaign_id in due:
                 with apart("a campaign did not turn at its time", tenant=tenant_id, campaign=campaign_id):
-                    async with self._tenants.tenant(tenant_id) as conn:
-                        turned += await turn_campaign(conn, tenant_id, campaign_id, now)
+                    turned += await self._turn(tenant_id, campaign_id, now)
         return turned
+
+    async def _turn(self, tenant_id: int, campaign_id: int, now: datetime) -> bool:
+        """One that can't begin is a draft again, for somebody to look at: it would be tried every minute for ever."""
+        try:
+            async with self._tenants.tenant(tenant_id) as conn:
+                return await turn_campaign(conn, tenant_id, campaign_id, now)
+        except CampaignRefused as refused:
+            async with self._tenants.tenant(tenant_id) as conn:
+                await put_back(conn, tenant_id, campaign_id, str(refused), now)
+            return False
 
     async def settle_due(self) -> int:
         """Settles what sealed sessions took and sets free what was kept too long; how many."""

@@ -128,7 +128,7 @@ async def start_campaign(conn: Connection, actor: Actor, campaign_id: int, now: 
 
 async def turn_campaign(conn: Connection, tenant_id: int, campaign_id: int, now: datetime) -> bool:
     """Begins a campaign whose time has come, and ends one whose time is over, as of then; whether it did. Idempotent.
-    Raises CampaignUnknown, and CampaignRefused where it can't begin yet."""
+    Raises CampaignUnknown, and CampaignRefused where it can't begin."""
     held = await _locked(conn, tenant_id, campaign_id)
     begins, ends = held.terms.starts_at, held.terms.ends_at
     if held.state in (State.DRAFT, State.ENDED):
@@ -140,6 +140,15 @@ async def turn_campaign(conn: Connection, tenant_id: int, campaign_id: int, now:
         return False
     await _run(conn, tenant_id, held, now)
     return True
+
+
+async def put_back(conn: Connection, tenant_id: int, campaign_id: int, why: str, now: datetime) -> None:
+    """Makes a draft again of one that could not begin at its time; the audit says why. Raises CampaignUnknown."""
+    held = await _locked(conn, tenant_id, campaign_id)
+    if held.state is State.SCHEDULED:
+        await store.set_state(conn, tenant_id, campaign_id, State.DRAFT, now)
+        who = Service(tenant_id=tenant_id, id="campaigns", name="Campaigns")
+        await audit(conn, who, "put back campaign", f"campaign:{campaign_id}", {"why": why})
 
 
 async def _run(conn: Connection, tenant_id: int, campaign: Campaign, now: datetime) -> None:

@@ -111,14 +111,14 @@ async def count(conn: Connection, tenant_id: int) -> tuple[int, int]:
 async def set_state(
     conn: Connection, tenant_id: int, campaign_id: int, state: State, at: datetime, hours: Sequence[int] | None = None
 ) -> None:
-    """Schedules, starts, pauses or ends a campaign, and notes when it turns next by itself; `hours`: those that were
-    found quiet."""
+    """Schedules, starts, pauses or ends a campaign, or puts it back, and notes when it turns next by itself; `hours`:
+    those that were found quiet."""
     await conn.execute(
         "UPDATE loyalty_campaigns SET state = %(state)s, hours = coalesce(%(hours)s, hours),"
         " started_at = CASE WHEN %(state)s = 'running' THEN coalesce(started_at, %(at)s) ELSE started_at END,"
         " ended_at = CASE WHEN %(state)s = 'ended' THEN %(at)s END,"
         " turns_at = CASE WHEN %(state)s = 'scheduled' THEN (terms ->> 'starts_at')::timestamptz"
-        "  WHEN %(state)s <> 'ended' THEN (terms ->> 'ends_at')::timestamptz END,"
+        "  WHEN %(state)s IN ('running', 'paused') THEN (terms ->> 'ends_at')::timestamptz END,"
         " paused_at = CASE WHEN %(state)s = 'paused' THEN %(at)s::timestamptz END,"
         " paused = CASE WHEN paused_at < %(at)s THEN paused + tstzmultirange(tstzrange(paused_at, %(at)s))"
         "  ELSE paused END"
