@@ -58,7 +58,7 @@ from forecourt.payments.intents.errors import (
     PriceChanged,
     PriceMissing,
 )
-from forecourt.payments.intents.model import Intent, Purpose
+from forecourt.payments.intents.model import FINAL, Intent, Method, Purpose
 from forecourt.payments.psp.errors import ProviderAway as PaymentsAway
 from forecourt.payments.psp.errors import ProviderRefused as PaymentsRefused
 from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages
@@ -389,8 +389,10 @@ class AccountPages:
         return await self.do(request, doing, f"/my/charge/{quote(station, safe='')}/{evse}")
 
     def paid_at(self, intent: Intent) -> str:
-        """Where a payment that is no session's goes on: to the provider's page, or back."""
-        return intent.page_url or f"/my/money/back/{intent.intent_id}"
+        """Where a payment that is no session's goes on: to the provider's page, to where one waits while somebody else
+        has it opened (the same form sent twice), or back."""
+        opening = intent.method is Method.HOSTED and intent.state not in FINAL
+        return intent.page_url or f"/my/money/{'on' if opening else 'back'}/{intent.intent_id}"
 
     @property
     def speech(self) -> Speech:

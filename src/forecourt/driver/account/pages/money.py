@@ -13,6 +13,7 @@ from forecourt.driver.account.door import Asking
 from forecourt.driver.account.model import MAX_TOP_UP, MIN_TOP_UP, TOP_UPS
 from forecourt.driver.account.pages.common import CARD_SAID, NOT_PAID, PAID_SAID, PUBLIC, AccountPages, Id, Text, way_of
 from forecourt.driver.asked import EvseInPath, Lang, PriceShown, Said, StationInPath
+from forecourt.driver.model import SOON_S
 from forecourt.drivers.accounts.model import Driver
 from forecourt.payments.intents.model import TAKEN
 from forecourt.platform.money import Money
@@ -58,6 +59,14 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
             return f"/my/money?said={PAID_SAID[intent.purpose] if intent.state in TAKEN else NOT_PAID}"
 
         return await pages.do(request, doing, "/my/money")
+
+    @get("/my/money/on/{intent_id:uuid}", **PUBLIC)
+    async def on(request: Asking, intent_id: Id) -> Response[Any]:
+        async def gather(driver: Driver) -> dict[str, Any]:
+            url = pages.paid_at(await members.returned(driver, intent_id))
+            return {"url": url, "after_s": SOON_S if url == request.url.path else 0}
+
+        return await pages.page(request, "out.html", None, "", gather)
 
     @post("/my/money/top-up", status_code=303, **PUBLIC)
     async def top_up(request: Asking, data: URLEncodedBody[TopUpForm]) -> Response[Any]:
@@ -135,4 +144,4 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     ) -> Response[Any]:
         return await pages.start(request, station, evse, data.by, data.price)
 
-    return [money, back, top_up, pay_debt, add_card, card_back, remove_card, pays_by, choose, start]
+    return [money, back, on, top_up, pay_debt, add_card, card_back, remove_card, pays_by, choose, start]
