@@ -16,12 +16,14 @@ export UV_SYSTEM_CERTS ?= true
 # The slowest first: two run at once.
 CHECKS := check-types check-tests check-imports check-generated check-locks check-style
 
-.PHONY: help setup run test check bench pictures clean $(CHECKS)
+.PHONY: help setup spark run test check bench pictures clean $(CHECKS)
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.forecourt $(VENV)/.assets ## make the virtual environment and the web assets
+
+spark: setup $(VENV)/.spark ## add what usage on Spark needs beside Java (430 MB)
 
 run: setup ## start everything with a demo organisation and simulated stations
 	@exec $(BIN)/forecourt up --demo
@@ -74,6 +76,10 @@ $(VENV)/.uv: requirements-uv.lock
 
 $(VENV)/.locked: requirements.lock $(VENV)/.uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.spark: requirements-spark.lock $(VENV)/.locked
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
 	@touch $@
 
 # The build back end is the pinned uv itself, so installing the package fetches nothing.

@@ -9,7 +9,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.lock", "requirements-uv.lock", "requirements-node.lock", "web/package-lock.json")
+LOCKS = (
+    "requirements.lock",
+    "requirements-uv.lock",
+    "requirements-node.lock",
+    "requirements-spark.lock",
+    "web/package-lock.json",
+)
 #: package-lock.json carries the home pages of those who ask for funding; these are no registries.
 ALLOWED_KEYS = re.compile(r'^\s*"(url|funding|homepage)":')
 ADDRESS = re.compile(

@@ -226,6 +226,7 @@ NO_PAGES = {
     "/waiting/{place_id}": "a place in a waiting list, whose address only its driver knows",
     "/my/membership/months/{fee_id}/receipt.pdf": "a file",
     "/my/money/back/{intent_id}": "the provider leads back here",
+    "/my/money/on/{intent_id}": "leads on to the provider",
     "/my/cards/back/{setup_id}": "the provider leads back here",
     "/hosts/{host_id}/provider": "asks the provider, and leads back",
     "/hosts/{host_id}/provider/back": "the provider leads back here",

@@ -332,7 +332,9 @@ def spark_of(held: dict[str, pa.Table], folder: Path) -> Any:
     session = (
         SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
         .config("spark.sql.session.timeZone", "UTC").config("spark.driver.memory", "1g")
-        .config("spark.sql.shuffle.partitions", "2").getOrCreate()
+        # Little is asked once: compiling what asks it takes longer than asking.
+        .config("spark.sql.shuffle.partitions", "1").config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC").getOrCreate()
     )  # fmt: skip
     for name, table in held.items():
         pyarrow.parquet.write_table(table, folder / f"{name}.parquet", coerce_timestamps="us")
