@@ -104,6 +104,13 @@ async def test_events_of_openadr_3_become_limits_and_series_and_are_followed_whe
         assert await said(line) == [("e-7/IMPORT_CAPACITY_LIMIT.0", 9_000, after(-1), None)]
         vtn.events = [event3("e-1", "IMPORT_CAPACITY_LIMIT", 10)]
         await line.fetch(feed_id)
+        # Nor does what lies at the end of the calendar, which is named.
+        late = {"start": "9999-12-31T23:00:00-05:00", "duration": "PT3H"}
+        vtn.events = [event3("e-8", kind, 1, intervalPeriod=late) for kind in ("PRICE", "IMPORT_CAPACITY_LIMIT")]
+        feed = await line.fetch(feed_id)
+        assert (feed.failure, feed.memory.left_out) == (None, ("IMPORT_CAPACITY_LIMIT 2200", "PRICE 2200"))
+        vtn.events = [event3("e-1", "IMPORT_CAPACITY_LIMIT", 10)]
+        await line.fetch(feed_id)
         # What can't be read changes nothing.
         for bad in (
             event3("e-1", "IMPORT_CAPACITY_LIMIT", 10, payloadDescriptors=[

@@ -138,6 +138,11 @@ def test_a_finer_series_follows_a_coarser_and_a_hole_is_not_bridged() -> None:
     assert len(read_series(twice.format(80), "price", "x", NOW).spans) == 1
     with pytest.raises(SeriesRefused, match="Line 3: an earlier"):
         read_series(twice.format(90), "price", "x", NOW)
+    for far in ("0001-01-01T00:00:00+01:00", "0001-01-02T00:00:00Z", "1989-01-01T00:00:00Z", "2029-03-02T00:00:00Z"):
+        with pytest.raises(SeriesRefused, match="Line 2: the time is more than two years ahead or thirty years past"):
+            read_series(f"start,eur_per_mwh\n{far},1\n", "price", "x", NOW)
+    with pytest.raises(SeriesRefused, match="at least 0"):
+        read_series("utc,g_per_kwh\n2026-03-01,-5\n", "co2", "x", NOW)
 
 
 def test_a_step_costs_the_mean_of_its_quarters_and_a_missing_one_what_was_paid_at_that_hour() -> None:

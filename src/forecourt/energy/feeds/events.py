@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -16,6 +16,9 @@ _DURATION: Final = re.compile(
 #: What stands for no end (ISO 8601, OpenADR 3).
 _FOR_EVER: Final = frozenset({"P9999Y", "PT0S", "P0D"})
 _LONGEST: Final = timedelta(days=366)
+#: Times beyond these count as these: no clock can be reckoned with near the ends of the calendar.
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _LEVELS: Final[Mapping[int, Level]] = {1: "1", 2: "2", 3: "3"}
 
 
@@ -41,14 +44,14 @@ def duration_of(text: str | None) -> timedelta | None:
 
 
 def moment(text: Any) -> datetime:
-    """A time with its zone. Raises FeedFailed."""
+    """A time with its zone, from 1970 to 2200. Raises FeedFailed."""
     try:
         at = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         raise FeedFailed("unreadable", f"a time {str(text)[:40]!r}") from None
     if at.tzinfo is None:
         raise FeedFailed("unreadable", f"a time without a zone {str(text)[:40]!r}")
-    return at
+    return min(max(at, _EARLIEST), _LATEST)
 
 
 def of_level(source: OpenAdr2 | OpenAdr3, value: Any) -> int | None:

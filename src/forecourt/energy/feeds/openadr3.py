@@ -26,7 +26,7 @@ from forecourt.energy.feeds.model import (
     Series,
     in_watts,
 )
-from forecourt.energy.signals.model import MAX_PLACES, SeriesKind, Span
+from forecourt.energy.signals.model import MAX_LIMIT_AHEAD, MAX_PLACES, SeriesKind, Span, is_in_reach
 from forecourt.platform.outward import (
     ADDRESS_PRIVATE,
     NAME_PRIVATE,
@@ -293,6 +293,9 @@ class Reader:
         ends_at = None if each.ends_at is None else each.ends_at + later
         if power_w is None or (ends_at is not None and ends_at <= self._now):
             return
+        if each.starts_at > self._now + MAX_LIMIT_AHEAD:
+            self._left_out.add(f"{each.kind} {each.starts_at:%Y}")
+            return
         name = f"{event_id[:150]}/{each.kind}.{each.place}"
         self._limits.append(
             Allowed(external_id=name, limit_w=power_w, starts_at=each.starts_at + later, ends_at=ends_at)
@@ -319,6 +322,9 @@ class Reader:
             value = value / 1000 if units == "MWH" else value
         held = self._series.setdefault((kind, currency), {})
         for start, minutes in _days(each.starts_at, each.ends_at):
+            if not is_in_reach(start, self._now):
+                self._left_out.add(f"{each.kind} {start:%Y}")
+                return
             span = Span(
                 start_at=start, minutes=minutes, value=value.quantize(Decimal(1).scaleb(-MAX_PLACES)), source=SOURCE,
                 fetched_at=self._now,
@@ -372,6 +378,6 @@ async def fetch_events(
                 if is_for(event, source.ven_name):
                     reader.take(event, programs.get(str(event.get("programID")), {}))
         return reader.result()
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         # The objects of a VTN may hold anything.
         raise FeedFailed("unreadable") from None

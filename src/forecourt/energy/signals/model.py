@@ -27,6 +27,9 @@ MAX_PLACES: Final = 8
 MAX_HOURS: Final = 24
 #: A limit that begins later, or began so long ago, is a slip of the pen.
 MAX_LIMIT_AHEAD: Final = timedelta(days=36_525)
+#: A value of a series that begins beyond these is a slip of the pen, or has a date of another calendar.
+SERIES_AHEAD: Final = timedelta(days=731)
+SERIES_BACK: Final = timedelta(days=30 * 366)
 
 SeriesKind = Literal["price", "co2"]
 
@@ -221,6 +224,11 @@ def _season_faults(number: int, season: Season) -> list[Fault]:
 def _is_price(price: Decimal) -> bool:
     exponent = price.as_tuple().exponent
     return isinstance(exponent, int) and abs(price) <= MAX_PRICE and -exponent <= MAX_PLACES
+
+
+def is_in_reach(starts_at: datetime, now: datetime) -> bool:
+    """Whether a value of a series may begin then: within SERIES_BACK and SERIES_AHEAD."""
+    return now - SERIES_BACK <= starts_at <= now + SERIES_AHEAD
 
 
 def _bad_price(name: str) -> Fault:

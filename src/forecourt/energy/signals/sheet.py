@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from forecourt.energy.errors import Faulty
 from forecourt.energy.model import Fault
-from forecourt.energy.signals.model import MAX_PLACES, SeriesKind, Span
+from forecourt.energy.signals.model import MAX_PLACES, SeriesKind, Span, is_in_reach
 from forecourt.ui.i18n import mark
 
 #: Values of one sheet.
@@ -29,6 +29,7 @@ _TIMES: Final = ("utc", "start", "start_at", "time", "timestamp", "datetime")
 _PRICE: Final = re.compile(r"([a-z]{3})_per_(mwh|kwh)")
 _CO2: Final = {"g_per_kwh": Decimal(1), "kg_per_mwh": Decimal(1), "t_per_mwh": Decimal(1000)}
 _MOST: Final = Decimal(10**6)
+_TOO_FAR: Final = mark("the time is more than two years ahead or thirty years past")
 
 
 class SeriesRefused(Faulty):
@@ -76,6 +77,7 @@ def read_series(text: str, kind: SeriesKind, source: str, fetched_at: datetime) 
     for number, line in lines:
         try:
             at, value = _read(next(csv.reader([line], delimiter=delimiter)), time_at, value_at, names[time_at])
+            _check(at, value, kind, fetched_at)
         except _Unread as refused:
             wrong.append(Fault(of="line", id=str(number), words=refused.fault.words, values=refused.fault.values))
             continue
@@ -125,7 +127,17 @@ def _read(cells: list[str], time_at: int, value_at: int, name: str) -> tuple[dat
         raise _Unread(mark("“%(text)s” is no number"), text=cells[value_at].strip()[:40]) from None
     if not value.is_finite() or abs(value) > _MOST:
         raise _Unread(mark("the value is out of all reason"))
-    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)), value
+    try:
+        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)), value
+    except OverflowError:
+        raise _Unread(_TOO_FAR) from None
+
+
+def _check(at: datetime, value: Decimal, kind: SeriesKind, now: datetime) -> None:
+    if not is_in_reach(at, now):
+        raise _Unread(_TOO_FAR)
+    if kind == "co2" and value < 0:
+        raise _Unread(mark("a CO2 intensity is at least 0"))
 
 
 def _spans(values: dict[datetime, Decimal], source: str, fetched_at: datetime) -> Iterator[Span]:
