@@ -27,7 +27,7 @@ from forecourt.energy.planning.making import plan_site, share_out, site_room
 from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.signals.model import DayRates, Reading, Season, Tariff, TariffRow
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
-from forecourt.energy.site import HungEvse, Load, Settings, SiteRecord, SiteTree
+from forecourt.energy.site import HungEvse, Load, Settings, SiteRecord, SiteTree, Solar
 from forecourt.energy.storage.cars import CarState, Giver, NoGiver, giver_of, net_wh
 from forecourt.energy.storage.model import DELIVERED_FOR, RELIED
 from forecourt.ocpp.neutral import ChargingNeeds, Unit
@@ -362,6 +362,27 @@ def test_a_load_that_usually_begins_now_takes_nothing_of_what_cars_give_until_it
     assert may_be_given_w(2_000) == 2_000
     assert may_be_given_w(20_000, usually_w=3_000) < 20_000
     assert may_be_given_w(20_000, age=METER_LATE + S) == 0
+
+
+def test_a_roof_that_is_not_measured_may_give_all_it_can_and_a_new_one_what_it_was_seen_to_give() -> None:
+    known = Yard(others=0).known
+    tree = replace(
+        known.tree, loads=(Load(id="hall", node="grid"),), solar=(Solar(id="roof", node="grid", peak_w=20_000),)
+    )
+    record = replace(Yard().record, tree=tree)
+
+    def may_be_given_w(roof_w: int | None) -> int:
+        latest = {"hall": Reading(at=NOW, power_w=14_000)}
+        if roof_w is not None:
+            latest["roof"] = Reading(at=NOW, power_w=roof_w)
+        settings = replace(known.settings, feed_in_limit_w=5_000)
+        past = [Reading(at=NOW - timedelta(minutes=15 * n), power_w=14_000) for n in range(1, 900)]
+        outlook = signals_at(record, Known(readings={"hall": past}, latest=latest), NOW, [1 / 60] * 5 + [0.25] * 60)
+        return give_room_w(replace(known, tree=tree, settings=settings, outlook=outlook))
+
+    assert may_be_given_w(12_000) == 2_000 + 5_000
+    assert may_be_given_w(0) == 14_000 + 5_000
+    assert may_be_given_w(None) == 5_000
 
 
 def test_it_is_said_in_words_why_a_car_gives_and_why_one_is_not_asked() -> None:

@@ -211,6 +211,11 @@ def test_the_share_of_a_clear_sky_is_learned_from_the_meter_hour_by_hour() -> No
     tree = SiteTree(nodes=(GRID,), solar=(ROOF,))
     [unknown] = signals_at(record(tree), Known(), NOW, [1.0]).solar
     assert (unknown.power_w.values, unknown.power_w.stand_in) == ((0,), (True,))
+    assert (unknown.measured_w, unknown.most_w) == (None, ROOF.peak_w)
+    # What it gives is known from the first reading on, though nothing was learned for the hours to come.
+    begun = Known(latest={"roof": Reading(at=NOW - timedelta(minutes=19), power_w=5_000)}, skies={"roof": clear})
+    [sun] = signals_at(record(tree), begun, NOW, [1.0]).solar
+    assert (sun.measured_w, sun.most_w, sun.power_w.stand_in) == (5_000, 8_000, (True,))
     known = Known(readings={"roof": past}, latest={"roof": past[0]}, skies={"roof": clear})
     [sun] = signals_at(record(tree), known, NOW, [1.0] * 120).solar
     assert (sun.power_w.values[1], sun.power_w.stand_in[1]) == (4_000, False)

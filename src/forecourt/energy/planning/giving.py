@@ -148,7 +148,10 @@ def give_room_w(known: Knowledge) -> int:
     for each in known.batteries:
         setpoint = current_setpoint(each, now)
         taken_w += min(measured_w(each, now), 0 if setpoint is None else setpoint.power_w)
-    made_w = sum(max(each.power_w.values[0], each.measured_w or 0) for each in outlook.solar)
+    made_w = sum(
+        max(each.power_w.values[0], each.most_w if each.measured_w is None else each.measured_w)
+        for each in outlook.solar
+    )
     return max(int(taken_w - made_w), 0) + known.settings.feed_in_limit_w
 
 

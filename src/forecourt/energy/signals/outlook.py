@@ -56,11 +56,13 @@ class Power(Struct, frozen=True, kw_only=True):
 
 class Attached(Struct, frozen=True, kw_only=True):
     """What a load takes or a solar plant gives at its node, in W. `measured_w`: what that was as last measured; None
-    where it is not known or too long ago."""
+    where it is not known or too long ago. `most_w`: what it may come to now where it isn't; plans of before it was
+    told say 0."""
 
     id: str
     node: str
     power_w: Power
+    most_w: int = 0
     measured_w: int | None = None
 
 
@@ -245,6 +247,7 @@ def _load(site: SiteRecord, known: Known, now: datetime, steps: Sequence[_Step],
         id=load.id,
         node=load.node,
         power_w=Power(values=tuple(values), stand_in=(late,) * len(steps), provenance=_of_meter(latest)),
+        most_w=load.most_w,
         measured_w=None if late or latest is None else latest.power_w,
     )
 
@@ -253,8 +256,12 @@ def _solar(site: SiteRecord, known: Known, now: datetime, steps: Sequence[_Step]
     assert site.tree is not None
     plant = site.tree.solar[number]
     latest = known.latest.get(plant.id)
-    sky = Sky(plant, known.skies.get(plant.id, ClearSky()), known.readings.get(plant.id, ()), now)
-    late = not sky.known or latest is None or not is_recent(latest.at, now, METER_LATE)
+    clear = known.skies.get(plant.id, ClearSky())
+    sky = Sky(plant, clear, known.readings.get(plant.id, ()), now)
+    measured_w = None if latest is None or not is_recent(latest.at, now, METER_LATE) else latest.power_w
+    # What it gives is known as soon as it is measured; what it will give, once something was learned from that.
+    late = measured_w is None or not sky.known
+    clear_w = clear.power_w(now)
     values = [sky.power_w(step.middle, late=late) for step in steps]
     return Attached(
         id=plant.id,
@@ -264,7 +271,8 @@ def _solar(site: SiteRecord, known: Known, now: datetime, steps: Sequence[_Step]
             stand_in=tuple(late or value is None for value in values),
             provenance=_of_meter(latest),
         ),
-        measured_w=None if late or latest is None else latest.power_w,
+        most_w=plant.peak_w if clear_w is None else clear_w,
+        measured_w=measured_w,
     )
 
 
