@@ -114,6 +114,36 @@ def test_a_mapping_that_cannot_work_is_refused_at_once(mapping: str, complaint: 
         Columns.parse(mapping)
 
 
+@pytest.mark.parametrize(
+    ("raw", "complaint"),
+    [
+        (gzip.compress(b'{"_items": []}' * 50)[:-12], "cut short or damaged"),
+        (b"\x1f\x8b\x08no gzip at all", "cut short or damaged"),
+        (b'{"meta": {}, "sessions": []}', "must say start"),
+        (b'{"meta": {"start": "2026-01-01", "period_min": 5}, "sessions": {}}', "must say start"),
+        (b'{"_items": {"a": 1}}', "neither ACN-Data"),
+        (b'{"_items": [', "truncated"),
+        (b"7,8", "needs its columns mapped"),
+    ],
+)
+def test_a_file_that_is_damaged_or_of_another_form_is_refused_in_words(
+    tmp_path: Path, raw: bytes, complaint: str
+) -> None:
+    file = tmp_path / "sessions"
+    file.write_bytes(raw)
+    with pytest.raises(ValueError, match=complaint):
+        load(file)
+
+
+def test_a_row_that_is_none_is_refused_by_itself(tmp_path: Path) -> None:
+    file = tmp_path / "sessions.json"
+    row = '{"session_id": 1, "station_id": 2, "arrival": %s, "departure": 12, "kwh": 3}'
+    meta = '{"meta": {"start": "2026-01-01T00:00:00+00:00", "period_min": 5}, "sessions": [%s]}'
+    file.write_text(meta % ",".join((row % 1, row % 10**18, "[]", "null", row % '"now"')))
+    imported = load(file)
+    assert (len(imported.sessions), imported.refused.total()) == (1, 4)
+
+
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     file = tmp_path / "sessions.csv"
     file.write_text("s,a,b\n")

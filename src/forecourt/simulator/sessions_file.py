@@ -8,6 +8,7 @@ import contextlib
 import csv
 import gzip
 import io
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -89,14 +90,22 @@ class BadRow(ValueError):
 def load(path: Path, columns: Columns | None = None) -> Import:
     """Reads a file, gzipped or not, by its content. ValueError, in words, when it is of no known form."""
     raw = path.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
-        raw = gzip.decompress(raw)
-    text = _text(raw)
+    text = _text(_unpacked(raw))
     if text.lstrip()[:1] in ("{", "["):
         return _collect(_from_json(msgspec.json.decode(text)))
     if columns is None:
         raise ValueError("a CSV needs its columns mapped: --columns station=...,start=...,end=...,energy_kwh=...")
     return _collect(_from_csv(text, columns))
+
+
+def _unpacked(raw: bytes) -> bytes:
+    """What a gzipped file holds. ValueError where it is cut short or damaged."""
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except (EOFError, OSError, zlib.error):
+        raise ValueError("Its gzip is cut short or damaged. Fetch it anew.") from None
 
 
 def _text(raw: bytes) -> str:
@@ -140,15 +149,18 @@ def _fault(row: Session, seen: set[str]) -> str | None:
 
 
 def _from_json(document: Any) -> Iterator[Session | BadRow]:
-    if isinstance(document, dict) and "_items" in document:
-        return _each(document["_items"], _acn)
-    if isinstance(document, dict) and "meta" in document and "sessions" in document:
-        start = datetime.fromisoformat(document["meta"]["start"]).astimezone(UTC)
-        period = timedelta(minutes=document["meta"]["period_min"])
-        site = document["meta"].get("site")
-        return _each(document["sessions"], lambda row: _indexed(row, start, period, site))
-    if isinstance(document, list):
-        return _each(document, _acn)
+    match document:
+        case list(rows) | {"_items": list(rows)}:
+            return _each(rows, _acn)
+        case {"meta": {"start": str(at), "period_min": int(minutes) | float(minutes), **meta}, "sessions": list(rows)}:
+            start, period, site = (
+                datetime.fromisoformat(at).astimezone(UTC),
+                timedelta(minutes=minutes),
+                meta.get("site"),
+            )
+            return _each(rows, lambda row: _indexed(row, start, period, None if site is None else str(site)))
+        case {"meta": _, "sessions": _}:
+            raise ValueError("its meta must say start (a time) and period_min (minutes), its sessions are a list")
     raise ValueError("this JSON is neither ACN-Data (_items) nor its index form (meta, sessions)")
 
 
@@ -160,7 +172,7 @@ def _each(rows: Iterable[Any], read: Any) -> Iterator[Session | BadRow]:
             yield BadRow(f"no {missing.args[0]}")
         except BadRow as bad:
             yield bad
-        except (TypeError, ValueError):
+        except (AttributeError, OverflowError, TypeError, ValueError):
             yield BadRow("a value can't be read")
 
 
