@@ -234,6 +234,16 @@ def test_without_a_measured_power_it_is_the_growth_of_the_register_and_never_bel
     assert (drawn.power_kw, drawn.power_from_register) == ([(ms(6), 11.0)], True)
 
 
+def test_what_a_car_gives_lies_below_the_line() -> None:
+    taken = [point(n, Measurand.POWER_IMPORT, w) for n, w in ((0, 7_000), (1, 0))]
+    given = [point(n, Measurand.POWER_EXPORT, w) for n, w in ((1, 11_000), (2, 5_000))]
+    assert curve.curve(taken + given).power_kw == [(ms(0), 7.0), (ms(1), -11.0), (ms(2), -5.0)]
+    # A meter that counts what is given, and never saw any, says nothing of the power.
+    register = [point(n, Measurand.ENERGY_IMPORT_REGISTER, 1_000 * n) for n in range(2)]
+    drawn = curve.curve([*register, *(point(n, Measurand.POWER_EXPORT, 0) for n in range(2))])
+    assert (drawn.power_kw, drawn.power_from_register) == ([(ms(1), 60.0)], True)
+
+
 def test_a_curve_of_a_week_has_no_more_points_than_one_of_an_hour() -> None:
     assert curve.step_s(BEGAN, BEGAN + timedelta(days=7)) * curve.MAX_POINTS >= 7 * 86_400
     assert curve.step_s(BEGAN, BEGAN) == 1

@@ -37,7 +37,7 @@ export async function start(element, live) {
     element.classList.toggle("tall", below);
     chart.resize();
     const line = token("line"), text = { color: token("dim"), fontFamily: font, fontSize: 12 };
-    const yAxis = (grid, unit, right, used) => ({ gridIndex: grid, type: "value", show: used, min: unit === "V" ? ({ min }) => Math.floor((min - 5) / 10) * 10 : 0, max: unit === "%" ? 100 : undefined, splitNumber: 3,
+    const yAxis = (grid, unit, right, used) => ({ gridIndex: grid, type: "value", show: used, min: unit === "V" ? ({ min }) => Math.floor((min - 5) / 10) * 10 : unit === "kW" ? ({ min }) => Math.min(0, Math.floor(min)) : 0, max: unit === "%" ? 100 : undefined, splitNumber: 3,
       position: right ? "right" : "left", splitLine: { show: !right, lineStyle: { color: line } }, axisLabel: { ...text, formatter: (v) => `${number(1).format(v)} ${unit}` } });
     const has = (key) => shown.some((each) => each.key === key);
     const grids = [{ left: 64, right: 58, top: 34, height: below ? 168 : 180 }, ...(below ? [{ left: 64, right: 58, top: 250, height: 90 }] : [])];

@@ -19,7 +19,7 @@ Line = list[tuple[int, float]]
 
 
 class Curve(Struct, frozen=True, kw_only=True):
-    """Lines of (ms since 1970, value): kW, A (of the conductor that carries most), V (mean of the conductors to
+    """Lines of (ms since 1970, value): kW (below 0: the car gives), A (of the conductor that carries most), V (mean of the conductors to
     neutral), %. `power_from_register`: no power was measured, so it is the growth of the register."""
 
     power_kw: Line
@@ -37,7 +37,8 @@ def step_s(start: datetime, end: datetime) -> int:
 
 def curve(points: Sequence[CurvePoint]) -> Curve:
     """The lines of what was measured, each step of each measurand once."""
-    power = _line(points, Measurand.POWER_IMPORT, sum, 1000)
+    taken, given = (_line(points, each, sum, 1000) for each in (Measurand.POWER_IMPORT, Measurand.POWER_EXPORT))
+    power = _less(taken, given) if taken or any(value for _, value in given) else []
     from_register = not power
     return Curve(
         power_kw=power or _growth(_line(points, Measurand.ENERGY_IMPORT_REGISTER, sum, 1)),
@@ -64,6 +65,14 @@ def _line(
             parts.setdefault(point.at, []).append(point.value)
     values: Mapping[datetime, float] = whole or {at: together(each) for at, each in parts.items()}
     return [(int(at.timestamp() * 1000), round(value / divisor, 3)) for at, value in sorted(values.items())]
+
+
+def _less(taken: Line, given: Line) -> Line:
+    """What was taken less what was given at the same time."""
+    together = dict(taken)
+    for at, value in given:
+        together[at] = round(together.get(at, 0) - value, 3)
+    return sorted(together.items())
 
 
 def _growth(register_wh: Line) -> Line:

@@ -26,6 +26,7 @@ _REGISTER_AT_OUTLET = Measurand.ENERGY_IMPORT_REGISTER | Phase.NONE << 8 | Locat
 _DRAWN = (
     Measurand.ENERGY_IMPORT_REGISTER,
     Measurand.POWER_IMPORT,
+    Measurand.POWER_EXPORT,
     Measurand.POWER_OFFERED,
     Measurand.CURRENT_IMPORT,
     Measurand.VOLTAGE,
