@@ -16,7 +16,8 @@ from forecourt.energy.flows import flows
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.needs.model import Preferences, Priority, Said, Source, Wants, merge
 from forecourt.energy.planning.limits import lasting, room_of
-from forecourt.energy.rows import rows_of
+from forecourt.energy.rows import adds_of, rows_of
+from forecourt.energy.signals.in_force import limits_held
 from forecourt.energy.signals.model import (
     DayRates,
     NodeLimit,
@@ -249,6 +250,31 @@ def test_what_flows_is_what_the_rows_count() -> None:
     furnished = SiteTree(nodes=(GRID,), loads=(Load(id="hall", node="grid"),), solar=(ROOF,), batteries=(box,))
     building = flows(furnished, {}, {"hall": 27_600, "roof": 6_900, "box": -6_900})
     assert (building["grid"].current_a, building["grid"].power_w) == (20.0, 13_800)
+
+
+def test_a_building_above_a_transformer_takes_amperes_of_the_voltage_there() -> None:
+    hung = (HungEvse(station="CP1", evse=1, node="t", max_a=200.0),)
+    nodes = (Node(id="grid", limit_a=60.0), Node(id="t", parent="grid", delta_wye=4), Node(id="panel", parent="grid"))
+    trees = {
+        at: SiteTree(nodes=nodes, voltage_v=120, line_voltage_v=208, evses=hung, loads=(Load(id="hall", node=at),))
+        for at in ("grid", "panel", "t")
+    }
+    volts = 120 * 4 / math.sqrt(3)
+    assert {node.id: trees["t"].volts_at(node.id) for node in nodes} == pytest.approx(
+        {"grid": volts, "t": 120, "panel": volts}
+    )
+    [building] = replace(trees["t"], evses=()).electrics.nodes[1:2]
+    assert replace(trees["t"], evses=()).volts_at(building.id) == pytest.approx(120)
+    taken_a = 15_000 / (3 * volts)
+    for tree in trees.values():
+        assert flows(tree, {}, {"hall": 15_000})["grid"].current_a == pytest.approx(taken_a, abs=0.06)
+        known = Known(latest={"hall": Reading(at=NOW, power_w=15_000)})
+        rows = room_of(tree, signals_at(record(tree), known, NOW, [1.0])).now()
+        assert rows.limits[rows.names.index("grid L1")] == pytest.approx(60 - taken_a)
+        added = adds_of(tree.electrics, tree.loads[0].node, ["grid L1", "grid power"])
+        assert np.abs(added) == pytest.approx([taken_a / 15, 1.0])
+        [held, *_] = [each for each in limits_held(tree, (), NOW) if each.node == "grid"]
+        assert held.limit_w == round(60 * 3 * volts)
 
 
 def test_a_fallback_left_to_itself_never_overloads_what_is_silent() -> None:

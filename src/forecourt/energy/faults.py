@@ -148,7 +148,7 @@ def _beside_attachments(tree: SiteTree) -> Electrics:
     worst: tuple[Load | Battery, ...] = (*tree.loads, *tree.batteries)
     for attached in worst:
         power_w = attached.most_w if isinstance(attached, Load) else attached.charge_w
-        a_per_w = 1 / (3 * tree.voltage_v)
+        a_per_w = 1 / (3 * tree.volts_at(attached.node))
         node: Node | None = nodes[attached.node]
         while node is not None:
             taken_w[node.id] += power_w

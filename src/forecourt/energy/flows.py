@@ -86,7 +86,7 @@ def _balanced(
 ) -> None:  # fmt: skip
     """What is attached counts as drawn from all three conductors alike."""
     as_evse = Evse(id="", node=node, phases=Phases.ALL)
-    _flow(nodes, lines, powers, as_evse, power_w / (3 * tree.voltage_v), power_w)
+    _flow(nodes, lines, powers, as_evse, power_w / (3 * tree.volts_at(node)), power_w)
 
 
 def _flow(

@@ -88,7 +88,8 @@ class Evse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Electrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, weakref=True):
-    """One site. Voltages are nominal: `voltage_v` from line to neutral, `line_voltage_v` from line to line."""
+    """One site. Voltages are nominal and those at its EVSEs: `voltage_v` from line to neutral, `line_voltage_v` from
+    line to line."""
 
     nodes: tuple[Node, ...]
     evses: tuple[Evse, ...]
@@ -100,6 +101,25 @@ class Electrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, w
         if evse.phases is Phases.ALL:
             return 3 * self.voltage_v
         return self.voltage_v if evse.phases in (Phases.L1, Phases.L2, Phases.L3) else self.line_voltage_v
+
+    def volts_at(self, node: str) -> float:
+        """The nominal voltage from line to neutral at a node: above a transformer another one than at its EVSEs."""
+        return volts_at(self.nodes, self.evses[0].node if self.evses else None, node, self.voltage_v)
+
+
+def volts_at(nodes: Sequence[Node], hung: str | None, node: str, voltage_v: float) -> float:
+    """The nominal voltage from line to neutral at a node of a tree, whose EVSEs, of which one hangs at the node `hung`,
+    have `voltage_v`; without one, the nodes that are lowest by voltage have it."""
+    by_id = {each.id: each for each in nodes}
+
+    def share(at: str) -> float:
+        found, each = 1.0, by_id[at]
+        while each.parent is not None:
+            found *= 1.0 if each.delta_wye is None else math.sqrt(3) / each.delta_wye
+            each = by_id[each.parent]
+        return found
+
+    return voltage_v * share(node) / (min(map(share, by_id)) if hung is None else share(hung))
 
 
 class Fault(Struct, frozen=True, kw_only=True):

@@ -206,7 +206,7 @@ def _linear(entries: Entries, rows: int) -> npt.NDArray[np.bool_]:
 def adds_of(site: Electrics, node: str, names: Sequence[str]) -> Complexes:
     """What a kW that is taken from all three conductors alike at a node adds to each of these rows of the site."""
     nodes = {each.id: each for each in site.nodes}
-    flowing: Any = np.array(CURRENTS[Phases.ALL]) * 1000 / (3 * site.voltage_v)
+    flowing: Any = np.array(CURRENTS[Phases.ALL]) * 1000 / (3 * site.volts_at(node))
     found: dict[str, complex] = {}
     at: Node | None = nodes[node]
     while at is not None:

@@ -21,6 +21,7 @@ from forecourt.energy.model import (
     Name,
     Node,
     Phases,
+    volts_at,
 )
 from forecourt.platform.unchanged import Once
 from forecourt.stations.model import IDENTITY_PATTERN, MAX_IDENTITY
@@ -163,6 +164,10 @@ class SiteTree(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, we
         return Electrics(
             nodes=(), evses=(), voltage_v=self.voltage_v, line_voltage_v=self.line_voltage_v
         ).watts_per_ampere(of_tree)
+
+    def volts_at(self, node: str) -> float:
+        """As of `Electrics`."""
+        return volts_at(self.nodes, self.evses[0].node if self.evses else None, node, self.voltage_v)
 
     @property
     def electrics(self) -> Electrics:

@@ -19,8 +19,8 @@ Line = list[tuple[int, float]]
 
 
 class Curve(Struct, frozen=True, kw_only=True):
-    """Lines of (ms since 1970, value): kW (below 0: the car gives), A (of the conductor that carries most), V (mean of the conductors to
-    neutral), %. `power_from_register`: no power was measured, so it is the growth of the register."""
+    """Lines of (ms since 1970, value): kW (below 0: the car gives), A (of the conductor that carries most), V (mean of
+    the conductors to neutral), %. `power_from_register`: no power was measured, so it is the growth of the register."""
 
     power_kw: Line
     offered_kw: Line

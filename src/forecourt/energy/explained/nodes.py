@@ -62,7 +62,7 @@ def limits_kw(known: Knowledge, node: str) -> list[float | None]:
         powers = [own.limit_w, *(each.limit_w[step] for each in said)]
         currents = [own.limit_a, *(each.limit_a[step] for each in said)]
         each_kw = [each / 1000 for each in powers if each is not None]
-        each_kw += [watts_of(tree, each) / 1000 for each in currents if each is not None]
+        each_kw += [watts_of(tree, node, each) / 1000 for each in currents if each is not None]
         found.append(min(each_kw, default=None))
     return found
 

@@ -173,7 +173,7 @@ def _deliver(
 def _upwards(tree: SiteTree, node: str, power_w: float) -> Iterator[tuple[str, float]]:
     """The nodes from this one to the grid, with the current of each conductor at this power, taken from all alike."""
     nodes = {each.id: each for each in tree.nodes}
-    a_per_w = 1 / (3 * tree.voltage_v)
+    a_per_w = 1 / (3 * tree.volts_at(node))
     at: Node | None = nodes[node]
     while at is not None:
         yield at.id, power_w * a_per_w

@@ -32,9 +32,9 @@ class PriceHeld(Struct, frozen=True, kw_only=True):
     source: str
 
 
-def watts_of(tree: SiteTree, limit_a: float) -> float:
-    """What a limit in A is in W where all conductors are loaded alike."""
-    return 3 * tree.voltage_v * limit_a
+def watts_of(tree: SiteTree, node: str, limit_a: float) -> float:
+    """What a limit of a node in A is in W where all conductors are loaded alike."""
+    return 3 * tree.volts_at(node) * limit_a
 
 
 def limits_held(tree: SiteTree, said: Sequence[NodeLimit], at: datetime) -> list[LimitHeld]:
@@ -47,7 +47,7 @@ def limits_held(tree: SiteTree, said: Sequence[NodeLimit], at: datetime) -> list
     for node, limit_w, limit_a, source in [*of_tree, *of_others]:
         own = found[node if node in nodes else tree.root]
         own += [(limit_w, source)] if limit_w is not None else []
-        own += [(watts_of(tree, limit_a), source)] if limit_a is not None else []
+        own += [(watts_of(tree, node if node in nodes else tree.root, limit_a), source)] if limit_a is not None else []
     tightest = {node: min(each, default=(None, "")) for node, each in found.items()}
     return [
         LimitHeld(node=node, at=at, limit_w=None if limit_w is None else round(limit_w), source=source)

@@ -123,11 +123,9 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def most_w(self) -> int | None:
         """The most power from the grid: by contract, else what the connection allows; None if that isn't said."""
         root = next(node for node in self.site.nodes if node.parent is None)
-        ratios = [node.delta_wye for node in self.site.nodes if node.delta_wye is not None]
         known = [self.site.power_limit_w, root.limit_w]
-        if root.limit_a is not None and len(ratios) < 2:
-            voltage_v = self.site.voltage_v * (ratios[0] / 3**0.5 if ratios else 1.0)
-            known.append(round(3 * voltage_v * root.limit_a))
+        if root.limit_a is not None:
+            known.append(round(3 * self.electrics.volts_at(root.id) * root.limit_a))
         return min((each for each in known if each is not None), default=None)
 
     def horizon(self, start: datetime, steps: int, step: timedelta) -> Horizon:
