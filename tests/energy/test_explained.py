@@ -23,14 +23,14 @@ from forecourt.energy.keeper.notes import note_in_force
 from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.needs.model import Said, Source, Wants, merge
 from forecourt.energy.planner.ladder import Grade
-from forecourt.energy.planner.reasons import Why
+from forecourt.energy.planner.reasons import Reason, Why
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning import plan as plans
 from forecourt.energy.planning.knowledge import packed, unpacked
 from forecourt.energy.planning.making import plan_site
 from forecourt.energy.planning.plan import BatteryPlan
 from forecourt.energy.service.explained import plan_at
-from forecourt.energy.site import STALE
+from forecourt.energy.site import STALE, Mode
 from forecourt.energy.storage.model import BatteryWhy
 from forecourt.energy.store import keeping
 from forecourt.platform.database import Pool
@@ -528,6 +528,18 @@ async def test_every_reason_has_words_and_a_plan_that_does_not_look_ahead_promis
     peak = f"The site's batteries give 3.0{NBSP}kW now, as a higher peak would cost more."
     assert peak in sentences(beside, now)
     assert peak not in sentences(told, now)
+    # Where the sun counts neither prices are a reason, and who gets some of it isn't told that there is none.
+    sunny = replace(
+        beside,
+        mode=Mode.SOLAR,
+        battery_why=BatteryWhy.DEAR,
+        limit_ma=7_600,
+        reason=Reason(car=0, current_a=7.6, why=Why.PRICE),
+    )
+    first, *others = sentences(sunny, now)
+    assert first.endswith("the sun leaves no more over for it now.")
+    assert any(each.endswith("so that less comes from the grid.") for each in others)
+    assert sentences(replace(sunny, limit_ma=0), now)[0] == "It waits: the sun leaves nothing over for it now."
     still = {BatteryWhy.RESTS, BatteryWhy.UNKNOWN, BatteryWhy.DISOBEYS, BatteryWhy.UNPLANNED}
     assert BESIDE.keys() == set(BatteryWhy) - still
     silent = replace(

@@ -77,6 +77,10 @@ BESIDE: Final[Mapping[BatteryWhy, str]] = {
 }
 #: Where it is the sun that counts, a price is no reason that anybody would understand.
 SUNLESS: Final = mark("the sun leaves nothing over for it now")
+SUNSHORT: Final = mark("the sun leaves no more over for it now")
+#: Nor is it one for which a battery gives where prices don't count.
+SPARES: Final = mark("it gives, so that less comes from the grid")
+SPARES_BESIDE: Final = mark("The site's batteries give %(power)s now, so that less comes from the grid.")
 #: Where speed counts, prices only decide between equals.
 UNPRICED: Final = frozenset({Mode.FASTEST, Mode.EQUAL})
 GROUNDS: Final[Mapping[Ground, str]] = {
@@ -129,6 +133,11 @@ GRADES: Final[Mapping[Grade, tuple[str, str]]] = {
 }
 
 
+def battery_why(why: BatteryWhy, mode: Mode) -> str:
+    """Why a battery is told what it is told, marked."""
+    return SPARES if why is BatteryWhy.DEAR and mode is not Mode.CHEAPEST else BATTERY_WHY[why]
+
+
 def source_of(source: Source | None) -> str:
     """Whose word something is."""
     return _(ASSUMED if source is None else SOURCES[source])
@@ -146,6 +155,8 @@ def sentences(told: Explanation, now: datetime, zone: str | None = None) -> list
         found.append(_("It is kept to %(power)s until it is over: %(why)s.") % values)
     found += [external_words(each, now, zone) for each in told.externals if each is not told.external]
     beside = None if told.battery_why is None else BESIDE.get(told.battery_why)
+    if told.battery_why is BatteryWhy.DEAR and told.mode is not Mode.CHEAPEST:
+        beside = SPARES_BESIDE
     if told.battery_w and beside is not None:
         found.append(_(beside) % {"power": formats.kw(abs(told.battery_w))})
     found += _ready(told, now, zone)
@@ -245,7 +256,7 @@ def _because(told: Explanation, now: datetime, zone: str | None) -> str:
         return "" if told.grade is Grade.OPTIMAL else _("what there is now is shared out fairly, without looking ahead")
     why = reason.why
     if told.mode is Mode.SOLAR and why in (Why.PRICE, Why.WORTH, Why.LATER):
-        return _(SUNLESS)
+        return _(SUNSHORT if told.limit_ma else SUNLESS)
     if told.mode in UNPRICED and why is Why.PRICE:
         why = Why.LATER
     if why is Why.ITS_MOST and told.cap is not None:

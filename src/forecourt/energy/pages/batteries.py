@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from forecourt.energy.explained.words import BATTERY_WHY
+from forecourt.energy.explained.words import battery_why
 from forecourt.energy.service.explained import Planned
 from forecourt.energy.storage.model import BatteryWhy, KnownBattery, current_setpoint, is_planned
 
@@ -42,7 +42,7 @@ def batteries_told(planned: Planned, batteries: Sequence[KnownBattery], at: date
                 said_at=None if each.state is None else each.state.at,
                 told_w=0 if told is None else told.power_w,
                 valid_to=None if told is None else told.valid_to,
-                words=BATTERY_WHY[why],
+                words=battery_why(why, planned.known.settings.mode),
                 is_planned=is_planned(each, at),
             )
         )
