@@ -27,6 +27,9 @@ export function energy(htmx) {
     }
     if (remove) {
       const row = remove.closest(".edit-row"), next = row.nextElementSibling ?? row.previousElementSibling;
+      // What hung on a node that is removed hangs on the one above it.
+      const id = row.querySelector('[name="node.id"]')?.value, above = row.querySelector('[name="node.parent"]')?.value;
+      if (above) for (const select of form.querySelectorAll("select[data-nodes]")) if (select.value === id) select.value = above;
       row.remove();
       follow();
       (next?.querySelector("input:not([type=hidden])") ?? form.querySelector(`[data-add]`)).focus();
