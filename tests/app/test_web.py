@@ -412,6 +412,11 @@ async def test_the_document_tells_of_idempotency_keys_and_etags(house: House) ->
             {"uid": "A", "type": "Central", "status": "accepted", "expires_at": "2030-01-01T00:00:00"},
             "The time says no zone.",
         ),
+        (
+            "sites/yard/feeds",
+            {"name": "F", "source": {"kind": "openadr9"}},
+            "'openadr9' is none of the values that can stand here: ",
+        ),
     ],
 )
 async def test_what_is_wrong_with_a_body_is_said_in_words(tenant: Tenant, path: str, body: Any, words: str) -> None:
@@ -420,6 +425,12 @@ async def test_what_is_wrong_with_a_body_is_said_in_words(tenant: Tenant, path: 
     told = problem(answer, 400, "request-invalid")["detail"]
     assert told.startswith(words), told
     assert "regex" not in answer.text
+
+
+def test_a_time_of_day_and_a_day_are_asked_for_by_an_example() -> None:
+    assert in_words("Invalid RFC3339 encoded time").endswith("such as 18:00:00")
+    assert in_words("Invalid RFC3339 encoded date").endswith("2026-03-01")
+    assert in_words("Expected `time | null`, got `int`").startswith("This must be a time of day such as 18:00:00")
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,8 @@ def _member(each: dict[str, Any], fields: Mapping[str, FieldDefinition]) -> Inva
         field = fields.get(name)
         # The name that the caller wrote, not that of the variable it becomes.
         pointer = key if field is None else getattr(field.kwarg_definition, "name", None) or name
-    allowed = allowed_values(field.annotation, path) if field is not None and message.startswith("Invalid enum") else ()
+    chosen = field is not None and message.startswith(("Invalid enum value", "Invalid value"))
+    allowed = allowed_values(field.annotation, path) if field is not None and chosen else ()
     return InvalidMember(detail=in_words(message, allowed), pointer=pointer or None)
 
 

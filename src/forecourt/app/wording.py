@@ -124,6 +124,8 @@ _HALF: Final = (
 _SAID: Final[Mapping[str, str]] = {
     "'data'": MISSING_BODY,
     "Invalid RFC3339 encoded datetime": MOMENT,
+    "Invalid RFC3339 encoded date": "Write a day as 2026-03-01",
+    "Invalid RFC3339 encoded time": "Write a time of day with its seconds, such as 18:00:00",
     "Expected `datetime` with a timezone component": (
         "The time says no zone. End it with Z for UTC or with an offset, such as 2026-03-01T12:00:00Z"
     ),
@@ -132,7 +134,7 @@ _SAID: Final[Mapping[str, str]] = {
     "Invalid decimal string": "This must be a decimal number, such as 12.5",
     "Invalid UUID": "This is no UUID, such as 0d3f7a52-6c1e-4b0e-9a55-3c2f0e8b7d11",
 }
-_ENUM: Final = re.compile(r"Invalid enum value (.*)", re.DOTALL)
+_ENUM: Final = re.compile(r"Invalid (?:enum )?value (.*)", re.DOTALL)
 _MOMENT: Final = re.compile(r"Expected `datetime( \| null)?`, got ")
 _STEP: Final = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
 _BYTE: Final = re.compile(r"\(byte (\d+)\)$")
@@ -147,6 +149,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "int": "a whole number", "float": "a number", "decimal": "a decimal number", "str": "text", "bool": "true or false",
     "array": "a list", "object": "an object", "null": "null", "uuid": "a UUID", "bytes": "text in base64",
     "datetime": "a time such as 2026-03-01T12:00:00Z", "date": "a day such as 2026-03-01",
+    "time": "a time of day such as 18:00:00",
 }  # fmt: skip
 _PARTS: Final = {"array": ("entry", "entries"), "object": ("field", "fields")}
 _BOUNDS: Final[Mapping[str, str]] = {
@@ -215,9 +218,17 @@ def allowed_values(kind: Any, path: str) -> list[str]:
     for each in _alternatives(types):
         if isinstance(each, msgspec.inspect.LiteralType):
             values += each.values
+        elif isinstance(each, _Tag):
+            values.append(each.tag)
         elif isinstance(each, msgspec.inspect.EnumType):
             values += [member.value for member in each.cls]
     return [str(value) for value in values]
+
+
+class _Tag(msgspec.inspect.Type):
+    """What stands in the field by which one of several structs is chosen."""
+
+    tag: str | int
 
 
 def _alternatives(types: Iterable[msgspec.inspect.Type]) -> Iterator[msgspec.inspect.Type]:
@@ -233,6 +244,8 @@ def _alternatives(types: Iterable[msgspec.inspect.Type]) -> Iterator[msgspec.ins
 def _below(kind: msgspec.inspect.Type, step: str) -> list[msgspec.inspect.Type]:
     """What stands at one step within a type: the field of a struct, any item of a list, any value of an object."""
     if isinstance(kind, msgspec.inspect.StructType):
+        if kind.tag is not None and step == kind.tag_field:
+            return [_Tag(kind.tag)]
         return [field.type for field in kind.fields if field.encode_name == step]
     if isinstance(kind, msgspec.inspect.DictType):
         return [kind.value_type]
