@@ -31,6 +31,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 import structlog
+import uvloop
 from hypothesis.internal.conjecture import providers
 from msgspec import Struct
 
@@ -108,6 +109,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Temporary folders lie in memory where there is room, unless it was said where; garbage is looked for as seldom as
     in the processes of Forecourt, since much is held."""
     gc.set_threshold(*THRESHOLDS)
+    # As the processes of Forecourt run.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     # The framework's own way paints each traceback with colours and the values of variables, which takes longer than
     # what led to it.
     structlog.configure(
@@ -122,6 +125,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if not said and room_in_memory() >= MEMORY_BYTES:
         os.environ["TMPDIR"] = str(MEMORY)
         tempfile.tempdir = None
+
+
+def pytest_sessionfinish() -> None:
+    """All that is held now is held until the process ends: it isn't looked through for garbage, again and again, at
+    the end."""
+    gc.freeze()
 
 
 def room_in_memory() -> int:
