@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import ibis
 import psycopg
 import pyarrow as pa
 import pyarrow.csv
@@ -323,10 +322,13 @@ def postgres_of(url: str, held: dict[str, pa.Table]) -> Any:
             pyarrow.csv.write_csv(table, text, pyarrow.csv.WriteOptions(include_header=False))
             with conn.cursor().copy(f"COPY {name} FROM STDIN (FORMAT csv)".encode()) as copy:
                 copy.write(text.getvalue())
+    import ibis  # long to load, and every process of a run loads this module
+
     return ibis.connect(url)
 
 
 def spark_of(held: dict[str, pa.Table], folder: Path) -> Any:
+    import ibis
     from pyspark.sql import SparkSession
 
     session = (
