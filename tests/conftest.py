@@ -24,8 +24,10 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+import httpx
 import hypothesis
 import psycopg
 import pytest
@@ -103,6 +105,8 @@ hypothesis.settings.load_profile("tests")
 pytest.MonkeyPatch().setattr(providers, "is_local_module_file", lambda path: False)
 # A connection of a test lives for a moment, and most of what it asks twice it would plan twice.
 pytest.MonkeyPatch().setattr(connections, "PREPARE_THRESHOLD", 1)
+# To read whom this machine trusts takes longer than most of what a client then asks, without TLS.
+pytest.MonkeyPatch().setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
 
 
 def pytest_configure(config: pytest.Config) -> None:
