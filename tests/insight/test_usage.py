@@ -137,7 +137,8 @@ async def test_use_is_what_a_plain_calculation_says(desk: Desk, tmp_path: Path, 
         for table, place in (("hours", "station"), ("site_hours", "site")):
             expected = by_place[place]
             assert sum(each["energy_wh"] for each in expected.values()) == energy_wh
-            rows = lake[table].to_pyarrow().to_pylist()
+            columns = (place, "hour_at", "local_date", "weekday", "hour", *names)
+            rows = lake[table].select(*columns).to_pyarrow().to_pylist()
             counted = {
                 (row[place], int(row["hour_at"].timestamp())): [row[name] or 0 for name in names] for row in rows
             }
