@@ -24,13 +24,16 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+import httpx
 import hypothesis
 import psycopg
 import pytest
 import pytest_asyncio
 import structlog
+import uvloop
 from hypothesis.internal.conjecture import providers
 from msgspec import Struct
 
@@ -102,12 +105,16 @@ hypothesis.settings.load_profile("tests")
 pytest.MonkeyPatch().setattr(providers, "is_local_module_file", lambda path: False)
 # A connection of a test lives for a moment, and most of what it asks twice it would plan twice.
 pytest.MonkeyPatch().setattr(connections, "PREPARE_THRESHOLD", 1)
+# To read whom this machine trusts takes longer than most of what a client then asks, without TLS.
+pytest.MonkeyPatch().setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Temporary folders lie in memory where there is room, unless it was said where; garbage is looked for as seldom as
     in the processes of Forecourt, since much is held."""
     gc.set_threshold(*THRESHOLDS)
+    # As the processes of Forecourt run.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     # The framework's own way paints each traceback with colours and the values of variables, which takes longer than
     # what led to it.
     structlog.configure(
@@ -122,6 +129,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if not said and room_in_memory() >= MEMORY_BYTES:
         os.environ["TMPDIR"] = str(MEMORY)
         tempfile.tempdir = None
+
+
+def pytest_sessionfinish() -> None:
+    """All that is held now is held until the process ends: it isn't looked through for garbage, again and again, at
+    the end."""
+    gc.freeze()
 
 
 def room_in_memory() -> int:

@@ -1,6 +1,5 @@
 """A small OpenID provider for tests: real HTTP, real RS256 keys, and as dishonest as a test wants it."""
 
-import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator
@@ -113,11 +112,8 @@ async def provider(clock: FakeClock) -> AsyncIterator[Provider]:
     app.router.add_post("/token", made._token)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    assert isinstance(site._server, asyncio.Server)
-    made.issuer = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.issuer = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield made
     finally:

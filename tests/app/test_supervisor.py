@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from forecourt.app.supervisor import ProcessFailed, Service, Supervisor
 from forecourt.platform.embedded.process import Child, alive, polling
@@ -91,3 +92,7 @@ async def test_one_that_will_not_stop_is_killed_at_its_deadline(tmp_path: Path) 
     await supervisor.stop((("worker",),))
     assert deaf.child.returncode == -signal.SIGKILL
     assert not alive(deaf.child.pid)
+
+
+async def test_tests_run_on_the_loop_of_the_processes() -> None:
+    assert isinstance(asyncio.get_running_loop(), uvloop.Loop)

@@ -56,7 +56,7 @@ from tests.payments.till import SECRET, Till, a_tariff
 from tests.sandbox import Sandbox, sandbox
 from tests.stations.gateway.conftest import PASSWORD, Rig, a_rig
 from tests.stations.gateway.conftest import SECRET as GATEWAY_SECRET
-from tests.support import EPOCH
+from tests.support import EPOCH, WAIT_S
 
 HOST = "https://drive.test"
 ADDRESS = f"{HOST}/scan/{{chargingstationid}}/{{evse}}/{{version}}/{{totp}}"
@@ -113,7 +113,7 @@ class Court:
         url = f"ws://127.0.0.1:{self.rig.port}/ocpp"
         self.station = Station(till.station, make, DIALECTS["2.1"], self.clock, url=url, password=PASSWORD)
         self.station.power_on()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_S):
             while not self.station.accepted:
                 await asyncio.sleep(0.01)
         await self.station.link.drained()

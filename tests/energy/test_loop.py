@@ -41,6 +41,7 @@ from forecourt.stations.desired.bring import Bringer
 from forecourt.stations.desired.reconciler import Reconciler
 from tests.ground import Ground
 from tests.stations.gateway.conftest import PASSWORD, SECRET, Rig, a_rig
+from tests.support import WAIT_S
 
 STEP = timedelta(seconds=5)
 #: Where nothing is told that must be followed at once.
@@ -302,7 +303,7 @@ async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_c
     gates = Gates(1)
     waiting = plant.keep(gates=gates)
     plant.clock.at += STEP
-    async with gates.planning, asyncio.timeout(60):
+    async with gates.planning, asyncio.timeout(WAIT_S):
         turn = asyncio.create_task(waiting.turn())
         while not plant.rig.rows("SELECT FROM site_power WHERE at = %s", plant.clock.now()):
             await asyncio.sleep(0.02)
@@ -462,7 +463,7 @@ async def test_a_plan_can_be_made_again_from_what_was_known(plant: Plant) -> Non
 
 
 async def all_connected(plant: Plant) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT_S):
         while not all(station.link.online for station in plant.stations):
             await asyncio.sleep(0.02)
 
@@ -506,7 +507,7 @@ async def test_when_a_site_is_handed_over_nothing_is_told_twice_or_otherwise_by_
         # While the first one plans, its lease moves and less is allowed: the second one tells that, each station once.
         plant.clock.at += STEP
         await plant.stations_live()
-        async with gates.planning, asyncio.timeout(60):
+        async with gates.planning, asyncio.timeout(WAIT_S):
             turn = asyncio.create_task(first.turn())
             while not plant.rig.rows("SELECT FROM site_power WHERE at = %s", plant.clock.now()):
                 await asyncio.sleep(0.02)

@@ -17,7 +17,7 @@ from forecourt.energy.store.nudges import CHANNEL
 from tests.energy import markets
 from tests.energy.authority import Authority
 from tests.energy.test_feeds import Line, line
-from tests.support import EPOCH, FakeClock, free_port
+from tests.support import EPOCH, WAIT_S, FakeClock, free_port
 
 __all__ = ["line"]
 LEVELS: dict[Any, int] = {"1": 40_000, "2": 20_000}
@@ -74,7 +74,7 @@ async def test_events_of_openadr_3_become_limits_and_series_and_are_followed_whe
         ) as heard:
             heard.execute(f"LISTEN {CHANNEL}")
             feed = await line.fetch(feed_id)
-            nudged = {note.payload for note in heard.notifies(timeout=5, stop_after=1)}
+            nudged = {note.payload for note in heard.notifies(timeout=WAIT_S, stop_after=1)}
         assert (feed.failure, feed.next_at) == (None, clock.now() + timedelta(seconds=20))
         assert nudged == {str(line.site_id)}
         assert await said(line) == [

@@ -31,6 +31,7 @@ from forecourt.platform.database import connect
 from tests.care.yard import Yard
 from tests.conftest import Database
 from tests.energy.test_store import furnish
+from tests.support import WAIT_S
 
 SPAN = timedelta(minutes=15)
 S = timedelta(seconds=1)
@@ -350,5 +351,5 @@ async def test_prices_of_a_zone_and_what_a_driver_usually_needs_wake_the_sites_t
             await change_preferences(
                 tenant, actor(yard), "AB", Preferences(energy_wh=9_000), now, preferences_tag(None)
             )
-        heard = [int(said.payload) async for said in conn.notifies(timeout=20, stop_after=2)]
+        heard = [int(said.payload) async for said in conn.notifies(timeout=WAIT_S, stop_after=2)]
     assert heard == [other, site]

@@ -23,6 +23,7 @@ from forecourt.platform.settings import Settings
 from tests.care.yard import Yard
 from tests.conftest import Database
 from tests.energy.test_store import furnish
+from tests.support import WAIT_S
 
 
 class Keeper:
@@ -67,7 +68,7 @@ async def planner(url: str, yard: Yard) -> AsyncIterator[asyncio.Task[None]]:
 
 
 async def until(happened: Any) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT_S):
         while not happened():
             await asyncio.sleep(0.01)
 
@@ -116,7 +117,7 @@ async def test_where_solvers_hang_the_process_ends_and_others_hold_its_sites(
         made._gates.lost.add(apart(goes_on.wait))
     try:
         with pytest.raises(TooManyLost):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(WAIT_S):
                 await made.run()
     finally:
         goes_on.set()
@@ -137,7 +138,7 @@ async def test_a_planner_that_hears_or_watches_no_more_ends_and_holds_nothing(
     stations: Any = None
     made = Planner(database.url, worker=yard.worker, tenants=yard.tenants, stations=stations, clock=yard.clock)
     with pytest.raises(KeyError, match=part):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_S):
             await made.run()
     assert leases(yard) == {}
 
@@ -338,7 +339,7 @@ async def test_a_planner_ends_though_what_it_waited_for_when_it_was_told_so_took
     async with planner(database.url, yard) as running:
         await looking.wait()
         running.cancel()
-        _, left = await asyncio.wait([running], timeout=10)
+        _, left = await asyncio.wait([running], timeout=WAIT_S)
         assert not left
 
 
@@ -391,7 +392,7 @@ async def test_what_is_committed_wakes_the_keeper_of_its_site_and_what_is_rolled
         # Both are woken once when the planner begins to hear.
         async with yard.tenants.tenant(yard.tenant_id) as conn:
             await nudges.nudge(conn, other)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_S):
             await theirs.woken.get()
         while not mine.woken.empty():
             mine.woken.get_nowait()
@@ -401,10 +402,10 @@ async def test_what_is_committed_wakes_the_keeper_of_its_site_and_what_is_rolled
                 raise RuntimeError
         async with yard.tenants.tenant(yard.tenant_id) as conn:
             await nudges.nudge(conn, other)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_S):
             await theirs.woken.get()
         assert mine.woken.empty()
         async with yard.tenants.tenant(yard.tenant_id) as conn:
             await nudges.nudge(conn, site)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_S):
             await mine.woken.get()

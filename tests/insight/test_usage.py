@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import ibis
 import psycopg
 import pyarrow as pa
 import pyarrow.csv
@@ -138,7 +137,8 @@ async def test_use_is_what_a_plain_calculation_says(desk: Desk, tmp_path: Path, 
         for table, place in (("hours", "station"), ("site_hours", "site")):
             expected = by_place[place]
             assert sum(each["energy_wh"] for each in expected.values()) == energy_wh
-            rows = lake[table].to_pyarrow().to_pylist()
+            columns = (place, "hour_at", "local_date", "weekday", "hour", *names)
+            rows = lake[table].select(*columns).to_pyarrow().to_pylist()
             counted = {
                 (row[place], int(row["hour_at"].timestamp())): [row[name] or 0 for name in names] for row in rows
             }
@@ -323,10 +323,13 @@ def postgres_of(url: str, held: dict[str, pa.Table]) -> Any:
             pyarrow.csv.write_csv(table, text, pyarrow.csv.WriteOptions(include_header=False))
             with conn.cursor().copy(f"COPY {name} FROM STDIN (FORMAT csv)".encode()) as copy:
                 copy.write(text.getvalue())
+    import ibis  # long to load, and every process of a run loads this module
+
     return ibis.connect(url)
 
 
 def spark_of(held: dict[str, pa.Table], folder: Path) -> Any:
+    import ibis
     from pyspark.sql import SparkSession
 
     session = (

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from scipy import stats
 
 from forecourt.insight.importing.files import understood
 from forecourt.insight.importing.service import Importer
@@ -44,6 +43,8 @@ def test_a_true_effect_is_found_and_its_interval_holds_it_and_is_narrow(world: W
 
 
 def test_without_a_past_it_is_the_plain_difference_by_welch() -> None:
+    from scipy import stats  # a second to load, and every process of a run loads this module
+
     drawn = draw(World(drivers=80), 1, seed=3)
     outcome, treated = drawn.during[0], drawn.treated[0]
     told = difference(outcome, None, treated)

@@ -28,6 +28,7 @@ from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
 from tests.ground import Ground
 from tests.payments.lot import UID, VERSIONS, Lot, a_lot
 from tests.sandbox import Sandbox
+from tests.support import WAIT_S
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 SOLD = {"revenue:energy": -500, "vat_payable:ZZ:19": -95}
@@ -445,7 +446,7 @@ async def test_a_session_that_arrives_whole_is_on_its_fleets_account_once_whoeve
         await hold(conn, session)
         for number, way in enumerate(sorted(("priced", "begun"), key=lambda each: each != first), 1):
             running.append(asyncio.create_task(ways[way](**about)))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WAIT_S):
                 while lot.one(WAITING) < number:
                     await asyncio.sleep(0)
     await asyncio.gather(*running)

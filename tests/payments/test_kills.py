@@ -32,7 +32,7 @@ from tests.payments.test_faults import check_the_books
 from tests.payments.till import Till, a_till
 from tests.sandbox import sandbox
 from tests.simulator.provider.said import connected, taken
-from tests.support import FakeClock
+from tests.support import WAIT_S, FakeClock
 
 KILLS = int(os.environ.get("FORECOURT_PAYMENT_KILLS") or 15)
 #: What is at work when it is killed, in turn; and where, for each kind in turn.
@@ -47,7 +47,6 @@ LOOK_S = 5
 PAYDAY = datetime(2026, 3, 24, 4, 0, tzinfo=UTC)
 #: Of the new payments that are killed; those that there are are below.
 FIRST_EVSE = 10_000
-WAIT_S = 60.0
 
 
 class Plan(Struct, frozen=True, kw_only=True):

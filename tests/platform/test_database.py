@@ -64,7 +64,9 @@ async def test_a_hundred_callers_on_two_connections_are_all_served(notes: str) -
 
 
 async def test_who_waits_too_long_for_a_connection_is_told_that_the_database_is_busy(notes: str) -> None:
-    async with Pool(notes, ROLE, size=1, acquire_timeout_s=0.05) as pool, pool.tenant(1):
+    async with Pool(notes, ROLE, size=1) as pool, pool.tenant(1):
+        # Only now: the first has to be connected.
+        pool._acquire_timeout_s = 0.05
         with pytest.raises(DatabaseBusy) as busy:
             await read(pool, 1)
     assert busy.value.status == 503
@@ -110,7 +112,7 @@ async def test_a_connection_to_which_its_server_said_something_is_kept(notes: st
 async def test_a_server_that_stands_still_costs_no_more_than_the_deadline_and_its_connection_is_not_used_again(
     notes: str,
 ) -> None:
-    async with Pool(notes, ROLE, size=1, deadline_s=0.5) as pool:
+    async with Pool(notes, ROLE, size=1, deadline_s=2.0) as pool:
         async with pool.tenant(1) as connection:
             still = connection.info.backend_pid
         os.kill(still, signal.SIGSTOP)

@@ -250,7 +250,7 @@ async def test_a_start_that_is_not_sent_or_not_answered_fails_with_its_reason_an
         with pytest.raises(CallInvalid):
             await stage.start(token="x" * 37)
         with pytest.raises(StationTimeout):
-            await stage.start(deadline_s=0.2)
+            await stage.start(deadline_s=1.0)
         assert [status for status, _, _ in stage.starts()] == ["failed"] * 3
         assert stage.starts()[0][1] == StationOffline.default_message()
         assert stage.starts()[2][1] == StationTimeout.default_message()

@@ -105,7 +105,7 @@ async def test_an_unanswered_billing_message_is_sent_again_with_a_new_id(bench: 
         return "answer"
 
     bench.stub.mood = mood
-    station = await bench.booted(version, terms=Terms(answer_deadline_s=0.1, backoff_first_s=0.01))
+    station = await bench.booted(version, terms=Terms(answer_deadline_s=1.0, backoff_first_s=0.01))
     begin(bench, station)
     await station.link.drained()
     first, second = billing(bench.stub)[:2]
@@ -115,7 +115,7 @@ async def test_an_unanswered_billing_message_is_sent_again_with_a_new_id(bench: 
 
 
 async def test_two_unanswered_messages_in_a_row_make_the_station_dial_again(bench: Bench) -> None:
-    station = await bench.booted("1.6", terms=Terms(answer_deadline_s=0.05, backoff_first_s=0.01))
+    station = await bench.booted("1.6", terms=Terms(answer_deadline_s=0.5, backoff_first_s=0.01))
     bench.stub.mood = lambda heard: "answer" if station.counts.connects > 1 else "silence"
     begin(bench, station)
     await station.link.drained()

@@ -135,6 +135,8 @@ class Pool:
             max_idle=MAX_IDLE_S,
             reconnect_timeout=RECONNECT_TIMEOUT_S,
             kwargs={
+                # A transaction is begun here, with all that it is told first.
+                "autocommit": True,
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "prepare_threshold": PREPARE_THRESHOLD,
                 "application_name": application,
@@ -187,35 +189,42 @@ class Pool:
 
         With a person, also what is that person's own. Held by the limit of `limited_to`.
         """
-        async with self.connection() as connection, self._transaction(connection):
-            await _wear(connection, tenant_id, person_id)
+        begin = _begin_as(tenant_id, person_id)
+        async with self.connection() as connection, self._transaction(connection, begin):
             yield connection
 
     @asynccontextmanager
     async def person(self, person_id: int) -> AsyncIterator[AsyncConnection[Any]]:
         """As `tenant`, before an organisation is chosen: what is a person's own, in whichever organisation."""
-        async with self.connection() as connection, self._transaction(connection):
-            await _wear(connection, None, person_id)
+        begin = _begin_as(None, person_id)
+        async with self.connection() as connection, self._transaction(connection, begin):
             yield connection
 
     @asynccontextmanager
     async def anyone(self) -> AsyncIterator[AsyncConnection[Any]]:
         """One transaction without a tenant: sees no tenant's rows, only the lookup functions made for it."""
-        async with self.connection() as connection, self._transaction(connection):
+        async with self.connection() as connection, self._transaction(connection, b"BEGIN"):
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, connection: AsyncConnection[Any]) -> AsyncIterator[None]:
+    async def _transaction(self, connection: AsyncConnection[Any], begin: bytes) -> AsyncIterator[None]:
         """A transaction that tells a lost connection from a wrong statement: the first is DatabaseBusy, and so is one
-        that takes longer than the pool's deadline.
+        that takes longer than the pool's deadline. `begin`: the statements that begin it, in one round trip.
 
         One lost connection usually means a restarted server, so the idle ones are asked before they are lent out: a
         server may have gone without hanging up.
         """
         alarm = asyncio.get_running_loop().call_later(self._deadline_s, _cut, connection)
         try:
-            async with connection.transaction():
+            try:
+                await connection.execute(begin, prepare=False)
                 yield
+            except BaseException:
+                # A lost connection has nothing to roll back, and what was lost with it is told by what is raised.
+                with suppress(psycopg.Error):
+                    await connection.rollback()
+                raise
+            await connection.commit()
         except psycopg.OperationalError as fault:
             if not connection.broken:
                 raise
@@ -259,18 +268,19 @@ def _cut(connection: AsyncConnection[Any]) -> None:
         line.shutdown(socket.SHUT_RDWR)
 
 
-async def _wear(connection: AsyncConnection[Any], tenant_id: int | None, person_id: int | None) -> None:
-    """Says whose rows the transaction in work may see; PostgreSQL forgets it when the transaction ends."""
+def _begin_as(tenant_id: int | None, person_id: int | None) -> bytes:
+    """Begins a transaction and says whose rows it may see; PostgreSQL forgets that when it ends.
+
+    Text and no parameters: so they go together, and each is a number or a list of numbers.
+    """
     sites = _sites.get()
-    await connection.execute(
-        "SELECT set_config('forecourt.tenant', %s, true), set_config('forecourt.person', %s, true),"
-        " set_config('forecourt.sites', %s, true)",
-        (
-            "" if tenant_id is None else str(tenant_id),
-            "" if person_id is None else str(person_id),
-            "" if sites is None else "{" + ",".join(map(str, sites)) + "}",
-        ),
-    )
+    tenant = "" if tenant_id is None else f"{tenant_id:d}"
+    person = "" if person_id is None else f"{person_id:d}"
+    limit = "" if sites is None else "{" + ",".join(f"{site:d}" for site in sites) + "}"
+    return (
+        f"BEGIN; SET LOCAL forecourt.tenant = '{tenant}'; SET LOCAL forecourt.person = '{person}';"
+        f" SET LOCAL forecourt.sites = '{limit}'"
+    ).encode("ascii")
 
 
 async def check_safe(connection: AsyncConnection[Any]) -> None:

@@ -18,6 +18,7 @@ import pytest_asyncio
 
 from tests.adyen import AdyenBox, adyen_box
 from tests.receiver import Receiver, receiving
+from tests.support import WAIT_S
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def ask(
     box: AdyenBox, path: str, body: Any = None, *, key: str | None = None, method: str = "POST", who: str | None = None
 ) -> httpx.Response:
     headers = {"x-api-key": who or box.keys.api_key} | ({"Idempotency-Key": key} if key else {})
-    return httpx.request(method, f"{box.address}/v72/{path}", json=body, headers=headers, timeout=10)
+    return httpx.request(method, f"{box.address}/v72/{path}", json=body, headers=headers, timeout=WAIT_S)
 
 
 def wish(box: AdyenBox, **more: Any) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def test_nobody_reaches_what_is_anothers(box: AdyenBox) -> None:
 
 def test_the_page_is_honest_runs_no_script_and_leads_back_once_it_is_paid(box: AdyenBox) -> None:
     link = ask(box, "paymentLinks", wish(box, description="Charging at <North>")).json()
-    with httpx.Client(timeout=10) as browser:
+    with httpx.Client(timeout=WAIT_S) as browser:
         page = browser.get(link["url"])
         assert "Sandbox provider, no real money" in page.text
         assert "40.00 EUR" in page.text
@@ -192,18 +193,12 @@ async def test_webhooks_are_signed_as_adyen_says_and_come_again_until_they_are_a
     receiver.body = b"ok"
     box.send_to(receiver.url)
     box.pay(ask(box, "paymentLinks", wish(box)).json()["id"])
-    for _ in range(200):
-        if len(receiver.got) >= 3:
-            break
-        await receiver_turn()
+    await received(receiver, 3)
     # Three times at once, and then by the clock.
     assert len(receiver.got) == 3
     receiver.body = b"[accepted]"
     box.advance(121)
-    for _ in range(200):
-        if len(receiver.got) >= 4:
-            break
-        await receiver_turn()
+    await received(receiver, 4)
     box.advance(86_400)
     for _ in range(5):
         await receiver_turn()
@@ -216,6 +211,13 @@ async def test_webhooks_are_signed_as_adyen_says_and_come_again_until_they_are_a
     )  # fmt: skip
     digest = hmac.new(bytes.fromhex(box.keys.hook_key), signed.encode(), hashlib.sha256).digest()
     assert item["additionalData"]["hmacSignature"] == base64.b64encode(digest).decode()
+
+
+async def received(receiver: Receiver, many: int) -> None:
+    """Until so many have come."""
+    async with asyncio.timeout(WAIT_S):
+        while len(receiver.got) < many:
+            await receiver_turn()
 
 
 async def receiver_turn() -> None:

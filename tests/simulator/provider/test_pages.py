@@ -10,11 +10,12 @@ import stripe
 
 from tests.sandbox import Refused, Sandbox
 from tests.simulator.provider.said import HOLD, session, taken
+from tests.support import WAIT_S
 
 
 @pytest.fixture
 def browser() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=10) as client:
+    with httpx.Client(timeout=WAIT_S) as client:
         yield client
 
 

@@ -10,6 +10,7 @@ from forecourt.simulator.provider.errors import ApiError
 from forecourt.simulator.provider.form import decode, holds_card_number, luhn
 from tests.sandbox import Sandbox
 from tests.simulator.provider.said import connected, session
+from tests.support import WAIT_S
 
 CARD = "4242424242424242"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -17,7 +18,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 def post(box: Sandbox, path: str, form: str = "", **headers: str) -> httpx.Response:
     sent = {"Authorization": f"Bearer {box.key}"} | FORM | {n.replace("_", "-"): v for n, v in headers.items()}
-    return httpx.post(f"{box.address}{path}", content=form.encode(), headers=sent, timeout=10)
+    return httpx.post(f"{box.address}{path}", content=form.encode(), headers=sent, timeout=WAIT_S)
 
 
 def test_forms_are_read_as_nested_objects_and_lists() -> None:
@@ -135,7 +136,7 @@ def test_the_control_door_is_shut_to_other_names_and_to_forms_of_web_pages(box: 
 
 def test_a_request_that_is_no_http_does_no_harm(box: Sandbox) -> None:
     host, port = box.address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as raw:
+    with socket.create_connection((host, int(port)), timeout=WAIT_S) as raw:
         raw.sendall(b"\x00\xff not http\r\n\r\n")
         assert b"400" in raw.recv(1000)
     assert box.control("")["address"] == box.address

@@ -23,7 +23,7 @@ from forecourt.stations.desired.reconciler import Reconciler
 from forecourt.stations.desired.service import Desired
 from forecourt.stations.gateway.lanes import ANSWERED_LATE
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
-from tests.support import FakeClock
+from tests.support import WAIT_S, FakeClock
 
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M", "firmwareVersion": "1"}
 BOOT_2X = {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M", "firmwareVersion": "1"}}
@@ -234,7 +234,7 @@ async def test_what_a_station_does_not_have_is_remembered_until_it_boots_with_an
 
 
 async def _kept(rig: Rig, query: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while not rig.rows(query):
             await asyncio.sleep(0.02)
 

@@ -136,7 +136,8 @@ def _meant(
     flows = Flows(rows, np.where(draws.controllable, meant_a, 0.0))
     for number in doubtful:
         wanted_ma = _wanted(standings[number], least_ma[number], over)
-        room_ma = int(flows.room(number) * 1000 + SLACK) if np.isfinite(flows.room(number)) else wanted_ma
+        room_a = flows.room(number)
+        room_ma = int(room_a * 1000 + SLACK) if np.isfinite(room_a) else wanted_ma
         limit_ma = min(wanted_ma, room_ma)
         found[number] = limit_ma if limit_ma >= min(wanted_ma, least_ma[number]) else 0
         flows.put(number, found[number] / 1000)
