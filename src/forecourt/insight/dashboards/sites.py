@@ -57,7 +57,8 @@ def _there_s(scope: Scope, stations: "ibis.Table") -> "ibis.Table":
         stations.first_at.coalesce(stations.first, since), stations.first.coalesce(stations.first_at, since)
     )
     begins, ends = ibis.greatest(since, known), ibis.least(until, stations.last_at.coalesce(until))
-    lasted = ends.epoch_seconds() - begins.epoch_seconds()
+    # Fractions of a second are no whole numbers, whatever the type of the expression says.
+    lasted = ends.truncate("s").epoch_seconds() - begins.truncate("s").epoch_seconds()
     return stations.mutate(there_s=ibis.greatest(ibis.literal(0), lasted).cast("int64"))
 
 
