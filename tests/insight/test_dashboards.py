@@ -32,6 +32,7 @@ from forecourt.insight.dashboards.availability import Outage, by_month, down, mo
 from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, Group, PlaceUnknown, Span, compared
 from forecourt.insight.dashboards.profit import told
 from forecourt.insight.dashboards.scope import Scope
+from forecourt.insight.dashboards.sites import by_site
 from forecourt.insight.dashboards.success import chargex
 from forecourt.insight.lake import asking
 from forecourt.insight.lake.export import Exporter
@@ -257,6 +258,10 @@ async def test_days_that_were_counted_and_sessions_say_the_same(
         late = datetime(2100, 1, 1, tzinfo=UTC)
         assert Scope(tables, questions[0], late, tmp_path).by_days
         assert not Scope(tables, structs.replace(questions[0], zone="UTC"), late, tmp_path).by_days
+        # A snapshot is of any moment: fractions of its second are no time of a plug.
+        at = datetime(2025, 3, 5, 12, tzinfo=UTC)
+        known = [by_site(Scope(tables, questions[0], each, tmp_path)) for each in (at, at.replace(microsecond=501_569))]
+        assert known[0] == known[1]
     monkeypatch.setattr(Scope, "by_days", False)
     monkeypatch.setattr(Asked, "whole", False)
     assert by_days == await told(questions)

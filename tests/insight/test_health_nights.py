@@ -256,3 +256,45 @@ async def test_a_day_that_the_lake_does_not_know_whole_is_not_looked_at(desk: De
     assert await examiner.is_due(shore.tenant_id)
     await examiner.look(shore.tenant_id)
     assert await seen() == (20, 0, None, None)
+
+
+async def test_who_is_known_by_brought_records_alone_is_judged_by_the_chart(desk: Desk, tmp_path: Path) -> None:
+    days, begins, found = 60, datetime(2026, 1, 1, tzinfo=UTC), {}
+    for source in ("old", "own"):
+        shore = Shore(desk, tmp_path / source, f"records {source}")
+        names = [f"B{number}-{shore.tenant_id}" for number in range(1, 6)]
+        for name in names:
+            desk.rows("INSERT INTO stations (tenant_id, identity) VALUES (%s, %s) RETURNING 1", shore.tenant_id, name)
+        visits = [
+            (name, begins + timedelta(days=day, hours=6 + visit), day) for name in names for day in range(days)
+            for visit in range(8)
+        ]  # fmt: skip
+        # At the first one more and more tries fail in the last three weeks.
+        sessions = [
+            {"source": source, "session": f"{name}{at}", "station": name, "evse": "1", "started_at": at,
+             "ended_at": at + timedelta(minutes=1 if bad else 50), "energy_wh": 0 if bad else 9_000,
+             "outcome": "nothing" if bad else "charged"}
+            for name, at, day in visits for bad in [name == names[0] and at.hour - 6 < 5 * (day - days + 21) / 21]
+        ]  # fmt: skip
+        states = [{"station": name, "evse": 1, "connector": 1, "state": "Available", "error_code": "NoError",
+                   "state_at": begins + timedelta(days=days - 1)} for name in names]  # fmt: skip
+        rows = {
+            "sessions": sessions,
+            "states": states,
+            "gaps": [],
+            "stations": [{"station": name, "site": "yard", "source": "own", "evses": 1} for name in names],
+        }
+        published(
+            shore.folder,
+            {name: pyarrow.Table.from_pylist(each, tables.schema(name)) for name, each in rows.items()},
+            begins + timedelta(days=days),
+        )
+        shore.clock.set(begins + timedelta(days=days, hours=4))
+        await Examiner(desk.pool, shore.clock, shore.root).look(shore.tenant_id)
+        async with desk.pool.tenant(shore.tenant_id) as conn:
+            found[source] = [
+                (each.station == names[0], [reason.sign for reason in each.reasons][:1], 0.8 < each.risk < 1)
+                for each in await store.list_alerts(conn, shore.tenant_id)
+            ]
+    # Where a station says no fault in all this time, the model takes failed starts for cars that are not sound.
+    assert found == {"old": [(True, ["failed"], True)], "own": []}

@@ -92,6 +92,25 @@ async def test_health_is_told_alike_by_the_api_the_page_and_the_stations_page(ho
     assert "Nobody has looked yet" in (await (await signed_in(house, await house.tenant())).get("/insight/health")).text
 
 
+async def test_the_riskiest_are_seen_at_once_and_the_others_behind_a_fold(house: House, tenant: Tenant) -> None:
+    day = (house.clock.now() - timedelta(days=1)).date()
+    rows = [
+        Connector(station=f"H2-{tenant.tenant_id}", site="dock", evse=number, seen_on=day, standing="known", kind=None,
+                  part="lock", risk=0.5 - number / 100, reasons=[], days=90, recent=[0.1])
+        for number in range(2, 16)
+    ]  # fmt: skip
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        await connectors.keep_connectors(conn, tenant.tenant_id, rows)
+    page = (await (await signed_in(house, tenant)).get("/insight/health")).text
+    others = page[page.index('id="others-title"') : page.index('id="alerts-title"')]
+    seen, fold, folded = others.partition("<details")
+    assert fold
+    assert seen.count('<th scope="row">') == 10
+    assert folded.count('<th scope="row">') == 4
+    assert "EVSE 11" in seen
+    assert "EVSE 15" in folded
+
+
 async def test_what_was_found_is_said_once_by_who_may(house: House, tenant: Tenant) -> None:
     api = await tenant.client(Role.TECHNICIAN)
     [alert] = (await api.get("/api/v1/insight/health")).json()["alerts"]

@@ -31,6 +31,7 @@ from forecourt.insight.reports.model import (
     latest_until,
     next_after,
 )
+from forecourt.insight.reports.paper import pdf_of
 from forecourt.insight.reports.sheets import xlsx_of
 from forecourt.insight.reports.told import Told
 from forecourt.platform.database import Pool
@@ -99,6 +100,30 @@ def test_no_text_is_a_formula_and_every_number_is_one() -> None:
     assert cells[0][1:4] == [12.345, 19.99, "EUR"]
     assert cells[-1][2] == 500
     assert cells[0][4] == timedelta(minutes=90)
+
+
+def test_a_report_says_of_which_months_drivers_are_and_why_it_tells_of_none() -> None:
+    columns = (Column(name="name", label="Name", unit=Unit.TEXT),)
+    months, before = ((date(2026, 2, 1), date(2026, 2, 28)), (date(2026, 1, 1), date(2026, 1, 31)))
+    answer = Answer(
+        figures=(), tables=(table("segments", "Drivers", columns, [("new",)]),), days=months, days_before=before
+    )
+    few = Answer(figures=(), tables=(), days=months, too_few=True)
+    for told, words in (
+        (answer, ["By whole months that are over: from 1 Feb 2026 to 28 Feb 2026.", "from 1 Jan 2026 to 31 Jan 2026."]),
+        (few, ["By whole months that are over", "fewer than ten drivers"]),
+    ):
+        report = Told(
+            organisation="Ada", name="Week", site="", zone="UTC", first_day=date(2026, 3, 2), last_day=date(2026, 3, 8),
+            known_at=MONDAY, whole=True, answers=[(Family.DRIVERS, told)],
+        )  # fmt: skip
+        text = " ".join(PdfReader(io.BytesIO(pdf_of(report))).pages[0].extract_text().split())
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(xlsx_of(report))).get_sheet_by_index(0).to_python()
+        first = [str(row[0]) for row in sheet]
+        for each in words:
+            assert each in text
+            assert any(line.startswith("Drivers: ") and each in line for line in first)
+        assert "nothing to tell" not in text
 
 
 def sessions() -> list[str]:

@@ -101,7 +101,8 @@ async def test_a_campaign_that_is_to_begin_later_says_so_and_names_whom_it_is_fo
     started = await owner.post(f"{here}/start")
     assert stored(house, here)[0] == "scheduled"
     page = (await owner.get(started.headers["location"])).text
-    for words in ("It begins by itself at its time", "Begins by itself", "<dt>Begins</dt>", "End it"):
+    counted = "of them agreed to marketing"
+    for words in ("It begins by itself at its time", "Begins by itself", "<dt>Begins</dt>", "End it", counted):
         assert words in page
     assert "Start it" not in page
 

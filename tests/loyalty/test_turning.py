@@ -82,6 +82,29 @@ async def test_an_audience_is_whole_or_refused(club: Club, monkeypatch: pytest.M
         await club.campaign(amount=100, audience=Audience(min_sessions=1))
 
 
+async def test_whom_it_would_be_for_is_counted_before_it_begins_as_it_then_is(
+    club: Club, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till: Any = club.till
+    club.drivers(3, marketing=True)
+    [charged, *_] = club.drivers(2)
+    club.session(charged[1])
+    campaign = await club.campaign(
+        amount=100, starts_at=till.clock.now() + timedelta(days=1), audience=Audience(max_sessions=0)
+    )
+    monkeypatch.setattr(service, "LOOKED_AT_ONCE", 2)
+    async with till.tenants.tenant(club.tenant_id) as conn:
+        meant = await service.count_meant(conn, club.tenant_id, campaign.terms, till.clock.now())
+        monkeypatch.setattr(service, "MAX_LOOKED_AT", 2)
+        part = await service.count_meant(conn, club.tenant_id, campaign.terms, till.clock.now())
+    assert (meant.drivers, meant.marketing, meant.is_whole) == (4, 3, True)
+    assert (part.drivers, part.is_whole) == (2, False)
+    assert (await club.find(campaign)).members == 0
+    till.clock.advance(timedelta(days=1).total_seconds())
+    assert await till.loyalty.turn_campaigns() == 1
+    assert (await club.find(campaign)).members == meant.drivers
+
+
 async def test_one_that_can_not_begin_at_its_time_is_a_draft_again_and_the_audit_says_why(
     club: Club, monkeypatch: pytest.MonkeyPatch
 ) -> None:

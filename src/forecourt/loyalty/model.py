@@ -29,6 +29,8 @@ MAX_CAMPAIGNS: Final = 1_000
 MAX_RUNNING: Final = 100
 #: Drivers of one campaign.
 MAX_AUDIENCE: Final = 500_000
+#: Drivers that are looked at to say how many a campaign would be for, while somebody waits for the page.
+MAX_LOOKED_AT: Final = 5_000
 #: Drivers, fleets or tariffs that a campaign names.
 MAX_NAMED: Final = 10_000
 #: Codes of one campaign, and those made at once.
@@ -262,6 +264,15 @@ class Campaign(Struct, frozen=True, kw_only=True):
     def left(self) -> int | None:
         """What of its budget is neither spent nor kept for sessions; None: it has no bound."""
         return None if self.terms.budget is None else self.terms.budget - self.spent - self.reserved
+
+
+class Meant(Struct, frozen=True, kw_only=True):
+    """How many drivers a campaign would be for, and how many of these agreed to marketing, so that they may be told.
+    `is_whole`: every driver was looked at; else there may be more."""
+
+    drivers: int
+    marketing: int
+    is_whole: bool
 
 
 class Past(Struct, frozen=True, kw_only=True):

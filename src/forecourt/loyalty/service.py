@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -24,8 +24,10 @@ from forecourt.loyalty.model import (
     MAX_AUDIENCE,
     MAX_CAMPAIGNS,
     MAX_CODES,
+    MAX_LOOKED_AT,
     MAX_RUNNING,
     Campaign,
+    Meant,
     Past,
     Places,
     QuietBy,
@@ -204,27 +206,48 @@ async def make_codes(
     return made
 
 
+async def count_meant(conn: Connection, tenant_id: int, terms: Terms, now: datetime) -> Meant:
+    """Whom it would be for if it began now, by their use so far; counted among the first MAX_LOOKED_AT drivers."""
+    drivers = marketing = looked_at = 0
+    async for many, meant in _meant(conn, tenant_id, terms, now):
+        looked_at += many
+        drivers += len(meant)
+        marketing += sum(each.marketing for each in meant)
+        if looked_at >= MAX_LOOKED_AT:
+            return Meant(drivers=drivers, marketing=marketing, is_whole=False)
+    return Meant(drivers=drivers, marketing=marketing, is_whole=True)
+
+
 async def _choose(conn: Connection, tenant_id: int, campaign: Campaign, now: datetime) -> None:
     """Whom it is for, by their use so far. Raises CampaignRefused where they are more than MAX_AUDIENCE: none of them
     is left out in silence."""
-    terms, after, many = campaign.terms, 0, 0
-    named = {"drivers": sorted(terms.audience.drivers), "fleets": sorted(terms.audience.fleets)}
-    since = now - timedelta(days=terms.audience.window_days)
+    terms, drivers = campaign.terms, 0
+    async for _, meant in _meant(conn, tenant_id, terms, now):
+        drivers += len(meant)
+        if drivers > MAX_AUDIENCE:
+            raise CampaignRefused(f"It is for more than {MAX_AUDIENCE} drivers. Say more closely whom it is for.")
+        numbers = [each.driver_id for each in meant]
+        treated = [not held_out(campaign.seed, driver, terms.holdout_percent) for driver in numbers]
+        await store.insert_members(conn, tenant_id, campaign.campaign_id, numbers, treated)
+
+
+async def _meant(
+    conn: Connection, tenant_id: int, terms: Terms, now: datetime
+) -> AsyncIterator[tuple[int, list[store.Used]]]:
+    """How many drivers were looked at in one go, and those of them that it is for."""
+    audience, after = terms.audience, 0
+    named = {"drivers": sorted(audience.drivers), "fleets": sorted(audience.fleets)}
+    since = now - timedelta(days=audience.window_days)
     while used := await store.list_used(conn, tenant_id, since, now, **named, after=after, limit=LOOKED_AT_ONCE):
         after = used[-1].driver_id
-        meant = [
-            each.driver_id
+        yield len(used), [
+            each
             for each in used
             if belongs(
-                terms.audience, sessions=each.sessions, energy_wh=each.energy_wh, unseen_days=each.unseen_days,
+                audience, sessions=each.sessions, energy_wh=each.energy_wh, unseen_days=each.unseen_days,
                 marketing=each.marketing,
             )
         ]  # fmt: skip
-        many += len(meant)
-        if many > MAX_AUDIENCE:
-            raise CampaignRefused(f"It is for more than {MAX_AUDIENCE} drivers. Say more closely whom it is for.")
-        treated = [not held_out(campaign.seed, driver, terms.holdout_percent) for driver in meant]
-        await store.insert_members(conn, tenant_id, campaign.campaign_id, meant, treated)
 
 
 async def _quiet_hours(conn: Connection, tenant_id: int, places: Places, now: datetime) -> list[int]:

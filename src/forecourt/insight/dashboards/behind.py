@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from forecourt.insight.dashboards.model import Cell, Column, Table, Unit
-from forecourt.insight.dashboards.scope import Scope, rows_of
+from forecourt.insight.dashboards.rows import rows_of
+from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.model import OWN
 from forecourt.ui.i18n import mark
 

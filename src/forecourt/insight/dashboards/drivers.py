@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from forecourt.insight.dashboards.hiding import few, hidden
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
-from forecourt.insight.dashboards.scope import Scope, literal, rows_of
+from forecourt.insight.dashboards.rows import literal, rows_of
+from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark
 

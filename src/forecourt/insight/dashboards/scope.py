@@ -25,13 +25,13 @@ from forecourt.insight.dashboards.model import (
     Unit,
     table,
 )
+from forecourt.insight.dashboards.rows import literal, rows_of
 from forecourt.insight.usage import expressions
 from forecourt.ui.i18n import mark
 
 if TYPE_CHECKING:
     import ibis
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: So many stations are named in a question.
 MAX_NAMED: Final = 500
 #: Rows of one driver and month, where these are counted: a day of a month that is young has its own.
@@ -205,21 +205,27 @@ class Scope:
     @property
     def driven(self) -> "ibis.Table":
         """What known drivers did in the span: counted months where it has whole ones, else sessions one by one."""
-        clock, (first, end) = ZoneInfo(self.asked.zone), self._months
+        first, end = self._months
         if not (self.by_days and self.asked.whole) or first >= end:
             return expressions.driven(self.sessions)
-        months = self._tables["driver_months"]
+        months = self._of_months(first, end)
         names = [name for name in months.columns if name != "month"]
-        rest = [(self.span.since, _midnight(first, clock)), (_midnight(end, clock), self.span.until)]
-        pieces = [expressions.driven(self._begun(*ends)).select(*names) for ends in rest if ends[0] < ends[1]]
-        whole = months.filter(months.month >= first, months.month < end).select(*names)
+        pieces = [expressions.driven(self._begun(*ends)).select(*names) for ends in self._rest]
+        whole = months.select(*names)
         return whole.union(*pieces) if pieces else whole
 
     def has_few(self, least: int) -> bool:
         """Whether there is a month of the clock of who asks in which fewer known drivers came, and somebody did."""
         import ibis
 
-        made, clock = self.driven, ZoneInfo(self.asked.zone)
+        clock, (first, end) = ZoneInfo(self.asked.zone), self._months
+        if self.by_days and self.asked.whole and first < end and not self._rest:
+            # Rows of a month tell it where there are many: to tell drivers apart, or times by month, takes far longer.
+            counted = self._of_months(first, end)
+            rows = counted.group_by("month").aggregate(drivers=counted.count().cast("int64"))
+            if all(row["drivers"] >= least * MOST_ROWS for row in rows_of(rows)):
+                return False
+        made = self.driven
         ends = [_next_month(self.span.since.astimezone(clock).date().replace(day=1))]
         while _midnight(ends[-1], clock) < self.span.until:
             ends.append(_next_month(ends[-1]))
@@ -227,10 +233,6 @@ class Scope:
             *((made.first_at < literal(_midnight(end, clock)), number) for number, end in enumerate(ends)), else_=-1
         )
         each = made.select("driver", month=month)
-        rows = each.group_by("month").aggregate(drivers=each.count().cast("int64"))
-        if self.by_days and self.asked.whole and all(row["drivers"] >= least * MOST_ROWS for row in rows_of(rows)):
-            # Months that were counted: to tell drivers apart takes far longer than to count their rows.
-            return False
         found = each.group_by("month").aggregate(drivers=each.driver.nunique().cast("int64"))
         return any(row["drivers"] < least for row in rows_of(found))
 
@@ -273,6 +275,18 @@ class Scope:
         clock = ZoneInfo(self.asked.zone)
         first, end = (at.astimezone(clock).date().replace(day=1) for at in (self.span.since, self.span.until))
         return (first if self.span.since <= _midnight(first, clock) else _next_month(first)), end
+
+    @property
+    def _rest(self) -> list[tuple[datetime, datetime]]:
+        """What of the span is in no whole month, where it has such: at its beginning and its end."""
+        clock, (first, end) = ZoneInfo(self.asked.zone), self._months
+        rest = [(self.span.since, _midnight(first, clock)), (_midnight(end, clock), self.span.until)]
+        return [ends for ends in rest if ends[0] < ends[1]]
+
+    def _of_months(self, first: date, end: date) -> "ibis.Table":
+        """What drivers did in the months from one until another."""
+        months = self._tables["driver_months"]
+        return months.filter(months.month >= first, months.month < end)
 
     def _days(self, name: str) -> "ibis.Table":
         """Days of a table that is counted by days of sites' clocks."""
@@ -376,23 +390,6 @@ class Scope:
         return hours_of(path, places, self.span.since, self.span.until)
 
 
-def rows_of(expression: "ibis.Table") -> list[dict[str, Any]]:
-    """The answer of an expression."""
-    found = expression.to_pyarrow()
-    return [dict(zip(found.column_names, row, strict=True)) for row in zip(*map(_cells, found.columns), strict=True)]
-
-
-def _cells(column: Any) -> list[Any]:
-    """What stands in a column. Arrow itself takes ten times as long for times."""
-    import pyarrow as pa
-
-    if not pa.types.is_timestamp(column.type):
-        cells: list[Any] = column.to_pylist()
-        return cells
-    since = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
-    return [None if each is None else _EPOCH + timedelta(microseconds=each) for each in since]
-
-
 def _midnight(day: date, clock: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=clock).astimezone(UTC)
 
@@ -403,10 +400,3 @@ def _next_month(first: date) -> date:
 
 def _is_midnight(at: datetime, clock: ZoneInfo) -> bool:
     return at.astimezone(clock).time() == time.min
-
-
-def literal(at: datetime) -> Any:
-    """A time in an expression."""
-    import ibis
-
-    return ibis.literal(at, type="timestamp('UTC')")

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from forecourt.insight.dashboards.model import NO_SITE
 from forecourt.insight.dashboards.parts import Counted
-from forecourt.insight.dashboards.scope import Scope, literal, rows_of
+from forecourt.insight.dashboards.rows import held, literal, rows_of
+from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import expressions
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def by_site(scope: Scope) -> tuple[dict[str, Counted], dict[str, int]]:
     """The plugs, time, energy and money of each site, NO_SITE for stations of none, and the most at once at each. A
     station is there as `Scope.there_s` says."""
-    uses = expressions.station_sums(scope.station_uses)
+    uses = held(expressions.station_sums(scope.station_uses))
     peaks = [name for name in ("peak", "site_peak") if name in uses.columns]
     each = uses.group_by("station").aggregate(
         first=uses.hour_at.min(), busy_s=uses.busy_s.sum(), energy_wh=uses.energy_wh.sum(),
@@ -56,7 +57,8 @@ def _there_s(scope: Scope, stations: "ibis.Table") -> "ibis.Table":
         stations.first_at.coalesce(stations.first, since), stations.first.coalesce(stations.first_at, since)
     )
     begins, ends = ibis.greatest(since, known), ibis.least(until, stations.last_at.coalesce(until))
-    lasted = ends.epoch_seconds() - begins.epoch_seconds()
+    # Fractions of a second are no whole numbers, whatever the type of the expression says.
+    lasted = ends.truncate("s").epoch_seconds() - begins.truncate("s").epoch_seconds()
     return stations.mutate(there_s=ibis.greatest(ibis.literal(0), lasted).cast("int64"))
 
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.parts import Counted, mean, mix, money, places
-from forecourt.insight.dashboards.scope import Scope, rows_of
+from forecourt.insight.dashboards.rows import rows_of
+from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.sites import by_site
 from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark

@@ -53,3 +53,10 @@ def charted(features: Features, kind: str, of_signs: Sequence[float]) -> tuple[F
     """Of each plug and day how far its worst sign is, in its limits, and which of SIGNS that is."""
     shares = levels(features, kind) / np.asarray(of_signs)
     return np.asarray(shares.max(2)), np.asarray(shares.argmax(2))
+
+
+def on_scale(shares: Floats, threshold: float) -> Floats:
+    """Levels in shares of the chart's threshold as risks of a model that alerts from `threshold` on, in (0, 1): both
+    alert alike, and what is farther out has the higher risk, below 1."""
+    beyond = 1 - (1 - threshold) / np.maximum(shares, 1.0)
+    return np.asarray(np.where(shares <= 1, shares * threshold, beyond))

@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
+#: Station, EVSE, site, and days since 1970, as `list_plugs` tells them.
+_Row = tuple[str, int, str | None, int, int | None]
 #: EVSEs that are looked at; of more, whole sites are drawn, alike each time, and the others said to be left out.
 MAX_PLUGS: Final = 20_000
 SEED: Final = 20_263
@@ -43,7 +45,8 @@ class Plug(Struct, frozen=True, kw_only=True):
 class History(Struct, frozen=True, kw_only=True):
     """Days of plugs: `counts` by name, each of (plugs, days); `site` and `station` number the site and the station of
     each plug, a station at no site being one; `began` the day on which it was first heard of, by number, 0 where that
-    was before the first; `down` when it was down. `left_out`: EVSEs beyond MAX_PLUGS."""
+    was before the first; `heard` the one on which it first spoke here itself, `days` where it never did; `down` when it
+    was down. `left_out`: EVSEs beyond MAX_PLUGS."""
 
     plugs: list[Plug]
     first: date
@@ -52,6 +55,7 @@ class History(Struct, frozen=True, kw_only=True):
     site: Ints
     station: Ints
     began: Ints
+    heard: Ints
     down: Flags
     left_out: int = 0
 
@@ -66,7 +70,7 @@ def counted(db: "duckdb.DuckDBPyConnection", first: date, days: int, most: int =
     assert days > 0
     every = list_plugs(db)
     found = _drawn(every, most)
-    plugs = [Plug(station=station, evse=evse, site=site) for station, evse, site, _ in found]
+    plugs = [Plug(station=station, evse=evse, site=site) for station, evse, site, *_ in found]
     since = int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp())
     places = {(plug.station, plug.evse): number for number, plug in enumerate(plugs)}
     of_station: dict[str, list[int]] = {}
@@ -77,15 +81,16 @@ def counted(db: "duckdb.DuckDBPyConnection", first: date, days: int, most: int =
         _put(counts, names, rows, places, of_station, since // DAY_S)
     station = _numbered(plug.station for plug in plugs)
     site = _sites(found)
-    began = np.array([max(0, day - since // DAY_S) for *_, day in found], np.int64)
+    began = np.array([max(0, day - since // DAY_S) for *_, day, _ in found], np.int64)
+    heard = np.array([days if day is None else max(0, day - since // DAY_S) for *_, day in found], np.int64)
     return History(
-        plugs=plugs, first=first, days=days, counts=counts, site=site, station=station, began=began,
+        plugs=plugs, first=first, days=days, counts=counts, site=site, station=station, began=began, heard=heard,
         down=_down(counts, site, station),
         left_out=len(every) - len(found),
     )  # fmt: skip
 
 
-def _drawn(every: list[tuple[str, int, str | None, int]], most: int) -> list[tuple[str, int, str | None, int]]:
+def _drawn(every: list[_Row], most: int) -> list[_Row]:
     """As many as there may be, whole sites: the rest of a site is what a connector is held against."""
     if len(every) <= most:
         return every
@@ -100,8 +105,8 @@ def _drawn(every: list[tuple[str, int, str | None, int]], most: int) -> list[tup
     return [each for each, number in zip(every, site, strict=True) if int(number) in chosen]
 
 
-def _sites(plugs: Iterable[tuple[str, int, str | None, int]]) -> Ints:
-    return _numbered(f"site {site}" if site else f"station {station}" for station, _, site, _ in plugs)
+def _sites(plugs: Iterable[_Row]) -> Ints:
+    return _numbered(f"site {site}" if site else f"station {station}" for station, _, site, *_ in plugs)
 
 
 def _put(

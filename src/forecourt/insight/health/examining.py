@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import numpy as np
@@ -14,9 +14,9 @@ from forecourt.insight.health import chart, learned, shipped
 from forecourt.insight.health.causes import CAUSES
 from forecourt.insight.health.contest import MAX_DAYS, Contest, failures_of, held
 from forecourt.insight.health.contest import MAX_PLUGS as MAX_CONTEST_PLUGS
-from forecourt.insight.health.days import MAX_PLUGS, History, counted
+from forecourt.insight.health.days import MAX_PLUGS, Flags, Floats, History, counted
 from forecourt.insight.health.drift import drift
-from forecourt.insight.health.features import SIGNS, reckoned
+from forecourt.insight.health.features import LEAST_DAYS, SIGNS, Features, reckoned
 from forecourt.insight.health.found import Alert, Look
 from forecourt.insight.health.model import Model, version_of
 from forecourt.insight.health.night import (
@@ -44,6 +44,9 @@ from forecourt.insight.lake.layout import Folder
 from forecourt.insight.store import Connection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+
+if TYPE_CHECKING:
+    import lightgbm
 
 #: Days that are counted: what a feature looks back on, before the first of the RECENT_D that are scored.
 HISTORY_D: Final = 150
@@ -145,21 +148,11 @@ class Examiner:
         anew = renewed(history, alerts)
         features = reckoned(anew, RECENT_D)
         trees = learned.from_text(model.trees) if model.trees and learned.available() else None
-        level, worst = chart.charted(features, model.card.chart, model.card.chart_limits)
-        last = features.values[:, -1]
-        names = list(SIGNS)
-        if trees is None:
-            scores, threshold = np.where(features.known, level / model.card.chart_threshold, 0.0), 1.0
-            added = chart.levels(features, model.card.chart)[:, -1] / np.asarray(model.card.chart_limits)
-            parts = [CAUSES[names[sign]] for sign in worst[:, -1]]
-        else:
-            scores, threshold = learned.risks(trees, features), model.card.threshold
-            added = learned.moved(trees, last) if len(last) else np.zeros((0, len(names)))
-            parts = [CAUSES[learned.strongest(each)] for each in added]
+        judged = _judged(features, model, trees, _silent(history))
         return Night(
-            model=model, history=history, renewed=anew, features=features, scores=scores,
-            threshold=threshold, learned=trees is not None,
-            parts=parts, reasons=reasons_of(anew, added),
+            model=model, history=history, renewed=anew, features=features, scores=judged.scores,
+            threshold=judged.threshold, learned=trees is not None,
+            parts=judged.parts, reasons=reasons_of(anew, judged.added),
             places={
                 (plug.station, plug.evse): number
                 for number, plug in enumerate(history.plugs)
@@ -224,3 +217,39 @@ class Examiner:
                     ),
                 )  # fmt: skip
         return opened
+
+
+class _Judged(Struct, frozen=True, kw_only=True):
+    """Risks (plugs, days), from which on one is an alert, and of the last day what added to them (plugs, signs) and the
+    part that likely wears."""
+
+    scores: Floats
+    threshold: float
+    added: Floats
+    parts: list[str]
+
+
+def _silent(history: History) -> Flags:
+    """Plugs that spoke here themselves for less than LEAST_DAYS. Of what records don't tell that were brought in,
+    faults above all, nobody knows whether there was none; a model takes that for soundness."""
+    return np.asarray(history.days - history.heard < LEAST_DAYS)
+
+
+def _judged(features: Features, model: Model, trees: "lightgbm.Booster | None", silent: Flags) -> _Judged:
+    """By the trees, and by the chart where there are none, and for the `silent`."""
+    level, worst = chart.charted(features, model.card.chart, model.card.chart_limits)
+    names = list(SIGNS)
+    shares = np.where(features.known, level / model.card.chart_threshold, 0.0)
+    added = chart.levels(features, model.card.chart)[:, -1] / np.asarray(model.card.chart_limits)
+    parts = [CAUSES[names[sign]] for sign in worst[:, -1]]
+    if trees is None:
+        return _Judged(scores=shares, threshold=1.0, added=added, parts=parts)
+    threshold, last = model.card.threshold, features.values[:, -1]
+    moved = learned.moved(trees, last) if len(last) else np.zeros((0, len(names)))
+    strongest = [CAUSES[learned.strongest(each)] for each in moved]
+    return _Judged(
+        scores=np.where(silent[:, None], chart.on_scale(shares, threshold), learned.risks(trees, features)),
+        threshold=threshold,
+        added=np.where(silent[:, None], added, moved),
+        parts=[own if quiet else other for own, other, quiet in zip(parts, strongest, silent, strict=True)],
+    )

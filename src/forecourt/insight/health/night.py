@@ -65,7 +65,7 @@ def since_something(history: History) -> History:
     return msgspec.structs.replace(
         history, first=history.day(began), days=history.days - began,
         counts={name: values[:, began:] for name, values in history.counts.items()},
-        began=history.began - began, down=history.down[:, began:],
+        began=history.began - began, heard=history.heard - began, down=history.down[:, began:],
     )  # fmt: skip
 
 

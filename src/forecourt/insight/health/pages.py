@@ -25,8 +25,10 @@ from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
 
 WebRequest = Request[Any, Any, Any]
-#: Connectors without an alert that the page shows; the API has more.
+#: Connectors without an alert that the page has; the API has more.
 MAX_SHOWN: Final = 50
+#: So many of these and of alerts are seen at once; the rest is behind a fold.
+FEW: Final = 10
 #: Of one that is down, how that came.
 KINDS: Final = {"gradual": mark("was foreseen"), "sudden": mark("broke without a sign")}
 
@@ -52,8 +54,8 @@ def health_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
         return shell.page(
             "insight/health.html", request, viewer=actor, current="insight", status=status, fault=fault,
             tabs=tabs_of(actor), trouble=trouble, plain=lambda path: path, site=site, health=health,
-            with_alert=with_alert, others=others[:MAX_SHOWN], more=len(others) - MAX_SHOWN, words=words, kinds=KINDS,
-            number=number, may_review=actor.may(Verb.REVIEW), moved=MOVED, moved_much=MOVED_MUCH,
+            with_alert=with_alert, others=others[:MAX_SHOWN], few=FEW, more=len(others) - MAX_SHOWN, words=words,
+            kinds=KINDS, number=number, may_review=actor.may(Verb.REVIEW), moved=MOVED, moved_much=MOVED_MUCH,
         )  # fmt: skip
 
     @get("/insight/health", include_in_schema=False)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from forecourt.insight.dashboards import words
 from forecourt.insight.dashboards.model import Answer, Table, Unit
-from forecourt.insight.reports.told import TITLES, Told, said
+from forecourt.insight.reports.told import TITLES, Told, remarks, said
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.paper import FONT, styles, worded
@@ -65,9 +65,13 @@ def _head(told: Told) -> list[str]:
 def _part(answer: Answer, look: Any) -> list[Any]:
     from reportlab.platypus import CondPageBreak, Paragraph, Spacer
 
-    story: list[Any] = []
+    story: list[Any] = [Paragraph(worded(line), look["Normal"]) for line in remarks(answer)]
+    if answer.too_few:
+        return story
     if not answer.figures and not any(words.tells(table) for table in answer.tables):
-        return [Paragraph(worded(_("There is nothing to tell of these days.")), look["Normal"])]
+        return [*story, Paragraph(worded(_("There is nothing to tell of these days.")), look["Normal"])]
+    if story:
+        story.append(Spacer(1, 6))
     if answer.figures:
         head = [_("Figure"), _("Value"), _("The days before"), _("Changed by")]
         rows = [

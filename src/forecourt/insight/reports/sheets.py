@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from forecourt.insight.dashboards import words
 from forecourt.insight.dashboards.model import Cell, Table, Unit
-from forecourt.insight.reports.told import TITLES, Told, said
+from forecourt.insight.reports.told import TITLES, Told, remarks, said
 from forecourt.platform.money import minor_digits
 from forecourt.ui import formats
 from forecourt.ui.i18n import gettext as _
@@ -122,8 +122,13 @@ def _figures(book: _Book, told: Told) -> None:
     if told.known_at is not None:
         sheet.write_string(4, 0, _("Known until"))
         book.cell(sheet, 4, 1, told.known_at, Unit.TIME, None)
-    book.head(sheet, 6, [_("Part"), _("Figure"), _("Value"), _("The days before"), _("Unit")])
-    row = 7
+    row = 5
+    for family, answer in told.answers:
+        for line in remarks(answer):
+            sheet.write_string(row, 0, f"{said(TITLES[family])}: {line}")
+            row += 1
+    book.head(sheet, row + 1, [_("Part"), _("Figure"), _("Value"), _("The days before"), _("Unit")])
+    row += 2
     for family, answer in told.answers:
         for figure in answer.figures:
             sheet.write_string(row, 0, said(TITLES[family]))

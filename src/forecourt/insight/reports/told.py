@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from forecourt.insight.dashboards.model import Answer, Family
 from forecourt.insight.pages import SUB_PAGES
-from forecourt.ui.i18n import gettext
+from forecourt.ui import formats
+from forecourt.ui.i18n import gettext as _
 
 #: The title of each part, marked, as the pages have it.
 TITLES: Final = {Family(key): label for key, label, _path, _verb in SUB_PAGES if key in set(Family)}
@@ -33,7 +34,29 @@ class Told(Struct, frozen=True, kw_only=True):
 
 def said(label: str) -> str:
     """A label of the dashboards in the language that is being spoken; there per cent is doubled, as pages want it."""
-    return gettext(label) % {}
+    return _(label) % {}
+
+
+def remarks(answer: Answer) -> list[str]:
+    """What is said before the figures of a part: of which days it tells, where these are others than the report's, and
+    why it tells of nothing; in the language that is being spoken."""
+    found = []
+    if answer.days is not None:
+        found.append(_("By whole months that are over: from %(first)s to %(last)s.") % _dates(answer.days))
+    if answer.days_before is not None:
+        found.append(_("The days before are those from %(first)s to %(last)s.") % _dates(answer.days_before))
+    if answer.too_few:
+        found.append(
+            _(
+                "In one of these months fewer than ten drivers came here. Who they are could be found out, so nothing"
+                " is told: look at more sites together."
+            )
+        )
+    return found
+
+
+def _dates(days: tuple[date, date]) -> dict[str, str]:
+    return {"first": formats.date_of(days[0]), "last": formats.date_of(days[1])}
 
 
 def file_name(told: Told, form: str) -> str:

@@ -94,14 +94,17 @@ class CampaignScreens:
         async with self._db.tenant(actor.tenant_id) as conn:
             effect = await measure_effect(conn, actor.tenant_id, campaign_id, self._clock.now())
             campaign = await service.find_campaign(conn, actor.tenant_id, campaign_id)
+            meant = None
+            if campaign.state in (State.DRAFT, State.SCHEDULED) and not campaign.terms.by_code:
+                meant = await service.count_meant(conn, actor.tenant_id, campaign.terms, self._clock.now())
             codes = await store.list_codes(conn, actor.tenant_id, campaign_id, CODES_SHOWN + 1) if may_change else []
         fields = code_fields()
         return self._shell.page(
             "loyalty/campaign.html", request, viewer=actor, current="campaigns", status=422 if wrong or fault else 200,
-            campaign=campaign, terms=campaign.terms, effect=effect, told=effect_words, measures=MEASURES, states=STATES,
-            codes=codes[:CODES_SHOWN], more=len(codes) > CODES_SHOWN, given=given_words, hours=hours_words(campaign),
-            money=money, may_change=may_change, done=DONE.get(done, ""), fault=fault, fields=fields,
-            typed=typed or {"code": "", "count": "1", "most_uses": "1"}, wrong=wrong or {},
+            campaign=campaign, terms=campaign.terms, meant=meant, effect=effect, told=effect_words, measures=MEASURES,
+            states=STATES, codes=codes[:CODES_SHOWN], more=len(codes) > CODES_SHOWN, given=given_words,
+            hours=hours_words(campaign), money=money, may_change=may_change, done=DONE.get(done, ""), fault=fault,
+            fields=fields, typed=typed or {"code": "", "count": "1", "most_uses": "1"}, wrong=wrong or {},
         )  # fmt: skip
 
     async def turn(self, request: WebRequest, actor: Actor, campaign_id: int, verb: str) -> Response[Any]:

@@ -84,17 +84,19 @@ _FLAPS: Final = f"""
     FROM gaps WHERE epoch(lost_at)::BIGINT >= $since AND epoch(lost_at)::BIGINT < $until GROUP BY ALL
     """
 _PLUGS: Final = f"""
-    SELECT k.station, k.evse, any_value(p.site) AS site, min(k.t) // {DAY_S} AS began FROM (
-        SELECT s.station, try_cast(s.evse AS INT) AS evse, min(epoch(s.started_at)::BIGINT) AS t
+    SELECT k.station, k.evse, any_value(p.site) AS site, min(k.t) // {DAY_S} AS began,
+        min(k.t) FILTER (WHERE k.own) // {DAY_S} AS heard FROM (
+        SELECT s.station, try_cast(s.evse AS INT) AS evse, s.source = 'own' AS own,
+            min(epoch(s.started_at)::BIGINT) AS t
         FROM sessions s LEFT JOIN stations p USING (station) WHERE {_OURS} GROUP BY ALL
-        UNION ALL SELECT station, evse::INT, min(epoch(state_at)::BIGINT) FROM states GROUP BY ALL
+        UNION ALL SELECT station, evse::INT, true, min(epoch(state_at)::BIGINT) FROM states GROUP BY ALL
     ) k JOIN stations p USING (station) WHERE k.evse > 0 GROUP BY ALL ORDER BY k.station, k.evse
     """
 
 
-def list_plugs(db: "duckdb.DuckDBPyConnection") -> list[tuple[str, int, str | None, int]]:
-    """Station, EVSE, site, and the day since 1970 on which it was first heard of, of every EVSE that ever did or said
-    something, in order."""
+def list_plugs(db: "duckdb.DuckDBPyConnection") -> list[tuple[str, int, str | None, int, int | None]]:
+    """Station, EVSE, site, the day since 1970 on which it was first heard of, and the one on which it first spoke here,
+    None where records that were brought in are all, of every EVSE that ever did or said something, in order."""
     return db.execute(_PLUGS).fetchall()
 
 
