@@ -22,8 +22,8 @@ from forecourt.energy.rows import Floats
 from forecourt.energy.site import Mode
 
 #: What sharing evenly may cost more, as a share of all and at least so much.
-EVEN_COST: Final = 0.002
-EVEN_LEAST: Final = 0.01
+EVEN_COST: Final = 0.0002
+EVEN_LEAST: Final = 0.001
 
 
 class Grade(StrEnum):
