@@ -15,10 +15,12 @@ from bench import modellers
 from bench.depots import STEPS, depot
 from bench.figures import Figure
 from bench.servers import Stage
+from forecourt.energy.planner.arrivals import MOST_EXPECTED
 from forecourt.energy.planner.chances import DEPARTURES, ENERGIES, MOST_HEDGED, hedged
 from forecourt.energy.planner.filling import Claims, fill
-from forecourt.energy.planner.problem import Cars, Problem
+from forecourt.energy.planner.problem import Cars, Problem, joined
 from forecourt.energy.planner.rounding import rounded
+from forecourt.energy.planner.settings import DAYS
 from forecourt.energy.planner.solver import SiteSolver
 
 SIZES = (54, 500, 1_000, 5_000)
@@ -75,7 +77,30 @@ def _ours(cars: int) -> list[Figure]:
     if cars <= MOST_HEDGED:
         hedged_cold, _ = spent(lambda: SiteSolver().solve(_guessed(problem)))
         found.append(Figure(what=f"Plan {here}: several guesses of each, cold", unit="CPU ms", ours=hedged_cold))
+        found.append(_expecting(problem, cars))
     return [*found, *_rounding(problem, cars)]
+
+
+def _expecting(problem: Problem, cars: int) -> Figure:
+    """A plan of the cars that are there at 9 o'clock, beside those that came later on as many past days as count."""
+    now, last = 36, int(problem.horizon.steps) - 36
+    later = _from(problem, now)
+    known = len(later.cars)
+    every = later.cars
+    for day in range(DAYS):
+        of = depot(cars, seed=day + 1).cars
+        some = _some(of, np.nonzero(of.first > now)[0])
+        if len(every) + len(some) - known > MOST_EXPECTED:
+            break
+        there = {name: getattr(problem.cars, name)[some.evse] for name in ("max_a", "kw_per_a")}
+        some = replace(some, first=some.first - now, last=np.minimum(some.last - now, last), **there)
+        every = joined(every, replace(some, scenario=np.full(len(some), day)))
+    expecting = replace(later, cars=every, who=None)
+    took, _ = spent(lambda: SiteSolver().solve(expecting))
+    what = (
+        f"Plan {known:,} of {cars:,} cars and {len(every) - known:,} that may come, on {expecting.scenarios} days: cold"
+    )
+    return Figure(what=what, unit="CPU ms", ours=took)
 
 
 def _guessed(problem: Problem) -> Problem:
@@ -113,13 +138,8 @@ def _cut(problem: Problem, cars: int) -> Figure:
 
 def _rounding(problem: Problem, cars: int) -> list[Figure]:
     """What it takes and costs to give everybody nothing or enough in the first step, at 11 o'clock."""
-    now = 44
-    there = np.nonzero((problem.cars.first <= now) & (problem.cars.last > now))[0]
-    some = _some(problem.cars, there)
-    left = (some.last - now) / (some.last - some.first)
-    some = replace(some, first=np.zeros(len(there), np.int64), last=some.last - now, need_kwh=some.need_kwh * left)
-    ahead = {name: getattr(problem.horizon, name)[now:] for name in problem.horizon.__struct_fields__}
-    later = replace(problem, cars=some, horizon=type(problem.horizon)(**ahead), who=there.tolist())
+    later = _from(problem, 44)
+    there = later.cars.first
     solver = SiteSolver()
     plan = solver.solve(later)
     took, even = spent(lambda: rounded(solver, plan, np.full(len(there), LEAST_A)))
@@ -128,6 +148,16 @@ def _rounding(problem: Problem, cars: int) -> list[Figure]:
         Figure(what=f"Rounding of {len(there):,} of {cars:,} cars", unit="CPU ms", ours=took),
         Figure(what=f"Rounding of {len(there):,} of {cars:,} cars: cost", unit="% more", ours=dearer, goal_most=0.1),
     ]
+
+
+def _from(problem: Problem, now: int) -> Problem:
+    """The problem of the cars that are there in a step, of what time there is from then on."""
+    there = np.nonzero((problem.cars.first <= now) & (problem.cars.last > now))[0]
+    some = _some(problem.cars, there)
+    left = (some.last - now) / (some.last - some.first)
+    some = replace(some, first=np.zeros(len(there), np.int64), last=some.last - now, need_kwh=some.need_kwh * left)
+    ahead = {name: getattr(problem.horizon, name)[now:] for name in problem.horizon.__struct_fields__}
+    return replace(problem, cars=some, horizon=type(problem.horizon)(**ahead), who=there.tolist())
 
 
 def _beside(cars: int) -> list[Figure]:

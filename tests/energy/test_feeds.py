@@ -15,6 +15,7 @@ import structlog
 
 from forecourt.access import Actor, Role
 from forecourt.energy import store
+from forecourt.energy.errors import TariffRefused
 from forecourt.energy.feeds.areas import ENTSOE, NORD_POOL, is_entsoe
 from forecourt.energy.feeds.model import (
     Entsoe,
@@ -203,12 +204,17 @@ async def test_hours_of_nord_pool_make_a_day_of_25_hours_and_a_missing_one_is_no
         assert feed.known_until == missing
         assert spans[-1].value == Decimal("25.0225")
         assert {each["resolutionInMinutes"] for each in server.asked} == {"15"}
-        # Who pays in another currency pays none of these.
+        # Who pays in another currency pays none of these, and is told so; one that did before pays none all the same.
         for currency, count in (("SEK", 48), ("EUR", 0)):
             async with line.yard.tenants.tenant(line.yard.tenant_id) as conn:
                 record = await find_record(conn, line.yard.tenant_id, str(line.site_id))
                 tariff = Tariff(currency=currency, price_zone="SE3", co2_zone="DE_LU")
-                await change_tariff(conn, line.actor, record, tariff, clock.now(), None)
+                if count:
+                    await change_tariff(conn, line.actor, record, tariff, clock.now(), None)
+                else:
+                    with pytest.raises(TariffRefused, match="the prices of SE3 are in SEK"):
+                        await change_tariff(conn, line.actor, record, tariff, clock.now(), None)
+                    await store.store_tariff(conn, record.tenant_id, record.site_id, tariff, "before", clock.now())
                 known = await known_signals(conn, record, clock.now(), clock.now() + timedelta(days=3))
             assert len(known.prices) == count
         assert line.yard.rows(

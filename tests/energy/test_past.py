@@ -145,6 +145,28 @@ async def test_what_a_site_takes_is_kept_every_so_often_and_thinned_once_its_mon
     assert (kept(old), kept(now - timedelta(hours=1))) == ([0, 300], [0, 15, 60, 300])
 
 
+async def test_what_a_site_took_while_no_worker_ran_is_thinned_however_long_ago(yard: Yard) -> None:
+    """And once it was thinned by a worker, that one looks no further back than a few days."""
+    site, _, _ = await furnish(yard)
+    now = yard.clock.now().replace(minute=0, second=0, microsecond=0)
+    old = now - KEEP_ALL_POWER - timedelta(days=100)
+    jobs = EnergyJobs(yard.worker, yard.tenants, yard.clock)
+
+    async def left() -> int:
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            for minute in range(5):
+                at, took = old + timedelta(minutes=minute), {"charging_w": 1, "load_w": 0, "solar_w": 0, "allowed_w": 1}
+                await conn.execute(
+                    "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w)"
+                    " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                    (site, at, yard.tenant_id, *took.values()),
+                )
+        await jobs.tidy()
+        return len(yard.rows("SELECT at FROM site_power WHERE site_id = %s", site))
+
+    assert (await left(), await left()) == (1, 5)
+
+
 async def test_what_a_clock_that_has_jumped_told_is_neither_the_latest_nor_fresh(yard: Yard) -> None:
     """An hour ahead, and back again: until then those readings would be the latest, and never late."""
     site, _, tree = await furnish(yard)

@@ -50,6 +50,17 @@ def test_the_same_tokens_visits_weigh_more() -> None:
     assert (stranger.stay_h(0.5), stranger.need_kwh(0.5)) == (9, 10)
 
 
+def test_visits_at_the_same_evse_weigh_more_for_the_same_people_park_there() -> None:
+    """Five at this EVSE, of twenty that came at this time."""
+    past = [structs.replace(each, evse_id="far") for each in PAST]
+    past += [structs.replace(visit(day, 8, 11, 30), evse_id="near") for day in range(2, 7)]
+    told = {
+        evse_id: Predictor(past, "UTC").predict(Present(came_at=at(9, 8), taken_kwh=0, evse_id=evse_id), at(9, 8))
+        for evse_id in ("near", "far", None)
+    }
+    assert (told["near"].need_kwh(0.5), told["far"].need_kwh(0.5), told[None].need_kwh(0.5)) == (30, 10, 10)
+
+
 def test_what_is_asked_for_is_a_cap_and_what_is_stated_moves_the_prediction_but_is_not_it() -> None:
     predictor = Predictor(PAST, "UTC")
     said = Present(came_at=at(9, 8), taken_kwh=0, stated_left_at=at(9, 21), stated_kwh=8)

@@ -115,6 +115,8 @@ def test_a_tariffs_faults_are_all_named() -> None:
     told = "; ".join(map(str, tariff_faults(bad)))
     for piece in ("ISO 4217", "two seasons", "season 1: begins", "each hour needs a price", "8 places", "from 0"):
         assert piece in told
+    # A code that no country pays with is none, however well it is spelt.
+    assert "XXZ is none" in str(tariff_faults(Tariff(currency="XXZ", price_zone="NL"))[0])
     assert [str(each) for each in tariff_faults(Tariff(currency="EUR"))] == [
         "a price is needed: seasons, or a price_zone"
     ]

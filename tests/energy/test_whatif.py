@@ -293,3 +293,65 @@ def test_on_a_real_day_the_planner_beats_planning_without_foresight_and_no_limit
     assert lost["planner"] <= lost["myopic"] / 2
     assert told["planner"]["energy_pct"] >= 99.5
     assert np.isclose(told["optimum"]["asked_wh"], told["planner"]["asked_wh"])
+
+
+def test_who_goes_before_others_is_full_first_and_what_was_granted_is_had_by_its_time(tmp_path: Path) -> None:
+    """33.12 kW for two cars that ask for all of it until four: A and C are alike, and the price falls at noon."""
+    sessions = "station,start,end,kwh,token\n" + "".join(
+        f"{station},2026-01-05 08:00+01:00,2026-01-05 16:00+01:00,66.24,{station}1\n" for station in ("A", "C")
+    )
+    cheap_later = SCENARIO.replace("prices = [0.10, 0.20]", "prices = [0.20, 0.10]")
+    wishes = (
+        "[planner]\ninsistence = 1\nunserved_per_kwh = 1.0\n"
+        '[[wishes]]\nstations = ["A"]\npriority = "high"\n'
+        '[[wishes]]\ntokens = ["C1"]\nminimum_kwh = 11.04\nminimum_h = 2\n'
+    )
+    got: dict[str, list[float]] = {}
+    for name, scenario in (("none", cheap_later), ("wishes", cheap_later + wishes)):
+        steps = tmp_path / f"{name}.parquet"
+        mapped = ("--columns", "station=station,start=start,end=end,energy_kwh=kwh,token=token")
+        told = simulate(
+            tmp_path, "--ways", "planner", "--steps", str(steps), *mapped, scenario=scenario, sessions=sessions
+        )
+        assert told.exit_code == 0, told.output
+        with duckdb.connect(":memory:") as table:
+            rows = table.execute(
+                f"SELECT evse, power_w FROM '{steps}' WHERE session IS NOT NULL ORDER BY start"
+            ).fetchall()
+        for evse in "AC":
+            got[name + evse] = [power_w / 1000 for at, power_w in rows if at == evse]
+    # Nobody waits for noon without a wish but to pay less; A charges at once, and C has what it was granted.
+    assert sum(got["noneA"][:2]) < 44
+    assert sum(got["wishesA"][:3]) == pytest.approx(66.24, abs=0.01)
+    assert sum(got["noneC"][:2]) < 11
+    assert sum(got["wishesC"][:2]) == pytest.approx(11.04, abs=0.1)
+
+
+def test_a_building_at_a_node_takes_of_that_node_and_of_those_above_it(tmp_path: Path) -> None:
+    """A and B hang at a panel of 32 A with a kitchen that takes 11.04 kW from ten on; C hangs at the grid."""
+    panel = '[[site.nodes]]\nid = "panel"\nparent = "grid"\nlimit_a = 32\n\n'
+    evses = '[[site.evses]]\nnode = "{}"\nids = {}\n'
+    split = SCENARIO.replace(
+        evses.format("grid", '["A", "B", "C"]'),
+        panel + evses.format("panel", '["A", "B"]') + evses.format("grid", '["C"]'),
+    )
+    kitchen = '[[loads]]\nnode = "panel"\npower = { weekdays = { hours = [0, 9], values = [0, 11.04] } }\n'
+    steps = tmp_path / "steps.parquet"
+    result = simulate(tmp_path, "--ways", "laxity,planner", "--steps", str(steps), scenario=split + kitchen)
+    assert result.exit_code == 0, result.output
+    for told in outcomes(tmp_path).values():
+        assert told["overload"] <= 1 + 1e-6
+    with duckdb.connect(":memory:") as table:
+        most = table.execute(
+            "SELECT scheduler, max(total) FROM (SELECT scheduler, start, sum(power_w) AS total"
+            f" FROM '{steps}' WHERE evse IN ('A', 'B') AND epoch(start) >= 1767600000 GROUP BY ALL) GROUP BY ALL"
+        ).fetchall()
+    # 32 A are 22.08 kW, of which the kitchen leaves half.
+    assert [most_w for _, most_w in most] == [11_040] * 2
+    wrong = simulate(tmp_path, scenario=SCENARIO + kitchen)
+    assert "there is no node panel" in wrong.output
+
+
+def test_wishes_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    half = simulate(tmp_path, scenario=SCENARIO + "[[wishes]]\nminimum_kwh = 5\n")
+    assert (half.exit_code != 0, "minimum_kwh and minimum_h go together" in half.output) == (True, True)

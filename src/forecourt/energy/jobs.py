@@ -33,7 +33,8 @@ KEEP_ALL_BYTES: Final = 1 << 30
 KEEP_BYTES: Final = 2 << 30
 #: How long it is kept what sites took, by which a demand charge and savings are counted.
 KEEP_POWER: Final = timedelta(days=400)
-#: Of what is older no more is kept than charts need: a billing month is over by then. So long after that it is thinned.
+#: Of what is older no more is kept than charts need: a billing month is over by then. It is looked at for so long at a
+#: time; what is older than that only once by each worker, which thins what was left while none was running.
 KEEP_ALL_POWER: Final = timedelta(days=40)
 THIN_POWER_FOR: Final = timedelta(days=7)
 #: Readings are kept a while longer than forecasts look back, prices for three years, limits as long as incidents.
@@ -65,6 +66,8 @@ class EnergyJobs:
         self._worker = worker
         self._tenants = tenants
         self._clock = clock
+        #: Sites of which all that was left is thinned.
+        self._thinned: set[int] = set()
 
     async def session_changed(self, *, tenant_id: int, subject: str) -> None:
         """A session began or ended: its site is planned anew, with what its car said before it began."""
@@ -166,14 +169,12 @@ class EnergyJobs:
 
     async def _tidy_site(self, tenant_id: int, site_id: int, now: datetime) -> int:
         """Some rows a transaction, so that nobody waits for it."""
-        forgotten = 0
+        forgotten = await self._thin_power(tenant_id, site_id, now)
         while True:
             async with self._tenants.tenant(tenant_id) as conn:
                 fits = await tidying.plans_within(conn, tenant_id, site_id, KEEP_ALL_BYTES)
                 whole = max(now - KEEP_ALL_PLANS, fits or now - KEEP_ALL_PLANS)
                 some = await tidying.thin_plans(conn, tenant_id, site_id, now - KEEP_PLANS, whole)
-                fine = now - KEEP_ALL_POWER
-                some += await tidying.thin_power(conn, tenant_id, site_id, fine - THIN_POWER_FOR, fine)
                 fits = await tidying.plans_within(conn, tenant_id, site_id, KEEP_BYTES)
                 some += await tidying.forget_kept(
                     conn, tenant_id, site_id, plans=max(now - KEEP_PLANS, fits or now - KEEP_PLANS),
@@ -183,3 +184,17 @@ class EnergyJobs:
             forgotten += some
             if some < tidying.AT_ONCE:
                 return forgotten
+
+    async def _thin_power(self, tenant_id: int, site_id: int, now: datetime) -> int:
+        """From the newest on, some days and some rows a transaction."""
+        until, thinned = now - KEEP_ALL_POWER, 0
+        oldest = until - THIN_POWER_FOR if site_id in self._thinned else now - KEEP_POWER
+        while until > oldest:
+            since = max(until - THIN_POWER_FOR, oldest)
+            async with self._tenants.tenant(tenant_id) as conn:
+                some = await tidying.thin_power(conn, tenant_id, site_id, since, until)
+            thinned += some
+            if some < tidying.AT_ONCE:
+                until = since
+        self._thinned.add(site_id)
+        return thinned

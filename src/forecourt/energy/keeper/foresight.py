@@ -89,6 +89,7 @@ class Foresight:
             came_at=car.started_at,
             taken_kwh=car.energy_wh / 1000,
             token=car.token,
+            evse_id=car.evse_id,
             stated_left_at=car.needs.departure_at,
             stated_kwh=None if not asked else asked / 1000,
         )
@@ -177,6 +178,7 @@ def _past(visit: store.PastVisit) -> PastVisit:
         left_at=visit.left_at,
         energy_kwh=(visit.energy_wh or 0) / 1000,
         token=visit.token,
+        evse_id=visit.evse_id,
         stated_left_at=stated.departure_at,
         stated_kwh=None if not stated.energy_wh else stated.energy_wh / 1000,
     )

@@ -53,7 +53,10 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     `max_a`, `max_w` and `max_discharge_w` are the car's own; `max_a` each conductor.
     """
 
-    departure_at: Annotated[Moment | None, Meta(examples=["2099-03-01T17:00:00Z"])] = None
+    departure_at: Annotated[
+        Annotated[Moment, Meta(description="Within 366 days, such as `2027-03-01T17:00:00Z`.")] | None,
+        Meta(description="When the car leaves.", examples=[None]),
+    ] = None
     energy_wh: Annotated[Wh | None, Meta(description="Since the session began.", examples=[20_000])] = None
     range_km: Annotated[
         Annotated[int, Meta(ge=0, le=10_000)] | None,
@@ -61,9 +64,12 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     ] = None
     soc_pct: Annotated[Percent | None, Meta(description="The state of charge that is wanted.", examples=[80])] = None
     minimum_wh: Annotated[
-        Wh | None, Meta(description="Needed by `minimum_by`, whatever it costs.", examples=[5_000])
+        Wh | None, Meta(description="Needed by `minimum_by`, whatever it costs.", examples=[None])
     ] = None
-    minimum_by: Annotated[Moment | None, Meta(examples=["2099-03-01T13:00:00Z"])] = None
+    minimum_by: Annotated[
+        Annotated[Moment, Meta(description="Within 366 days, such as `2027-03-01T13:00:00Z`.")] | None,
+        Meta(description="By when `minimum_wh` is needed.", examples=[None]),
+    ] = None
     priority: Annotated[Priority | None, Meta(examples=["normal"])] = None
     may_discharge: Annotated[
         bool | None, Meta(description="The car may feed back; false of anybody counts.", examples=[False])

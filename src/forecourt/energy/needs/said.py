@@ -14,8 +14,11 @@ from forecourt.ocpp.neutral import ChargingNeeds
 
 #: How long before the start of a session a car may have said what it needs of it.
 BEFORE: Final = timedelta(minutes=10)
-#: No time by which somebody needs something lies further ahead.
-MAX_AHEAD: Final = timedelta(days=36_525)
+#: No time by which somebody needs something lies further ahead: nobody leaves a car for longer, and a year that is
+#: mistyped is told at once.
+MAX_AHEAD: Final = timedelta(days=366)
+#: Times that were over for longer than this are printed in no problem: clocks that were never set say year 1.
+PRINTED: Final = timedelta(days=36_525)
 #: A car may say so long after it wanted to leave that it did. Clocks that were never set say year 1, or 9999.
 LATE: Final = timedelta(days=1)
 

@@ -7,6 +7,7 @@ that: the plan weighs what it costs to charge now against how likely it is that 
 car has no more columns and rows than one of which all is known.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -75,3 +76,11 @@ def hedged(cars: Cars, of: Ints, stays_h: Floats, needs_kwh: Floats, *, ends: Fl
     asked = np.divide(taken, parts_kwh, out=np.zeros_like(taken), where=parts_kwh > NOTHING_KWH)
     chances = Chances(car=of, there=there, parts_kwh=parts_kwh, asked=asked, weight=cars.weight[of])
     return replace(cars, last=last, last_share=last_share, need_kwh=need_kwh), chances
+
+
+def without(chances: Chances, cars: Sequence[int]) -> Chances | None:
+    """The chances of all but these cars; None where nobody is left."""
+    kept = ~np.isin(chances.car, cars)
+    if not kept.any():
+        return None
+    return Chances(**{name: getattr(chances, name)[kept] for name in Chances.__struct_fields__})

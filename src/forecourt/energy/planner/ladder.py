@@ -6,6 +6,7 @@ there is now.
 
 from collections.abc import Hashable, Mapping
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -19,6 +20,10 @@ from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import DEADLINE_S, SiteSolver
 from forecourt.energy.rows import Floats
 from forecourt.energy.site import Mode
+
+#: What sharing evenly may cost more, as a share of all and at least so much.
+EVEN_COST: Final = 0.0002
+EVEN_LEAST: Final = 0.001
 
 
 class Grade(StrEnum):
@@ -88,6 +93,30 @@ def answer(
         )
     grade = Grade.OPTIMAL if optimum.optimal and plan.optimal else Grade.NEAR
     return Answer(first_a=plan.current_a[:, 0], grade=grade, plan=plan, optimum=optimum)
+
+
+def evened(
+    solver: SiteSolver, problem: Problem, claims: Claims, found: Answer, deadline_s: float = DEADLINE_S
+) -> Answer:
+    """The same power now, shared out evenly, if that costs next to nothing: the cheapest plan gives one car all that
+    it can take and lets the next one wait as soon as it makes no difference. As `answer` has it of the same."""
+    if found.plan is None or not len(claims) or not solver.solved:
+        return found
+    room_kw = float(np.maximum(found.first_a, 0.0) @ claims.kw_per_a)
+    lacking_a = problem.cars.need_kwh[problem.cars.there] / (claims.kw_per_a * problem.horizon.hours[0])
+    most_a = np.where(lacking_a > 0, np.minimum(claims.max_a, np.maximum(lacking_a, claims.min_a)), 0.0)
+    known, limits, still = solver.now()
+    claims = msgspec.structs.replace(claims, max_a=most_a)
+    even_a = fill(known, claims, limits=limits, still=still, room_kw=room_kw)
+    if (found.first_a < 0).any() or np.allclose(even_a, found.first_a, atol=0.1):
+        return found
+    try:
+        plan = solver.pinned(even_a, even_a, deadline_s)
+    except Unsolvable:
+        return found
+    if plan.cost > found.plan.cost + max(abs(found.plan.cost) * EVEN_COST, EVEN_LEAST):
+        return found
+    return msgspec.structs.replace(found, first_a=even_a, plan=plan)
 
 
 def filled(solver: SiteSolver, problem: Problem, claims: Claims, mode: Mode = Mode.CHEAPEST) -> Floats:

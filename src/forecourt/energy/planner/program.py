@@ -10,11 +10,17 @@ from forecourt.energy.planner.formulation import Form
 from forecourt.energy.planner.problem import Ints
 from forecourt.energy.rows import Floats
 
+#: By so little, as a share of its columns, the size of a program changes where few cars came or left.
+ALIKE: Final = 0.01
 #: Steps of the primal simplex that are tried where few bounds moved.
 FEW: Final = 100
 
 _DUAL, _PRIMAL = 1, 4
 _APART: Final = "dual_simplex_cost_perturbation_multiplier"
+_EDGES: Final = "simplex_dual_edge_weight_strategy"
+#: What is a few steps from its end isn't worth the exact weights that HiGHS reckons for all rows of a basis that it is
+#: given, nor costs that are moved apart and back.
+_NEAR: Final[dict[str, Any]] = {_EDGES: 1, _APART: 1.0}
 _OPTIONS: Final[dict[str, Any]] = {
     "threads": 1,
     "solver": "simplex",
@@ -25,6 +31,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     # Many plans cost nearly the same: costs that are moved apart by more than usual take half of the steps. HiGHS moves
     # them back at the end.
     _APART: 30.0,
+    _EDGES: -1,
 }
 
 
@@ -40,12 +47,13 @@ class Program:
 
     def __init__(self) -> None:
         self._highs: Any = _Silent()  # type: ignore[no-untyped-call]
-        for option, value in _OPTIONS.items():
-            self._highs.setOptionValue(option, value)
+        self._options(_OPTIONS)
         #: What it holds; None: nothing that a next run could begin from.
         self.form: Form | None = None
         #: Whether the matrix in HiGHS is that of the form, or has had rows added since.
         self._same = False
+        #: Whether the basis of the next run is thought to be a few steps from the end.
+        self._near = False
         #: When each step of the form begins, on the problems' clock.
         self.starts = np.zeros(0)
 
@@ -75,6 +83,7 @@ class Program:
             )
             if basis is not None:
                 self._highs.setBasis(basis)
+            self._near = held is not None and _near(held, self.starts, form, starts)
         self.form, self._same, self.starts = form, True, starts
 
     def change(self, form: Form) -> None:
@@ -107,7 +116,12 @@ class Program:
     def run(self) -> Any:
         """The status after a run; what isn't solved from where the last one ended is begun anew, in smaller steps."""
         highs = self._highs
+        if self._near:
+            self._options(_NEAR)
         highs.run()
+        if self._near:
+            self._options({option: _OPTIONS[option] for option in _NEAR})
+            self._near = False
         status = highs.getModelStatus()
         if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit):
             highs.clearSolver()
@@ -116,6 +130,10 @@ class Program:
             highs.setOptionValue(_APART, _OPTIONS[_APART])
             status = highs.getModelStatus()
         return status
+
+    def _options(self, options: dict[str, Any]) -> None:
+        for option, value in options.items():
+            self._highs.setOptionValue(option, value)
 
     def try_primal(self) -> None:
         """A few steps of the primal simplex: where few bounds moved it is there at once, else the dual goes on."""
@@ -150,3 +168,9 @@ def _same_matrix(one: Form, other: Form) -> bool:
         np.array_equal(getattr(one, each), getattr(other, each))
         for each in ("begin", "index", "value", "named", "named_step", "row_named", "row_step")
     )
+
+
+def _near(held: Form, held_starts: Floats, form: Form, starts: Floats) -> bool:
+    """Whether a few cars came or left in the same steps."""
+    apart = abs(form.columns.count - held.columns.count)
+    return apart <= ALIKE * held.columns.count and np.array_equal(held_starts, starts)

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from forecourt.energy.dispatch.orders import flows_told
 from forecourt.energy.dispatch.standing import Draws
 from forecourt.energy.needs.model import Priority
-from forecourt.energy.planner.filling import Claims, fill
-from forecourt.energy.planner.ladder import Answer, Grade, answer, filled_now
+from forecourt.energy.planner.filling import Claims
+from forecourt.energy.planner.ladder import Answer, Grade, answer, evened, filled_now
 from forecourt.energy.planner.modes import room_kw, weighed
-from forecourt.energy.planner.problem import Cars, Minimums, Problem, Reserved, Unsolvable, gone_h, joined
+from forecourt.energy.planner.owing import Owed, minimums_of
+from forecourt.energy.planner.problem import Cars, Minimums, Problem, Reserved, gone_h, joined
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.fleet import KW_PER_A, Fleet, fleet_of, reserved_a
@@ -34,9 +35,6 @@ DEADLINE_S: Final = 10.0
 #: For how long a site goes on with its last plan where none is found in time: it says what was best when it was made,
 #: and whoever it lets wait would wait for ever.
 KEPT_FOR: Final = timedelta(minutes=5)
-#: What sharing evenly may cost more, as a share of all and at least so much.
-EVEN_COST: Final = 0.002
-EVEN_LEAST: Final = 0.01
 
 
 def plan_site(
@@ -69,32 +67,11 @@ def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room
         last_a = {str(car.session_id): car.limit_ma / 1000 for car in before.cars}
     claims = _claims(known, fleet)
     found = answer(solver, problem, claims, mode=mode, last_a=last_a, deadline_s=DEADLINE_S)
-    found = _fairly(solver, problem, claims, found)
+    found = evened(solver, problem, claims, found, DEADLINE_S)
     told: Sequence[Reason] = ()
     if found.optimum is not None:
         told = reasons(problem, solver.incidence(problem.rows), found.optimum, found.plan)
     return _made(known, fleet, room, still_a, found, told, gone_h(problem.cars, problem.horizon.hours))
-
-
-def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer) -> Answer:
-    """The same power now, shared out evenly, if that costs next to nothing: the cheapest plan gives one car all that
-    it can take and lets the next one wait as soon as it makes no difference."""
-    if found.plan is None or not len(claims) or not solver.solved:
-        return found
-    room_kw = float(np.maximum(found.first_a, 0.0) @ claims.kw_per_a)
-    lacking_a = problem.cars.need_kwh[problem.cars.there] / (claims.kw_per_a * problem.horizon.hours[0])
-    most_a = np.where(lacking_a > 0, np.minimum(claims.max_a, np.maximum(lacking_a, claims.min_a)), 0.0)
-    known, limits, still = solver.now()
-    even_a = fill(known, replace(claims, max_a=most_a), limits=limits, still=still, room_kw=room_kw)
-    if (found.first_a < 0).any() or np.allclose(even_a, found.first_a, atol=0.1):
-        return found
-    try:
-        plan = solver.pinned(even_a, even_a, DEADLINE_S)
-    except Unsolvable:
-        return found
-    if plan.cost > found.plan.cost + max(abs(found.plan.cost) * EVEN_COST, EVEN_LEAST):
-        return found
-    return replace(found, first_a=even_a, plan=plan)
 
 
 def site_room(known: Knowledge) -> Room:
@@ -153,6 +130,7 @@ def _problem(known: Knowledge, fleet: Fleet, room: Room, still_a: Floats, mode: 
         weight=fleet.weight,
         scenario=np.full(count, -1, np.int64),
     )
+    minimums = _minimums(known, fleet, there)
     there, chances = with_guesses(known, fleet, there, mode)
     return Problem(
         cars=joined(there, expected_cars(known)),
@@ -161,7 +139,7 @@ def _problem(known: Knowledge, fleet: Fleet, room: Room, still_a: Floats, mode: 
         worth=worth,
         starts=np.array([start.timestamp() / 3600 for start in outlook.starts]),
         who=[*(str(car.session_id) for car in fleet.cars), *range(len(known.expected))],
-        minimums=_minimums(known, fleet),
+        minimums=minimums,
         chances=chances,
         reserved=_reserved(known, still_a),
         limits=room.limits,
@@ -190,30 +168,17 @@ def _reserved(known: Knowledge, still_a: Floats) -> Reserved:
     )
 
 
-def _minimums(known: Knowledge, fleet: Fleet) -> Minimums | None:
-    ends = np.cumsum(known.outlook.hours)
-    found = []
+def _minimums(known: Knowledge, fleet: Fleet, there: Cars) -> Minimums | None:
+    """What is owed the cars that are `there`, which are those of the fleet as they are before anybody guesses."""
+    owed, first = [], []
     for number, car in enumerate(fleet.cars):
         wants = car.needs.wants
-        lacking_wh = 0 if wants.minimum_wh is None else wants.minimum_wh - car.net_wh
-        if lacking_wh > 0 and wants.minimum_by is not None and wants.minimum_by > known.at:
+        if wants.minimum_wh is not None and wants.minimum_by is not None:
             left_h = (wants.minimum_by - known.at) / timedelta(hours=1)
-            by = int(np.clip(np.searchsorted(ends, left_h + 1e-9, side="right"), 1, fleet.last[number]))
-            found.append((number, by, lacking_wh / 1000))
-        if wants.priority is Priority.HIGH and fleet.lacks_kwh[number] > 0:
-            # It charges all the time until it could be full, and is full a step later.
-            by, lacks_kwh = _soonest(fleet, number, ends), float(fleet.lacks_kwh[number])
-            found += [(number, by, lacks_kwh), (number, min(by + 1, int(fleet.last[number])), lacks_kwh)]
-    if not found:
-        return None
-    number_of, by_step, kwh = zip(*found, strict=True)
-    return Minimums(car=np.array(number_of), by=np.array(by_step), kwh=np.array(kwh))
-
-
-def _soonest(fleet: Fleet, number: int, ends: Floats) -> int:
-    """Before which step a car that goes before others could have all that it takes: till then it is to charge."""
-    hours = float(fleet.lacks_kwh[number] / max(fleet.kw_per_a[number] * fleet.max_a[number], 1e-9))
-    return int(np.clip(np.searchsorted(ends, hours + 1e-9, side="right"), 1, fleet.last[number]))
+            owed.append(Owed(car=number, kwh=(wants.minimum_wh - car.net_wh) / 1000, within_h=left_h))
+        if wants.priority is Priority.HIGH:
+            first.append(number)
+    return minimums_of(owed, first, there, np.array(known.outlook.hours))
 
 
 def _claims(known: Knowledge, fleet: Fleet) -> Claims:

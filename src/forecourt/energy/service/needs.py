@@ -12,7 +12,7 @@ from forecourt.drivers import service as drivers
 from forecourt.energy import store
 from forecourt.energy.errors import NeedsOver, NeedsRefused
 from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
-from forecourt.energy.needs.said import BEFORE, MAX_AHEAD, wants_of
+from forecourt.energy.needs.said import BEFORE, MAX_AHEAD, PRINTED, wants_of
 from forecourt.energy.store import Connection, PreferencesRow
 from forecourt.energy.store.nudges import nudge_of_sessions, nudge_of_token
 from forecourt.energy.store.priorities import PriorityAsk, asks_of
@@ -161,10 +161,12 @@ def _check_times(wants: Wants, before: Wants, now: datetime) -> None:
     for name in ("departure_at", "minimum_by", "stop_at"):
         at = getattr(wants, name)
         if at is not None and at <= now and at != getattr(before, name):
-            which = f"{name} {at.isoformat()}" if now - at < MAX_AHEAD else name
+            which = f"{name} {at.isoformat()}" if now - at < PRINTED else name
             raise NeedsOver(
                 f"{which} is over already: it is {now.isoformat(timespec='seconds')} now. Send a time"
                 " that is to come, or leave it out."
             )
-        if at is not None and at - now > MAX_AHEAD:
-            raise NeedsRefused(f"{name} lies more than a hundred years ahead. Send a time that can be meant.")
+        if at is not None and at - now > MAX_AHEAD and at != getattr(before, name):
+            raise NeedsRefused(
+                f"{name} lies more than {MAX_AHEAD.days} days ahead. Send a time that can be meant, or leave it out."
+            )

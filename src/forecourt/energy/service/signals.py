@@ -66,6 +66,7 @@ async def change_tariff(
     held = await store.tariff_of(conn, actor.tenant_id, record.site_id)
     check_match(if_match, tariff_tag(record.site_id, held))
     faults = tariff_faults(tariff) + await _zone_faults(conn, actor.tenant_id, record.site_id, tariff, held)
+    faults += await _currency_faults(conn, actor.tenant_id, tariff, held)
     if faults:
         raise refusal(TariffRefused, faults)
     if held is not None and held.tariff == tariff:
@@ -95,6 +96,19 @@ async def _zone_faults(
         " exchange has it. May be meant: %(zones)s"
     )
     return [Fault(words=words, values={"zone": zone, "zones": like(zone.upper(), ENTSOE)})]
+
+
+async def _currency_faults(conn: Connection, tenant_id: int, tariff: Tariff, held: TariffRow | None) -> list[Fault]:
+    """Prices in another currency than is paid in would never count. What was stored before may stay."""
+    zone, currency = tariff.price_zone, tariff.currency
+    if zone is None or (held is not None and (held.tariff.price_zone, held.tariff.currency) == (zone, currency)):
+        return []
+    others = {line.currency for line in await store.list_series(conn, tenant_id, "price", zone)} - {None}
+    if not others or currency in others:
+        return []
+    words = mark("currency: the prices of %(zone)s are in %(theirs)s, so none of them would count in %(currency)s")
+    values = {"zone": zone, "theirs": ", ".join(sorted(filter(None, others))), "currency": currency}
+    return [Fault(words=words, values=values)]
 
 
 def _told(tariff: Tariff) -> dict[str, object]:

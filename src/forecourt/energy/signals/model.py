@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 
 from forecourt.energy.model import MOST_A, MOST_W, Fault
+from forecourt.platform.money import currencies
 from forecourt.ui.i18n import mark
 
 #: Seasons and holidays of one tariff.
@@ -180,8 +181,9 @@ class Reading(Struct, frozen=True, kw_only=True):
 def tariff_faults(tariff: Tariff) -> list[Fault]:
     """What is nonsense in a tariff."""
     found: list[Fault] = []
-    if not (tariff.currency.isascii() and tariff.currency.isalpha() and tariff.currency.isupper()):
-        found.append(Fault(words=mark("currency is an ISO 4217 code such as EUR")))
+    if tariff.currency not in currencies():
+        words = mark("currency is an ISO 4217 code that people pay with, such as EUR: %(currency)s is none")
+        found.append(Fault(words=words, values={"currency": tariff.currency}))
     if not tariff.seasons and tariff.price_zone is None:
         found.append(Fault(words=mark("a price is needed: seasons, or a price_zone")))
     if len({season.begins for season in tariff.seasons}) < len(tariff.seasons):

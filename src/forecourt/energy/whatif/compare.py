@@ -25,10 +25,11 @@ from forecourt.energy.whatif.ways import (
     OPTIMUM,
     STORES_NOTHING,
     TOLD_BY_DRIVERS,
+    UNPLANNED,
     UNSTORED,
     WAYS,
-    Cautious,
     Known,
+    planner_of,
     scheduler_of,
 )
 from forecourt.energy.whatif.world import PART_STEPS, Course, World, course, lessened, run, stored_watts
@@ -172,18 +173,22 @@ class Comparison:
         told(way, done, self.steps)
         if way == OPTIMUM:
             return self._optimum(so_far, done, told), 0
-        cautious = Cautious(scheduler_of(way, self._known), sum(part.unplanned for part in parts))
-        before, kept = done, cautious.unplanned
+        planner = None
+        if way not in UNPLANNED:
+            planner = planner_of(way, self._known, sum(part.unplanned for part in parts))
+        before, kept = done, 0 if planner is None else planner.unplanned
 
         def step(now: int, so_far: Floats) -> None:
             nonlocal before, kept
             if now % PART_STEPS == 0 or now == self.steps:
-                self._journal.keep(part_of(way, before, now, so_far, cautious.unplanned - kept))
-                before, kept = now, cautious.unplanned
+                unplanned = 0 if planner is None else planner.unplanned
+                self._journal.keep(part_of(way, before, now, so_far, unplanned - kept))
+                before, kept = now, unplanned
             told(way, now, self.steps)
 
-        found = run(world, cautious, step, so_far, done)
-        return (course(self._world, self._idle(found)) if way == UNSTORED else found), cautious.unplanned
+        found = run(world, scheduler_of(way, self._known) if planner is None else planner, step, so_far, done)
+        found = course(self._world, self._idle(found)) if way == UNSTORED else found
+        return found, 0 if planner is None else planner.unplanned
 
     def _idle(self, done: Course) -> Floats:
         """The same currents beside batteries that do nothing."""

@@ -35,14 +35,16 @@ class Allowed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Borne(Struct, frozen=True, kw_only=True):
-    """The rows of a site that may bind at some time. `limits` of each in each step, (rows, steps); `adds`: what a kW of
-    the building adds to each; `left`: what of the limits there is for cars and batteries, (rows, steps).
+    """The rows of a site that may bind at some time. `limits` of each in each step, (rows, steps); `taken`: what the
+    buildings load each with; `adds`: what a kW at the grid connection adds to each; `left`: what of the limits there is
+    for cars and batteries, (rows, steps).
 
     What the sun gives makes no room: a breaker must hold if it stops.
     """
 
     rows: Rows
     limits: Floats
+    taken: Complexes
     adds: Complexes
     left: Floats
 
@@ -52,23 +54,27 @@ class Borne(Struct, frozen=True, kw_only=True):
 
 
 def borne(
-    electrics: Electrics, limits: tuple[Floats, ...], load_kw: Floats, batteries: list[tuple[str, float]],
+    electrics: Electrics, limits: tuple[Floats, ...], loads_kw: dict[str, Floats], batteries: list[tuple[str, float]],
     rows: Rows | None = None,
 ) -> Borne:  # fmt: skip
     """`limits`: of each node, in each step, in A of each line and in kW, (2, steps) each, in the order of the tree;
-    `batteries`: of each its node and with how many kW it is charged. The building hangs at the root. `rows`:
-    those that are asked for, if not all that may bind."""
+    `loads_kw`: what buildings take in each step, by their nodes; `batteries`: of each its node and with how many kW it
+    is charged. `rows`: those that are asked for, if not all that may bind."""
     root = next(node.id for node in electrics.nodes if node.parent is None)
     if rows is None:
         tightest = tuple(_tightest(node, at) for node, at in zip(electrics.nodes, limits, strict=True))
-        taken = [*batteries, (root, float(np.maximum(load_kw, 0.0).max(initial=0.0)))]
-        rows = rows_of(structs.replace(electrics, nodes=tightest), taken)
+        most = [(node, float(np.maximum(kw, 0.0).max(initial=0.0))) for node, kw in loads_kw.items()]
+        rows = rows_of(structs.replace(electrics, nodes=tightest), [*batteries, *most])
     of = {f"{node.id} L{line}": at[0] for node, at in zip(electrics.nodes, limits, strict=True) for line in (1, 2, 3)}
     of |= {f"{node.id} power": at[1] for node, at in zip(electrics.nodes, limits, strict=True)}
-    bear = np.array([np.minimum(of[name], NO_LIMIT) for name in rows.names]).reshape(len(rows.names), len(load_kw))
-    adds = adds_of(electrics, root, rows.names)
-    loads = np.abs(adds)[:, None] * np.maximum(load_kw, 0.0)
-    return Borne(rows=rows, limits=bear, adds=adds, left=np.maximum(bear - loads, 0.0))
+    shape = (len(rows.names), limits[0].shape[1])
+    bear = np.array([np.minimum(of[name], NO_LIMIT) for name in rows.names]).reshape(shape)
+    taken, loads = np.zeros(shape, np.complex128), np.zeros(shape)
+    for node, kw in loads_kw.items():
+        each = adds_of(electrics, node, rows.names)[:, None] * np.maximum(kw, 0.0)
+        taken, loads = taken + each, loads + np.abs(each)
+    left = np.maximum(bear - loads, 0.0)
+    return Borne(rows=rows, limits=bear, taken=taken, adds=adds_of(electrics, root, rows.names), left=left)
 
 
 def limits_in_steps(

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -19,12 +19,15 @@ from forecourt.energy.whatif.fleet import Fleet
 from forecourt.energy.whatif.limits import Allowed, Borne, borne, limit_faults, limits_in_steps
 from forecourt.energy.whatif.series import Hour, ScenarioRefused, Series, Table, at_hour, day_faults, from_table
 from forecourt.energy.whatif.storage import Giving, Store, storage_faults
+from forecourt.energy.whatif.wishes import Wish, wish_faults
 from forecourt.platform.text import text_of
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
 #: What of a scenario changes with time, beside prices.
 SERIES = ("load", "solar", "co2")
+#: Buildings at nodes of one scenario.
+MAX_LOADS: Final = 50
 #: How much a price per kWh may be, either way.
 Price = Annotated[float, Meta(ge=-100, le=100)]
 
@@ -47,6 +50,13 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     voltage_v: Positive = 230.0
     line_voltage_v: Positive = 400.0
     power_limit_w: Annotated[int, Meta(ge=0)] | None = None
+
+
+class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A building, or a part of one, that hangs at a `node`: its `power` in kW."""
+
+    node: str
+    power: Series
 
 
 class Day(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,8 +96,9 @@ class Planner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One scenario. `zone` is an IANA name. `load` of the building and `solar` power are in kW, `co2` in g per kWh of
-    the grid. `drivers`: how wrong they are about themselves. `fleet`: vehicles whose sessions are generated.
+    """One scenario. `zone` is an IANA name. `load` of the building at the grid connection and `solar` power are in kW,
+    `co2` in g per kWh of the grid; `loads`: buildings at other nodes. `drivers`: how wrong they are about themselves.
+    `wishes`: what some of them were granted. `fleet`: vehicles whose sessions are generated.
     `limits` that hold for a time. `batteries` of the site, `v2g`: cars that give back."""
 
     name: str
@@ -97,9 +108,11 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     step_min: Annotated[int, Meta(ge=1, le=60)] = 5
     planner: Planner = Planner()
     load: Series | None = None
+    loads: tuple[Load, ...] = ()
     solar: Series | None = None
     co2: Series | None = None
     drivers: Drivers | None = None
+    wishes: tuple[Wish, ...] = ()
     fleet: Fleet | None = None
     limits: tuple[Allowed, ...] = ()
     batteries: tuple[Store, ...] = ()
@@ -135,7 +148,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             hours=np.full(steps, step / timedelta(hours=1)),
             price=self._prices(start, steps, step),
             feed_in=np.full(steps, self.tariff.feed_in),
-            load_kw=self.values(self.load, start, steps, step),
+            load_kw=sum(self._loads_kw(start, steps, step).values(), np.zeros(steps)),
             solar_kw=self.values(self.solar, start, steps, step),
             limit_kw=np.full(steps, np.inf if most_w is None else most_w / 1000),
         )
@@ -146,7 +159,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return borne(
             electrics,
             limits_in_steps(electrics, self.limits, start, horizon.steps, step, ZoneInfo(self.zone)),
-            horizon.load_kw,
+            self._loads_kw(start, horizon.steps, step),
             [(each.node, each.charge_kw) for each in self.batteries],
             rows,
         )
@@ -154,6 +167,14 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def values(self, series: Series | None, start: datetime, steps: int, step: timedelta) -> Floats:
         """The values of a series in each step; zero where the scenario has none."""
         return np.zeros(steps) if series is None else series.values(start, steps, step, ZoneInfo(self.zone))
+
+    def _loads_kw(self, start: datetime, steps: int, step: timedelta) -> dict[str, Floats]:
+        """What buildings take in each step, by the nodes at which they hang."""
+        root = next(node.id for node in self.site.nodes if node.parent is None)
+        found = {root: self.values(self.load, start, steps, step)}
+        for each in self.loads:
+            found[each.node] = found.get(each.node, 0.0) + self.values(each.power, start, steps, step)
+        return found
 
     def _prices(self, start: datetime, steps: int, step: timedelta) -> Floats:
         if self.tariff.prices_csv is not None:
@@ -199,8 +220,12 @@ def _rooted(scenario: Scenario, folder: Path, prices: Path | None) -> Scenario:
         for name in SERIES
         if (each := getattr(scenario, name)) is not None
     }
+    loads = tuple(
+        msgspec.structs.replace(each, power=msgspec.structs.replace(each.power, csv=rooted(each.power.csv)))
+        for each in scenario.loads
+    )
     return msgspec.structs.replace(
-        scenario, tariff=msgspec.structs.replace(scenario.tariff, prices_csv=table), **series
+        scenario, loads=loads, tariff=msgspec.structs.replace(scenario.tariff, prices_csv=table), **series
     )
 
 
@@ -218,10 +243,17 @@ def _faults(scenario: Scenario) -> list[str]:
     for name in SERIES:
         if (series := getattr(scenario, name)) is not None:
             found += series.faults(name)
+    if len(scenario.loads) > MAX_LOADS:
+        found.append(f"a scenario has {MAX_LOADS} loads at most")
+    nodes = [node.id for node in scenario.site.nodes]
+    for number, load in enumerate(scenario.loads, 1):
+        found += load.power.faults(f"load {number}")
+        if load.node not in nodes:
+            found.append(f"load {number}: there is no node {load.node}")
     if scenario.drivers is not None:
         found += scenario.drivers.faults()
     needed = {Mode.GREENEST: ("co2", scenario.co2), Mode.SOLAR: ("solar", scenario.solar)}.get(scenario.planner.mode)
     if needed is not None and needed[1] is None:
         found.append(f"planner.mode {scenario.planner.mode.value} needs [{needed[0]}]")
-    nodes = [node.id for node in scenario.site.nodes]
-    return found + limit_faults(scenario.limits, nodes) + storage_faults(scenario.batteries, nodes)
+    found += wish_faults(scenario.wishes) + limit_faults(scenario.limits, nodes)
+    return found + storage_faults(scenario.batteries, nodes)

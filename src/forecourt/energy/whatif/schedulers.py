@@ -8,10 +8,17 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct, structs
+import structlog
+from msgspec import Struct
 
-from forecourt.energy.planner.problem import Battery, Cars, Discharging, Horizon, Plan
+from forecourt.energy.planner.filling import Claims
+from forecourt.energy.planner.ladder import answer, evened
+from forecourt.energy.planner.problem import Battery, Cars, Discharging, Horizon, Problem, gone_h
+from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Rows
+from forecourt.energy.site import Mode
+
+log = structlog.get_logger(__name__)
 
 
 class Scene(Struct, frozen=True, kw_only=True):
@@ -82,49 +89,42 @@ def laxity(scene: Scene) -> Floats:
     return np.asarray(left - scene.cars.need_kwh / (scene.cars.kw_per_a * scene.cars.max_a))
 
 
-def planned(plan: Callable[[Scene], Plan]) -> Scheduler:
-    """What a plan gives in its first step, so that each car gets nothing or at least its least current."""
+class Planned:
+    """Asks the planner as real sites do, in the order of `ladder`: what it finds, each car with nothing or at least its
+    least current, else what there is now in fair shares. `asked`: what a scene is as a problem, and the mode that its
+    prices are weighed by; `unplanned`: in how many steps nothing was found."""
 
-    def schedule(scene: Scene) -> Decision:
-        made = plan(scene)
-        battery_kw = made.battery_kw[:, 0]
-        return Decision(current_a=zero_or_enough(scene, made.current_a[:, 0], battery_kw), battery_kw=battery_kw)
+    def __init__(self, asked: Callable[[Scene], tuple[Problem, Mode]], unplanned: int = 0) -> None:
+        self._asked = asked
+        self.unplanned = unplanned
 
-    return schedule
-
-
-def zero_or_enough(scene: Scene, given: Floats, battery_kw: Floats) -> Floats:
-    """Puts together what cars would get below their least current: some get enough, the others nothing, and what is
-    left goes to those that charge. Never more power than before, and within the limits."""
-    wanted = _wanted(scene)
-    least = np.minimum(scene.min_a, wanted)
-    low = (given > 0) & (given < least * (1 - 1e-9))
-    if not low.any():
-        return given
-    kw = scene.cars.kw_per_a
-    left_kw = float(given[low] @ kw[low])
-    starting = [car for car in np.argsort(-given * kw, kind="stable") if low[car]]
-    given = np.where(low, 0.0, given)
-    on_evses = np.zeros(scene.evses)
-    on_evses[scene.cars.evse] = np.maximum(given, 0.0)
-    rows = _beside(scene, battery_kw)
-    for car in [*starting, *np.nonzero((given > 0) & (given < wanted))[0]]:
-        evse = int(scene.cars.evse[car])
-        most = min(wanted[car], rows.room(on_evses, evse), given[car] + left_kw / kw[car])
-        if given[car] == 0.0:
-            most = least[car] if most >= least[car] else 0.0
-        left_kw -= (most - given[car]) * kw[car]
-        given[car] = on_evses[evse] = most
-    return given
+    def __call__(self, scene: Scene) -> Decision:
+        # A solver that is kept loses more of a week.
+        solver = SiteSolver()
+        problem, mode = self._asked(scene)
+        claims = _claims(scene, problem)
+        found = evened(solver, problem, claims, answer(solver, problem, claims, mode=mode))
+        if found.plan is None:
+            log.warning("no plan was found", step=scene.now, why=found.why)
+            self.unplanned += 1
+            return _idle(scene, found.first_a)
+        return Decision(current_a=found.first_a, battery_kw=found.plan.battery_kw[:, 0])
 
 
-def _beside(scene: Scene, battery_kw: Floats) -> Rows:
-    """The rows with what is left of them beside batteries that are charged."""
-    added = np.zeros(len(scene.rows.limits))
-    for battery, kw in zip(scene.batteries, battery_kw, strict=True):
-        if battery.adds is not None:
-            added += np.abs(battery.adds) * max(float(kw), 0.0)
-    return structs.replace(scene.rows, limits=np.maximum(scene.rows.limits - added, 0.0))
+def _claims(scene: Scene, problem: Problem) -> Claims:
+    """As the problem believes the cars to be; nobody has waited or charged longer than others, as far as is known."""
+    there, nothing = problem.cars.there, np.zeros(len(scene.cars))
+    cars = Cars(**{name: getattr(problem.cars, name)[there] for name in Cars.__struct_fields__})
+    return Claims(
+        evse=cars.evse,
+        min_a=scene.min_a,
+        max_a=cars.max_a,
+        kw_per_a=cars.kw_per_a,
+        weight=cars.weight,
+        laxity_h=gone_h(cars, problem.horizon.hours) - cars.need_kwh / (cars.kw_per_a * np.maximum(cars.max_a, 1e-9)),
+        on_s=nothing,
+        waited_s=nothing,
+    )
 
 
 def _idle(scene: Scene, current_a: Floats) -> Decision:

@@ -6,20 +6,17 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import structlog
 from msgspec import Struct, structs
 
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
 from forecourt.energy.planner.assumed import assumed_visits
-from forecourt.energy.planner.chances import guesses, hedged
+from forecourt.energy.planner.chances import guesses, hedged, without
 from forecourt.energy.planner.coarse import cars_in, edges_of, horizon_in, limits_in
-from forecourt.energy.planner.filling import Claims
-from forecourt.energy.planner.ladder import answer
 from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
 from forecourt.energy.planner.modes import weighed
+from forecourt.energy.planner.owing import Owed, minimums_of
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
-from forecourt.energy.planner.problem import Cars, Plan, Problem, Unsolvable, Worth, eased, joined
-from forecourt.energy.planner.rounding import rounded
+from forecourt.energy.planner.problem import Cars, Problem, Worth, joined
 from forecourt.energy.planner.settings import LEAST_H
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planner.steps import stays_in
@@ -28,26 +25,26 @@ from forecourt.energy.site import Mode
 from forecourt.energy.whatif.drivers import Drivers, Statement, statements
 from forecourt.energy.whatif.scenario import Scenario
 from forecourt.energy.whatif.schedulers import (
-    Decision,
+    Planned,
     Scene,
     Scheduler,
     by_order,
     deadline,
     laxity,
-    planned,
     uncontrolled,
 )
 from forecourt.energy.whatif.stays import Stays
-
-log = structlog.get_logger(__name__)
+from forecourt.energy.whatif.wishes import Wishes
 
 #: Ways to charge, by their names on the command line.
 UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, UNSTORED, PLANNER, STATED, PREDICTED, OPTIMUM = (
     "uncontrolled", "deadline", "laxity", "myopic", "unstored", "planner", "stated", "predicted", "optimum",
 )  # fmt: skip
 WAYS: Final = (UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, UNSTORED, PLANNER, STATED, PREDICTED, OPTIMUM)
+#: Those that are orders, and plan nothing.
+UNPLANNED: Final = (UNCONTROLLED, DEADLINE, LAXITY)
 #: Those that leave batteries alone and take nothing from cars.
-STORES_NOTHING: Final = (UNCONTROLLED, DEADLINE, LAXITY, UNSTORED)
+STORES_NOTHING: Final = (*UNPLANNED, UNSTORED)
 #: Those that plan by what drivers say; they are played where a scenario or a file says what that is.
 TOLD_BY_DRIVERS: Final = (STATED, PREDICTED)
 HOUR: Final = timedelta(hours=1)
@@ -68,15 +65,17 @@ class Known(Struct, frozen=True, kw_only=True):
 
 
 def scheduler_of(way: str, known: Known) -> Scheduler:
-    """A way but the optimum, which is no way to schedule."""
+    """A way that plans nothing."""
     if way == UNCONTROLLED:
         return uncontrolled
-    if way in (DEADLINE, LAXITY):
-        return by_order(deadline if way == DEADLINE else laxity)
+    return by_order(deadline if way == DEADLINE else laxity)
+
+
+def planner_of(way: str, known: Known, unplanned: int = 0) -> Planned:
+    """A way that plans, but for the optimum, which is no way to schedule."""
     if way == MYOPIC:
-        worth = known.scenario.planner.unserved_per_kwh
-        return planned(lambda scene: _plan(scene, _worth(known, scene, worth)))
-    return planned(Foresight(known, PLANNER if way == UNSTORED else way))
+        return Planned(lambda scene: _problem(known, scene), unplanned)
+    return Planned(Foresight(known, PLANNER if way == UNSTORED else way), unplanned)
 
 
 class Foresight:
@@ -86,6 +85,8 @@ class Foresight:
         planner = known.scenario.planner
         self._known = known
         self._way = way
+        self._evses = known.scenario.electrics.evses
+        self._wishes = Wishes(known.scenario.wishes, known.stays.sessions)
         self._zone = ZoneInfo(known.scenario.zone)
         self._insistent = planner.unserved_per_kwh * planner.insistence
         visits = _visits(known, known.past, known.past_start)
@@ -98,7 +99,7 @@ class Foresight:
         self._predictor: Predictor | None = None
         self._over = -1
 
-    def __call__(self, scene: Scene) -> Plan:
+    def __call__(self, scene: Scene) -> tuple[Problem, Mode]:
         now = self._known.start + scene.now * self._known.step
         cars, guessed = self._believed(scene, now)
         # Of several guesses the most is planned for, and the mean is what came.
@@ -109,25 +110,36 @@ class Foresight:
         paid_kw = max(scene.peak_kw, self._worthwhile_kw(scene, now))
         worth = structs.replace(worth, paid_kw=paid_kw)
         mode, chances = self._known.scenario.planner.mode, None
-        horizon, worth = weighed(mode, horizon_in(scene.horizon, edges), worth, self._co2_kg(scene, now, edges))
+        cars = structs.replace(cars, weight=self._wishes.weights(scene.numbers))
+        most = float(cars.weight.max(initial=1.0))
+        horizon, worth = weighed(mode, horizon_in(scene.horizon, edges), worth, self._co2_kg(scene, now, edges), most)
         planned_cars = cars_in(joined(cars, expected), scene.horizon.hours, edges)
+        first = self._wishes.first(scene.numbers)
         if guessed is not None:
             there = np.arange(len(cars))
             planned_cars, chances = hedged(planned_cars, there, *guessed, ends=np.cumsum(horizon.hours))
+            # Who goes before others charges until it is full, whenever it may leave.
+            chances = without(chances, first)
+        owed = self._owed(scene, planned_cars.need_kwh)
         problem = Problem(
             cars=planned_cars,
             horizon=horizon,
             rows=scene.rows,
             limits=limits_in(scene.limits, edges),
             worth=worth,
+            minimums=minimums_of(owed, first, planned_cars, horizon.hours),
             chances=chances,
             batteries=scene.batteries,
             discharging=scene.giving,
         )
-        solver = SiteSolver()
-        if mode is Mode.EQUAL:
-            return _equal(scene, solver, problem)
-        return rounded(solver, solver.solve(eased(problem)), scene.min_a)
+        return problem, mode
+
+    def _owed(self, scene: Scene, need_kwh: Floats) -> list[Owed]:
+        """What the cars of a scene were promised, as far as they are believed to take so much."""
+        cars = self._known.stays.cars
+        sat_h = np.asarray((scene.now - cars.first[scene.numbers]) * (self._known.step / HOUR), np.float64)
+        taken_kwh = cars.need_kwh[scene.numbers] - scene.cars.need_kwh
+        return self._wishes.owed(scene.numbers, sat_h, taken_kwh, need_kwh)
 
     def _co2_kg(self, scene: Scene, now: datetime, edges: Ints) -> Floats:
         """Of a kWh from the grid in each coarse step."""
@@ -203,6 +215,7 @@ class Foresight:
             came_at=self._known.start + int(stays.cars.first[number]) * self._known.step,
             taken_kwh=taken_kwh,
             token=stays.sessions[number].token,
+            evse_id=self._evses[int(stays.cars.evse[number])].id,
             stated_left_at=stated.left_at,
             stated_kwh=stated.need_kwh,
         )
@@ -215,57 +228,17 @@ class Foresight:
         return self._predictor
 
 
-class Cautious:
-    """A scheduler that keeps the limits by order of laxity in a step for which it finds no plan."""
-
-    def __init__(self, scheduler: Scheduler, unplanned: int = 0) -> None:
-        self._scheduler = scheduler
-        self._fallback = by_order(laxity)
-        self.unplanned = unplanned
-
-    def __call__(self, scene: Scene) -> Decision:
-        try:
-            return self._scheduler(scene)
-        except Unsolvable as fault:
-            log.warning("no plan was found", step=scene.now, why=str(fault))
-            self.unplanned += 1
-            return self._fallback(scene)
-
-
-def _equal(scene: Scene, solver: SiteSolver, problem: Problem) -> Plan:
-    """The same current for all that are there, as far as each can use it, and what follows from that. Raises
-    Unsolvable."""
-    cars = scene.cars
-    claims = Claims(
-        evse=cars.evse,
-        min_a=scene.min_a,
-        max_a=cars.max_a,
-        kw_per_a=cars.kw_per_a,
-        weight=cars.weight,
-        laxity_h=laxity(scene),
-        on_s=np.zeros(len(cars)),
-        waited_s=np.zeros(len(cars)),
-    )
-    found = answer(solver, problem, claims, mode=Mode.EQUAL)
-    if found.plan is None:
-        raise Unsolvable(found.why)
-    current_a = found.plan.current_a.copy()
-    current_a[:, 0] = found.first_a
-    return structs.replace(found.plan, current_a=current_a)
-
-
-def _plan(scene: Scene, worth: Worth) -> Plan:
-    """The plan of least cost for the cars that are there."""
-    problem = Problem(
+def _problem(known: Known, scene: Scene) -> tuple[Problem, Mode]:
+    """Of the cars that are there, and no others."""
+    return Problem(
         cars=scene.cars,
         horizon=scene.horizon,
         rows=scene.rows,
         limits=scene.limits,
-        worth=worth,
+        worth=_worth(known, scene, known.scenario.planner.unserved_per_kwh),
         batteries=scene.batteries,
         discharging=scene.giving,
-    )
-    return SiteSolver().solve(eased(problem))
+    ), Mode.CHEAPEST
 
 
 def _worth(known: Known, scene: Scene, unserved: float) -> Worth:
@@ -296,13 +269,14 @@ def _visits(known: Known, stays: Stays, start: datetime) -> list[Visit]:
 
 
 def _past_visits(known: Known, visits: Sequence[Visit]) -> list[PastVisit]:
-    stated = _stated(known, known.past, visits)
+    stated, evses = _stated(known, known.past, visits), known.scenario.electrics.evses
     return [
         PastVisit(
             came_at=visit.came_at,
             left_at=visit.left_at,
             energy_kwh=visit.need_kwh,
             token=session.token,
+            evse_id=evses[visit.evse].id,
             stated_left_at=said.left_at,
             stated_kwh=said.need_kwh,
         )

@@ -127,8 +127,8 @@ def _overload(world: World, current_a: Floats, battery_w: Watts, sign: int) -> f
     on_evses = np.zeros((world.evses, world.horizon.steps))
     np.add.at(on_evses, world.cars.evse, np.maximum(sign * current_a, 0.0))
     horizon, borne = world.horizon, world.borne
-    besides_kw = horizon.load_kw if sign > 0 else horizon.solar_kw - horizon.load_kw
-    more = borne.adds[:, None] * np.maximum(besides_kw, 0.0)
+    over_kw = np.maximum(horizon.solar_kw - horizon.load_kw, 0.0)
+    more = borne.taken.copy() if sign > 0 else borne.adds[:, None] * over_kw
     for battery, power_w in zip(world.batteries, battery_w, strict=True):
         if battery.adds is not None:
             more += battery.adds[:, None] * np.maximum(sign * power_w, 0) / 1000
