@@ -36,6 +36,8 @@ from tests.payments.hosts import (
     rules,
 )
 
+PSP = entries.psp("acme")
+
 
 def test_a_share_is_of_what_was_earned_before_vat_by_what_it_was_for() -> None:
     rule = a_rule(energy=Decimal("70"), idle=Decimal("50"), per_kwh=Decimal("0.03"), platform_percent=Decimal("10"))
@@ -282,7 +284,7 @@ async def test_hosts_who_get_a_share_of_debts_paid_at_once_are_held_in_one_order
         async with yard.tenants.tenant(yard.tenant_id) as conn:
             await post(conn, yard.tenant_id, entries.owed(intent=str(debt), session_id=session, at=now, billed=bill))
     async with yard.tenants.tenant(yard.tenant_id) as conn:
-        about: dict[str, Any] = {"intent": payer, "payment": payer, "at": now, "account": "acme", "currency": "EUR"}
+        about: dict[str, Any] = {"intent": payer, "payment": payer, "at": now, "source": PSP, "currency": "EUR"}
         await post(conn, yard.tenant_id, entries.debt_paid(amount=2380, **about))
 
     async def settle() -> None:
@@ -327,7 +329,7 @@ async def test_what_is_paid_of_the_rest_of_a_capture_gives_the_rest_of_the_share
             "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount, detail)"
             " VALUES (%s, %s, %s, 'debt_paid', %s, %s)", yard.tenant_id, debt, now, amount, payer,
         )  # fmt: skip
-        about: dict[str, Any] = {"intent": payer, "payment": payer, "at": now, "account": "acme", "currency": "EUR"}
+        about: dict[str, Any] = {"intent": payer, "payment": payer, "at": now, "source": PSP, "currency": "EUR"}
         async with yard.tenants.tenant(yard.tenant_id) as conn:
             await post(conn, yard.tenant_id, entries.debt_paid(amount=amount, **about))
         await paid.follow()

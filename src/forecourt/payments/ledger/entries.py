@@ -140,11 +140,9 @@ def fleet_paid(*, movement: str, at: datetime, fleet: str, currency: str, amount
     return between(f"fleet_paid:{movement}", Kind.FLEET_PAID, at, currency, BANK, fleet_owes(fleet), amount, memo=memo)
 
 
-def debt_paid(*, intent: str, payment: str, at: datetime, account: str, currency: str, amount: int) -> Entry:
-    """A driver paid later what was owed."""
-    return between(
-        debt_key(payment), Kind.DEBT_PAID, at, currency, psp(account), DRIVERS, positive(amount), intent=intent
-    )
+def debt_paid(*, intent: str, payment: str, at: datetime, source: str, currency: str, amount: int) -> Entry:
+    """A driver paid later what was owed. `source`: the account it came to, `psp(account)`, or of, `wallet(driver)`."""
+    return between(debt_key(payment), Kind.DEBT_PAID, at, currency, source, DRIVERS, positive(amount), intent=intent)
 
 
 def debt_key(payment: str) -> str:
@@ -209,13 +207,13 @@ def top_up_back(
 
 
 def debt_back(
-    *, refund: str, intent: str, at: datetime, account: str, currency: str, amount: int, memo: str = ""
+    *, refund: str, intent: str, at: datetime, source: str, currency: str, amount: int, memo: str = ""
 ) -> Entry:
-    """What a driver paid of a debt went back to the card: it is owed again, or was owed no more."""
+    """What a driver paid of a debt went back to the card or the wallet, `source`: it is owed again, or was owed no
+    more."""
     return between(
-        refund_key(refund), Kind.REFUND, at, currency, DRIVERS, psp(account), positive(amount), intent=intent,
-        memo=memo,
-    )  # fmt: skip
+        refund_key(refund), Kind.REFUND, at, currency, DRIVERS, source, positive(amount), intent=intent, memo=memo
+    )
 
 
 def refund_unbilled(

@@ -289,7 +289,8 @@ async def list_paid_by(conn: Connection, tenant_id: int, payment: str) -> list[t
 
 
 async def list_payers(conn: Connection, tenant_id: int, intent: str) -> list[tuple[str, int, bool]]:
-    """The payments by which something that was owed was paid, how much by each, and whether their money is ours."""
+    """The payments by which something that was owed was paid, how much by each, and whether their money is ours: the
+    provider has let us have it, or none had it, as a wallet was paid in advance."""
     try:
         intent_id = UUID(intent)
     except ValueError:
@@ -297,6 +298,8 @@ async def list_payers(conn: Connection, tenant_id: int, intent: str) -> list[tup
     cursor = await conn.execute(
         "SELECT s.detail, sum(s.amount)::bigint, EXISTS (SELECT FROM provider_movements m"
         "  WHERE m.tenant_id = s.tenant_id AND m.intent = s.detail AND m.settled_at IS NOT NULL)"
+        " OR EXISTS (SELECT FROM payment_intents i WHERE i.tenant_id = s.tenant_id AND i.method = 'wallet'"
+        "  AND i.intent_id::text = s.detail)"
         " FROM payment_steps s WHERE s.tenant_id = %s AND s.kind = 'debt_paid' AND s.intent_id = %s"
         " AND s.detail IS NOT NULL GROUP BY s.tenant_id, s.detail ORDER BY min(s.step_id)",
         (tenant_id, intent_id),
