@@ -3,8 +3,6 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from datetime import timedelta
-from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -13,9 +11,8 @@ import pytest_asyncio
 from forecourt.payments.intents.errors import NothingOwed, RefundTooHigh, WalletEmpty
 from forecourt.payments.intents.model import Intent, Method, Purpose, State
 from forecourt.payments.intents.saga import Saga
-from forecourt.payments.intents.service import Payments
-from forecourt.payments.ledger.entries import OTHER_INCOME, wallet
 from forecourt.payments.ledger.building import between
+from forecourt.payments.ledger.entries import OTHER_INCOME, wallet
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.service import post
 from forecourt.payments.providers.book import Book, BookKind
@@ -89,9 +86,11 @@ class Driver:
 
     def debts(self) -> int:
         return self.till.one(
-            "SELECT coalesce(sum(owed_amount), 0)::bigint AS it FROM payment_intents WHERE tenant_id = %s AND payer = %s",
-            self.till.tenant_id, self.payer,
-        )  # fmt: skip
+            "SELECT coalesce(sum(owed_amount), 0)::bigint AS it FROM payment_intents WHERE tenant_id = %s"
+            " AND payer = %s",
+            self.till.tenant_id,
+            self.payer,
+        )
 
     def in_wallet(self) -> int:
         return -self.till.balances().get(f"wallet:{self.number}", 0)

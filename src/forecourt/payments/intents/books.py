@@ -65,9 +65,7 @@ async def _paid_in(conn: Connection, intent: Intent, captured: int, at: datetime
         return entries.top_up(
             payment=name, at=at, account=account, driver=_who(intent), currency=intent.currency, amount=captured
         )
-    return entries.debt_paid(
-        intent=name, payment=name, at=at, source=source, currency=intent.currency, amount=captured
-    )
+    return entries.debt_paid(intent=name, payment=name, at=at, source=source, currency=intent.currency, amount=captured)
 
 
 async def _sold(conn: Connection, intent: Intent, billed: Billed, entry: Entry) -> None:
