@@ -14,6 +14,7 @@ from forecourt.payments.intents.model import CAPTURE_AHEAD, Intent, State
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import comparing
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
+from tests.payments.bank import Bank
 from tests.payments.till import Till
 
 #: One euro an hour, and 19 % VAT on top.
@@ -70,9 +71,9 @@ class Silent:
         return await self.now()
 
 
-async def a_silent(till: Till, *, hours: int = 1) -> Silent:
+async def a_silent(till: Till, *, hours: int = 1, **more: Any) -> Silent:
     await till.priced(BY_TIME)
-    intent = await till.paid(payer="driver:7")
+    intent = await till.paid(payer="driver:7", **more)
     await till.work()
     session = till.plug_in(intent, wh=10_000, minutes=60 * hours, over=False)
     await till.work()
@@ -152,6 +153,44 @@ async def test_what_came_on_top_is_owed_and_the_station_is_asked_to_stop_as_soon
     }  # fmt: skip
     with pytest.raises(DebtOpen):
         await till.begin(payer="driver:7", evse=2)
+
+
+async def test_what_came_on_top_is_asked_of_the_saved_card_and_owed_only_where_that_is_declined(till: Till) -> None:
+    silent = await a_silent(till, save=True)
+    assert (await silent.run_out()).captured_amount == 119
+    owes = await silent.back(hours=3)
+    assert (owes.billed_amount, owes.owed_amount) == (357, 238)
+    await till.settle()
+    now = await silent.now()
+    assert (now.captured_amount, now.owed_amount) == (119, 0)
+    assert "driver_receivable" not in till.balances()
+    taken = "SELECT method, state, captured_amount FROM payment_intents WHERE tenant_id = %s AND purpose = 'debt'"
+    assert till.rows(taken, till.tenant_id) == [{"method": "saved", "state": "captured", "captured_amount": 238}]
+    assert (await till.begin(payer="driver:7", evse=2)).state is State.HOLD_REQUESTED
+    declined = await a_silent(till, save=True)
+    await declined.run_out()
+    till.rows("UPDATE payment_intents SET saved = '{\"customer\": \"cus_x\", \"method\": \"pm_x\"}'"
+              " WHERE intent_id = %s", declined.intent.intent_id)  # fmt: skip
+    await declined.back(hours=3)
+    await till.settle()
+    assert (await declined.now()).owed_amount == 238
+    assert [row["state"] for row in till.rows(taken, till.tenant_id)] == ["captured", "failed"]
+
+
+async def test_what_is_above_the_price_goes_back_once_a_dispute_that_stood_then_is_won(till: Till) -> None:
+    bank, silent = Bank(till), await a_silent(till, hours=4)
+    taken = await silent.run_out()
+    dispute = await bank.dispute(taken)
+    await bank.hint(taken)
+    sold = await silent.back(hours=1)
+    await till.settle()
+    assert (sold.state, sold.billed_amount, (await silent.now()).refunded_amount) == (State.DISPUTED, 119, 0)
+    await bank.decide(dispute, "won")
+    for _ in range(2):
+        await bank.hint(taken)
+    now = await silent.now()
+    assert (now.state, now.refunded_amount, till.balances().get("unmatched")) == (State.CAPTURED, 357, None)
+    assert [row["amount"] for row in till.happened("refund")] == [357]
 
 
 async def test_what_was_given_back_meanwhile_is_neither_given_back_again_nor_owed(till: Till) -> None:

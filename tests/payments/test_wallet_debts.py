@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -16,6 +17,8 @@ from forecourt.payments.ledger.entries import OTHER_INCOME, wallet
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.service import post
 from forecourt.payments.providers.book import Book, BookKind
+from forecourt.payments.reconcile import service as reconcile
+from forecourt.payments.reconcile.service import Reconciler
 from tests.payments.bank import Bank
 from tests.payments.test_debts import an_owner
 from tests.payments.till import RETURN, Till
@@ -232,6 +235,34 @@ async def test_whatever_is_done_in_any_order_books_debts_wallets_and_shares_agre
             given = -books.get(f"host_payable:{host.host_id}", 0)
             # 70 % of what came of it before VAT, each session rounded by itself.
             assert abs(given - came * sold * 7 / max(gross * 10, 1)) <= 20
+
+
+async def test_debts_that_get_no_share_keep_no_other_from_being_looked_at(
+    bank_of_two: list[Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till = bank_of_two[0].till
+    host = await an_owner(till)
+    monkeypatch.setattr(reconcile, "AT_ONCE", 1)
+    for each in bank_of_two:
+        await each.owe()
+        await each.put_in(BILL)
+        # Nobody followed it when it was paid.
+        await till.payments.pay_from_wallet(till.tenant_id, each.payer)
+    ids = till.rows(
+        "SELECT intent_id FROM payment_intents WHERE tenant_id = %s AND purpose = 'session'", till.tenant_id
+    )
+    first = min(str(row["intent_id"]) for row in ids)
+    till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
+    followed = reconcile.follow
+
+    async def fails(conn: Any, tenant_id: int, intent: str, *about: Any, **more: Any) -> None:
+        if intent == first:
+            raise RuntimeError("it can't be told")
+        await followed(conn, tenant_id, intent, *about, **more)
+
+    monkeypatch.setattr(reconcile, "follow", fails)
+    await Reconciler(till.tenants, till.clock).follow_part_paid(till.tenant_id)
+    assert till.balances()[f"host_payable:{host.host_id}"] == -SHARE
 
 
 @pytest_asyncio.fixture

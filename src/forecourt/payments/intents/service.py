@@ -35,7 +35,6 @@ from forecourt.payments.intents.errors import (
 )
 from forecourt.payments.intents.model import (
     FINAL,
-    LOOK_EVERY,
     TOKEN_LENGTH,
     Call,
     CallKind,
@@ -45,6 +44,7 @@ from forecourt.payments.intents.model import (
     State,
     left_to_refund,
 )
+from forecourt.payments.intents.opening import open_payment
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.refundable import left_of
 from forecourt.payments.intents.saga import Saga
@@ -123,7 +123,7 @@ class Payments:
             token = asked.token_uid or new_token()
             await self._admit(conn, tenant_id, asked, quoted.offer.station_id, token, now)
             values = {**await self.way(conn, tenant_id, asked), **begun(asked, quoted, token)}
-            intent_id = await self.insert(conn, tenant_id, values, asked.return_url, asked.language, now)
+            intent_id = await open_payment(conn, tenant_id, values, asked.return_url, asked.language, now)
         return await self.carry_on(tenant_id, intent_id)
 
     @staticmethod
@@ -225,7 +225,7 @@ class Payments:
             "hold_amount": amount.amount,
             "hold_said": {"description": description[:MAX_DESCRIPTION]},
         }
-        return await self.insert(conn, tenant_id, values, how.return_url or None, language, self._clock.now())
+        return await open_payment(conn, tenant_id, values, how.return_url or None, language, self._clock.now())
 
     async def find(self, tenant_id: int, intent_id: UUID) -> Intent:
         """How a payment stands, as far as we know. Raises PaymentUnknown."""
@@ -333,29 +333,6 @@ class Payments:
             saved = Saved(customer=kept.customer, method=kept.method)
             way |= {"saved": saved, "customer": kept.customer, "account_id": kept.account_id}
         return way
-
-    async def insert(
-        self, conn: Connection, tenant_id: int, values: dict[str, Any], return_url: str | None, language: str,
-        now: datetime, *, asks: bool = True,
-    ) -> UUID:  # fmt: skip
-        """The payment and, if anything is asked of a provider, its first call: from here on it goes on by itself,
-        whoever dies."""
-        intent_id = await store.insert_intent(
-            conn,
-            tenant_id,
-            {
-                **values, "state": State.HOLD_REQUESTED.value, "language": language, "created_at": now,
-                "updated_at": now, "next_at": now + LOOK_EVERY,
-            },
-        )  # fmt: skip
-        if return_url is not None:
-            await store.set_return(conn, tenant_id, intent_id, return_url.replace("{intent}", str(intent_id)))
-        await story.insert_step(conn, tenant_id, intent_id, "hold_requested", now, amount=values["hold_amount"])
-        if asks:
-            await store.insert_call(
-                conn, tenant_id, intent_id, kind=CallKind.HOLD, amount=values["hold_amount"], at=now
-            )
-        return intent_id
 
     async def carry_on(self, tenant_id: int, intent_id: UUID) -> Intent:
         """Does what is written down, as far as it goes now."""

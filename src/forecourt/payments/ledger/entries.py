@@ -75,9 +75,14 @@ def capture_unbilled(*, intent: str, at: datetime, account: str, currency: str, 
 def taken_ahead(*, intent: str, session_id: UUID, at: datetime, account: str, currency: str, captured: int) -> Entry:
     """Money was taken as the hold ran out, of a session that has no final price: nothing is sold yet."""
     return between(
-        f"ahead:{intent}", Kind.TAKEN_AHEAD, at, currency, psp(account), AHEAD, positive(captured),
+        ahead_key(intent), Kind.TAKEN_AHEAD, at, currency, psp(account), AHEAD, positive(captured),
         session_id=session_id, intent=intent,
     )  # fmt: skip
+
+
+def ahead_key(intent: str) -> str:
+    """The key under which it is posted that money was taken ahead of a price."""
+    return f"ahead:{intent}"
 
 
 def sold_ahead(*, intent: str, session_id: UUID, at: datetime, billed: Billed, ahead: int, owed: int) -> Entry:
@@ -137,7 +142,20 @@ def fleet_invoice(*, invoice: str, at: datetime, fleet: str, billed: Billed) -> 
 
 def fleet_paid(*, movement: str, at: datetime, fleet: str, currency: str, amount: int, memo: str = "") -> Entry:
     """A fleet's money came to the bank; negative: a direct debit came back."""
-    return between(f"fleet_paid:{movement}", Kind.FLEET_PAID, at, currency, BANK, fleet_owes(fleet), amount, memo=memo)
+    return between(fleet_paid_key(movement), Kind.FLEET_PAID, at, currency, BANK, fleet_owes(fleet), amount, memo=memo)
+
+
+def fleet_paid_key(movement: str) -> str:
+    """The key under which it is posted that a fleet's money moved at the bank."""
+    return f"fleet_paid:{movement}"
+
+
+def fleet_paid_back(*, key: str, at: datetime, legs: Iterable[Leg], memo: str) -> Entry:
+    """It was not that fleet's money. `key`, `legs`: of the entry by which it was posted."""
+    return Entry(
+        key=f"{key}:back", kind=Kind.FLEET_PAID, at=at, memo=memo,
+        legs=tuple(Leg(account=leg.account, currency=leg.currency, amount=-leg.amount) for leg in legs),
+    )  # fmt: skip
 
 
 def debt_paid(*, intent: str, payment: str, at: datetime, source: str, currency: str, amount: int) -> Entry:
