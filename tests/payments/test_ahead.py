@@ -166,15 +166,19 @@ async def test_what_came_on_top_is_asked_of_the_saved_card_and_owed_only_where_t
     assert "driver_receivable" not in till.balances()
     taken = "SELECT method, state, captured_amount FROM payment_intents WHERE tenant_id = %s AND purpose = 'debt'"
     assert till.rows(taken, till.tenant_id) == [{"method": "saved", "state": "captured", "captured_amount": 238}]
-    assert (await till.begin(payer="driver:7", evse=2)).state is State.HOLD_REQUESTED
-    declined = await a_silent(till, save=True)
+    # A card that is declined leaves it owed.
+    intent = await till.paid(payer="driver:8", save=True)
+    await till.work()
+    declined = Silent(till, intent, till.plug_in(intent, wh=10_000, over=False))
+    await till.work()
     await declined.run_out()
-    till.rows("UPDATE payment_intents SET saved = '{\"customer\": \"cus_x\", \"method\": \"pm_x\"}'"
-              " WHERE intent_id = %s", declined.intent.intent_id)  # fmt: skip
+    gone = '{"customer": "cus_none", "method": "pm_none"}'
+    till.rows("UPDATE payment_intents SET saved = %s WHERE intent_id = %s", gone, intent.intent_id)
     await declined.back(hours=3)
     await till.settle()
     assert (await declined.now()).owed_amount == 238
-    assert [row["state"] for row in till.rows(taken, till.tenant_id)] == ["captured", "failed"]
+    states = [row["state"] for row in till.rows(f"{taken} ORDER BY number", till.tenant_id)]
+    assert states == ["captured", "failed"]
 
 
 async def test_what_is_above_the_price_goes_back_once_a_dispute_that_stood_then_is_won(till: Till) -> None:

@@ -136,8 +136,9 @@ async def undo(conn: Connection, tenant_id: int, row: BankLineRow, why: str, now
                 await money.insert_settlement(conn, tenant_id, back | {"credit_id": credit.credit_id})
             taken = {"kind": "returned", "amount": -row.amount, "of_credit": credit.credit_id}
             await money.insert_credit(conn, tenant_id, about | taken)
-        else:
-            await money.insert_credit(conn, tenant_id, about | {"kind": "paid", "amount": -row.amount})
+        for credit_id, amount in await money.paid_back_by(conn, tenant_id, row.line_id) if row.amount < 0 else ():
+            again = {"kind": "paid", "amount": amount, "of_credit": credit_id}
+            await money.insert_credit(conn, tenant_id, about | again)
     posted = await find_by_key(conn, tenant_id, key)
     assert posted is not None, "what a fleet's line was matched with was posted"
     legs = await legs_of(conn, tenant_id, posted.entry_id)

@@ -287,7 +287,8 @@ async def list_unspent(conn: Connection, tenant_id: int, fleet_id: int, currency
         "SELECT c.credit_id, c.kind, c.amount - coalesce((SELECT sum(s.amount) FROM fleet_settlements s"
         " WHERE s.credit_id = c.credit_id), 0)::bigint + coalesce((SELECT sum(b.amount) FROM fleet_credits b"
         " WHERE b.of_credit = c.credit_id), 0)::bigint AS rest FROM fleet_credits c WHERE c.tenant_id = %s"
-        " AND c.fleet_id = %s AND c.currency = %s AND c.amount > 0 AND NOT EXISTS (SELECT FROM fleet_credits r"
+        " AND c.fleet_id = %s AND c.currency = %s AND c.amount > 0 AND c.of_credit IS NULL"
+        " AND NOT EXISTS (SELECT FROM fleet_credits r"
         " WHERE r.debit_id = c.debit_id AND r.kind = 'returned') ORDER BY c.credit_id",
         (tenant_id, fleet_id, currency),
     )
@@ -346,6 +347,16 @@ async def paid_back_of(conn: Connection, tenant_id: int, credit_id: int) -> int:
     row = await cursor.fetchone()
     assert row is not None
     return int(row[0])
+
+
+async def paid_back_by(conn: Connection, tenant_id: int, line_id: int) -> list[tuple[int, int]]:
+    """What a line of the bank took of which credits to pay it back, in minor units."""
+    cursor = await conn.execute(
+        "SELECT of_credit, -sum(amount)::bigint FROM fleet_credits WHERE tenant_id = %s AND bank_line = %s"
+        " AND of_credit IS NOT NULL GROUP BY of_credit HAVING sum(amount) < 0 ORDER BY of_credit",
+        (tenant_id, line_id),
+    )
+    return [(int(credit), int(amount)) for credit, amount in await cursor.fetchall()]
 
 
 async def settled_by(conn: Connection, tenant_id: int, credit_id: int) -> list[tuple[int, int]]:
