@@ -186,7 +186,7 @@ async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_flee
     await depot.reconciler.unmatch(till.actor, back["line_id"], "it was a gift")
     assert depot.owes() == -305
     assert await unmatch() is None
-    assert (await standing(depot), depot.owes()) == ([(595, "issued")], 595)
+    assert (await standing(depot), depot.owes()) == ([(595, "open")], 595)
     assert till.balances().get("bank") is None
     with pytest.raises(BankLineOpen):
         await unmatch()
@@ -196,7 +196,7 @@ async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_flee
         await assign("Vans")
         assert (await standing(depot), depot.owes(), till.balances()["bank"]) == ([(0, "paid")], -305, 900)
         await unmatch()
-        assert (await standing(depot), depot.owes()) == ([(595, "issued")], 595)
+        assert (await standing(depot), depot.owes()) == ([(595, "open")], 595)
     said = till.rows(
         "SELECT actor, detail FROM audit WHERE tenant_id = %s AND action = 'unmatch bank line' ORDER BY at",
         depot.tenant_id,
