@@ -151,7 +151,7 @@ async def test_a_start_that_was_kept_and_never_sent_is_sent_within_the_time_of_t
         till.tenant_id, till.station_id, till.clock.now(),
     )  # fmt: skip
     till.clock.advance((START_LIMIT + EXPIRY_GRACE).total_seconds() + 1)
-    assert await till.starts.settle_due() == 2
+    await till.starts.settle_due()
     await till.work()
     assert [start.token.uid for start in till.stations.starts] == [paid[0].token_uid]
     assert [(await till.find(each)).state for each in paid] == [State.AUTHORISED] * 2
