@@ -231,11 +231,11 @@ async def test_a_fleet_is_debited_and_held_as_its_page_says(house: House, tenant
     assert "Choose the fleet." in await sent(owner, way, 404, fleet="")
     assert (await sent(owner, way, fleet=str(fleet_id))).endswith("done=assigned")
     assert "accounted for already" in await sent(owner, way, 409, fleet=str(fleet_id))
-    bank = await text(owner, "/reconciliation/bank")
-    assert "Every line that was read belongs to something" in bank
+    listed = await text(owner, "/reconciliation/bank")
+    assert "Every line that was read belongs to something" in listed
     # It was not: it is taken back in two steps, with a reason, and asked about again.
-    [asks] = re.findall(r'href="(/reconciliation/bank\?undo=[0-9]+)', bank)
-    assert "/unmatch" not in bank
+    [asks] = re.findall(r'href="(/reconciliation/bank\?undo=[0-9]+)', listed)
+    assert "/unmatch" not in listed
     [back] = re.findall('action="(/reconciliation/bank/[0-9]+/unmatch)"', await text(owner, asks))
     assert "Say why." in await sent(owner, back, 422, why=" ")
     assert (await sent(owner, back, why="not theirs")).endswith("done=unmatched")

@@ -9,6 +9,7 @@ from unittest.mock import AsyncMock
 import pytest
 import pytest_asyncio
 
+from forecourt.payments.hosts.shares import follow
 from forecourt.payments.intents.errors import NothingOwed, RefundTooHigh, WalletEmpty
 from forecourt.payments.intents.model import Intent, Method, Purpose, State
 from forecourt.payments.intents.saga import Saga
@@ -253,12 +254,11 @@ async def test_debts_that_get_no_share_keep_no_other_from_being_looked_at(
     )
     first = min(str(row["intent_id"]) for row in ids)
     till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
-    followed = reconcile.follow
 
     async def fails(conn: Any, tenant_id: int, intent: str, *about: Any, **more: Any) -> None:
         if intent == first:
             raise RuntimeError("it can't be told")
-        await followed(conn, tenant_id, intent, *about, **more)
+        await follow(conn, tenant_id, intent, *about, **more)
 
     monkeypatch.setattr(reconcile, "follow", fails)
     await Reconciler(till.tenants, till.clock).follow_part_paid(till.tenant_id)
