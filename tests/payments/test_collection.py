@@ -164,7 +164,8 @@ async def test_what_a_fleet_is_paid_back_settles_nothing_any_more(depot: Depot) 
 async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_fleets(depot: Depot) -> None:
     till = depot.till
     [invoice] = await billed(depot, 10_000)
-    await depot.read(booked("9.00", DAY, structured=invoice.reference))
+    came = booked("9.00", DAY, structured=invoice.reference)
+    await depot.read(came)
     line = till.one("SELECT line_id AS it FROM bank_lines WHERE tenant_id = %s", depot.tenant_id)
     assert (await standing(depot), depot.owes()) == ([(0, "paid")], -305)
 
@@ -191,7 +192,7 @@ async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_flee
     with pytest.raises(BankLineOpen):
         await unmatch()
     # The same statement, read again, matches it no more; a person does, as often as it is wrong.
-    assert await depot.read(booked("9.00", DAY, structured=invoice.reference)) == (0, 1)
+    assert await depot.read(came) == (0, 1)
     for _ in range(2):
         await assign("Vans")
         assert (await standing(depot), depot.owes(), till.balances()["bank"]) == ([(0, "paid")], -305, 900)
