@@ -5,12 +5,16 @@ import re
 from datetime import timedelta
 from uuid import UUID
 
+import httpx
 import pytest
 
+from forecourt.driver.account import api
 from forecourt.driver.account.model import MoneyLeft
 from forecourt.insight.pseudonyms import of_driver
+from forecourt.loyalty.rewards.entries import points_used
 from forecourt.payments.intents.model import State
-from tests.driver.porch import Porch, leads_out
+from forecourt.payments.ledger.service import post
+from tests.driver.porch import Porch, an_api, leads_out
 
 WORDS = {"en": "My charging", "de": "Mein Laden", "fr": "Mes recharges", "nl": "Mijn laden", "es": "Mis recargas"}
 
@@ -168,6 +172,54 @@ async def test_a_debt_is_shown_blocks_the_next_start_and_is_paid(porch: Porch) -
     assert "still unpaid" not in home
     assert "<small>paid</small>" in home
     assert (await porch.driver(ada.driver_id)).driver_id == ada.driver_id
+
+
+async def test_a_debt_is_paid_from_the_wallet_as_far_as_there_is_money_and_a_top_up_offers_it(porch: Porch) -> None:
+    browser, ada = await porch.signed_in("ada@example.com")
+    till = porch.till
+    intent = await porch.pay_page(await browser.post(porch.there, data={"by": "page"}))
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    till.plug_in(intent, wh=10_000)
+    await till.work()
+    from_wallet = {"by": "wallet"}
+    page = (await browser.get("/my/money")).text
+    assert "Or put money into your wallet" in page
+    assert 'value="wallet"><button' not in page
+    assert "nothing in your wallet" in (await browser.post("/my/money/pay", data=from_wallet)).text
+    # Less than is owed: a part is paid, and the next start waits for the rest.
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        given = points_used(move=1, driver=str(ada.driver_id), at=till.clock.now(), currency="EUR", amount=95)
+        await post(conn, till.tenant_id, given)
+    assert "Pay €0.95 from my wallet" in (await browser.get("/my/money")).text
+    assert "A part of what was owed is paid" in (await browser.post("/my/money/pay", data=from_wallet)).text
+    # An app has the same verbs.
+    [kept] = [each.value for each in browser.cookies.jar if "driver" in each.name]
+    by_app = httpx.AsyncClient(
+        transport=httpx.ASGITransport(an_api(porch, api.routes)), base_url="https://api.test/driver/me",
+        headers={"authorization": f"Bearer {kept}"},
+    )  # fmt: skip
+    async with by_app as app:
+        shown = (await app.get("/money")).json()
+        assert (shown["payable"], [each["owed"]["amount"] for each in shown["debts"]]) == (None, [500])
+        asked = {"return_url": "https://app.test/{intent}", "by": "wallet"}
+        assert (await app.post("/debts/pay", json=asked)).json()["code"] == "wallet-empty"
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            about = {"driver": str(ada.driver_id), "at": till.clock.now(), "currency": "EUR"}
+            await post(conn, till.tenant_id, points_used(move=2, amount=100, **about))  # type: ignore[arg-type]
+        assert (await app.get("/money")).json()["payable"] == {"amount": 100, "currency": "EUR"}
+        paid = (await app.post("/debts/pay", json=asked)).json()
+        assert (paid["state"], paid["page_url"]) == ("captured", None)
+    assert "still unpaid" in (await browser.get("/my")).text
+    led = await browser.post("/my/money/top-up", data={"amount": "2000"}, follow_redirects=False)
+    topped = await porch.pay_page(led)
+    back = await browser.get(f"/my/money/back/{topped.intent_id}")
+    assert "Now you can pay what is owed from it" in back.text
+    assert "Pay €4.00 from my wallet" in back.text
+    assert "What was owed is paid" in (await browser.post("/my/money/pay", data=from_wallet)).text
+    assert "still unpaid" not in (await browser.get("/my")).text
+    assert till.balances()[f"wallet:{ada.driver_id}"] == -1600
 
 
 async def test_a_drivers_own_card_shows_its_sessions_from_when_it_was_theirs(porch: Porch) -> None:

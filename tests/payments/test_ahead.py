@@ -11,9 +11,12 @@ import pytest
 from forecourt.payments.intents import books
 from forecourt.payments.intents.errors import DebtOpen
 from forecourt.payments.intents.model import CAPTURE_AHEAD, Intent, State
+from forecourt.payments.providers.stripe import Stripe
+from forecourt.payments.psp.words import Refund
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import comparing
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
+from tests.payments.bank import Bank
 from tests.payments.till import Till
 
 #: One euro an hour, and 19 % VAT on top.
@@ -70,9 +73,9 @@ class Silent:
         return await self.now()
 
 
-async def a_silent(till: Till, *, hours: int = 1) -> Silent:
+async def a_silent(till: Till, *, hours: int = 1, **more: Any) -> Silent:
     await till.priced(BY_TIME)
-    intent = await till.paid(payer="driver:7")
+    intent = await till.paid(payer="driver:7", **more)
     await till.work()
     session = till.plug_in(intent, wh=10_000, minutes=60 * hours, over=False)
     await till.work()
@@ -152,6 +155,58 @@ async def test_what_came_on_top_is_owed_and_the_station_is_asked_to_stop_as_soon
     }  # fmt: skip
     with pytest.raises(DebtOpen):
         await till.begin(payer="driver:7", evse=2)
+
+
+async def test_what_came_on_top_is_asked_of_the_saved_card_and_owed_only_where_that_is_declined(till: Till) -> None:
+    silent = await a_silent(till, save=True)
+    intent = await till.paid(payer="driver:8", save=True, evse=2)
+    await till.work()
+    declined = Silent(till, intent, till.plug_in(intent, wh=10_000, over=False))
+    await till.work()
+    for each in (silent, declined):
+        assert (await each.run_out()).captured_amount == 119
+    gone = '{"customer": "cus_none", "method": "pm_none"}'
+    till.rows("UPDATE payment_intents SET saved = %s WHERE intent_id = %s", gone, intent.intent_id)
+    for each in (silent, declined):
+        owes = await each.back(hours=3)
+        assert (owes.billed_amount, owes.owed_amount) == (357, 238)
+    await till.settle()
+    assert [(await each.now()).owed_amount for each in (silent, declined)] == [0, 238]
+    assert till.balances()["driver_receivable"] == 238
+    taken = (
+        "SELECT method, state, captured_amount FROM payment_intents WHERE tenant_id = %s AND purpose = 'debt'"
+        " ORDER BY number"
+    )
+    assert till.rows(taken, till.tenant_id) == [
+        {"method": "saved", "state": "captured", "captured_amount": 238},
+        {"method": "saved", "state": "failed", "captured_amount": 0},
+    ]
+
+
+async def test_what_is_above_the_price_goes_back_once_a_dispute_that_stood_then_is_won(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank, silent = Bank(till), await a_silent(till, hours=4)
+    taken = await silent.run_out()
+    dispute = await bank.dispute(taken)
+    await bank.hint(taken)
+    sold = await silent.back(hours=1)
+    await till.settle()
+    assert (sold.state, sold.billed_amount, (await silent.now()).refunded_amount) == (State.DISPUTED, 119, 0)
+    asked: list[int] = []
+
+    async def gives(_psp: Stripe, _reference: str, amount: int, _key: str, ours: str) -> Refund:
+        asked.append(amount)
+        return Refund(reference="re_won", amount=amount, ours=ours)
+
+    # Whether it gives back of a charge whose dispute was won is the provider's to say: this one does.
+    monkeypatch.setattr(Stripe, "refund", gives)
+    await bank.decide(dispute, "won")
+    for _ in range(2):
+        await bank.hint(taken)
+    now = await silent.now()
+    assert (now.state, now.refunded_amount, till.balances().get("unmatched")) == (State.CAPTURED, 357, None)
+    assert asked == [357]
 
 
 async def test_what_was_given_back_meanwhile_is_neither_given_back_again_nor_owed(till: Till) -> None:

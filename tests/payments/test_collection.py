@@ -20,6 +20,7 @@ from forecourt.payments.fleets.errors import (
     MandateRefused,
     NothingLeftOver,
     NothingOpen,
+    PaidBackSince,
 )
 from forecourt.payments.fleets.model import Dunning, Invoice, Level
 from forecourt.payments.fleets.store import invoices as store
@@ -29,6 +30,7 @@ from forecourt.payments.intents.model import Method, State
 from forecourt.payments.intents.store import IntentFilter, list_intents
 from forecourt.payments.ledger.store.reports import read_receivables
 from forecourt.payments.providers.book import Book, BookKind
+from forecourt.payments.reconcile.model import BankLineOpen
 from tests.ground import Ground
 from tests.payments.depot import FIRST_OF_APRIL, SELLER, TERMS, THEIRS, Depot, a_depot, booked
 from tests.sandbox import Sandbox
@@ -157,6 +159,55 @@ async def test_what_a_fleet_is_paid_back_settles_nothing_any_more(depot: Depot) 
     await depot.charged(depot.driver("Bert"), 20_000, MARCH.replace(month=4))
     await depot.jobs.issue(depot.tenant_id)
     assert (await standing(depot))[-1] == (1085, "part_paid")
+
+
+async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_fleets(depot: Depot) -> None:
+    till = depot.till
+    [invoice] = await billed(depot, 10_000)
+    came = booked("9.00", DAY, structured=invoice.reference)
+    await depot.read(came)
+    line = till.one("SELECT line_id AS it FROM bank_lines WHERE tenant_id = %s", depot.tenant_id)
+    assert (await standing(depot), depot.owes()) == ([(0, "paid")], -305)
+
+    async def unmatch(why: str = "not theirs") -> str | None:
+        return (await depot.reconciler.unmatch(till.actor, line, why)).matched_by
+
+    async def assign(fleet: str) -> None:
+        async with till.tenants.tenant(depot.tenant_id) as conn:
+            await depot.reconciler.assign(conn, till.actor, line, fleet)
+
+    # Of what was left over a part was paid back: that is to be taken back before, and then all is as if it never came.
+    await depot.read(booked("2.00", DAY, text="overpaid", debit=True))
+    [back] = till.rows("SELECT line_id FROM bank_lines WHERE tenant_id = %s AND amount < 0", depot.tenant_id)
+    async with till.tenants.tenant(depot.tenant_id) as conn:
+        await depot.reconciler.assign(conn, till.actor, back["line_id"], "Vans")
+    with pytest.raises(PaidBackSince):
+        await unmatch()
+    assert depot.owes() == -105
+    await depot.reconciler.unmatch(till.actor, back["line_id"], "it was a gift")
+    assert depot.owes() == -305
+    assert await unmatch() is None
+    assert (await standing(depot), depot.owes()) == ([(595, "open")], 595)
+    assert till.balances().get("bank") is None
+    with pytest.raises(BankLineOpen):
+        await unmatch()
+    # The same statement, read again, matches it no more; a person does, as often as it is wrong.
+    assert await depot.read(came) == (0, 1)
+    for _ in range(2):
+        await assign("Vans")
+        assert (await standing(depot), depot.owes(), till.balances()["bank"]) == ([(0, "paid")], -305, 900)
+        await unmatch()
+        assert (await standing(depot), depot.owes()) == ([(595, "open")], 595)
+    said = till.rows(
+        "SELECT actor, detail FROM audit WHERE tenant_id = %s AND action = 'unmatch bank line' ORDER BY at",
+        depot.tenant_id,
+    )
+    assert [row["detail"]["why"] for row in said] == ["it was a gift", *["not theirs"] * 3]
+    # Entries are only added: each posting stands beside its own against it.
+    keys = till.rows("SELECT key FROM journal WHERE tenant_id = %s AND key LIKE 'fleet_paid:%%'", depot.tenant_id)
+    assert len({row["key"].removesuffix(":back") for row in keys}) * 2 == len(keys) == 8
+    unknown = "SELECT 1 FROM reconcile_differences WHERE tenant_id = %s AND gone_at IS NULL AND kind = 'bank_unknown'"
+    assert len(till.rows(unknown, depot.tenant_id)) == 2
 
 
 async def debits(depot: Depot) -> list[dict[str, Any]]:

@@ -417,7 +417,8 @@ async def test_two_who_follow_payments_of_one_debt_wait_for_each_other_and_never
             "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount, detail)"
             " VALUES (%s, %s, %s, 'debt_paid', 100, %s)", till.tenant_id, owed, now, payer,
         )  # fmt: skip
-        about: Any = {"payment": payer, "at": now, "account": "deployment", "currency": "EUR", "amount": 100}
+        source = entries.psp("deployment")
+        about: Any = {"payment": payer, "at": now, "source": source, "currency": "EUR", "amount": 100}
         async with till.tenants.tenant(till.tenant_id) as conn:
             await post(conn, till.tenant_id, entries.debt_paid(intent=payer, **about))
     hold, stopped, go_on = lines.hold_intent, asyncio.Event(), asyncio.Event()

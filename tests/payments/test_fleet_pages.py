@@ -231,7 +231,22 @@ async def test_a_fleet_is_debited_and_held_as_its_page_says(house: House, tenant
     assert "Choose the fleet." in await sent(owner, way, 404, fleet="")
     assert (await sent(owner, way, fleet=str(fleet_id))).endswith("done=assigned")
     assert "accounted for already" in await sent(owner, way, 409, fleet=str(fleet_id))
-    assert "Every line that was read belongs to something" in await text(owner, "/reconciliation/bank")
+    listed = await text(owner, "/reconciliation/bank")
+    assert "Every line that was read belongs to something" in listed
+    # It was not: it is taken back in two steps, with a reason, and asked about again.
+    [asks] = re.findall(r'href="(/reconciliation/bank\?undo=[0-9]+)', listed)
+    assert "/unmatch" not in listed
+    [back] = re.findall('action="(/reconciliation/bank/[0-9]+/unmatch)"', await text(owner, asks))
+    assert "Say why." in await sent(owner, back, 422, why=" ")
+    assert (await sent(owner, back, why="not theirs")).endswith("done=unmatched")
+    assert "belongs to nothing already" in await sent(owner, back, 409, why="again")
+    assert way in await text(owner, "/reconciliation/bank?done=unmatched")
+    line = re.findall("[0-9]+", way)[0]
+    refused = await owner.post(f"/api/v1/bank-lines/{line}/unmatch", json={"why": "again"})
+    problem(refused, 409, "bank-line-open")
+    await sent(owner, way, fleet=str(fleet_id))
+    undone = await owner.post(f"/api/v1/bank-lines/{line}/unmatch", json={"why": "by an app"})
+    assert (undone.status_code, undone.json()["matched_by"]) == (200, None)
 
 
 def _admin(house: House) -> psycopg.Connection[Any]:

@@ -36,6 +36,8 @@ from tests.payments.hosts import (
     rules,
 )
 
+PSP = entries.psp("acme")
+
 
 def test_a_share_is_of_what_was_earned_before_vat_by_what_it_was_for() -> None:
     rule = a_rule(energy=Decimal("70"), idle=Decimal("50"), per_kwh=Decimal("0.03"), platform_percent=Decimal("10"))
@@ -282,7 +284,7 @@ async def test_hosts_who_get_a_share_of_debts_paid_at_once_are_held_in_one_order
         async with yard.tenants.tenant(yard.tenant_id) as conn:
             await post(conn, yard.tenant_id, entries.owed(intent=str(debt), session_id=session, at=now, billed=bill))
     async with yard.tenants.tenant(yard.tenant_id) as conn:
-        about: dict[str, Any] = {"intent": payer, "payment": payer, "at": now, "account": "acme", "currency": "EUR"}
+        about: dict[str, Any] = {"intent": payer, "payment": payer, "at": now, "source": PSP, "currency": "EUR"}
         await post(conn, yard.tenant_id, entries.debt_paid(amount=2380, **about))
 
     async def settle() -> None:
@@ -327,7 +329,7 @@ async def test_what_is_paid_of_the_rest_of_a_capture_gives_the_rest_of_the_share
             "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount, detail)"
             " VALUES (%s, %s, %s, 'debt_paid', %s, %s)", yard.tenant_id, debt, now, amount, payer,
         )  # fmt: skip
-        about: dict[str, Any] = {"intent": payer, "payment": payer, "at": now, "account": "acme", "currency": "EUR"}
+        about: dict[str, Any] = {"intent": payer, "payment": payer, "at": now, "source": PSP, "currency": "EUR"}
         async with yard.tenants.tenant(yard.tenant_id) as conn:
             await post(conn, yard.tenant_id, entries.debt_paid(amount=amount, **about))
         await paid.follow()
@@ -339,6 +341,61 @@ async def test_what_is_paid_of_the_rest_of_a_capture_gives_the_rest_of_the_share
     assert found == sorted(found)
     await paid.refund(190)
     assert abs(await owed(yard, host) - found[-1] * 1000 // 1190) <= 1
+
+
+async def test_a_refund_before_the_rest_is_paid_or_settled_leaves_the_host_what_it_leaves_of_a_whole_capture(
+    yard: Yard,
+) -> None:
+    """Of a share with a fee that is the same for every session: what was written back of it when less of it was there
+    stays, and what it should have been is made up for."""
+    now, site = yard.clock.now(), yard.site()
+    host = await a_host(yard, vat_rate=Decimal(19))
+    await rules(yard, host, site, a_rule(energy=Decimal("33.33"), platform_fee=20), now - timedelta(days=9))
+    station, bill = yard.station(site_id=site), billed(a_bill(TARIFF), "DE")
+
+    async def left(captured: int, back: int, order: str) -> tuple[int, int]:
+        """What the host has of it in the end, and of what a second look finds nothing more to write."""
+        session, debt, payer = yard.session(station, timedelta(hours=2), timedelta(hours=1), 20_000), uuid4(), uuid4()
+        before, paid = await owed(yard, host), Paid(yard, session, str(debt), bill, captured)
+        yard.rows(
+            "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount,"
+            " hold_said, created_at, updated_at) VALUES (%s, %s, 'session', 'hosted', 'captured', 'EUR', 1, '{}', %s,"
+            " %s)", debt, yard.tenant_id, now, now,
+        )  # fmt: skip
+        await paid.capture()
+
+        async def settled(payment: str) -> None:
+            async with yard.tenants.tenant(yard.tenant_id) as conn:
+                await shares.follow(conn, yard.tenant_id, payment, now, settled=True)
+            yard.rows(
+                "INSERT INTO provider_movements (tenant_id, account, reference, kind, amount, fee, currency, at,"
+                " available_at, intent, read_at, settled_at) VALUES (%s, 'acme', %s, 'charge', 1, 0, 'EUR', %s, %s, %s,"
+                " %s, %s)", yard.tenant_id, payment, now, now, payment, now, now,
+            )  # fmt: skip
+
+        for step in order:
+            if step == "s":
+                await settled(str(debt))
+            elif step == "r":
+                await paid.refund(back)
+            elif captured < bill.total:
+                rest = bill.total - captured
+                yard.rows(
+                    "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount, detail)"
+                    " VALUES (%s, %s, %s, 'debt_paid', %s, %s)", yard.tenant_id, debt, now, rest, str(payer),
+                )  # fmt: skip
+                about: dict[str, Any] = {"intent": str(payer), "payment": str(payer), "at": now, "source": PSP}
+                async with yard.tenants.tenant(yard.tenant_id) as conn:
+                    await post(conn, yard.tenant_id, entries.debt_paid(currency="EUR", amount=rest, **about))
+                await settled(str(payer))
+        found = await owed(yard, host) - before
+        await paid.follow()
+        return found, await owed(yard, host) - before
+
+    for captured, back in ((800, 800), (190, 190), (60, 30)):
+        [whole, _] = await left(bill.total, back, "sr")
+        for order in ("rds", "drs", "srd", "dsr"):
+            assert await left(captured, back, order) == (whole, whole), (captured, back, order)
 
 
 async def test_refunds_in_any_order_of_looking_leave_the_host_what_is_left(yard: Yard) -> None:

@@ -155,7 +155,10 @@ def a_story(data: st.DataObject, number: int) -> list[Entry]:
     back = data.draw(st.integers(0, amount))
     told += [
         entries.fee(movement=f"f{number}", account="acme", at=at, currency=currency, amount=share - back),
-        entries.debt_paid(payment=f"d{number}", amount=back, **card),
+        entries.debt_paid(
+            intent=intent, payment=f"d{number}", amount=back, at=at, currency=currency,
+            source=data.draw(st.sampled_from([entries.psp("acme"), entries.wallet("ada")])),
+        ),
         entries.write_off(amount=amount - captured, **about),
         entries.refund(
             refund=f"r{number}", intent=intent, session_id=session, at=at, source="wallet:ada", part=whole.part(back)

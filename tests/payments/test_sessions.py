@@ -15,6 +15,7 @@ from forecourt.payments.intents.model import MAX_STOPS, Intent, State
 from forecourt.payments.intents.saga import HOLD_GONE
 from forecourt.payments.intents.sizing import MOST, RAISED_MOST, most_held
 from forecourt.sessions.remote import service as remote
+from forecourt.sessions.remote.model import EXPIRY_GRACE, START_LIMIT
 from forecourt.stations.call_faults import StationOffline
 from tests.payments.till import RETURN, Till, a_tariff
 from tests.sandbox import Refused
@@ -127,6 +128,33 @@ async def test_who_dies_between_the_word_and_the_asking_leaves_a_start_that_is_a
     till.plug_in(await till.find(intent), wh=20_000)
     await till.work()
     assert (await till.find(intent)).captured_amount == 1190
+
+
+async def test_a_start_that_was_kept_and_never_sent_is_sent_within_the_time_of_the_hold_and_one_that_may_be_never_again(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: Any, **__: Any) -> Any:
+        raise Killed
+
+    paid = [await till.paid(evse=evse) for evse in (1, 2)]
+    with monkeypatch.context() as gone:
+        gone.setattr(till.stations, "command", dies)
+        for each in paid:
+            with pytest.raises(Killed):
+                await till.charging.start(till.tenant_id, each.intent_id)
+    # Of the second its command stands there: whoever died may have sent it.
+    till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
+    till.rows("UPDATE remote_starts SET asked_by = 'another' WHERE token_uid = %s", paid[1].token_uid)
+    till.rows(
+        "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome)"
+        " VALUES (%s, %s, 'RequestStartTransaction', '{}', 'another', %s, 'sent')",
+        till.tenant_id, till.station_id, till.clock.now(),
+    )  # fmt: skip
+    till.clock.advance((START_LIMIT + EXPIRY_GRACE).total_seconds() + 1)
+    await till.starts.settle_due()
+    await till.work()
+    assert [start.token.uid for start in till.stations.starts] == [paid[0].token_uid]
+    assert [(await till.find(each)).state for each in paid] == [State.AUTHORISED] * 2
 
 
 async def test_raises_end_at_what_the_driver_was_told_and_the_session_is_stopped_there(till: Till) -> None:

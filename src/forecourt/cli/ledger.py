@@ -45,6 +45,13 @@ def vat(
     shown.rows(found["items"], _VAT, as_json=as_json)
 
 
+_LINES: list[shown.Column] = [
+    ("Line", lambda each: str(each["id"])),
+    ("Booked on", lambda each: each["booked_on"]),
+    ("Who", lambda each: each["who"] or "-"),
+    ("Amount", lambda each: shown.money(each["amount"])),
+    ("Belongs to", lambda each: " ".join(filter(None, (each["matched_by"], each["matched"]))) or "-"),
+]
 _UNMATCHED: list[shown.Column] = [
     ("Payment", lambda each: each["payment"]),
     ("Amount", lambda each: shown.money(each["amount"])),
@@ -82,6 +89,23 @@ def take_back_unmatched(
 ) -> None:
     """Take back where money of nobody was posted, by an entry against it."""
     _posted(Api(url).post("ledger", "unmatched", str(entry), "take-back", body={"why": why}), as_json=as_json)
+
+
+@app.command("unmatch-line")
+def unmatch_line(
+    line: Annotated[int, typer.Argument(help="Its number, as `bank-lines` lists it.", min=1)],
+    why: Annotated[str, typer.Option(help="Why it is not what it was matched with.")],
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Take back what a line of the bank was matched with, by an entry against it."""
+    shown.rows([Api(url).post("bank-lines", str(line), "unmatch", body={"why": why})], _LINES, as_json=as_json)
+
+
+@app.command("bank-lines")
+def bank_lines(as_json: AsJson = False, url: Url = None) -> None:
+    """List the latest lines of the bank's statements, with what they are matched with."""
+    shown.rows(Api(url).get("bank-lines")["items"], _LINES, as_json=as_json)
 
 
 def _posted(entry: dict[str, Any], *, as_json: bool) -> None:

@@ -43,12 +43,14 @@ class SavedCard(Struct, frozen=True, kw_only=True):
 
 
 class Purse(Struct, frozen=True, kw_only=True):
-    """A driver's money here. `wallet` can be spent; `currency` is what is paid in here."""
+    """A driver's money here. `wallet` can be spent; `currency` is what is paid in here; `payable`: what the wallet can
+    pay of the debts at once."""
 
     cards: Sequence[SavedCard]
     wallet: Sequence[Money]
     debts: Sequence[Intent]
     currency: str
+    payable: Money | None = None
 
 
 class Plugged(Struct, frozen=True, kw_only=True):

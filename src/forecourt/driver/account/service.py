@@ -47,6 +47,7 @@ from forecourt.loyalty.rewards.service import Purse as Points
 from forecourt.payments.fees.service import Fees
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.beginning import Begin
+from forecourt.payments.intents.debts import payable
 from forecourt.payments.intents.errors import PaymentUnknown
 from forecourt.payments.intents.model import Intent, Method
 from forecourt.payments.intents.service import Payments
@@ -141,6 +142,8 @@ class Members:
         """Saved cards, wallet, debts."""
         async with self._tenants.tenant(driver.tenant_id) as conn:
             held, usual, debts = await self.money(conn, driver)
+            book = Book(self._tenants, driver.tenant_id, BookKind.WALLET, self._clock)
+            due = await payable(conn, book, driver.payer, debts)
             await driver_rows.act_as(conn, driver.driver_id)
             methods = await saved_store.list_methods(conn, driver.tenant_id, driver.payer)
         cards = [
@@ -150,7 +153,7 @@ class Members:
             )
             for each in methods
         ]  # fmt: skip
-        return Purse(cards=cards, wallet=held, debts=debts, currency=usual)
+        return Purse(cards=cards, wallet=held, debts=debts, currency=usual, payable=due)
 
     async def money(self, conn: store.Connection, driver: Driver) -> tuple[list[Money], str, list[Intent]]:
         """What is in the wallet, the usual currency, and debts."""
@@ -320,8 +323,12 @@ class Members:
             raise CardUnknown from fault
 
     async def pay_debt(self, driver: Driver, *, return_url: str, language: str = "en") -> Intent:
-        """Pays what is owed. Raises NothingOwed."""
+        """Pays what is owed on the provider's page. Raises NothingOwed."""
         return await self._payments.pay_debt(driver.tenant_id, driver.payer, return_url=return_url, language=language)
+
+    async def pay_from_wallet(self, driver: Driver, *, language: str = "en") -> Intent:
+        """Pays what is owed from the wallet, as far as there is money. Raises NothingOwed, WalletEmpty."""
+        return await self._payments.pay_from_wallet(driver.tenant_id, driver.payer, language=language)
 
     async def returned(self, driver: Driver, intent_id: UUID) -> Intent:
         """The driver came back from the page of a top-up or of a debt. Raises PaymentUnknown."""

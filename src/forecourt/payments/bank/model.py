@@ -38,12 +38,19 @@ class BankLine(Struct, frozen=True, kw_only=True):
 
 
 class BankLineRow(BankLine, frozen=True, kw_only=True):
-    """A line as stored; `matched_by` and `matched`: who found what it is, and what that is, None while nobody has."""
+    """A line as stored; `matched_by` and `matched`: who found what it is, and what that is, None while nobody has;
+    `undone`: how often somebody took that back."""
 
     line_id: int
     matched_by: str | None
     matched: str | None
     read_at: datetime
+    undone: int
+
+    @property
+    def movement(self) -> str:
+        """How entries name what it moved: another name each time after its match was taken back."""
+        return f"bank-{self.line_id}" + (f"-again-{self.undone}" if self.undone else "")
 
 
 class Bank:

@@ -19,6 +19,7 @@ from forecourt.payments.intents.books import post_given
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.errors import PaymentOver, PaymentUnknown
 from forecourt.payments.intents.model import Intent, Method, Purpose, State
+from forecourt.payments.intents.opening import open_payment
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Cost, Offer, Prices
 from forecourt.payments.intents.service import Payments
@@ -136,9 +137,7 @@ class Contracts:
                 "most": chosen.most, "driver": begun.driver_id,
             },
         }  # fmt: skip
-        intent_id = await self._payments.insert(
-            conn, tenant_id, values, None, begun.language, now, asks=why_not is None
-        )
+        intent_id = await open_payment(conn, tenant_id, values, None, begun.language, now, asks=why_not is None)
         await self._prices.limit(
             conn, tenant_id, begun.session_id, Money(amount=amount, currency=sized.amount.currency)
         )

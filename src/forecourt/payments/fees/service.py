@@ -20,6 +20,7 @@ from forecourt.payments.fees.model import LOOK_EVERY, NO_WAY, RETRIES, Fee, FeeS
 from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.errors import PaymentUnknown
 from forecourt.payments.intents.model import FINAL, TAKEN, Method, Purpose
+from forecourt.payments.intents.opening import open_payment
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import Connection, find_intent
 from forecourt.platform import outbox
@@ -113,7 +114,7 @@ class Fees:
                 "vat": None if fee.vat is None else str(fee.vat),
             },
         }  # fmt: skip
-        intent_id = await self._payments.insert(conn, tenant_id, values, None, fee.language, now)
+        intent_id = await open_payment(conn, tenant_id, values, None, fee.language, now)
         changes = {"state": FeeState.ASKED.value, "intent_id": intent_id, "next_at": now + LOOK_EVERY}
         await store.update_fee(conn, tenant_id, fee.fee_id, changes)
         return intent_id

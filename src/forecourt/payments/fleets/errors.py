@@ -86,3 +86,10 @@ class DebitFileUnknown(ForecourtError):
 
     status = 404
     code = "debit-file-unknown"
+
+
+class PaidBackSince(ForecourtError):
+    """A part of this money was paid back to the fleet by another line of the bank. Take that line back first."""
+
+    status = 409
+    code = "fleet-paid-back-since"

@@ -105,9 +105,10 @@ async def _follow_one(conn: Connection, tenant_id: int, payment: str, now: datet
     taxed, given = await _given(conn, tenant_id, line)
     whole = await _whole(conn, tenant_id, line, sale, taxed, paid) if payers else given
     taking = _Taking(host_id, line, taxed, whole, now)
-    await _take_back(conn, tenant_id, taking, sale, told, paid if payers else 0)
+    missing = await _take_back(conn, tenant_id, taking, sale, told, paid if payers else 0)
     if payers:
-        await _keep_to(conn, tenant_id, taking, given, paid, await unpaid_again(conn, tenant_id, payment, settled))
+        unpaid = await unpaid_again(conn, tenant_id, payment, settled)
+        await _keep_to(conn, tenant_id, taking, given, paid=paid, unpaid=unpaid, missing=missing)
 
 
 async def _paid(
@@ -255,46 +256,55 @@ class _Taking(msgspec.Struct, frozen=True):
 
 async def _take_back(
     conn: Connection, tenant_id: int, of: _Taking, sale: Told, told: list[Told], came: int
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Refunds and disputes in the order in which they were posted, each with its part of the share; what was written of
-    one stays so, though the share is of more by now. `came`: what is ours of the sale, where others paid of it too."""
+    one stays so, though the share is of more by now. `came`: what is ours of the sale, where others paid of it too.
+    What should have gone back more, before VAT: a refund took no more of the share than there was of it then."""
     taken = [leg for each in told if each is sale or each.entry.kind == Kind.DEBT_PAID for leg in each.legs]
     paid = max(sum(leg.amount for leg in taken if leg.amount > 0 and not leg.account.startswith(UNPAID)), came)
-    gone = 0
-    refunded: dict[str, int] = {}
-    disputed: dict[str, int] = {}
+    gone = due = 0
+    # By what would undo it: what went back of the share, and what goes back of it as it is by now.
+    undone: dict[str, tuple[int, int]] = {}
     for each in told:
         cause = each.entry.key
         written = await lines.find_back(conn, tenant_id, back_key(cause))
-        if each.entry.kind == Kind.REFUND:
-            net = min(each.net(), of.given.net - gone) if written is None else written
-            refunded[refund_back_key(cause)] = net
-        elif each.entry.kind == Kind.REFUND_BACK:
-            net = -refunded.pop(cause, 0)
-        elif each.entry.kind == Kind.DISPUTE_OPENED:
-            amount = sum(leg.amount for leg in each.legs if leg.amount > 0)
-            net = min(-(-of.given.net * amount // paid), of.given.net - gone) if written is None else written
-            disputed[cause.split(":")[1]] = net
-        elif each.entry.kind == Kind.DISPUTE_WON:
-            net = -disputed.pop(cause.split(":")[1], 0)
+        if each.entry.kind in (Kind.REFUND, Kind.DISPUTE_OPENED):
+            net, undoes = each.net(), refund_back_key(cause)
+            if each.entry.kind == Kind.DISPUTE_OPENED:
+                amount = sum(leg.amount for leg in each.legs if leg.amount > 0)
+                net, undoes = -(-of.given.net * amount // paid), _dispute_of(cause)
+            should = min(net, of.given.net - due)
+            net = min(net, of.given.net - gone) if written is None else written
+            undone[undoes] = net, should
+        elif each.entry.kind in (Kind.REFUND_BACK, Kind.DISPUTE_WON):
+            undoes = cause if each.entry.kind == Kind.REFUND_BACK else _dispute_of(cause)
+            net, should = (-went for went in undone.pop(undoes, (0, 0)))
         else:
             continue
         back = back_of(of.given, net, gone)
-        gone += net
+        gone, due = gone + net, due + should
         if written is None:
             await of.book(conn, tenant_id, cause, back, each.entry.intent, each.entry.kind)
+    return max(due - gone, 0)
 
 
-async def _keep_to(conn: Connection, tenant_id: int, of: _Taking, first: Share, paid: int, unpaid: int) -> None:
+def _dispute_of(key: str) -> str:
+    """The dispute that an entry of this key is about."""
+    return key.split(":")[1]
+
+
+async def _keep_to(
+    conn: Connection, tenant_id: int, of: _Taking, first: Share, *, paid: int, unpaid: int, missing: int
+) -> None:  # fmt: skip
     """Of a session that was owed, in part or whole: what came of it since its first line, `first`, was given, or went
-    back of what had come (`unpaid`, of `paid`), or was paid anew. What is written is what lies between that and what
-    was written so far."""
+    back of what had come (`unpaid`, of `paid`), or was paid anew, or is `missing` of what its own refunds and disputes
+    took back when less of it had come. What is written is what lies between that and what was written so far."""
     session_id, given = of.line.session_id, of.given
     assert session_id is not None, "a share is of a session"
     back = await lines.sum_back(conn, tenant_id, session_id, late=False)
     before = await lines.sum_back(conn, tenant_id, session_id, late=True)
     lost = -(-given.net * min(unpaid, paid) // paid) if paid else 0
-    gone = back_of(given, min(back.net + lost, given.net), 0)
+    gone = back_of(given, min(back.net + missing + lost, given.net), 0)
 
     def between(name: str) -> int:
         to_be, was, own, so_far = (int(getattr(each, name)) for each in (given, first, back, before))

@@ -4,8 +4,11 @@ and what is put right once the price is known. Each function in the transaction 
 from typing import Final
 
 from forecourt.payments.intents import books, events, store
-from forecourt.payments.intents.model import CallKind, State, left_to_refund
+from forecourt.payments.intents.model import CallKind, Method, Purpose, State, left_to_refund
+from forecourt.payments.intents.opening import open_payment
 from forecourt.payments.intents.outcomes import Turn
+from forecourt.payments.ledger import entries
+from forecourt.payments.ledger import store as ledger
 
 OVER: Final = "The session came to less than was taken before it was over."
 MISSING: Final = "The session came to more than was taken before it was over."
@@ -27,8 +30,8 @@ async def take_ahead(turn: Turn) -> bool:
 
 
 async def settle_ahead(turn: Turn) -> bool:
-    """Once the session has its final price it is sold: what was taken above that goes back by itself, and what is
-    missing is owed, up to what was held. Whether it has."""
+    """Once the session has its final price it is sold: what was taken above that goes back by itself, once no dispute
+    stands, and what is missing is owed, up to what was held, and asked of the saved card. Whether it has."""
     intent = turn.intent
     assert intent.session_id is not None, "what was taken ahead is of a session"
     cost = await turn.prices.cost(turn.conn, intent.tenant_id, intent.session_id)
@@ -42,11 +45,41 @@ async def settle_ahead(turn: Turn) -> bool:
     await turn.change({"billed_amount": cost.amount, "owed_amount": missing})
     await turn.step("captured", amount=min(cost.amount, intent.captured_amount))
     await turn.say(events.CAPTURED)
-    over = left_to_refund(intent, calls) - cost.amount
     if missing:
         await turn.step("owed", amount=missing, detail=MISSING)
         await turn.say(events.FAILED)
-    elif over > 0 and intent.state is State.CAPTURED:
+        await _ask_card(turn, missing)
+    else:
+        await give_back_over(turn)
+    return True
+
+
+async def give_back_over(turn: Turn) -> None:
+    """What was taken ahead of the price, and is above it, goes back, unless a dispute stands or it went back, or was
+    posted to where it belongs, before."""
+    intent, name = turn.intent, str(turn.intent.intent_id)
+    if intent.state is not State.CAPTURED or intent.billed_amount is None:
+        return
+    if await ledger.find_by_key(turn.conn, intent.tenant_id, entries.ahead_key(name)) is None:
+        return
+    calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
+    posted = await ledger.sum_posted(turn.conn, intent.tenant_id, name)
+    over = left_to_refund(intent, calls) - posted - intent.billed_amount
+    if over > 0:
         await turn.open_call(CallKind.REFUND, over, said=OVER)
         await turn.step("refund_asked", amount=over, detail=OVER)
-    return True
+
+
+async def _ask_card(turn: Turn, missing: int) -> None:
+    """Has what is missing taken of the card that paid, where that is saved: a payment of what its driver owes, as any
+    other. Declined, it stays owed."""
+    intent = turn.intent
+    if intent.saved is None or intent.payer is None:
+        return
+    values = {
+        "purpose": Purpose.DEBT.value, "method": Method.SAVED.value, "account_id": intent.account_id,
+        "saved": intent.saved, "customer": intent.saved.customer, "payer": intent.payer, "email": intent.email,
+        "currency": intent.currency, "hold_amount": missing,
+        "hold_said": {"description": intent.hold_said.get("description")},
+    }  # fmt: skip
+    await open_payment(turn.conn, intent.tenant_id, values, intent.return_url, intent.language, turn.now)

@@ -54,7 +54,8 @@ def _is_unbilled(intent: Intent) -> bool:
 
 async def _paid_in(conn: Connection, intent: Intent, captured: int, at: datetime) -> Entry:
     """Money that came and sold nothing yet: into a wallet, for a debt, for no session, or ahead of its price."""
-    name, account = str(intent.intent_id), (await _source(conn, intent)).partition(":")[2]
+    name, source = str(intent.intent_id), await _source(conn, intent)
+    account = source.partition(":")[2]
     if _is_unbilled(intent):
         taken = {"intent": name, "at": at, "account": account, "currency": intent.currency, "captured": captured}
         if intent.session_id is None:
@@ -64,9 +65,7 @@ async def _paid_in(conn: Connection, intent: Intent, captured: int, at: datetime
         return entries.top_up(
             payment=name, at=at, account=account, driver=_who(intent), currency=intent.currency, amount=captured
         )
-    return entries.debt_paid(
-        intent=name, payment=name, at=at, account=account, currency=intent.currency, amount=captured
-    )
+    return entries.debt_paid(intent=name, payment=name, at=at, source=source, currency=intent.currency, amount=captured)
 
 
 async def _sold(conn: Connection, intent: Intent, billed: Billed, entry: Entry) -> None:
@@ -169,8 +168,8 @@ async def post_refunded(
         )  # fmt: skip
     elif intent.purpose is Purpose.DEBT:
         entry = entries.debt_back(
-            refund=str(call.call_id), intent=name, at=at, account=source.partition(":")[2], currency=intent.currency,
-            amount=call.amount, memo=call.said or "",
+            refund=str(call.call_id), intent=name, at=at, source=source, currency=intent.currency, amount=call.amount,
+            memo=call.said or "",
         )  # fmt: skip
     elif _is_unbilled(intent):
         entry = entries.refund_unbilled(

@@ -35,6 +35,7 @@ from forecourt.platform.money import minor_digits
 from forecourt.sessions import store as sessions
 from forecourt.sessions.remote import service as remote
 from forecourt.sessions.remote import store as starts
+from forecourt.sessions.remote.model import INTERRUPTED
 from forecourt.sessions.reserving import service as reserving
 from forecourt.sessions.told import limits
 from forecourt.stations.commands import Commander
@@ -163,11 +164,19 @@ class Charging:
                 await turn.release(State.RELEASED, why)
 
     async def start_over(self, tenant_id: int, request_id: UUID) -> None:
-        """A remote start failed or expired: without a session the hold is given back, unless one may still come."""
+        """A remote start failed or expired: without a session the hold is given back, unless one may still come. One
+        that was kept and surely never sent, as whoever was to is no more, is asked for again."""
         async with self._tenants.tenant(tenant_id) as conn:
             start = await starts.find(conn, tenant_id, request_id)
             intent = None if start is None else await store.find_by_token(conn, tenant_id, start.token_uid)
+            unsent = start is not None and start.reason == INTERRUPTED
+            unsent = unsent and not await starts.may_be_sent(conn, tenant_id, request_id)
         if start is None or intent is None:
+            return
+        if unsent:
+            async with self._saga.turn(tenant_id, intent.intent_id) as turn:
+                await turn.change({"start_asked_at": None})
+            await self.start(tenant_id, intent.intent_id)
             return
         if start.status == "expired" or start.expires_at is None:
             await self._release(tenant_id, intent.intent_id, NO_PLUG if start.status == "expired" else REFUSED)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.disputes.store import list_disputes, put_dispute
 from forecourt.payments.intents import events
+from forecourt.payments.intents.ahead import give_back_over
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.ledger import entries
@@ -80,3 +81,4 @@ async def _follow(turn: Turn) -> None:
     elif rows and not stands and intent.state is State.DISPUTED:
         whole = intent.refunded_amount == intent.captured_amount
         await turn.change({"state": State.REFUNDED if whole else State.CAPTURED})
+        await give_back_over(turn)

@@ -71,6 +71,13 @@ class NothingOwed(ForecourtError):
     code = "nothing-owed"
 
 
+class WalletEmpty(ForecourtError):
+    """There is nothing in the wallet that could pay what is owed. Put money into it first, or pay another way."""
+
+    status = 409
+    code = "wallet-empty"
+
+
 class PaymentOver(ForecourtError):
     """This payment is over and can't be changed any more."""
 

@@ -6,6 +6,7 @@ answered is done by the sweeper.
 
 import base64
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -19,6 +20,7 @@ from forecourt.payments.accounts.service import Providers
 from forecourt.payments.fleets.store.money import fleet_held
 from forecourt.payments.intents import books, store
 from forecourt.payments.intents.beginning import MAX_DESCRIPTION, Begin, Quoted, begun
+from forecourt.payments.intents.debts import payable
 from forecourt.payments.intents.errors import (
     ConnectorInUse,
     ConnectorTaken,
@@ -29,10 +31,10 @@ from forecourt.payments.intents.errors import (
     PriceChanged,
     PriceMissing,
     RefundTooHigh,
+    WalletEmpty,
 )
 from forecourt.payments.intents.model import (
     FINAL,
-    LOOK_EVERY,
     TOKEN_LENGTH,
     Call,
     CallKind,
@@ -42,6 +44,7 @@ from forecourt.payments.intents.model import (
     State,
     left_to_refund,
 )
+from forecourt.payments.intents.opening import open_payment
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.refundable import left_of
 from forecourt.payments.intents.saga import Saga
@@ -120,7 +123,7 @@ class Payments:
             token = asked.token_uid or new_token()
             await self._admit(conn, tenant_id, asked, quoted.offer.station_id, token, now)
             values = {**await self.way(conn, tenant_id, asked), **begun(asked, quoted, token)}
-            intent_id = await self.insert(conn, tenant_id, values, asked.return_url, asked.language, now)
+            intent_id = await open_payment(conn, tenant_id, values, asked.return_url, asked.language, now)
         return await self.carry_on(tenant_id, intent_id)
 
     @staticmethod
@@ -170,17 +173,45 @@ class Payments:
             owed = await store.owed_by(conn, tenant_id, payer)
             if not owed:
                 raise NothingOwed
-            begun = await store.find_paying(conn, tenant_id, payer)
+            paying = await store.list_paying(conn, tenant_id, payer)
             currency = owed[0].currency
             due = sum(each.owed_amount for each in owed if each.currency == currency)
             how = Begin(station="", evse=0, return_url=return_url, payer=payer)
             amount = Money(amount=due, currency=currency)
             intent_id = (
                 await self._insert_taken(conn, tenant_id, Purpose.DEBT, amount, how, language, description)
-                if begun is None
-                else begun.intent_id
+                if not paying
+                else paying[0].intent_id
             )
         return await self.carry_on(tenant_id, intent_id)
+
+    async def pay_from_wallet(
+        self, tenant_id: int, payer: str, *, language: str = "en", description: str = "Charging"
+    ) -> Intent:
+        """Pays what somebody owes from their wallet, or as much of it as the wallet has, in the currency of the oldest
+        debt that it has money for. A page on which the same could be paid is closed before; what was begun from the
+        wallet and isn't over goes on instead. Raises NothingOwed, WalletEmpty."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            paying = await store.list_paying(conn, tenant_id, payer)
+        for each in paying:
+            if each.method is not Method.WALLET:
+                with suppress(PaymentOver):
+                    await self.abandon(tenant_id, each.intent_id)
+        async with self._tenants.tenant(tenant_id) as conn:
+            await store.hold_payer(conn, tenant_id, payer)
+            owed = await store.owed_by(conn, tenant_id, payer)
+            if not owed:
+                raise NothingOwed
+            paying = await store.list_paying(conn, tenant_id, payer)
+            begun = next((each.intent_id for each in paying if each.method is Method.WALLET), None)
+            if begun is None:
+                wallets = Book(self._tenants, tenant_id, BookKind.WALLET, self._clock)
+                amount = await payable(conn, wallets, payer, owed)
+                if amount is None:
+                    raise WalletEmpty
+                how = Begin(station="", evse=0, return_url="", payer=payer, method=Method.WALLET)
+                begun = await self._insert_taken(conn, tenant_id, Purpose.DEBT, amount, how, language, description)
+        return await self.carry_on(tenant_id, begun)
 
     async def _insert_taken(
         self, conn: Connection, tenant_id: int, purpose: Purpose, amount: Money, how: Begin, language: str,
@@ -194,7 +225,7 @@ class Payments:
             "hold_amount": amount.amount,
             "hold_said": {"description": description[:MAX_DESCRIPTION]},
         }
-        return await self.insert(conn, tenant_id, values, how.return_url, language, self._clock.now())
+        return await open_payment(conn, tenant_id, values, how.return_url or None, language, self._clock.now())
 
     async def find(self, tenant_id: int, intent_id: UUID) -> Intent:
         """How a payment stands, as far as we know. Raises PaymentUnknown."""
@@ -302,29 +333,6 @@ class Payments:
             saved = Saved(customer=kept.customer, method=kept.method)
             way |= {"saved": saved, "customer": kept.customer, "account_id": kept.account_id}
         return way
-
-    async def insert(
-        self, conn: Connection, tenant_id: int, values: dict[str, Any], return_url: str | None, language: str,
-        now: datetime, *, asks: bool = True,
-    ) -> UUID:  # fmt: skip
-        """The payment and, if anything is asked of a provider, its first call: from here on it goes on by itself,
-        whoever dies."""
-        intent_id = await store.insert_intent(
-            conn,
-            tenant_id,
-            {
-                **values, "state": State.HOLD_REQUESTED.value, "language": language, "created_at": now,
-                "updated_at": now, "next_at": now + LOOK_EVERY,
-            },
-        )  # fmt: skip
-        if return_url is not None:
-            await store.set_return(conn, tenant_id, intent_id, return_url.replace("{intent}", str(intent_id)))
-        await story.insert_step(conn, tenant_id, intent_id, "hold_requested", now, amount=values["hold_amount"])
-        if asks:
-            await store.insert_call(
-                conn, tenant_id, intent_id, kind=CallKind.HOLD, amount=values["hold_amount"], at=now
-            )
-        return intent_id
 
     async def carry_on(self, tenant_id: int, intent_id: UUID) -> Intent:
         """Does what is written down, as far as it goes now."""

@@ -75,9 +75,14 @@ def capture_unbilled(*, intent: str, at: datetime, account: str, currency: str, 
 def taken_ahead(*, intent: str, session_id: UUID, at: datetime, account: str, currency: str, captured: int) -> Entry:
     """Money was taken as the hold ran out, of a session that has no final price: nothing is sold yet."""
     return between(
-        f"ahead:{intent}", Kind.TAKEN_AHEAD, at, currency, psp(account), AHEAD, positive(captured),
+        ahead_key(intent), Kind.TAKEN_AHEAD, at, currency, psp(account), AHEAD, positive(captured),
         session_id=session_id, intent=intent,
     )  # fmt: skip
+
+
+def ahead_key(intent: str) -> str:
+    """The key under which it is posted that money was taken ahead of a price."""
+    return f"ahead:{intent}"
 
 
 def sold_ahead(*, intent: str, session_id: UUID, at: datetime, billed: Billed, ahead: int, owed: int) -> Entry:
@@ -137,14 +142,25 @@ def fleet_invoice(*, invoice: str, at: datetime, fleet: str, billed: Billed) -> 
 
 def fleet_paid(*, movement: str, at: datetime, fleet: str, currency: str, amount: int, memo: str = "") -> Entry:
     """A fleet's money came to the bank; negative: a direct debit came back."""
-    return between(f"fleet_paid:{movement}", Kind.FLEET_PAID, at, currency, BANK, fleet_owes(fleet), amount, memo=memo)
+    return between(fleet_paid_key(movement), Kind.FLEET_PAID, at, currency, BANK, fleet_owes(fleet), amount, memo=memo)
 
 
-def debt_paid(*, intent: str, payment: str, at: datetime, account: str, currency: str, amount: int) -> Entry:
-    """A driver paid later what was owed."""
-    return between(
-        debt_key(payment), Kind.DEBT_PAID, at, currency, psp(account), DRIVERS, positive(amount), intent=intent
-    )
+def fleet_paid_key(movement: str) -> str:
+    """The key under which it is posted that a fleet's money moved at the bank."""
+    return f"fleet_paid:{movement}"
+
+
+def fleet_paid_back(*, key: str, at: datetime, legs: Iterable[Leg], memo: str) -> Entry:
+    """It was not that fleet's money. `key`, `legs`: of the entry by which it was posted."""
+    return Entry(
+        key=f"{key}:back", kind=Kind.FLEET_PAID, at=at, memo=memo,
+        legs=tuple(Leg(account=leg.account, currency=leg.currency, amount=-leg.amount) for leg in legs),
+    )  # fmt: skip
+
+
+def debt_paid(*, intent: str, payment: str, at: datetime, source: str, currency: str, amount: int) -> Entry:
+    """A driver paid later what was owed. `source`: the account it came to, `psp(account)`, or of, `wallet(driver)`."""
+    return between(debt_key(payment), Kind.DEBT_PAID, at, currency, source, DRIVERS, positive(amount), intent=intent)
 
 
 def debt_key(payment: str) -> str:
@@ -209,13 +225,13 @@ def top_up_back(
 
 
 def debt_back(
-    *, refund: str, intent: str, at: datetime, account: str, currency: str, amount: int, memo: str = ""
+    *, refund: str, intent: str, at: datetime, source: str, currency: str, amount: int, memo: str = ""
 ) -> Entry:
-    """What a driver paid of a debt went back to the card: it is owed again, or was owed no more."""
+    """What a driver paid of a debt went back to the card or the wallet, `source`: it is owed again, or was owed no
+    more."""
     return between(
-        refund_key(refund), Kind.REFUND, at, currency, DRIVERS, psp(account), positive(amount), intent=intent,
-        memo=memo,
-    )  # fmt: skip
+        refund_key(refund), Kind.REFUND, at, currency, DRIVERS, source, positive(amount), intent=intent, memo=memo
+    )
 
 
 def refund_unbilled(

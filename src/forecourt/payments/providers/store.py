@@ -139,7 +139,8 @@ async def sum_held(conn: Connection, tenant_id: int, payer: str, kind: str, curr
             FROM payment_book_holds h
             WHERE h.tenant_id = %(tenant)s AND h.payer = %(payer)s AND h.kind = %(kind)s AND h.currency = %(currency)s
               AND (h.state = 'authorised' OR (h.state = 'captured' AND NOT EXISTS (
-                  SELECT FROM journal j WHERE j.tenant_id = h.tenant_id AND j.key = 'capture:' || h.intent::uuid)))
+                  SELECT FROM journal j WHERE j.tenant_id = h.tenant_id
+                  AND j.key IN ('capture:' || h.intent::uuid, 'debt:' || h.intent::uuid))))
             """,
             {"tenant": tenant_id, "payer": payer, "kind": kind, "currency": currency},
         )

@@ -12,11 +12,13 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import BankLineRow
-from forecourt.payments.fleets.errors import NothingLeftOver
+from forecourt.payments.fleets.errors import NothingLeftOver, PaidBackSince
 from forecourt.payments.hosts.model import FLEET_PATTERN
 from forecourt.payments.reconcile.model import (
     EXPLAINED,
     BankLineMatched,
+    BankLineOpen,
+    BankLineStays,
     BankLineUnknown,
     DifferenceUnknown,
     Differs,
@@ -123,6 +125,12 @@ class Assigned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=1, le=2**63 - 1)] | Annotated[str, Meta(max_length=80, pattern=FLEET_PATTERN)],
         Meta(description="Its number, or its name in the ledger.", examples=[1]),
     ]
+
+
+class Unmatched(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a line of the bank is not what it was matched with."""
+
+    why: Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_LINE, examples=["Another fleet's."])]
 
 
 @get(
@@ -238,6 +246,23 @@ async def assign_line(
         return _line(await Reconciler(db, clock).assign(conn, actor, line_id, str(data.fleet)))
 
 
+@post(
+    "/bank-lines/{line_id:int}/unmatch",
+    opt={"verb": Verb.EXPLAIN_MONEY, "problems": [BankLineUnknown, BankLineOpen, BankLineStays, PaidBackSince]},
+    status_code=200,
+    summary="Take back what a line of the bank was matched with",
+    description=(
+        "For money of a fleet, and for a settlement. What was posted is reversed by an entry against it, what was"
+        " settled is open again, and the line is matched by nobody but a person from then on."
+    ),
+    tags=["reconciliation"],
+)
+async def unmatch_line(
+    line_id: Number, data: JSONBody[Unmatched], actor: Asker, db: Database, clock: Ticking
+) -> BankLine:
+    return _line(await Reconciler(db, clock).unmatch(actor, line_id, data.why))
+
+
 def _difference(row: DifferenceRow) -> Difference:
     kind = Differs(row.kind)
     may_be, to_do = EXPLAINED[kind]
@@ -263,6 +288,6 @@ routes = Router(
     "/",
     route_handlers=[
         list_reconciliations, run_reconciliation, list_differences, explain_difference, read_statement,
-        list_bank_lines, assign_line,
+        list_bank_lines, assign_line, unmatch_line,
     ],
 )  # fmt: skip

@@ -327,6 +327,27 @@ class BankLineUnknown(ForecourtError):
     code = "bank-line-unknown"
 
 
+#: How a line of the bank is matched with a payment provider's settlement: nothing is posted by that.
+SETTLEMENT: Final = "settlement"
+#: Matches that somebody may take back: a fleet's money, by a person's word or its text, and a settlement's.
+UNDONE: Final = frozenset({SETTLEMENT, "posted", "fleet"})
+
+
+class BankLineOpen(ForecourtError):
+    """This line of the bank statement belongs to nothing."""
+
+    status = 409
+    code = "bank-line-open"
+
+
+class BankLineStays(ForecourtError):
+    """This line names a payout or a direct debit by its own reference, so it stays that. What is wrong there is said of
+    the payout or the debit."""
+
+    status = 409
+    code = "bank-line-stays"
+
+
 class BankLineMatched(ForecourtError):
     """This line of the bank statement is accounted for already."""
 

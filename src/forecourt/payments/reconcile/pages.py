@@ -13,10 +13,18 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.drivers.fleets.store import list_fleets
-from forecourt.payments.fleets.errors import NothingLeftOver
+from forecourt.payments.fleets.errors import NothingLeftOver, PaidBackSince
 from forecourt.payments.ledger.words import money
 from forecourt.payments.reconcile import camt
-from forecourt.payments.reconcile.model import EXPLAINED, BankLineMatched, StatementUnreadable
+from forecourt.payments.reconcile.model import (
+    EXPLAINED,
+    SETTLEMENT,
+    UNDONE,
+    BankLineMatched,
+    BankLineOpen,
+    BankLineStays,
+    StatementUnreadable,
+)
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import bank, comparing
 from forecourt.platform.clock import Clock
@@ -34,7 +42,24 @@ UNREADABLE: Final = mark("This is no bank statement that can be read. Ask the ba
 MAX_TEXT: Final = 200
 #: What was just done.
 ASSIGNED: Final = "assigned"
-DONE: Final = mark("The line is that fleet's.")
+UNMATCHED: Final = "unmatched"
+DONE: Final[Mapping[str, str]] = {
+    ASSIGNED: mark("The line is that fleet's."),
+    UNMATCHED: mark("The line belongs to nothing any more. What was posted of it is reversed."),
+}
+#: What lines are matched with that somebody may take back.
+MATCHED_BY: Final[Mapping[str, str]] = {
+    SETTLEMENT: mark("a payment provider's settlement"),
+    "posted": mark("a fleet, as somebody said"),
+    "fleet": mark("a fleet's invoice"),
+}
+#: Why a match stays.
+NOT_UNDONE: Final[Mapping[type[ForecourtError], str]] = {
+    BankLineOpen: mark("This line belongs to nothing already."),
+    BankLineStays: mark("This line names a payout or a direct debit, and stays that."),
+    PaidBackSince: mark("A part of this money was paid back to the fleet. Take that line back first."),
+}
+NO_WHY: Final = mark("Say why.")
 #: Why a line is no fleet's.
 NOT_ASSIGNED: Final[Mapping[type[ForecourtError], str]] = {
     FleetUnknown: mark("Choose the fleet."),
@@ -87,22 +112,41 @@ def bank_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
     """`/reconciliation/bank`: what the bank's statements say, and reading one."""
 
     async def bank_page(
-        request: WebRequest, actor: Actor, *, number: int = 0, fault: str = "", status: int = 200, done: str = ""
-    ) -> Response[str]:
+        request: WebRequest, actor: Actor, *, number: int = 0, fault: str = "", status: int = 200, done: str = "",
+        undo: int = 0,
+    ) -> Response[str]:  # fmt: skip
         async with db.tenant(actor.tenant_id) as conn:
             statements = await bank.list_statements(conn, actor.tenant_id, STATEMENTS_SHOWN)
             lines = await bank.list_lines(conn, actor.tenant_id, matched=False, limit=PAGE_SIZE)
+            matched = await bank.list_matched(conn, actor.tenant_id, sorted(UNDONE), PAGE_SIZE)
             fleets = await list_fleets(conn, actor.tenant_id, clock.now()) if lines else []
         return shell.page(
             "money/bank.html", request, viewer=actor, current="ledger", status=status, statements=statements,
             lines=lines, read=next((each for each in statements if each.statement_id == number), None), money=money,
             date_of=formats.date_of, may_read=actor.may(Verb.EXPLAIN_MONEY), fault=fault, fleets=fleets,
-            done=DONE if done == ASSIGNED else "",
+            done=DONE.get(done, ""), matched=matched, matched_by=MATCHED_BY,
+            undo=next((each for each in matched if each.line_id == undo), None),
         )  # fmt: skip
 
     @get("/reconciliation/bank", opt={"verb": Verb.READ_MONEY}, include_in_schema=False)
-    async def bank_statements(request: WebRequest, actor: Asker, read: Read = 0, done: Done = "") -> Response[str]:
-        return await bank_page(request, actor, number=read, done=done)
+    async def bank_statements(
+        request: WebRequest, actor: Asker, read: Read = 0, done: Done = "", undo: Read = 0
+    ) -> Response[str]:
+        return await bank_page(request, actor, number=read, done=done, undo=undo)
+
+    @post(
+        "/reconciliation/bank/{line_id:int}/unmatch", opt={"verb": Verb.EXPLAIN_MONEY}, include_in_schema=False,
+        status_code=303,
+    )  # fmt: skip
+    async def unmatch_bank_line(request: WebRequest, actor: Asker, line_id: Number) -> Response[Any]:
+        why = str((await request.form()).get("why", ""))[:MAX_TEXT].strip()
+        if not why:
+            return await bank_page(request, actor, fault=NO_WHY, status=422, undo=line_id)
+        try:
+            await Reconciler(db, clock).unmatch(actor, line_id, why)
+        except tuple(NOT_UNDONE) as refused:
+            return await bank_page(request, actor, fault=NOT_UNDONE[type(refused)], status=refused.status)
+        return Redirect(f"/reconciliation/bank?done={UNMATCHED}", status_code=303)
 
     @post(
         "/reconciliation/bank/{line_id:int}/assign", opt={"verb": Verb.EXPLAIN_MONEY}, include_in_schema=False,
@@ -130,4 +174,4 @@ def bank_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
             return await bank_page(request, actor, fault=UNREADABLE, status=422)
         return Redirect(f"/reconciliation/bank?read={taken.number}", status_code=303)
 
-    return [bank_statements, read_bank_statement, assign_bank_line]
+    return [bank_statements, read_bank_statement, assign_bank_line, unmatch_bank_line]

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
+from itertools import filterfalse
+from operator import attrgetter
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -32,8 +34,12 @@ from forecourt.payments.reconcile.matching import BANK_DAYS, about_of_line, matc
 from forecourt.payments.reconcile.model import (
     CHARGES,
     MAX_COMPARED,
+    SETTLEMENT,
     TRANSFERS,
+    UNDONE,
     BankLineMatched,
+    BankLineOpen,
+    BankLineStays,
     BankLineUnknown,
     Difference,
     DifferenceUnknown,
@@ -200,13 +206,19 @@ class Reconciler:
             await comparing.set_settled(conn, tenant_id, account, row.reference, self._clock.now())
 
     async def follow_part_paid(self, tenant_id: int) -> None:
-        """Hosts are owed their share of what was paid of debts, should nobody have followed that when it was."""
-        async with self._pool.tenant(tenant_id) as conn:
-            found = await list_part_paid(conn, tenant_id, self._clock.now() - PART_PAID_WITHIN, AT_ONCE)
-        for intent in found:
-            with apart("a host got no share of what was paid of a debt", tenant=tenant_id, intent=intent):
-                async with self._pool.tenant(tenant_id) as conn:
-                    await follow(conn, tenant_id, intent, self._clock.now(), settled=False)
+        """Hosts are owed their share of what was paid of debts, should nobody have followed that when it was. Those
+        that get none yet keep no others from being looked at."""
+        since, after = self._clock.now() - PART_PAID_WITHIN, ""
+        while True:
+            async with self._pool.tenant(tenant_id) as conn:
+                found = await list_part_paid(conn, tenant_id, since, after=after, limit=AT_ONCE)
+            for intent in found:
+                with apart("a host got no share of what was paid of a debt", tenant=tenant_id, intent=intent):
+                    async with self._pool.tenant(tenant_id) as conn:
+                        await follow(conn, tenant_id, intent, self._clock.now(), settled=False)
+            if len(found) < AT_ONCE:
+                return
+            after = found[-1]
 
     async def compare(self, tenant_id: int, account: str, told_within: timedelta) -> list[Difference]:
         """Holds what was read of an account since LOOK_BACK against the journal; what was found. Where either side is
@@ -262,7 +274,8 @@ class Reconciler:
             rows = await bank.list_unmatched(conn, tenant_id)
             named = [number for row in rows if (number := payout_of(row.end_to_end or "")) is not None]
             await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, named, []))
-            for row in sorted(rows, key=lambda row: (row.booked_on, row.returned)):
+            # What somebody took back is matched by nobody but a person.
+            for row in sorted(filterfalse(attrgetter("undone"), rows), key=lambda row: (row.booked_on, row.returned)):
                 await match(conn, tenant_id, row, self._clock.now())
             matched = await bank.count_matched(conn, tenant_id, told)
             zone = ZoneInfo(await time_zone(conn, tenant_id))
@@ -319,7 +332,7 @@ class Reconciler:
         if row.matched_by is not None:
             raise BankLineMatched
         entry = entries.fleet_paid(
-            movement=f"bank-{line_id}", at=datetime.combine(row.booked_on, time(), UTC), fleet=fleet,
+            movement=row.movement, at=datetime.combine(row.booked_on, time(), UTC), fleet=fleet,
             currency=row.currency, amount=row.amount, memo=row.text[:300],
         )  # fmt: skip
         fleet_id = await fleet_named(conn, actor.tenant_id, fleet)
@@ -337,6 +350,29 @@ class Reconciler:
         await audit(conn, actor, "assign bank line", f"bank-line:{line_id}", {"fleet": fleet, "amount": row.amount})
         found = await bank.find_line(conn, actor.tenant_id, line_id)
         assert found is not None
+        return found
+
+    async def unmatch(self, actor: Actor, line_id: int, why: str) -> BankLineRow:
+        """Takes back what a line of the bank was matched with, so that it belongs to nothing: what was posted of it is
+        reversed by an entry against it. Raises BankLineUnknown, BankLineOpen, BankLineStays, PaidBackSince."""
+        tenant_id, now = actor.tenant_id, self._clock.now()
+        async with self._pool.tenant(tenant_id) as conn:
+            await money.hold_bank(conn, tenant_id)
+            row = await bank.find_line(conn, tenant_id, line_id)
+            if row is None:
+                raise BankLineUnknown
+            if row.matched_by is None:
+                raise BankLineOpen
+            if row.matched_by not in UNDONE:
+                raise BankLineStays
+            if row.matched_by != SETTLEMENT:
+                await collection.undo(conn, tenant_id, row, why, now)
+            await bank.unmatch_line(conn, tenant_id, line_id)
+            detail = {"why": why, "was": row.matched_by, "of": row.matched, "amount": row.amount}
+            await audit(conn, actor, "unmatch bank line", f"bank-line:{line_id}", detail)
+            found = await bank.find_line(conn, tenant_id, line_id)
+        assert found is not None
+        await self.compare_bank(tenant_id)
         return found
 
     async def ask(self, conn: Connection, actor: Actor) -> None:

@@ -101,6 +101,19 @@ async def was_kept(conn: Connection, tenant_id: int, station_id: int, token_uid:
     return await cursor.fetchone() is not None
 
 
+async def may_be_sent(conn: Connection, tenant_id: int, request_id: UUID) -> bool:
+    """Whether a start may have gone to its station: a start of whoever asked for it was recorded there since, which it
+    is before it is sent."""
+    cursor = await conn.execute(
+        "SELECT FROM remote_starts r JOIN commands c ON c.tenant_id = r.tenant_id AND c.station_id = r.station_id"
+        " AND c.asked_by = r.asked_by AND c.asked_at >= r.asked_at"
+        " AND c.action IN ('RemoteStartTransaction', 'RequestStartTransaction')"
+        " WHERE r.tenant_id = %s AND r.request_id = %s LIMIT 1",
+        (tenant_id, request_id),
+    )
+    return await cursor.fetchone() is not None
+
+
 async def hold(conn: Connection, station_id: int) -> None:
     """Make others who link starts of this station wait until the transaction ends."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('remote starts', %s))", (station_id,))

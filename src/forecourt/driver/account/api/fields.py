@@ -196,9 +196,13 @@ class TopUp(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DebtPaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the driver is led after paying what is owed."""
+    """What pays what is owed, and where the driver is led after paying on the provider's page."""
 
     return_url: ReturnUrl
+    by: Annotated[
+        Literal["page", "wallet"],
+        Meta(description="`wallet`: at once, whole or as much as `payable` of `/me/money` says."),
+    ] = "page"
 
 
 class CardAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -297,6 +301,7 @@ class PurseShown(Struct, frozen=True, kw_only=True):
     cards: list[SavedCardShown]
     wallet: list[Money]
     debts: list[DebtShown]
+    payable: Annotated[Money | None, Meta(description="What the wallet can pay of the debts now; null: nothing.")]
 
 
 def purse(found: Purse) -> PurseShown:
@@ -317,6 +322,7 @@ def purse(found: Purse) -> PurseShown:
             )
             for each in found.debts
         ],
+        payable=found.payable,
     )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ from forecourt.payments.intents.errors import (
     PaymentUnknown,
     PriceChanged,
     PriceMissing,
+    WalletEmpty,
 )
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
 from forecourt.payments.saved.model import SetupUnknown, TooManyCards, TooManyPages
@@ -119,8 +120,10 @@ async def top_up(data: JSONBody[TopUp], driver: DriverAsker, members: Membership
     )
 
 
-@post("/me/debts/pay", opt=own(NothingOwed, AccountMissing), summary="Pay what is owed", tags=TAGS)
+@post("/me/debts/pay", opt=own(NothingOwed, WalletEmpty, AccountMissing), summary="Pay what is owed", tags=TAGS)
 async def pay_debt(data: JSONBody[DebtPaid], driver: DriverAsker, members: Membership) -> Begun:
+    if data.by == "wallet":
+        return begun(await members.pay_from_wallet(driver, language=driver.language))
     return begun(await members.pay_debt(driver, return_url=data.return_url, language=driver.language))
 
 

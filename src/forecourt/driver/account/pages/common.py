@@ -57,6 +57,7 @@ from forecourt.payments.intents.errors import (
     NothingOwed,
     PriceChanged,
     PriceMissing,
+    WalletEmpty,
 )
 from forecourt.payments.intents.model import FINAL, Intent, Method, Purpose
 from forecourt.payments.psp.errors import ProviderAway as PaymentsAway
@@ -83,6 +84,8 @@ PAID_SAID: Final = {
     Purpose.SESSION: "saved",
 }
 NOT_PAID: Final = "not-paid"
+#: What is said instead where something is owed all the same.
+STILL_OWED: Final = {"topped-up": "topped-up-owing", "debt-paid": "debt-paid-part"}
 #: What was done or went wrong, where the driver is.
 SAID: Final = {
     ProviderUnknown.code: mark("There is no such sign-in here. Ask for a letter instead."),
@@ -134,7 +137,10 @@ SAID: Final = {
     "member-ends": mark("Your membership ends. Nothing more is taken for it."),
     "member-stays": mark("Your membership goes on."),
     "topped-up": mark("The money is in your wallet."),
+    "topped-up-owing": mark("The money is in your wallet. Now you can pay what is owed from it."),
     "debt-paid": mark("Thank you. What was owed is paid."),
+    "debt-paid-part": mark("Thank you. A part of what was owed is paid. Pay the rest, then charging can start."),
+    WalletEmpty.code: mark("There is nothing in your wallet to pay it with. Put money in first, or pay by card."),
     NOT_PAID: mark("Nothing was taken yet. If you have paid, look again in a moment."),
     **VOUCHER_SAID,
     "voucher-kept": mark("The voucher is kept for your next session."),
@@ -153,7 +159,9 @@ GOOD: Final = frozenset(
         "points-used",
         "saved",
         "topped-up",
+        "topped-up-owing",
         "debt-paid",
+        "debt-paid-part",
         "voucher-kept",
     }
 )

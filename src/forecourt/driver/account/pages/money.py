@@ -1,6 +1,6 @@
 """Cards, wallet and debts, and the ways to pay for a session."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from litestar import Response, get, post
@@ -11,7 +11,17 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import origin_of
 from forecourt.driver.account.door import Asking
 from forecourt.driver.account.model import MAX_TOP_UP, MIN_TOP_UP, TOP_UPS
-from forecourt.driver.account.pages.common import CARD_SAID, NOT_PAID, PAID_SAID, PUBLIC, AccountPages, Id, Text, way_of
+from forecourt.driver.account.pages.common import (
+    CARD_SAID,
+    NOT_PAID,
+    PAID_SAID,
+    PUBLIC,
+    STILL_OWED,
+    AccountPages,
+    Id,
+    Text,
+    way_of,
+)
 from forecourt.driver.asked import EvseInPath, Lang, PriceShown, Said, StationInPath
 from forecourt.driver.model import SOON_S
 from forecourt.drivers.accounts.model import Driver
@@ -28,6 +38,12 @@ class TopUpForm(Struct, frozen=True, kw_only=True):
     #: Of the page that the form stood on: pressed twice it is one payment.
     once: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
     sure: Text = ""
+
+
+class DebtForm(Struct, frozen=True, kw_only=True):
+    """What pays what is owed: `page` or `wallet`."""
+
+    by: Literal["page", "wallet"] = "page"
 
 
 class PayForm(Struct, frozen=True, kw_only=True):
@@ -56,7 +72,9 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     async def back(request: Asking, intent_id: Id) -> Response[Any]:
         async def doing(driver: Driver) -> str:
             intent = await members.returned(driver, intent_id)
-            return f"/my/money?said={PAID_SAID[intent.purpose] if intent.state in TAKEN else NOT_PAID}"
+            said = PAID_SAID[intent.purpose] if intent.state in TAKEN else NOT_PAID
+            owes = bool((await members.purse(driver)).debts)
+            return f"/my/money?said={STILL_OWED.get(said, said) if owes else said}"
 
         return await pages.do(request, doing, "/my/money")
 
@@ -98,9 +116,13 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
         return await pages.do(request, doing, "/my/money")
 
     @post("/my/money/pay", status_code=303, **PUBLIC)
-    async def pay_debt(request: Asking) -> Response[Any]:
+    async def pay_debt(request: Asking, data: URLEncodedBody[DebtForm]) -> Response[Any]:
         async def doing(driver: Driver) -> str:
-            return pages.paid_at(await members.pay_debt(driver, return_url=pages.money_url, language=driver.language))
+            if data.by == "wallet":
+                paid = await members.pay_from_wallet(driver, language=driver.language)
+            else:
+                paid = await members.pay_debt(driver, return_url=pages.money_url, language=driver.language)
+            return pages.paid_at(paid)
 
         return await pages.do(request, doing, "/my/money")
 

@@ -68,6 +68,13 @@ class DebitFileRow(Struct, frozen=True, kw_only=True):
     made_at: datetime
 
 
+class CreditRow(Struct, frozen=True, kw_only=True):
+    """Money of a fleet that came, or went back."""
+
+    credit_id: int
+    fleet_id: int
+
+
 class SettlementRow(Struct, frozen=True, kw_only=True):
     """What settled a part of an invoice, or added to it."""
 
@@ -165,10 +172,13 @@ async def was_drawn(conn: Connection, tenant_id: int, debit_id: int) -> bool:
 
 
 async def came_back_at(conn: Connection, tenant_id: int, invoice_id: int) -> datetime | None:
-    """When it was last heard that a debit of an invoice came back, or came to nothing."""
+    """When it was last heard that a debit of an invoice came back or came to nothing, or that money that had settled it
+    was not its fleet's."""
     cursor = await conn.execute(
-        "SELECT max(ended_at) FROM fleet_debits WHERE tenant_id = %s AND invoice_id = %s AND state = 'returned'",
-        (tenant_id, invoice_id),
+        "SELECT greatest((SELECT max(ended_at) FROM fleet_debits WHERE tenant_id = %(tenant)s"
+        " AND invoice_id = %(invoice)s AND state = 'returned'), (SELECT max(at) FROM fleet_settlements"
+        " WHERE tenant_id = %(tenant)s AND invoice_id = %(invoice)s AND kind = 'returned'))",
+        {"tenant": tenant_id, "invoice": invoice_id},
     )
     row = await cursor.fetchone()
     return None if row is None else row[0]
@@ -277,7 +287,8 @@ async def list_unspent(conn: Connection, tenant_id: int, fleet_id: int, currency
         "SELECT c.credit_id, c.kind, c.amount - coalesce((SELECT sum(s.amount) FROM fleet_settlements s"
         " WHERE s.credit_id = c.credit_id), 0)::bigint + coalesce((SELECT sum(b.amount) FROM fleet_credits b"
         " WHERE b.of_credit = c.credit_id), 0)::bigint AS rest FROM fleet_credits c WHERE c.tenant_id = %s"
-        " AND c.fleet_id = %s AND c.currency = %s AND c.amount > 0 AND NOT EXISTS (SELECT FROM fleet_credits r"
+        " AND c.fleet_id = %s AND c.currency = %s AND c.amount > 0 AND c.of_credit IS NULL"
+        " AND NOT EXISTS (SELECT FROM fleet_credits r"
         " WHERE r.debit_id = c.debit_id AND r.kind = 'returned') ORDER BY c.credit_id",
         (tenant_id, fleet_id, currency),
     )
@@ -310,6 +321,50 @@ async def settled_by_debit(conn: Connection, tenant_id: int, debit_id: int) -> l
         "SELECT s.invoice_id, s.amount FROM fleet_settlements s JOIN fleet_credits c USING (tenant_id, credit_id)"
         " WHERE s.tenant_id = %s AND c.debit_id = %s AND c.kind = 'paid' ORDER BY s.settlement_id",
         (tenant_id, debit_id),
+    )
+    return [(int(invoice), int(amount)) for invoice, amount in await cursor.fetchall()]
+
+
+async def find_credit_of(conn: Connection, tenant_id: int, line_id: int) -> CreditRow | None:
+    """What a fleet's line of the bank brought, or took, the last time that it was matched; of several parts the first.
+    None: it is no fleet's with an account."""
+    cursor = conn.cursor(row_factory=class_row(CreditRow))
+    await cursor.execute(
+        "SELECT c.credit_id, c.fleet_id FROM fleet_credits c JOIN bank_lines l ON l.tenant_id = c.tenant_id"
+        " AND l.line_id = c.bank_line WHERE c.tenant_id = %s AND c.bank_line = %s"
+        " AND sign(c.amount) = sign(l.amount) ORDER BY c.credit_id DESC LIMIT 1",
+        (tenant_id, line_id),
+    )
+    return await cursor.fetchone()
+
+
+async def paid_back_of(conn: Connection, tenant_id: int, credit_id: int) -> int:
+    """What of a credit was paid back to its fleet, or taken back, in minor units."""
+    cursor = await conn.execute(
+        "SELECT coalesce(-sum(amount), 0)::bigint FROM fleet_credits WHERE tenant_id = %s AND of_credit = %s",
+        (tenant_id, credit_id),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def paid_back_by(conn: Connection, tenant_id: int, line_id: int) -> list[tuple[int, int]]:
+    """What a line of the bank took of which credits to pay it back, in minor units."""
+    cursor = await conn.execute(
+        "SELECT of_credit, -sum(amount)::bigint FROM fleet_credits WHERE tenant_id = %s AND bank_line = %s"
+        " AND of_credit IS NOT NULL GROUP BY of_credit HAVING sum(amount) < 0 ORDER BY of_credit",
+        (tenant_id, line_id),
+    )
+    return [(int(credit), int(amount)) for credit, amount in await cursor.fetchall()]
+
+
+async def settled_by(conn: Connection, tenant_id: int, credit_id: int) -> list[tuple[int, int]]:
+    """What a credit settles: invoice and amount."""
+    cursor = await conn.execute(
+        "SELECT invoice_id, sum(amount)::bigint FROM fleet_settlements WHERE tenant_id = %s AND credit_id = %s"
+        " GROUP BY invoice_id HAVING sum(amount) <> 0 ORDER BY invoice_id",
+        (tenant_id, credit_id),
     )
     return [(int(invoice), int(amount)) for invoice, amount in await cursor.fetchall()]
 

@@ -250,20 +250,23 @@ async def list_at_home(
     return [session_id for (session_id,) in await rows.fetchall()]
 
 
-async def list_part_paid(conn: Connection, tenant_id: int, since: datetime, limit: int) -> list[str]:
+async def list_part_paid(
+    conn: Connection, tenant_id: int, since: datetime, *, after: str = "", limit: int
+) -> list[str]:  # fmt: skip
     """Debts of which something was paid since then, at places of which a host has a share, and whose session has
-    none."""
+    none: those behind one, in the order of their ids."""
     cursor = await conn.execute(
         """
         SELECT DISTINCT d.intent_id::text FROM payment_steps d JOIN payment_intents i USING (tenant_id, intent_id)
         JOIN session_facts f USING (tenant_id, session_id) JOIN stations s ON s.station_id = f.station_id
         JOIN sites p USING (site_id)
         WHERE d.tenant_id = %(tenant)s AND d.kind = 'debt_paid' AND d.at >= %(since)s
+        AND d.intent_id::text > %(after)s
         AND EXISTS (SELECT FROM host_rules r WHERE r.tenant_id = d.tenant_id AND r.site_id = ANY(p.path))
         AND NOT EXISTS (SELECT FROM host_lines l WHERE l.tenant_id = d.tenant_id AND l.session_id = i.session_id)
         ORDER BY 1 LIMIT %(limit)s
         """,
-        {"tenant": tenant_id, "since": since, "limit": limit},
+        {"tenant": tenant_id, "since": since, "after": after, "limit": limit},
     )
     return [str(intent) for (intent,) in await cursor.fetchall()]
 
@@ -289,7 +292,8 @@ async def list_paid_by(conn: Connection, tenant_id: int, payment: str) -> list[t
 
 
 async def list_payers(conn: Connection, tenant_id: int, intent: str) -> list[tuple[str, int, bool]]:
-    """The payments by which something that was owed was paid, how much by each, and whether their money is ours."""
+    """The payments by which something that was owed was paid, how much by each, and whether their money is ours: the
+    provider has let us have it, or none had it, as a wallet was paid in advance."""
     try:
         intent_id = UUID(intent)
     except ValueError:
@@ -297,6 +301,8 @@ async def list_payers(conn: Connection, tenant_id: int, intent: str) -> list[tup
     cursor = await conn.execute(
         "SELECT s.detail, sum(s.amount)::bigint, EXISTS (SELECT FROM provider_movements m"
         "  WHERE m.tenant_id = s.tenant_id AND m.intent = s.detail AND m.settled_at IS NOT NULL)"
+        " OR EXISTS (SELECT FROM payment_intents i WHERE i.tenant_id = s.tenant_id AND i.method = 'wallet'"
+        "  AND i.intent_id::text = s.detail)"
         " FROM payment_steps s WHERE s.tenant_id = %s AND s.kind = 'debt_paid' AND s.intent_id = %s"
         " AND s.detail IS NOT NULL GROUP BY s.tenant_id, s.detail ORDER BY min(s.step_id)",
         (tenant_id, intent_id),

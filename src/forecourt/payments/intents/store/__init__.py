@@ -35,6 +35,8 @@ _CALL: Final = (
     "call_id, number, intent_id, kind, key, amount, state, tries, refusals, asked_by, said, reason, reference,"
     " asked_at, ended_at, next_at, keyed_at"
 )
+#: Payments of debts that one payer may have begun: one on a page, and one from the wallet.
+MAX_PAYING: Final = 10
 #: Columns that a change may name.
 CHANGEABLE: Final = frozenset(
     {
@@ -300,12 +302,12 @@ async def hold_payer(conn: Connection, tenant_id: int, payer: str) -> None:
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('owed by ' || %s, %s))", (payer, tenant_id))
 
 
-async def find_paying(conn: Connection, tenant_id: int, payer: str) -> Intent | None:
-    """The payment that somebody began for what they owe, and of which it isn't known what came."""
-    return await _one(
+async def list_paying(conn: Connection, tenant_id: int, payer: str) -> list[Intent]:
+    """The payments that somebody began for what they owe, and of which it isn't known what came, the oldest first."""
+    return await _many(
         conn,
         "AND i.payer = %(payer)s AND i.purpose = 'debt' AND i.state IN ('hold_requested', 'authorised', 'capturing')"
-        " ORDER BY i.number",
+        f" ORDER BY i.number LIMIT {MAX_PAYING}",
         {"tenant_id": tenant_id, "payer": payer},
     )
 

@@ -14,7 +14,7 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 _LINE: Final = (
     "line_id, reference, name, booked_on, amount, currency, end_to_end, who, text, returned, return_reason, matched_by,"
-    " matched, read_at"
+    " matched, read_at, undone"
 )
 _LINE_ORDERS: Final = by_age("line_id")
 
@@ -123,6 +123,16 @@ async def list_lines(
     return await cursor.fetchall()
 
 
+async def list_matched(conn: Connection, tenant_id: int, by: Collection[str], limit: int) -> list[BankLineRow]:
+    """The latest lines that are matched in one of these ways."""
+    cursor = conn.cursor(row_factory=class_row(BankLineRow))
+    await cursor.execute(
+        f"SELECT {_LINE} FROM bank_lines WHERE tenant_id = %s AND matched_by = ANY(%s) ORDER BY line_id DESC LIMIT %s",
+        (tenant_id, list(by), limit),
+    )
+    return await cursor.fetchall()
+
+
 async def find_line(conn: Connection, tenant_id: int, line_id: int) -> BankLineRow | None:
     """A line of a bank statement, held until the transaction ends."""
     cursor = conn.cursor(row_factory=class_row(BankLineRow))
@@ -137,6 +147,15 @@ async def match_line(conn: Connection, tenant_id: int, line_id: int, by: str, ma
     await conn.execute(
         "UPDATE bank_lines SET matched_by = %s, matched = %s WHERE tenant_id = %s AND line_id = %s",
         (by, matched, tenant_id, line_id),
+    )
+
+
+async def unmatch_line(conn: Connection, tenant_id: int, line_id: int) -> None:
+    """Says that a line of a bank statement belongs to nothing any more, by somebody's word."""
+    await conn.execute(
+        "UPDATE bank_lines SET matched_by = NULL, matched = NULL, undone = undone + 1"
+        " WHERE tenant_id = %s AND line_id = %s",
+        (tenant_id, line_id),
     )
 
 
