@@ -211,7 +211,7 @@ async def test_a_fleet_is_debited_and_held_as_its_page_says(house: House, tenant
     refused = await owner.post(
         "/reconciliation/bank/reports", files={"file": ("r.xml", b"<a/>")}, headers={"accept": "text/html"}
     )
-    assert (refused.status_code, "no bank&#39;s report" in refused.text) == (422, True)
+    assert (refused.status_code, "Ask the bank for pain.002" in refused.text) == (422, True)
     read = (await owner.post("/api/v1/bank-reports/import", json={"pain": report.decode()})).json()
     assert (read["file"], read["kind"], read["refused"], read["unknown"]) == (file["message"], "debits", 0, 1)
     problem(await owner.post("/api/v1/bank-reports/import", json={"pain": "<a/>"}), 422, "bank-report-unreadable")
