@@ -260,6 +260,8 @@ NEEDS = {
     ("GET", "/api/v1/bank-lines"): Verb.READ_MONEY,
     ("POST", "/api/v1/bank-lines/{line_id}/assign"): Verb.EXPLAIN_MONEY,
     ("POST", "/api/v1/bank-lines/{line_id}/unmatch"): Verb.EXPLAIN_MONEY,
+    ("POST", "/api/v1/bank-reports/import"): Verb.EXPLAIN_MONEY,
+    ("GET", "/api/v1/bank-reports"): Verb.READ_MONEY,
     ("POST", "/api/v1/bulk-runs/plan"): Verb.READ,
     ("POST", "/api/v1/bulk-runs/reset"): Verb.RESET,
     ("POST", "/api/v1/bulk-runs/registration"): Verb.CHANGE_STATIONS,

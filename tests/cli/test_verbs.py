@@ -37,6 +37,23 @@ async def test_authorities_are_trusted_by_a_file_and_taken_away_again(shell: She
     assert "no certificate of an authority" in refused.err
 
 
+async def test_a_banks_files_are_read(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "bank.xml"
+    file.write_text(
+        "<Document><CstmrPmtStsRpt><OrgnlGrpInfAndSts><OrgnlMsgId>FC-1</OrgnlMsgId><GrpSts>RJCT</GrpSts>"
+        "</OrgnlGrpInfAndSts></CstmrPmtStsRpt></Document>"
+    )
+    said = await shell.run("ledger", "read-report", str(file))
+    assert (said.code, "FC-1" in said.out, "1 none of yours" in said.err) == (0, True, True)
+    [read] = (await shell.run("ledger", "read-report", str(file), "--json")).json()
+    assert [each["outcome"] for each in read["lines"]] == ["unknown"]
+    assert (await shell.run("ledger", "read-statement", str(file))).code == 1, "it is none"
+    file.write_text("<Document><BkToCstmrStmt><Stmt><Id>1</Id></Stmt></BkToCstmrStmt></Document>")
+    assert (await shell.run("ledger", "read-statement", str(file), "--json")).json()[0]["lines"] == 0
+    file.write_bytes(b"\xff\xfe")
+    assert (await shell.run("ledger", "read-report", str(file))).code == 1
+
+
 async def test_payouts_and_vat_are_read_and_a_payout_that_is_not_there_is_not_given_up(shell: Shell) -> None:
     assert (await shell.run("ledger", "vat", "--from", "2026-03-01T00:00:00Z", "--json")).json() == []
     assert (await shell.run("ledger", "vat", "--to", "2026-03-01T00:00:00")).code == 1, "without a zone"

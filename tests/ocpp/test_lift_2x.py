@@ -189,3 +189,15 @@ def test_every_measurand_of_the_version_is_understood_or_kept_as_other(version: 
     assert len(report.samples) == len(words)
     known = {sample.measurand for sample in report.samples} - {Measurand.OTHER}
     assert len(known) >= 16
+
+
+def test_only_a_station_that_can_settle_it_says_that_its_terminal_holds_the_money(version: Version) -> None:
+    said = {"idToken": "T-1", "type": "DirectPayment"}
+    spoken = protocol(version)
+    for action, payload in (
+        ("Authorize", {"idToken": said}),
+        ("TransactionEvent", EVENT | {"eventType": "Started", "idToken": said}),
+    ):
+        report = spoken.lift(action, spoken.decode_call(action, json.dumps(payload).encode()).request, None)
+        assert isinstance(report, Authorize | TransactionReport)
+        assert report.token == Token("T-1", "DirectPayment" if version is Version.V21 else "Central")

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from forecourt.payments.ledger.billed import Billed, of_quote
 from forecourt.pricing.bill import Bill
 from forecourt.pricing.engine import Pricer
 from forecourt.pricing.model import (
@@ -16,6 +17,7 @@ from forecourt.pricing.model import (
     Tariff,
     TaxIncluded,
 )
+from forecourt.pricing.shown import shown
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -49,3 +51,8 @@ def a_bill(tariff: Tariff, *, energy_wh: int = 20_000, seconds: int = 3600, park
         segments.append(Segment(seconds=parked_s, kind=SegmentKind.PARKING))
     pricer = Pricer(tariff, ZoneInfo("Europe/Berlin"))
     return pricer.bill(pricer.pieces(START, segments))
+
+
+def billed(bill: Bill, country: str) -> Billed:
+    """What is posted of a bill in its kept form."""
+    return of_quote(shown(bill, []), country)

@@ -15,10 +15,10 @@ from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger import store as ledger
-from forecourt.payments.ledger.billed import Billed, billed
+from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.service import post
 from tests.care.yard import Yard
-from tests.payments.bills import a_bill, a_tariff
+from tests.payments.bills import a_bill, a_tariff, billed
 from tests.support import WAIT_S
 
 SECRET = b"a secret of the tests"

@@ -216,7 +216,7 @@ class Talker:
         """A session begins by a token; what is said of it."""
         self.transaction, self._seq = transaction, 0
         if self.old:
-            said = {"connectorId": 1, "idTag": uid, "meterStart": 0, "timestamp": _ago(minutes_ago)}
+            said = {"connectorId": 1, "idTag": uid, "meterStart": 0, "timestamp": ago(minutes_ago)}
             answer = await self.client.call("StartTransaction", said)
             self.transaction = answer["transactionId"]
             return str(answer["idTagInfo"]["status"])
@@ -226,7 +226,7 @@ class Talker:
 
     async def measure(self, wh: int, *, minutes_ago: float = 30) -> None:
         if self.old:
-            value = {"timestamp": _ago(minutes_ago), "sampledValue": [{"value": str(wh)}]}
+            value = {"timestamp": ago(minutes_ago), "sampledValue": [{"value": str(wh)}]}
             await self.client.call(
                 "MeterValues", {"connectorId": 1, "transactionId": self.transaction, "meterValue": [value]}
             )
@@ -235,7 +235,7 @@ class Talker:
 
     async def end(self, wh: int, *, minutes_ago: float = 0.1) -> None:
         if self.old:
-            said = {"transactionId": self.transaction, "meterStop": wh, "timestamp": _ago(minutes_ago)}
+            said = {"transactionId": self.transaction, "meterStop": wh, "timestamp": ago(minutes_ago)}
             await self.client.call("StopTransaction", said)
         else:
             await self._event("Ended", minutes_ago, wh)
@@ -258,7 +258,7 @@ class Talker:
         return heard
 
     async def _event(self, kind: str, minutes_ago: float, wh: int, **more: Any) -> Any:
-        at = _ago(minutes_ago)
+        at = ago(minutes_ago)
         sampled = [{"value": wh, "measurand": "Energy.Active.Import.Register"}]
         payload = {
             "eventType": kind, "timestamp": at, "triggerReason": "Authorized", "seqNo": self._seq,
@@ -269,7 +269,7 @@ class Talker:
         return await self.client.call("TransactionEvent", payload)
 
 
-def _ago(minutes: float) -> str:
+def ago(minutes: float) -> str:
     return (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
 
 

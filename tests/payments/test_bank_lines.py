@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from forecourt.payments.reconcile.service import Reconciler
+from forecourt.payments.reconcile.store import bank
 from tests.care.yard import Yard
 
 
@@ -59,3 +62,25 @@ async def test_what_was_read_before_lines_had_names_is_not_read_anew(yard: Yard)
     yard.rows("UPDATE bank_lines SET name = NULL WHERE tenant_id = %s", yard.tenant_id)
     more = a_statement("A", a_line("11.90"), a_line("11.90"), a_line("100.00", "R1"), a_line("11.90"))
     assert await read(yard, more) == (1, [1190, 1190, 1190, 10_000])
+
+
+async def test_lines_without_a_name_that_are_alike_in_two_statements_of_a_file_are_two(yard: Yard) -> None:
+    morning, noon = a_statement("A", a_line("11.90")), a_statement("B", a_line("11.90"), a_line("11.90"))
+    assert await read(yard, morning, noon) == (3, [1190, 1190, 1190])
+    assert await read(yard, morning, noon) == (0, [1190, 1190, 1190])
+    # A statement that stands twice in a file is one; of another account, lines are others.
+    assert await read(yard, morning, morning, noon) == (0, [1190, 1190, 1190])
+    assert await read(yard, morning, a_statement("C", a_line("11.90"), account="DE2")) == (1, [1190] * 4)
+
+
+async def test_lines_are_matched_page_by_page_payouts_before_what_came_back(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bank, "UNMATCHED_PAGE", 2)
+    said = [a_line(f"{each}.00", ref=f"R{each}", text=str(each)) for each in range(5, 0, -1)]
+    back = "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf></TxDtls>"
+    assert (await read(yard, a_statement("A", said[0].replace("</TxDtls>", back), *said[1:])))[0] == 5
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        found = [row.amount async for row in bank.each_unmatched(conn, yard.tenant_id)]
+    assert found == [400, 300, 200, 100, 500]
+    assert len(await Reconciler(yard.tenants, yard.clock).compare_bank(yard.tenant_id)) == 5

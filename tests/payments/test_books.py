@@ -30,7 +30,6 @@ from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import beancount, entries
 from forecourt.payments.ledger import store as ledger
-from forecourt.payments.ledger.billed import billed
 from forecourt.payments.ledger.model import Entry, Kind, Leg
 from forecourt.payments.ledger.service import post
 from forecourt.payments.psp.errors import ProviderAway, ProviderError, ProviderUnknown
@@ -40,7 +39,7 @@ from forecourt.platform.money import Money
 from tests.care.yard import Yard
 from tests.ground import Ground
 from tests.http import House, Tenant, problem, walk
-from tests.payments.bills import START, a_bill, a_tariff
+from tests.payments.bills import START, a_bill, a_tariff, billed
 from tests.payments.hosts import SECRET, Paid, a_bank, a_host, a_rule, a_session, owed, rules
 
 MARCH = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}

@@ -26,7 +26,7 @@ from forecourt.pricing import service as pricing
 from forecourt.pricing.assigning import Scope
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
 from tests.ground import Ground
-from tests.payments.lot import UID, VERSIONS, Lot, a_lot
+from tests.payments.lot import UID, VERSIONS, Lot, a_lot, ago
 from tests.sandbox import Sandbox
 from tests.support import WAIT_S
 
@@ -644,6 +644,51 @@ async def test_a_car_is_offered_to_nobody_where_it_could_be_another(lot: Lot) ->
         assert await lot.jobs.cars.tidy() == 2
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_the_car_at_the_next_connector_is_offered_to_nobody(lot: Lot, version: str) -> None:
+    """A station of two: the neighbour's car named itself, and the driver's own did not."""
+    driver = lot.driver()
+    await lot.card(driver)
+    lot.run("INSERT INTO driver_rules VALUES (%s, true, true, now())", lot.tenant_id)
+    old = version == "ocpp1.6"
+    car, type_ = ("VID:001122AABBCC", "") if old else ("001122AABBCC", "MacAddress")
+    async with lot.station(version) as station:
+
+        async def offered() -> int:
+            await lot.at_work(station)
+            return len((await lot.members().cars.plugged(await lot.account(driver))).offered)
+
+        beside = (
+            {"connectorId": 2, "errorCode": "NoError", "status": "Preparing"}
+            if old
+            else {"evseId": 2, "connectorId": 1, "connectorStatus": "Occupied"}
+        )
+        await station.client.call("StatusNotification", beside | {"timestamp": ago(1.5)})
+        await station.authorize(car, type_)
+        await station.begin(minutes_ago=0.5)
+        assert await offered() == 0, "it may be the neighbour's"
+        if not old:
+            # Said at its own EVSE it is, whoever stands beside it; said at another it is not.
+            lot.run("UPDATE cars_seen SET evse = 1")
+            assert await offered() == 1
+            lot.run("UPDATE cars_seen SET evse = 2")
+            assert await offered() == 0
+            lot.run("UPDATE cars_seen SET evse = NULL")
+        lot.run("UPDATE connector_history SET state = 'Available' WHERE evse = 2")
+        assert await offered() == 1, "nobody else was there"
+
+
+async def test_where_a_car_named_itself_is_kept_with_it(lot: Lot) -> None:
+    lot.run("INSERT INTO driver_rules VALUES (%s, true, true, now())", lot.tenant_id)
+    async with lot.station("ocpp2.1") as station:
+        await station.authorize("001122AABBCC", "MacAddress")
+        assert lot.rig.rows("SELECT evse FROM cars_seen") == [(None,)]
+        await station.begin("001122AABBCC", type_="MacAddress", minutes_ago=0.1)
+        assert lot.rig.rows("SELECT evse FROM cars_seen") == [(1,)]
+        await station.authorize("001122AABBCC", "MacAddress")
+        assert lot.rig.rows("SELECT evse FROM cars_seen") == [(1,)]
+
+
 async def test_a_contract_of_plug_and_charge_is_paid_by_its_drivers_account(lot: Lot) -> None:
     driver = lot.driver("DEABCC12345678", "eMAID")
     await lot.card(driver)
@@ -653,6 +698,30 @@ async def test_a_contract_of_plug_and_charge_is_paid_by_its_drivers_account(lot:
         await lot.at_work(station)
         await station.end(10_000)
         await lot.at_work(station)
+    assert (lot.intents()[0]["captured_amount"], lot.intents()[0]["driver_id"]) == (595, driver)
+
+
+@pytest.mark.parametrize(
+    ("registered", "said"),
+    [
+        ("DEABCC12345678", "DE-ABC-C12345678-X"), ("DE-ABC-C12345678-X", "deabcc12345678"),
+        ("DE*ABC*C12345678", "DEABCC12345678X"),
+    ],
+)  # fmt: skip
+async def test_a_contract_is_one_however_it_is_written(lot: Lot, registered: str, said: str) -> None:
+    driver = lot.driver(registered, "eMAID")
+    await lot.card(driver)
+    async with lot.station("ocpp2.0.1") as station:
+        assert await station.authorize(said[:-1] + "9" if len(said) == 14 else said.replace("123", "124"), "eMAID") == (
+            "Invalid"
+        )
+        assert await station.authorize(said) == "Invalid", "a card of that number is another token"
+        assert await station.authorize(said, "eMAID") == "Accepted"
+        assert await station.begin(said, type_="eMAID") == "Accepted"
+        await lot.at_work(station)
+        await station.end(10_000)
+        await lot.at_work(station)
+    assert lot.one("SELECT token_uid FROM sessions") == registered
     assert (lot.intents()[0]["captured_amount"], lot.intents()[0]["driver_id"]) == (595, driver)
 
 

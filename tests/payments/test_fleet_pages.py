@@ -19,6 +19,7 @@ from forecourt.platform.database import Pool
 from tests.ground import Ground
 from tests.http import SECRET, House, Tenant, problem
 from tests.payments.depot import OURS, THEIRS, a_statement, booked
+from tests.payments.test_bank_reports import a_part, a_payment, a_report
 
 SELLER: dict[str, Any] = {
     "name": "Volt & Söhne GmbH", "street": "Hafen 1", "postcode": "20457", "city": "Hamburg", "country": "DE",
@@ -198,6 +199,25 @@ async def test_a_fleet_is_debited_and_held_as_its_page_says(house: House, tenant
     assert invoice["state"] == "collecting"
     page = await text(owner, f"/fleets/invoices/{invoice['id']}")
     assert "Being drawn" in page
+    # What the bank says of the file, on the page and by the API: of one that is none of it nothing comes.
+    report = a_report(file["message"], a_part(a_payment("DEBIT-99999999", "RJCT", "AM04", "no &lt;b&gt;funds")))
+    for _ in range(2):
+        sent_in = await owner.post("/reconciliation/bank/reports", files={"file": ("r.xml", report)})
+        assert sent_in.status_code == 303
+    page = await text(owner, sent_in.headers["location"])
+    assert "The report was read" in page
+    assert "There is not enough money in the account." in page
+    assert "no &lt;b&gt;funds" in page
+    refused = await owner.post(
+        "/reconciliation/bank/reports", files={"file": ("r.xml", b"<a/>")}, headers={"accept": "text/html"}
+    )
+    assert (refused.status_code, "Ask the bank for pain.002" in refused.text) == (422, True)
+    read = (await owner.post("/api/v1/bank-reports/import", json={"pain": report.decode()})).json()
+    assert (read["file"], read["kind"], read["refused"], read["unknown"]) == (file["message"], "debits", 0, 1)
+    problem(await owner.post("/api/v1/bank-reports/import", json={"pain": "<a/>"}), 422, "bank-report-unreadable")
+    [kept] = (await owner.get("/api/v1/bank-reports")).json()["items"]
+    assert (kept["message"], kept["lines"]) == ("R1", read["lines"])
+    assert read["lines"][0]["meaning"] == "There is not enough money in the account."
     # The bank refused it, as no statement tells; drawn again it is refused once more, by the API.
     said = f"/fleets/invoices/{invoice['id']}/debit-failed"
     assert said in page

@@ -16,11 +16,10 @@ from forecourt.payments.hosts import shares
 from forecourt.payments.hosts.model import RuleRefused, Share, back_of, check_rule, share_of
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.ledger import entries
-from forecourt.payments.ledger.billed import billed
 from forecourt.payments.ledger.service import post
 from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
 from tests.care.yard import Yard
-from tests.payments.bills import a_bill
+from tests.payments.bills import a_bill, billed
 from tests.payments.hosts import (
     IBANS,
     SECRET,

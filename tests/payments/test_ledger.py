@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from forecourt.payments.hosts import entries as host_entries
 from forecourt.payments.ledger import entries, service, store
-from forecourt.payments.ledger.billed import Billed, Line, billed, of_quote
+from forecourt.payments.ledger.billed import Billed, Line, of_quote
 from forecourt.payments.ledger.model import Entry, EntryDiffers, Kind, Leg, Unbalanced, check, sums
 from forecourt.platform.money import minor_digits
 from forecourt.pricing.bill import Bill
@@ -27,7 +27,7 @@ from forecourt.pricing.model import Dimension, Discount, Segment, SegmentKind
 from forecourt.pricing.shown import shown
 from tests.care.yard import Yard
 from tests.conftest import Database
-from tests.payments.bills import START, a_bill, a_tariff
+from tests.payments.bills import START, a_bill, a_tariff, billed
 from tests.payments.poster import COMMITTED
 from tests.support import WAIT_S
 

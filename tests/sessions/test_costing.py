@@ -27,7 +27,7 @@ from forecourt.pricing.model import (
     SegmentKind,
     Tariff,
 )
-from forecourt.sessions.costing import service
+from forecourt.sessions.costing import service, store
 from forecourt.sessions.costing.charged import charged
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.costing.model import CostSealed, NotPricedYet, SessionCost
@@ -409,6 +409,27 @@ async def test_of_words_that_a_16_connector_said_at_one_second_the_one_that_came
     ):
         shop.say(minutes, state, arrived)
     assert (await shop.price(session_id)).excl_vat == euro(400 + 300)
+
+
+async def test_what_is_too_much_to_read_is_read_coarser_to_the_end_of_its_session(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAX_MEASURED", 6)
+    monkeypatch.setattr(store, "MAX_STATES", 3)
+    session = shop.session()
+    for number in range(11):
+        shop.measure(session, (10 * number, "wh", 1_000 + 900 * number))
+        shop.measure(session, (10 * number, "w", 5_400))
+        shop.say(10 * number, "Charging")
+    shop.say(112, "SuspendedEV")
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        costed = await store.find_costed(conn, shop.tenant_id, session)
+        assert costed is not None
+        found = await store.find_measured(conn, shop.tenant_id, shop.station, costed.transaction_id)
+        states = await store.list_states(conn, shop.tenant_id, costed, BEGAN + timedelta(minutes=120))
+    minutes = [[(at - BEGAN) // timedelta(minutes=1) for at, _ in each] for each in (found.registers, found.power)]
+    assert minutes == [[20, 60, 100], [20, 60, 100]]
+    assert [state for _, state in states] == ["Charging", "SuspendedEV"]
 
 
 async def test_another_organisations_session_has_no_cost(shop: Shop) -> None:

@@ -284,7 +284,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *report_pages(shell, db, clock),
         *forecourt.payments.fleets.pages.fleet_pages(shell, db, clock, settings.secret()),
         *reconcile_pages(shell, db, clock),
-        *bank_pages(shell, db, clock),
+        *bank_pages(shell, db, clock, settings.secret()),
         *unmatched_pages(shell, db, clock),
         *forecourt.loyalty.pages.campaign_pages(shell, db, clock),
         *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),

@@ -116,6 +116,47 @@ def _posted(entry: dict[str, Any], *, as_json: bool) -> None:
     shown.rows([entry] if as_json else entry["legs"], columns, as_json=as_json)
 
 
+_FILE = typer.Argument(help="The bank's file.", exists=True, dir_okay=False)
+
+
+@app.command("read-statement")
+def read_statement(file: Annotated[Path, _FILE], as_json: AsJson = False, url: Url = None) -> None:
+    """Read a bank's statement (camt.053). Read again it changes nothing."""
+    said = Api(url).post("bank-lines", "import", body={"camt": _xml(file)})
+    columns: list[shown.Column] = [
+        ("Lines", lambda each: str(each["lines"])),
+        ("New", lambda each: str(each["new"])),
+        ("Belong to something", lambda each: str(each["matched"])),
+        ("Belong to nothing", lambda each: str(each["unmatched"])),
+    ]
+    shown.rows([said], columns, as_json=as_json)
+
+
+@app.command("read-report")
+def read_report(file: Annotated[Path, _FILE], as_json: AsJson = False, url: Url = None) -> None:
+    """Read a bank's report on a file of payouts or direct debits (pain.002). Read again it changes nothing."""
+    said = Api(url).post("bank-reports", "import", body={"pain": _xml(file)})
+    console.print(
+        f"{said['file']}: {said['accepted']} accepted, {said['open']} open, {said['refused']} refused,"
+        f" {said['unknown']} none of yours"
+    )
+    columns: list[shown.Column] = [
+        ("Name", lambda each: each["reference"]),
+        ("What came of it", lambda each: each["outcome"]),
+        ("Reason", lambda each: f"{each['reason']} {each['meaning']}".strip() or "-"),
+    ]
+    shown.rows([said] if as_json else said["lines"], columns, as_json=as_json)
+
+
+def _xml(file: Path) -> str:
+    """A file of XML as a text, which the API takes in UTF-8, as banks write."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as fault:
+        console.print(f"{file} is not written in UTF-8. Give it to the page Bank statements.")
+        raise typer.Exit(1) from fault
+
+
 @app.command()
 def compare(url: Url = None) -> None:
     """Compare every account with the journal now, as every night."""

@@ -8,6 +8,7 @@ answer looks for it.
 from forecourt.ocpp.neutral import AuthorizationStatus
 from forecourt.platform.commit import Lane
 from forecourt.platform.outbox import COALESCE
+from forecourt.sessions.contracts import EMAID
 from forecourt.sessions.model import MAX_READINGS, NOT_ACCEPTED, UNKNOWN_LEAST, Session
 
 #: What is decided of a token at a connector that is held for another.
@@ -99,12 +100,26 @@ def _held(uid_key: str) -> str:
     )
 
 
-def _token(where: str = "true") -> str:
-    """`t.status` of the token that row n names and `t.key`, where it stands: NULL and last where it names none. OFFSET
-    0 has it looked up once a row, and only for one that names a token. `where`: rows to which a held connector matters.
-    """
-    key = 'lower(n.token_uid COLLATE "C")'
+def _registered(is_emaid: str, uid: str) -> str:
+    """`e.uid`: the token of row n as it is registered. The id of a contract is written with hyphens or stars and its
+    check digit, or without (ISO 15118-2 Annex H): they are one, though stations, cars and providers each write their
+    own. Of several that are registered so the one that is said counts."""
     return f"""CROSS JOIN LATERAL (
+            SELECT CASE WHEN {is_emaid} THEN coalesce((
+                SELECT CASE WHEN d.uid_key = lower({uid} COLLATE "C") THEN {uid} ELSE upper(d.uid_key) END
+                FROM token_decisions d WHERE d.tenant_id = n.tenant_id AND d.uid_key = ANY (emaid_forms({uid}))
+                ORDER BY d.uid_key <> lower({uid} COLLATE "C"), d.uid_key LIMIT 1
+            ), {uid}) ELSE {uid} END AS uid OFFSET 0
+        ) e"""
+
+
+def _token(where: str = "true") -> str:
+    """`t.status` of the token that row n names, `e.uid`, and `t.key`, where it stands: NULL and last where it names
+    none. OFFSET 0 has it looked up once a row, and only for one that names a token. `where`: rows to which a held
+    connector matters."""
+    key = 'lower(e.uid COLLATE "C")'
+    return f"""{_registered(f"n.token_type = '{EMAID}'", "n.token_uid")}
+        CROSS JOIN LATERAL (
             SELECT status, CASE WHEN n.token_uid IS NULL THEN {_LEAST} WHEN status = 'Accepted' THEN n.order_key
                 ELSE n.order_key + {NOT_ACCEPTED} END AS key
             FROM (SELECT CASE WHEN n.token_type = 'NoAuthorization' THEN 'Accepted' WHEN n.token_uid IS NOT NULL THEN
@@ -141,7 +156,7 @@ STARTS = Lane(
             started_at, last_key, last_at, heard_at, place_key, evse, connector, token_key, token_uid, token_type,
             token_status, meter_start_key, meter_start_wh, arrival_clock, start_arrived_at)
         SELECT n.tenant_id, n.station_id, nextval('transaction_ids')::text, n.fingerprint, g.generation, n.order_key,
-            n.at, n.order_key, n.at, n.arrived_at, n.order_key, n.evse, 1, t.key, n.token_uid, n.token_type,
+            n.at, n.order_key, n.at, n.arrived_at, n.order_key, n.evse, 1, t.key, e.uid, n.token_type,
             t.status, CASE WHEN n.meter_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_wh, n.reset_clock,
             n.arrived_at
         FROM (
@@ -230,7 +245,7 @@ REPORTS = Lane(
                 ELSE '{{}}' END,
             CASE WHEN n.step <> 0 THEN n.meter_last_wh END,
             CASE WHEN n.evse IS NULL THEN {_LEAST} ELSE n.order_key END, n.evse, n.connector,
-            t.key, n.token_uid, n.token_type, t.status,
+            t.key, e.uid, n.token_type, t.status,
             CASE WHEN n.meter_first_wh IS NULL THEN {_LEAST} ELSE n.meter_first_key END, n.meter_first_wh,
             CASE WHEN n.given_first_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.given_first_wh,
             CASE WHEN n.given_last_wh IS NULL THEN -1 ELSE n.order_key END, n.given_last_wh,
@@ -322,6 +337,7 @@ AUTHORIZATIONS = Lane(
         "tenant_id int",
         "uid_key text",
         "direct bool",
+        "emaid bool",
         "at timestamptz",
         "station_id bigint",
         "evse int",
@@ -329,15 +345,15 @@ AUTHORIZATIONS = Lane(
     # A station's own terminal holds the money of a payment's token that nobody here knows. Where an outside service
     # decides and its decision is not known, how it is asked comes with the fallback.
     answer=f"""
-        SELECT n.number, CASE WHEN {_held("n.uid_key")} THEN '{HELD}'
+        SELECT n.number, CASE WHEN {_held('lower(e.uid COLLATE "C")')} THEN '{HELD}'
             ELSE coalesce({_decision("n.at")}, CASE WHEN n.direct THEN 'Accepted' END, u.status) END,
             d.group_uid, d.expires_at, (
             SELECT json_build_array(o.url, o.deadline_ms, o.cache_s, o.secrets) FROM outside_authorizations o
             WHERE o.tenant_id = n.tenant_id AND NOT n.direct AND NOT EXISTS (
                 SELECT FROM decided_outside k WHERE k.tenant_id = n.tenant_id AND k.uid_key = n.uid_key)
               AND NOT EXISTS (SELECT FROM ad_hoc_tokens a WHERE a.tenant_id = n.tenant_id AND a.uid_key = n.uid_key))
-        FROM stage_authorizations n
-        LEFT JOIN token_decisions d ON d.tenant_id = n.tenant_id AND d.uid_key = n.uid_key
+        FROM stage_authorizations n {_registered("n.emaid", "n.uid_key")}
+        LEFT JOIN token_decisions d ON d.tenant_id = n.tenant_id AND d.uid_key = lower(e.uid COLLATE "C")
         LEFT JOIN unknown_token_decisions u ON u.tenant_id = n.tenant_id
         """,
 )
@@ -408,15 +424,17 @@ COSTS_SAID = Lane(
 #: A car that named itself by its own address, where the organisation lets cars start by being plugged in.
 CARS = Lane(
     name="cars_seen",
-    columns=("tenant_id int", "station_id bigint", "uid text", "at timestamptz"),
+    columns=("tenant_id int", "station_id bigint", "uid text", "evse int", "at timestamptz"),
     merge=(
         """
-        INSERT INTO cars_seen AS c (tenant_id, station_id, uid_key, uid, seen_at)
+        INSERT INTO cars_seen AS c (tenant_id, station_id, uid_key, uid, evse, seen_at)
         SELECT DISTINCT ON (n.tenant_id, n.station_id, lower(n.uid COLLATE "C"))
-            n.tenant_id, n.station_id, lower(n.uid COLLATE "C"), n.uid, n.at
+            n.tenant_id, n.station_id, lower(n.uid COLLATE "C"), n.uid, n.evse, n.at
         FROM stage_cars_seen n JOIN driver_rules r ON r.tenant_id = n.tenant_id AND r.autocharge
-        ORDER BY n.tenant_id, n.station_id, lower(n.uid COLLATE "C"), n.at DESC
-        ON CONFLICT (tenant_id, station_id, uid_key) DO UPDATE SET seen_at = greatest(c.seen_at, excluded.seen_at)
+        ORDER BY n.tenant_id, n.station_id, lower(n.uid COLLATE "C"), n.at DESC, n.evse
+        ON CONFLICT (tenant_id, station_id, uid_key) DO UPDATE SET seen_at = greatest(c.seen_at, excluded.seen_at),
+            evse = CASE WHEN excluded.evse IS NOT NULL OR excluded.seen_at > c.seen_at + interval '10 minutes'
+                THEN excluded.evse ELSE c.evse END
         """,
     ),
 )

@@ -252,6 +252,7 @@ class Sessions:
                 packrow.int4(inbound.station.tenant_id),
                 packrow.text(uid_key(token.uid)),
                 packrow.boolean(token.type == DIRECT_PAYMENT),
+                packrow.boolean(token.type == EMAID),
                 packrow.timestamp(at),
                 packrow.int8(inbound.station.station_id),
                 packrow.int4(evse),
@@ -260,7 +261,7 @@ class Sessions:
         if address_of(token.uid, token.type) is not None:
             station = inbound.station
             car = (packrow.int4(station.tenant_id), packrow.int8(station.station_id), packrow.text(token.uid))
-            write.add(CARS.name, packrow.row(*car, packrow.timestamp(inbound.arrived)))
+            write.add(CARS.name, packrow.row(*car, packrow.int4(evse), packrow.timestamp(inbound.arrived)))
 
     def _refine(self, inbound: Inbound, report: TransactionReport, order: int, known: Session | None) -> Take | None:
         """Tell the stations room what a 2.x transaction says of its EVSE. One that says nothing of the car takes the

@@ -18,6 +18,8 @@ Connection = AsyncConnection[Any]
 MAX_CURRENCIES: Final = 10
 #: Cars that are offered to be named.
 MAX_OFFERED: Final = 5
+#: States of a connector with a car at it, in the words of each version.
+PLUGGED: Final = ("Occupied", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing")
 
 # A token's sessions are a driver's from when it became theirs: what was charged by a card before is somebody else's.
 _OWN: Final = """
@@ -121,9 +123,23 @@ async def list_charged(conn: Connection, tenant_id: int, driver_id: int, *, befo
     return await cursor.fetchall()
 
 
+#: A car at another EVSE of the station of session s when car c named itself, or just before or after.
+_NEIGHBOUR: Final = """
+    SELECT FROM connector_states h
+    WHERE h.tenant_id = s.tenant_id AND h.station_id = s.station_id AND h.evse > 0 AND h.evse <> s.evse
+        AND h.state = ANY (%(plugged)s) AND h.state_at > c.seen_at - interval '7 days'
+        AND h.state_at <= c.seen_at + make_interval(secs => %(after)s)
+        AND NOT EXISTS (
+            SELECT FROM connector_states l
+            WHERE l.tenant_id = h.tenant_id AND l.station_id = h.station_id AND l.evse = h.evse
+                AND l.connector = h.connector AND l.state_at > h.state_at AND l.state <> ALL (%(plugged)s)
+                AND l.state_at <= c.seen_at - make_interval(secs => %(after)s))"""
+
+
 async def list_offered_cars(conn: Connection, tenant_id: int, driver_id: int, since: datetime) -> list[OfferedCar]:
     """Cars that were plugged in when a driver's sessions began otherwise: of each session the one that named itself
-    there then, where it was just one. The latest first. The transaction acts as the driver."""
+    there then, where it was just one. One that did not say at which EVSE of several may be the neighbour's, unless
+    nobody else was plugged in there. The latest first. The transaction acts as the driver."""
     cursor = conn.cursor(row_factory=class_row(OfferedCar))
     await cursor.execute(
         f"""
@@ -133,6 +149,7 @@ async def list_offered_cars(conn: Connection, tenant_id: int, driver_id: int, si
         JOIN cars_seen c ON c.tenant_id = s.tenant_id AND c.station_id = s.station_id
             AND c.seen_at BETWEEN s.started_at - make_interval(secs => %(before)s)
                 AND s.started_at + make_interval(secs => %(after)s)
+            AND (c.evse = s.evse OR (c.evse IS NULL AND NOT EXISTS ({_NEIGHBOUR})))
         JOIN stations t ON t.tenant_id = s.tenant_id AND t.station_id = s.station_id
         LEFT JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id
         WHERE s.tenant_id = %(tenant)s AND s.started_at >= %(since)s AND s.session_id IN ({_OWN})
@@ -143,7 +160,7 @@ async def list_offered_cars(conn: Connection, tenant_id: int, driver_id: int, si
         """,
         {
             "tenant": tenant_id, "driver": driver_id, "payer": f"driver:{driver_id}", "since": since,
-            "before": SEEN_BEFORE_S, "after": SEEN_AFTER_S, "most": MAX_OFFERED,
+            "before": SEEN_BEFORE_S, "after": SEEN_AFTER_S, "most": MAX_OFFERED, "plugged": list(PLUGGED),
         },
     )  # fmt: skip
     return await cursor.fetchall()

@@ -30,6 +30,10 @@ from forecourt.ocpp.v2x import charging
 from forecourt.ocpp.v21 import messages as v21
 from forecourt.ocpp.v201 import messages as v201
 
+#: Types of tokens: made by the CSMS or another server, and, in 2.1 alone, of a payment.
+CENTRAL = "Central"
+DIRECT_PAYMENT = "DirectPayment"
+
 _encode = msgspec.json.Encoder().encode
 
 _STATES = {state.value: state for state in ConnectorState}
@@ -153,7 +157,12 @@ def _question(of: v201.OCSPRequestDataType | v21.OCSPRequestDataType) -> Certifi
 
 
 def _token(token: v201.IdTokenType | v21.IdTokenType) -> Token:
-    return Token(token.id_token, str(token.type))
+    """Only 2.1 knows a token that stands for money that the station's own terminal holds, and can settle it (C18, C20):
+    a station of 2.0.1 that says the word says no more than that somebody else made the token."""
+    type_ = str(token.type)
+    if type_ == DIRECT_PAYMENT and isinstance(token, v201.IdTokenType):
+        type_ = CENTRAL
+    return Token(token.id_token, type_)
 
 
 def _samples(values: Sequence[v201.MeterValueType | v21.MeterValueType], notes: Notes) -> tuple[Sample, ...]:

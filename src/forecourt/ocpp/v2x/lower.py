@@ -37,6 +37,7 @@ from forecourt.ocpp.neutral import (
     WebPaymentBegun,
 )
 from forecourt.ocpp.v2x import charging
+from forecourt.ocpp.v2x.lift import CENTRAL, DIRECT_PAYMENT
 from forecourt.ocpp.v21 import messages as v21
 from forecourt.ocpp.v201 import messages as v201
 from forecourt.ocpp.wire import (
@@ -59,8 +60,6 @@ MESSAGE_LIMIT = 512
 #: The longest answers about certificates and for cars, which 2.1 made longer.
 RESULT_LIMIT_201, RESULT_LIMIT = 5_500, 18_000
 EXI_LIMIT_201, EXI_LIMIT = 7_500, 17_000
-#: How 2.1 calls a token of a driver who pays without any (C17).
-DIRECT_PAYMENT = "DirectPayment"
 
 _REGISTRATIONS = {
     Registration.ACCEPTED: "Accepted",
@@ -130,7 +129,7 @@ def _token(token: TokenStatus) -> dict[str, object]:
         info["cacheExpiryDateTime"] = instant(token.expires_at)
     if token.group is not None and len(token.group) <= TOKEN_LIMIT:
         # Its own type is not known here, and stations compare the uid alone (OCPP 2.0.1 Part 2, C09).
-        info["groupIdToken"] = {"idToken": token.group, "type": "Central"}
+        info["groupIdToken"] = {"idToken": token.group, "type": CENTRAL}
     if token.message is not None:
         info["personalMessage"] = {"format": "UTF8", "content": token.message[:MESSAGE_LIMIT]}
     return info
@@ -207,7 +206,7 @@ def command(command: Command) -> tuple[str, bytes]:
 def _known(command: Command) -> Command:
     """A command in words of 2.0.1, which calls a token that the CSMS made for one payment "Central"."""
     if isinstance(command, StartCharging) and command.token.type == DIRECT_PAYMENT:
-        return replace(command, token=replace(command.token, type="Central"))
+        return replace(command, token=replace(command.token, type=CENTRAL))
     return command
 
 

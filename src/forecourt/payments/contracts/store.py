@@ -18,9 +18,9 @@ async def hold(conn: Connection, session_id: UUID) -> None:
 
 
 async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begun | None:
-    """A session by a token that was a driver's and good by itself when it began, whatever is said of it by now, or that
-    its station was told is accepted; it has no payment yet, nor was put on a fleet's account without one, as sessions
-    of fleets once were. Its fleet is the one of its first word.
+    """A session by a token that was a driver's when it began (`session_drivers`) and good by itself, whatever is said
+    of it by now, or that its station was told is accepted; it has no payment yet, nor was put on a fleet's account
+    without one, as sessions of fleets once were. Its fleet is the one of its first word.
 
     A station whose clock is ahead begins nothing later than what it says arrives."""
     cursor = conn.cursor(row_factory=dict_row)
@@ -35,10 +35,13 @@ async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begu
             coalesce(s.start_arrived_at, s.started_at) AS heard_at
         FROM sessions s
         JOIN stations t ON t.tenant_id = s.tenant_id AND t.station_id = s.station_id
-        JOIN token_drivers d ON d.tenant_id = s.tenant_id AND d.uid_key = lower(s.token_uid COLLATE "C")
-            AND d.attached_at <= s.started_at
-            AND (d.until_at IS NULL OR d.until_at > least(s.started_at, s.start_arrived_at, s.heard_at)
-                OR (d.still AND s.token_status = 'Accepted'))
+        JOIN session_drivers w ON w.tenant_id = s.tenant_id AND w.session_id = s.session_id
+        JOIN LATERAL (
+            SELECT k.tenant_id, k.driver_id, k.uid_key, k.still FROM token_drivers k
+            WHERE k.tenant_id = w.tenant_id AND k.driver_id = w.driver_id
+                AND k.uid_key = lower(s.token_uid COLLATE "C") AND k.attached_at <= s.started_at
+            ORDER BY k.attached_at DESC LIMIT 1
+        ) d ON true
         JOIN driver_accounts a ON a.tenant_id = d.tenant_id AND a.driver_id = d.driver_id
         LEFT JOIN driver_rules u ON u.tenant_id = s.tenant_id
         LEFT JOIN account_refusals r ON d.still AND r.tenant_id = d.tenant_id AND r.uid_key = d.uid_key
@@ -49,7 +52,6 @@ async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begu
           AND (r.status IS DISTINCT FROM 'Invalid' OR s.token_status = 'Accepted')
           AND NOT EXISTS (SELECT FROM payment_intents i WHERE i.tenant_id = s.tenant_id AND i.session_id = s.session_id)
           AND NOT EXISTS (SELECT FROM journal j WHERE j.tenant_id = s.tenant_id AND j.key = 'capture:' || s.session_id)
-        ORDER BY d.attached_at, d.driver_id LIMIT 1
         """,
         {"tenant": tenant_id, "session": session_id},
     )

@@ -30,6 +30,8 @@ from forecourt.payments.ledger.store import find_by_key, legs_of
 #: Why banks return a debit after which no other by the same mandate can be paid (ISO 20022 external codes): the
 #: account is wrong, closed or barred, there is no mandate, or the debtor is no more.
 MANDATE_GONE: Final = frozenset({"AC01", "AC04", "AC06", "AC13", "MD01", "MD07", "RC01", "SL01"})
+#: Characters that are kept of why a debit came to nothing.
+MAX_REASON: Final = 300
 _MATCHED: Final = 200
 
 
@@ -177,8 +179,11 @@ async def _match_file(conn: Connection, tenant_id: int, row: BankLineRow, now: d
     file_id = await money.find_file_of(conn, tenant_id, row.amount, said, row.booked_on)
     if file_id is None or row.currency != CURRENCY:
         return None
-    for each in await money.list_debits(conn, tenant_id, file_id=file_id, limit=sepa.MAX_DEBITS):
-        if each.state == "asked":
+    drawn = await money.list_debits(conn, tenant_id, file_id=file_id, limit=sepa.MAX_DEBITS)
+    # Of the whole sum are those too that came to nothing before: what comes back of them is told by its own line.
+    whole = sum(each.amount for each in drawn) == row.amount
+    for each in drawn:
+        if each.state == "asked" or whole:
             await _drawn(conn, tenant_id, row, each, now)
     return "debit_file", str(file_id)
 
@@ -213,7 +218,7 @@ async def _came_back(conn: Connection, tenant_id: int, row: BankLineRow, debit: 
     that can't be used any more ends."""
     invoice = await _invoice(conn, tenant_id, debit.invoice_id)
     await store.hold_fleet(conn, tenant_id, invoice.fleet_id)
-    reason = (row.return_reason or row.text or "the bank gave no reason")[:300]
+    reason = (row.return_reason or row.text or "the bank gave no reason")[:MAX_REASON]
     if not await money.end_debit(
         conn, tenant_id, debit.debit_id, was=["paid"], state="returned", at=now, reason=reason
     ):
@@ -235,6 +240,28 @@ async def _came_back(conn: Connection, tenant_id: int, row: BankLineRow, debit: 
     if reason[:4] in MANDATE_GONE:
         await money.end_mandate(conn, tenant_id, invoice.fleet_id, reason, now)
     await hold_or_release(conn, tenant_id, invoice.fleet_id, now)
+
+
+async def refused(conn: Connection, tenant_id: int, debit: DebitRow, reason: str, now: datetime) -> None:
+    """The bank refuses a debit that is in the air: what it asked for is open again. Should the bank book it after all,
+    it is paid all the same. The bank's lines are held."""
+    invoice = await _invoice(conn, tenant_id, debit.invoice_id)
+    await store.hold_fleet(conn, tenant_id, invoice.fleet_id)
+    await come_to_nothing(conn, tenant_id, invoice, debit.debit_id, reason, now)
+
+
+async def come_to_nothing(
+    conn: Connection, tenant_id: int, invoice: Invoice, debit_id: int, reason: str, now: datetime
+) -> None:
+    """A debit that is in the air never moves anything; one by its mandate may not be drawn again, as its reason says.
+    What came meanwhile settles what it asked for. The fleet is held."""
+    if not await money.end_debit(
+        conn, tenant_id, debit_id, was=["asked"], state="returned", at=now, reason=reason[:MAX_REASON]
+    ):
+        return
+    if reason[:4] in MANDATE_GONE:
+        await money.end_mandate(conn, tenant_id, invoice.fleet_id, reason[:MAX_REASON], now)
+    await spend(conn, tenant_id, invoice.fleet_id, invoice.currency, now)
 
 
 async def _invoice(conn: Connection, tenant_id: int, invoice_id: int) -> Invoice:

@@ -181,10 +181,7 @@ async def come_to_nothing(conn: Connection, actor: Actor, invoice_id: int, why: 
     asked = await money.find_asked(conn, tenant_id, invoice_id)
     if asked is None:
         raise DebitRefused
-    await money.end_debit(conn, tenant_id, asked, was=["asked"], state="returned", at=now, reason=why)
-    if why[:4] in collection.MANDATE_GONE:
-        await money.end_mandate(conn, tenant_id, invoice.fleet_id, why, now)
-    await collection.spend(conn, tenant_id, invoice.fleet_id, invoice.currency, now)
+    await collection.come_to_nothing(conn, tenant_id, invoice, asked, why, now)
     await audit(conn, actor, "give up debit", f"fleet-invoice:{invoice_id}", {"invoice": invoice.number, "why": why})
 
 

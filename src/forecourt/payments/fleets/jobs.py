@@ -17,9 +17,12 @@ from forecourt.payments.fleets.model import MAX_LINES, MAX_OPEN, MAX_PARTS, Invo
 from forecourt.payments.fleets.paper import languages
 from forecourt.payments.fleets.paper.document import document
 from forecourt.payments.fleets.paper.facturx import facturx
-from forecourt.payments.fleets.paper.letters import write_invoice, write_reminder
+from forecourt.payments.fleets.paper.letters import write_invoice, write_reminder, write_returned
+from forecourt.payments.fleets.store import Connection
 from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.fleets.store import money as debits
 from forecourt.payments.fleets.store.documents import find_letter, insert_document, list_undocumented
+from forecourt.payments.fleets.store.money import DebitRow
 from forecourt.payments.ledger.store import list_tenants
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
@@ -59,6 +62,8 @@ class FleetJobs:
         with apart("no direct debits were drawn", tenant=tenant_id):
             async with self._tenants.tenant(tenant_id) as conn:
                 await drawing.draw(conn, tenant_id, self._bank, self._clock.now())
+        with apart("not all were told that a debit came back", tenant=tenant_id):
+            await self.tell_returned(tenant_id)
         with apart("not all who are late were reminded", tenant=tenant_id):
             await self.remind(tenant_id)
 
@@ -119,6 +124,40 @@ class FleetJobs:
     def _speaking(self, invoice: Invoice) -> AbstractContextManager[None]:
         return speaking(self._languages.choose(invoice.said.buyer.language, ""))
 
+    async def tell_returned(self, tenant_id: int) -> int:
+        """Whose debit came back, or came to nothing, is written to, once; how many were. Nobody is who owes nothing of
+        it any more, or is drawn again by now."""
+        written = after = 0
+        while True:
+            async with self._tenants.tenant(tenant_id) as conn:
+                untold = await debits.list_untold(conn, tenant_id, DOCUMENTS, after=after)
+            for each in untold:
+                with apart("nobody was told that a debit came back", tenant=tenant_id, debit=each.debit_id):
+                    written += await self._tell_returned(tenant_id, each)
+            if len(untold) < DOCUMENTS:
+                return written
+            after = untold[-1].debit_id
+
+    async def _tell_returned(self, tenant_id: int, debit: DebitRow) -> bool:
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            if not await debits.set_told(conn, tenant_id, debit.debit_id, now):
+                return False
+            invoice = await billing.find(conn, tenant_id, debit.invoice_id)
+            fleet = await fleets.find_fleet(conn, tenant_id, invoice.fleet_id, now)
+            if fleet is None or not fleet.email or invoice.asked or invoice.open_amount <= 0:
+                return False
+            stands = await debits.find_mandate(conn, tenant_id, invoice.fleet_id) is not None
+            account = await self._account(conn, tenant_id)
+            with self._speaking(invoice):
+                await write_returned(conn, tenant_id, invoice, debit, stands, fleet.email, now, account=account)
+        return True
+
+    async def _account(self, conn: Connection, tenant_id: int) -> str:
+        """Where to pay, in a letter; empty where that was not said."""
+        ours = await find_bank(conn, tenant_id)
+        return "" if ours is None else f"{ours.name}, IBAN {self._bank.open(ours.iban_sealed)}"
+
     async def remind(self, tenant_id: int) -> int:
         """Who is late comes to the level of that, and is written to; how many were."""
         now = self._clock.now()
@@ -150,8 +189,7 @@ class FleetJobs:
             fleet = await fleets.find_fleet(conn, tenant_id, invoice.fleet_id, now)
             assert fleet is not None
             if fleet.email:
-                ours = await find_bank(conn, tenant_id)
-                account = "" if ours is None else f"{ours.name}, IBAN {self._bank.open(ours.iban_sealed)}"
+                account = await self._account(conn, tenant_id)
                 with self._speaking(invoice):
                     await write_reminder(
                         conn, tenant_id, invoice, level, fleet.held_at is not None, fleet.email, now, account=account

@@ -126,6 +126,13 @@ async def take_back(
     return await kept.find_payout(conn, tenant_id, row.payout_id)
 
 
+async def refused_by_bank(conn: Connection, tenant_id: int, payout_id: int, reason: str, now: datetime) -> None:
+    """The bank said that it does not carry out a payout that it was asked for by a file, before it booked it: as one
+    that came back, but that no statement is to tell of. Raises PayoutUnknown, PayoutStands."""
+    await bounce(conn, tenant_id, payout_id, reason[:300], now)
+    await kept.set_refused(conn, tenant_id, payout_id, now)
+
+
 async def bounce(conn: Connection, tenant_id: int, payout_id: int, reason: str, now: datetime) -> PayoutRow:
     """A payout came back: the host is owed it again, and paid no more until somebody corrected the bank account.
 

@@ -7,9 +7,8 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from forecourt.platform.money import Rounding, minor_digits, rounded
-from forecourt.pricing.bill import Bill
-from forecourt.pricing.model import Dimension, Fee
+from forecourt.platform.money import minor_digits, rounded
+from forecourt.pricing.model import Dimension
 from forecourt.pricing.shown import LineShown, Quote
 
 VAT: Final = "vat_payable:"
@@ -143,37 +142,16 @@ def _spread_signed(amount: int, over: Sequence[int]) -> list[int]:
     return [more - less for more, less in found]
 
 
-def billed(bill: Bill, country: str, rounding: Rounding = Rounding.HALF_UP) -> Billed:
-    """What a bill comes to in minor units, as `Bill.rounded` says it, with the net amount of each rate of VAT parted by
-    what it was for: in proportion, and together exactly that. `country`: ISO 3166 alpha-2, where the station stands."""
-    totals: dict[str, int] = {}
-    nets: dict[str, int] = {}
-    for rate in bill.rounded(rounding):
-        fees = [fee for fee in bill.fees if _rate_of(bill, fee) == rate.vat]
-        exact = [fee.excl_vat * 10 ** minor_digits(bill.tariff.currency) for fee in fees]
-        names = [RESERVATION if fee.reserved else REVENUE[fee.component.type] for fee in fees]
-        if not fees or not sum(exact):
-            names, parts = [*names[:1]] or ["revenue:flat"], [rate.excl_vat]
-        else:
-            scale = Fraction(rate.excl_vat) / sum(exact)
-            parts = in_proportion(rate.excl_vat, [each * scale for each in exact])
-        for name, part in zip(names, parts, strict=True):
-            totals[name] = totals.get(name, 0) + part
-        if rate.vat is not None:
-            name = f"{VAT}{country}:{rate_name(rate.vat)}"
-            totals[name] = totals.get(name, 0) + rate.incl_vat - rate.excl_vat
-            nets |= {name: rate.excl_vat} if rate.vat and rate.excl_vat else {}
-    return _of(bill.tariff.currency, totals, nets, country)
-
-
 def _of(currency: str, totals: Mapping[str, int], nets: Mapping[str, int], country: str) -> Billed:
     lines = tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount)
     return Billed(currency=currency, lines=lines, nets=nets, country=country)
 
 
 def of_quote(quote: Quote, country: str) -> Billed:
-    """As `billed`, of a bill in the form in which it is kept. Revenue is what it was before discounts, and what each
-    took stands against it, by who bears it and what it was for: `discounts:operator:energy`."""
+    """What a bill comes to in minor units, with the net amount of each rate of VAT parted by what it was for: in
+    proportion, and together exactly that. Revenue is what it was before discounts, and what each took stands against
+    it, by who bears it and what it was for: `discounts:operator:energy`. `country`: ISO 3166 alpha-2, where the station
+    stands."""
     totals: dict[str, int] = {}
 
     def add(name: str, amount: int) -> None:
@@ -236,11 +214,6 @@ def of_fee(amount: int, currency: str, vat: Decimal | None, country: str) -> Bil
 def rate_name(rate: Decimal) -> str:
     """A rate of VAT as accounts name it: 19, 5.5."""
     return f"{rate.normalize():f}"
-
-
-def _rate_of(bill: Bill, fee: Fee) -> Decimal | None:
-    """The rate a fee is taxed at; that of its component counts only where there are taxes."""
-    return next(rate.vat for rate in bill.rates if rate.element == fee.element and rate.component == fee.component)
 
 
 def apportioned(amount: int, over: Sequence[int]) -> list[int]:

@@ -24,6 +24,7 @@ from forecourt.payments.reconcile.model import (
     Differs,
     StatementUnreadable,
 )
+from forecourt.payments.reconcile.reports_api import import_report, list_bank_reports
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import bank, comparing
 from forecourt.payments.reconcile.store.comparing import DifferenceRow
@@ -288,6 +289,6 @@ routes = Router(
     "/",
     route_handlers=[
         list_reconciliations, run_reconciliation, list_differences, explain_difference, read_statement,
-        list_bank_lines, assign_line, unmatch_line,
+        list_bank_lines, assign_line, unmatch_line, import_report, list_bank_reports,
     ],
 )  # fmt: skip

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from msgspec import Struct, structs
 
+from forecourt.payments.bank.foreign import root_of
 from forecourt.payments.bank.model import BankLine
 from forecourt.payments.reconcile.model import StatementUnreadable
 from forecourt.platform.decimals import plain_decimal
@@ -23,6 +23,8 @@ MAX_BYTES: Final = 10 * 2**20
 #: Lines of one file.
 MAX_LINES: Final = 50_000
 BOOKED: Final = frozenset({"BOOK"})
+#: What tells a statement of an account, or a page of it, from the others.
+PAGE: Final = ("Id", "ElctrncSeqNb", "StmtPgntn/PgNb")
 #: What banks write in place of a name that is a line's own, in small letters.
 NO_NAME: Final = frozenset(
     {"", "nonref", "noref", "notprovided", "not provided", "notavailable", "unknown", "none", "n/a", "na"}
@@ -47,27 +49,14 @@ class Statement(Struct, frozen=True, kw_only=True):
     until_on: date | None
 
 
-class _NoDoctype(ElementTree.TreeBuilder):
-    """Statements declare no entities, and one that does, in whatever encoding, is no statement."""
-
-    def doctype(self, _name: str, _pubid: str, _system: str) -> None:
-        raise StatementUnreadable
-
-
 def read(content: bytes) -> Statement:
     """The booked lines of a statement, and which days it covers; seconds of work where it is large. Raises
     StatementUnreadable."""
-    if len(content) > MAX_BYTES:
-        raise StatementUnreadable
     try:
-        parser = ElementTree.XMLParser(target=_NoDoctype())  # noqa: S314  it declares nothing
-        root = ElementTree.fromstring(content, parser)  # noqa: S314
-        for element in root.iter():
-            element.tag = element.tag.rpartition("}")[2]
-        statements = root.findall("./BkToCstmrStmt/Stmt")
-        lines = [line for statement in statements for line in _lines(statement)]
+        statements = root_of(content, MAX_BYTES).findall("./BkToCstmrStmt/Stmt")
+        lines = list(_lines_of(statements))
         spans = _spans(statements)
-    except (ElementTree.ParseError, InvalidOperation, ValueError, AttributeError) as fault:
+    except (InvalidOperation, ValueError, AttributeError) as fault:
         raise StatementUnreadable from fault
     if not statements or len(lines) > MAX_LINES:
         raise StatementUnreadable
@@ -130,10 +119,24 @@ def _day_of(balance: Element) -> date:
     return date.fromisoformat(balance.findtext("Dt/Dt") or (balance.findtext("Dt/DtTm") or "")[:10])
 
 
-def _lines(statement: Element) -> Iterator[StatementLine]:
+def _lines_of(statements: list[Element]) -> Iterator[StatementLine]:
+    """The booked lines of a file. What has no name of its own and is alike in several statements of an account is as
+    many lines as are told; one statement, or page of it, that is told twice is told once."""
+    told: dict[str, Counter[tuple[str, ...]]] = {}
+    begun: dict[tuple[str | None, ...], Counter[tuple[str, ...]]] = {}
+    for statement in statements:
+        account = _account(statement)
+        before = told.setdefault(account, Counter())
+        alike = begun.setdefault((account, *map(statement.findtext, PAGE)), before).copy()
+        yield from _lines(statement, account, alike)
+        told[account] = before | alike
+
+
+def _lines(statement: Element, account: str, unnamed: Counter[tuple[str, ...]]) -> Iterator[StatementLine]:
     """The booked lines, each by a name of its own: banks write the same reference for a payment and its charge, for
-    lines of several accounts, or a word that is none for all of them."""
-    account, alike = _account(statement), Counter[tuple[str, ...]]()
+    lines of several accounts, or a word that is none for all of them. `unnamed`: those without a name that were told
+    before, by all that tells them; these join them."""
+    names = Counter[tuple[str, ...]]()
     for number, entry in enumerate(statement.findall("Ntry")):
         status = entry.findtext("Sts/Cd") or (entry.findtext("Sts") or "").strip()
         if status not in BOOKED:
@@ -147,6 +150,7 @@ def _lines(statement: Element) -> Iterator[StatementLine]:
             # One without a reference is told by all that it says.
             own = (reference, str(place)) if named else (line.end_to_end or "", line.who, line.text, str(line.returned))
             told = (account, *own, f"{line.booked_on}", f"{line.amount} {line.currency}")
+            alike = names if named else unnamed
             yield structs.replace(
                 line, named=named, nth=alike[told], name=_digest(*told, str(alike[told])),
                 reference=_name(f"{reference}/{place}" if len(parts) > 1 else reference),

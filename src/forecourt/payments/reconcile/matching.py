@@ -35,8 +35,11 @@ async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetim
             return
         file_id = await bank.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
         if file_id is not None:
-            for each in await payouts.list_payouts(conn, tenant_id, file_id=file_id, limit=MAX_TRANSFERS):
-                await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on)
+            made = await payouts.list_payouts(conn, tenant_id, file_id=file_id, limit=MAX_TRANSFERS)
+            whole = sum(each.amount for each in made) == -row.amount
+            for each in made:
+                if each.refused_at is None or whole:
+                    await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on)
             await bank.match_line(conn, tenant_id, row.line_id, "payout_file", str(file_id))
             return
     said = await collection.match(conn, tenant_id, row, now)
@@ -59,7 +62,8 @@ async def _match_payout(conn: Connection, tenant_id: int, row: BankLineRow, payo
             # Whoever paid by hand wrote our reference on it, and has not said so yet.
             reference = row.end_to_end or reference_of(payout.payout_id)
             await post_by_hand(conn, tenant_id, payout, row.booked_on, reference, now)
-        if await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on):
+        # One that the bank refused is owed again: should it book it all the same, the host is paid twice.
+        if payout.refused_at is None and await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on):
             await bank.match_line(conn, tenant_id, row.line_id, "payout", about)
         return
     second = await bank.find_second(conn, tenant_id, row)

@@ -187,7 +187,7 @@ EXPLAINED: Final[Mapping[Differs, tuple[str, str]]] = {
         ),
     ),
     Differs.BANK_MISSING: (
-        mark("A payout or a direct debit is days old, and the bank has not booked it."),
+        mark("A payout or a direct debit is days old, and the bank has not booked it, or what comes back of it."),
         mark(
             "See whether its file was given to the bank, and whether the bank took it. If a debit came to nothing, say"
             " so at its invoice: what it asked for is open again then."
@@ -318,6 +318,13 @@ class StatementUnreadable(ForecourtError):
 
     status = 422
     code = "bank-statement-unreadable"
+
+
+class ReportUnreadable(ForecourtError):
+    """This is no bank's report that can be read. Ask the bank for pain.002 (ISO 20022), one file of XML."""
+
+    status = 422
+    code = "bank-report-unreadable"
 
 
 class BankLineUnknown(ForecourtError):

@@ -13,9 +13,11 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.drivers.fleets.store import list_fleets
+from forecourt.payments.bank.model import Bank
+from forecourt.payments.bank.reasons import meaning
 from forecourt.payments.fleets.errors import NothingLeftOver, PaidBackSince
 from forecourt.payments.ledger.words import money
-from forecourt.payments.reconcile import camt
+from forecourt.payments.reconcile import camt, pain
 from forecourt.payments.reconcile.model import (
     EXPLAINED,
     SETTLEMENT,
@@ -23,10 +25,12 @@ from forecourt.payments.reconcile.model import (
     BankLineMatched,
     BankLineOpen,
     BankLineStays,
+    ReportUnreadable,
     StatementUnreadable,
 )
+from forecourt.payments.reconcile.reports import read_report
 from forecourt.payments.reconcile.service import Reconciler
-from forecourt.payments.reconcile.store import bank, comparing
+from forecourt.payments.reconcile.store import bank, comparing, reports
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -39,6 +43,14 @@ STATEMENTS_SHOWN: Final = 50
 #: What a form needs around its file.
 FORM_BYTES: Final = 64 * 1024
 UNREADABLE: Final = mark("This is no bank statement that can be read. Ask the bank for camt.053, one file of XML.")
+NO_REPORT: Final = mark("This is no bank's report that can be read. Ask the bank for pain.002, one file of XML.")
+#: What came of what a report says.
+OUTCOMES: Final[Mapping[str, str]] = {
+    "refused": mark("Refused: it is owed, or open, again."),
+    "before": mark("Refused, as was known."),
+    "booked": mark("Refused after the bank had booked it: the statement tells when it comes back."),
+    "unknown": mark("None of yours."),
+}
 MAX_TEXT: Final = 200
 #: What was just done.
 ASSIGNED: Final = "assigned"
@@ -108,14 +120,15 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
     return [differences, explain, run]
 
 
-def bank_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
-    """`/reconciliation/bank`: what the bank's statements say, and reading one."""
+def bank_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list[HTTPRouteHandler]:
+    """`/reconciliation/bank`: what the bank's statements say, and its reports on files; and reading one of them."""
 
     async def bank_page(
-        request: WebRequest, actor: Actor, *, number: int = 0, fault: str = "", status: int = 200, done: str = "",
-        undo: int = 0,
+        request: WebRequest, actor: Actor, *, number: int = 0, report: int = 0, fault: str = "", status: int = 200,
+        done: str = "", undo: int = 0,
     ) -> Response[str]:  # fmt: skip
         async with db.tenant(actor.tenant_id) as conn:
+            said = await reports.list_reports(conn, actor.tenant_id, limit=STATEMENTS_SHOWN)
             statements = await bank.list_statements(conn, actor.tenant_id, STATEMENTS_SHOWN)
             lines = await bank.list_lines(conn, actor.tenant_id, matched=False, limit=PAGE_SIZE)
             matched = await bank.list_matched(conn, actor.tenant_id, sorted(UNDONE), PAGE_SIZE)
@@ -125,14 +138,15 @@ def bank_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
             lines=lines, read=next((each for each in statements if each.statement_id == number), None), money=money,
             date_of=formats.date_of, may_read=actor.may(Verb.EXPLAIN_MONEY), fault=fault, fleets=fleets,
             done=DONE.get(done, ""), matched=matched, matched_by=MATCHED_BY,
-            undo=next((each for each in matched if each.line_id == undo), None),
+            undo=next((each for each in matched if each.line_id == undo), None), reports=said, outcomes=OUTCOMES,
+            meaning=meaning, told_of=next((each for each in said if each.report_id == report), None),
         )  # fmt: skip
 
     @get("/reconciliation/bank", opt={"verb": Verb.READ_MONEY}, include_in_schema=False)
     async def bank_statements(
-        request: WebRequest, actor: Asker, read: Read = 0, done: Done = "", undo: Read = 0
+        request: WebRequest, actor: Asker, read: Read = 0, report: Read = 0, done: Done = "", undo: Read = 0
     ) -> Response[str]:
-        return await bank_page(request, actor, number=read, done=done, undo=undo)
+        return await bank_page(request, actor, number=read, report=report, done=done, undo=undo)
 
     @post(
         "/reconciliation/bank/{line_id:int}/unmatch", opt={"verb": Verb.EXPLAIN_MONEY}, include_in_schema=False,
@@ -166,12 +180,27 @@ def bank_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
         request_max_body_size=camt.MAX_BYTES + FORM_BYTES,
     )  # fmt: skip
     async def read_bank_statement(request: WebRequest, actor: Asker) -> Response[Any]:
-        upload = (await request.form()).get("file")
-        content = await upload.read() if isinstance(upload, UploadFile) else b""
         try:
-            taken = await Reconciler(db, clock).read_statement(actor.tenant_id, content, str(actor))
+            taken = await Reconciler(db, clock).read_statement(actor.tenant_id, await _file(request), str(actor))
         except StatementUnreadable:
             return await bank_page(request, actor, fault=UNREADABLE, status=422)
         return Redirect(f"/reconciliation/bank?read={taken.number}", status_code=303)
 
-    return [bank_statements, read_bank_statement, assign_bank_line, unmatch_bank_line]
+    @post(
+        "/reconciliation/bank/reports", opt={"verb": Verb.EXPLAIN_MONEY}, include_in_schema=False,
+        request_max_body_size=pain.MAX_BYTES + FORM_BYTES,
+    )  # fmt: skip
+    async def read_bank_report(request: WebRequest, actor: Asker) -> Response[Any]:
+        content, ours = await _file(request), Bank(secret_key)
+        try:
+            taken = await read_report(db, clock, ours, actor.tenant_id, content, str(actor))
+        except ReportUnreadable:
+            return await bank_page(request, actor, fault=NO_REPORT, status=422)
+        return Redirect(f"/reconciliation/bank?report={taken.number}", status_code=303)
+
+    return [bank_statements, read_bank_statement, read_bank_report, assign_bank_line, unmatch_bank_line]
+
+
+async def _file(request: WebRequest) -> bytes:
+    upload = (await request.form()).get("file")
+    return await upload.read() if isinstance(upload, UploadFile) else b""

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
-from itertools import filterfalse
-from operator import attrgetter
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -270,13 +268,13 @@ class Reconciler:
             await money.hold_bank(conn, tenant_id)
             kept = [await bank.keep_line(conn, tenant_id, line, self._clock.now()) for line in lines]
             new, told = sum(is_new for _, is_new in kept), {line_id for line_id, _ in kept}
-            # Payouts before what came back of them.
-            rows = await bank.list_unmatched(conn, tenant_id)
-            named = [number for row in rows if (number := payout_of(row.end_to_end or "")) is not None]
-            await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, named, []))
-            # What somebody took back is matched by nobody but a person.
-            for row in sorted(filterfalse(attrgetter("undone"), rows), key=lambda row: (row.booked_on, row.returned)):
-                await match(conn, tenant_id, row, self._clock.now())
+            named = [payout_of(row.end_to_end or "") async for row in bank.each_unmatched(conn, tenant_id)]
+            numbers = [number for number in named if number is not None]
+            await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, numbers, []))
+            async for row in bank.each_unmatched(conn, tenant_id):
+                # What somebody took back is matched by nobody but a person.
+                if not row.undone:
+                    await match(conn, tenant_id, row, self._clock.now())
             matched = await bank.count_matched(conn, tenant_id, told)
             zone = ZoneInfo(await time_zone(conn, tenant_id))
             # Of today, and of days to come, nobody can tell all.
@@ -296,13 +294,19 @@ class Reconciler:
             await comparing.hold(conn, tenant_id)
             if not await bank.read_any(conn, tenant_id):
                 return []
-            rows = await bank.list_unmatched(conn, tenant_id)
-            found = [await of_line(conn, tenant_id, row) for row in rows]
+            found = [await of_line(conn, tenant_id, row) async for row in bank.each_unmatched(conn, tenant_id)]
             late = now.date() - BANK_DAYS
             for number, amount, currency, made_at in await bank.list_unbooked(conn, tenant_id, late):
                 found.append(
                     Difference(
                         kind=Differs.BANK_MISSING, about=f"payout:{number}", at=made_at, booked=-amount,
+                        booked_currency=currency,
+                    )
+                )  # fmt: skip
+            for number, amount, currency, refused_at in await bank.list_unreturned(conn, tenant_id, late):
+                found.append(
+                    Difference(
+                        kind=Differs.BANK_MISSING, about=f"payout-return:{number}", at=refused_at, booked=amount,
                         booked_currency=currency,
                     )
                 )  # fmt: skip

@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from forecourt.platform import outbox
@@ -30,6 +31,8 @@ from forecourt.sessions.costing.model import PRICED, CostSealed, FrozenBy, NotPr
 from forecourt.sessions.costing.segments import Measured, segments_of
 from forecourt.sessions.costing.store import Connection, Costed, Frozen
 from forecourt.sessions.remote.service import SessionUnknown
+
+log = structlog.get_logger(__name__)
 
 #: Tariffs that are kept ready to price by.
 MAX_READY: Final = 1_000
@@ -307,6 +310,8 @@ async def measured(connection: Connection, tenant_id: int, costed: Costed, until
     """What is known of a session until then."""
     values = await store.find_measured(connection, tenant_id, costed.station_id, costed.transaction_id)
     states = await store.list_states(connection, tenant_id, costed, until)
+    if len(states) == store.MAX_STATES:
+        log.warning("more was said of a session than it is priced by", tenant_id=tenant_id, session=costed.session_id)
     return Measured(
         started_at=costed.started_at,
         until=until,

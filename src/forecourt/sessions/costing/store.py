@@ -1,7 +1,8 @@
 """The SQL of what sessions cost: what is priced, by which tariff, and what came of it."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -15,10 +16,10 @@ from forecourt.sessions.costing.model import FrozenBy
 
 Connection = AsyncConnection[Any]
 
-#: Measured values of one session that are read to price it.
+#: Measured values of one session that are read to price it: of more every second moment, every third, and so on.
 MAX_MEASURED: Final = 200_000
-#: Words of a connector and a transaction during one session that are read to price it.
-MAX_STATES: Final = 5_000
+#: Words of a connector and a transaction during one session that are read to price it, each that says something new.
+MAX_STATES: Final = 50_000
 _MEASURANDS: Final = [
     int(each)
     for each in (
@@ -115,44 +116,68 @@ async def find_costed(conn: Connection, tenant_id: int, session_id: UUID) -> Cos
     return await cursor.fetchone()
 
 
+#: Everything, as long as it is not too much.
+_ALL: Final[LiteralString] = "SELECT at, measurand, phase, value FROM each_value ORDER BY at LIMIT %(limit)s"
+#: Moments that lie evenly, the last one among them.
+_SOME: Final[LiteralString] = """
+SELECT at, measurand, phase, value FROM (
+    SELECT *, dense_rank() OVER (ORDER BY at DESC) - 1 AS moment, count(*) OVER () AS many FROM each_value
+) ranked WHERE moment %% ((many - 1) / %(limit)s + 1) = 0"""
+
+
 async def find_measured(
     conn: Connection, tenant_id: int, station_id: int, transaction_id: str
 ) -> Measurements:  # fmt: skip
-    """What was measured of a transaction, oldest first, MAX_MEASURED values at the most. A value of a moment is the
-    total where that was measured, else that of its conductors together."""
-    cursor = await conn.execute(
-        """
-        SELECT at, measurand, coalesce(max(value) FILTER (WHERE phase = %(total)s),
-            sum(value) FILTER (WHERE phase = ANY (%(lines)s)))::bigint
-        FROM (
-            SELECT at, measurand, phase, max(value) AS value FROM samples
-            WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND transaction_id = %(transaction_id)s
-                AND measurand = ANY (%(measurands)s) AND location = %(outlet)s AND value IS NOT NULL
-            GROUP BY at, measurand, phase ORDER BY at LIMIT %(limit)s
-        ) each GROUP BY at, measurand ORDER BY at
-        """,
-        {
-            "tenant_id": tenant_id, "station_id": station_id, "transaction_id": transaction_id,
-            "measurands": _MEASURANDS, "outlet": int(Location.OUTLET), "total": int(Phase.NONE),
-            "lines": [int(Phase.L1), int(Phase.L2), int(Phase.L3)], "limit": MAX_MEASURED,
-        },
-    )  # fmt: skip
+    """What was measured of a transaction, oldest first, about MAX_MEASURED values at the most: of more the moments that
+    lie between others are left out, never the last, so that all of its time is priced by what was measured in it. A
+    value of a moment is the total where that was measured, else that of its conductors together."""
+    about = {
+        "tenant_id": tenant_id, "station_id": station_id, "transaction_id": transaction_id,
+        "measurands": _MEASURANDS, "outlet": int(Location.OUTLET), "total": int(Phase.NONE),
+        "lines": [int(Phase.L1), int(Phase.L2), int(Phase.L3)], "limit": MAX_MEASURED,
+    }  # fmt: skip
+    rows = await _measured(conn, _ALL, about)
+    if sum(row[3] for row in rows) == MAX_MEASURED:
+        rows = await _measured(conn, _SOME, about)
     found: dict[int, list[tuple[datetime, int]]] = {each: [] for each in _MEASURANDS}
-    for at, measurand, value in await cursor.fetchall():
+    for at, measurand, value, _ in rows:
         if value is not None:
             found[measurand].append((at, value))
     registers, power, currents, offered = (found[each] for each in _MEASURANDS)
     return Measurements(registers=registers, power=power, currents=currents, offered=offered)
 
 
+async def _measured(
+    conn: Connection, some: LiteralString, about: Mapping[str, Any]
+) -> list[tuple[datetime, int, int | None, int]]:
+    """Moment, measurand and value, with how many values it is of."""
+    cursor = await conn.execute(
+        f"""
+        WITH each_value AS NOT MATERIALIZED (
+            SELECT at, measurand, phase, max(value) AS value FROM samples
+            WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND transaction_id = %(transaction_id)s
+                AND measurand = ANY (%(measurands)s) AND location = %(outlet)s AND value IS NOT NULL
+            GROUP BY at, measurand, phase)
+        SELECT at, measurand, coalesce(max(value) FILTER (WHERE phase = %(total)s),
+            sum(value) FILTER (WHERE phase = ANY (%(lines)s)))::bigint, count(*)
+        FROM ({some}) each GROUP BY at, measurand ORDER BY at
+        """,
+        about,
+    )
+    return await cursor.fetchall()
+
+
 async def list_states(
     conn: Connection, tenant_id: int, costed: Costed, until: datetime
 ) -> list[tuple[datetime, str]]:  # fmt: skip
     """What the connector of a session said of itself in its time (1.6), and last before it, and its transaction of its
-    charging (2.x), as it was said; what was said at one moment as it arrived, or by seqNo. MAX_STATES at the most."""
+    charging (2.x), as it was said; what was said at one moment as it arrived, or by seqNo. What says the same again is
+    left out. MAX_STATES at the most."""
     cursor = await conn.execute(
         """
         SELECT state_at, state FROM (
+            SELECT state_at, state, lag(state) OVER (ORDER BY state_at, order_key, arrived_at, state) AS before,
+                row_number() OVER (ORDER BY state_at, order_key, arrived_at, state) AS number FROM (
             SELECT state_at, state, arrived_at, 0 AS order_key FROM connector_history
             WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND evse = %(evse)s
                 AND connector = coalesce(%(connector)s, 1) AND state_at <= %(until)s
@@ -165,7 +190,7 @@ async def list_states(
             SELECT at, state, at, order_key FROM session_states
             WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND transaction_id = %(transaction_id)s
                 AND at <= %(until)s
-        ) said ORDER BY state_at, order_key, arrived_at, state LIMIT %(limit)s
+        ) said) told WHERE state IS DISTINCT FROM before ORDER BY number LIMIT %(limit)s
         """,
         {
             "tenant_id": tenant_id, "station_id": costed.station_id, "transaction_id": costed.transaction_id,

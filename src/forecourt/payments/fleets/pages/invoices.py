@@ -10,6 +10,7 @@ from litestar.response import Redirect
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.bank.model import Bank
+from forecourt.payments.bank.reasons import in_words
 from forecourt.payments.fleets import billing, collection, drawing
 from forecourt.payments.fleets.errors import (
     CreditRefused,
@@ -78,6 +79,7 @@ class InvoiceScreens:
             "fleets/invoice.html", request, viewer=actor, current="fleets", status=422 if fault else 200,
             invoice=invoice, groups=grouped(lines[:SHOWN]), more=len(lines) > SHOWN, settled=settled, letters=letters,
             debits=debits, today=today, states=STATES, kinds=LINES, settled_words=SETTLED, letter_words=LETTERS,
+            in_words=in_words,
             money=amount, date_of=formats.date_of, rate_name=rate_name, may_change=actor.may(Verb.CHANGE_PAYMENTS),
             done=DONE.get(done, ""), fault=fault, why=why, zone=invoice.said.zone, day_of=day,
         )  # fmt: skip

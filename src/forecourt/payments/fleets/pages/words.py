@@ -35,7 +35,12 @@ SETTLED: Final = {
     "written_off": mark("Written off"),
     "fee": mark("Fee of a reminder"),
 }
-LETTERS: Final = {"invoice": mark("Invoice"), "credit_note": mark("Credit note"), "reminder": mark("Reminder")}
+LETTERS: Final = {
+    "invoice": mark("Invoice"),
+    "credit_note": mark("Credit note"),
+    "reminder": mark("Reminder"),
+    "debit_returned": mark("Letter of a debit that came back"),
+}
 LINES: Final = {
     "session": mark("Session"),
     "home": mark("Charging at home"),

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from forecourt.payments.bank.reasons import CODE, meaning
 from forecourt.payments.fleets.model import Invoice, Kind, Line
 from forecourt.payments.fleets.store import Connection
 from forecourt.payments.fleets.store.documents import insert_letter
+from forecourt.payments.fleets.store.money import DebitRow
 from forecourt.payments.ledger.words import money
 from forecourt.platform import mail
 from forecourt.platform.mail import Letter
@@ -15,6 +17,8 @@ from forecourt.ui.i18n import gettext as _
 
 #: From this level on a reminder says what follows.
 LAST: Final = 3
+#: Why a debit did not go through, as far as whose account it is can do something about it.
+TO_PAYER: Final = frozenset({"AC01", "AC04", "AC06", "AG01", "AM04", "MD01", "MD06", "MS02"})
 
 
 async def write_invoice(conn: Connection, tenant_id: int, invoice: Invoice, email: str, at: datetime) -> None:
@@ -58,6 +62,30 @@ async def write_reminder(
     elif level >= LAST:
         body.append(_("If it stays open, your drivers can't charge on your account any more."))
     await _write(conn, tenant_id, invoice, "reminder", level, email, subject, body, at)
+
+
+async def write_returned(
+    conn: Connection, tenant_id: int, invoice: Invoice, debit: DebitRow, stands: bool, email: str, at: datetime, *,
+    account: str,
+) -> None:  # fmt: skip
+    """The letter that says that a debit came back, or came to nothing. `stands`: the mandate is still there; `account`:
+    where to pay instead, as the invoice of who was to be drawn doesn't say it."""
+    about = {
+        "number": invoice.number, "name": invoice.said.seller.name, "day": date_of(debit.collection_on),
+        "amount": money(debit.amount, invoice.currency), "reference": invoice.reference,
+        "open": money(invoice.open_amount, invoice.currency),
+    }  # fmt: skip
+    subject = _("The direct debit for invoice %(number)s from %(name)s did not go through") % about
+    body = [_("The direct debit of %(amount)s on %(day)s for invoice %(number)s did not go through.") % about]
+    if debit.reason[:CODE] in TO_PAYER and (why := meaning(debit.reason)):
+        body.append(_("Your bank says: %(why)s") % {"why": why})
+    body.append(_("%(open)s is open again. We don't draw it again without telling you.") % about)
+    body.append(_("Please pay it now and say %(reference)s. If you have paid by now, there is nothing to do.") % about)
+    if account:
+        body.append(account)
+    if not stands:
+        body.append(_("We can't draw from that account any more. Please give us a new mandate."))
+    await _write(conn, tenant_id, invoice, "debit_returned", 0, email, subject, body, at)
 
 
 async def write_over_limit(

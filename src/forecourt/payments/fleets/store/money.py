@@ -210,6 +210,27 @@ async def end_debit(
     return cursor.rowcount == 1
 
 
+async def list_untold(conn: Connection, tenant_id: int, limit: int, *, after: int = 0) -> list[DebitRow]:
+    """Debits that came back, or came to nothing, of which nobody was written to, behind one of them."""
+    cursor = conn.cursor(row_factory=class_row(DebitRow))
+    await cursor.execute(
+        f"SELECT {_DEBIT} FROM fleet_debits WHERE tenant_id = %s AND state = 'returned' AND told_at IS NULL"
+        " AND debit_id > %s ORDER BY debit_id LIMIT %s",
+        (tenant_id, after, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def set_told(conn: Connection, tenant_id: int, debit_id: int, at: datetime) -> bool:
+    """Notes that a fleet is told of a debit that came back; False where it was, or where the bank booked it again."""
+    cursor = await conn.execute(
+        "UPDATE fleet_debits SET told_at = %s WHERE tenant_id = %s AND debit_id = %s AND told_at IS NULL"
+        " AND state = 'returned'",
+        (at, tenant_id, debit_id),
+    )
+    return cursor.rowcount == 1
+
+
 async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, date]]:
     """Debits that were to be drawn before a day and of which nothing came yet: number, amount, and their day; the
     oldest first, MAX_UNBOOKED at the most."""
@@ -241,6 +262,15 @@ async def find_file(conn: Connection, tenant_id: int, file_id: int) -> DebitFile
     return await cursor.fetchone()
 
 
+async def find_file_named(conn: Connection, tenant_id: int, message: str) -> DebitFileRow | None:
+    """The file of this name, as banks call it."""
+    cursor = conn.cursor(row_factory=class_row(DebitFileRow))
+    await cursor.execute(
+        f"SELECT {_FILE} FROM debit_files WHERE tenant_id = %s AND message = %s LIMIT 1", (tenant_id, message)
+    )
+    return await cursor.fetchone()
+
+
 async def list_files(
     conn: Connection, tenant_id: int, *, order: Age = "newest", place: Place = None, limit: int
 ) -> list[DebitFileRow]:
@@ -255,12 +285,16 @@ async def list_files(
 
 async def find_file_of(conn: Connection, tenant_id: int, total: int, text: str, on: date) -> int | None:
     """The file that was booked as one sum and is not booked yet: by its name in the text, else by the day and the sum,
-    where that is one file only. The sum is of those of its debits that have not come to nothing."""
+    where that is one file only. The sum is of those of its debits that have not come to nothing, or of all of them as
+    long as none was booked: banks book all of it and send back what they refuse, or book the rest alone."""
     cursor = await conn.execute(
         "SELECT f.file_id, position(f.message IN %(text)s) > 0 FROM debit_files f WHERE f.tenant_id = %(tenant)s"
-        " AND f.total >= %(total)s AND (SELECT sum(d.amount) FROM fleet_debits d WHERE d.file_id = f.file_id"
-        " AND d.state = 'asked') = %(total)s AND (position(f.message IN %(text)s) > 0"
-        " OR f.collection_on BETWEEN %(on)s::date - 5 AND %(on)s) ORDER BY 2 DESC, f.file_id LIMIT 2",
+        " AND f.total >= %(total)s AND ((SELECT sum(d.amount) FROM fleet_debits d WHERE d.file_id = f.file_id"
+        " AND d.state = 'asked') = %(total)s OR (f.total = %(total)s AND NOT EXISTS (SELECT FROM fleet_debits d"
+        " JOIN fleet_credits c USING (tenant_id, debit_id) WHERE d.file_id = f.file_id)))"
+        " AND (position(f.message IN %(text)s) > 0 OR (f.collection_on BETWEEN %(on)s::date - 5 AND %(on)s"
+        " AND EXISTS (SELECT FROM fleet_debits d WHERE d.file_id = f.file_id AND d.state = 'asked')))"
+        " ORDER BY 2 DESC, f.file_id LIMIT 2",
         {"tenant": tenant_id, "total": total, "text": text, "on": on},
     )
     rows = await cursor.fetchall()

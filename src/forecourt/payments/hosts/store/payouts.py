@@ -12,7 +12,8 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 _COLUMNS: Final = (
     "p.payout_id, p.host_id, h.name AS host, p.way, p.currency, p.amount, p.state, p.execution_on, p.up_to_line,"
-    " p.source, p.bank_shown, p.file_id, p.reference, p.reason, p.made_at, p.ended_at, p.booked_on, p.taken_back"
+    " p.source, p.bank_shown, p.file_id, p.reference, p.reason, p.made_at, p.ended_at, p.booked_on, p.taken_back,"
+    " p.refused_at"
 )
 _FROM: Final = "FROM payouts p JOIN hosts h USING (tenant_id, host_id)"
 _FILE: Final = "file_id, message, execution_on, currency, payouts, total, sealed, made_at"
@@ -42,6 +43,8 @@ class PayoutRow(Struct, frozen=True, kw_only=True):
     booked_on: date | None
     #: Minor units of it that came back at the provider.
     taken_back: int = 0
+    #: When the bank said that it would not carry it out.
+    refused_at: datetime | None = None
 
 
 class FileRow(Struct, frozen=True, kw_only=True):
@@ -186,6 +189,13 @@ async def set_booked(conn: Connection, tenant_id: int, payout_id: int, on: date)
     return cursor.rowcount == 1
 
 
+async def set_refused(conn: Connection, tenant_id: int, payout_id: int, at: datetime) -> None:
+    """Notes that the bank said that it would not carry a payout out."""
+    await conn.execute(
+        "UPDATE payouts SET refused_at = %s WHERE tenant_id = %s AND payout_id = %s", (at, tenant_id, payout_id)
+    )
+
+
 async def put_in_file(conn: Connection, tenant_id: int, payout_ids: list[int], file_id: int) -> None:
     """Says by which file the bank is asked."""
     await conn.execute(
@@ -215,6 +225,15 @@ async def find_file(conn: Connection, tenant_id: int, file_id: int) -> FileRow |
     cursor = conn.cursor(row_factory=class_row(FileRow))
     await cursor.execute(
         f"SELECT {_FILE} FROM payout_files WHERE tenant_id = %s AND file_id = %s", (tenant_id, file_id)
+    )
+    return await cursor.fetchone()
+
+
+async def find_file_named(conn: Connection, tenant_id: int, message: str) -> FileRow | None:
+    """The file of this name, as banks call it."""
+    cursor = conn.cursor(row_factory=class_row(FileRow))
+    await cursor.execute(
+        f"SELECT {_FILE} FROM payout_files WHERE tenant_id = %s AND message = %s LIMIT 1", (tenant_id, message)
     )
     return await cursor.fetchone()
 

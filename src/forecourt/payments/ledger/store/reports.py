@@ -104,13 +104,13 @@ async def list_earned(conn: Connection, tenant_id: int, since: datetime, until: 
     cursor = conn.cursor(row_factory=class_row(Earned))
     await cursor.execute(
         """
-        WITH of_session AS (
-            SELECT DISTINCT intent, session_id FROM journal
-            WHERE tenant_id = %(tenant_id)s AND intent IS NOT NULL AND session_id IS NOT NULL),
-        moved AS (
-            SELECT coalesce(j.session_id, o.session_id) AS session_id, p.currency, a.name, p.amount
+        WITH moved AS (
+            -- What names a payment alone, such as its fee, is of the session that another entry of it names.
+            SELECT coalesce(j.session_id, (
+                SELECT o.session_id FROM journal o WHERE o.tenant_id = j.tenant_id AND o.intent = j.intent
+                    AND o.session_id IS NOT NULL ORDER BY o.entry_id LIMIT 1
+            )) AS session_id, p.currency, a.name, p.amount
             FROM journal j JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)
-            LEFT JOIN of_session o ON o.intent = j.intent
             WHERE j.tenant_id = %(tenant_id)s AND j.at >= %(since)s AND j.at < %(until)s
             AND (starts_with(a.name, 'revenue:') OR starts_with(a.name, 'discounts:')
                 OR a.name IN ('psp_fees', 'host_share', 'platform_revenue', 'write_offs'))),

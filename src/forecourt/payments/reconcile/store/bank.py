@@ -1,6 +1,6 @@
 """Statements of banks, their lines, and what these are matched with."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from datetime import date, datetime
 from typing import Final
 
@@ -10,12 +10,21 @@ from psycopg.rows import class_row
 from forecourt.payments.bank.model import BankLine, BankLineRow
 from forecourt.payments.reconcile.camt import StatementLine
 from forecourt.payments.reconcile.store import Connection
-from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
+from forecourt.platform.ordering import Age, Place, bounds, by_age, oldest, onward
 
 _LINE: Final = (
     "line_id, reference, name, booked_on, amount, currency, end_to_end, who, text, returned, return_reason, matched_by,"
     " matched, read_at, undone"
 )
+#: A file's sum, whole or without what the bank refused.
+_IS_SUM: Final = (
+    "(f.total = %(total)s OR f.total - (SELECT coalesce(sum(r.amount), 0) FROM payouts r"
+    " WHERE r.tenant_id = f.tenant_id AND r.file_id = f.file_id AND r.refused_at IS NOT NULL) = %(total)s)"
+)
+#: Lines that belong to nothing that are read at once.
+UNMATCHED_PAGE: Final = 1_000
+#: The order in which they are matched.
+_TO_MATCH: Final = oldest("booked_on::text", "returned::int", "line_id")
 _LINE_ORDERS: Final = by_age("line_id")
 
 
@@ -99,13 +108,23 @@ async def count_matched(conn: Connection, tenant_id: int, line_ids: Collection[i
     return int(row[0])
 
 
-async def list_unmatched(conn: Connection, tenant_id: int) -> list[BankLineRow]:
-    """All lines that belong to nothing, the oldest first."""
-    cursor = conn.cursor(row_factory=class_row(BankLineRow))
-    await cursor.execute(
-        f"SELECT {_LINE} FROM bank_lines WHERE tenant_id = %s AND matched_by IS NULL ORDER BY line_id", (tenant_id,)
-    )
-    return await cursor.fetchall()
+async def each_unmatched(conn: Connection, tenant_id: int) -> AsyncIterator[BankLineRow]:
+    """Every line that belongs to nothing, those booked first first, and of a day what went or came before what came
+    back; read UNMATCHED_PAGE at once, so that they may be matched as they come."""
+    place: Place = None
+    while True:
+        cursor = conn.cursor(row_factory=class_row(BankLineRow))
+        await cursor.execute(
+            f"SELECT {_LINE} FROM bank_lines WHERE tenant_id = %(tenant_id)s AND matched_by IS NULL"
+            f" {onward(_TO_MATCH, place)}",
+            {"tenant_id": tenant_id, **bounds(place, UNMATCHED_PAGE)},
+        )
+        rows = await cursor.fetchall()
+        for row in rows:
+            yield row
+        if len(rows) < UNMATCHED_PAGE:
+            return
+        place = (rows[-1].booked_on.isoformat(), int(rows[-1].returned), rows[-1].line_id)
 
 
 async def list_lines(
@@ -180,14 +199,15 @@ async def find_settlement(
 
 
 async def find_file_of(conn: Connection, tenant_id: int, total: int, currency: str, text: str, on: date) -> int | None:
-    """The file for the bank that was booked as one sum: by its name in the text, else by the day and the sum."""
+    """The file for the bank that was booked as one sum, with or without what the bank refused of it: by its name in the
+    text, else by the day and the sum."""
     row = await (
         await conn.execute(
-            "SELECT file_id FROM payout_files f WHERE tenant_id = %(tenant_id)s AND total = %(total)s"
+            f"SELECT file_id FROM payout_files f WHERE tenant_id = %(tenant_id)s AND {_IS_SUM}"
             " AND currency = %(currency)s AND (position(message IN %(text)s) > 0"
             " OR %(on)s::date - execution_on BETWEEN 0 AND 1)"
             " AND EXISTS (SELECT FROM payouts p WHERE p.tenant_id = f.tenant_id AND p.file_id = f.file_id"
-            "  AND p.booked_on IS NULL)"
+            "  AND p.booked_on IS NULL AND p.refused_at IS NULL)"
             " ORDER BY position(message IN %(text)s) > 0 DESC, file_id LIMIT 1",
             {"tenant_id": tenant_id, "total": total, "currency": currency, "text": text, "on": on},
         )
@@ -196,11 +216,11 @@ async def find_file_of(conn: Connection, tenant_id: int, total: int, currency: s
 
 
 async def names_file(conn: Connection, tenant_id: int, total: int, currency: str, text: str) -> bool:
-    """Whether a line names a file for the bank, and is of its sum."""
+    """Whether a line names a file for the bank, and is of its sum, with or without what was refused of it."""
     cursor = await conn.execute(
-        "SELECT FROM payout_files WHERE tenant_id = %s AND total = %s AND currency = %s"
-        " AND position(message IN %s) > 0 LIMIT 1",
-        (tenant_id, total, currency, text),
+        f"SELECT FROM payout_files f WHERE tenant_id = %(tenant)s AND {_IS_SUM} AND currency = %(currency)s"
+        " AND position(message IN %(text)s) > 0 LIMIT 1",
+        {"tenant": tenant_id, "total": total, "currency": currency, "text": text},
     )
     return await cursor.fetchone() is not None
 
@@ -237,7 +257,20 @@ async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[
         "SELECT payout_id, amount, currency, made_at FROM payouts p WHERE tenant_id = %s"
         " AND (way = 'sepa' OR way = 'hand' AND EXISTS (SELECT 1 FROM bank_lines l"
         " WHERE l.tenant_id = p.tenant_id AND l.currency = p.currency))"
-        " AND state IN ('paid', 'bounced') AND booked_on IS NULL AND execution_on < %s ORDER BY payout_id",
+        " AND state IN ('paid', 'bounced') AND booked_on IS NULL AND refused_at IS NULL AND execution_on < %s"
+        " ORDER BY payout_id",
+        (tenant_id, before),
+    )
+    return [(int(number), int(amount), str(currency), at) for number, amount, currency, at in await rows.fetchall()]
+
+
+async def list_unreturned(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, str, datetime]]:
+    """Payouts that the bank refused, booked all the same before that day with their file, and did not send back:
+    number, amount, currency, refused when."""
+    rows = await conn.execute(
+        "SELECT payout_id, amount, currency, refused_at FROM payouts p WHERE tenant_id = %s AND refused_at IS NOT NULL"
+        " AND booked_on < %s AND NOT EXISTS (SELECT FROM bank_lines l WHERE l.tenant_id = p.tenant_id"
+        " AND l.matched_by = 'return' AND l.matched = p.payout_id::text) ORDER BY payout_id",
         (tenant_id, before),
     )
     return [(int(number), int(amount), str(currency), at) for number, amount, currency, at in await rows.fetchall()]
