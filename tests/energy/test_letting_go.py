@@ -136,6 +136,13 @@ async def test_what_a_car_may_draw_whose_station_is_gone_is_kept_for_it_until_it
         record = await find_record(conn, yard.tenant_id, str(site))
     assert record.tree == replace(tree, evses=tree.evses[1:])
     assert [each.station for each in record.strays] == [gone]
+    # Whoever changes it can't name that EVSE, and what its car may draw counts all the same.
+    changed = replace(record.tree, nodes=tuple(replace(each, name="anew") for each in record.tree.nodes))
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        made = await change_electrics(conn, actor(yard), str(site), changed, yard.clock.now(), electrics_tag(record))
+    assert made.record.tree == changed
+    after = (await look(yard, site)).known
+    assert may_draw(after.standings[after.tree.numbers[f"{gone}:1"]], after.at) == (6_000, Ground.SILENT)
     yard.rows("UPDATE sessions SET ended_at = %s WHERE session_id = %s", yard.clock.now(), session)
     reading = await look(yard, site)
     assert [each.station for each in reading.known.tree.evses] == [other]
@@ -155,10 +162,7 @@ async def test_a_station_that_is_registered_anew_and_hangs_there_again_is_told_w
     yard.says(anew, "Available")
     async with yard.tenants.tenant(yard.tenant_id) as conn:
         await store.hang(conn, yard.tenant_id, site, [(each.station, each.evse) for each in tree.evses])
-    yard.rows(
-        "INSERT INTO hung_evses (station_id, evse, tenant_id, site_id) VALUES (%s, 1, %s, %s)",
-        stations[gone], yard.tenant_id, site,
-    )  # fmt: skip
+    assert {"station_id": stations[gone]} in yard.rows("SELECT station_id FROM hung_evses WHERE site_id = %s", site)
     reading = await look(yard, site)
     assert reading.station_ids[gone] == anew
     assert not reading.links[gone].gone
