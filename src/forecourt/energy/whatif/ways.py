@@ -245,6 +245,8 @@ def _equal(scene: Scene, solver: SiteSolver, problem: Problem) -> Plan:
         laxity_h=laxity(scene),
         on_s=np.zeros(len(cars)),
         waited_s=np.zeros(len(cars)),
+        presses=np.zeros(len(cars), np.bool_),
+        idles=np.zeros(len(cars), np.bool_),
     )
     found = answer(solver, problem, claims, mode=Mode.EQUAL)
     if found.plan is None:
