@@ -13,7 +13,7 @@ from forecourt.energy.faults import fallback_faults, fallbacks_of, settings_faul
 from forecourt.energy.hanging import evse_faults
 from forecourt.energy.model import Fault
 from forecourt.energy.service.letting_go import let_go
-from forecourt.energy.site import HungEvse, Settings, SiteRecord, SiteTree, with_dc
+from forecourt.energy.site import HungEvse, Settings, SiteRecord, SiteTree, with_dc, with_gone
 from forecourt.energy.store import Connection, SiteEvse
 from forecourt.energy.store.nudges import nudge
 from forecourt.platform import outbox
@@ -78,9 +78,7 @@ async def change_electrics(
     if before.tree == tree and len(before.strays) == len(gone):
         return held
     site_id, version = before.site_id, before.version + 1
-    await store.store_tree(
-        conn, actor.tenant_id, site_id, version, _with_gone(tree, before.tree, gone), str(actor), now
-    )
+    await store.store_tree(conn, actor.tenant_id, site_id, version, with_gone(tree, before.tree, gone), str(actor), now)
     hung = [(each.station, each.evse) for each in tree.evses]
     await store.hang(conn, actor.tenant_id, site_id, hung)
     hung += [(each.station, each.evse) for each in gone]
@@ -105,19 +103,6 @@ async def _gone(conn: Connection, record: SiteRecord) -> list[HungEvse]:
     strays = {(each.station, each.evse) for each in record.strays}
     found = () if counted is None or counted.tree is None else counted.tree.evses
     return [each for each in found if (each.station, each.evse) in strays]
-
-
-def _with_gone(tree: SiteTree, before: SiteTree | None, gone: Sequence[HungEvse]) -> SiteTree:
-    """A tree with such EVSEs where they hung, or above, but for those that others hang by the name of."""
-    parents = {} if before is None else {node.id: node.parent for node in before.nodes}
-    nodes, named, kept = {node.id for node in tree.nodes}, {each.id for each in tree.evses}, list[HungEvse]()
-    for each in gone:
-        place: str | None = each.node
-        while place is not None and place not in nodes:
-            place = parents.get(place)
-        if each.id not in named:
-            kept.append(structs.replace(each, node=place or tree.root))
-    return structs.replace(tree, evses=(*tree.evses, *kept))
 
 
 async def check_electrics(conn: Connection, tenant_id: int, held: SetUp, tree: SiteTree) -> list[Fault]:
