@@ -62,7 +62,7 @@ def drawn_now(standing: Standing, now: datetime) -> int | None:
 
 def is_seen_soon(standing: Standing, now: datetime) -> bool:
     """Whether the next measurement may show that an EVSE has come to nothing, sooner than time would tell."""
-    last = newest(standing, now)
+    last = standing.orders[-1] if standing.orders else None
     return (
         last is not None
         and last.limit_ma == 0
