@@ -188,6 +188,19 @@ def test_nothing_counts_as_soon_as_one_that_drew_something_is_measured_to_draw_n
     assert may_draw(unproven, NOW + 92 * S)[0] == limit_ma
 
 
+def test_what_was_measured_to_stop_has_stopped_whatever_it_was_told_to_draw_since() -> None:
+    ago = NOW - 120 * S
+    orders = [
+        order(16_000, ago, answered=ago, accepted=True),
+        order(0, NOW, answered=NOW + S, accepted=True, drawn_ma=7_000),
+        order(7_000, NOW + 40 * S, answered=NOW + 41 * S, accepted=True, drawn_ma=0),
+    ]
+    draws_again = running(*orders, proven=False, fallback_ma=0, drawn_ma=7_000, drawn_at=NOW + 55 * S)
+    assert may_draw(draws_again, NOW + 60 * S)[0] == 7_000
+    unseen = replace(orders[2], drawn_ma=7_000)
+    assert may_draw(replace(draws_again, orders=(*orders[:2], unseen)), NOW + 60 * S)[0] == 16_000
+
+
 def test_a_station_counts_as_slow_until_a_cut_that_shows_was_seen_to_be_obeyed() -> None:
     rows = rows_of(Electrics(nodes=(Node(id="grid", limit_a=20),), evses=(e(0), e(1))))
     low = running(order(6_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True))

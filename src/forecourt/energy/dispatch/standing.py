@@ -348,11 +348,16 @@ def _seen_at(order: Order, standing: Standing) -> datetime | None:
     """When an EVSE that drew something was measured to draw nothing since it said yes to that. That a car drew less by
     itself looks like any other limit; that it stopped by itself just then, and begins again before its station surely
     obeys, is no chance that is worth reckoning with."""
-    since = standing.drawn_at if standing.drawn_since is None else standing.drawn_since
-    if order.limit_ma or order.drawn_ma is None or order.answered_at is None or since is None:
+    if order.limit_ma or order.drawn_ma is None or order.answered_at is None or is_obeyed(order.drawn_ma, 0):
         return None
-    stopped = not is_obeyed(order.drawn_ma, 0) and standing.drawn_ma is not None and is_obeyed(drawn_most(standing), 0)
-    return standing.drawn_at if stopped and since > order.answered_at else None
+    for later in standing.orders:
+        # It may draw something by now that it was told since.
+        if later.sent_at > order.answered_at and later.drawn_ma is not None and is_obeyed(later.drawn_ma, 0):
+            return later.sent_at
+    since = standing.drawn_at if standing.drawn_since is None else standing.drawn_since
+    if since is None or since <= order.answered_at or standing.drawn_ma is None:
+        return None
+    return standing.drawn_at if is_obeyed(drawn_most(standing), 0) else None
 
 
 def _beyond(standing: Standing, bound_ma: int, now: datetime) -> int:
