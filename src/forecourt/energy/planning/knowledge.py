@@ -175,14 +175,14 @@ def _tells(measured_at: datetime | None, charges_since: datetime, now: datetime)
 
 
 def takes_nothing(car: KnownCar, standing: Standing, now: datetime) -> bool:
-    """Whether a car that may charge was measured to take nothing within MEASURED_FOR, and since it may; it may only be
-    about to begin. One that was told nothing takes nothing because of that."""
+    """Whether a car that may charge was measured to take nothing within MEASURED_FOR, and when it had had the time to
+    begin. One that was told nothing takes nothing because of that."""
     if car.is_full:
         return True
     at = standing.drawn_at if standing.drawn_since is None else standing.drawn_since
-    if car.charges_since is None or at is None or at <= car.charges_since or not is_fresh(standing, now):
+    if car.charges_since is None or at is None or not is_fresh(standing, now):
         return False
-    return drawn_most(standing) < STOPPED_A * 1000
+    return at - car.charges_since >= BEGINS_WITHIN and drawn_most(standing) < STOPPED_A * 1000
 
 
 class Expected(Struct, frozen=True, kw_only=True):
