@@ -129,6 +129,8 @@ def _cut(problem: Problem, cars: int) -> Figure:
         laxity_h=zero + 1,
         on_s=zero + 60,
         waited_s=zero,
+        presses=zero > 0,
+        idles=zero > 0,
     )
     grid = np.array([name.startswith("grid") for name in known.names])
     limits = np.where(grid, known.limits * CUT, known.limits)

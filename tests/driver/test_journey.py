@@ -513,6 +513,9 @@ async def test_a_car_that_was_told_to_wait_is_not_said_to_be_full(street: Street
     page = await street.page(way)
     assert "Your car is full" not in page
     assert "too little power for all cars" in page
+    turn_at = street.till.clock.now() + timedelta(minutes=9)
+    street.plans.more = {"waits": True, "turn_at": turn_at}
+    assert f"Yours comes at about {words.hour(turn_at, 'Europe/Berlin')}." in unescape(await street.page(way))
     # One that waits for another time is not said to lack power.
     street.plans.more = {"waits": True, "why": HeldBack.CHEAPER}
     page = await street.page(way)

@@ -9,7 +9,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.obedience import Seen, drawn_now, look
+from forecourt.energy.dispatch.obedience import Seen, drawn_now, is_seen_soon, look
 from forecourt.energy.dispatch.orders import AGAIN, REST, STEP_MA, Told, due, next_try
 from forecourt.energy.dispatch.standing import (
     ABSENT_AFTER,
@@ -158,6 +158,47 @@ def test_more_is_told_only_once_less_is_obeyed() -> None:
     assert next_change([cut, low], NOW + 5 * S) == NOW + 11 * S
     [told] = due([cut, low], [6_000, 14_000], [LEAST_MA] * 2, rows, NOW + 11 * S)
     assert (told.evse, told.limit_ma) == (1, 14_000)
+
+
+@pytest.mark.parametrize(
+    ("limit_ma", "drew_ma", "drawn_ma", "after_s", "counts_ma"),
+    [
+        pytest.param(0, 7_000, 0, 20, 0, id="it fell to nothing"),
+        pytest.param(6_000, 16_000, 5_800, 20, 16_000, id="it may have fallen by itself"),
+        pytest.param(0, 7_000, 6_900, 20, 16_000, id="it did not fall"),
+        pytest.param(0, 7_000, 0, -5, 16_000, id="it fell before"),
+        pytest.param(0, 0, 0, 20, 16_000, id="it drew nothing before"),
+        pytest.param(0, None, 0, 20, 16_000, id="nobody knows what it drew before"),
+    ],
+)
+def test_nothing_counts_as_soon_as_one_that_drew_something_is_measured_to_draw_nothing(
+    limit_ma: int, drew_ma: int | None, drawn_ma: int, after_s: int, counts_ma: int
+) -> None:
+    ago = NOW - 300 * S
+    orders = (
+        order(16_000, ago, answered=ago, accepted=True),
+        order(limit_ma, NOW, answered=NOW + S, accepted=True, drawn_ma=drew_ma),
+    )
+    unproven = running(*orders, proven=False, fallback_ma=0, drawn_ma=drawn_ma, drawn_at=NOW + after_s * S)
+    assert may_draw(unproven, NOW + 30 * S)[0] == counts_ma
+    # A mean tells of a time that begins after it was told.
+    mean = replace(unproven, drawn_since=NOW - 20 * S)
+    assert may_draw(mean, NOW + 30 * S)[0] == 16_000
+    assert is_seen_soon(unproven, NOW + 30 * S) == (drew_ma == 7_000 and counts_ma > 0)
+    assert may_draw(unproven, NOW + 92 * S)[0] == limit_ma
+
+
+def test_what_was_measured_to_stop_has_stopped_whatever_it_was_told_to_draw_since() -> None:
+    ago = NOW - 120 * S
+    orders = [
+        order(16_000, ago, answered=ago, accepted=True),
+        order(0, NOW, answered=NOW + S, accepted=True, drawn_ma=7_000),
+        order(7_000, NOW + 40 * S, answered=NOW + 41 * S, accepted=True, drawn_ma=0),
+    ]
+    draws_again = running(*orders, proven=False, fallback_ma=0, drawn_ma=7_000, drawn_at=NOW + 55 * S)
+    assert may_draw(draws_again, NOW + 60 * S)[0] == 7_000
+    unseen = replace(orders[2], drawn_ma=7_000)
+    assert may_draw(replace(draws_again, orders=(*orders[:2], unseen)), NOW + 60 * S)[0] == 16_000
 
 
 def test_a_station_counts_as_slow_until_a_cut_that_shows_was_seen_to_be_obeyed() -> None:

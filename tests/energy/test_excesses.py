@@ -129,7 +129,10 @@ async def test_excesses_are_listed_and_on_the_page_of_their_site(house: House, t
     async with house.db.tenant(tenant.tenant_id) as conn:
         [(site_id,)] = await (await conn.execute("SELECT site_id FROM sites WHERE slug = %s", (slug,))).fetchall()
         for counted in (41_000, 42_000, 43_000):
-            await keep_excesses(conn, tenant.tenant_id, site_id, [excess(now, 20_000, counted, 21_500, LATE)], now)
+            found = replace(excess(now, 20_000, counted, 21_500, LATE), at_most=counted == 43_000)
+            await keep_excesses(conn, tenant.tenant_id, site_id, [found], now)
+            # What is known to be no more is kept as it is.
+            await keep_excesses(conn, tenant.tenant_id, site_id, [replace(found, at_most=False)], now)
             await keep_excesses(conn, tenant.tenant_id, site_id, [], now)
     listed = await walk(owner, f"{site}/excesses")
     assert [each["counted"] for each in listed] == [43_000, 42_000, 41_000]
@@ -137,10 +140,12 @@ async def test_excesses_are_listed_and_on_the_page_of_their_site(house: House, t
         {"station": "CP1", "evse": 1, "may_draw_ma": 16_000, "ground": "under_way", "obey_s": 60.0}
     ]
     assert listed[0]["until"] is not None
+    assert [each["at_most"] for each in listed] == [True, False, False]
     page = (await (await signed_in(house, tenant)).get(f"/energy/sites/{slug}")).text
     assert "CP1:1 (60 s)" in page
     assert "21.5" in page
     assert page.count("Late:") == 3
+    assert page.count("by power alone") == 1
 
 
 async def test_less_and_less_room_puts_an_incident_off_by_no_more_than_the_slowest_that_obey(yard: Yard) -> None:
@@ -187,6 +192,7 @@ def test_power_that_was_told_without_current_is_measured_as_it_was_told_however_
         of = known(Mode.FASTEST, cars, list(standings), NOW)
         of = replace(of, tree=replace(of.tree, nodes=(node,)))
         rows = excesses_of(of, site_room(of), draws_of(of.standings, NOW))
+        assert all(each.at_most == (each.unit == "mA" and standing in standings) for each in rows)
         return [(each.unit, each.counted, each.measured) for each in rows]
 
     by_power, by_current = Node(id="grid", limit_w=10_000), Node(id="grid", limit_a=14)

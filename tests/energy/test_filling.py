@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from forecourt.energy.model import Electrics, Evse, Node, Phases
 from forecourt.energy.planner.filling import TURN_S, Claims, fill
 from forecourt.energy.planner.incidence import Incidence, incidence_of
+from forecourt.energy.planner.turns import turns_in
 from forecourt.energy.rows import rows_of
 from tests.energy.sites import exceeded, random_site
 
@@ -26,8 +27,10 @@ def claims(number: int, **more: Any) -> Claims:
         "laxity_h": np.ones(number),
         "on_s": np.zeros(number),
         "waited_s": np.zeros(number),
+        "presses": np.zeros(number, np.bool_),
+        "idles": np.zeros(number, np.bool_),
     }
-    return Claims(**(base | {name: np.asarray(value, np.float64) for name, value in more.items()}))
+    return Claims(**(base | {name: np.asarray(value, base[name].dtype) for name, value in more.items()}))
 
 
 def panels(*limits_a: float, grid_a: float = 1000, each: int = 2) -> Incidence:
@@ -93,6 +96,12 @@ def test_a_lower_limit_now_and_what_others_draw_are_kept_to() -> None:
         # Who has begun its turn ends it; who had it makes room.
         ({"on_s": [TURN_S - 1, 0, 0], "waited_s": [0, 500, 90]}, 0),
         ({"on_s": [TURN_S, 0, 0], "waited_s": [0, 500, 90]}, 1),
+        # Who is late in any case has no more turns than others, but for what its driver needs whatever it costs.
+        ({"on_s": [TURN_S, 0, 0], "waited_s": [0, 500, 400], "laxity_h": [-3, 3, -3]}, 1),
+        ({"on_s": [TURN_S - 1, 0, 0], "waited_s": [0, 500, 400], "presses": [0, 0, 1]}, 2),
+        ({"on_s": [60, 0, 0], "waited_s": [0, 500, 400], "presses": [0, 0, 1], "weight": [2, 1, 1]}, 0),
+        # Who takes nothing comes last, whoever it is.
+        ({"on_s": [60, 0, 0], "weight": [3, 1, 1], "idles": [1, 0, 0], "waited_s": [0, 10, 20]}, 2),
     ],
 )
 def test_where_there_is_room_for_one_it_is_its_turn(more: Any, served: int) -> None:
@@ -113,6 +122,36 @@ def test_everyone_has_its_turn_and_nobody_waits_longer_than_two() -> None:
     assert shares.min() >= 3
     assert shares.max() <= 5
     assert longest == 2 * TURN_S
+
+
+def test_who_needs_three_conductors_has_its_turn_among_those_that_need_one_and_begin_at_different_times() -> None:
+    phases = (Phases.ALL, *(Phases.L1, Phases.L2, Phases.L3) * 2)
+    made = tuple(Evse(id=str(number), node="grid", phases=each) for number, each in enumerate(phases))
+    known = incidence_of(rows_of(Electrics(nodes=(Node(id="grid", limit_a=10),), evses=made)))
+    step_s, longest_s = TURN_S / 6, np.zeros(7)
+    state = claims(7, on_s=[0, 1, TURN_S / 3, TURN_S * 2 / 3, 0, 0, 0], waited_s=[9, 0, 0, 0, 3, 2, 1])
+    for _ in range(36):
+        on = fill(known, state) > 0
+        state = msgspec.structs.replace(
+            state, on_s=np.where(on, state.on_s + step_s, 0.0), waited_s=np.where(on, 0.0, state.waited_s + step_s)
+        )
+        longest_s = np.maximum(longest_s, state.waited_s)
+    # On each conductor there is room for one of three.
+    assert longest_s.max() <= 3 * TURN_S, longest_s / TURN_S
+
+
+def test_who_waits_is_told_when_its_turn_comes() -> None:
+    known, still = panels(14, each=5), np.zeros(3, np.complex128)
+    state = claims(5, on_s=[100, 400, 0, 0, 0], waited_s=[0, 0, 20, 30, 10])
+    current_a = fill(known, state)
+    found = turns_in(known, state, current_a, known.limits, still[: known.rows])
+    assert current_a.nonzero()[0].tolist() == [0, 1]
+    assert found == pytest.approx([np.nan, np.nan, TURN_S - 100, TURN_S - 400, 2 * TURN_S - 400], nan_ok=True)
+    # None ends a turn for who comes behind it, or where what flows besides is too much.
+    state = msgspec.structs.replace(state, weight=np.array([2.0, 2, 1, 1, 1]))
+    assert np.isnan(turns_in(known, state, current_a, known.limits, still[: known.rows])).all()
+    nobody = np.zeros(5)
+    assert np.isnan(turns_in(known, state, nobody, known.limits, still[: known.rows] + 12)).all()
 
 
 def test_phases_that_weaken_each_other_are_filled_as_far_as_they_go() -> None:

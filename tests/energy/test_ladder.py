@@ -30,6 +30,8 @@ def claims_of(problem: Problem, **more: Any) -> Claims:
         "laxity_h": zero + 1,
         "on_s": zero,
         "waited_s": zero,
+        "presses": zero > 0,
+        "idles": zero > 0,
     }
     return Claims(**(base | more))
 

@@ -14,10 +14,17 @@ from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
 from forecourt.energy.keeper.notes import let_go_of_strays, want_defaults
 from forecourt.energy.keeper.reading import Reading, find_planned, foreseen, read_site
+from forecourt.energy.model import Node
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.making import plan_site
-from forecourt.energy.service.sites import change_electrics, change_settings, electrics_tag, find_record, settings_tag
-from forecourt.energy.site import SiteTree
+from forecourt.energy.service.sites import (
+    change_electrics,
+    change_settings,
+    electrics_tag,
+    find_record,
+    settings_tag,
+)
+from forecourt.energy.site import HungEvse, SiteTree, with_gone
 from forecourt.energy.store.keeping import NewOrder, OrderAnswer, answer_orders, insert_orders
 from tests.care.yard import Yard
 from tests.energy.test_store import furnish
@@ -136,6 +143,13 @@ async def test_what_a_car_may_draw_whose_station_is_gone_is_kept_for_it_until_it
         record = await find_record(conn, yard.tenant_id, str(site))
     assert record.tree == replace(tree, evses=tree.evses[1:])
     assert [each.station for each in record.strays] == [gone]
+    # Whoever changes it can't name that EVSE, and what its car may draw counts all the same.
+    changed = replace(record.tree, nodes=tuple(replace(each, name="anew") for each in record.tree.nodes))
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        made = await change_electrics(conn, actor(yard), str(site), changed, yard.clock.now(), electrics_tag(record))
+    assert made.record.tree == changed
+    after = (await look(yard, site)).known
+    assert may_draw(after.standings[after.tree.numbers[f"{gone}:1"]], after.at) == (6_000, Ground.SILENT)
     yard.rows("UPDATE sessions SET ended_at = %s WHERE session_id = %s", yard.clock.now(), session)
     reading = await look(yard, site)
     assert [each.station for each in reading.known.tree.evses] == [other]
@@ -144,6 +158,20 @@ async def test_what_a_car_may_draw_whose_station_is_gone_is_kept_for_it_until_it
     placed = Foresight([], tree, 1, "Europe/Berlin", yard.clock.now(), Foreseen.NO_FORECAST)
     assert foreseen(reading.known, placed) is reading.known
     assert foreseen(known, placed).foreseen is Foreseen.NO_FORECAST
+
+
+def test_where_a_car_still_charges_whose_station_is_gone_it_hangs_where_it_did_or_above_unless_another_does() -> None:
+    nodes = (Node(id="grid"), Node(id="hall", parent="grid"), Node(id="panel", parent="hall"))
+    gone = HungEvse(station="CP1", evse=1, node="panel")
+    before = SiteTree(nodes=nodes, evses=(gone,))
+    assert with_gone(SiteTree(nodes=nodes, evses=()), before, [gone]) == before
+    places = [
+        with_gone(SiteTree(nodes=each, evses=()), before, [gone]).evses[0].node
+        for each in (nodes[:2], nodes[:1], (Node(id="new"),))
+    ]
+    assert places == ["hall", "grid", "new"]
+    anew = SiteTree(nodes=nodes, evses=(replace(gone, node="hall"),))
+    assert with_gone(anew, before, [gone]) == anew
 
 
 async def test_a_station_that_is_registered_anew_and_hangs_there_again_is_told_what_counts_for_it(yard: Yard) -> None:
@@ -155,10 +183,7 @@ async def test_a_station_that_is_registered_anew_and_hangs_there_again_is_told_w
     yard.says(anew, "Available")
     async with yard.tenants.tenant(yard.tenant_id) as conn:
         await store.hang(conn, yard.tenant_id, site, [(each.station, each.evse) for each in tree.evses])
-    yard.rows(
-        "INSERT INTO hung_evses (station_id, evse, tenant_id, site_id) VALUES (%s, 1, %s, %s)",
-        stations[gone], yard.tenant_id, site,
-    )  # fmt: skip
+    assert {"station_id": stations[gone]} in yard.rows("SELECT station_id FROM hung_evses WHERE site_id = %s", site)
     reading = await look(yard, site)
     assert reading.station_ids[gone] == anew
     assert not reading.links[gone].gone

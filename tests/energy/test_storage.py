@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.orders import due
-from forecourt.energy.dispatch.standing import Order, Standing, may_draw
+from forecourt.energy.dispatch.standing import Order, Standing, draws_of, may_draw
 from forecourt.energy.dispatch.times import VALID_FOR
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
 from forecourt.energy.model import Node
@@ -346,6 +346,21 @@ async def test_a_battery_says_what_it_holds_and_is_told_what_to_do(house: House,
     await owner.post(f"{path}/state", json={"states": [{"power_w": 0, "stored_wh": 39_000}]})
     house.clock.advance(FOLLOWED_AFTER.total_seconds())
     assert await may_take(house, tenant, site_id) == 0
+
+    # In a cut it counts from when it is told, however long ago its site was read.
+    rows(
+        house,
+        "INSERT INTO battery_setpoints (tenant_id, site_id, battery, power_w, sent_at, valid_to, why) VALUES"
+        " (%s, %s, 'box', 7000, %s, %s, 'cheap') RETURNING 1",
+        tenant.tenant_id, site_id, house.clock.now(), house.clock.now() + timedelta(minutes=5),
+    )  # fmt: skip
+    reading = await keeper.read()
+    assert reading is not None
+    house.clock.advance(7)
+    known = reading.known
+    await keeper._teller.cut(reading, site_room(known), [0] * len(known.standings), draws_of(known.standings, known.at))
+    [told] = rows(house, "SELECT power_w, sent_at FROM battery_setpoints ORDER BY setpoint_id DESC LIMIT 1")
+    assert told == (0, house.clock.now())
 
     problem(await owner.get(f"{site}/batteries/other/setpoint"), 404, "battery-unknown")
     full = {"states": [{"power_w": 0, "stored_wh": 60_001}]}

@@ -8,16 +8,20 @@ from msgspec.structs import replace
 
 from forecourt.energy import store
 from forecourt.energy.dispatch.orders import due
-from forecourt.energy.dispatch.standing import Order, Standing
+from forecourt.energy.dispatch.standing import Order, Standing, draws_of
+from forecourt.energy.explained.session import explain
+from forecourt.energy.explained.words import sentences
 from forecourt.energy.model import Node
-from forecourt.energy.needs.model import UNSAID
+from forecourt.energy.needs.model import UNSAID, Needs, Wants
+from forecourt.energy.planner.filling import TURN_S
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.planning.knowledge import Knowledge, KnownCar, has_stopped
+from forecourt.energy.planning.knowledge import STOPPED_FOR, Knowledge, KnownCar, has_stopped
 from forecourt.energy.planning.limits import room_of
-from forecourt.energy.planning.making import plan_site
+from forecourt.energy.planning.making import cut_out, plan_site, site_room
 from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.site import HungEvse, Mode, Settings, SiteRecord, SiteTree
 from forecourt.energy.store.turns import Turn, turns_of
+from forecourt.ui.formats import SPACE
 from tests.care.yard import Yard
 from tests.energy.test_store import furnish
 
@@ -56,8 +60,9 @@ class Bays:
 
     def __init__(self) -> None:
         self.cars = [car(number) for number in range(CARS)]
-        self.standings = [Standing(max_ma=32_000, fallback_ma=0, running_since=NOW)] * CARS
+        self.standings = [Standing(max_ma=32_000, fallback_ma=0, running_since=NOW, proven=True)] * CARS
         self.charged_s = [0.0] * CARS
+        self.stood_s, self.longest_s = [0.0] * CARS, [0.0] * CARS
 
     def tell(self, number: int, limit_ma: int, valid_to: datetime, now: datetime) -> None:
         order = Order(limit_ma=limit_ma, sent_at=now, valid_to=valid_to, answered_at=now, accepted=True)
@@ -75,6 +80,10 @@ class Bays:
                 self.charged_s[number] += EVERY.total_seconds()
                 got_wh = round(standing.orders[-1].limit_ma / 1000 * 690 * (EVERY / timedelta(hours=1)))
                 self.cars[number] = replace(held, energy_wh=held.energy_wh + got_wh)
+                self.stood_s[number] = 0.0
+            else:
+                self.stood_s[number] += EVERY.total_seconds()
+                self.longest_s[number] = max(self.longest_s[number], self.stood_s[number])
 
 
 @pytest.mark.parametrize("mode", [Mode.EQUAL, Mode.FASTEST, Mode.CHEAPEST])
@@ -89,8 +98,9 @@ def test_within_an_hour_each_car_has_its_turn_where_there_is_room_for_two_of_thr
         for told in due(bays.standings, plan.targets_ma, least_ma, room.now(), now):
             bays.tell(told.evse, told.limit_ma, told.valid_to, now)
         bays.go_on(now + EVERY)
-    # Two thirds of an hour would be fair.
-    assert min(bays.charged_s) >= 25 * 60, bays.charged_s
+    # Two thirds of an hour would be fair, and nobody waits for longer than those take who go before.
+    assert min(bays.charged_s) >= 35 * 60, bays.charged_s
+    assert max(bays.longest_s) <= TURN_S * CARS / 2, bays.longest_s
     assert sum(bays.charged_s) >= 2 * 3600 * 0.9, bays.charged_s
 
 
@@ -117,6 +127,11 @@ def test_a_car_has_stopped_where_its_station_says_so_or_where_it_takes_nothing_o
     assert has_stopped(by_power, None, NOW)
     assert not has_stopped(replace(by_power, power_w=2_000), None, NOW)
     assert not has_stopped(replace(by_power, power_at=offered + timedelta(minutes=1)), None, NOW)
+    # What was measured long ago tells nothing of now, and of two the one that is fresh.
+    assert not has_stopped(by_power, None, NOW + STOPPED_FOR + timedelta(seconds=1))
+    assert not has_stopped(charging, NOW - STOPPED_FOR - timedelta(seconds=1), NOW)
+    stale = replace(charging, power_w=2_000, power_at=NOW)
+    assert not has_stopped(stale, NOW - STOPPED_FOR - timedelta(seconds=1), NOW)
     # Its station holds it back, or somebody else does at the station.
     assert not has_stopped(replace(charging, charging_state="SuspendedEVSE"), NOW, NOW)
     assert not has_stopped(replace(charging, offered_a=0.0), NOW, NOW)
@@ -128,6 +143,58 @@ def test_a_car_has_stopped_where_its_station_says_so_or_where_it_takes_nothing_o
     assert not has_stopped(begins, NOW, NOW)
     assert has_stopped(waiting, NOW, NOW)
     assert not has_stopped(waiting, NOW, NOW + timedelta(minutes=10))
+
+
+def test_in_a_cut_who_takes_nothing_of_what_it_may_comes_last_and_not_who_may_take_nothing() -> None:
+    ago, now = NOW - timedelta(minutes=2), NOW
+    told = Order(limit_ma=8_000, sent_at=ago, valid_to=NOW + timedelta(minutes=9), answered_at=ago, accepted=True)
+    drawn = [0, 8_000, 8_000]
+    standings = [
+        Standing(
+            max_ma=32_000, fallback_ma=0, running_since=ago, orders=(told,), proven=True, drawn_ma=each, drawn_at=now
+        )
+        for each in drawn
+    ]
+    cars = [car(number, charges_since=ago) for number in range(CARS)]
+
+    def cut(cars: list[KnownCar], standings: list[Standing]) -> list[bool]:
+        what = known(Mode.FASTEST, cars, standings, now)
+        found = cut_out(what, site_room(what), SiteSolver(), draws_of(standings, now))
+        return [each > 0 for each in found]
+
+    assert cut(cars, standings) == [False, True, True]
+    # It is only just allowed to, or nobody knows; and one that is full needs nothing.
+    assert cut([replace(cars[0], charges_since=now), *cars[1:]], standings)[0]
+    assert cut(cars, [replace(standings[0], drawn_at=ago - timedelta(minutes=2)), *standings[1:]])[0]
+    drawing = [replace(standings[0], drawn_ma=8_000), *standings[1:]]
+    assert cut(cars, drawing) == [True, True, False]
+    assert cut([replace(cars[0], is_full=True), *cars[1:]], drawing) == [False, True, True]
+
+
+def test_who_waits_for_its_turn_is_told_when_it_comes() -> None:
+    ago = NOW - timedelta(minutes=4)
+    cars = [car(0, charges_since=ago), car(1, charges_since=NOW), car(2, waits_since=ago)]
+    standings = [Standing(max_ma=32_000, fallback_ma=0, running_since=ago)] * CARS
+    what = known(Mode.FASTEST, cars, standings, NOW)
+    plan = plan_site(what, SiteSolver())
+    assert [each.limit_ma > 0 for each in plan.cars] == [True, True, False]
+    assert [each.turn_at for each in plan.cars] == [None, None, ago + timedelta(seconds=TURN_S)]
+    told = explain(what, plan, cars[2].session_id)
+    assert told is not None
+    assert f"Cars take turns of 10{SPACE}min there, and its own comes at about 09:06." in sentences(told, NOW, "UTC")
+
+
+@pytest.mark.parametrize(("hours", "goes_before"), [(2, True), (9, False)])
+def test_what_a_driver_needs_by_a_time_goes_before_turns_once_it_takes_all_of_that_time(
+    hours: int, goes_before: bool
+) -> None:
+    needs = Needs(wants=Wants(minimum_wh=20_000, minimum_by=NOW + timedelta(hours=hours)), sources={})
+    ago = NOW - timedelta(minutes=1)
+    cars = [car(0, charges_since=ago), car(1, charges_since=ago), car(2, waits_since=ago, needs=needs)]
+    standings = [Standing(max_ma=32_000, fallback_ma=0, running_since=ago)] * CARS
+    plan = plan_site(known(Mode.EQUAL, cars, standings, NOW), SiteSolver())
+    assert sum(each > 0 for each in plan.targets_ma) == 2
+    assert (plan.targets_ma[2] > 0) == goes_before
 
 
 async def test_a_turn_begins_with_its_first_order_and_a_connector_says_that_its_car_takes_no_more(yard: Yard) -> None:

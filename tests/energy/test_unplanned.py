@@ -1,6 +1,7 @@
 """A site that can't be planned is an incident with its cause. How its page tells of an old plan: `test_pages`."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
@@ -9,6 +10,7 @@ from forecourt.care.words import tell
 from forecourt.energy.keeper import keeper as keeping
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.keeper import SiteKeeper
+from forecourt.energy.keeper.unplanned import Unplanned
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.knowledge import Knowledge
 from forecourt.energy.planning.limits import Room
@@ -44,7 +46,7 @@ async def test_who_can_not_be_planned_is_an_incident_with_its_cause_until_they_a
     monkeypatch.undo()
     [over] = await looks(yard, kept, 1)
     assert over["gone_at"] is not None
-    assert yard.rows("SELECT 1 FROM planning_faults") == []
+    assert yard.rows("SELECT 1 FROM planning_faults WHERE site_id = %s", site) == []
 
 
 async def test_a_solver_that_fails_again_and_again_is_a_warning_for_what_there_is_is_shared_out(
@@ -94,3 +96,20 @@ async def test_what_goes_wrong_after_a_plan_is_kept_is_an_incident_too(
     [incident] = await looks(yard, kept, 1)
     assert (incident["severity"], incident["detail"]["cause"]) == (3, "look")
     assert "profile" in incident["detail"]["fault"]
+
+
+async def test_who_lost_its_lease_says_nothing_of_why_a_site_is_not_planned(yard: Yard) -> None:
+    _, _, site = await furnished(yard)
+    theirs, other = (
+        Unplanned(yard.tenant_id, site, tenants=yard.tenants, clock=yard.clock, holder=holder)
+        for holder in (None, uuid4())
+    )
+    await other.fails("plan", "IndexError")
+    assert yard.rows("SELECT 1 FROM planning_faults WHERE site_id = %s", site) == []
+    await theirs.fails("plan", "KeyError")
+    await other.goes()
+    assert [each["fault"] for each in yard.rows("SELECT fault FROM planning_faults WHERE site_id = %s", site)] == [
+        "KeyError"
+    ]
+    await theirs.goes()
+    assert yard.rows("SELECT 1 FROM planning_faults WHERE site_id = %s", site) == []

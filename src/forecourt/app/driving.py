@@ -112,6 +112,7 @@ class Departures:
             by_then_wh=None if found.unserved_wh is None else found.stay.takes_wh - lacks_wh,
             lacks_wh=lacks_wh if found.falls_short else 0,
             waits=waits,
+            turn_at=found.turn_at,
         )
 
     async def leave_at(self, tenant_id: int, session_id: UUID, at: datetime) -> None:

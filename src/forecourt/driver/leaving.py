@@ -57,6 +57,11 @@ def paused_words(way: Way) -> tuple[str, str]:
         why = way.leaving.why
         if why in _WAITS_FOR_ITS_TIME:
             return _("Charging later"), _("%(why)s It goes on by itself.") % {"why": _(WHY[why])}
+        at = way.leaving.turn_at
+        if at is not None:
+            return _("Waiting for power"), _(
+                "The site has too little power for all cars now, so they take turns. Yours comes at about %(time)s."
+            ) % {"time": hour(at, str(way.zone))}
         return _("Waiting for power"), _("The site has too little power for all cars now. Yours goes on by itself.")
     return heading, sentence
 

@@ -85,7 +85,7 @@ class Leaving(Struct, frozen=True, kw_only=True):
 
     `is_said`: its driver said when; `is_being_planned`: since then nothing was planned. `by_then_wh`: what it will have
     in all when it leaves, None where nothing says so, and what it lacks then; `waits`: its station was told to give it
-    nothing for now, though it takes more."""
+    nothing for now, though it takes more, and `turn_at`: when it has its turn, where it waits for that."""
 
     departure_at: datetime | None
     ready_at: datetime | None
@@ -95,6 +95,7 @@ class Leaving(Struct, frozen=True, kw_only=True):
     by_then_wh: int | None = None
     lacks_wh: int = 0
     waits: bool = False
+    turn_at: datetime | None = None
 
 
 class Shown(Struct, frozen=True, kw_only=True):

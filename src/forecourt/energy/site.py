@@ -1,7 +1,7 @@
 """One site as it is kept: its electrics with what hangs on them, and how it shall be charged. Pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -267,6 +267,20 @@ class SiteRecord(Struct, frozen=True, kw_only=True):
     @property
     def electrics(self) -> Electrics | None:
         return None if self.tree is None else self.tree.electrics
+
+
+def with_gone(tree: SiteTree, before: SiteTree | None, gone: Sequence[HungEvse]) -> SiteTree:
+    """A tree with those EVSEs of the one `before` that are `gone`, where they hung, or above; but for those by whose
+    names others hang."""
+    parents = {} if before is None else {node.id: node.parent for node in before.nodes}
+    nodes, named, kept = {node.id for node in tree.nodes}, {each.id for each in tree.evses}, list[HungEvse]()
+    for each in gone:
+        place: str | None = each.node
+        while place is not None and place not in nodes:
+            place = parents.get(place)
+        if each.id not in named:
+            kept.append(structs.replace(each, node=place or tree.root))
+    return structs.replace(tree, evses=(*tree.evses, *kept))
 
 
 def with_dc(tree: SiteTree) -> SiteTree:

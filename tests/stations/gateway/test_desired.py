@@ -373,12 +373,18 @@ async def test_what_comes_later_is_agreed_to_and_looked_for_again(rig: Rig, wish
         assert (await wishes.one("DS11")).state is State.REACHED
 
 
-async def test_a_retired_station_is_wanted_nothing_of(rig: Rig, wishes: Wishes) -> None:
+async def test_a_retired_station_is_wanted_nothing_of_and_what_it_goes_by_is_known_for_days(
+    rig: Rig, wishes: Wishes
+) -> None:
     await rig.register("DS12")
     await wishes.want(availability("DS12", operative=False))
     rig.admin.execute(
-        "UPDATE stations SET retired_at = now(), retired_identity = identity, identity = NULL WHERE identity = 'DS12'"
+        "UPDATE stations SET retired_at = %s, retired_identity = identity, identity = NULL WHERE identity = 'DS12'",
+        (wishes.clock.now(),),
     )
+    assert await wishes.reconciler.settle() == 0
+    assert len(rig.rows("SELECT 1 FROM desires")) == 1
+    wishes.clock.advance(store.RETIRED_FOR.total_seconds())
     assert await wishes.reconciler.settle() == 0
     assert rig.rows("SELECT 1 FROM desires") == []
 

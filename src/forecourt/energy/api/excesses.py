@@ -40,6 +40,13 @@ class ExcessShown(Struct, frozen=True, kw_only=True, rename={"over_at": "until",
     allowed: Annotated[int, Meta(description="The least that the limit left for charging.", examples=[45_000])]
     counted: Annotated[int, Meta(description="The most that stations might draw by what they may go by.")]
     measured: Annotated[int | None, Meta(description="The most that they were measured to draw; null: unknown.")]
+    at_most: Annotated[
+        bool,
+        Meta(
+            description="Cars told their power alone: `measured` is what flowed if all of each was on one conductor.",
+            examples=[False],
+        ),
+    ]
     late: Annotated[list[LateShown], Meta(description="Who was late when it was last looked at; 20 at most.")]
 
 
@@ -72,6 +79,7 @@ def _shown(row: ExcessRow) -> ExcessShown:
         allowed=row.allowed,
         counted=row.counted,
         measured=row.measured,
+        at_most=row.at_most,
         late=[
             LateShown(
                 station=each.station, evse=each.evse, may_draw_ma=each.may_draw_ma, ground=Ground(each.ground),

@@ -116,6 +116,12 @@ class CarShown(Struct, frozen=True, kw_only=True):
     lacks_wh: Annotated[int | None, Meta(description="What it still takes.", examples=[9_300])]
     ready_at: Annotated[datetime | None, Meta(description="When it has that; null where that is not foreseen.")]
     unserved_wh: Annotated[int | None, Meta(description="What it will leave without.", examples=[0])]
+    turn_at: Annotated[
+        datetime | None,
+        Meta(
+            description="When its turn comes, if nobody comes or goes; null where it waits for none.", examples=[None]
+        ),
+    ]
     steps: Annotated[list[StepShown], Meta(description="Until it leaves.")]
 
 
@@ -343,6 +349,7 @@ def _car(told: Explanation, now: datetime, zone: str) -> CarShown:
         lacks_wh=told.lacks_wh,
         ready_at=told.ready_at,
         unserved_wh=told.unserved_wh,
+        turn_at=told.turn_at,
         steps=[StepShown(start_at=each.start_at, end_at=each.end_at, power_w=each.power_w) for each in told.steps],
     )
 

@@ -60,6 +60,19 @@ def drawn_now(standing: Standing, now: datetime) -> int | None:
     return max(0, min(drawn_ma, standing.max_ma))
 
 
+def is_seen_soon(standing: Standing, now: datetime) -> bool:
+    """Whether the next measurement may show that an EVSE has come to nothing, sooner than time would tell."""
+    last = standing.orders[-1] if standing.orders else None
+    return (
+        last is not None
+        and last.limit_ma == 0
+        and last.accepted is True
+        and last.drawn_ma is not None
+        and not is_obeyed(last.drawn_ma, 0)
+        and not is_settled(last, standing, now)
+    )
+
+
 def look(standing: Standing) -> Seen | None:
     """What the last measurement changes; None where it tells nothing new.
 

@@ -340,7 +340,24 @@ def is_settled(order: Order, standing: Standing, now: datetime) -> bool:
 def _settles_at(order: Order, standing: Standing) -> datetime | None:
     if not order.accepted or order.answered_at is None or is_forgotten(order, standing):
         return None
-    return order.answered_at + timedelta(seconds=standing.settles_s)
+    in_time_at, seen_at = order.answered_at + timedelta(seconds=standing.settles_s), _seen_at(order, standing)
+    return in_time_at if seen_at is None else min(in_time_at, seen_at)
+
+
+def _seen_at(order: Order, standing: Standing) -> datetime | None:
+    """When an EVSE that drew something was measured to draw nothing since it said yes to that. That a car drew less by
+    itself looks like any other limit; that it stopped by itself just then, and begins again before its station surely
+    obeys, is no chance that is worth reckoning with."""
+    if order.limit_ma or order.drawn_ma is None or order.answered_at is None or is_obeyed(order.drawn_ma, 0):
+        return None
+    for later in standing.orders:
+        # It may draw something by now that it was told since.
+        if later.sent_at > order.answered_at and later.drawn_ma is not None and is_obeyed(later.drawn_ma, 0):
+            return later.sent_at
+    since = standing.drawn_at if standing.drawn_since is None else standing.drawn_since
+    if since is None or since <= order.answered_at or standing.drawn_ma is None:
+        return None
+    return standing.drawn_at if is_obeyed(drawn_most(standing), 0) else None
 
 
 def _beyond(standing: Standing, bound_ma: int, now: datetime) -> int:

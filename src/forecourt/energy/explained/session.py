@@ -31,6 +31,8 @@ AHEAD: Final = frozenset({Grade.OPTIMAL, Grade.NEAR})
 SAME_W: Final = 50
 #: Modes in which it is the price of a kWh, or its CO2, that decides when a car charges.
 PRICED: Final = frozenset({Mode.CHEAPEST, Mode.GREENEST})
+#: Reasons of one that has nothing for which it has its turn.
+TURNS: Final = frozenset({Why.TURN, Why.LIMIT, Why.GRID})
 
 
 class Shared(Struct, frozen=True, kw_only=True):
@@ -77,7 +79,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     `by_car`: the car itself means to take no more; `cap`: a power of its own that it is kept to; `battery_w`: what
     batteries of the site store now, below 0 what they give, and why the one does that moves most. `now` and `then` are
     what a kWh costs, or its CO2 in g where that is what counts; `then` holds from `then_at` on. `departure_said_at`:
-    what was said of when it leaves, as it was known to the plan.
+    what was said of when it leaves, as it was known to the plan; `turn_at`: when it has its turn, where it waits for
+    that.
     """
 
     session_id: UUID
@@ -113,6 +116,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     lacks_wh: int | None = None
     ready_at: datetime | None = None
     unserved_wh: int | None = None
+    turn_at: datetime | None = None
     battery_w: int = 0
     battery_why: BatteryWhy | None = None
     steps: tuple[Meant, ...] = ()
@@ -215,6 +219,7 @@ def _with_plan(
         ready_at=meant.ready_at if ahead else None,
         unserved_wh=meant.unserved_wh if ahead else None,
         steps=_steps(known, meant) if ahead else (),
+        turn_at=meant.turn_at if meant.limit_ma == 0 and (reason is None or reason.why in TURNS) else None,
         battery_w=battery_w,
         battery_why=battery_why,
     )

@@ -11,6 +11,7 @@ from forecourt.energy.explained.session import Explanation
 from forecourt.energy.needs.caps import CapWhy
 from forecourt.energy.needs.model import Priority, Source
 from forecourt.energy.outside.model import External
+from forecourt.energy.planner.filling import TURN_S
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.site import Mode
@@ -150,6 +151,9 @@ def sentences(told: Explanation, now: datetime, zone: str | None = None) -> list
     because = _because(told, now, zone)
     head = _head(told)
     found = [_("%(what)s: %(because)s.") % {"what": head, "because": because} if because else f"{head}."]
+    if told.turn_at is not None:
+        values = {"at": clock_word(told.turn_at, now, zone), "turn": formats.duration(timedelta(seconds=TURN_S))}
+        found.append(_("Cars take turns of %(turn)s there, and its own comes at about %(at)s.") % values)
     if told.cap is not None and because != _(CAPPED[told.cap.why]):
         values = {"power": formats.kw(told.cap.max_w), "why": _(CAPPED[told.cap.why])}
         found.append(_("It is kept to %(power)s until it is over: %(why)s.") % values)

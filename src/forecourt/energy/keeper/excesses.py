@@ -104,14 +104,16 @@ def _joined(found: Excess, before: Excess | None) -> Excess:
     """As the row is that holds both: the least that was allowed and the most that was counted and measured."""
     if before is None:
         return found
-    measured = [each.measured for each in (found, before) if each.measured is not None]
+    measured = [(each.measured, each.at_most) for each in (before, found) if each.measured is not None]
+    most, at_most = max(measured, key=lambda each: each[0], default=(None, False))
     cut = found.allowed < before.allowed
     return replace(
         before,
         due_at=max(before.due_at, found.due_at) if cut else before.due_at,
         allowed=min(found.allowed, before.allowed),
         counted=max(found.counted, before.counted),
-        measured=max(measured, default=None),
+        measured=most,
+        at_most=at_most,
     )
 
 
@@ -144,6 +146,7 @@ def excesses_of(known: Knowledge, room: Room, draws: Draws) -> list[Excess]:
             counted=round(float(counted[row]) * 1000),
             measured=round(float(measured[row]) * 1000) if _is_measured(known, rows, row) else None,
             late=late.of(_below(rows, row)),
+            at_most=not power and _is_guessed(known, rows, row),
         )
         for (node, power), row in worst.items()
     ]
@@ -174,6 +177,12 @@ def _is_measured(known: Knowledge, rows: Rows, row: int) -> bool:
         each for number in _below(rows, row).tolist() if (each := known.standings[number]).running_since is not None
     ]
     return bool(running) and all(is_fresh(each, known.at) for each in running)
+
+
+def _is_guessed(known: Knowledge, rows: Rows, row: int) -> bool:
+    """Whether nobody knows on how many conductors it flows what was measured below a row."""
+    found = (known.standings[number] for number in _below(rows, row).tolist())
+    return any(each.drawn_most_ma is not None and each.drawn_most_ma > (each.drawn_ma or 0) for each in found)
 
 
 def _below(rows: Rows, row: int) -> Ints:

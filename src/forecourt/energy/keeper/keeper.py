@@ -19,6 +19,7 @@ from prometheus_client import Counter, Histogram
 
 from forecourt.energy import store
 from forecourt.energy.dispatch.checking import QUIET
+from forecourt.energy.dispatch.obedience import is_seen_soon
 from forecourt.energy.dispatch.orders import next_try
 from forecourt.energy.dispatch.standing import draws_of, next_change
 from forecourt.energy.expecting import Forecaster, no_forecasts
@@ -53,6 +54,10 @@ PLAN_EVERY: Final = timedelta(minutes=1)
 IDLE_EVERY: Final = timedelta(minutes=5)
 #: However often something happens, a site is looked at no more often than this.
 REST_S: Final = 0.3
+#: While a station comes to less than it drew it is looked so often whether that was measured, and no more than this
+#: share of the time: others wait for what it leaves.
+SEEN_EVERY: Final = timedelta(seconds=10)
+SEEN_SHARE: Final = 0.1
 #: For so long what was read is taken for what is: what happens at a site wakes its keeper.
 FRESH_S: Final = 1.0
 #: How long it rests when the database is away.
@@ -132,7 +137,7 @@ class SiteKeeper:
             tenant_id, site_id, tenants=tenants, clock=clock, looking_back=gates.looking_back,
             beside=self._teller.beside, forecaster=forecaster,
         )  # fmt: skip
-        self._unplanned = Unplanned(tenant_id, site_id, tenants=tenants, clock=clock)
+        self._unplanned = Unplanned(tenant_id, site_id, tenants=tenants, clock=clock, holder=holder)
         self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder)
         self._priorities = Priorities(
             tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder
@@ -221,7 +226,13 @@ class SiteKeeper:
             await self._unplanned.goes()
         if missed:
             self.wake()
+        return self._rest_s(reading, noted, self._clock.monotonic() - began_s)
+
+    def _rest_s(self, reading: Reading, noted: Noted, took_s: float) -> float:
+        """Until it is time to look again, after a turn that took so long."""
         rest_s = self._until_next(reading)
+        if any(is_seen_soon(each, reading.known.at) for each in reading.known.standings):
+            rest_s = min(rest_s, max(SEEN_EVERY.total_seconds(), took_s / SEEN_SHARE))
         return min(rest_s, QUIET.total_seconds()) if noted.more_comes else rest_s
 
     async def _keep_plan(self, made: "_Made") -> None:

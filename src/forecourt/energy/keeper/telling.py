@@ -113,8 +113,9 @@ class Teller:
         """Record and send what of it safety needs. `draws`: what EVSEs may draw by what was read just now."""
         known = reading.known
         told = less_of(known, room, targets_ma, draws)
-        batteries = battery_plans(known, horizon_of(known), None)
-        await self._say(reading, known, told, _setpoints(known, batteries, told, known.at, safe_only=True))
+        batteries, now = battery_plans(known, horizon_of(known), None), self._clock.now()
+        points = _setpoints(replace(known, at=now), batteries, told, now, safe_only=True)
+        await self._say(reading, known, told, points)
 
     async def _say(
         self, reading: Reading, known: Knowledge, told: Sequence[Told], points: Sequence[tuple[str, Setpoint]]

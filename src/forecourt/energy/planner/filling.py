@@ -16,7 +16,7 @@ from forecourt.energy.planner.problem import Ints
 from forecourt.energy.rows import Complexes, Floats, summed
 
 #: For how long a car charges at least before another has its turn.
-TURN_S: Final = 1800.0
+TURN_S: Final = 600.0
 #: Who has only just made room for another comes after those who are in: they would change places at every look.
 LEAST_WAIT_S: Final = 120.0
 #: Halvings by which the height of a level is found: 32 A to a billionth.
@@ -26,13 +26,16 @@ CLOSE: Final = 1e-12
 #: Instead of no limit, in A, where it is squared.
 _BEYOND: Final = 1e9
 
+Bools = npt.NDArray[np.bool_]
+
 
 class Claims(Struct, frozen=True, kw_only=True):
     """Cars that want power now, by number.
 
     `min_a`: what each gets at least if it gets anything, `laxity_h`: how long it could wait and still be full in time,
     `on_s`: for how long it has been charging, 0 for who is not, `waited_s`: for how long it has had nothing, 0 for who
-    charges.
+    charges; `presses`: it has to charge now to have what its driver needs in any case by then, `idles`: it takes
+    nothing of what it may.
     """
 
     evse: Ints
@@ -43,6 +46,8 @@ class Claims(Struct, frozen=True, kw_only=True):
     laxity_h: Floats
     on_s: Floats
     waited_s: Floats
+    presses: Bools
+    idles: Bools
 
     def __len__(self) -> int:
         return len(self.evse)
@@ -105,24 +110,27 @@ def fill(
     still = np.zeros(known.rows, np.complex128) if still is None else still
     loads = Loads(known, claims.evse, claims.kw_per_a, limits, still, room_kw)
     able = (claims.max_a >= claims.min_a) & (claims.max_a > 0)
-    inside = admitted(loads, claims.min_a, order_of(claims), able)
+    inside = admitted(loads, claims.min_a, order_of(claims), able, queue=claims.on_s <= 0)
     return _raised(loads, claims, inside, together=known.together)
 
 
 def order_of(claims: Claims) -> Ints:
-    """Who is let in first: by weight; then who has begun a turn, who can't wait, who waits longest, who had a turn, who
-    has just ended one."""
+    """Who is let in first: those last that take nothing anyway; by weight; who has to charge now; then who is in its
+    turn, who waits longest, who had a turn, who has just ended one. Of equals who can wait the least comes first."""
     on = claims.on_s > 0
     rests = ~on & (claims.waited_s > 0) & (claims.waited_s < LEAST_WAIT_S)
-    group = np.where(on, 3, np.where(rests, 4, 2))
-    group = np.where(on & (claims.on_s < TURN_S), 0, np.where((claims.laxity_h <= 0) & ~rests, 1, group))
-    return np.lexsort((claims.laxity_h, -claims.waited_s, group, -claims.weight))
+    group = np.where(on, np.where(claims.on_s < TURN_S, 0, 2), np.where(rests, 3, 1))
+    return np.lexsort((claims.laxity_h, -claims.waited_s, group, ~claims.presses, -claims.weight, claims.idles))
 
 
 def admitted(
-    loads: Loads, min_a: Floats, order: Ints, able: npt.NDArray[np.bool_], giving_a: Floats | None = None
-) -> npt.NDArray[np.bool_]:
-    """Whom the limits let in at least at `min_a`, in this order, while some that aren't able give (below 0)."""
+    loads: Loads, min_a: Floats, order: Ints, able: Bools, giving_a: Floats | None = None, queue: Bools | None = None
+) -> Bools:
+    """Whom the limits let in at least at `min_a`, in this order, while some that aren't able give (below 0).
+
+    `queue`: those that don't charge yet. Where one of them finds no room, what it needs is kept from those in the queue
+    behind it, or who needs several conductors would wait for ever for who needs one; what is left in the end they have.
+    """
     giving = np.zeros(len(min_a)) if giving_a is None else giving_a
     if loads.fits(np.where(able, min_a, giving)):
         return able
@@ -132,16 +140,29 @@ def admitted(
     # Plain numbers: one car's few rows are too little for arrays.
     row, add = loads.row[sort].tolist(), (loads.value * min_a[loads.car])[sort].tolist()
     flow, most = loads.of(giving).tolist(), (loads.limits * (1 + CLOSE) + CLOSE).tolist()
-    for car in order[able[order]].tolist():
+    nothing, kept, refused = [0.0] * loads.rows, [0.0] * loads.rows, list[int]()
+    queues = np.zeros(len(min_a), np.bool_) if queue is None else queue
+
+    def lets_in(car: int, beside: list[float]) -> bool:
         span = range(begin[car], begin[car + 1])
-        if all(abs(flow[row[at]] + add[at]) <= most[row[at]] for at in span):
-            inside[car] = True
-            for at in span:
-                flow[row[at]] += add[at]
+        if any(abs(flow[row[at]] + add[at]) + beside[row[at]] > most[row[at]] for at in span):
+            return False
+        for at in span:
+            flow[row[at]] += add[at]
+        inside[car] = True
+        return True
+
+    for car, waits in zip(order[able[order]].tolist(), queues[order[able[order]]].tolist(), strict=True):
+        if not lets_in(car, kept if waits else nothing) and waits:
+            refused.append(car)
+            for at in range(begin[car], begin[car + 1]):
+                kept[row[at]] += abs(add[at])
+    for car in refused:
+        lets_in(car, nothing)
     return inside
 
 
-def _raised(loads: Loads, claims: Claims, inside: npt.NDArray[np.bool_], *, together: bool) -> Floats:
+def _raised(loads: Loads, claims: Claims, inside: Bools, *, together: bool) -> Floats:
     """All that are in rise with one level, until the limit of a row stops those in it.
 
     Where no current weakens another, a row that is the first to stop all that are in it does so whatever happens
@@ -173,20 +194,18 @@ def _raised(loads: Loads, claims: Claims, inside: npt.NDArray[np.bool_], *, toge
     return current_a
 
 
-def _risen(claims: Claims, which: npt.NDArray[np.bool_] | Ints, level: Floats) -> Floats:
+def _risen(claims: Claims, which: Bools | Ints, level: Floats) -> Floats:
     """The current of cars at a level."""
     return np.asarray(np.clip(claims.weight[which] * level, claims.min_a[which], claims.max_a[which]))
 
 
-def _levels(
-    loads: Loads, claims: Claims, current_a: Floats, rising: npt.NDArray[np.bool_], low: Floats, high: Floats
-) -> Floats:
+def _levels(loads: Loads, claims: Claims, current_a: Floats, rising: Bools, low: Floats, high: Floats) -> Floats:
     """How high all that rise may do so by each row's own limit, between two levels of which the lower one fits."""
     mine = rising[loads.car]
     row, car, value = loads.row[mine], loads.car[mine], loads.value[mine]
     still = loads.still + summed(loads.row[~mine], (loads.value * current_a[loads.car])[~mine], loads.rows)
 
-    def fits(level: Floats) -> npt.NDArray[np.bool_]:
+    def fits(level: Floats) -> Bools:
         load = np.abs(still + summed(row, value * _risen(claims, car, level[row]), loads.rows))
         return np.asarray(load <= loads.limits * (1 + CLOSE) + CLOSE)
 
@@ -202,8 +221,8 @@ def _levels(
 
 
 def _together(
-    loads: Loads, claims: Claims, current_a: Floats, rising: npt.NDArray[np.bool_], low: float, high: float
-) -> tuple[float, npt.NDArray[np.bool_]]:
+    loads: Loads, claims: Claims, current_a: Floats, rising: Bools, low: float, high: float
+) -> tuple[float, Bools]:
     """The level to which all may rise together, and the rows that end it."""
     lows = np.full(loads.rows, low)
     level, tight = high, np.zeros(loads.rows, np.bool_)

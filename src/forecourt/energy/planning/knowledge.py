@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from forecourt.energy.dispatch.standing import Standing
+from forecourt.energy.dispatch.standing import Standing, drawn_most, is_fresh
 from forecourt.energy.expecting import Foreseen
 from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.model import Needs, Priority
@@ -19,6 +19,7 @@ from forecourt.energy.site import Settings, SiteTree
 from forecourt.energy.storage.cars import Giver, NoGiver, net_wh
 from forecourt.energy.storage.model import KnownBattery
 from forecourt.ocpp.neutral import CarSchedule
+from forecourt.platform.clock import is_recent
 
 #: How far ahead is planned.
 AHEAD: Final = timedelta(hours=24)
@@ -31,10 +32,13 @@ SOON: Final = timedelta(minutes=5)
 ASSUMED_WH: Final = 25_000
 #: What it takes at least from now on in plans of before that was noted of each car.
 LEAST_WH: Final = 2_000
-#: A car that has been offered current for so long and takes less than this has stopped by itself.
-STOPPED_AFTER: Final = timedelta(minutes=5)
+#: A car that has been offered current for so long and takes less than this has stopped by itself: the slowest stations
+#: that are usual take half of that to obey, and a car as long to begin.
+STOPPED_AFTER: Final = timedelta(minutes=3)
 STOPPED_A: Final = 0.5
 STOPPED_W: Final = 100
+#: For how long a measurement tells that: one that speaks every five minutes may be a minute late.
+STOPPED_FOR: Final = timedelta(minutes=6)
 #: How long a car may take to begin once it may.
 BEGINS_WITHIN: Final = timedelta(minutes=2)
 #: What its station says of one that is offered nothing is not believed for longer: it may mean that.
@@ -145,7 +149,8 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
 
 def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> bool:
     """Whether a car takes no more by itself: its station says so, or its current, as measured then, is nothing though
-    it has been offered some for a while; or its power, where no current is measured."""
+    it has been offered some for a while; or its power, where no current is measured. What was measured longer ago than
+    STOPPED_FOR tells nothing."""
     says_so = car.charging_state == "SuspendedEV"
     if car.waits_since is not None:
         return says_so and car.energy_wh > 0 and now - car.waits_since < BELIEVED_FOR
@@ -155,13 +160,29 @@ def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> b
     withheld = car.charging_state == "SuspendedEVSE" or (car.offered_a is not None and car.offered_a < STOPPED_A)
     if withheld or car.charges_since is None:
         return False
-    if car.current_a is not None:
-        return car.current_a < STOPPED_A and _is_after(measured_at, car.charges_since)
-    return car.power_w is not None and car.power_w < STOPPED_W and _is_after(car.power_at, car.charges_since)
+    if car.current_a is not None and _tells(measured_at, car.charges_since, now):
+        return car.current_a < STOPPED_A
+    return car.power_w is not None and car.power_w < STOPPED_W and _tells(car.power_at, car.charges_since, now)
 
 
-def _is_after(measured_at: datetime | None, charges_since: datetime) -> bool:
-    return measured_at is not None and measured_at - charges_since >= STOPPED_AFTER
+def _tells(measured_at: datetime | None, charges_since: datetime, now: datetime) -> bool:
+    """Whether what was measured then tells of now, and could have been more."""
+    return (
+        measured_at is not None
+        and measured_at - charges_since >= STOPPED_AFTER
+        and is_recent(measured_at, now, STOPPED_FOR)
+    )
+
+
+def takes_nothing(car: KnownCar, standing: Standing, now: datetime) -> bool:
+    """Whether a car that may charge was measured to take nothing within MEASURED_FOR, and when it had had the time to
+    begin. One that was told nothing takes nothing because of that."""
+    if car.is_full:
+        return True
+    at = standing.drawn_at if standing.drawn_since is None else standing.drawn_since
+    if car.charges_since is None or at is None or not is_fresh(standing, now):
+        return False
+    return at - car.charges_since >= BEGINS_WITHIN and drawn_most(standing) < STOPPED_A * 1000
 
 
 class Expected(Struct, frozen=True, kw_only=True):

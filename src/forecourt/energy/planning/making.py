@@ -1,7 +1,7 @@
 """From what is known of a site to a plan for it: who shall have which current now, and what is meant to come. Pure."""
 
 from collections.abc import Hashable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -17,10 +17,11 @@ from forecourt.energy.planner.owing import Owed, minimums_of
 from forecourt.energy.planner.problem import Cars, Minimums, Problem, Reserved, gone_h, joined
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.planner.turns import turns_in
 from forecourt.energy.planning.fleet import KW_PER_A, Fleet, fleet_of, reserved_a
 from forecourt.energy.planning.giving import counted_cars, discharging, gives_of, leaving
 from forecourt.energy.planning.guessing import with_guesses
-from forecourt.energy.planning.knowledge import Knowledge
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar, takes_nothing
 from forecourt.energy.planning.limits import Room, room_of
 from forecourt.energy.planning.outside import beside
 from forecourt.energy.planning.plan import CarPlan, SitePlan
@@ -71,7 +72,8 @@ def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room
     told: Sequence[Reason] = ()
     if found.optimum is not None:
         told = reasons(problem, solver.incidence(problem.rows), found.optimum, found.plan)
-    return _made(known, fleet, room, still_a, found, told, gone_h(problem.cars, problem.horizon.hours))
+    gone = gone_h(problem.cars, problem.horizon.hours)
+    return _made(known, fleet, room, still_a, found, told, gone, _turns(known, claims, found, room, still_a, solver))
 
 
 def site_room(known: Knowledge) -> Room:
@@ -83,8 +85,9 @@ def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
     """What there is now, shared out at once and fairly, as a plan: what counts where nobody could think."""
     fleet, still_a = fleet_of(known), reserved_a(known)
     room = _with_others(known, fleet, room.cut())
-    first_a = _shared(known, fleet, room, still_a, solver)
-    return _made(known, fleet, room, still_a, Answer(first_a=first_a, grade=Grade.FILLED))
+    claims = _claims(known, fleet)
+    found = Answer(first_a=_shared(known, claims, room, still_a, solver), grade=Grade.FILLED)
+    return _made(known, fleet, room, still_a, found, turns_at=_turns(known, claims, found, room, still_a, solver))
 
 
 def cut_out(known: Knowledge, room: Room, solver: SiteSolver, draws: Draws) -> tuple[int, ...]:
@@ -94,18 +97,32 @@ def cut_out(known: Knowledge, room: Room, solver: SiteSolver, draws: Draws) -> t
     fleet = replace(fleet, max_a=np.minimum(fleet.max_a, flows_told(known.standings, draws)[fleet.column]))
     room = _with_others(known, fleet, room.cut())
     targets_a = still_a.copy()
-    targets_a[fleet.column] = _shared(known, fleet, room, still_a, solver)
+    idles = [
+        takes_nothing(car, known.standings[at], known.at) for car, at in zip(fleet.cars, fleet.column, strict=True)
+    ]
+    claims = replace(_claims(known, fleet), idles=np.array(idles, dtype=np.bool_))
+    targets_a[fleet.column] = _shared(known, claims, room, still_a, solver)
     _keep_awake(fleet, room.now(), targets_a, still_a, ())
     return _milliamperes(targets_a)
 
 
-def _shared(known: Knowledge, fleet: Fleet, room: Room, still_a: Floats, solver: SiteSolver) -> Floats:
-    """What each car shall have now by equal right."""
-    if not fleet.cars:
+def _shared(known: Knowledge, claims: Claims, room: Room, still_a: Floats, solver: SiteSolver) -> Floats:
+    """What each car shall have now by equal right; nothing who needs nothing."""
+    if not len(claims):
         return np.zeros(0)
     together_kw = room_kw(known.settings.mode, horizon_of(known))
     known_rows = solver.incidence(room.rows)
-    return filled_now(known_rows, room.limits[:, 0], _claims(known, fleet), _reserved(known, still_a), together_kw)
+    return filled_now(known_rows, room.limits[:, 0], claims, _reserved(known, still_a), together_kw)
+
+
+def _turns(
+    known: Knowledge, claims: Claims, found: Answer, room: Room, still_a: Floats, solver: SiteSolver
+) -> list[datetime | None]:
+    """When each that has nothing now has its turn, where that is what it waits for."""
+    rows = solver.incidence(room.rows)
+    still = rows.flows(np.arange(len(still_a)), still_a)
+    waits_s = turns_in(rows, claims, found.first_a, room.limits[:, 0], still)
+    return [None if np.isnan(each) else known.at + timedelta(seconds=each) for each in waits_s.tolist()]
 
 
 def _with_others(known: Knowledge, fleet: Fleet, room: Room) -> Room:
@@ -182,22 +199,35 @@ def _minimums(known: Knowledge, fleet: Fleet, there: Cars) -> Minimums | None:
 
 
 def _claims(known: Knowledge, fleet: Fleet) -> Claims:
-    on_s, waited_s = np.zeros(len(fleet.cars)), np.zeros(len(fleet.cars))
+    count = len(fleet.cars)
+    on_s, waited_s, presses = np.zeros(count), np.zeros(count), np.zeros(count, np.bool_)
     for number, car in enumerate(fleet.cars):
         if car.charges_since is not None:
             on_s[number] = max((known.at - car.charges_since).total_seconds(), 1.0)
         elif car.waits_since is not None:
             waited_s[number] = max((known.at - car.waits_since).total_seconds(), 1.0)
+        presses[number] = _presses(car, float(fleet.kw_per_a[number] * fleet.min_a[number]), known.at)
     return Claims(
         evse=fleet.column,
         min_a=fleet.min_a,
-        max_a=fleet.max_a,
+        max_a=np.where(fleet.lacks_kwh > 0, fleet.max_a, 0.0),
         kw_per_a=fleet.kw_per_a,
         weight=fleet.weight,
         laxity_h=fleet.left_h - fleet.lacks_kwh / (fleet.kw_per_a * np.maximum(fleet.max_a, 1e-9)),
         on_s=on_s,
         waited_s=waited_s,
+        presses=presses,
+        idles=np.zeros(count, np.bool_),
     )
+
+
+def _presses(car: KnownCar, least_kw: float, now: datetime) -> bool:
+    """Whether a car has to charge now to have what its driver needs in any case by then, at the least that it can."""
+    wants = car.needs.wants
+    if wants.minimum_wh is None or wants.minimum_by is None or wants.minimum_by <= now:
+        return False
+    lacking_wh, left_h = wants.minimum_wh - car.net_wh, (wants.minimum_by - now) / timedelta(hours=1)
+    return lacking_wh > 0 and lacking_wh / 1000 >= least_kw * left_h
 
 
 def _made(
@@ -208,36 +238,45 @@ def _made(
     found: Answer,
     told: Sequence[Reason] = (),
     gone: Floats | None = None,
+    turns_at: Sequence[datetime | None] = (),
 ) -> SitePlan:
-    """The plan as it is kept. `gone`: when each car is planned to be gone, in hours from now on."""
+    """The plan as it is kept. `gone`: when each car is planned to be gone, in hours from now on, `turns_at`: when each
+    has its turn that waits for one."""
     targets_a = still_a.copy()
     targets_a[fleet.column] = found.first_a
     gives_ma = gives_of(targets_a)
     targets_a = np.maximum(targets_a, 0.0)
     _keep_awake(fleet, room.now(), targets_a, still_a, gives_ma)
-    if found.plan is not None:
-        kw, grid = found.plan.current_a * fleet.kw_per_a[:, None], found.plan.grid_kw
-    else:
-        kw = np.zeros((len(fleet.cars), len(known.outlook.hours)))
-        kw[:, 0] = found.first_a * fleet.kw_per_a
-        grid = kw.sum(axis=0)
+    kw, grid = _powers(known, fleet, found)
     reason_of = {each.car: each for each in told}
     gone = np.full(len(kw), np.inf) if gone is None else gone
+    cars = [
+        _car_plan(known, fleet, number, kw[number], float(gone[number]), targets_a, gives_ma, reason_of.get(number))
+        for number in range(len(fleet.cars))
+    ]
+    if any(turns_at):
+        cars = [replace(car, turn_at=turn_at) for car, turn_at in zip(cars, turns_at, strict=True)]
     return SitePlan(
         at=known.at,
         grade=found.grade,
         why=found.why,
         late=found.late,
         targets_ma=_milliamperes(targets_a),
-        cars=tuple(
-            _car_plan(known, fleet, number, kw[number], float(gone[number]), targets_a, gives_ma, reason_of.get(number))
-            for number in range(len(fleet.cars))
-        ),
+        cars=tuple(cars),
         grid_w=tuple(round(float(each) * 1000) for each in grid),
         peak_w=round(float(np.max(grid, initial=0.0)) * 1000),
         batteries=battery_plans(known, horizon_of(known), found.plan),
         gives_ma=gives_ma if any(gives_ma) else (),
     )
+
+
+def _powers(known: Knowledge, fleet: Fleet, found: Answer) -> tuple[Floats, Floats]:
+    """What each car takes in each step, and all that comes from the grid, in kW; of now alone where nobody planned."""
+    if found.plan is not None:
+        return found.plan.current_a * fleet.kw_per_a[:, None], found.plan.grid_kw
+    kw = np.zeros((len(fleet.cars), len(known.outlook.hours)))
+    kw[:, 0] = found.first_a * fleet.kw_per_a
+    return kw, kw.sum(axis=0)
 
 
 def _milliamperes(current_a: Floats) -> tuple[int, ...]:

@@ -43,6 +43,7 @@ class CarPlan(Struct, frozen=True, kw_only=True):
     leaves_at: datetime
     reason: Reason | None = None
     gives_ma: int = 0
+    turn_at: datetime | None = None
 
 
 class SitePlan(Struct, frozen=True, kw_only=True):

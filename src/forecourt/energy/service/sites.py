@@ -13,7 +13,7 @@ from forecourt.energy.faults import fallback_faults, fallbacks_of, settings_faul
 from forecourt.energy.hanging import evse_faults
 from forecourt.energy.model import Fault
 from forecourt.energy.service.letting_go import let_go
-from forecourt.energy.site import Settings, SiteRecord, SiteTree, with_dc
+from forecourt.energy.site import HungEvse, Settings, SiteRecord, SiteTree, with_dc, with_gone
 from forecourt.energy.store import Connection, SiteEvse
 from forecourt.energy.store.nudges import nudge
 from forecourt.platform import outbox
@@ -74,13 +74,14 @@ async def change_electrics(
     faults = await check_electrics(conn, actor.tenant_id, held, tree)
     if faults:
         raise refusal(ElectricsRefused, faults)
-    before = held.record
-    if before.tree == tree and not before.strays:
+    before, gone = held.record, await _gone(conn, held.record)
+    if before.tree == tree and len(before.strays) == len(gone):
         return held
     site_id, version = before.site_id, before.version + 1
-    await store.store_tree(conn, actor.tenant_id, site_id, version, tree, str(actor), now)
+    await store.store_tree(conn, actor.tenant_id, site_id, version, with_gone(tree, before.tree, gone), str(actor), now)
     hung = [(each.station, each.evse) for each in tree.evses]
     await store.hang(conn, actor.tenant_id, site_id, hung)
+    hung += [(each.station, each.evse) for each in gone]
     await let_go(conn, actor.tenant_id, _hung(before) - set(hung), str(actor), now)
     await nudge(conn, site_id)
     await outbox.write(conn, actor.tenant_id, CHANGED, str(site_id))
@@ -93,6 +94,15 @@ async def change_electrics(
         after=_summary(version, tree),
     )
     return await find_set_up(conn, actor.tenant_id, str(site_id))
+
+
+async def _gone(conn: Connection, record: SiteRecord) -> list[HungEvse]:
+    """The EVSEs where a car still charges though their stations stand there no more: they count until that is over,
+    and nobody can leave them out, who doesn't see them."""
+    counted = await store.load_site(conn, record.tenant_id, record.site_id, with_gone=True)
+    strays = {(each.station, each.evse) for each in record.strays}
+    found = () if counted is None or counted.tree is None else counted.tree.evses
+    return [each for each in found if (each.station, each.evse) in strays]
 
 
 async def check_electrics(conn: Connection, tenant_id: int, held: SetUp, tree: SiteTree) -> list[Fault]:

@@ -39,7 +39,8 @@ class Late(Struct, frozen=True, kw_only=True):
 
 class Excess(Struct, frozen=True, kw_only=True):
     """More may flow at a node than its limit leaves for charging: `allowed`, `counted` and `measured` (None: nothing
-    was) are currents of the conductor that is loaded most, in mA, or powers in W. By `due_at` everybody who obeys has
+    was) are currents of the conductor that is loaded most, in mA, or powers in W. `at_most`: cars told their power
+    alone, so that `measured` is what flowed if all of each was on this conductor. By `due_at` everybody who obeys has
     obeyed."""
 
     node: str
@@ -50,6 +51,7 @@ class Excess(Struct, frozen=True, kw_only=True):
     counted: int
     measured: int | None
     late: tuple[Late, ...]
+    at_most: bool = False
 
 
 class ExcessRow(Struct, frozen=True, kw_only=True):
@@ -67,6 +69,7 @@ class ExcessRow(Struct, frozen=True, kw_only=True):
     counted: int
     measured: int | None
     late: tuple[Late, ...]
+    at_most: bool = False
 
 
 async def keep_excesses(conn: Connection, tenant_id: int, site_id: int, found: Sequence[Excess], now: datetime) -> None:
@@ -81,16 +84,18 @@ async def keep_excesses(conn: Connection, tenant_id: int, site_id: int, found: S
     for each in found:
         cursor = await conn.execute(
             "INSERT INTO node_excesses AS x (tenant_id, site_id, node, name, unit, since, due_at, allowed, counted,"
-            " measured, late) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)"
+            " measured, late, at_most) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)"
             " ON CONFLICT (site_id, node, unit) WHERE over_at IS NULL DO UPDATE SET name = excluded.name,"
             " due_at = CASE WHEN excluded.allowed < x.allowed"
             "  THEN greatest(x.due_at, least(excluded.due_at, x.since + %s)) ELSE x.due_at END,"
             " allowed = least(x.allowed, excluded.allowed), counted = greatest(x.counted, excluded.counted),"
+            " at_most = CASE WHEN excluded.measured <= x.measured OR excluded.measured IS NULL THEN x.at_most"
+            "  ELSE excluded.at_most END,"
             " measured = greatest(x.measured, excluded.measured), late = excluded.late RETURNING x.since = %s",
             (
                 tenant_id, site_id, each.node, each.name, each.unit, now, each.due_at, min(each.allowed, _MOST),
                 min(each.counted, _MOST), None if each.measured is None else min(each.measured, _MOST),
-                msgspec.json.encode(each.late).decode(), LATEST, now,
+                msgspec.json.encode(each.late).decode(), each.at_most, LATEST, now,
             ),
         )  # fmt: skip
         if await cursor.fetchone() == (True,):
@@ -113,7 +118,8 @@ async def list_excesses(
     """What was kept of a site, behind the number of a place."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
-        "SELECT excess_id, node, name, unit, since, due_at, over_at, allowed, counted, measured, late"
+        "SELECT excess_id, node, name, unit, since, due_at, over_at, allowed, counted, measured, late,"
+        " at_most"
         " FROM node_excesses WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s"
         f" {onward(_ORDERS[order], place)}",
         {"tenant_id": tenant_id, "site_id": site_id, **bounds(place, limit)},

@@ -337,8 +337,14 @@ async def store_tree(
 
 
 async def hang(conn: Connection, tenant_id: int, site_id: int, evses: Sequence[tuple[str, int]]) -> None:
-    """Lets exactly these EVSEs hang at a site; those that are strays at another one leave it."""
-    await conn.execute("DELETE FROM hung_evses WHERE tenant_id = %s AND site_id = %s", (tenant_id, site_id))
+    """Lets exactly these EVSEs hang at a site, and those where a car still charges though their stations stand there no
+    more; those that are strays at another one leave it."""
+    await conn.execute(
+        "DELETE FROM hung_evses h USING stations t WHERE t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
+        " AND h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s"
+        f" AND NOT (h.station_id NOT IN ({_HERE}) AND {RUNS})",
+        {"tenant_id": tenant_id, "site_id": site_id},
+    )
     await conn.execute(
         "INSERT INTO hung_evses (station_id, evse, tenant_id, site_id)"
         " SELECT s.station_id, each.evse, %(tenant_id)s, %(site_id)s"

@@ -124,6 +124,8 @@ def _claims(scene: Scene, problem: Problem) -> Claims:
         laxity_h=gone_h(cars, problem.horizon.hours) - cars.need_kwh / (cars.kw_per_a * np.maximum(cars.max_a, 1e-9)),
         on_s=nothing,
         waited_s=nothing,
+        presses=nothing > 0,
+        idles=nothing > 0,
     )
 
 

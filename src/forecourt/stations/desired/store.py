@@ -17,6 +17,8 @@ Connection = AsyncConnection[Any]
 
 #: Displays of one station that are set by one message.
 MAX_PLACES: Final = 16
+#: What was wanted of a station that was retired is kept for so long: a car that charges there may outlast it.
+RETIRED_FOR: Final = timedelta(days=7)
 #: A desire by its station's number, kind and key.
 Place = tuple[int, str, str]
 
@@ -138,7 +140,14 @@ async def put_desires(
 
 
 async def forget_expired(conn: Connection, tenant_id: int, now: datetime) -> None:
-    """Forget what has expired, and what was wanted of stations that are retired; each is due by then."""
+    """Forget what has expired, and what was wanted of stations that were retired RETIRED_FOR ago; each is due by then.
+    Until that time it tells what such a station still goes by."""
+    await conn.execute(
+        "UPDATE desires d SET next_try_at = s.retired_at + %(kept)s FROM stations s WHERE d.tenant_id = %(tenant_id)s"
+        " AND s.tenant_id = d.tenant_id AND s.station_id = d.station_id AND d.next_try_at <= %(now)s"
+        " AND s.retired_at + %(kept)s > %(now)s AND (d.expires_at IS NULL OR d.expires_at > %(now)s)",
+        {"tenant_id": tenant_id, "now": now, "kept": RETIRED_FOR},
+    )
     await conn.execute(
         "DELETE FROM desires d WHERE d.tenant_id = %s AND d.next_try_at <= %s AND (d.expires_at <= %s OR NOT EXISTS ("
         " SELECT FROM stations s WHERE s.station_id = d.station_id AND s.identity IS NOT NULL))",
