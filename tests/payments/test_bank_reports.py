@@ -10,9 +10,10 @@ import pytest
 import pytest_asyncio
 
 from forecourt.payments.bank.model import Bank
-from forecourt.payments.bank.reasons import in_words
+from forecourt.payments.bank.reasons import in_words, of_file
 from forecourt.payments.fleets import drawing
 from forecourt.payments.fleets.store import invoices, money
+from forecourt.payments.hosts.outcomes import bounce
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.hosts.store.hosts import HostRow, find_host
@@ -71,8 +72,10 @@ def test_the_closest_word_is_read_with_its_reason_in_every_version() -> None:
             Status.REFUSED, "AC04 closed since May", 595, "EUR",
         )  # fmt: skip
         assert (b.word and b.word.status, c.word, one.word and one.word.status) == (Status.ACCEPTED, None, Status.OPEN)
+        assert (a.word.own, one.word and one.word.own, read.word and read.word.own) == (True, False, False)
     assert in_words("AC04 closed since May") == "The account is closed (AC04 closed since May)"
     assert [in_words(each) for each in ("AC04X", "", "no such")] == ["AC04X", "", "no such"]
+    assert in_words(of_file("AC04")) == "Refused with its file: The account is closed (AC04)"
 
 
 GOOD = a_report("FD-1").decode()
@@ -84,12 +87,13 @@ GOOD = a_report("FD-1").decode()
         b"", b"no xml", b"<Document/>", CAMT.format(a_line("1.00", name="a")).encode(), a_report(""),
         a_report("FD-1", a_part(a_payment("A", "RJCT", amount="1e3"))),
         a_report("FD-1", a_part(a_payment("A", "RJCT", amount="9" * 5000))),
+        a_report("FD-1", a_part(a_payment("A", "RJCT", amount="5.959"))),
         GOOD.replace("<Document", '<!DOCTYPE a [<!ENTITY b "c">]><Document').encode(),
         ('<?xml version="1.0" encoding="utf-16"?><!DOCTYPE a [<!ENTITY b "c">]>' + GOOD).encode("utf-16"),
         GOOD.replace("R1", "R" * pain.MAX_BYTES).encode(),
         a_report("FD-1", a_part(*["<TxInfAndSts/>"] * (pain.MAX_PAYMENTS + 1))),
     ],
-    ids=range(11),
+    ids=range(12),
 )  # fmt: skip
 def test_what_is_no_report_is_refused(content: bytes) -> None:
     with pytest.raises(ReportUnreadable):
@@ -135,6 +139,13 @@ async def said(depot: Depot, report: bytes) -> ReportTaken:
     return await read_report(depot.till.tenants, depot.till.clock, depot.bank, depot.tenant_id, report, "test")
 
 
+def standing(depot: Depot) -> int:
+    """How many mandates stand."""
+    return depot.till.one(
+        "SELECT count(*) AS it FROM fleet_mandates WHERE tenant_id = %s AND ended_at IS NULL", depot.tenant_id
+    )
+
+
 def shown(taken: ReportTaken) -> list[tuple[str, str, str]]:
     return [(line.reference, line.outcome, line.reason) for line in taken.lines]
 
@@ -165,10 +176,7 @@ async def test_a_debit_that_the_bank_refuses_is_open_again_and_its_fleet_is_told
     assert [(each["state"], each["reason"]) for each in await debits(depot)] == states
     assert [each.asked for each in await depot.invoices()] == [False, True, True]
     # A closed account ends its mandate.
-    standing = depot.till.rows(
-        "SELECT fleet_id FROM fleet_mandates WHERE tenant_id = %s AND ended_at IS NULL", depot.tenant_id
-    )
-    assert len(standing) == 2
+    assert standing(depot) == 2
     before = depot.till.balances()
     again = await said(depot, report)
     assert (again.number, again.refused, again.new, shown(again)[0][1]) == (taken.number, 1, 0, "before")
@@ -203,12 +211,17 @@ async def test_a_debit_that_comes_back_by_a_statement_is_told_of_and_one_that_wa
 async def test_a_file_that_is_refused_whole_is_so_but_for_what_is_said_more_closely(depot: Depot) -> None:
     file = await drawn(depot, "Buses", "Trucks", "Taxis")
     vans, *_ = (f"DEBIT-{each['debit_id']}" for each in await debits(depot))
-    whole = a_word("GrpSts", "RJCT", "FF01", "bad file")
+    whole = a_word("GrpSts", "RJCT", "AC01", "creditor")
     taken = await said(depot, a_report(file, a_part(a_payment(vans, "ACCP")), group=whole))
     assert (taken.accepted, taken.refused, taken.unknown) == (1, 2, 0)
     assert [(each["state"], each["reason"]) for each in await debits(depot)] == [
-        ("asked", ""), ("returned", "FF01 bad file"), ("returned", "FF01 bad file"),
+        ("asked", ""), *[("returned", "Refused with its file: AC01 creditor")] * 2,
     ]  # fmt: skip
+    # It is our account that is wrong: no fleet's mandate ends, and none is told that it is theirs.
+    assert (standing(depot), await depot.jobs.tell_returned(depot.tenant_id)) == (3, 2)
+    for letter, again in zip(depot.letters()[-2:], ("de nouveau dus.", "wieder offen."), strict=True):
+        assert again in letter["body"]
+        assert not re.search("compte de ce|nouveau mandat|kein Konto|neues Mandat", letter["body"])
     # Another's file, or one of another program, changes nothing and is listed.
     other = await said(depot, a_report("FD-other", a_part(a_payment(vans, "RJCT", "AM04")), group=whole))
     assert (other.kind, other.refused, [each[:2] for each in shown(other)]) == (
@@ -239,9 +252,9 @@ async def test_a_payment_information_is_refused_with_what_stands_in_it(depot: De
         "UPDATE debit_files SET sealed = %s WHERE file_id = %s", depot.bank.file(content), number["file_id"]
     )
     taken = await said(
-        depot, a_report(file, a_part(name="SECOND", said=a_word("PmtInfSts", "RJCT", "DT01")), a_part(name="none")),
+        depot, a_report(file, a_part(name="SECOND", said=a_word("PmtInfSts", "RJCT", "AC01")), a_part(name="none")),
     )  # fmt: skip
-    assert (taken.refused, taken.unknown) == (1, 0)
+    assert (taken.refused, taken.unknown, standing(depot)) == (1, 0, 2)
     assert [each["state"] for each in await debits(depot)] == ["asked", "returned"]
     taken = await said(depot, a_report(file, a_part(name="none", said=a_word("PmtInfSts", "RJCT", "DT01"))))
     assert (taken.refused, shown(taken)) == (0, [("none", "unknown", "DT01")])
@@ -323,11 +336,15 @@ async def test_a_payout_that_the_bank_refuses_is_owed_again_and_paid_twice_by_no
 
 
 async def test_what_was_refused_and_booked_with_its_file_is_missed_until_it_is_back(yard: Yard) -> None:
-    file, [ada, bo], [first, _] = await paid(yard, "Ada", "Bo")
+    file, [ada, bo], [first, second] = await paid(yard, "Ada", "Bo")
     nights = Reconciler(yard.tenants, yard.clock)
-    await read_report(
-        yard.tenants, yard.clock, Bank(SECRET), yard.tenant_id, a_report(file, a_part(a_payment(first, "RJCT", "AC04")))
-    )
+    report = a_report(file, a_part(a_payment(second, "ACSP")), group=a_word("GrpSts", "RJCT", "AC04"))
+    await read_report(yard.tenants, yard.clock, Bank(SECRET), yard.tenant_id, report)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        host = await find_host(conn, yard.tenant_id, ada.host_id)
+    # She is paid no more until somebody looked why, though nothing is wrong with her account.
+    assert host is not None
+    assert (host.held_at is not None, host.held_reason) == (True, "Refused with its file: AC04")
     await nights.read_statement(yard.tenant_id, CAMT.format(a_line("14.00", "DBIT", name="a", text=file)).encode())
     assert await differences(yard) == []
     yard.clock.set(datetime(2026, 3, 20, 5, 0, tzinfo=UTC))
@@ -336,3 +353,22 @@ async def test_what_was_refused_and_booked_with_its_file_is_missed_until_it_is_b
     back = a_line("7.00", "CRDT", name="b", end=first, back="AC04")
     await nights.read_statement(yard.tenant_id, CAMT.format(back).encode())
     assert (await differences(yard), await owed(yard, ada), await owed(yard, bo)) == ([], 700, 0)
+
+
+async def test_a_payout_that_was_said_to_be_back_before_its_report_is_read_is_no_part_of_what_its_file_is_booked_as(
+    yard: Yard,
+) -> None:
+    file, [ada, bo], [first, _] = await paid(yard, "Ada", "Bo")
+    nights, now = Reconciler(yard.tenants, yard.clock), yard.clock.now()
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        await bounce(conn, yard.tenant_id, int(first.removeprefix("PAYOUT-")), "the bank wrote", now)
+    report = a_report(file, a_part(a_payment(first, "RJCT", "AC04")))
+    for _ in range(2):
+        taken = await read_report(yard.tenants, yard.clock, Bank(SECRET), yard.tenant_id, report)
+        assert [each.outcome for each in taken.lines] == ["before"]
+        yard.clock.advance(60)
+    refused_at = "SELECT refused_at AS it FROM payouts WHERE tenant_id = %s AND refused_at IS NOT NULL"
+    assert [row["it"] for row in yard.rows(refused_at, yard.tenant_id)] == [now]
+    await nights.read_statement(yard.tenant_id, CAMT.format(a_line("7.00", "DBIT", name="a", text=file)).encode())
+    yard.clock.set(datetime(2026, 3, 20, 5, 0, tzinfo=UTC))
+    assert (await nights.compare_bank(yard.tenant_id), await owed(yard, ada), await owed(yard, bo)) == ([], 700, 0)

@@ -198,14 +198,20 @@ async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_flee
         assert (await standing(depot), depot.owes(), till.balances()["bank"]) == ([(0, "paid")], -305, 900)
         await unmatch()
         assert (await standing(depot), depot.owes()) == ([(595, "open")], 595)
+    # So it is where it went to one who has no account here, and only owed something once.
+    till.rows("INSERT INTO ledger_accounts (tenant_id, name) VALUES (%s, 'fleet_receivable:post')", depot.tenant_id)
+    await assign("post")
+    assert (depot.owes(), till.balances()["fleet_receivable:post"]) == (595, -900)
+    assert await unmatch() is None
+    assert (await standing(depot), depot.owes()) == ([(595, "open")], 595)
     said = till.rows(
         "SELECT actor, detail FROM audit WHERE tenant_id = %s AND action = 'unmatch bank line' ORDER BY at",
         depot.tenant_id,
     )
-    assert [row["detail"]["why"] for row in said] == ["it was a gift", *["not theirs"] * 3]
+    assert [row["detail"]["why"] for row in said] == ["it was a gift", *["not theirs"] * 4]
     # Entries are only added: each posting stands beside its own against it.
     keys = till.rows("SELECT key FROM journal WHERE tenant_id = %s AND key LIKE 'fleet_paid:%%'", depot.tenant_id)
-    assert len({row["key"].removesuffix(":back") for row in keys}) * 2 == len(keys) == 8
+    assert len({row["key"].removesuffix(":back") for row in keys}) * 2 == len(keys) == 10
     unknown = "SELECT 1 FROM reconcile_differences WHERE tenant_id = %s AND gone_at IS NULL AND kind = 'bank_unknown'"
     assert len(till.rows(unknown, depot.tenant_id)) == 2
 

@@ -687,6 +687,11 @@ async def test_where_a_car_named_itself_is_kept_with_it(lot: Lot) -> None:
         assert lot.rig.rows("SELECT evse FROM cars_seen") == [(1,)]
         await station.authorize("001122AABBCC", "MacAddress")
         assert lot.rig.rows("SELECT evse FROM cars_seen") == [(1,)]
+        # A word that was on its way for minutes says nothing against a later one, and all where that says nothing.
+        for number, later, kept in ((2, "2", 2), (3, "NULL", 1)):
+            lot.run(f"UPDATE cars_seen SET evse = {later}, seen_at = seen_at + interval '4 minutes'")
+            await station.begin("001122AABBCC", type_="MacAddress", transaction=f"tx-{number}", minutes_ago=0.1)
+            assert lot.rig.rows("SELECT evse FROM cars_seen") == [(kept,)]
 
 
 async def test_a_contract_of_plug_and_charge_is_paid_by_its_drivers_account(lot: Lot) -> None:

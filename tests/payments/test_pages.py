@@ -11,6 +11,7 @@ from httpx import AsyncClient
 
 from forecourt.access import Role
 from forecourt.payments.bank.model import Bank
+from forecourt.payments.bank.reasons import of_file
 from forecourt.payments.hosts import pages as host_pages
 from forecourt.payments.hosts.outcomes import bounce
 from forecourt.payments.hosts.payouts import Payouts
@@ -125,6 +126,14 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(
         assert (asked := await owner.post(path)).status_code == 303
         assert shown in await text(owner, asked.headers["location"])
     assert "DE 19 %" in await text(owner, f"/ledger/profit?from={yard.clock.now().date() - DAY * 9}")
+    # What the bank said of their account, and what it said of the file.
+    assert "Say another bank account" in await text(owner, f"/hosts/{host.host_id}")
+    yard.rows(
+        "UPDATE hosts SET held_reason = %s WHERE host_id = %s RETURNING 1", of_file("AC01 <unknown>"), host.host_id
+    )
+    held = await text(owner, f"/hosts/{host.host_id}")
+    assert "Refused with its file: There is no account of this number (AC01 &lt;unknown&gt;). Look why" in held
+    assert "Say another bank account" not in held
     # Owed again, and with nowhere to pay it to.
     assert "no way to pay" not in await text(owner, "/hosts") + await text(owner, f"/hosts/{host.host_id}")
     yard.rows("UPDATE hosts SET iban_sealed = NULL, iban_shown = '', held_at = NULL WHERE host_id = %s RETURNING 1",

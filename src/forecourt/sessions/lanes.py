@@ -433,8 +433,11 @@ CARS = Lane(
         FROM stage_cars_seen n JOIN driver_rules r ON r.tenant_id = n.tenant_id AND r.autocharge
         ORDER BY n.tenant_id, n.station_id, lower(n.uid COLLATE "C"), n.at DESC, n.evse
         ON CONFLICT (tenant_id, station_id, uid_key) DO UPDATE SET seen_at = greatest(c.seen_at, excluded.seen_at),
-            evse = CASE WHEN excluded.evse IS NOT NULL OR excluded.seen_at > c.seen_at + interval '10 minutes'
-                THEN excluded.evse ELSE c.evse END
+            evse = CASE
+                WHEN excluded.seen_at > c.seen_at + interval '10 minutes' THEN excluded.evse
+                WHEN excluded.evse IS NOT NULL AND (excluded.seen_at >= c.seen_at OR c.evse IS NULL
+                    AND excluded.seen_at >= c.seen_at - interval '10 minutes') THEN excluded.evse
+                ELSE c.evse END
         """,
     ),
 )

@@ -8,6 +8,9 @@ from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 
 CODE: Final = 4
+#: Before the reason of what was refused with the file, or the payment information, that it stood in: that is none of
+#: its own, and so stands for no code.
+WITH_FILE: Final = mark("Refused with its file")
 _GONE: Final = mark("The account is closed.")
 _NUMBER: Final = mark("There is no account of this number.")
 _BARRED: Final = mark("The account is barred for this.")
@@ -49,7 +52,19 @@ def meaning(reason: str) -> str:
     return "" if said is None else _(said)
 
 
+def of_file(reason: str) -> str:
+    """The reason of what was refused with its file."""
+    return f"{WITH_FILE}: {reason}"
+
+
+def is_of_file(reason: str) -> bool:
+    """Whether a reason is that of a file."""
+    return reason.startswith(of_file(""))
+
+
 def in_words(reason: str) -> str:
     """A reason with its meaning before it."""
+    if is_of_file(reason):
+        return f"{_(WITH_FILE)}: {in_words(reason.removeprefix(of_file('')))}"
     said = meaning(reason)
     return f"{said.removesuffix('.')} ({reason})" if said else reason

@@ -224,7 +224,7 @@ async def _came_back(conn: Connection, tenant_id: int, row: BankLineRow, debit: 
     ):
         return
     entry = entries.fleet_returned(
-        movement=f"bank-{row.line_id}", at=_booked(row), fleet=str(invoice.fleet_id), currency=row.currency,
+        movement=row.movement, at=_booked(row), fleet=str(invoice.fleet_id), currency=row.currency,
         amount=debit.amount, charge=-row.amount - debit.amount, memo=reason,
     )  # fmt: skip
     await post(conn, tenant_id, entry)
@@ -254,7 +254,8 @@ async def come_to_nothing(
     conn: Connection, tenant_id: int, invoice: Invoice, debit_id: int, reason: str, now: datetime
 ) -> None:
     """A debit that is in the air never moves anything; one by its mandate may not be drawn again, as its reason says.
-    What came meanwhile settles what it asked for. The fleet is held."""
+    That of a file says nothing of a mandate, and begins with no code. What came meanwhile settles what it asked for.
+    The fleet is held."""
     if not await money.end_debit(
         conn, tenant_id, debit_id, was=["asked"], state="returned", at=now, reason=reason[:MAX_REASON]
     ):

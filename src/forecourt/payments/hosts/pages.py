@@ -13,7 +13,7 @@ from litestar.response import Redirect
 from forecourt.access import Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.bank.reasons import in_words
+from forecourt.payments.bank.reasons import in_words, is_of_file
 from forecourt.payments.hosts import service
 from forecourt.payments.hosts.connect import Connect, state_of
 from forecourt.payments.hosts.model import (
@@ -115,7 +115,7 @@ class HostScreens:
         return self._page(
             "host", request, actor, host=found, owed=owed, spans=_spans(host_id, now.astimezone(zone)), state=state,
             wayless=await self._connect.wayless(actor.tenant_id, [found], owed), gone_after=now - GIVEN_UP_AFTER,
-            in_words=in_words,
+            in_words=in_words, is_of_file=is_of_file,
             percents=PERCENTS, done=done == "stored", reference_of=reference_of, least=MIN_REFERENCE,
             most=MAX_REFERENCE, today=now.astimezone(zone).date(), zone=zone,
             asked=[] if state is None else asked_for(state.due), fault=SAID.get(said, OTHER if said else ""),

@@ -37,7 +37,9 @@ ALTER TABLE fleet_debits ADD COLUMN told_at timestamptz;
 COMMENT ON COLUMN fleet_debits.told_at IS 'when the fleet was written to that it came back, or did not have to be';
 GRANT UPDATE (told_at) ON fleet_debits TO forecourt_app;
 -- Nobody is written to of what came back long ago.
+ALTER TABLE fleet_debits NO FORCE ROW LEVEL SECURITY;
 UPDATE fleet_debits SET told_at = coalesce(ended_at, made_at) WHERE state = 'returned';
+ALTER TABLE fleet_debits FORCE ROW LEVEL SECURITY;
 CREATE INDEX fleet_debits_untold ON fleet_debits (tenant_id, debit_id) WHERE state = 'returned' AND told_at IS NULL;
 
 ALTER TABLE fleet_letters DROP CONSTRAINT fleet_letters_kind_check;

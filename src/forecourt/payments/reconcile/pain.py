@@ -26,6 +26,8 @@ MAX_REASON: Final = 200
 REFUSED: Final = frozenset({"RJCT", "CANC"})
 ACCEPTED: Final = frozenset({"ACCC", "ACCO", "ACCP", "ACFC", "ACIS", "ACSC", "ACSP", "ACTC", "ACWC", "ACWP"})
 _MOST: Final = Decimal(10) ** 12
+#: Where the status of a payment alone stands.
+_OWN: Final = "TxSts"
 
 
 class Status(StrEnum):
@@ -37,10 +39,13 @@ class Status(StrEnum):
 
 
 class Word(Struct, frozen=True, kw_only=True):
-    """What is said of something. `reason`: the bank's code and its text; empty where it gives none."""
+    """What is said of something. `reason`: the bank's code and its text; empty where it gives none. `own`: of a payment
+    alone; what is said of a file or a payment information is of whoever gave it to the bank, not of whom it pays or
+    draws."""
 
     status: Status
     reason: str = ""
+    own: bool = False
 
 
 class Payment(Struct, frozen=True, kw_only=True):
@@ -99,11 +104,12 @@ def _payment(said: Element) -> Payment:
         if len(currency) != 3 or not currency.isascii() or not currency.isupper():
             raise ValueError("an amount without a currency")
         major = plain_decimal((amount.text or "").strip())
-        if not 0 <= major <= _MOST:
+        scaled = major.scaleb(minor_digits(currency))
+        if not 0 <= major <= _MOST or scaled != scaled.to_integral_value():
             raise ValueError("an amount that is none")
-        minor = int(major.scaleb(minor_digits(currency)))
+        minor = int(scaled)
     return Payment(
-        reference=_name(said, "OrgnlEndToEndId"), word=_word(said, "TxSts"), amount=minor, currency=currency
+        reference=_name(said, "OrgnlEndToEndId"), word=_word(said, _OWN), amount=minor, currency=currency
     )  # fmt: skip
 
 
@@ -112,7 +118,7 @@ def _word(said: Element, where: str) -> Word | None:
     if not status:
         return None
     means = Status.REFUSED if status in REFUSED else Status.ACCEPTED if status in ACCEPTED else Status.OPEN
-    return Word(status=means, reason=_reason(said))
+    return Word(status=means, reason=_reason(said), own=where == _OWN)
 
 
 def _reason(said: Element) -> str:

@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 
 from forecourt.payments.bank.foreign import root_of
 from forecourt.payments.bank.model import Bank
+from forecourt.payments.bank.reasons import of_file
 from forecourt.payments.bank.sepa import CURRENCY
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets import sepa as debits
@@ -27,7 +28,7 @@ from forecourt.payments.reconcile import pain
 from forecourt.payments.reconcile.camt import NO_NAME
 from forecourt.payments.reconcile.pain import MAX_BYTES, Payment, Report, Status, Word
 from forecourt.payments.reconcile.service import Reconciler
-from forecourt.payments.reconcile.store import Connection, reports
+from forecourt.payments.reconcile.store import Connection, bank, reports
 from forecourt.payments.reconcile.store.reports import FileKind, Outcome, ReportLine
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -187,9 +188,10 @@ async def _refuse(
     await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, numbers, []))
     lines = []
     for name, each in asked.items():
-        reason = said[name].reason or NO_REASON
+        word = said[name]
+        reason = word.reason or NO_REASON
         refuse = _refuse_payout if each.kind == "payouts" else _refuse_debit
-        outcome = await refuse(conn, tenant_id, each.number, reason, now)
+        outcome = await refuse(conn, tenant_id, each.number, reason if word.own else of_file(reason), now)
         lines.append(ReportLine(reference=name, outcome=outcome, reason=reason, number=each.number))
     return lines
 
@@ -198,6 +200,10 @@ async def _refuse_payout(conn: Connection, tenant_id: int, number: int, reason: 
     row = await payouts.find_payout(conn, tenant_id, number)
     assert row is not None, "payouts stay"
     if row.state != "paid":
+        bounced = row.state == "bounced" and row.booked_on is None and row.refused_at is None
+        if bounced and not await bank.came_back(conn, tenant_id, str(number)):
+            # Somebody said before that it came back: the bank books its file without it all the same.
+            await payouts.set_refused(conn, tenant_id, number, now)
         return "before"
     if row.booked_on is not None:
         return "booked"

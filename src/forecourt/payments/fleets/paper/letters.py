@@ -79,7 +79,7 @@ async def write_returned(
     body = [_("The direct debit of %(amount)s on %(day)s for invoice %(number)s did not go through.") % about]
     if debit.reason[:CODE] in TO_PAYER and (why := meaning(debit.reason)):
         body.append(_("Your bank says: %(why)s") % {"why": why})
-    body.append(_("%(open)s is open again. We don't draw it again without telling you.") % about)
+    body.append(_("%(open)s is open again.") % about)
     body.append(_("Please pay it now and say %(reference)s. If you have paid by now, there is nothing to do.") % about)
     if account:
         body.append(account)

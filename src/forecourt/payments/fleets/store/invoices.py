@@ -28,15 +28,17 @@ _INVOICE: Final = """
         coalesce(s.written_off, 0)::bigint AS written_off, coalesce(s.fees, 0)::bigint AS fees,
         (SELECT coalesce(max(r.level), 0) FROM fleet_reminders r WHERE r.tenant_id = i.tenant_id
             AND r.invoice_id = i.invoice_id) AS level,
-        EXISTS (SELECT FROM fleet_debits d WHERE d.invoice_id = i.invoice_id AND d.state = 'asked') AS asked,
-        EXISTS (SELECT FROM fleet_documents d WHERE d.invoice_id = i.invoice_id) AS documented
+        EXISTS (SELECT FROM fleet_debits d WHERE d.tenant_id = i.tenant_id AND d.invoice_id = i.invoice_id
+            AND d.state = 'asked') AS asked,
+        EXISTS (SELECT FROM fleet_documents d WHERE d.tenant_id = i.tenant_id
+            AND d.invoice_id = i.invoice_id) AS documented
     FROM fleet_invoices i JOIN fleets f ON f.tenant_id = i.tenant_id AND f.fleet_id = i.fleet_id
     LEFT JOIN LATERAL (
         SELECT sum(amount) FILTER (WHERE kind IN ('paid', 'returned')) AS paid,
             sum(amount) FILTER (WHERE kind = 'credited') AS credited,
             sum(amount) FILTER (WHERE kind = 'written_off') AS written_off,
             -sum(amount) FILTER (WHERE kind = 'fee') AS fees, sum(amount) AS settled
-        FROM fleet_settlements WHERE invoice_id = i.invoice_id) s ON true
+        FROM fleet_settlements WHERE tenant_id = i.tenant_id AND invoice_id = i.invoice_id) s ON true
     WHERE i.tenant_id = %(tenant)s"""
 #: Of which something is asked for.
 OPEN: Final = " AND i.kind = 'invoice' AND i.total > coalesce(s.settled, 0)"

@@ -14,8 +14,8 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 MAX_UNBOOKED: Final = 1_000
 _MANDATE: Final = (
     "mandate_id, fleet_id, reference, scheme, signed_on, holder, iban_sealed, iban_shown, bic, made_at, ended_at,"
-    " end_reason, EXISTS (SELECT FROM fleet_debits d WHERE d.mandate_id = m.mandate_id AND d.state <> 'returned')"
-    " AS used"
+    " end_reason, EXISTS (SELECT FROM fleet_debits d WHERE d.tenant_id = m.tenant_id AND d.mandate_id = m.mandate_id"
+    " AND d.state <> 'returned') AS used"
 )
 _DEBIT: Final = "debit_id, invoice_id, mandate_id, file_id, amount, sequence, collection_on, state, reason, made_at"
 _FILE: Final = "file_id, message, scheme, collection_on, debits, total, sealed, made_at"
@@ -289,11 +289,13 @@ async def find_file_of(conn: Connection, tenant_id: int, total: int, text: str, 
     long as none was booked: banks book all of it and send back what they refuse, or book the rest alone."""
     cursor = await conn.execute(
         "SELECT f.file_id, position(f.message IN %(text)s) > 0 FROM debit_files f WHERE f.tenant_id = %(tenant)s"
-        " AND f.total >= %(total)s AND ((SELECT sum(d.amount) FROM fleet_debits d WHERE d.file_id = f.file_id"
-        " AND d.state = 'asked') = %(total)s OR (f.total = %(total)s AND NOT EXISTS (SELECT FROM fleet_debits d"
-        " JOIN fleet_credits c USING (tenant_id, debit_id) WHERE d.file_id = f.file_id)))"
+        " AND f.total >= %(total)s AND ((SELECT sum(d.amount) FROM fleet_debits d WHERE d.tenant_id = f.tenant_id"
+        " AND d.file_id = f.file_id AND d.state = 'asked') = %(total)s OR (f.total = %(total)s"
+        " AND NOT EXISTS (SELECT FROM fleet_debits d JOIN fleet_credits c USING (tenant_id, debit_id)"
+        " WHERE d.tenant_id = f.tenant_id AND d.file_id = f.file_id)))"
         " AND (position(f.message IN %(text)s) > 0 OR (f.collection_on BETWEEN %(on)s::date - 5 AND %(on)s"
-        " AND EXISTS (SELECT FROM fleet_debits d WHERE d.file_id = f.file_id AND d.state = 'asked')))"
+        " AND EXISTS (SELECT FROM fleet_debits d WHERE d.tenant_id = f.tenant_id AND d.file_id = f.file_id"
+        " AND d.state = 'asked')))"
         " ORDER BY 2 DESC, f.file_id LIMIT 2",
         {"tenant": tenant_id, "total": total, "text": text, "on": on},
     )
@@ -319,11 +321,12 @@ async def list_unspent(conn: Connection, tenant_id: int, fleet_id: int, currency
     it; the oldest first."""
     cursor = await conn.execute(
         "SELECT c.credit_id, c.kind, c.amount - coalesce((SELECT sum(s.amount) FROM fleet_settlements s"
-        " WHERE s.credit_id = c.credit_id), 0)::bigint + coalesce((SELECT sum(b.amount) FROM fleet_credits b"
-        " WHERE b.of_credit = c.credit_id), 0)::bigint AS rest FROM fleet_credits c WHERE c.tenant_id = %s"
+        " WHERE s.tenant_id = c.tenant_id AND s.credit_id = c.credit_id), 0)::bigint"
+        " + coalesce((SELECT sum(b.amount) FROM fleet_credits b WHERE b.tenant_id = c.tenant_id"
+        " AND b.of_credit = c.credit_id), 0)::bigint AS rest FROM fleet_credits c WHERE c.tenant_id = %s"
         " AND c.fleet_id = %s AND c.currency = %s AND c.amount > 0 AND c.of_credit IS NULL"
-        " AND NOT EXISTS (SELECT FROM fleet_credits r"
-        " WHERE r.debit_id = c.debit_id AND r.kind = 'returned') ORDER BY c.credit_id",
+        " AND NOT EXISTS (SELECT FROM fleet_credits r WHERE r.tenant_id = c.tenant_id"
+        " AND r.debit_id = c.debit_id AND r.kind = 'returned') ORDER BY c.credit_id",
         (tenant_id, fleet_id, currency),
     )
     return [(int(number), str(kind), int(rest)) for number, kind, rest in await cursor.fetchall() if rest > 0]
@@ -360,13 +363,15 @@ async def settled_by_debit(conn: Connection, tenant_id: int, debit_id: int) -> l
 
 
 async def find_credit_of(conn: Connection, tenant_id: int, line_id: int) -> CreditRow | None:
-    """What a fleet's line of the bank brought, or took, the last time that it was matched; of several parts the first.
-    None: it is no fleet's with an account."""
+    """What a fleet's line of the bank brought, or took, and still does; of several parts the last. None: it is no
+    fleet's with an account, or no more."""
     cursor = conn.cursor(row_factory=class_row(CreditRow))
     await cursor.execute(
         "SELECT c.credit_id, c.fleet_id FROM fleet_credits c JOIN bank_lines l ON l.tenant_id = c.tenant_id"
         " AND l.line_id = c.bank_line WHERE c.tenant_id = %s AND c.bank_line = %s"
-        " AND sign(c.amount) = sign(l.amount) ORDER BY c.credit_id DESC LIMIT 1",
+        " AND sign(c.amount) = sign(l.amount) AND NOT EXISTS (SELECT FROM fleet_credits b"
+        " WHERE b.tenant_id = c.tenant_id AND b.bank_line = c.bank_line AND b.credit_id > c.credit_id"
+        " AND sign(b.amount) <> sign(l.amount)) ORDER BY c.credit_id DESC LIMIT 1",
         (tenant_id, line_id),
     )
     return await cursor.fetchone()

@@ -302,7 +302,7 @@ async def list_payers(conn: Connection, tenant_id: int, intent: str) -> list[tup
         "SELECT s.detail, sum(s.amount)::bigint, EXISTS (SELECT FROM provider_movements m"
         "  WHERE m.tenant_id = s.tenant_id AND m.intent = s.detail AND m.settled_at IS NOT NULL)"
         " OR EXISTS (SELECT FROM payment_intents i WHERE i.tenant_id = s.tenant_id AND i.method = 'wallet'"
-        "  AND i.intent_id::text = s.detail)"
+        "  AND i.intent_id = s.detail::uuid)"
         " FROM payment_steps s WHERE s.tenant_id = %s AND s.kind = 'debt_paid' AND s.intent_id = %s"
         " AND s.detail IS NOT NULL GROUP BY s.tenant_id, s.detail ORDER BY min(s.step_id)",
         (tenant_id, intent_id),
