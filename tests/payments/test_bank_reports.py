@@ -261,6 +261,15 @@ async def test_a_payment_information_is_refused_with_what_stands_in_it(depot: De
     assert part
 
 
+async def test_a_file_that_the_bank_has_already_stands_as_it_was_given_first(depot: Depot) -> None:
+    file = await drawn(depot, "Buses", "Trucks")
+    again = a_word("GrpSts", "RJCT", "AM05")
+    taken = await said(depot, a_report(file, group=again))
+    assert [each[1:] for each in shown(taken)] == [("twice", "AM05")] * 2
+    assert [each["state"] for each in await debits(depot)] == ["asked"] * 2
+    assert await depot.jobs.tell_returned(depot.tenant_id) == 0
+
+
 @pytest.mark.parametrize("whole", [True, False])
 async def test_a_debit_file_is_booked_as_one_sum_with_or_without_what_came_to_nothing(
     depot: Depot, whole: bool

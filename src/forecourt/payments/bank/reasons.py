@@ -52,6 +52,11 @@ def meaning(reason: str) -> str:
     return "" if said is None else _(said)
 
 
+def is_twice(reason: str) -> bool:
+    """Whether the bank refused it for having it already: what was given first stands."""
+    return REASONS.get(reason[:CODE]) is _TWICE
+
+
 def of_file(reason: str) -> str:
     """The reason of what was refused with its file."""
     return f"{WITH_FILE}: {reason}"

@@ -49,6 +49,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "refused": mark("Refused: it is owed, or open, again."),
     "before": mark("Refused, as was known."),
     "booked": mark("Refused after the bank had booked it: the statement tells when it comes back."),
+    "twice": mark("Refused as given twice: what was given first stands."),
     "unknown": mark("None of yours."),
 }
 MAX_TEXT: Final = 200

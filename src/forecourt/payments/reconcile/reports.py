@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from forecourt.payments.bank.foreign import root_of
 from forecourt.payments.bank.model import Bank
-from forecourt.payments.bank.reasons import of_file
+from forecourt.payments.bank.reasons import is_twice, of_file
 from forecourt.payments.bank.sepa import CURRENCY
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets import sepa as debits
@@ -183,13 +183,17 @@ def _unknown(reference: str, word: Word | None) -> ReportLine:
 async def _refuse(
     conn: Connection, tenant_id: int, asked: Mapping[str, _Asked], said: Mapping[str, Word], now: datetime
 ) -> list[ReportLine]:
-    """What came of each that was refused. All hosts are held before any payout, in the order of everybody."""
+    """What came of each that was refused: nothing where the bank has it already. All hosts are held before any payout,
+    in the order of everybody."""
     numbers = [each.number for each in asked.values() if each.kind == "payouts"]
     await hold_hosts(conn, tenant_id, await payouts.hosts_of(conn, tenant_id, numbers, []))
     lines = []
     for name, each in asked.items():
         word = said[name]
         reason = word.reason or NO_REASON
+        if is_twice(reason):
+            lines.append(ReportLine(reference=name, outcome="twice", reason=reason, number=each.number))
+            continue
         refuse = _refuse_payout if each.kind == "payouts" else _refuse_debit
         outcome = await refuse(conn, tenant_id, each.number, reason if word.own else of_file(reason), now)
         lines.append(ReportLine(reference=name, outcome=outcome, reason=reason, number=each.number))

@@ -45,7 +45,8 @@ class ReportSaid(Struct, frozen=True, kw_only=True):
         Outcome,
         Meta(
             description="`refused`: it is owed, or open, again; `before`: it was already; `booked`: the bank had booked"
-            " it, so that a statement tells when it comes back; `unknown`: it is none of ours."
+            " it, so that a statement tells when it comes back; `twice`: the bank has it already, and what was given"
+            " first stands; `unknown`: it is none of ours."
         ),
     ]
     reason: Annotated[str, Meta(description="The bank's code and text.", examples=["AC04"])]

@@ -17,7 +17,7 @@ _ORDERS: Final = by_age("report_id")
 #: What a file of ours asks for.
 FileKind = Literal["payouts", "debits"]
 #: What came of a line: taken as refused now, before, or not, as the bank had booked it; or it is none of ours.
-Outcome = Literal["refused", "before", "booked", "unknown"]
+Outcome = Literal["refused", "before", "booked", "twice", "unknown"]
 
 
 class ReportLine(Struct, frozen=True, kw_only=True):
