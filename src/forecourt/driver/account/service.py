@@ -144,6 +144,10 @@ class Members:
             held, usual, debts = await self.money(conn, driver)
             book = Book(self._tenants, driver.tenant_id, BookKind.WALLET, self._clock)
             due = await payable(conn, book, driver.payer, debts)
+            disputed = [
+                Money(amount=await book.disputed(conn, driver.payer, each.currency), currency=each.currency)
+                for each in held
+            ]
             await driver_rows.act_as(conn, driver.driver_id)
             methods = await saved_store.list_methods(conn, driver.tenant_id, driver.payer)
         cards = [
@@ -153,7 +157,8 @@ class Members:
             )
             for each in methods
         ]  # fmt: skip
-        return Purse(cards=cards, wallet=held, debts=debts, currency=usual, payable=due)
+        kept = [each for each in disputed if each.amount]
+        return Purse(cards=cards, wallet=held, debts=debts, currency=usual, payable=due, disputed=kept)
 
     async def money(self, conn: store.Connection, driver: Driver) -> tuple[list[Money], str, list[Intent]]:
         """What is in the wallet, the usual currency, and debts."""
