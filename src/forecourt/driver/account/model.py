@@ -86,6 +86,7 @@ class Export(Struct, frozen=True, kw_only=True):
     payments: Sequence[dict[str, Any]]
     saved_cards: Sequence[SavedCard]
     wallet: Sequence[Money]
+    disputed: Sequence[Money]
     waiting: Sequence[Waiting]
     given: Sequence[Use]
     points: Sequence[Move]
