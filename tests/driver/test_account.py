@@ -15,6 +15,7 @@ from forecourt.loyalty.rewards.entries import points_used
 from forecourt.payments.intents.model import State
 from forecourt.payments.ledger.service import post
 from tests.driver.porch import Porch, an_api, leads_out
+from tests.payments.bank import Bank
 
 WORDS = {"en": "My charging", "de": "Mein Laden", "fr": "Mes recharges", "nl": "Mijn laden", "es": "Mis recargas"}
 
@@ -133,6 +134,27 @@ async def test_a_page_that_the_provider_has_not_opened_yet_is_waited_for(porch: 
         "The money is in your wallet."
         in (await browser.get((await browser.get(waits)).text.split("url=")[1].split('"')[0])).text
     )
+
+
+async def test_what_a_bank_asks_back_of_a_wallet_is_named_can_be_spent_by_nobody_and_holds_back_an_erasure(
+    porch: Porch,
+) -> None:
+    browser, ada = await porch.signed_in("ada@example.com")
+    paid = await porch.pay_page(await browser.post("/my/money/top-up", data={"amount": "2000"}, follow_redirects=False))
+    bank = Bank(porch.till)
+    await bank.dispute(paid)
+    await bank.hint(paid)
+    assert "€20.00 more is in here" in (await browser.get("/my/money")).text
+    said = {
+        "de": "Weitere 20,00\xa0€ sind hier und gesperrt", "fr": "20,00\xa0€ de plus",
+        "nl": "Nog €\xa020,00 staat erop", "es": "Hay 20,00\xa0€ más que no se pueden usar",
+    }  # fmt: skip
+    for language, words in said.items():
+        assert words in (await browser.get("/my/money", params={"lang": language})).text
+    purse = await porch.members.purse(ada)
+    assert [each.amount for each in (*purse.wallet, *purse.disputed)] == [0, 2000]
+    with pytest.raises(MoneyLeft):
+        await porch.leaving.erase(ada, ada.acting())
 
 
 async def test_an_account_is_erased_only_once_nobody_can_pay_into_it_any_more(porch: Porch) -> None:

@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import AsyncMock
 from uuid import UUID
 
 import pytest
 
+from forecourt.payments.declines import Decline
 from forecourt.payments.intents import books
 from forecourt.payments.intents.errors import DebtOpen
 from forecourt.payments.intents.model import CAPTURE_AHEAD, Intent, State
 from forecourt.payments.providers.stripe import Stripe
+from forecourt.payments.psp.errors import Declined
 from forecourt.payments.psp.words import Refund
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import comparing
@@ -163,8 +166,10 @@ async def test_what_came_on_top_is_asked_of_the_saved_card_and_owed_only_where_t
     await till.work()
     declined = Silent(till, intent, till.plug_in(intent, wh=10_000, over=False))
     await till.work()
+    # The later one's hold is about to run out: so is the other's.
+    await declined.run_out()
     for each in (silent, declined):
-        assert (await each.run_out()).captured_amount == 119
+        assert (await each.now()).captured_amount == 119
     gone = '{"customer": "cus_none", "method": "pm_none"}'
     till.rows("UPDATE payment_intents SET saved = %s WHERE intent_id = %s", gone, intent.intent_id)
     for each in (silent, declined):
@@ -181,6 +186,35 @@ async def test_what_came_on_top_is_asked_of_the_saved_card_and_owed_only_where_t
         {"method": "saved", "state": "captured", "captured_amount": 238},
         {"method": "saved", "state": "failed", "captured_amount": 0},
     ]
+
+
+@pytest.mark.parametrize("gone", ["disputed", "given back"])
+async def test_what_came_on_top_is_not_asked_of_a_card_whose_owner_disputes_or_has_it_all_back(
+    till: Till, gone: str
+) -> None:
+    silent = await a_silent(till, save=True)
+    taken = await silent.run_out()
+    if gone == "disputed":
+        await Bank(till).dispute(taken)
+        await Bank(till).hint(taken)
+    else:
+        await till.payments.refund(till.actor, taken.intent_id, None, "the station is broken")
+    await silent.back(hours=3)
+    await till.settle()
+    assert (await silent.now()).owed_amount == 238
+    assert till.rows("SELECT 1 FROM payment_intents WHERE tenant_id = %s AND purpose = 'debt'", till.tenant_id) == []
+
+
+async def test_what_came_on_top_waits_for_nobody_to_confirm_it(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = await a_silent(till, save=True)
+    await silent.run_out()
+    monkeypatch.setattr(Stripe, "charge_saved", AsyncMock(side_effect=Declined("Confirm it.", why=Decline.CONFIRM)))
+    await silent.back(hours=3)
+    await till.settle()
+    rows = till.rows(
+        "SELECT method, state FROM payment_intents WHERE tenant_id = %s AND purpose = 'debt'", till.tenant_id
+    )
+    assert (rows, (await silent.now()).owed_amount) == ([{"method": "saved", "state": "failed"}], 238)
 
 
 async def test_what_is_above_the_price_goes_back_once_a_dispute_that_stood_then_is_won(

@@ -157,6 +157,36 @@ async def test_a_start_that_was_kept_and_never_sent_is_sent_within_the_time_of_t
     assert [(await till.find(each)).state for each in paid] == [State.AUTHORISED] * 2
 
 
+async def test_a_start_that_was_never_sent_is_asked_for_once_however_often_that_is_told(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = till.stations.command
+    kept: list[UUID] = []
+
+    async def dies(*_: Any, **__: Any) -> Any:
+        raise Killed
+
+    async def told_again(*said: Any, **more: Any) -> Any:
+        """The start is not recorded yet when the same word comes once more."""
+        await till.charging.start_over(till.tenant_id, kept.pop())
+        return await asks(*said, **more)
+
+    intent = await till.paid()
+    with monkeypatch.context() as gone:
+        gone.setattr(till.stations, "command", dies)
+        with pytest.raises(Killed):
+            await till.charging.start(till.tenant_id, intent.intent_id)
+    till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
+    [row] = till.rows("SELECT request_id FROM remote_starts WHERE token_uid = %s", intent.token_uid)
+    kept.append(row["request_id"])
+    till.clock.advance((START_LIMIT + EXPIRY_GRACE).total_seconds() + 1)
+    monkeypatch.setattr(till.stations, "command", told_again)
+    await till.starts.settle_due()
+    await till.work()
+    assert kept == []
+    assert [start.token.uid for start in till.stations.starts] == [intent.token_uid]
+
+
 async def test_raises_end_at_what_the_driver_was_told_and_the_session_is_stopped_there(till: Till) -> None:
     await till.priced(a_tariff("2", "60"))
     intent = await till.paid("visa")

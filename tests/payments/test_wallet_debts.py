@@ -247,6 +247,7 @@ async def test_debts_that_get_no_share_keep_no_other_from_being_looked_at(
     for each in bank_of_two:
         await each.owe()
         await each.put_in(BILL)
+    for each in bank_of_two:
         # Nobody followed it when it was paid.
         await till.payments.pay_from_wallet(till.tenant_id, each.payer)
     ids = till.rows(

@@ -427,9 +427,28 @@ async def test_what_is_too_much_to_read_is_read_coarser_to_the_end_of_its_sessio
         assert costed is not None
         found = await store.find_measured(conn, shop.tenant_id, shop.station, costed.transaction_id)
         states = await store.list_states(conn, shop.tenant_id, costed, BEGAN + timedelta(minutes=120))
-    minutes = [[(at - BEGAN) // timedelta(minutes=1) for at, _ in each] for each in (found.registers, found.power)]
-    assert minutes == [[20, 60, 100], [20, 60, 100]]
+    assert _minutes(found) == [[20, 60, 100], [20, 60, 100]]
     assert [state for _, state in states] == ["Charging", "SuspendedEV"]
+
+
+async def test_of_what_is_measured_in_turns_nothing_is_left_out_whole_where_it_is_too_much_to_read(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAX_MEASURED", 6)
+    session = shop.session()
+    for number in range(6):
+        shop.measure(session, (20 * number, "wh", 1_000 + 1_800 * number))
+        shop.measure(session, (20 * number + 10, "w", 5_400))
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        costed = await store.find_costed(conn, shop.tenant_id, session)
+        assert costed is not None
+        found = await store.find_measured(conn, shop.tenant_id, shop.station, costed.transaction_id)
+    assert found.thinned
+    assert _minutes(found) == [[20, 60, 100], [30, 70, 110]]
+
+
+def _minutes(found: store.Measurements) -> list[list[int]]:
+    return [[(at - BEGAN) // timedelta(minutes=1) for at, _ in each] for each in (found.registers, found.power)]
 
 
 async def test_another_organisations_session_has_no_cost(shop: Shop) -> None:

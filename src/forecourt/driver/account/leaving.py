@@ -75,6 +75,7 @@ class Leaving:
             payments=[_payment(each) for each in payments],
             saved_cards=purse.cards,
             wallet=purse.wallet,
+            disputed=purse.disputed,
             waiting=[each.place for each in await self._members.waits(driver)],
             given=given,
             points=moves,
@@ -105,7 +106,9 @@ class Leaving:
         if await store.pays(conn, driver.tenant_id, driver.driver_id):
             return True
         held, _, debts = await self._members.money(conn, driver)
-        return bool(debts) or any(each.amount for each in held)
+        return (
+            bool(debts) or any(each.amount for each in held) or bool(await self._members.disputed(conn, driver, held))
+        )
 
     async def _forget_tokens(self, conn: store.Connection, driver: Driver, now: datetime) -> tuple[int, int]:
         """In how many sessions a uid was replaced, and how many tokens are unknown from now on."""

@@ -44,13 +44,14 @@ class SavedCard(Struct, frozen=True, kw_only=True):
 
 class Purse(Struct, frozen=True, kw_only=True):
     """A driver's money here. `wallet` can be spent; `currency` is what is paid in here; `payable`: what the wallet can
-    pay of the debts at once."""
+    pay of the debts at once; `disputed`: what is in it beside, and can't be spent, as a bank asks for it back."""
 
     cards: Sequence[SavedCard]
     wallet: Sequence[Money]
     debts: Sequence[Intent]
     currency: str
     payable: Money | None = None
+    disputed: Sequence[Money] = ()
 
 
 class Plugged(Struct, frozen=True, kw_only=True):
@@ -85,6 +86,7 @@ class Export(Struct, frozen=True, kw_only=True):
     payments: Sequence[dict[str, Any]]
     saved_cards: Sequence[SavedCard]
     wallet: Sequence[Money]
+    disputed: Sequence[Money]
     waiting: Sequence[Waiting]
     given: Sequence[Use]
     points: Sequence[Move]

@@ -144,6 +144,7 @@ class Members:
             held, usual, debts = await self.money(conn, driver)
             book = Book(self._tenants, driver.tenant_id, BookKind.WALLET, self._clock)
             due = await payable(conn, book, driver.payer, debts)
+            disputed = await self.disputed(conn, driver, held)
             await driver_rows.act_as(conn, driver.driver_id)
             methods = await saved_store.list_methods(conn, driver.tenant_id, driver.payer)
         cards = [
@@ -153,7 +154,7 @@ class Members:
             )
             for each in methods
         ]  # fmt: skip
-        return Purse(cards=cards, wallet=held, debts=debts, currency=usual, payable=due)
+        return Purse(cards=cards, wallet=held, debts=debts, currency=usual, payable=due, disputed=disputed)
 
     async def money(self, conn: store.Connection, driver: Driver) -> tuple[list[Money], str, list[Intent]]:
         """What is in the wallet, the usual currency, and debts."""
@@ -165,6 +166,12 @@ class Members:
             Money(amount=await book.room(conn, driver.payer, each), currency=each) for each in currencies or [usual]
         ]
         return held, usual, await payments_store.owed_by(conn, tenant_id, driver.payer)
+
+    async def disputed(self, conn: store.Connection, driver: Driver, held: Sequence[Money]) -> list[Money]:
+        """What is in the wallet beside what can be spent of it, `held`, as a bank asks for it back."""
+        book = Book(self._tenants, driver.tenant_id, BookKind.WALLET, self._clock)
+        found = [(await book.disputed(conn, driver.payer, each.currency), each.currency) for each in held]
+        return [Money(amount=amount, currency=currency) for amount, currency in found if amount]
 
     async def owned(self, driver: Driver) -> Owned:
         """Tokens, cars, consent, where the driver is signed in."""

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 
 from forecourt.payments.psp.words import DECIDED, Dispute, DisputeState
 
@@ -15,7 +15,9 @@ Connection = AsyncConnection[Any]
 
 #: Disputes of one payment that are shown.
 MAX_SHOWN: Final = 50
-_COLUMNS: Final = "reference, amount, currency, status, reason, opened_at, evidence_by, decided_at, took_money"
+_COLUMNS: Final = (
+    "reference, amount, currency, status, reason, opened_at, evidence_by, decided_at, took_money, in_wallet"
+)
 
 
 class DisputeRow(Struct, frozen=True, kw_only=True):
@@ -31,6 +33,8 @@ class DisputeRow(Struct, frozen=True, kw_only=True):
     decided_at: datetime | None
     #: The provider took the amount until it is decided.
     took_money: bool
+    #: What of it is in the wallet that it filled, and can't be spent.
+    in_wallet: int
 
     @property
     def bars_refunds(self) -> bool:
@@ -42,6 +46,39 @@ class DisputeRow(Struct, frozen=True, kw_only=True):
     def open(self) -> bool:
         """Whether it isn't decided yet."""
         return self.status not in DECIDED
+
+
+class InWallet(Struct, frozen=True, kw_only=True):
+    """A dispute of a top-up of which something is in its wallet still, `in_wallet` minor units. `lost`: it was decided
+    for the bank."""
+
+    account_id: UUID
+    reference: str
+    intent_id: UUID
+    lost: bool
+    in_wallet: int
+
+
+async def list_in_wallet(conn: Connection, tenant_id: int, payer: str, currency: str) -> list[InWallet]:
+    """The disputes that keep something back of a wallet, the latest first."""
+    cursor = conn.cursor(row_factory=class_row(InWallet))
+    await cursor.execute(
+        "SELECT account_id, reference, intent_id, status = 'lost' AS lost, in_wallet FROM payment_disputes"
+        " WHERE tenant_id = %s AND payer = %s AND currency = %s AND in_wallet > 0 ORDER BY opened_at DESC, reference",
+        (tenant_id, payer, currency),
+    )
+    return await cursor.fetchall()
+
+
+async def set_in_wallet(
+    conn: Connection, tenant_id: int, account_id: UUID, reference: str, payer: str, in_wallet: int
+) -> None:
+    """Keeps what of a disputed top-up is in the payer's wallet still."""
+    await conn.execute(
+        "UPDATE payment_disputes SET payer = %s, in_wallet = %s"
+        " WHERE tenant_id = %s AND account_id = %s AND reference = %s",
+        (payer, in_wallet, tenant_id, account_id, reference),
+    )
 
 
 async def list_disputes(conn: Connection, tenant_id: int, intent_id: UUID) -> list[DisputeRow]:

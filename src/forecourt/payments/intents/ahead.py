@@ -72,14 +72,16 @@ async def give_back_over(turn: Turn) -> None:
 
 async def _ask_card(turn: Turn, missing: int) -> None:
     """Has what is missing taken of the card that paid, where that is saved: a payment of what its driver owes, as any
-    other. Declined, it stays owed."""
+    other. Nobody is there to confirm it: declined, it stays owed, as it does where what was taken is disputed or went
+    back whole."""
     intent = turn.intent
-    if intent.saved is None or intent.payer is None:
+    if intent.saved is None or intent.payer is None or intent.state is not State.CAPTURED:
         return
+    await store.hold_payer(turn.conn, intent.tenant_id, intent.payer)
     values = {
         "purpose": Purpose.DEBT.value, "method": Method.SAVED.value, "account_id": intent.account_id,
         "saved": intent.saved, "customer": intent.saved.customer, "payer": intent.payer, "email": intent.email,
         "currency": intent.currency, "hold_amount": missing,
-        "hold_said": {"description": intent.hold_said.get("description")},
+        "hold_said": {"description": intent.hold_said.get("description"), "by_itself": True},
     }  # fmt: skip
     await open_payment(turn.conn, intent.tenant_id, values, intent.return_url, intent.language, turn.now)

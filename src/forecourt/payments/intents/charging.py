@@ -175,6 +175,10 @@ class Charging:
             return
         if unsent:
             async with self._saga.turn(tenant_id, intent.intent_id) as turn:
+                asked_at = turn.intent.start_asked_at
+                if asked_at is not None and asked_at + ASKED_WITHIN > turn.now:
+                    # Told twice: whoever was told first asks again now.
+                    return
                 await turn.change({"start_asked_at": None})
             await self.start(tenant_id, intent.intent_id)
             return

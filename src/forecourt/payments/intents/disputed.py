@@ -10,9 +10,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from forecourt.payments.accounts.store import find_account
-from forecourt.payments.disputes.store import list_disputes, put_dispute
+from forecourt.payments.disputes.store import DisputeRow, list_disputes, put_dispute
 from forecourt.payments.intents import events
 from forecourt.payments.intents.ahead import give_back_over
+from forecourt.payments.intents.charged_back import follow_wallet, keep_back
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.ledger import entries
@@ -33,7 +34,7 @@ async def heed_disputes(turn: Turn, told: Sequence[Dispute]) -> None:
         known = before.get(dispute.reference)
         if known is not None and not known.open:
             continue
-        await _keep(turn, dispute)
+        await _keep(turn, dispute, known)
         decided = dispute.status in DECIDED
         if known is None:
             await turn.step("disputed", amount=dispute.amount, detail=dispute.reason)
@@ -44,29 +45,33 @@ async def heed_disputes(turn: Turn, told: Sequence[Dispute]) -> None:
     await _follow(turn)
 
 
-async def _keep(turn: Turn, dispute: Dispute) -> None:
+async def _keep(turn: Turn, dispute: Dispute, known: DisputeRow | None) -> None:
     intent = turn.intent
     assert intent.account_id is not None, "only what a provider took is disputed"
     decided_at = turn.now if dispute.status in DECIDED else None
     await put_dispute(turn.conn, intent.tenant_id, intent.account_id, intent.intent_id, dispute, decided_at)
     row = await find_account(turn.conn, intent.tenant_id, intent.account_id)
     assert row is not None, "accounts stay"
-    for entry in _entries(dispute, row.name, turn):
+    gone = max(-sum(each.amount for each in dispute.movements), 0)
+    kept = await keep_back(turn.conn, intent, intent.account_id, dispute, known, gone)
+    for entry in _entries(dispute, row.name, turn, gone - kept):
         await post(turn.conn, intent.tenant_id, replace(entry, session_id=intent.session_id))
+    if kept and dispute.status is DisputeState.LOST:
+        assert intent.payer is not None, "somebody's wallet"
+        await follow_wallet(turn.conn, intent.tenant_id, intent.payer, intent.currency, turn.now)
 
 
-def _entries(dispute: Dispute, account: str, turn: Turn) -> Iterator[Entry]:
-    """What was taken with its fee, what came back, and what is lost."""
+def _entries(dispute: Dispute, account: str, turn: Turn, lost: int) -> Iterator[Entry]:
+    """What was taken with its fee, what came back, and what is lost, if it is."""
     intent = str(turn.intent.intent_id)
     for each in dispute.movements:
         yield from entries.of_dispute(
             movement=each.reference, dispute=dispute.reference, intent=intent, at=each.at, account=account,
             currency=each.currency, amount=each.amount, kept=each.fee,
         )  # fmt: skip
-    gone = -sum(each.amount for each in dispute.movements)
-    if dispute.status is DisputeState.LOST and gone > 0:
+    if dispute.status is DisputeState.LOST and lost > 0:
         yield entries.dispute_lost(
-            dispute=entries.dispute_name(dispute.reference), intent=intent, at=turn.now, amount=gone,
+            dispute=entries.dispute_name(dispute.reference), intent=intent, at=turn.now, amount=lost,
             currency=dispute.movements[0].currency,
         )  # fmt: skip
 

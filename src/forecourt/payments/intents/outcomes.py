@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from forecourt.drivers import adhoc
 from forecourt.payments.intents import books, events, store
+from forecourt.payments.intents.charged_back import follow_wallet
 from forecourt.payments.intents.model import (
     CLOSED,
     DIRECT_PAYMENT,
@@ -184,6 +185,7 @@ class Turn:
         await self.step(state.value, detail=reason)
         await self._bar_token()
         await self.say(events.FAILED if state is State.FAILED else events.RELEASED)
+        await self._left_wallet()
 
     async def failed(self, reason: str | None) -> None:
         """Nothing was held or taken, and nothing will be."""
@@ -253,6 +255,12 @@ class Turn:
         if intent.session_id is None:
             # Taken by hand at the provider: nobody starts by it any more.
             await self._bar_token()
+        await self._left_wallet()
+
+    async def _left_wallet(self) -> None:
+        """What was held of a wallet was taken, or is held no more: what is disputed there is looked at again."""
+        if self.intent.method is Method.WALLET and self.intent.payer is not None:
+            await follow_wallet(self.conn, self.intent.tenant_id, self.intent.payer, self.intent.currency, self.now)
 
     async def taken_there(self, hold: Hold) -> None:
         """The money was taken at the provider though we gave it back: on the page before it was closed, or by hand. A

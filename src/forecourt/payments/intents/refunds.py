@@ -4,6 +4,7 @@ the transaction that holds the payment."""
 from typing import Final
 
 from forecourt.payments.intents import books, events, store
+from forecourt.payments.intents.charged_back import follow_wallet
 from forecourt.payments.intents.model import Call, CallKind, Purpose, State
 from forecourt.payments.intents.outcomes import NOT_OWED, Turn
 from forecourt.payments.psp.words import Hold, Refund
@@ -46,6 +47,8 @@ async def refunded(turn: Turn, call: Call) -> None:
     intent = turn.intent
     done = [each.amount for each in await _calls(turn) if each.state == "done" and each.call_id != call.call_id]
     await books.post_refunded(turn.conn, turn.prices, intent, call, done, turn.now)
+    if intent.purpose is Purpose.TOP_UP and intent.payer is not None:
+        await follow_wallet(turn.conn, intent.tenant_id, intent.payer, intent.currency, turn.now)
     back = intent.refunded_amount + call.amount
     whole = back == intent.captured_amount
     again = {"owed_amount": intent.owed_amount + call.amount} if _owed_by(turn, call) else {}

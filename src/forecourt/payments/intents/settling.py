@@ -53,14 +53,15 @@ async def settle(turn: Turn, call: Call, answered: Answered, why: str | None) ->
 
 async def _held(turn: Turn, call: Call, answered: Answered, why: str | None) -> None:
     intent = turn.intent
-    there = intent.session_id is None and intent.contract_key is None
+    alone = intent.contract_key is not None or intent.hold_said.get("by_itself")
+    there = intent.session_id is None and not alone
     if answered.hold is not None and intent.session_id is None and call.asked_at + PAGE_LIFE < turn.now:
         # Nobody waits for it any more: what is held goes back.
         await turn.change({"ends_as": State.ABANDONED})
     if turn.given_up and (why is not None or answered.hold is None):
         await turn.end(State.ABANDONED, why)
     elif answered.confirm and intent.method is Method.SAVED and there:
-        # Who began it is at the page; who held a card to the station and left is not.
+        # Who began it is at the page; who held a card to the station and left is not, nor who is asked by itself.
         await turn.lead_to_page(call)
     elif why is not None or answered.hold is None:
         await turn.failed(why)

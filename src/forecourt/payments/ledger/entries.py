@@ -309,10 +309,21 @@ def dispute_won(*, dispute: str, intent: str, at: datetime, account: str, curren
 
 def dispute_lost(*, dispute: str, intent: str, at: datetime, currency: str, amount: int,
                  session_id: UUID | None = None) -> Entry:  # fmt: skip
-    """The dispute was decided against us: the amount is lost."""
+    """The dispute was decided against us: the amount is lost, beside what is in a wallet still."""
     return between(
         f"dispute:{dispute}:lost", Kind.DISPUTE_LOST, at, currency, WRITE_OFFS, DISPUTES, positive(amount),
         intent=intent, session_id=session_id,
+    )  # fmt: skip
+
+
+def dispute_lost_in_wallet(
+    *, dispute: str, intent: str, at: datetime, driver: str, currency: str, before: int, taken: int, spent: int
+) -> Entry:
+    """A dispute of a top-up was decided against us: of what was kept back of it in the wallet, `before` this entry, so
+    much is `taken` out of there, and so much was `spent` by what held it, and is lost."""
+    return Entry(
+        key=f"dispute:{dispute}:lost:{before}", kind=Kind.DISPUTE_LOST, at=at, intent=intent,
+        legs=legs_from(currency, [(wallet(driver), taken), (WRITE_OFFS, spent), (DISPUTES, -taken - spent)]),
     )  # fmt: skip
 
 

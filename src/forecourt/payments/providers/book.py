@@ -1,5 +1,7 @@
 """Payments that no provider is needed for: from a driver's wallet, or on the account of a fleet billed monthly.
 
+What was put into a wallet and is disputed counts as held as well, as far as it is there.
+
 A hold is a row: it lessens what is left of the wallet, or of the limit, until it is captured or given back. Holds of
 one payer wait for each other, so that two sessions at once never spend the same money. What a wallet holds and what a
 fleet owes are read from the journal; what was captured and isn't posted yet counts as held.
@@ -69,8 +71,9 @@ class Book(Unable):
         name = payer.partition(":")[2]
         held = await store.sum_held(conn, self._tenant_id, payer, self._kind.value, currency)
         if self._kind is BookKind.WALLET:
-            going = await store.sum_going_back(conn, self._tenant_id, payer, currency)
-            return max(-await balance_of(conn, self._tenant_id, wallet(name), currency) - held - going, 0)
+            held += await store.sum_going_back(conn, self._tenant_id, payer, currency)
+            held += await self.disputed(conn, payer, currency)
+            return max(-await balance_of(conn, self._tenant_id, wallet(name), currency) - held, 0)
         left = await self._fleet_left(conn, name, currency, intent)
         limit = await store.find_limit(conn, self._tenant_id, payer, currency)
         if limit is not None:
@@ -88,6 +91,10 @@ class Book(Unable):
         return await store.sum_held(
             conn, self._tenant_id, payer, self._kind.value, currency
         ) + await store.sum_going_back(conn, self._tenant_id, payer, currency)
+
+    async def disputed(self, conn: Connection, payer: str, currency: str) -> int:
+        """What is in a wallet and can't be spent, as a bank disputes that it was put in, in minor units."""
+        return await store.sum_disputed(conn, self._tenant_id, payer, currency)
 
     async def increment(self, reference: str, amount: int, key: str) -> Hold:
         """Raises a hold as far as there is room. Raises Declined where there is none."""

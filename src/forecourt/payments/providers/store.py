@@ -86,6 +86,19 @@ async def sum_going_back(conn: Connection, tenant_id: int, payer: str, currency:
     return int(row[0])
 
 
+async def sum_disputed(conn: Connection, tenant_id: int, payer: str, currency: str) -> int:
+    """What of a wallet was put in by payments that a bank disputes, or took back for good, in minor units."""
+    row = await (
+        await conn.execute(
+            "SELECT coalesce(sum(in_wallet), 0)::bigint FROM payment_disputes"
+            " WHERE tenant_id = %s AND payer = %s AND currency = %s AND in_wallet > 0",
+            (tenant_id, payer, currency),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def find_hold(conn: Connection, tenant_id: int, column: str, value: Any, *, lock: bool = False) -> BookRow | None:
     """The hold of a reference, or of a key; `lock`: held until the transaction ends."""
     assert column in ("reference", "key"), "a column that is looked up by"

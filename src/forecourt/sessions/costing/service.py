@@ -310,7 +310,7 @@ async def measured(connection: Connection, tenant_id: int, costed: Costed, until
     """What is known of a session until then."""
     values = await store.find_measured(connection, tenant_id, costed.station_id, costed.transaction_id)
     states = await store.list_states(connection, tenant_id, costed, until)
-    if len(states) == store.MAX_STATES:
+    if values.thinned or len(states) == store.MAX_STATES:
         log.warning("more was said of a session than it is priced by", tenant_id=tenant_id, session=costed.session_id)
     return Measured(
         started_at=costed.started_at,

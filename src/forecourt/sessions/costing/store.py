@@ -96,12 +96,13 @@ WHERE s.tenant_id = %(tenant_id)s AND s.session_id = %(session_id)s
 
 class Measurements(Struct, frozen=True, kw_only=True):
     """What was measured at the outlet: registers in Wh, power in W, currents of all phases together in mA, and what the
-    station offered in mA."""
+    station offered in mA. `thinned`: there was more than is read."""
 
     registers: list[tuple[datetime, int]]
     power: list[tuple[datetime, int]]
     currents: list[tuple[datetime, int]]
     offered: list[tuple[datetime, int]]
+    thinned: bool
 
 
 async def hold(conn: Connection, session_id: UUID) -> None:
@@ -118,33 +119,35 @@ async def find_costed(conn: Connection, tenant_id: int, session_id: UUID) -> Cos
 
 #: Everything, as long as it is not too much.
 _ALL: Final[LiteralString] = "SELECT at, measurand, phase, value FROM each_value ORDER BY at LIMIT %(limit)s"
-#: Moments that lie evenly, the last one among them.
+#: Moments of each measurand that lie evenly, its last one among them: their rhythms may differ.
 _SOME: Final[LiteralString] = """
 SELECT at, measurand, phase, value FROM (
-    SELECT *, dense_rank() OVER (ORDER BY at DESC) - 1 AS moment, count(*) OVER () AS many FROM each_value
+    SELECT *, dense_rank() OVER (PARTITION BY measurand ORDER BY at DESC) - 1 AS moment, count(*) OVER () AS many
+    FROM each_value
 ) ranked WHERE moment %% ((many - 1) / %(limit)s + 1) = 0"""
 
 
 async def find_measured(
     conn: Connection, tenant_id: int, station_id: int, transaction_id: str
 ) -> Measurements:  # fmt: skip
-    """What was measured of a transaction, oldest first, about MAX_MEASURED values at the most: of more the moments that
-    lie between others are left out, never the last, so that all of its time is priced by what was measured in it. A
-    value of a moment is the total where that was measured, else that of its conductors together."""
+    """What was measured of a transaction, oldest first, about MAX_MEASURED values at the most: of more the moments of
+    each measurand that lie between others are left out, never its last, so that all of its time is priced by what was
+    measured in it. A value of a moment is the total where that was measured, else that of its conductors together."""
     about = {
         "tenant_id": tenant_id, "station_id": station_id, "transaction_id": transaction_id,
         "measurands": _MEASURANDS, "outlet": int(Location.OUTLET), "total": int(Phase.NONE),
         "lines": [int(Phase.L1), int(Phase.L2), int(Phase.L3)], "limit": MAX_MEASURED,
     }  # fmt: skip
     rows = await _measured(conn, _ALL, about)
-    if sum(row[3] for row in rows) == MAX_MEASURED:
+    thinned = sum(row[3] for row in rows) == MAX_MEASURED
+    if thinned:
         rows = await _measured(conn, _SOME, about)
     found: dict[int, list[tuple[datetime, int]]] = {each: [] for each in _MEASURANDS}
     for at, measurand, value, _ in rows:
         if value is not None:
             found[measurand].append((at, value))
     registers, power, currents, offered = (found[each] for each in _MEASURANDS)
-    return Measurements(registers=registers, power=power, currents=currents, offered=offered)
+    return Measurements(registers=registers, power=power, currents=currents, offered=offered, thinned=thinned)
 
 
 async def _measured(

@@ -302,6 +302,10 @@ class PurseShown(Struct, frozen=True, kw_only=True):
     wallet: list[Money]
     debts: list[DebtShown]
     payable: Annotated[Money | None, Meta(description="What the wallet can pay of the debts now; null: nothing.")]
+    disputed: Annotated[
+        list[Money],
+        Meta(description="What is in the wallet beside and can't be spent, as a bank disputes that it was put in."),
+    ]
 
 
 def purse(found: Purse) -> PurseShown:
@@ -323,6 +327,7 @@ def purse(found: Purse) -> PurseShown:
             for each in found.debts
         ],
         payable=found.payable,
+        disputed=list(found.disputed),
     )  # fmt: skip
 
 

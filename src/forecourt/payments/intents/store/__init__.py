@@ -35,7 +35,7 @@ _CALL: Final = (
     "call_id, number, intent_id, kind, key, amount, state, tries, refusals, asked_by, said, reason, reference,"
     " asked_at, ended_at, next_at, keyed_at"
 )
-#: Payments of debts that one payer may have begun: one on a page, and one from the wallet.
+#: Payments of debts of one payer that are under way: on a page, from the wallet, and by themselves of saved cards.
 MAX_PAYING: Final = 10
 #: Columns that a change may name.
 CHANGEABLE: Final = frozenset(
