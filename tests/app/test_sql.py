@@ -67,6 +67,13 @@ def test_no_sql_stands_outside_the_stores_but_where_it_is_named() -> None:
     assert BESIDE.keys() - found == set(), "there is none left here: strike it off the list"
 
 
+def test_nobody_but_the_pool_ends_its_transactions() -> None:
+    """What comes after a commit of one's own would be kept at once, each statement alone and without a tenant."""
+    ends = re.compile(r"\.(?:commit|rollback)\(\)")
+    found = {path for path in SOURCE.rglob("*.py") if ends.search(path.read_text(encoding="utf-8"))}
+    assert found == {SOURCE / "platform" / "database.py"}
+
+
 def test_sql_is_known_wherever_it_is_written() -> None:
     tree = ast.parse(
         '"""Of UPDATE t SET."""\nA = "DELETE FROM t"\ndef f(c):\n    """SELECT x."""\n    c(f"SELECT {c} FROM t")'

@@ -23,6 +23,7 @@ from forecourt.energy.dispatch.standing import (
     draws_of,
     may_draw,
     next_change,
+    still_since,
 )
 from forecourt.energy.dispatch.times import ARRIVES_WITHIN, CLOCK_MARGIN, LOW_LEAST, LOW_VALID_FOR, PAUSE, VALID_FOR
 from forecourt.energy.model import Electrics, Evse, Node, Phases
@@ -51,11 +52,13 @@ def order(
     answered: datetime | None = None,
     accepted: bool | None = None,
     drawn_ma: int | None = None,
+    still_since: datetime | None = None,
 ) -> Order:
     valid_to = sent + (LOW_VALID_FOR if limit_ma < FALLBACK_MA else VALID_FOR)
     return Order(
-        limit_ma=limit_ma, sent_at=sent, valid_to=valid_to, answered_at=answered, accepted=accepted, drawn_ma=drawn_ma
-    )
+        limit_ma=limit_ma, sent_at=sent, valid_to=valid_to, answered_at=answered, accepted=accepted, drawn_ma=drawn_ma,
+        still_since=still_since,
+    )  # fmt: skip
 
 
 def idle(**known: object) -> Standing:
@@ -193,12 +196,23 @@ def test_what_was_measured_to_stop_has_stopped_whatever_it_was_told_to_draw_sinc
     orders = [
         order(16_000, ago, answered=ago, accepted=True),
         order(0, NOW, answered=NOW + S, accepted=True, drawn_ma=7_000),
-        order(7_000, NOW + 40 * S, answered=NOW + 41 * S, accepted=True, drawn_ma=0),
     ]
-    draws_again = running(*orders, proven=False, fallback_ma=0, drawn_ma=7_000, drawn_at=NOW + 55 * S)
-    assert may_draw(draws_again, NOW + 60 * S)[0] == 7_000
-    unseen = replace(orders[2], drawn_ma=7_000)
-    assert may_draw(replace(draws_again, orders=(*orders[:2], unseen)), NOW + 60 * S)[0] == 16_000
+
+    def counts_ma(**measured: Any) -> int:
+        """Once it draws again by what it was told since, which was sent when that was measured."""
+        stopped = running(*orders, proven=False, fallback_ma=0, **measured)
+        since, drew_ma = still_since(stopped, NOW + 40 * S), drawn_now(stopped, NOW + 40 * S)
+        more = order(
+            7_000, NOW + 40 * S, answered=NOW + 41 * S, accepted=True, drawn_ma=drew_ma, still_since=since
+        )  # fmt: skip
+        again = replace(stopped, orders=(*orders, more), drawn_ma=7_000, drawn_most_ma=None, drawn_at=NOW + 55 * S)
+        return may_draw(replace(again, drawn_since=None), NOW + 60 * S)[0]
+
+    assert counts_ma(drawn_ma=0, drawn_at=NOW + 20 * S) == 7_000
+    assert counts_ma(drawn_ma=7_000, drawn_at=NOW + 20 * S) == 16_000
+    assert counts_ma(drawn_ma=0, drawn_at=NOW - 5 * S) == 16_000, "it stopped before"
+    assert counts_ma(drawn_ma=0, drawn_at=NOW + 30 * S, drawn_since=NOW - 20 * S) == 16_000, "a mean from before"
+    assert counts_ma(drawn_ma=900, drawn_most_ma=2_700, drawn_at=NOW + 20 * S) == 16_000, "all on one conductor"
 
 
 def test_a_station_counts_as_slow_until_a_cut_that_shows_was_seen_to_be_obeyed() -> None:
@@ -551,8 +565,10 @@ class World:
 
     def _tell(self, told: Told, station: Station, now: datetime, *, killed: bool) -> None:
         number = told.evse
-        drawn_ma = drawn_now(self.known[number], now)
-        sent = Order(limit_ma=told.limit_ma, sent_at=now, valid_to=told.valid_to, drawn_ma=drawn_ma)
+        drawn_ma, still = drawn_now(self.known[number], now), still_since(self.known[number], now)
+        sent = Order(
+            limit_ma=told.limit_ma, sent_at=now, valid_to=told.valid_to, drawn_ma=drawn_ma, still_since=still
+        )  # fmt: skip
         self.known[number] = replace(self.known[number], orders=(*self.known[number].orders, sent)[-60:])
         # What the former planner had recorded may be sent by it after all, or never.
         if station.reachable and not (killed and self.chance.random() < 0.5):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from forecourt.energy.dispatch.handing import SHARE, handed
 from forecourt.energy.dispatch.obedience import drawn_now, look
 from forecourt.energy.dispatch.orders import Told
-from forecourt.energy.dispatch.standing import UNPROVEN_S, Order, Standing, draws_of
+from forecourt.energy.dispatch.standing import UNPROVEN_S, Order, Standing, draws_of, still_since
 from forecourt.energy.keeper.saying import less_of, told_of
 from forecourt.energy.model import Electrics, Evse, Node
 from forecourt.energy.needs.model import Needs, Priority, Wants
@@ -113,7 +113,7 @@ class Lot:
             standing = self.standings[each.evse]
             order = Order(
                 limit_ma=each.limit_ma, sent_at=self.now, valid_to=each.valid_to, answered_at=self.now, accepted=True,
-                drawn_ma=drawn_now(standing, self.now),
+                drawn_ma=drawn_now(standing, self.now), still_since=still_since(standing, self.now),
             )  # fmt: skip
             self.standings[each.evse] = replace(standing, orders=(*standing.orders, order)[-30:])
             charges = each.limit_ma > 0

@@ -3,11 +3,22 @@
 import asyncio
 import os
 import signal
+from contextlib import suppress
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
-from forecourt.platform.database import DatabaseBusy, DatabaseUnsafe, Pool, Role, check_safe, connect
+from forecourt.platform.database import (
+    DatabaseBusy,
+    DatabaseUnsafe,
+    Pool,
+    Role,
+    StatementSwallowed,
+    check_safe,
+    connect,
+)
 from tests.conftest import Database, Servers
 from tests.support import WAIT_S
 
@@ -57,6 +68,67 @@ async def test_an_error_inside_rolls_everything_back(notes: str) -> None:
         assert await read(pool, 1) == ["one"]
 
 
+async def test_what_was_tried_within_a_transaction_fails_alone_and_the_rest_is_kept(notes: str) -> None:
+    async with Pool(notes, ROLE, size=1) as pool:
+        async with pool.tenant(3) as connection:
+            await connection.execute("INSERT INTO notes VALUES (3, 'before')")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                async with connection.transaction():
+                    await connection.execute("INSERT INTO notes VALUES (3, 'within')")
+                    await connection.execute("INSERT INTO notes VALUES (2, 'forged')")
+            async with connection.transaction():
+                await connection.execute("INSERT INTO notes VALUES (3, 'after')")
+            # Within is no end: the tenant is still told.
+            assert (await (await connection.execute("SELECT count(*) FROM notes")).fetchone()) == (2,)
+        assert await read(pool, 3) == ["before", "after"]
+
+
+async def test_who_goes_on_after_a_statement_that_failed_is_told_that_nothing_is_kept(notes: str) -> None:
+    async with Pool(notes, ROLE, size=1) as pool:
+        with pytest.raises(StatementSwallowed):
+            async with pool.tenant(4) as connection:
+                await connection.execute("INSERT INTO notes VALUES (4, 'lost')")
+                with suppress(psycopg.errors.InsufficientPrivilege):
+                    await connection.execute("INSERT INTO notes VALUES (2, 'forged')")
+        assert await read(pool, 4) == []
+        async with pool.tenant(4) as connection:
+            await connection.execute("INSERT INTO notes VALUES (4, 'kept')")
+        assert await read(pool, 4) == ["kept"]
+
+
+@pytest.mark.parametrize("waits", ["for its server", "for something else"])
+async def test_who_is_cancelled_leaves_nothing_behind_and_a_connection_that_is_out_of_any_transaction(
+    notes: str, waits: str
+) -> None:
+    async with Pool(notes, ROLE, size=1) as pool:
+        reached, lent, given_back = asyncio.Event(), list[object](), list[TransactionStatus]()
+
+        async def work() -> None:
+            async with pool.tenant(5) as connection:
+                await connection.execute("INSERT INTO notes VALUES (5, 'half')")
+                lent.append(connection)
+                reached.set()
+                if waits == "for its server":
+                    await connection.execute("SELECT pg_sleep(60)")
+                await asyncio.Event().wait()
+
+        async def give_back(conn: psycopg.AsyncConnection[Any]) -> None:
+            given_back.append(conn.info.transaction_status)
+            await putconn(conn)
+
+        # Looked at before the pool has it, which would roll back as well.
+        putconn, pool._pool.putconn = pool._pool.putconn, give_back  # type: ignore[method-assign]
+        task = asyncio.create_task(work())
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert given_back == [TransactionStatus.IDLE]
+        assert await read(pool, 5) == []
+        async with pool.tenant(5) as connection:
+            assert connection is lent[0]
+
+
 async def test_a_hundred_callers_on_two_connections_are_all_served(notes: str) -> None:
     async with Pool(notes, ROLE, size=2) as pool:
         answers = await asyncio.gather(*(read(pool, 1 + number % 2) for number in range(100)))
@@ -98,13 +170,13 @@ async def test_connections_that_ended_while_they_were_idle_are_replaced_before_t
 
 async def test_a_connection_to_which_its_server_said_something_is_kept(notes: str, database: Database) -> None:
     async with Pool(notes, ROLE, size=1) as pool:
-        async with pool.connection() as connection:
+        async with pool._connection() as connection:
             await connection.execute("LISTEN told")
             await connection.commit()
             backend = connection.info.backend_pid
         with psycopg.connect(database.admin_url, autocommit=True) as admin:
             admin.execute("NOTIFY told")
-        async with pool.connection() as connection:
+        async with pool._connection() as connection:
             assert connection.info.backend_pid == backend
         assert await read(pool, 1) == ["one"]
 

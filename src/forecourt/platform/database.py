@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 
 import psycopg
 from psycopg import AsyncConnection, sql
+from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from forecourt.platform.errors import ForecourtError
@@ -73,6 +74,12 @@ class DatabaseBusy(ForecourtError):
     status = 503
     code = "database-busy"
     unsent = True
+
+
+class StatementSwallowed(ForecourtError):
+    """A statement of the transaction had failed, so nothing of it is kept."""
+
+    code = "statement-swallowed"
 
 
 class DatabaseUnsafe(ForecourtError):
@@ -162,8 +169,8 @@ class Pool:
         await self.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """A bare connection: the caller owns its transactions. Raises DatabaseBusy when none comes free in time."""
+    async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """A bare connection, that commits each statement. Raises DatabaseBusy when none comes free in time."""
         connection = await self._acquired()
         try:
             yield connection
@@ -187,29 +194,33 @@ class Pool:
     async def tenant(self, tenant_id: int, *, person_id: int | None = None) -> AsyncIterator[AsyncConnection[Any]]:
         """One connection, one transaction, one tenant's rows; commits on leaving, rolls back on an error.
 
+        Raises StatementSwallowed on leaving after a statement that failed, for then nothing is kept: what may fail goes
+        into a `transaction()` of the connection, within this one, which can fail alone.
+
         With a person, also what is that person's own. Held by the limit of `limited_to`.
         """
         begin = _begin_as(tenant_id, person_id)
-        async with self.connection() as connection, self._transaction(connection, begin):
+        async with self._connection() as connection, self._transaction(connection, begin):
             yield connection
 
     @asynccontextmanager
     async def person(self, person_id: int) -> AsyncIterator[AsyncConnection[Any]]:
         """As `tenant`, before an organisation is chosen: what is a person's own, in whichever organisation."""
         begin = _begin_as(None, person_id)
-        async with self.connection() as connection, self._transaction(connection, begin):
+        async with self._connection() as connection, self._transaction(connection, begin):
             yield connection
 
     @asynccontextmanager
     async def anyone(self) -> AsyncIterator[AsyncConnection[Any]]:
         """One transaction without a tenant: sees no tenant's rows, only the lookup functions made for it."""
-        async with self.connection() as connection, self._transaction(connection, b"BEGIN"):
+        async with self._connection() as connection, self._transaction(connection, b"BEGIN"):
             yield connection
 
     @asynccontextmanager
     async def _transaction(self, connection: AsyncConnection[Any], begin: bytes) -> AsyncIterator[None]:
         """A transaction that tells a lost connection from a wrong statement: the first is DatabaseBusy, and so is one
-        that takes longer than the pool's deadline. `begin`: the statements that begin it, in one round trip.
+        that takes longer than the pool's deadline. PostgreSQL answers a COMMIT after a failed statement by rolling back
+        without an error, so that is told here. `begin`: the statements that begin it, in one round trip.
 
         One lost connection usually means a restarted server, so the idle ones are asked before they are lent out: a
         server may have gone without hanging up.
@@ -219,6 +230,8 @@ class Pool:
             try:
                 await connection.execute(begin, prepare=False)
                 yield
+                if connection.info.transaction_status is TransactionStatus.INERROR:
+                    raise StatementSwallowed
             except BaseException:
                 # A lost connection has nothing to roll back, and what was lost with it is told by what is raised.
                 with suppress(psycopg.Error):

@@ -309,11 +309,13 @@ METER_VALUES = Lane(
         "evse int",
         "readings bigint[]",
         "signed text",
+        "arrived_at timestamptz",
     ),
     merge=(
         """
-        INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings, signed)
-        SELECT station_id, transaction_id, at, digest, tenant_id, evse, readings, signed FROM stage_meter_values
+        INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings, signed, arrived_at)
+        SELECT station_id, transaction_id, at, digest, tenant_id, evse, readings, signed, arrived_at
+        FROM stage_meter_values
         ORDER BY station_id, transaction_id, at, digest
         ON CONFLICT DO NOTHING
         """,

@@ -78,6 +78,7 @@ _NOTHING_MORE: Final = packrow.NULL_TEXT * 2 + packrow.int4(None)
 _NOTHING_GIVEN: Final = packrow.int8(None) * 2
 #: What samples without one say of their transaction.
 NO_TRANSACTION: Final = packrow.text("")
+_NOT_SAID: Final = packrow.timestamp(None)
 
 
 def add_report(
@@ -151,10 +152,12 @@ _signed_number = Struct(">q").unpack
 def add_samples(inbound: Inbound, transaction: bytes, evse: int | None, samples: tuple[neutral.Sample, ...]) -> None:
     """One row for each moment in a report; its digest makes the same values said again the same row.
 
-    The moment is the station's own even where it can't be believed, or a replay would be new each time.
+    The moment is the station's own even where it can't be believed, or a replay would be new each time. When the report
+    came is kept of those that belong to no transaction: of the others their session knows.
     """
     if not samples:
         return
+    arrived = packrow.timestamp(inbound.arrived) if transaction is NO_TRANSACTION else _NOT_SAID
     # Mostly there is one moment, and its samples share the object that says it.
     one = samples[0].at is samples[-1].at
     for at, taken in ((samples[0].at, samples),) if one else groupby(samples, key=_at):
@@ -174,5 +177,6 @@ def add_samples(inbound: Inbound, transaction: bytes, evse: int | None, samples:
             packrow.int4(evse),
             packed,
             packrow.raw(kept) if signed else packrow.NULL_TEXT,
+            arrived,
         )
         inbound.write.add(METER_VALUES.name, packrow.joined(_SAMPLE_COLUMNS, parts))

@@ -84,7 +84,8 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
     """A limit that was sent to a station for a transaction. `accepted`: its answer, None as long as there is none (it
     may hold the limit or not). From `valid_to` on it holds no more. `gives_ma`: what was to flow back, of one that lets
     nothing be drawn. `unsent`: it never reached the station, which says nothing of it; `awaited`: somebody still waits
-    for the answer. `drawn_ma`: what was drawn when it was sent, None where that wasn't known."""
+    for the answer. `drawn_ma`: what was drawn when it was sent, None where that wasn't known; `still_since`: from when
+    on nothing was, as it was measured, None where it wasn't."""
 
     limit_ma: int
     sent_at: datetime
@@ -95,6 +96,7 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
     awaited: bool = True
     gives_ma: int = 0
     drawn_ma: int | None = None
+    still_since: datetime | None = None
 
 
 class Standing(Struct, frozen=True, kw_only=True, gc=False):
@@ -352,12 +354,22 @@ def _seen_at(order: Order, standing: Standing) -> datetime | None:
         return None
     for later in standing.orders:
         # It may draw something by now that it was told since.
-        if later.sent_at > order.answered_at and later.drawn_ma is not None and is_obeyed(later.drawn_ma, 0):
+        if later.still_since is not None and later.still_since > order.answered_at:
             return later.sent_at
-    since = standing.drawn_at if standing.drawn_since is None else standing.drawn_since
-    if since is None or since <= order.answered_at or standing.drawn_ma is None:
+    since = _still_since(standing)
+    return standing.drawn_at if since is not None and since > order.answered_at else None
+
+
+def still_since(standing: Standing, now: datetime) -> datetime | None:
+    """From when on an EVSE is measured to draw nothing on any conductor, a mean from when it began; None where it draws
+    something, or nothing was measured lately."""
+    return _still_since(standing) if is_fresh(standing, now) else None
+
+
+def _still_since(standing: Standing) -> datetime | None:
+    if standing.drawn_ma is None or not is_obeyed(drawn_most(standing), 0):
         return None
-    return standing.drawn_at if is_obeyed(drawn_most(standing), 0) else None
+    return standing.drawn_at if standing.drawn_since is None else standing.drawn_since
 
 
 def _beyond(standing: Standing, bound_ma: int, now: datetime) -> int:

@@ -146,7 +146,7 @@ def excesses_of(known: Knowledge, room: Room, draws: Draws) -> list[Excess]:
             counted=round(float(counted[row]) * 1000),
             measured=round(float(measured[row]) * 1000) if _is_measured(known, rows, row) else None,
             late=late.of(_below(rows, row)),
-            at_most=not power and _is_guessed(known, rows, row),
+            at_most=not power and _is_measured(known, rows, row) and _is_guessed(known, rows, row),
         )
         for (node, power), row in worst.items()
     ]

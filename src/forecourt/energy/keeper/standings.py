@@ -115,13 +115,15 @@ def _standing(
 def _drawn(
     car: store.ActiveCar, most_watts: float, least_watts: float
 ) -> tuple[int | None, int | None, datetime | None]:
-    """What flows on a conductor at least and at most, in mA, and when it was measured: by the current, or else by the
-    power, of which nobody knows on how many conductors it flows: watts an ampere are from the least to the most; or
-    by the mean of what the register counted."""
+    """What flows on a conductor at least and at most, in mA, and when it was measured: by the current, unless the power
+    was measured later, of which nobody knows on how many conductors it flows: watts an ampere are from the least to the
+    most; or by the mean of what the register counted."""
     if car.mean is not None:
         return int(car.mean.least_w / most_watts * 1000), int(car.mean.most_w / least_watts * 1000), car.mean.at
     currents = [each for each in car.currents_a if each is not None]
-    if currents:
+    power_at = None if car.power_w is None else car.power_at
+    later = power_at is not None and car.measured_at is not None and power_at > car.measured_at
+    if currents and not later:
         return int(max(currents) * 1000), None, car.measured_at
     if car.power_w is None or car.power_at is None:
         return None, None, None

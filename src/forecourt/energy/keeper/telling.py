@@ -21,7 +21,7 @@ from forecourt.energy.dispatch.giving import told_to_give
 from forecourt.energy.dispatch.obedience import drawn_now
 from forecourt.energy.dispatch.orders import Told
 from forecourt.energy.dispatch.profiles import running_profile
-from forecourt.energy.dispatch.standing import Draws, may_draw, newest
+from forecourt.energy.dispatch.standing import Draws, Standing, may_draw, newest, still_since
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.saying import less_of, told_of
 from forecourt.energy.planning.knowledge import Knowledge, KnownCar
@@ -223,7 +223,7 @@ def _said(reading: Reading, known: Knowledge, car_of: Mapping[str, KnownCar], ea
     held = reading.dynamics.get((evse.station, evse.evse)) if known.settings.dynamic_profiles else None
     standing = known.standings[each.evse]
     command = said_dynamically(whole, held, car.session_id, now, each.valid_to, standing.booted_at)
-    order = _order(reading.station_ids[evse.station], car, each, now, drawn_now(standing, now))
+    order = _order(reading.station_ids[evse.station], car, each, now, standing)
     return _Said(asked=(evse.station, command), order=order, whole=whole)
 
 
@@ -247,7 +247,7 @@ def _takes_less(known: Knowledge, battery: str, setpoint: Setpoint) -> bool:
     return last is not None and setpoint.power_w < last.power_w
 
 
-def _order(station_id: int, car: KnownCar, told: Told, now: datetime, drawn_ma: int | None) -> keeping.NewOrder:
+def _order(station_id: int, car: KnownCar, told: Told, now: datetime, standing: Standing) -> keeping.NewOrder:
     return keeping.NewOrder(
         station_id=station_id,
         evse=car.evse,
@@ -257,7 +257,8 @@ def _order(station_id: int, car: KnownCar, told: Told, now: datetime, drawn_ma: 
         sent_at=now,
         valid_to=told.valid_to,
         gives_ma=told.gives_ma,
-        drawn_ma=drawn_ma,
+        drawn_ma=drawn_now(standing, now),
+        still_since=still_since(standing, now),
     )
 
 

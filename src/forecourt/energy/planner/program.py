@@ -47,7 +47,7 @@ class Program:
 
     def __init__(self) -> None:
         self._highs: Any = _Silent()  # type: ignore[no-untyped-call]
-        self._options(_OPTIONS)
+        self._set(_OPTIONS)
         #: What it holds; None: nothing that a next run could begin from.
         self.form: Form | None = None
         #: Whether the matrix in HiGHS is that of the form, or has had rows added since.
@@ -83,7 +83,7 @@ class Program:
             )
             if basis is not None:
                 self._highs.setBasis(basis)
-            self._near = held is not None and _near(held, self.starts, form, starts)
+            self._near = held is not None and _is_near(held, self.starts, form, starts)
         self.form, self._same, self.starts = form, True, starts
 
     def change(self, form: Form) -> None:
@@ -117,10 +117,10 @@ class Program:
         """The status after a run; what isn't solved from where the last one ended is begun anew, in smaller steps."""
         highs = self._highs
         if self._near:
-            self._options(_NEAR)
+            self._set(_NEAR)
         highs.run()
         if self._near:
-            self._options({option: _OPTIONS[option] for option in _NEAR})
+            self._set({option: _OPTIONS[option] for option in _NEAR})
             self._near = False
         status = highs.getModelStatus()
         if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit):
@@ -131,7 +131,7 @@ class Program:
             status = highs.getModelStatus()
         return status
 
-    def _options(self, options: dict[str, Any]) -> None:
+    def _set(self, options: dict[str, Any]) -> None:
         for option, value in options.items():
             self._highs.setOptionValue(option, value)
 
@@ -170,7 +170,7 @@ def _same_matrix(one: Form, other: Form) -> bool:
     )
 
 
-def _near(held: Form, held_starts: Floats, form: Form, starts: Floats) -> bool:
+def _is_near(held: Form, held_starts: Floats, form: Form, starts: Floats) -> bool:
     """Whether a few cars came or left in the same steps."""
     apart = abs(form.columns.count - held.columns.count)
     return apart <= ALIKE * held.columns.count and np.array_equal(held_starts, starts)

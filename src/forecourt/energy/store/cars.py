@@ -21,7 +21,8 @@ from forecourt.sessions.store import STATE_NOW
 
 Connection = AsyncConnection[Any]
 
-#: Sets of meter values of one session in which its latest currents are looked for.
+#: Sets of meter values of one session in which its latest currents are looked for, and as many of its EVSE that belong
+#: to no transaction.
 LATEST_SETS: Final = 4
 #: Past sessions that are read at once, the latest ones.
 MAX_VISITS: Final = 20_000
@@ -108,6 +109,23 @@ class _Car(Struct, frozen=True, kw_only=True, gc=False):
 _decode_car: Final = msgspec.json.Decoder(_Car).decode
 
 
+#: The latest sets of a session `n`.
+_OWN: Final = """
+    (SELECT at, readings, NULL::timestamptz AS arrived_at FROM meter_values
+    WHERE tenant_id = %(tenant_id)s AND station_id = n.station_id AND transaction_id = n.transaction_id
+    ORDER BY at DESC LIMIT %(sets)s)
+    """
+#: The latest that its EVSE told outside of any transaction, as far as they are of its time. Those that came last, for a
+#: time that its station misspoke would stay the latest for ever.
+_APART: Final = """
+    (SELECT at, readings, arrived_at FROM (
+        SELECT at, readings, arrived_at FROM meter_values
+        WHERE tenant_id = %(tenant_id)s AND station_id = n.station_id AND evse = n.evse AND arrived_at IS NOT NULL
+        ORDER BY arrived_at DESC, at DESC LIMIT %(sets)s) a
+    WHERE CASE WHEN n.arrival_clock THEN arrived_at ELSE at END >= n.started_at)
+    """
+
+
 def cars_held() -> Texts[ActiveCar]:
     """Where `active_cars` finds again what it has read before."""
     return Texts(lambda text: _car(_decode_car(text)))
@@ -128,10 +146,7 @@ async def active_cars(
                 CASE WHEN n.meter_stop_wh >= n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh,
                 greatest(coalesce(n.given_stop_wh - n.given_start_wh, 0), 0)::int AS given_wh,
                 i.time_zone AS zone, p.wants AS preferences, p.changed_at AS preferred_at, p.changed_by AS preferred_by,
-                (SELECT json_agg(m) FROM (
-                    SELECT at, readings FROM meter_values
-                    WHERE tenant_id = %(tenant_id)s AND station_id = n.station_id AND transaction_id = n.transaction_id
-                    ORDER BY at DESC LIMIT %(sets)s) m) AS measured,
+                (SELECT json_agg(m ORDER BY m.at DESC) FROM ({_OWN} UNION ALL {_APART}) m) AS measured,
                 (SELECT json_agg(s) FROM (
                     SELECT source, wants, said_at, said_by FROM session_needs
                     WHERE tenant_id = %(tenant_id)s AND session_id = n.session_id ORDER BY source) s) AS said
@@ -157,6 +172,8 @@ def _car(row: _Car) -> ActiveCar:
     told = {name: getattr(row, name) for name in _SHARED}
     if measured.mean is not None:
         told["power_w"] = measured.mean.power_w
+    elif measured.power_w is not None:
+        told["power_w"] = measured.power_w
     return ActiveCar(
         **told,
         evse_id=f"{row.station}:{row.evse}",

@@ -1,4 +1,8 @@
-"""What a session's last meter values tell of the currents of its EVSE, and when that was by our clock.
+"""What the last meter values of a session, and of its EVSE outside of any transaction, tell of what is drawn, and when
+that was by our clock.
+
+Stations of 2.x say in MeterValues what belongs to no transaction, and some tell what they draw there alone; so do some
+of 1.6 (2.0.1 J01, 1.6 §4.7). Such sets are never billed, but a car draws what they say as well.
 
 Some stations tell their register alone. What they draw is the mean between two of its readings, as exact as the steps
 in which the register is told.
@@ -10,7 +14,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from forecourt.ocpp.neutral import Location, Measurand, Phase
+from forecourt.ocpp import measure
+from forecourt.ocpp.deviations import Notes
+from forecourt.ocpp.neutral import Location, Measurand, Phase, Sample
+from forecourt.platform.clock import plausible
 
 #: How a station may name the conductors.
 _LINES: Final = {
@@ -23,6 +30,9 @@ _STEPS: Final = (1_000, 100, 10, 1)
 _EXACT_W: Final = 1_000
 _LEAST_SPAN: Final = timedelta(seconds=20)
 _AN_HOUR: Final = timedelta(hours=1)
+
+#: When a register was read, by its station and by ours, and what it showed in Wh.
+_Register = tuple[datetime, datetime, int]
 
 
 class Mean(Struct, frozen=True, kw_only=True):
@@ -42,7 +52,8 @@ class Mean(Struct, frozen=True, kw_only=True):
 class Measured(Struct, frozen=True, kw_only=True):
     """The latest of each: the currents of the three conductors, the same on each where the station doesn't say of
     which, what it offers, when the current and the power were measured, and the state of charge with its time.
-    `mean`: where neither a current nor a power was."""
+    `power_w`: where it was measured last outside of the transaction, else the session knows it. `mean`: where neither a
+    current nor a power was."""
 
     currents_a: tuple[float | None, float | None, float | None]
     offered_a: float | None
@@ -50,23 +61,31 @@ class Measured(Struct, frozen=True, kw_only=True):
     power_at: datetime | None
     soc_pct: float | None = None
     soc_at: datetime | None = None
+    power_w: int | None = None
     mean: Mean | None = None
 
 
 def measured_of(
     sets: Sequence[Mapping[str, Any]], last_at: datetime, heard_at: datetime, *, believed: bool
 ) -> Measured:
-    """Of sets of values, the latest first. `last_at`, `heard_at`: the time of the session's latest report by its
-    station and by ours; `believed`: whether the first is the station's own."""
+    """Of sets of values, the latest first; those outside of the transaction say when they arrived. `last_at`,
+    `heard_at`: the time of the session's latest report by its station and by ours; `believed`: whether the first is the
+    station's own, and those of sets have to be plausible as well."""
+    if believed:
+        sets = [each for each in sets if each["arrived_at"] is None or plausible(_said_at(each), _arrived_at(each))]
+    late_by = _late_by(sets, last_at, heard_at, believed=believed)
     currents: list[float | None] = [None, None, None]
     unplaced: float | None = None
     offered: float | None = None
-    current_at: datetime | None = None
+    placed_at: datetime | None = None
+    unplaced_at: datetime | None = None
     power_at: datetime | None = None
+    power_w: int | None = None
     soc: tuple[float, datetime] | None = None
-    register: list[tuple[datetime, int]] = []
+    registers: dict[bool, list[_Register]] = {}
     for each in sets:
-        at = datetime.fromisoformat(each["at"])
+        apart = each["arrived_at"] is not None
+        at = min(_said_at(each) + late_by, _arrived_at(each) if apart else heard_at)
         for code, value in zip(each["readings"][::2], each["readings"][1::2], strict=True):
             measurand, phase = code & 0xFF, Phase(code >> 8 & 0xFF)
             line = _LINES.get(phase)
@@ -76,45 +95,53 @@ def measured_of(
                 continue
             if measurand == Measurand.CURRENT_IMPORT and line is not None and currents[line] is None:
                 currents[line] = value / 1000
-                current_at = current_at or at
+                placed_at = placed_at or at
             elif measurand == Measurand.CURRENT_IMPORT and phase is Phase.NONE and unplaced is None:
-                unplaced = value / 1000
-                current_at = current_at or at
+                unplaced, unplaced_at = value / 1000, at
             elif measurand == Measurand.CURRENT_OFFERED and offered is None:
                 offered = value / 1000
-            elif measurand in (Measurand.POWER_IMPORT, Measurand.POWER_EXPORT):
-                power_at = power_at or at
+            elif measurand in (Measurand.POWER_IMPORT, Measurand.POWER_EXPORT) and power_at is None:
+                power_w = _power_w(each) if apart else None
+                power_at = None if apart and power_w is None else at
             elif measurand == Measurand.ENERGY_IMPORT_REGISTER and phase is Phase.NONE:
-                register.append((at, value))
-    first, second, third = [unplaced] * 3 if currents == [None, None, None] else currents
-    late_by = _late_by(sets, last_at, heard_at, believed=believed)
-    unmeasured = current_at is None and power_at is None
+                registers.setdefault(apart, []).append((_said_at(each), at, value))
+    if placed_at is None or (unplaced_at is not None and unplaced_at > placed_at):
+        currents, placed_at = [unplaced] * 3, unplaced_at
+    first, second, third = currents
     return Measured(
         currents_a=(first, second, third),
         offered_a=offered,
-        current_at=None if current_at is None else min(current_at + late_by, heard_at),
-        power_at=None if power_at is None else min(power_at + late_by, heard_at),
+        current_at=placed_at,
+        power_at=power_at,
         soc_pct=None if soc is None else soc[0],
-        soc_at=None if soc is None else min(soc[1] + late_by, heard_at),
-        mean=_mean(register, late_by, heard_at) if unmeasured else None,
+        soc_at=None if soc is None else soc[1],
+        power_w=power_w,
+        mean=_mean(next(iter(registers.values()), ())) if placed_at is None and power_at is None else None,
     )
 
 
-def _mean(register: Sequence[tuple[datetime, int]], late_by: timedelta, heard_at: datetime) -> Mean | None:
+def _power_w(apart: Mapping[str, Any]) -> int | None:
+    """As the session would know it, were the set one of its own."""
+    at, readings = _said_at(apart), apart["readings"]
+    samples = [Sample(at, code, value) for code, value in zip(readings[::2], readings[1::2], strict=True)]
+    return measure.readings(samples, Notes())[2]
+
+
+def _mean(register: Sequence[_Register]) -> Mean | None:
     """Of readings in Wh, the latest first: since the last one before that is long enough ago, or the first there is."""
     if not register:
         return None
-    step_wh = next(step for step in _STEPS if all(wh % step == 0 for _, wh in register))
-    (at, last_wh), found = register[0], None
-    for since, wh in register[1:]:
-        hours = (at - since) / _AN_HOUR
-        if at - since < _LEAST_SPAN or wh > last_wh:
+    step_wh = next(step for step in _STEPS if all(wh % step == 0 for _, _, wh in register))
+    (said_at, at, last_wh), found = register[0], None
+    for said_since, since, wh in register[1:]:
+        hours = (said_at - said_since) / _AN_HOUR
+        if said_at - said_since < _LEAST_SPAN or wh > last_wh:
             continue
         found = Mean(
             least_w=max(0, int((last_wh - wh - step_wh) / hours)),
             most_w=int((last_wh - wh + step_wh) / hours),
-            since=min(since + late_by, heard_at),
-            at=min(at + late_by, heard_at),
+            since=since,
+            at=at,
         )
         if step_wh / hours <= _EXACT_W:
             break
@@ -123,7 +150,20 @@ def _mean(register: Sequence[tuple[datetime, int]], late_by: timedelta, heard_at
 
 def _late_by(sets: Sequence[Mapping[str, Any]], last_at: datetime, heard_at: datetime, *, believed: bool) -> timedelta:
     """By how much the station's clock is behind ours, with the time that its word takes: by the latest report, of which
-    both times are known, or by the latest values where the station's own time can't be believed."""
+    both times are known, or by the latest values where the station's own time can't be believed; or by what belongs to
+    no transaction, whichever was on its way for the least."""
+    found = [_arrived_at(each) - _said_at(each) for each in sets if each["arrived_at"] is not None]
+    own = next((each for each in sets if each["arrived_at"] is None), None)
     if believed or not sets:
-        return heard_at - last_at
-    return heard_at - datetime.fromisoformat(sets[0]["at"])
+        found.append(heard_at - last_at)
+    elif own is not None:
+        found.append(heard_at - _said_at(own))
+    return min(found)
+
+
+def _said_at(each: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(each["at"])
+
+
+def _arrived_at(each: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(each["arrived_at"])
