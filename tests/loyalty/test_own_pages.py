@@ -127,7 +127,7 @@ async def test_a_driver_is_told_when_where_and_until_when_by_letter_page_and_app
     # The last day by the organisation's clock, which is over in UTC only on the next one.
     ends = datetime(2099, 11, 30, 23, 59, 59, tzinfo=ZoneInfo("America/New_York"))
     where = Places(hours=frozenset({22, 23, 0, 9}), days=frozenset({Day.MONDAY}), sites=frozenset({"yard"}),
-                   connector_types=frozenset({"cCCS2"}))  # fmt: skip
+                   connector_types=frozenset({"IEC_62196_T2_COMBO"}))  # fmt: skip
     await club.campaign(
         percent=Decimal(20), most=500, minimum=1_000, label="Quiet hours", announce=True, ends_at=ends, places=where
     )
@@ -137,7 +137,7 @@ async def test_a_driver_is_told_when_where_and_until_when_by_letter_page_and_app
                 if "Your sessions with" in each["body"]]  # fmt: skip
     page = (await browser.post("/my/offers", data={"code": "late"})).text
     when = "When: Mon, 09:00\N{EN DASH}10:00, 22:00\N{EN DASH}01:00, by the clock of the site"
-    told = (when, "Where: Yard", "Plug: CCS", "20 % off, at most €5.00, for a bill from €10.00", "Until: Nov 30, 2099")
+    told = (when, "Where: Yard", "Plug: CCS", "20 % off, at most €5.00, for a bill from €10.00", "Until: 30 Nov 2099")
     for said in (letter["body"], page):
         plain = said.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
         for words in told:

@@ -24,11 +24,11 @@ class CampaignRefused(ForecourtError):
 
 
 class CampaignUnbegun(CampaignRefused):
-    """The campaign can't begin. Look at whom it is for, and when."""
+    """The campaign can't begin: it would be for nobody. Say more widely whom it is for."""
 
     code = "campaign-unbegun"
 
-    def __init__(self, why: Unbegun, detail: str) -> None:
+    def __init__(self, why: Unbegun = Unbegun.NOBODY, detail: str | None = None) -> None:
         super().__init__(detail, why=why.value)
         self.why = why
 

@@ -137,7 +137,9 @@ class Places(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sites: Annotated[frozenset[str], Meta(description="Slugs; what is below counts too.", examples=[["yard"]])] = (
         frozenset()
     )
-    connector_types: Annotated[frozenset[str], Meta(examples=[["cCCS2"]])] = frozenset()
+    connector_types: Annotated[
+        frozenset[str], Meta(description="OCPI's ConnectorType.", examples=[["IEC_62196_T2_COMBO"]])
+    ] = frozenset()
     tariffs: Annotated[
         frozenset[UUID],
         Meta(max_length=MAX_NAMED, description="Sessions that are priced by one of these.", examples=[[]]),

@@ -238,9 +238,7 @@ async def _choose(conn: Connection, tenant_id: int, campaign: Campaign, now: dat
         treated = [not held_out(campaign.seed, driver, terms.holdout_percent) for driver in numbers]
         await store.insert_members(conn, tenant_id, campaign.campaign_id, numbers, treated)
     if not drivers:
-        raise CampaignUnbegun(
-            Unbegun.NOBODY, "It would be for nobody: no driver is as it says. Say more widely whom it is for."
-        )
+        raise CampaignUnbegun(Unbegun.NOBODY)
 
 
 async def _meant(

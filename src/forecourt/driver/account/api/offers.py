@@ -31,7 +31,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     hours: Annotated[list[int], Meta(description="22 is from 22:00 until before 23:00.", examples=[[22, 23, 0, 1]])]
     days: list[Day]
     sites: Annotated[list[str], Meta(description="By name.", examples=[["Market square"]])]
-    connector_types: Annotated[list[str], Meta(examples=[["cCCS2"]])]
+    connector_types: Annotated[list[str], Meta(examples=[["IEC_62196_T2_COMBO"]])]
     ends_at: Annotated[datetime | None, Meta(description="Null: until it is ended.", examples=[None])]
 
 
