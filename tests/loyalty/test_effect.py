@@ -17,7 +17,7 @@ from forecourt.loyalty.effect.estimate import difference, difference_of_shares
 from forecourt.loyalty.effect.service import Measure, measure_effect
 from forecourt.loyalty.effect.trial import try_out
 from forecourt.loyalty.errors import CampaignRefused
-from forecourt.loyalty.model import Past, Places, State, Terms
+from forecourt.loyalty.model import Audience, Past, Places, Segment, State, Terms
 from forecourt.simulator.campaigns import World, draw
 from tests.loyalty.club import Club
 
@@ -115,6 +115,30 @@ async def test_a_campaign_that_ran_elsewhere_is_told_of_by_imported_sessions(clu
     # It gives nothing.
     await club.begun(club.session(drivers[0][1], over=False))
     assert club.uses() == []
+
+
+async def test_whom_a_campaign_is_for_is_told_by_imported_sessions_too(club: Club, tmp_path: Path) -> None:
+    [(often, uid), (once, other), _] = club.drivers(3)
+    now, path = club.till.clock.now(), tmp_path / "old.csv"
+    # 12 kWh each: three of one driver in the window, of whom a fourth is too old, and one of another.
+    came = [(uid, 5), (uid, 6), (uid, 7), (uid, 200), (other, 5)]
+    lines = [
+        f"{number},A,{who},{now - timedelta(days=days):%Y-%m-%d %H:%M},{now - timedelta(days=days):%Y-%m-%d} 23:59,12"
+        for number, (who, days) in enumerate(came)
+    ]
+    path.write_text("\n".join(["id,station,driver,start,end,kwh", *lines]), encoding="utf-8")
+    importer = Importer(club.till.tenants, club.till.clock, "test")
+    await importer.bring(club.tenant_id, path, understood(path, Options(), now), "old")
+    club.session(uid, wh=1_000)
+    for audience, meant in (
+        (Audience(min_sessions=4, max_sessions=4, min_energy_wh=37_000), [often]),
+        (Audience(segments=frozenset({Segment.RECENT}), max_sessions=3), [once]),
+    ):
+        campaign = await club.campaign(amount=100, audience=audience)
+        members = club.till.rows(
+            "SELECT driver_id FROM loyalty_members WHERE campaign_id = %s", campaign.campaign_id
+        )  # fmt: skip
+        assert [each["driver_id"] for each in members] == meant
 
 
 async def test_an_effect_is_told_by_what_drivers_of_the_campaign_did_before_and_since(club: Club) -> None:

@@ -1,13 +1,20 @@
 """What drivers see of vouchers, offers and points, without a script, and the same by the API."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
+import pytest
 
 from forecourt.driver.account import api
+from forecourt.driver.speech import Speech
+from forecourt.driver.words import tier_words
+from forecourt.loyalty.model import Places
 from forecourt.loyalty.rewards import service as rewards
-from forecourt.loyalty.rewards.model import Program
+from forecourt.loyalty.rewards.model import Program, Tier
+from forecourt.pricing.model import Day
 from tests.driver.porch import HOST, Porch, an_api
 from tests.loyalty.club import Club
 
@@ -107,6 +114,65 @@ async def test_a_driver_enters_a_code_sees_points_and_turns_them_into_money(club
         points = (await app.get("/driver/me/points")).json()
         assert (points["points"], points["worth"]["amount"]) == (0, 0)
         assert (await app.post("/driver/me/points/redeem", json={})).status_code == 409
+
+
+async def test_a_driver_is_told_when_where_and_until_when_by_letter_page_and_app(club: Club) -> None:
+    porch, till = Porch(club.till), club.till
+    browser, ada = await porch.signed_in("nudged@example.com")
+    till.rows(
+        "INSERT INTO driver_consents (tenant_id, driver_id, kind, given, text_version, said_at)"
+        " VALUES (%s, %s, 'marketing', true, '1', now())", porch.tenant, ada.driver_id,
+    )  # fmt: skip
+    till.rows("UPDATE organisations SET time_zone = 'America/New_York' WHERE tenant_id = %s", porch.tenant)
+    # The last day by the organisation's clock, which is over in UTC only on the next one.
+    ends = datetime(2099, 11, 30, 23, 59, 59, tzinfo=ZoneInfo("America/New_York"))
+    where = Places(hours=frozenset({22, 23, 0, 9}), days=frozenset({Day.MONDAY}), sites=frozenset({"yard"}),
+                   connector_types=frozenset({"IEC_62196_T2_COMBO"}))  # fmt: skip
+    await club.campaign(
+        percent=Decimal(20), most=500, minimum=1_000, label="Quiet hours", announce=True, ends_at=ends, places=where
+    )
+    await club.campaign(codes=("LATE",), amount=150, minimum=900, label="Late", ends_at=ends, places=where)
+    await till.work()
+    [letter] = [each for each in till.rows("SELECT body FROM letters WHERE tenant_id = %s", porch.tenant)
+                if "Your sessions with" in each["body"]]  # fmt: skip
+    page = (await browser.post("/my/offers", data={"code": "late"})).text
+    when = "When: Mon, 09:00\N{EN DASH}10:00, 22:00\N{EN DASH}01:00, by the clock of the site"
+    told = (when, "Where: Yard", "Plug: CCS", "20 % off, at most €5.00, for a bill from €10.00", "Until: 30 Nov 2099")
+    for said in (letter["body"], page):
+        plain = said.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+        for words in told:
+            assert words in plain, words
+    assert "€1.50 off, for a bill from €9.00" in page
+    assert page.count("Where: Yard") == 2
+    for language, words in (("de", "Ortszeit des Standorts"), ("fr", "Où : Yard"), ("nl", "Waar: Yard"),
+                            ("es", "Dónde: Yard")):  # fmt: skip
+        assert words in (await browser.get("/my/offers", params={"lang": language})).text
+    [token] = [each.value for each in browser.cookies.jar if "driver" in each.name]
+    transport = httpx.ASGITransport(an_api(porch, api.routes))
+    headers = {"authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(transport=transport, base_url=HOST, headers=headers) as app:
+        answer: dict[str, Any] = (await app.get("/driver/me/offers")).json()
+    [offer] = answer["offered"]
+    assert (offer["hours"], offer["days"], offer["sites"]) == ([0, 9, 22, 23], ["MONDAY"], ["Yard"])
+    assert (offer["minimum"]["amount"], datetime.fromisoformat(offer["ends_at"])) == (1_000, ends)
+    assert answer["kept"][0]["minimum"]["amount"] == 900
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "more"),
+    [
+        ("en", "Silver from 1 session in 1 day", "Silver from 2 sessions in 30 days"),
+        ("de", "Silver ab 1 Ladevorgang in 1 Tag", "Silver ab 2 Ladevorgängen in 30 Tagen"),
+        ("fr", "Silver dès 1 recharge en 1 jour", "Silver dès 2 recharges en 30 jours"),
+        ("nl", "Silver vanaf 1 laadsessie in 1 dag", "Silver vanaf 2 laadsessies in 30 dagen"),
+        ("es", "Silver desde 1 recarga en 1 día", "Silver desde 2 recargas en 30 días"),
+    ],
+)
+def test_one_session_is_one(language: str, one: str, more: str) -> None:
+    with Speech().speaking_of(language):
+        for least, days, said in ((1, 1, one), (2, 30, more)):
+            program = Program(currency="EUR", tier_window_days=days)
+            assert tier_words(Tier(name="Silver", least=least), program) == said
 
 
 async def test_who_leaves_takes_along_what_was_given_and_points_are_owed_no_more(club: Club) -> None:

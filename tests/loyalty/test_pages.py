@@ -75,11 +75,25 @@ async def test_a_campaign_is_made_started_paused_and_ended_on_its_pages(house: H
     assert (state, terms["most"], terms["budget"]) == ("draft", 300, 200_000)
     assert terms["audience"]["segments"] == ["loyal"]
     page = (await owner.get(here)).text
-    for words in ("15 % off, at most 3.00", "22\u20136", "chosen when it starts", "Start it"):
+    whom = "Often here; by their use in the last 60 days; agreed to marketing"
+    for words in ("15 % off, at most 3.00", "22\u20136", "chosen when it starts", "Start it", whom):
         assert words in page.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+    nobody = await owner.post(f"{here}/start")
+    assert (nobody.status_code, "It would be for nobody" in nobody.text) == (422, True)
+    assert stored(house, here)[0] == "draft"
+    with house.admin() as admin:
+        admin.execute("UPDATE loyalty_campaigns SET unbegun = 'nobody' WHERE campaign_id = %s", [here.split("/")[-1]])
+        admin.execute(
+            "INSERT INTO driver_accounts (tenant_id, email, state, pays_by, created_at, updated_at)"
+            " VALUES (%s, 'one@club.test', 'active', 'wallet', now(), now())", [tenant.tenant_id],
+        )  # fmt: skip
+    assert "could not begin at its time, and is a draft again. It would be for nobody" in (await owner.get(here)).text
+    made = await owner.post("/campaigns/new", data=FORM | {"segment": "gone", "marketing": ""})
+    here = made.headers["location"].partition("?")[0]
     for verb, state in (("start", "running"), ("pause", "paused"), ("start", "running"), ("end", "ended")):
         assert (await owner.post(f"{here}/{verb}")).status_code == 303
         assert stored(house, here)[0] == state
+        assert "Not here in the window; by their use in the last 60 days" in (await owner.get(here)).text
     assert (await owner.post(f"{here}/start")).status_code == 422
     assert "ten drivers must have it" in (await owner.get(here)).text
     german = await owner.get("/campaigns", headers={"accept-language": "de"})

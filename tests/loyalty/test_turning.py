@@ -6,10 +6,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from forecourt.loyalty import service
 from forecourt.loyalty.effect.service import measure_effect
-from forecourt.loyalty.errors import CampaignBegun, CampaignOver, CampaignRefused
+from forecourt.loyalty.errors import CampaignBegun, CampaignOver, CampaignRefused, CampaignUnbegun, Unbegun
 from forecourt.loyalty.model import MAX_RUNNING, Audience, Places, State, Terms
 from tests.loyalty.club import Club
 
@@ -62,6 +63,7 @@ async def test_one_whose_time_is_over_ends_as_of_then_and_makes_room_for_another
         pass
     found = [await club.find(each) for each in dated]
     assert [(each.state, each.ended_at) for each in found] == [(State.ENDED, ends)] * 2
+    club.drivers()
     assert (await club.campaign(amount=100)).state is State.RUNNING
     async with till.tenants.tenant(club.tenant_id) as conn:
         terms = Terms(name="Late", label="Late", currency="EUR", amount=1, ends_at=ends)
@@ -127,6 +129,24 @@ async def test_one_that_can_not_begin_at_its_time_is_a_draft_again_and_the_audit
     till.clock.advance(timedelta(days=3).total_seconds())
     [row] = till.rows("SELECT turns_at FROM loyalty_campaigns WHERE campaign_id = %s", campaign.campaign_id)
     assert row["turns_at"] is None
+
+
+async def test_one_that_is_for_nobody_does_not_begin_and_says_so_until_its_terms_are_others(club: Club) -> None:
+    till: Any = club.till
+    club.drivers(1)
+    nobody = Audience(min_sessions=1)
+    with pytest.raises(CampaignUnbegun, match="for nobody"):
+        await club.campaign(amount=100, audience=nobody)
+    campaign = await club.campaign(amount=100, starts_at=till.clock.now() + timedelta(days=1), audience=nobody)
+    till.clock.advance(timedelta(days=1).total_seconds())
+    assert await till.loyalty.turn_campaigns() == 0
+    found = await club.find(campaign)
+    assert (found.state, found.unbegun, found.started_at) == (State.DRAFT, Unbegun.NOBODY, None)
+    async with till.tenants.tenant(club.tenant_id) as conn:
+        terms = replace(campaign.terms, audience=Audience())
+        changed = await service.change_terms(conn, till.actor, campaign.campaign_id, terms)
+        begun = await service.start_campaign(conn, till.actor, campaign.campaign_id, till.clock.now())
+    assert (changed.unbegun, begun.state, begun.members) == (None, State.RUNNING, 1)
 
 
 async def test_a_campaign_may_name_drivers_fleets_and_tariffs(club: Club) -> None:

@@ -51,7 +51,7 @@ class DriverShell:
             when=words.when_words, clock=words.hour, price=words.price, stamp=formats.stamp, moment=formats.moment,
             rated_kw=formats.rated_kw, rated_kwh=words.rated_kwh, device=words.device, card=words.card_name,
             car=words.car_words, named_type=type_words, day=words.day,
-            offer=words.offer_words, tier=words.tier_words,
+            offer=words.offer_words, told=words.told_words, tier=words.tier_words,
         )  # fmt: skip
 
     def page(

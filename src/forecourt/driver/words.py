@@ -1,26 +1,29 @@
 """What drivers read of prices, in their language. `_` translates where it is called."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_skeleton, format_time
+from babel.dates import format_skeleton, format_time, get_day_names
 
 from forecourt.driver.model import Stage
-from forecourt.loyalty.model import Terms
+from forecourt.driver.waiting.model import type_words
+from forecourt.loyalty.model import Terms, Told, spans
 from forecourt.loyalty.rewards.model import Program, Tier, TierBy
 from forecourt.payments.psp.words import Card
 from forecourt.platform.money import Money, minor_digits
+from forecourt.pricing.model import Day
 from forecourt.pricing.words import line_words, price, when_words
 from forecourt.ui.formats import SPACE, rated_kw
-from forecourt.ui.i18n import current, day, mark, number
+from forecourt.ui.i18n import current, day, mark, ngettext, number, stamp
 from forecourt.ui.i18n import gettext as _
 
 __all__ = [
     "STAGES", "car_words", "card_name", "day", "device", "hour", "line_words", "money", "month", "named_spot",
-    "offer_words", "price", "rated_kwh", "stage_words", "tier_words", "when_words",
+    "offer_words", "price", "rated_kwh", "stage_words", "tier_words", "told_words",
+    "when_words",
 ]  # fmt: skip
 
 #: What a driver does or waits for at each stage: a heading and a sentence.
@@ -44,6 +47,9 @@ STAGES: Final = {
     Stage.PAID_LATE: (mark("Receipt"), mark("Thank you. It was paid later, and nothing is owed any more.")),
 }
 
+#: What ends with a day ends before midnight, or so close to it.
+_MOMENT: Final = timedelta(seconds=1)
+_LAST_MINUTE: Final = (23, 59)
 #: Browsers and systems by what they call themselves; who calls itself by several comes first.
 _BROWSERS: Final = (
     ("Edge", "Edg"), ("Opera", "OPR/"), ("Samsung Internet", "SamsungBrowser"), ("Firefox", "Firefox/"),
@@ -118,19 +124,58 @@ def offer_words(terms: Terms) -> str:
     if terms.percent is not None and terms.most is not None:
         said += ", " + _("at most %(amount)s") % {"amount": money(minor(terms.most, terms.currency))}
     if terms.minimum:
-        said += ", " + _("from %(amount)s") % {"amount": money(minor(terms.minimum, terms.currency))}
+        said += ", " + _("for a bill from %(amount)s") % {"amount": money(minor(terms.minimum, terms.currency))}
     return said
+
+
+def told_words(told: Told) -> list[str]:
+    """For which sessions a campaign is: when they begin, where, by which plug, and until when."""
+    places, said = told.campaign.terms.places, []
+    when = [_offered_days(places.days), _offered_hours(told.campaign.hours or places.hours)]
+    if any(when):
+        said.append(_("When: %(when)s, by the clock of the site, for sessions that begin then")
+                    % {"when": ", ".join(filter(None, when))})  # fmt: skip
+    else:
+        said.append(_("When: at any time"))
+    where = ", ".join(told.sites) or _("at all our sites")
+    said.append(_("Where: %(where)s") % {"where": where})
+    if places.connector_types:
+        said.append(_("Plug: %(plugs)s") % {"plugs": ", ".join(map(type_words, sorted(places.connector_types)))})
+    if places.tariffs:
+        said.append(_("At certain prices only"))
+    if told.until is not None:
+        said.append(_("Until: %(end)s") % {"end": _offered_end(told.until, told.zone)})
+    return said
+
+
+def _offered_days(days: Collection[Day]) -> str:
+    names = get_day_names("abbreviated", locale=current().locale)
+    return " ".join(names[number] for number, day_of in enumerate(Day) if day_of in days)
+
+
+def _offered_hours(hours: Collection[int]) -> str:
+    def said(hour_of: int) -> str:
+        return str(format_time(time(hour_of), "short", locale=current().locale))
+
+    return ", ".join(f"{said(begin)}\N{EN DASH}{said(end)}" for begin, end in spans(hours))
+
+
+def _offered_end(until: datetime, zone: str) -> str:
+    """The last day, where it ends with that; else the moment."""
+    last = (until - _MOMENT).astimezone(ZoneInfo(zone))
+    return day(last, zone) if (last.hour, last.minute) == _LAST_MINUTE else stamp(until, zone)
 
 
 def tier_words(tier: Tier, program: Program) -> str:
     """From when on a driver has a tier: `Gold from 20 sessions in 365 days`."""
+    window = program.tier_window_days
     much = {
-        TierBy.SESSIONS: _("%(n)s sessions") % {"n": number(tier.least, 0)},
+        TierBy.SESSIONS: ngettext("%(n)s session", "%(n)s sessions", tier.least) % {"n": number(tier.least, 0)},
         TierBy.ENERGY_KWH: f"{number(tier.least, 0)}{SPACE}kWh",
         TierBy.SPEND: price(Decimal(tier.least), program.currency),
     }[program.tier_by]
-    return _("%(tier)s from %(much)s in %(days)s days") % {
-        "tier": tier.name, "much": much, "days": number(program.tier_window_days, 0)
+    return ngettext("%(tier)s from %(much)s in %(days)s day", "%(tier)s from %(much)s in %(days)s days", window) % {
+        "tier": tier.name, "much": much, "days": number(window, 0)
     }  # fmt: skip
 
 

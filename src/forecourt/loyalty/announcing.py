@@ -4,7 +4,8 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from forecourt.loyalty.model import Campaign, State
+from forecourt.loyalty.model import State, Told
+from forecourt.loyalty.own import told_of
 from forecourt.loyalty.store import campaigns as store
 from forecourt.loyalty.store.campaigns import Connection
 from forecourt.platform.clock import Clock
@@ -27,7 +28,7 @@ class Reached(Struct, frozen=True, kw_only=True):
 class Tells(Protocol):
     """Tells a driver of a campaign, in the transaction in which it is written down that they were told."""
 
-    async def offer(self, conn: Connection, tenant_id: int, whom: Reached, campaign: Campaign, /) -> None:
+    async def offer(self, conn: Connection, tenant_id: int, whom: Reached, told: Told, /) -> None:
         """Something is off their sessions."""
         ...
 
@@ -42,9 +43,10 @@ async def announce(tenants: Pool, clock: Clock, tells: Tells, tenant_id: int, ca
             if campaign is None or campaign.state is not State.RUNNING or not campaign.terms.announce:
                 return told
             batch = await store.take_untold(conn, tenant_id, campaign_id, AT_ONCE, clock.now())
+            [told_as] = await told_of(conn, tenant_id, [campaign])
             for driver_id, email, language in batch:
                 whom = Reached(driver_id=driver_id, email=email, language=language)
-                await tells.offer(conn, tenant_id, whom, campaign)
+                await tells.offer(conn, tenant_id, whom, told_as)
         told += len(batch)
         if len(batch) < AT_ONCE:
             return told

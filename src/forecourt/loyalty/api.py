@@ -17,6 +17,7 @@ from forecourt.loyalty.errors import (
     CampaignBegun,
     CampaignOver,
     CampaignRefused,
+    CampaignUnbegun,
     CampaignUnknown,
     CodesRefused,
     CodeTaken,
@@ -122,12 +123,13 @@ async def change_campaign(campaign_id: CampaignId, data: JSONBody[Terms], actor:
 
 @post(
     "/loyalty/campaigns/{campaign_id:int}/start",
-    opt={**CHANGES, "problems": [CampaignUnknown, CampaignOver, CampaignRefused]},
+    opt={**CHANGES, "problems": [CampaignUnknown, CampaignOver, CampaignRefused, CampaignUnbegun]},
     status_code=200,
     summary="Start a campaign, or let one that is paused go on",
     description=(
         "Whom it is for, and who of them is held out, is fixed when it starts first. One that is to start later waits"
-        " for that, and ends by itself when it is to."
+        " for that, and ends by itself when it is to. One that would be for nobody, or can't begin at its time for"
+        " another reason, is a draft (again), and `unbegun` says why."
     ),
     tags=TAGS,
 )

@@ -1,6 +1,19 @@
 """What can go wrong with campaigns and vouchers."""
 
+from enum import StrEnum
+
 from forecourt.platform.errors import ForecourtError
+
+
+class Unbegun(StrEnum):
+    """Why a campaign could not begin."""
+
+    #: It would be for no driver at all.
+    NOBODY = "nobody"
+    #: For more of them than a campaign may have.
+    TOO_MANY = "too-many"
+    #: Its quiet hours are to be found by prices that are not known.
+    NO_PRICES = "no-prices"
 
 
 class CampaignRefused(ForecourtError):
@@ -8,6 +21,16 @@ class CampaignRefused(ForecourtError):
 
     status = 422
     code = "campaign-refused"
+
+
+class CampaignUnbegun(CampaignRefused):
+    """The campaign can't begin: it would be for nobody. Say more widely whom it is for."""
+
+    code = "campaign-unbegun"
+
+    def __init__(self, why: Unbegun = Unbegun.NOBODY, detail: str | None = None) -> None:
+        super().__init__(detail, why=why.value)
+        self.why = why
 
 
 class CampaignUnknown(ForecourtError):

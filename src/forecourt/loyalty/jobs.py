@@ -6,7 +6,7 @@ from uuid import UUID
 
 from forecourt.loyalty import giving
 from forecourt.loyalty.announcing import Tells, announce
-from forecourt.loyalty.errors import CampaignRefused
+from forecourt.loyalty.errors import CampaignUnbegun
 from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards import store as points
 from forecourt.loyalty.service import put_back, turn_campaign
@@ -89,9 +89,9 @@ class LoyaltyJobs:
         try:
             async with self._tenants.tenant(tenant_id) as conn:
                 return await turn_campaign(conn, tenant_id, campaign_id, now)
-        except CampaignRefused as refused:
+        except CampaignUnbegun as refused:
             async with self._tenants.tenant(tenant_id) as conn:
-                await put_back(conn, tenant_id, campaign_id, str(refused), now)
+                await put_back(conn, tenant_id, campaign_id, refused, now)
             return False
 
     async def settle_due(self) -> int:

@@ -1,6 +1,6 @@
 """What campaigns are, whom and what they are for, and which of several counts. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
-from forecourt.loyalty.errors import CampaignRefused
+from forecourt.loyalty.errors import CampaignRefused, Unbegun
 from forecourt.platform.money import Currency, minor_digits
 from forecourt.platform.text import NAME_LINE
 from forecourt.pricing.model import Day, Discount
@@ -137,7 +137,9 @@ class Places(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sites: Annotated[frozenset[str], Meta(description="Slugs; what is below counts too.", examples=[["yard"]])] = (
         frozenset()
     )
-    connector_types: Annotated[frozenset[str], Meta(examples=[["cCCS2"]])] = frozenset()
+    connector_types: Annotated[
+        frozenset[str], Meta(description="OCPI's ConnectorType.", examples=[["IEC_62196_T2_COMBO"]])
+    ] = frozenset()
     tariffs: Annotated[
         frozenset[UUID],
         Meta(max_length=MAX_NAMED, description="Sessions that are priced by one of these.", examples=[[]]),
@@ -247,6 +249,10 @@ class Campaign(Struct, frozen=True, kw_only=True):
     held_out: int = 0
     uses: int = 0
     source: Annotated[str | None, Meta(examples=[None])] = None
+    unbegun: Annotated[
+        Unbegun | None,
+        Meta(description="Why it could not begin at its time, and is a draft again.", examples=[None]),
+    ] = None
 
     @property
     def began_at(self) -> datetime | None:
@@ -264,6 +270,16 @@ class Campaign(Struct, frozen=True, kw_only=True):
     def left(self) -> int | None:
         """What of its budget is neither spent nor kept for sessions; None: it has no bound."""
         return None if self.terms.budget is None else self.terms.budget - self.spent - self.reserved
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """A campaign as its drivers are told of it. `sites`: where it counts, by name, none: everywhere; `until`: before
+    when a session must begin, None: until it is ended; `zone`: the organisation's, by whose clock that is told."""
+
+    campaign: Campaign
+    sites: Sequence[str]
+    until: datetime | None
+    zone: str
 
 
 class Meant(Struct, frozen=True, kw_only=True):
@@ -373,6 +389,18 @@ def fits(campaign: Campaign, occasion: Occasion) -> bool:
         and (not places.days or list(Day)[local.weekday()] in places.days)
         and (not hours or local.hour in hours)
     )
+
+
+def spans(hours: Collection[int]) -> list[tuple[int, int]]:
+    """Hours of the day as they follow each other, from when until before when: (22, 6), (9, 10). All of them, or none,
+    are no span."""
+    found = []
+    for first in sorted(hour for hour in hours if (hour - 1) % HOURS not in hours):
+        end = first
+        while end % HOURS in hours:
+            end += 1
+        found.append((first, end % HOURS))
+    return found
 
 
 def chosen(candidates: Iterable[Campaign]) -> Sequence[Campaign]:

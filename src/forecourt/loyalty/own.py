@@ -1,11 +1,12 @@
 """What a driver has of loyalty: what is kept and offered, and what was given."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from forecourt.loyalty.model import Campaign, UseState
+from forecourt.loyalty.model import Campaign, Told, UseState
 from forecourt.loyalty.store import campaigns, uses
 from forecourt.loyalty.store.campaigns import Connection
 from forecourt.platform.money import Money
@@ -26,8 +27,8 @@ class Own(Struct, frozen=True, kw_only=True):
     """`kept`: vouchers for the next session that they are for; `offered`: campaigns that run, for sessions that they
     are for; `given`: what sessions had, the latest first."""
 
-    kept: Sequence[Campaign]
-    offered: Sequence[Campaign]
+    kept: Sequence[Told]
+    offered: Sequence[Told]
     given: Sequence[Given]
 
 
@@ -53,8 +54,25 @@ async def own_of(conn: Connection, tenant_id: int, driver_id: int, now: datetime
         use for use in mine if use.state is UseState.OPEN and use.kept and (use.until_at is None or use.until_at > now)
     ]
     running = await campaigns.list_running(conn, tenant_id)
+    offered = [each for each in running if each.campaign_id in treated and each.counts_at(now)]
+    kept = await told_of(conn, tenant_id, [await named(use.campaign_id) for use in open_])
     return Own(
-        kept=[await named(use.campaign_id) for use in open_],
-        offered=[each for each in running if each.campaign_id in treated and each.counts_at(now)],
+        kept=[replace(each, until=use.until_at) for each, use in zip(kept, open_, strict=True)],
+        offered=await told_of(conn, tenant_id, offered),
         given=given,
     )
+
+
+async def told_of(conn: Connection, tenant_id: int, found: Collection[Campaign]) -> list[Told]:
+    """Campaigns as their drivers are told of them, in their order."""
+    if not found:
+        return []
+    slugs = frozenset[str]().union(*(each.terms.places.sites for each in found))
+    zone, names = await campaigns.places_told(conn, tenant_id, slugs)
+    return [
+        Told(
+            campaign=each, sites=sorted(names.get(slug, slug) for slug in each.terms.places.sites),
+            until=each.terms.ends_at, zone=zone,
+        )
+        for each in found
+    ]  # fmt: skip

@@ -15,9 +15,11 @@ from forecourt.loyalty.errors import (
     CampaignBegun,
     CampaignOver,
     CampaignRefused,
+    CampaignUnbegun,
     CampaignUnknown,
     CodesRefused,
     CodeTaken,
+    Unbegun,
 )
 from forecourt.loyalty.model import (
     HOURS,
@@ -108,7 +110,8 @@ async def start_campaign(conn: Connection, actor: Actor, campaign_id: int, now: 
     """Lets a draft begin, or one that is paused go on; a draft whose time has not come begins by itself then. Whom it
     is for, and who of them is held out, is fixed with its beginning: both are counted alike from then on. Idempotent.
 
-    Raises CampaignUnknown, CampaignOver, CampaignRefused where too many run.
+    Raises CampaignUnknown, CampaignOver, CampaignRefused where too many run, and CampaignUnbegun where it would be for
+    nobody, for too many, or its quiet hours are not known.
     """
     tenant_id = actor.tenant_id
     held = await _locked(conn, tenant_id, campaign_id)
@@ -130,7 +133,7 @@ async def start_campaign(conn: Connection, actor: Actor, campaign_id: int, now: 
 
 async def turn_campaign(conn: Connection, tenant_id: int, campaign_id: int, now: datetime) -> bool:
     """Begins a campaign whose time has come, and ends one whose time is over, as of then; whether it did. Idempotent.
-    Raises CampaignUnknown, and CampaignRefused where it can't begin."""
+    Raises CampaignUnknown, and CampaignUnbegun where it can't begin."""
     held = await _locked(conn, tenant_id, campaign_id)
     begins, ends = held.terms.starts_at, held.terms.ends_at
     if held.state in (State.DRAFT, State.ENDED):
@@ -144,13 +147,16 @@ async def turn_campaign(conn: Connection, tenant_id: int, campaign_id: int, now:
     return True
 
 
-async def put_back(conn: Connection, tenant_id: int, campaign_id: int, why: str, now: datetime) -> None:
-    """Makes a draft again of one that could not begin at its time; the audit says why. Raises CampaignUnknown."""
+async def put_back(
+    conn: Connection, tenant_id: int, campaign_id: int, refused: CampaignUnbegun, now: datetime
+) -> None:  # fmt: skip
+    """Makes a draft again of one that could not begin at its time; it and the audit say why. Raises
+    CampaignUnknown."""
     held = await _locked(conn, tenant_id, campaign_id)
     if held.state is State.SCHEDULED:
-        await store.set_state(conn, tenant_id, campaign_id, State.DRAFT, now)
+        await store.set_state(conn, tenant_id, campaign_id, State.DRAFT, now, unbegun=refused.why)
         who = Service(tenant_id=tenant_id, id="campaigns", name="Campaigns")
-        await audit(conn, who, "put back campaign", f"campaign:{campaign_id}", {"why": why})
+        await audit(conn, who, "put back campaign", f"campaign:{campaign_id}", {"why": str(refused)})
 
 
 async def _run(conn: Connection, tenant_id: int, campaign: Campaign, now: datetime) -> None:
@@ -219,16 +225,20 @@ async def count_meant(conn: Connection, tenant_id: int, terms: Terms, now: datet
 
 
 async def _choose(conn: Connection, tenant_id: int, campaign: Campaign, now: datetime) -> None:
-    """Whom it is for, by their use so far. Raises CampaignRefused where they are more than MAX_AUDIENCE: none of them
-    is left out in silence."""
+    """Whom it is for, by their use so far. Raises CampaignUnbegun where they are more than MAX_AUDIENCE, as none of
+    them is left out in silence, and where there are none."""
     terms, drivers = campaign.terms, 0
     async for _, meant in _meant(conn, tenant_id, terms, now):
         drivers += len(meant)
         if drivers > MAX_AUDIENCE:
-            raise CampaignRefused(f"It is for more than {MAX_AUDIENCE} drivers. Say more closely whom it is for.")
+            raise CampaignUnbegun(
+                Unbegun.TOO_MANY, f"It is for more than {MAX_AUDIENCE} drivers. Say more closely whom it is for."
+            )
         numbers = [each.driver_id for each in meant]
         treated = [not held_out(campaign.seed, driver, terms.holdout_percent) for driver in numbers]
         await store.insert_members(conn, tenant_id, campaign.campaign_id, numbers, treated)
+    if not drivers:
+        raise CampaignUnbegun(Unbegun.NOBODY)
 
 
 async def _meant(
@@ -252,7 +262,7 @@ async def _meant(
 
 async def _quiet_hours(conn: Connection, tenant_id: int, places: Places, now: datetime) -> list[int]:
     """The hours of the day with the least energy at its sites so far, or the lowest price by what these are planned by,
-    where that is asked for; of equal ones the earlier. Raises CampaignRefused where prices are not known."""
+    where that is asked for; of equal ones the earlier. Raises CampaignUnbegun where prices are not known."""
     if places.quiet_hours is None:
         return []
     since = now - QUIET_WINDOW
@@ -260,9 +270,10 @@ async def _quiet_hours(conn: Connection, tenant_id: int, places: Places, now: da
     if places.quiet_by is QuietBy.PRICE:
         by_hour = await dear_hours(conn, tenant_id, sorted(places.sites), since, now + PRICES_AHEAD)
         if len(by_hour) < HOURS:
-            raise CampaignRefused(
+            raise CampaignUnbegun(
+                Unbegun.NO_PRICES,
                 "Prices are not known for every hour of the day at its sites. Say what they pay, and fetch or load the"
-                " prices of the day ahead of their zones."
+                " prices of the day ahead of their zones.",
             )
     else:
         by_hour = await store.energy_by_hour(conn, tenant_id, sorted(places.sites), since, now)

@@ -181,7 +181,8 @@ def _audience_fields() -> list[Field]:
 def _place_fields() -> list[Field]:
     return [
         Field(name="sites", label=mark("Sites"), read=words, most=500, hint=mark("Their short names; empty: all.")),
-        Field(name="connector_types", label=mark("Connectors"), read=words, hint=mark("Such as cCCS2; empty: all.")),
+        Field(name="connector_types", label=mark("Connectors"), read=words,
+              hint=mark("Such as IEC_62196_T2_COMBO; empty: all.")),
         Field(name="tariffs", label=mark("Tariffs"), read=ids, wrong=IDS_WRONG, most=2_000,
               hint=mark("Their ids; empty: all.")),
         Field(name="hours", label=mark("Hours"), read=hours, wrong=HOURS_WRONG, most=60,

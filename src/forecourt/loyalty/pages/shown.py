@@ -10,7 +10,7 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.loyalty import service
 from forecourt.loyalty.effect.service import measure_effect
-from forecourt.loyalty.errors import CampaignOver, CampaignRefused, CodesRefused, CodeTaken
+from forecourt.loyalty.errors import CampaignOver, CampaignRefused, CampaignUnbegun, CodesRefused, CodeTaken
 from forecourt.loyalty.model import MAX_CODES_AT_ONCE, MIN_CODE, State, plain
 from forecourt.loyalty.pages.words import (
     CHANGING,
@@ -18,9 +18,11 @@ from forecourt.loyalty.pages.words import (
     MEASURES,
     READING,
     STATES,
+    UNBEGUN,
     Done,
     Number,
     WebRequest,
+    audience_words,
     effect_words,
     given_words,
     hours_words,
@@ -103,7 +105,8 @@ class CampaignScreens:
             "loyalty/campaign.html", request, viewer=actor, current="campaigns", status=422 if wrong or fault else 200,
             campaign=campaign, terms=campaign.terms, meant=meant, effect=effect, told=effect_words, measures=MEASURES,
             states=STATES, codes=codes[:CODES_SHOWN], more=len(codes) > CODES_SHOWN, given=given_words,
-            hours=hours_words(campaign), money=money, may_change=may_change, done=DONE.get(done, ""), fault=fault,
+            hours=hours_words(campaign), audience=audience_words(campaign.terms.audience), unbegun=UNBEGUN,
+            money=money, may_change=may_change, done=DONE.get(done, ""), fault=fault,
             fields=fields, typed=typed or {"code": "", "count": "1", "most_uses": "1"}, wrong=wrong or {},
         )  # fmt: skip
 
@@ -113,6 +116,8 @@ class CampaignScreens:
         try:
             async with self._db.tenant(actor.tenant_id) as conn:
                 turned = await verbs[verb](conn, actor, campaign_id, self._clock.now())
+        except CampaignUnbegun as refused:
+            return await self.one(request, actor, campaign_id, fault=UNBEGUN[refused.why])
         except (CampaignOver, CampaignRefused):
             return await self.one(request, actor, campaign_id, fault=CANT)
         done = "schedule" if turned.state is State.SCHEDULED else verb

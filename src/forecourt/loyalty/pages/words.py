@@ -8,13 +8,15 @@ from litestar.params import PathParameter, QueryParameter
 
 from forecourt.access import Verb
 from forecourt.loyalty.effect.service import Compared, Measure
-from forecourt.loyalty.model import HOURS, Campaign, QuietBy, Segment, State, Terms
+from forecourt.loyalty.errors import Unbegun
+from forecourt.loyalty.model import HOURS, Audience, Campaign, QuietBy, Segment, State, Terms, spans
 from forecourt.loyalty.rewards.model import TierBy
 from forecourt.payments.ledger.words import money
 from forecourt.platform.paging import NEWEST
 from forecourt.ui import i18n
+from forecourt.ui.formats import kwh
 from forecourt.ui.i18n import gettext as _
-from forecourt.ui.i18n import mark
+from forecourt.ui.i18n import mark, ngettext
 
 WebRequest = Request[Any, Any, Any]
 Number = Annotated[int, PathParameter(ge=1, le=NEWEST)]
@@ -58,6 +60,12 @@ MEASURES: Final = {
     Measure.REVENUE: mark("Revenue before VAT"),
     Measure.SHARE_IN_HOURS: mark("Percent of energy in its hours"),
 }
+#: Why it could not begin.
+UNBEGUN: Final = {
+    Unbegun.NOBODY: mark("It would be for nobody: no driver is as it says. Say more widely whom it is for."),
+    Unbegun.TOO_MANY: mark("It is for more drivers than a campaign may have. Say more closely whom it is for."),
+    Unbegun.NO_PRICES: mark("Its quiet hours can't be found: prices are not known for every hour at its sites."),
+}
 #: What was just done, told once above the page.
 DONE: Final = {
     "stored": mark("Stored."),
@@ -85,14 +93,37 @@ def hours_words(campaign: Campaign) -> str:
     hours = campaign.hours or campaign.terms.places.hours
     if not hours or len(hours) == HOURS:
         return ""
-    begins = [hour for hour in sorted(hours) if (hour - 1) % HOURS not in hours]
-    spans = []
-    for first in begins:
-        end = first
-        while end % HOURS in hours:
-            end += 1
-        spans.append(f"{first}{DASH}{end % HOURS}")
-    return ", ".join(spans)
+    return ", ".join(f"{first}{DASH}{end}" for first, end in spans(hours))
+
+
+def audience_words(audience: Audience) -> list[str]:
+    """Whom a campaign is for, as it says; what isn't said holds for all."""
+    labels = dict(SEGMENTS)
+    said = [_(labels[each.value]) for each in Segment if each in audience.segments]
+    found = [" / ".join(said)] if said else []
+    if audience.min_sessions is not None:
+        found.append(_("sessions at least: %(n)s") % {"n": i18n.number(audience.min_sessions)})
+    if audience.max_sessions is not None:
+        found.append(_("sessions at most: %(n)s") % {"n": i18n.number(audience.max_sessions)})
+    if audience.min_energy_wh is not None:
+        found.append(_("energy at least: %(energy)s") % {"energy": kwh(audience.min_energy_wh)})
+    if found:
+        days = audience.window_days
+        found.append(
+            ngettext("by their use in the last %(n)s day", "by their use in the last %(n)s days", days) % {"n": days}
+        )
+    if audience.unseen_days is not None:
+        found.append(
+            ngettext("no session for %(n)s day", "no session for %(n)s days", audience.unseen_days)
+            % {"n": audience.unseen_days}
+        )
+    if audience.fleets:
+        found.append(_("of fleets %(numbers)s") % {"numbers": ", ".join(map(str, sorted(audience.fleets)))})
+    if audience.drivers:
+        found.append(_("named drivers: %(n)s") % {"n": i18n.number(len(audience.drivers))})
+    if audience.marketing:
+        found.append(_("agreed to marketing"))
+    return found or [_("Any driver")]
 
 
 def effect_words(each: Compared) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The SQL of campaigns, their codes and their drivers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,18 +10,21 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from forecourt.insight.pseudonyms import of_driver
+from forecourt.insight.store import pseudonym_key
+from forecourt.loyalty.errors import Unbegun
 from forecourt.loyalty.model import MAX_RUNNING, Campaign, Code, Past, State, Terms
 
 Connection = AsyncConnection[Any]
 
 _CAMPAIGN: Final = """
 SELECT c.campaign_id, c.terms, c.state, c.reserved, c.spent, c.hours, c.seed, c.started_at, c.ended_at, c.created_at,
-    c.source
+    c.source, c.unbegun
 FROM loyalty_campaigns c WHERE c.tenant_id = %(tenant)s
 """
 _COUNTED: Final = """
 SELECT c.campaign_id, c.terms, c.state, c.reserved, c.spent, c.hours, c.seed, c.started_at, c.ended_at, c.created_at,
-    c.source,
+    c.source, c.unbegun,
     (SELECT count(*) FROM loyalty_members m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.campaign_id)
         AS members,
     (SELECT count(*) FROM loyalty_members m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.campaign_id
@@ -68,7 +71,7 @@ async def note_past(conn: Connection, tenant_id: int, campaign_id: int, past: Pa
 async def update_terms(conn: Connection, tenant_id: int, campaign_id: int, terms: Terms) -> None:
     """Other terms of a draft."""
     await conn.execute(
-        "UPDATE loyalty_campaigns SET terms = %s, by_code = %s, budget = %s"
+        "UPDATE loyalty_campaigns SET terms = %s, by_code = %s, budget = %s, unbegun = NULL"
         " WHERE tenant_id = %s AND campaign_id = %s AND state = 'draft'",
         (_json(terms), terms.by_code, terms.budget, tenant_id, campaign_id),
     )
@@ -109,12 +112,13 @@ async def count(conn: Connection, tenant_id: int) -> tuple[int, int]:
 
 
 async def set_state(
-    conn: Connection, tenant_id: int, campaign_id: int, state: State, at: datetime, hours: Sequence[int] | None = None
-) -> None:
+    conn: Connection, tenant_id: int, campaign_id: int, state: State, at: datetime, hours: Sequence[int] | None = None,
+    *, unbegun: Unbegun | None = None,
+) -> None:  # fmt: skip
     """Schedules, starts, pauses or ends a campaign, or puts it back, and notes when it turns next by itself; `hours`:
-    those that were found quiet."""
+    those that were found quiet; `unbegun`: why it is put back."""
     await conn.execute(
-        "UPDATE loyalty_campaigns SET state = %(state)s, hours = coalesce(%(hours)s, hours),"
+        "UPDATE loyalty_campaigns SET state = %(state)s, hours = coalesce(%(hours)s, hours), unbegun = %(unbegun)s,"
         " started_at = CASE WHEN %(state)s = 'running' THEN coalesce(started_at, %(at)s) ELSE started_at END,"
         " ended_at = CASE WHEN %(state)s = 'ended' THEN %(at)s END,"
         " turns_at = CASE WHEN %(state)s = 'scheduled' THEN (terms ->> 'starts_at')::timestamptz"
@@ -125,7 +129,7 @@ async def set_state(
         " WHERE tenant_id = %(tenant)s AND campaign_id = %(campaign)s",
         {
             "tenant": tenant_id, "campaign": campaign_id, "state": state.value, "at": at,
-            "hours": None if hours is None else list(hours),
+            "hours": None if hours is None else list(hours), "unbegun": None if unbegun is None else unbegun.value,
         },
     )  # fmt: skip
 
@@ -193,34 +197,68 @@ async def list_used(
     conn: Connection, tenant_id: int, since: datetime, until: datetime, *, drivers: Sequence[int],
     fleets: Sequence[int], after: int, limit: int,
 ) -> list[Used]:  # fmt: skip
-    """Active drivers with a higher number, the first first, and their use within [since, until). Of these `drivers` and
-    `fleets` alone, or where none is named of all."""
+    """Active drivers with a higher number, the first first, and their use within [since, until), here and by imported
+    history. Of these `drivers` and `fleets` alone, or where none is named of all."""
+    looked_at = await _list_active(conn, tenant_id, drivers=drivers, fleets=fleets, after=after, limit=limit)
+    key = await pseudonym_key(conn, tenant_id)
     cursor = conn.cursor(row_factory=class_row(Used))
     await cursor.execute(
         """
-        SELECT a.driver_id, used.sessions, used.energy_wh, used.unseen_days,
-            coalesce((SELECT n.given FROM driver_consents n WHERE n.tenant_id = a.tenant_id
-                AND n.driver_id = a.driver_id AND n.kind = 'marketing' ORDER BY n.said_at DESC LIMIT 1), false)
+        SELECT d.driver_id, used.sessions, used.energy_wh, used.unseen_days,
+            coalesce((SELECT n.given FROM driver_consents n WHERE n.tenant_id = %(tenant)s
+                AND n.driver_id = d.driver_id AND n.kind = 'marketing' ORDER BY n.said_at DESC LIMIT 1), false)
                 AS marketing
-        FROM driver_accounts a
+        FROM unnest(%(drivers)s::bigint[], %(names)s::text[]) AS d (driver_id, name)
         CROSS JOIN LATERAL (
-            SELECT count(*) AS sessions, coalesce(sum(v.energy_wh), 0)::bigint AS energy_wh,
-                floor(extract(epoch FROM %(until)s - max(v.started_at)) / 86400)::int AS unseen_days
-            FROM driver_visits v WHERE v.tenant_id = a.tenant_id AND v.driver_id = a.driver_id
-                AND v.started_at >= %(since)s AND v.started_at < %(until)s
+            SELECT count(*) AS sessions, coalesce(sum(u.energy_wh), 0)::bigint AS energy_wh,
+                floor(extract(epoch FROM %(until)s - max(u.started_at)) / 86400)::int AS unseen_days
+            FROM (
+                SELECT v.started_at, v.energy_wh FROM driver_visits v
+                WHERE v.tenant_id = %(tenant)s AND v.driver_id = d.driver_id
+                UNION ALL
+                SELECT i.started_at, i.energy_wh FROM imported_visits i
+                WHERE i.tenant_id = %(tenant)s AND i.driver = d.name
+            ) u WHERE u.started_at >= %(since)s AND u.started_at < %(until)s
         ) used
+        ORDER BY d.driver_id
+        """,
+        {
+            "tenant": tenant_id, "since": since, "until": until, "drivers": looked_at,
+            "names": [of_driver(key, driver) for driver in looked_at],
+        },
+    )  # fmt: skip
+    return await cursor.fetchall()
+
+
+async def _list_active(
+    conn: Connection, tenant_id: int, *, drivers: Sequence[int], fleets: Sequence[int], after: int, limit: int
+) -> list[int]:
+    cursor = await conn.execute(
+        """
+        SELECT a.driver_id FROM driver_accounts a
         WHERE a.tenant_id = %(tenant)s AND a.state = 'active' AND a.driver_id > %(after)s
             AND (%(drivers)s::bigint[] = '{}' OR a.driver_id = ANY (%(drivers)s))
             AND (%(fleets)s::bigint[] = '{}' OR EXISTS (SELECT FROM fleet_members f WHERE f.tenant_id = a.tenant_id
                 AND f.driver_id = a.driver_id AND f.fleet_id = ANY (%(fleets)s)))
         ORDER BY a.driver_id LIMIT %(limit)s
         """,
-        {
-            "tenant": tenant_id, "since": since, "until": until, "drivers": list(drivers), "fleets": list(fleets),
-            "after": after, "limit": limit,
-        },
-    )  # fmt: skip
-    return await cursor.fetchall()
+        {"tenant": tenant_id, "drivers": list(drivers), "fleets": list(fleets), "after": after, "limit": limit},
+    )
+    return [int(driver) for (driver,) in await cursor.fetchall()]
+
+
+async def places_told(conn: Connection, tenant_id: int, slugs: Collection[str]) -> tuple[str, dict[str, str]]:
+    """By which clock an organisation tells time, and the names of these sites of its, by their slugs."""
+    row = await (
+        await conn.execute(
+            "SELECT o.time_zone, coalesce((SELECT jsonb_object_agg(s.slug, s.name) FROM sites s"
+            " WHERE s.tenant_id = o.tenant_id AND s.slug = ANY (%s)), '{}')"
+            " FROM organisations o WHERE o.tenant_id = %s",
+            (sorted(slugs), tenant_id),
+        )
+    ).fetchone()
+    assert row is not None
+    return str(row[0]), dict(row[1])
 
 
 async def insert_members(

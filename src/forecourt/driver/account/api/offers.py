@@ -10,20 +10,29 @@ from msgspec import Meta, Struct
 from forecourt.driver.account.api.fields import TAGS, own
 from forecourt.driver.account.door import DriverAsker, Membership
 from forecourt.loyalty.errors import VoucherUnknown, VoucherUsed
-from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE, Campaign
+from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE, Told
 from forecourt.loyalty.own import Given, Own
 from forecourt.loyalty.rewards.model import PointsMissing, ProgramMissing
 from forecourt.platform.money import Money
+from forecourt.pricing.model import Day
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """What is taken off a session that it is for: a percentage up to `most`, or an amount."""
+    """What is taken off a session that it is for: a percentage up to `most`, or an amount. It is for sessions that
+    begin at these hours of these days, by the clock of the site, at these sites, by these plugs, before `ends_at`;
+    nothing said: for all."""
 
     id: int
     label: Annotated[str, Meta(examples=["Night discount"])]
     percent: Annotated[str | None, Meta(examples=["10"])]
     amount: Money | None
     most: Money | None
+    minimum: Annotated[Money | None, Meta(description="What a session must come to before anything is off.")]
+    hours: Annotated[list[int], Meta(description="22 is from 22:00 until before 23:00.", examples=[[22, 23, 0, 1]])]
+    days: list[Day]
+    sites: Annotated[list[str], Meta(description="By name.", examples=[["Market square"]])]
+    connector_types: Annotated[list[str], Meta(examples=[["IEC_62196_T2_COMBO"]])]
+    ends_at: Annotated[datetime | None, Meta(description="Null: until it is ended.", examples=[None])]
 
 
 class OwnOffers(Struct, frozen=True, kw_only=True):
@@ -65,15 +74,19 @@ def _shown(found: Own) -> OwnOffers:
     )  # fmt: skip
 
 
-def _offer(campaign: Campaign) -> Offer:
-    terms = campaign.terms
+def _offer(told: Told) -> Offer:
+    terms, places = told.campaign.terms, told.campaign.terms.places
 
     def money(amount: int | None) -> Money | None:
         return None if amount is None else Money(amount=amount, currency=terms.currency)
 
     return Offer(
-        id=campaign.campaign_id, label=terms.label, percent=None if terms.percent is None else f"{terms.percent:f}",
+        id=told.campaign.campaign_id, label=terms.label,
+        percent=None if terms.percent is None else f"{terms.percent:f}",
         amount=money(terms.amount), most=money(terms.most),
+        minimum=money(terms.minimum or None), hours=sorted(told.campaign.hours or places.hours),
+        days=[each for each in Day if each in places.days], sites=list(told.sites),
+        connector_types=sorted(places.connector_types), ends_at=told.until,
     )  # fmt: skip
 
 
