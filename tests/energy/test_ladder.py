@@ -30,6 +30,7 @@ def claims_of(problem: Problem, **more: Any) -> Claims:
         "laxity_h": zero + 1,
         "on_s": zero,
         "waited_s": zero,
+        "had_turn": zero > 0,
         "presses": zero > 0,
         "idles": zero > 0,
     }

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from forecourt.energy.planner.filling import Claims, fill
+from forecourt.energy.planner.filling import TURN_S, Claims, fill
 from forecourt.energy.planner.incidence import Incidence
 from forecourt.energy.planner.modes import room_kw
 from forecourt.energy.planner.problem import NotANumber, Plan, Problem, Reserved, TooLate, Unsolvable, eased
@@ -21,9 +21,11 @@ from forecourt.energy.planner.solver import DEADLINE_S, SiteSolver
 from forecourt.energy.rows import Floats
 from forecourt.energy.site import Mode
 
-#: What sharing evenly may cost more, as a share of all and at least so much.
-EVEN_COST: Final = 0.0002
-EVEN_LEAST: Final = 0.001
+#: What sharing evenly for an hour may cost more, as a share of all and at least so much.
+EVEN_COST_PER_H: Final = 0.0008
+EVEN_LEAST_PER_H: Final = 0.004
+#: Where speed is what matters, for how long one may wait at the most before it has a turn whatever that costs others.
+MOST_WAIT_S: Final = 3 * TURN_S
 
 
 class Grade(StrEnum):
@@ -47,7 +49,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     """The currents of now for the cars that are there: at most 0 or at least their `min_a`, no limit exceeded.
 
     `plan`: the whole of it, where there is one, `optimum`: the same before its first step was rounded, `why`: what kept
-    from the optimum, in the words of the program, `late`: that it was lack of time alone.
+    from the optimum, in the words of the program, `late`: that it was lack of time alone; `by_turns`: who has nothing
+    now has it when its turn comes.
     """
 
     first_a: Floats
@@ -56,6 +59,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     optimum: Plan | None = None
     why: str = ""
     late: bool = False
+    by_turns: bool = False
 
 
 def answer(
@@ -79,7 +83,7 @@ def answer(
         if mode is Mode.EQUAL:
             equal = filled(solver, problem, claims, mode)
             plan = _with_equal(solver, problem, optimum, equal, deadline_s)
-            return Answer(first_a=equal, grade=Grade.OPTIMAL, plan=plan, optimum=optimum)
+            return Answer(first_a=equal, grade=Grade.OPTIMAL, plan=plan, optimum=optimum, by_turns=True)
         plan = rounded(solver, optimum, claims.min_a, deadline_s)
     except (Unsolvable, NotANumber) as fault:
         grade = Grade.FILLED
@@ -90,33 +94,87 @@ def answer(
             grade=grade,
             why=f"{type(fault).__name__}: {fault}",
             late=isinstance(fault, TooLate),
+            by_turns=grade is Grade.FILLED,
         )
     grade = Grade.OPTIMAL if optimum.optimal and plan.optimal else Grade.NEAR
     return Answer(first_a=plan.current_a[:, 0], grade=grade, plan=plan, optimum=optimum)
 
 
 def evened(
-    solver: SiteSolver, problem: Problem, claims: Claims, found: Answer, deadline_s: float = DEADLINE_S
+    solver: SiteSolver,
+    problem: Problem,
+    claims: Claims,
+    found: Answer,
+    *,
+    mode: Mode = Mode.CHEAPEST,
+    deadline_s: float = DEADLINE_S,
 ) -> Answer:
     """The same power now, shared out evenly, if that costs next to nothing: the cheapest plan gives one car all that
-    it can take and lets the next one wait as soon as it makes no difference. As `answer` has it of the same."""
-    if found.plan is None or not len(claims) or not solver.solved:
+    it can take and lets the next one wait as soon as it makes no difference. As `answer` has it of the same.
+
+    In FASTEST, where nobody waits for a better time, all that is there is shared out, and whatever it costs where one
+    has waited for MOST_WAIT_S, or its turn would be ended.
+    """
+    plan = found.plan
+    if plan is None or found.by_turns or not len(claims) or not solver.solved or (found.first_a < 0).any():
         return found
-    room_kw = float(np.maximum(found.first_a, 0.0) @ claims.kw_per_a)
+    together_kw = float(found.first_a @ claims.kw_per_a)
+    if mode is Mode.FASTEST:
+        # One on three conductors needs more than one in whose stead it has its turn.
+        left_kw = _left_kw(problem, room_kw(mode, problem.horizon)) - float(plan.battery_kw[:, 0].sum())
+        together_kw = max(together_kw, left_kw)
     lacking_a = problem.cars.need_kwh[problem.cars.there] / (claims.kw_per_a * problem.horizon.hours[0])
     most_a = np.where(lacking_a > 0, np.minimum(claims.max_a, np.maximum(lacking_a, claims.min_a)), 0.0)
     known, limits, still = solver.now()
     claims = msgspec.structs.replace(claims, max_a=most_a)
-    even_a = fill(known, claims, limits=limits, still=still, room_kw=room_kw)
-    if (found.first_a < 0).any() or np.allclose(even_a, found.first_a, atol=0.1):
+    hours = float(problem.horizon.hours[0])
+    most_cost = plan.cost + max(abs(plan.cost) * EVEN_COST_PER_H, EVEN_LEAST_PER_H) * hours
+
+    def shared(claims: Claims) -> Floats:
+        return fill(known, claims, limits=limits, still=still, room_kw=together_kw)
+
+    def pinned(current_a: Floats) -> Plan | None:
+        try:
+            return solver.pinned(current_a, current_a, deadline_s)
+        except Unsolvable:
+            return None
+
+    even_a = shared(claims)
+    if not np.allclose(even_a, found.first_a, atol=0.1):
+        even = pinned(even_a)
+        owed = mode is Mode.FASTEST and _owes_a_turn(claims, found.first_a, even_a)
+        if even is None or (even.cost > most_cost and not owed):
+            return found
+        found = msgspec.structs.replace(found, first_a=even_a, plan=even)
+        if even.cost > most_cost:
+            return found
+    if not ((even_a <= 0) & (claims.max_a >= claims.min_a)).any():
         return found
-    try:
-        plan = solver.pinned(even_a, even_a, deadline_s)
-    except Unsolvable:
-        return found
-    if plan.cost > found.plan.cost + max(abs(found.plan.cost) * EVEN_COST, EVEN_LEAST):
-        return found
-    return msgspec.structs.replace(found, first_a=even_a, plan=plan)
+    # Whether those that wait have their turn next depends on what that will cost.
+    next_a = shared(_turned(claims, even_a))
+    then = None if np.allclose(next_a, even_a, atol=0.1) else pinned(next_a)
+    return msgspec.structs.replace(found, by_turns=then is not None and then.cost <= most_cost)
+
+
+def _turned(claims: Claims, even_a: Floats) -> Claims:
+    """When all that charge have had their turns."""
+    on = even_a > 0
+    return msgspec.structs.replace(
+        claims, on_s=np.where(on, TURN_S, 0.0), waited_s=np.where(on, 0.0, claims.waited_s + TURN_S)
+    )
+
+
+def _owes_a_turn(claims: Claims, first_a: Floats, even_a: Floats) -> bool:
+    """Whether one has nothing of what was found, though by turns it would, and has waited for long or is in its
+    turn."""
+    in_turn = (claims.on_s > 0) & (claims.on_s < TURN_S)
+    return bool(((first_a <= 0) & (even_a > 0) & (in_turn | (claims.waited_s >= MOST_WAIT_S))).any())
+
+
+def _left_kw(problem: Problem, together_kw: float) -> float:
+    """What cars may take of that beside what is reserved in the first step."""
+    reserved = problem.reserved
+    return together_kw if reserved is None else together_kw - float(reserved.kw_per_a @ reserved.current_a[:, 0])
 
 
 def filled(solver: SiteSolver, problem: Problem, claims: Claims, mode: Mode = Mode.CHEAPEST) -> Floats:

@@ -68,7 +68,7 @@ def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room
         last_a = {str(car.session_id): car.limit_ma / 1000 for car in before.cars}
     claims = _claims(known, fleet)
     found = answer(solver, problem, claims, mode=mode, last_a=last_a, deadline_s=DEADLINE_S)
-    found = evened(solver, problem, claims, found, DEADLINE_S)
+    found = evened(solver, problem, claims, found, mode=mode, deadline_s=DEADLINE_S)
     told: Sequence[Reason] = ()
     if found.optimum is not None:
         told = reasons(problem, solver.incidence(problem.rows), found.optimum, found.plan)
@@ -86,7 +86,7 @@ def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
     fleet, still_a = fleet_of(known), reserved_a(known)
     room = _with_others(known, fleet, room.cut())
     claims = _claims(known, fleet)
-    found = Answer(first_a=_shared(known, claims, room, still_a, solver), grade=Grade.FILLED)
+    found = Answer(first_a=_shared(known, claims, room, still_a, solver), grade=Grade.FILLED, by_turns=True)
     return _made(known, fleet, room, still_a, found, turns_at=_turns(known, claims, found, room, still_a, solver))
 
 
@@ -118,7 +118,10 @@ def _shared(known: Knowledge, claims: Claims, room: Room, still_a: Floats, solve
 def _turns(
     known: Knowledge, claims: Claims, found: Answer, room: Room, still_a: Floats, solver: SiteSolver
 ) -> list[datetime | None]:
-    """When each that has nothing now has its turn, where that is what it waits for."""
+    """When each that has nothing now has its turn, where that is what it waits for and what they are told by; else
+    none has any."""
+    if not found.by_turns:
+        return []
     rows = solver.incidence(room.rows)
     still = rows.flows(np.arange(len(still_a)), still_a)
     waits_s = turns_in(rows, claims, found.first_a, room.limits[:, 0], still)
@@ -216,6 +219,7 @@ def _claims(known: Knowledge, fleet: Fleet) -> Claims:
         laxity_h=fleet.left_h - fleet.lacks_kwh / (fleet.kw_per_a * np.maximum(fleet.max_a, 1e-9)),
         on_s=on_s,
         waited_s=waited_s,
+        had_turn=np.array([car.had_turn for car in fleet.cars], dtype=np.bool_),
         presses=presses,
         idles=np.zeros(count, np.bool_),
     )

@@ -42,7 +42,8 @@ class Mean(Struct, frozen=True, kw_only=True):
 class Measured(Struct, frozen=True, kw_only=True):
     """The latest of each: the currents of the three conductors, the same on each where the station doesn't say of
     which, what it offers, when the current and the power were measured, and the state of charge with its time.
-    `mean`: where neither a current nor a power was."""
+    `mean`: where neither a current nor a power was; `every`: the time between the latest two currents, or powers where
+    there is no current, None where there is one at most."""
 
     currents_a: tuple[float | None, float | None, float | None]
     offered_a: float | None
@@ -51,6 +52,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     soc_pct: float | None = None
     soc_at: datetime | None = None
     mean: Mean | None = None
+    every: timedelta | None = None
 
 
 def measured_of(
@@ -61,8 +63,8 @@ def measured_of(
     currents: list[float | None] = [None, None, None]
     unplaced: float | None = None
     offered: float | None = None
-    current_at: datetime | None = None
-    power_at: datetime | None = None
+    current_ats: list[datetime] = []
+    power_ats: list[datetime] = []
     soc: tuple[float, datetime] | None = None
     register: list[tuple[datetime, int]] = []
     for each in sets:
@@ -74,20 +76,21 @@ def measured_of(
                 soc = value / 100, at
             if code >> 16 & 0xFF != Location.OUTLET:
                 continue
-            if measurand == Measurand.CURRENT_IMPORT and line is not None and currents[line] is None:
-                currents[line] = value / 1000
-                current_at = current_at or at
-            elif measurand == Measurand.CURRENT_IMPORT and phase is Phase.NONE and unplaced is None:
-                unplaced = value / 1000
-                current_at = current_at or at
+            if measurand == Measurand.CURRENT_IMPORT and line is not None:
+                currents[line] = value / 1000 if currents[line] is None else currents[line]
+                current_ats.append(at)
+            elif measurand == Measurand.CURRENT_IMPORT and phase is Phase.NONE:
+                unplaced = value / 1000 if unplaced is None else unplaced
+                current_ats.append(at)
             elif measurand == Measurand.CURRENT_OFFERED and offered is None:
                 offered = value / 1000
             elif measurand in (Measurand.POWER_IMPORT, Measurand.POWER_EXPORT):
-                power_at = power_at or at
+                power_ats.append(at)
             elif measurand == Measurand.ENERGY_IMPORT_REGISTER and phase is Phase.NONE:
                 register.append((at, value))
     first, second, third = [unplaced] * 3 if currents == [None, None, None] else currents
     late_by = _late_by(sets, last_at, heard_at, believed=believed)
+    current_at, power_at = next(iter(current_ats), None), next(iter(power_ats), None)
     unmeasured = current_at is None and power_at is None
     return Measured(
         currents_a=(first, second, third),
@@ -97,7 +100,14 @@ def measured_of(
         soc_pct=None if soc is None else soc[0],
         soc_at=None if soc is None else min(soc[1] + late_by, heard_at),
         mean=_mean(register, late_by, heard_at) if unmeasured else None,
+        every=_every(current_ats or power_ats),
     )
+
+
+def _every(ats: Sequence[datetime]) -> timedelta | None:
+    """The time between the latest two of these times, which differ."""
+    last = sorted(set(ats))[-2:]
+    return last[1] - last[0] if len(last) > 1 else None
 
 
 def _mean(register: Sequence[tuple[datetime, int]], late_by: timedelta, heard_at: datetime) -> Mean | None:
