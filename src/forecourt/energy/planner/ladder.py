@@ -49,8 +49,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     """The currents of now for the cars that are there: at most 0 or at least their `min_a`, no limit exceeded.
 
     `plan`: the whole of it, where there is one, `optimum`: the same before its first step was rounded, `why`: what kept
-    from the optimum, in the words of the program, `late`: that it was lack of time alone; `by_turns`: who has nothing
-    now has it when its turn comes.
+    from the optimum, in the words of the program, `late`: that it was lack of time alone; `by_turns`: that it is what
+    is there by equal right, as turns have it.
     """
 
     first_a: Floats
@@ -115,53 +115,67 @@ def evened(
     In FASTEST, where nobody waits for a better time, all that is there is shared out, and whatever it costs where one
     has waited for MOST_WAIT_S, or its turn would be ended.
     """
-    plan = found.plan
-    if plan is None or found.by_turns or not len(claims) or not solver.solved or (found.first_a < 0).any():
+    if found.plan is None or found.by_turns or not len(claims) or not solver.solved or (found.first_a < 0).any():
         return found
+    even_a = _even(solver, problem, claims, found, mode)
+    if np.allclose(even_a, found.first_a, atol=0.1):
+        return msgspec.structs.replace(found, by_turns=True)
+    try:
+        plan = solver.pinned(even_a, even_a, deadline_s)
+    except Unsolvable:
+        return found
+    cheap = plan.cost <= _most_cost(problem, found.plan)
+    if not cheap and not (mode is Mode.FASTEST and _owes_a_turn(claims, found.first_a, even_a)):
+        return found
+    return msgspec.structs.replace(found, first_a=even_a, plan=plan, by_turns=cheap)
+
+
+def turns_go_on(
+    solver: SiteSolver,
+    problem: Problem,
+    claims: Claims,
+    found: Answer,
+    *,
+    mode: Mode,
+    deadline_s: float = DEADLINE_S,
+) -> bool:
+    """Whether those that wait have their turn next, as `evened` has it, of an answer of that: if all that charge had
+    had their turns, it would cost next to nothing as well to let in who waits."""
+    if found.plan is None or not found.by_turns or mode is Mode.EQUAL:
+        return found.by_turns
+    on = found.first_a > 0
+    if on.all():
+        return True
+    waited_s = np.where(on, 0.0, claims.waited_s + TURN_S)
+    claims = msgspec.structs.replace(claims, on_s=np.where(on, TURN_S, 0.0), waited_s=waited_s)
+    next_a = _even(solver, problem, claims, found, mode)
+    if np.allclose(next_a, found.first_a, atol=0.1):
+        return False
+    try:
+        return solver.pinned(next_a, next_a, deadline_s).cost <= _most_cost(problem, found.plan)
+    except Unsolvable:
+        return False
+
+
+def _even(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer, mode: Mode) -> Floats:
+    """What there is now by equal right: as much as was found, or in FASTEST all of it."""
     together_kw = float(found.first_a @ claims.kw_per_a)
-    if mode is Mode.FASTEST:
+    if mode is Mode.FASTEST and found.plan is not None:
         # One on three conductors needs more than one in whose stead it has its turn.
-        left_kw = _left_kw(problem, room_kw(mode, problem.horizon)) - float(plan.battery_kw[:, 0].sum())
+        left_kw = room_kw(mode, problem.horizon) - float(found.plan.battery_kw[:, 0].sum())
+        if problem.reserved is not None:
+            left_kw -= float(problem.reserved.kw_per_a @ problem.reserved.current_a[:, 0])
         together_kw = max(together_kw, left_kw)
     lacking_a = problem.cars.need_kwh[problem.cars.there] / (claims.kw_per_a * problem.horizon.hours[0])
     most_a = np.where(lacking_a > 0, np.minimum(claims.max_a, np.maximum(lacking_a, claims.min_a)), 0.0)
     known, limits, still = solver.now()
     claims = msgspec.structs.replace(claims, max_a=most_a)
-    hours = float(problem.horizon.hours[0])
-    most_cost = plan.cost + max(abs(plan.cost) * EVEN_COST_PER_H, EVEN_LEAST_PER_H) * hours
-
-    def shared(claims: Claims) -> Floats:
-        return fill(known, claims, limits=limits, still=still, room_kw=together_kw)
-
-    def pinned(current_a: Floats) -> Plan | None:
-        try:
-            return solver.pinned(current_a, current_a, deadline_s)
-        except Unsolvable:
-            return None
-
-    even_a = shared(claims)
-    if not np.allclose(even_a, found.first_a, atol=0.1):
-        even = pinned(even_a)
-        owed = mode is Mode.FASTEST and _owes_a_turn(claims, found.first_a, even_a)
-        if even is None or (even.cost > most_cost and not owed):
-            return found
-        found = msgspec.structs.replace(found, first_a=even_a, plan=even)
-        if even.cost > most_cost:
-            return found
-    if not ((even_a <= 0) & (claims.max_a >= claims.min_a)).any():
-        return found
-    # Whether those that wait have their turn next depends on what that will cost.
-    next_a = shared(_turned(claims, even_a))
-    then = None if np.allclose(next_a, even_a, atol=0.1) else pinned(next_a)
-    return msgspec.structs.replace(found, by_turns=then is not None and then.cost <= most_cost)
+    return fill(known, claims, limits=limits, still=still, room_kw=together_kw)
 
 
-def _turned(claims: Claims, even_a: Floats) -> Claims:
-    """When all that charge have had their turns."""
-    on = even_a > 0
-    return msgspec.structs.replace(
-        claims, on_s=np.where(on, TURN_S, 0.0), waited_s=np.where(on, 0.0, claims.waited_s + TURN_S)
-    )
+def _most_cost(problem: Problem, plan: Plan) -> float:
+    """Next to nothing more than a plan costs, in the first step."""
+    return plan.cost + max(abs(plan.cost) * EVEN_COST_PER_H, EVEN_LEAST_PER_H) * float(problem.horizon.hours[0])
 
 
 def _owes_a_turn(claims: Claims, first_a: Floats, even_a: Floats) -> bool:
@@ -169,12 +183,6 @@ def _owes_a_turn(claims: Claims, first_a: Floats, even_a: Floats) -> bool:
     turn."""
     in_turn = (claims.on_s > 0) & (claims.on_s < TURN_S)
     return bool(((first_a <= 0) & (even_a > 0) & (in_turn | (claims.waited_s >= MOST_WAIT_S))).any())
-
-
-def _left_kw(problem: Problem, together_kw: float) -> float:
-    """What cars may take of that beside what is reserved in the first step."""
-    reserved = problem.reserved
-    return together_kw if reserved is None else together_kw - float(reserved.kw_per_a @ reserved.current_a[:, 0])
 
 
 def filled(solver: SiteSolver, problem: Problem, claims: Claims, mode: Mode = Mode.CHEAPEST) -> Floats:

@@ -11,7 +11,7 @@ from forecourt.energy.dispatch.orders import flows_told
 from forecourt.energy.dispatch.standing import Draws
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims
-from forecourt.energy.planner.ladder import Answer, Grade, answer, evened, filled_now
+from forecourt.energy.planner.ladder import Answer, Grade, answer, evened, filled_now, turns_go_on
 from forecourt.energy.planner.modes import room_kw, weighed
 from forecourt.energy.planner.owing import Owed, minimums_of
 from forecourt.energy.planner.problem import Cars, Minimums, Problem, Reserved, gone_h, joined
@@ -73,7 +73,10 @@ def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room
     if found.optimum is not None:
         told = reasons(problem, solver.incidence(problem.rows), found.optimum, found.plan)
     gone = gone_h(problem.cars, problem.horizon.hours)
-    return _made(known, fleet, room, still_a, found, told, gone, _turns(known, claims, found, room, still_a, solver))
+    turns_at = list[datetime | None]()
+    if turns_go_on(solver, problem, claims, found, mode=mode, deadline_s=DEADLINE_S):
+        turns_at = _turns(known, claims, found, room, still_a, solver)
+    return _made(known, fleet, room, still_a, found, told, gone, turns_at)
 
 
 def site_room(known: Knowledge) -> Room:
@@ -86,7 +89,7 @@ def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
     fleet, still_a = fleet_of(known), reserved_a(known)
     room = _with_others(known, fleet, room.cut())
     claims = _claims(known, fleet)
-    found = Answer(first_a=_shared(known, claims, room, still_a, solver), grade=Grade.FILLED, by_turns=True)
+    found = Answer(first_a=_shared(known, claims, room, still_a, solver), grade=Grade.FILLED)
     return _made(known, fleet, room, still_a, found, turns_at=_turns(known, claims, found, room, still_a, solver))
 
 
@@ -118,10 +121,7 @@ def _shared(known: Knowledge, claims: Claims, room: Room, still_a: Floats, solve
 def _turns(
     known: Knowledge, claims: Claims, found: Answer, room: Room, still_a: Floats, solver: SiteSolver
 ) -> list[datetime | None]:
-    """When each that has nothing now has its turn, where that is what it waits for and what they are told by; else
-    none has any."""
-    if not found.by_turns:
-        return []
+    """When each that has nothing now has its turn, where that is what it waits for and turns go on."""
     rows = solver.incidence(room.rows)
     still = rows.flows(np.arange(len(still_a)), still_a)
     waits_s = turns_in(rows, claims, found.first_a, room.limits[:, 0], still)
