@@ -150,7 +150,7 @@ def test_who_needs_several_conductors_has_its_turn_though_others_leave_before_th
     state = claims(5, on_s=[0, 60, 0, 180, 0], waited_s=[1, 0, 0, 0, 0])
     for _ in range(40):
         on = fill(known, state) > 0
-        used += on[1:].any()
+        used += int(on[1:].any())
         on_s = np.where(on, state.on_s + step_s, 0.0)
         waited_s = np.where(on, 0.0, state.waited_s + step_s)
         leaves = (on_s >= TURN_S / 2) & (np.arange(5) > 0)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import forecourt.energy
 from forecourt.cli import app
+from forecourt.energy.planner.ladder import Answer
 from forecourt.energy.site import Mode
 from forecourt.energy.whatif import schedulers
 from forecourt.energy.whatif.scenario import read_scenario
@@ -92,8 +93,13 @@ def test_every_way_is_told_and_adds_up(tmp_path: Path) -> None:
 
 def test_planning_without_foresight_shares_nothing_out_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is compared with as it is known: what planning for a site does beyond that isn't its own."""
-    asked: list[str] = []
-    monkeypatch.setattr(schedulers, "evened", lambda *_, **more: asked.append("evened") or _[3])
+    asked: list[Answer] = []
+
+    def evened(_solver: object, _problem: object, _claims: object, found: Answer, **_more: object) -> Answer:
+        asked.append(found)
+        return found
+
+    monkeypatch.setattr(schedulers, "evened", evened)
     assert simulate(tmp_path, "--ways", "myopic").exit_code == 0
     assert not asked
     assert simulate(tmp_path, "--ways", "planner").exit_code == 0

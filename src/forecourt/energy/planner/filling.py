@@ -169,7 +169,7 @@ class _Kept:
         self, claims: Claims, inside: list[bool], begin: list[int], row: list[int], add: list[Any], most: list[float]
     ) -> None:
         self.load = [0.0] * len(most)
-        self._on_s = claims.on_s.tolist()
+        self._on_s: list[float] = claims.on_s.tolist()
         # As `order_of` has them: none makes room for one that comes after it in any case.
         ranks = (claims.idles, -claims.weight, ~claims.presses)
         self._rank = list(zip(*(each.tolist() for each in ranks), strict=True))

@@ -85,6 +85,7 @@ async def oldest_unthinned(
         """,
         {"tenant_id": tenant_id, "site_id": site_id, "since": since, "until": until, "to": POWER_THINNED_TO},
     )
+    found: datetime | None
     [(found,)] = await cursor.fetchall()
     return found
 
