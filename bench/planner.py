@@ -129,6 +129,7 @@ def _cut(problem: Problem, cars: int) -> Figure:
         laxity_h=zero + 1,
         on_s=zero + 60,
         waited_s=zero,
+        had_turn=zero > 0,
         presses=zero > 0,
         idles=zero > 0,
     )

@@ -27,6 +27,7 @@ def claims(number: int, **more: Any) -> Claims:
         "laxity_h": np.ones(number),
         "on_s": np.zeros(number),
         "waited_s": np.zeros(number),
+        "had_turn": np.ones(number, np.bool_),
         "presses": np.zeros(number, np.bool_),
         "idles": np.zeros(number, np.bool_),
     }
@@ -138,6 +139,44 @@ def test_who_needs_three_conductors_has_its_turn_among_those_that_need_one_and_b
         longest_s = np.maximum(longest_s, state.waited_s)
     # On each conductor there is room for one of three.
     assert longest_s.max() <= 3 * TURN_S, longest_s / TURN_S
+
+
+def test_who_needs_several_conductors_has_its_turn_though_others_leave_before_theirs_ends() -> None:
+    """One at each of two conductors, which leave after five minutes, and not at the same time; others come."""
+    phases = (Phases.ALL, Phases.L1, Phases.L1, Phases.L2, Phases.L2)
+    made = tuple(Evse(id=str(number), node="grid", phases=each) for number, each in enumerate(phases))
+    known = incidence_of(rows_of(Electrics(nodes=(Node(id="grid", limit_a=10),), evses=made)))
+    step_s, longest_s, used = TURN_S / 10, 0.0, 0
+    state = claims(5, on_s=[0, 60, 0, 180, 0], waited_s=[1, 0, 0, 0, 0])
+    for _ in range(40):
+        on = fill(known, state) > 0
+        used += int(on[1:].any())
+        on_s = np.where(on, state.on_s + step_s, 0.0)
+        waited_s = np.where(on, 0.0, state.waited_s + step_s)
+        leaves = (on_s >= TURN_S / 2) & (np.arange(5) > 0)
+        state = msgspec.structs.replace(
+            state, on_s=np.where(leaves, 0.0, on_s), waited_s=np.where(leaves, 0.0, waited_s)
+        )
+        longest_s = max(longest_s, waited_s[0])
+    assert longest_s <= TURN_S, longest_s
+    assert used >= 15, used
+
+
+def test_nothing_is_kept_for_one_that_no_turn_makes_room_for() -> None:
+    """What flows anyway leaves too little of a conductor for it; at the others they take turns as ever."""
+    made = tuple(
+        Evse(id=str(number), node="grid", phases=each) for number, each in enumerate((Phases.ALL, *[Phases.L2] * 2))
+    )
+    known = incidence_of(rows_of(Electrics(nodes=(Node(id="grid", limit_a=10),), evses=made)))
+    still = np.array([8 + 0j if name.endswith("L1") else 0j for name in known.names])
+    state = claims(3, on_s=[0, TURN_S, 0], waited_s=[900, 0, 300])
+    assert fill(known, state, still=still).nonzero()[0].tolist() == [2]
+
+
+def test_who_has_just_come_stands_before_those_whose_turn_is_over() -> None:
+    known, on_s = panels(10), [TURN_S, 0]
+    assert fill(known, claims(2, on_s=on_s, waited_s=[0, 5])).nonzero()[0].tolist() == [0]
+    assert fill(known, claims(2, on_s=on_s, waited_s=[0, 5], had_turn=[0, 0])).nonzero()[0].tolist() == [1]
 
 
 def test_who_waits_is_told_when_its_turn_comes() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from forecourt.energy.planner.filling import Claims
-from forecourt.energy.planner.ladder import Grade, answer
+from forecourt.energy.planner.ladder import Grade, answer, evened
 from forecourt.energy.planner.modes import weighed
 from forecourt.energy.planner.problem import Problem, TooLate
 from forecourt.energy.planner.solver import SiteSolver
@@ -30,6 +30,7 @@ def claims_of(problem: Problem, **more: Any) -> Claims:
         "laxity_h": zero + 1,
         "on_s": zero,
         "waited_s": zero,
+        "had_turn": zero > 0,
         "presses": zero > 0,
         "idles": zero > 0,
     }
@@ -103,3 +104,17 @@ def test_speed_goes_to_who_matters_more() -> None:
     problem = hourly([0.2, 0.2], need=[8, 8], weight=[1, 2])
     limited = replace(problem, horizon=replace(problem.horizon, limit_kw=np.array([8.0, 8.0])))
     assert kwh(Mode.FASTEST, limited) == [[0, 8], [8, 0]]
+
+
+def test_what_sharing_evenly_may_cost_is_so_much_an_hour_however_often_is_planned() -> None:
+    """One leaves after a minute, and each kWh that it is left without costs 2: that shares are even would cost 0.13.
+    A thousand kWh that another is left without in any case make no next to nothing of it."""
+    problem = hourly([0.2] * 3, need=[8 / 60, 10, 1_000], last=[1, 3, 3], weight=[2, 2, 1])
+    horizon = replace(problem.horizon, hours=np.array([1 / 60, 1, 1]), limit_kw=np.array([8.0, 16, 16]))
+    problem, solver = replace(problem, horizon=horizon), SiteSolver()
+    claims = claims_of(problem, min_a=np.zeros(3), weight=np.ones(3))
+    found = answer(solver, problem, claims)
+    assert found.plan is not None
+    assert found.plan.cost > 900
+    assert found.first_a == pytest.approx([32, 0, 0])
+    assert evened(solver, problem, claims, found).first_a == pytest.approx([32, 0, 0])

@@ -56,6 +56,14 @@ def test_a_good_site_has_no_faults() -> None:
     assert faults(site(*evses(*Phases), nodes=(GRID, Node(id="b", parent="grid", delta_wye=4)))) == []
 
 
+@pytest.mark.parametrize(("first", "second"), [("grid", "t"), ("t", "grid")])
+def test_evses_at_two_voltages_are_no_site_whichever_is_drawn_first(first: str, second: str) -> None:
+    nodes = (GRID, Node(id="t", parent="grid", delta_wye=4), Node(id="u", parent="grid", delta_wye=4))
+    made = (Evse(id="a", node=first), Evse(id="b", node=second))
+    assert [each for each in faults(site(*made, nodes=nodes)) if each.startswith("EVSE b: its voltage isn't that of a")]
+    assert faults(site(*(Evse(id=each, node=each) for each in "tu"), nodes=nodes)) == []
+
+
 @pytest.mark.parametrize(
     ("phases", "lines"),
     [

@@ -165,6 +165,10 @@ async def test_what_a_site_took_while_no_worker_ran_is_thinned_however_long_ago(
         return len(yard.rows("SELECT at FROM site_power WHERE site_id = %s", site))
 
     assert (await left(), await left()) == (1, 5)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        about = conn, yard.tenant_id, site
+        assert await tidying.oldest_unthinned(*about, old, now) == old
+        assert await tidying.oldest_unthinned(*about, old + timedelta(minutes=4), now) is None
 
 
 async def test_what_a_clock_that_has_jumped_told_is_neither_the_latest_nor_fresh(yard: Yard) -> None:

@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 import forecourt.energy
 from forecourt.cli import app
+from forecourt.energy.planner.ladder import Answer
 from forecourt.energy.site import Mode
+from forecourt.energy.whatif import schedulers
 from forecourt.energy.whatif.scenario import read_scenario
 from forecourt.energy.whatif.series import ScenarioRefused
 from forecourt.energy.whatif.ways import TOLD_BY_DRIVERS, UNSTORED
@@ -87,6 +89,21 @@ def test_every_way_is_told_and_adds_up(tmp_path: Path) -> None:
     assert all(Decimal(told[way]["score"]) >= best for way in WAYS[1:])
     # All of it before noon, and flat.
     assert told["optimum"]["peak_w"] == 27_600
+
+
+def test_planning_without_foresight_shares_nothing_out_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is compared with as it is known: what planning for a site does beyond that isn't its own."""
+    asked: list[Answer] = []
+
+    def evened(_solver: object, _problem: object, _claims: object, found: Answer, **_more: object) -> Answer:
+        asked.append(found)
+        return found
+
+    monkeypatch.setattr(schedulers, "evened", evened)
+    assert simulate(tmp_path, "--ways", "myopic").exit_code == 0
+    assert not asked
+    assert simulate(tmp_path, "--ways", "planner").exit_code == 0
+    assert asked
 
 
 def test_a_building_that_takes_more_than_the_grid_gives_leaves_the_other_hours_to_the_cars(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ KEEP_BYTES: Final = 2 << 30
 #: How long it is kept what sites took, by which a demand charge and savings are counted.
 KEEP_POWER: Final = timedelta(days=400)
 #: Of what is older no more is kept than charts need: a billing month is over by then. It is looked at for so long at a
-#: time; what is older than that only once by each worker, which thins what was left while none was running.
+#: time; what is older than that only once by each worker, which thins what was left while none was running, if any was.
 KEEP_ALL_POWER: Final = timedelta(days=40)
 THIN_POWER_FOR: Final = timedelta(days=7)
 #: Readings are kept a while longer than forecasts look back, prices for three years, limits as long as incidents.
@@ -188,7 +188,11 @@ class EnergyJobs:
     async def _thin_power(self, tenant_id: int, site_id: int, now: datetime) -> int:
         """From the newest on, some days and some rows a transaction."""
         until, thinned = now - KEEP_ALL_POWER, 0
-        oldest = until - THIN_POWER_FOR if site_id in self._thinned else now - KEEP_POWER
+        oldest = until - THIN_POWER_FOR
+        if site_id not in self._thinned:
+            async with self._tenants.tenant(tenant_id) as conn:
+                left = await tidying.oldest_unthinned(conn, tenant_id, site_id, now - KEEP_POWER, oldest)
+            oldest = oldest if left is None else left
         while until > oldest:
             since = max(until - THIN_POWER_FOR, oldest)
             async with self._tenants.tenant(tenant_id) as conn:

@@ -25,6 +25,8 @@ MOST_A: Final = 10_000
 MOST_V: Final = 1_000_000
 MOST_TURNS: Final = 10_000
 MAX_NODES: Final = 1_000
+#: What nominal voltages of the EVSEs of one site may differ by, as a share.
+VOLTAGES_APART: Final = 0.1
 
 Id = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME_LINE)]
 Name = Annotated[str, Meta(max_length=200, pattern=ONE_LINE, description="What people call it; its id if empty.")]
@@ -111,15 +113,17 @@ def volts_at(nodes: Sequence[Node], hung: str | None, node: str, voltage_v: floa
     """The nominal voltage from line to neutral at a node of a tree, whose EVSEs, of which one hangs at the node `hung`,
     have `voltage_v`; without one, the nodes that are lowest by voltage have it."""
     by_id = {each.id: each for each in nodes}
+    least = min(_voltage_share(by_id, each) for each in by_id) if hung is None else _voltage_share(by_id, hung)
+    return voltage_v * _voltage_share(by_id, node) / least
 
-    def share(at: str) -> float:
-        found, each = 1.0, by_id[at]
-        while each.parent is not None:
-            found *= 1.0 if each.delta_wye is None else math.sqrt(3) / each.delta_wye
-            each = by_id[each.parent]
-        return found
 
-    return voltage_v * share(node) / (min(map(share, by_id)) if hung is None else share(hung))
+def _voltage_share(nodes: Mapping[str, Node], at: str) -> float:
+    """The voltage at a node as a share of that at the grid connection, of nodes that form a tree."""
+    found, each = 1.0, nodes[at]
+    while each.parent is not None:
+        found *= 1.0 if each.delta_wye is None else math.sqrt(3) / each.delta_wye
+        each = nodes[each.parent]
+    return found
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -163,7 +167,7 @@ def find_faults(site: Electrics, *, least_evses: int = 1) -> list[Fault]:
         for evse in site.evses
         if not (0 <= evse.min_a <= evse.max_a and 0 < evse.max_a < math.inf)
     ]
-    return found
+    return found or _voltage_faults(site)
 
 
 def repeated(of: str, ids: Sequence[str]) -> list[Fault]:
@@ -213,6 +217,18 @@ def _tree_faults(nodes: Sequence[Node]) -> list[Fault]:
             found.append(Fault(of="node", id=node.id, words=mark("a transformer needs a node above it")))
     circle = mark("it stands in a circle")
     return found or [Fault(of="node", id=node.id, words=circle) for node in nodes if _circles(node.id, parents)]
+
+
+def _voltage_faults(site: Electrics) -> list[Fault]:
+    """Of EVSEs at other voltages than the first: a site without other faults has one."""
+    nodes = {node.id: node for node in site.nodes}
+    shares = {each: _voltage_share(nodes, each) for each in nodes}
+    words = mark("its voltage isn't that of %(evse)s, as a transformer stands between: give it a site of its own")
+    return [
+        Fault(of="EVSE", id=evse.id, words=words, values={"evse": site.evses[0].id})
+        for evse in site.evses
+        if abs(shares[evse.node] / shares[site.evses[0].node] - 1) > VOLTAGES_APART
+    ]
 
 
 def _circles(start: str, parents: Mapping[str, str | None]) -> bool:

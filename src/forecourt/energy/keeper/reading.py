@@ -110,7 +110,7 @@ async def read_site(
     outlook, paid_w, said = await _ahead(conn, record, lead, now, memory)
     externals = await outside.externals_of(conn, tenant_id, site_id)
     last = {name: each.last for name, each in (await _checks(conn, record, externals)).items()}
-    known_cars = await _read_cars(conn, record, cars, foresight, now, memory)
+    known_cars = await _read_cars(conn, record, cars, stand.standings, foresight, now, memory)
     known = Knowledge(
         at=now,
         tenant_id=tenant_id,
@@ -195,6 +195,7 @@ async def _read_cars(
     conn: AsyncConnection[Any],
     record: SiteRecord,
     cars: Sequence[store.ActiveCar],
+    standings: Sequence[Standing],
     foresight: Foresight | None,
     now: datetime,
     memory: Memory,
@@ -205,7 +206,9 @@ async def _read_cars(
     means = await outside.means_of(conn, record.tenant_id, record.site_id)
     turns = await turns_of(conn, record.tenant_id, sessions, now, memory.turns)
     caps = await caps_of(conn, record.tenant_id, sessions)
-    found = _known_cars(cars, means, turns, caps, LEAST_WH_AT(record.tree.electrics), now, memory)
+    number_of, least_wh = record.tree.numbers, LEAST_WH_AT(record.tree.electrics)
+    there = [(car, standings[number_of[car.evse_id]]) for car in cars]
+    found = _known_cars(there, means, turns, caps, least_wh, now, memory)
     return found if foresight is None else [foresight.last_of(car) for car in found]
 
 
@@ -261,7 +264,7 @@ def _hours(now: datetime) -> list[float]:
 
 
 def _known_cars(
-    cars: Sequence[store.ActiveCar],
+    cars: Sequence[tuple[store.ActiveCar, Standing]],
     means: Mapping[str, CarMeans],
     turns: Mapping[UUID, Turn],
     caps: Mapping[UUID, Cap],
@@ -270,11 +273,12 @@ def _known_cars(
     memory: Memory,
 ) -> list[KnownCar]:
     found = []
-    for car in cars:
+    for car, standing in cars:
         session, evse = car.session_id, car.evse_id
         parts = car, means.get(evse), turns.get(session), caps.get(session), least_wh[evse]
         known = memory.known_cars.of(car.session_id, parts, _known_car)
-        found.append(structs.replace(known, is_full=True) if has_stopped(known, car.measured_at, now) else known)
+        stopped = has_stopped(known, standing, now, measured_at=car.measured_at, every=car.every)
+        found.append(structs.replace(known, is_full=True) if stopped else known)
     return found
 
 
@@ -304,6 +308,7 @@ def _known_car(
         power_at=car.power_at,
         cap=cap,
         least_wh=least_wh,
+        had_turn=turn is not None and turn.before,
     )
 
 

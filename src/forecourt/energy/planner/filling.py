@@ -34,8 +34,8 @@ class Claims(Struct, frozen=True, kw_only=True):
 
     `min_a`: what each gets at least if it gets anything, `laxity_h`: how long it could wait and still be full in time,
     `on_s`: for how long it has been charging, 0 for who is not, `waited_s`: for how long it has had nothing, 0 for who
-    charges; `presses`: it has to charge now to have what its driver needs in any case by then, `idles`: it takes
-    nothing of what it may.
+    charges, `had_turn`: who waits charged before; `presses`: it has to charge now to have what its driver needs in any
+    case by then, `idles`: it takes nothing of what it may.
     """
 
     evse: Ints
@@ -46,6 +46,7 @@ class Claims(Struct, frozen=True, kw_only=True):
     laxity_h: Floats
     on_s: Floats
     waited_s: Floats
+    had_turn: Bools
     presses: Bools
     idles: Bools
 
@@ -110,7 +111,7 @@ def fill(
     still = np.zeros(known.rows, np.complex128) if still is None else still
     loads = Loads(known, claims.evse, claims.kw_per_a, limits, still, room_kw)
     able = (claims.max_a >= claims.min_a) & (claims.max_a > 0)
-    inside = admitted(loads, claims.min_a, order_of(claims), able, queue=claims.on_s <= 0)
+    inside = admitted(loads, claims.min_a, order_of(claims), able, turns=claims)
     return _raised(loads, claims, inside, together=known.together)
 
 
@@ -118,48 +119,101 @@ def order_of(claims: Claims) -> Ints:
     """Who is let in first: those last that take nothing anyway; by weight; who has to charge now; then who is in its
     turn, who waits longest, who had a turn, who has just ended one. Of equals who can wait the least comes first."""
     on = claims.on_s > 0
-    rests = ~on & (claims.waited_s > 0) & (claims.waited_s < LEAST_WAIT_S)
+    rests = ~on & claims.had_turn & (claims.waited_s > 0) & (claims.waited_s < LEAST_WAIT_S)
     group = np.where(on, np.where(claims.on_s < TURN_S, 0, 2), np.where(rests, 3, 1))
     return np.lexsort((claims.laxity_h, -claims.waited_s, group, ~claims.presses, -claims.weight, claims.idles))
 
 
 def admitted(
-    loads: Loads, min_a: Floats, order: Ints, able: Bools, giving_a: Floats | None = None, queue: Bools | None = None
+    loads: Loads, min_a: Floats, order: Ints, able: Bools, giving_a: Floats | None = None, turns: Claims | None = None
 ) -> Bools:
     """Whom the limits let in at least at `min_a`, in this order, while some that aren't able give (below 0).
 
-    `queue`: those that don't charge yet. Where one of them finds no room, what it needs is kept from those in the queue
-    behind it, or who needs several conductors would wait for ever for who needs one; what is left in the end they have.
+    `turns`: the claims in order of `order_of`, where they take turns. Where one that doesn't charge yet finds no room,
+    what it needs is kept from those in the queue behind it, as far as `_Kept` says.
     """
     giving = np.zeros(len(min_a)) if giving_a is None else giving_a
     if loads.fits(np.where(able, min_a, giving)):
         return able
-    inside = np.zeros(len(min_a), np.bool_)
+    inside = [False] * len(min_a)
     sort = np.argsort(loads.car, kind="stable")
     begin = np.searchsorted(loads.car[sort], np.arange(len(min_a) + 1)).tolist()
     # Plain numbers: one car's few rows are too little for arrays.
     row, add = loads.row[sort].tolist(), (loads.value * min_a[loads.car])[sort].tolist()
     flow, most = loads.of(giving).tolist(), (loads.limits * (1 + CLOSE) + CLOSE).tolist()
-    nothing, kept, refused = [0.0] * loads.rows, [0.0] * loads.rows, list[int]()
-    queues = np.zeros(len(min_a), np.bool_) if queue is None else queue
-
-    def lets_in(car: int, beside: list[float]) -> bool:
+    nothing = [0.0] * loads.rows
+    kept = None if turns is None else _Kept(turns, inside, begin, row, add, most)
+    for car in order[able[order]].tolist():
+        queues = kept is not None and kept.queues(car, flow)
+        beside = kept.load if kept is not None and queues else nothing
         span = range(begin[car], begin[car + 1])
-        if any(abs(flow[row[at]] + add[at]) + beside[row[at]] > most[row[at]] for at in span):
-            return False
-        for at in span:
-            flow[row[at]] += add[at]
-        inside[car] = True
-        return True
+        if not any(abs(flow[row[at]] + add[at]) + beside[row[at]] > most[row[at]] for at in span):
+            for at in span:
+                flow[row[at]] += add[at]
+            inside[car] = True
+        elif kept is not None and queues:
+            kept.keep(car, flow)
+    return np.array(inside, np.bool_)
 
-    for car, waits in zip(order[able[order]].tolist(), queues[order[able[order]]].tolist(), strict=True):
-        if not lets_in(car, kept if waits else nothing) and waits:
-            refused.append(car)
-            for at in range(begin[car], begin[car + 1]):
-                kept[row[at]] += abs(add[at])
-    for car in refused:
-        lets_in(car, nothing)
-    return inside
+
+class _Kept:
+    """What is kept, as `load` of each row, for those that wait for others to end their turns.
+
+    A car on three conductors finds no room while a turn goes on at one of them. If another car began one at the next
+    meanwhile, it would wait for ever for those that need one conductor. Nothing is kept of what the end of that turn
+    leaves anyway, nor where whoever begins now ends no later, nor for a car that no end of a turn helps. At each row
+    one waits so: the next there wait for it.
+    """
+
+    def __init__(
+        self, claims: Claims, inside: list[bool], begin: list[int], row: list[int], add: list[Any], most: list[float]
+    ) -> None:
+        self.load = [0.0] * len(most)
+        self._on_s: list[float] = claims.on_s.tolist()
+        # As `order_of` has them: none makes room for one that comes after it in any case.
+        ranks = (claims.idles, -claims.weight, ~claims.presses)
+        self._rank = list(zip(*(each.tolist() for each in ranks), strict=True))
+        self._inside, self._begin, self._row, self._add, self._most = inside, begin, row, add, most
+        self._at: tuple[Any, ...] | None = None
+        self._before: list[Any] = []
+        self._waited_at = set[int]()
+        self._cars_at: dict[int, list[int]] | None = None
+
+    def queues(self, car: int, flow: list[Any]) -> bool:
+        """Whether a car, which is next in the order, doesn't charge yet. `flow`: what those before it add."""
+        if self._rank[car] != self._at:
+            self._at, self._before = self._rank[car], flow.copy()
+        return self._on_s[car] <= 0
+
+    def keep(self, car: int, flow: list[Any]) -> None:
+        """Keep what is needed for a car that found no room."""
+        needs = self._needs(car)
+        full = [row for row, add in needs.items() if abs(flow[row] + add) > self._most[row]]
+        helpless = any(abs(self._before[row] + add) > self._most[row] for row, add in needs.items())
+        if not full or helpless or not self._waited_at.isdisjoint(full):
+            return
+        self._waited_at.update(full)
+        ends = {self._ends_first(row) for row in full}
+        if any(self._on_s[each] <= 0 for each in ends):
+            return
+        for row, add in needs.items():
+            if row not in full:
+                left = sum(abs(self._needs(each).get(row, 0.0)) for each in ends)
+                self.load[row] += max(abs(add) - left, 0.0)
+
+    def _needs(self, car: int) -> dict[int, Any]:
+        span = slice(self._begin[car], self._begin[car + 1])
+        return dict(zip(self._row[span], self._add[span], strict=True))
+
+    def _ends_first(self, row: int) -> int:
+        """Of those that are in and make room in time, the one that does so first."""
+        if self._cars_at is None:
+            self._cars_at = {}
+            for car in range(len(self._inside)):
+                for each in self._row[self._begin[car] : self._begin[car + 1]]:
+                    self._cars_at.setdefault(each, []).append(car)
+        there = [car for car in self._cars_at[row] if self._inside[car] and self._rank[car] == self._at]
+        return max(there, key=self._on_s.__getitem__)
 
 
 def _raised(loads: Loads, claims: Claims, inside: Bools, *, together: bool) -> Floats:

@@ -37,9 +37,12 @@ LEAST_WH: Final = 2_000
 STOPPED_AFTER: Final = timedelta(minutes=3)
 STOPPED_A: Final = 0.5
 STOPPED_W: Final = 100
-#: For how long a measurement tells that: one that speaks every five minutes may be a minute late.
+#: For how long a measurement tells that: one that speaks every five minutes may be a minute late. One that speaks more
+#: seldom is believed until its next may be late by as large a share, but for no longer than the most.
 STOPPED_FOR: Final = timedelta(minutes=6)
-#: How long a car may take to begin once it may.
+STOPPED_FOR_MOST: Final = timedelta(minutes=20)
+LATE: Final = 1.2
+#: How long a car may take to begin once its station lets it.
 BEGINS_WITHIN: Final = timedelta(minutes=2)
 #: What its station says of one that is offered nothing is not believed for longer: it may mean that.
 BELIEVED_FOR: Final = timedelta(minutes=15)
@@ -60,10 +63,10 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
     have taken by then, where its driver's word is not all there is, and `guesses` of both, each as likely as the
     others; `means`: how the car said that it will charge.
     `charges_since`, `waits_since`: since when it has been allowed to charge without a break, or to do nothing but wait;
-    both None where its station was told nothing. `is_full`: the car itself takes no more for now. `given_wh`: what it
-    gave back, `power_at`: when its power was measured, `giver`: what of what it has it may give, or why nothing;
-    `cap`: a power that it is kept to; `least_wh`: what it takes at least from now on while it still draws and has not
-    all it asked for."""
+    both None where its station was told nothing; `had_turn`: one that waits was let charge before. `is_full`: the car
+    itself takes no more for now. `given_wh`: what it gave back, `power_at`: when its power was measured, `giver`: what
+    of what it has it may give, or why nothing; `cap`: a power that it is kept to; `least_wh`: what it takes at least
+    from now on while it still draws and has not all it asked for."""
 
     session_id: UUID
     station: str
@@ -90,6 +93,7 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
     giver: Giver | NoGiver | None = None
     cap: Cap | None = None
     least_wh: int = LEAST_WH
+    had_turn: bool = True
 
     @property
     def net_wh(self) -> int:
@@ -147,31 +151,35 @@ class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
         return max([self.expected_wh, *(guess.takes_wh for guess in guesses)])
 
 
-def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> bool:
+def has_stopped(
+    car: KnownCar, standing: Standing, now: datetime, *, measured_at: datetime | None, every: timedelta | None = None
+) -> bool:
     """Whether a car takes no more by itself: its station says so, or its current, as measured then, is nothing though
-    it has been offered some for a while; or its power, where no current is measured. What was measured longer ago than
-    STOPPED_FOR tells nothing."""
+    it has been offered some for longer than that station takes to obey and a car to begin; or its power, where no
+    current is measured. `every`: how often it is measured, None where nobody knows."""
     says_so = car.charging_state == "SuspendedEV"
     if car.waits_since is not None:
         return says_so and car.energy_wh > 0 and now - car.waits_since < BELIEVED_FOR
     if says_so:
         # Just before a car begins it takes nothing as well.
-        return now - (car.charges_since or car.started_at) >= BEGINS_WITHIN
+        return now >= _begins_by(car.charges_since or car.started_at, standing)
     withheld = car.charging_state == "SuspendedEVSE" or (car.offered_a is not None and car.offered_a < STOPPED_A)
     if withheld or car.charges_since is None:
         return False
-    if car.current_a is not None and _tells(measured_at, car.charges_since, now):
+    from_at = max(car.charges_since + STOPPED_AFTER, _begins_by(car.charges_since, standing))
+    tells_for = STOPPED_FOR if every is None else min(max(STOPPED_FOR, every * LATE), STOPPED_FOR_MOST)
+
+    def tells(at: datetime | None) -> bool:
+        return at is not None and at >= from_at and is_recent(at, now, tells_for)
+
+    if car.current_a is not None and tells(measured_at):
         return car.current_a < STOPPED_A
-    return car.power_w is not None and car.power_w < STOPPED_W and _tells(car.power_at, car.charges_since, now)
+    return car.power_w is not None and car.power_w < STOPPED_W and tells(car.power_at)
 
 
-def _tells(measured_at: datetime | None, charges_since: datetime, now: datetime) -> bool:
-    """Whether what was measured then tells of now, and could have been more."""
-    return (
-        measured_at is not None
-        and measured_at - charges_since >= STOPPED_AFTER
-        and is_recent(measured_at, now, STOPPED_FOR)
-    )
+def _begins_by(charges_since: datetime, standing: Standing) -> datetime:
+    """When a car that wants to has begun, which its station was told then to let."""
+    return charges_since + timedelta(seconds=standing.obey_s) + BEGINS_WITHIN
 
 
 def takes_nothing(car: KnownCar, standing: Standing, now: datetime) -> bool:
@@ -182,7 +190,7 @@ def takes_nothing(car: KnownCar, standing: Standing, now: datetime) -> bool:
     at = standing.drawn_at if standing.drawn_since is None else standing.drawn_since
     if car.charges_since is None or at is None or not is_fresh(standing, now):
         return False
-    return at - car.charges_since >= BEGINS_WITHIN and drawn_most(standing) < STOPPED_A * 1000
+    return at >= _begins_by(car.charges_since, standing) and drawn_most(standing) < STOPPED_A * 1000
 
 
 class Expected(Struct, frozen=True, kw_only=True):

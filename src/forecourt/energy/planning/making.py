@@ -11,7 +11,7 @@ from forecourt.energy.dispatch.orders import flows_told
 from forecourt.energy.dispatch.standing import Draws
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims
-from forecourt.energy.planner.ladder import Answer, Grade, answer, evened, filled_now
+from forecourt.energy.planner.ladder import Answer, Grade, answer, evened, filled_now, turns_go_on
 from forecourt.energy.planner.modes import room_kw, weighed
 from forecourt.energy.planner.owing import Owed, minimums_of
 from forecourt.energy.planner.problem import Cars, Minimums, Problem, Reserved, gone_h, joined
@@ -68,12 +68,15 @@ def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room
         last_a = {str(car.session_id): car.limit_ma / 1000 for car in before.cars}
     claims = _claims(known, fleet)
     found = answer(solver, problem, claims, mode=mode, last_a=last_a, deadline_s=DEADLINE_S)
-    found = evened(solver, problem, claims, found, DEADLINE_S)
+    found = evened(solver, problem, claims, found, mode=mode, deadline_s=DEADLINE_S)
     told: Sequence[Reason] = ()
     if found.optimum is not None:
         told = reasons(problem, solver.incidence(problem.rows), found.optimum, found.plan)
     gone = gone_h(problem.cars, problem.horizon.hours)
-    return _made(known, fleet, room, still_a, found, told, gone, _turns(known, claims, found, room, still_a, solver))
+    turns_at = list[datetime | None]()
+    if turns_go_on(solver, problem, claims, found, mode=mode, deadline_s=DEADLINE_S):
+        turns_at = _turns(known, claims, found, room, still_a, solver)
+    return _made(known, fleet, room, still_a, found, told, gone, turns_at)
 
 
 def site_room(known: Knowledge) -> Room:
@@ -118,7 +121,7 @@ def _shared(known: Knowledge, claims: Claims, room: Room, still_a: Floats, solve
 def _turns(
     known: Knowledge, claims: Claims, found: Answer, room: Room, still_a: Floats, solver: SiteSolver
 ) -> list[datetime | None]:
-    """When each that has nothing now has its turn, where that is what it waits for."""
+    """When each that has nothing now has its turn, where that is what it waits for and turns go on."""
     rows = solver.incidence(room.rows)
     still = rows.flows(np.arange(len(still_a)), still_a)
     waits_s = turns_in(rows, claims, found.first_a, room.limits[:, 0], still)
@@ -216,6 +219,7 @@ def _claims(known: Knowledge, fleet: Fleet) -> Claims:
         laxity_h=fleet.left_h - fleet.lacks_kwh / (fleet.kw_per_a * np.maximum(fleet.max_a, 1e-9)),
         on_s=on_s,
         waited_s=waited_s,
+        had_turn=np.array([car.had_turn for car in fleet.cars], dtype=np.bool_),
         presses=presses,
         idles=np.zeros(count, np.bool_),
     )

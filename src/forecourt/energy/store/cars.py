@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,7 +34,7 @@ class ActiveCar(Struct, frozen=True, kw_only=True, gc=False):
 
     `evse_id` names the EVSE in the site's electrics. `currents_a` are those of the three conductors as last measured,
     None where none was, the same on each where the station doesn't say of which; `offered_a` is what it says it offers.
-    `measured_at` is when a current was measured, by our clock, and `power_at` the same of `power_w`.
+    `measured_at` is when a current was measured, by our clock, `power_at` the same of `power_w`, and `every` how often.
     `mean`: what its register tells, where it has neither; `power_w` is its middle then.
     `given_wh`: what it gave back; `soc_at`: when its state of charge was measured, which is exact then.
     `charging_state`: by its transaction, or where that says nothing (OCPP 1.6) by its connector.
@@ -63,6 +63,7 @@ class ActiveCar(Struct, frozen=True, kw_only=True, gc=False):
     exact_soc_pct: float | None = None
     soc_at: datetime | None = None
     mean: Mean | None = None
+    every: timedelta | None = None
 
 
 class PastVisit(Struct, frozen=True, kw_only=True):
@@ -184,6 +185,7 @@ def _car(row: _Car) -> ActiveCar:
         exact_soc_pct=measured.soc_pct,
         soc_at=measured.soc_at,
         mean=measured.mean,
+        every=measured.every,
         needs=merge([*(row.said or ()), *habit]),
     )
 

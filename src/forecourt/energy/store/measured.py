@@ -53,7 +53,8 @@ class Measured(Struct, frozen=True, kw_only=True):
     """The latest of each: the currents of the three conductors, the same on each where the station doesn't say of
     which, what it offers, when the current and the power were measured, and the state of charge with its time.
     `power_w`: where it was measured last outside of the transaction, else the session knows it. `mean`: where neither a
-    current nor a power was."""
+    current nor a power was; `every`: the time between the latest two currents, or powers where there is no current,
+    None where there is one at most."""
 
     currents_a: tuple[float | None, float | None, float | None]
     offered_a: float | None
@@ -63,6 +64,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     soc_at: datetime | None = None
     power_w: int | None = None
     mean: Mean | None = None
+    every: timedelta | None = None
 
 
 def measured_of(
@@ -81,6 +83,8 @@ def measured_of(
     unplaced_at: datetime | None = None
     power_at: datetime | None = None
     power_w: int | None = None
+    current_ats: list[datetime] = []
+    power_ats: list[datetime] = []
     soc: tuple[float, datetime] | None = None
     registers: dict[bool, list[_Register]] = {}
     for each in sets:
@@ -93,6 +97,10 @@ def measured_of(
                 soc = value / 100, at
             if code >> 16 & 0xFF != Location.OUTLET:
                 continue
+            if measurand == Measurand.CURRENT_IMPORT and (line is not None or phase is Phase.NONE):
+                current_ats.append(at)
+            elif measurand in (Measurand.POWER_IMPORT, Measurand.POWER_EXPORT):
+                power_ats.append(at)
             if measurand == Measurand.CURRENT_IMPORT and line is not None and currents[line] is None:
                 currents[line] = value / 1000
                 placed_at = placed_at or at
@@ -117,7 +125,14 @@ def measured_of(
         soc_at=None if soc is None else soc[1],
         power_w=power_w,
         mean=_mean(next(iter(registers.values()), ())) if placed_at is None and power_at is None else None,
+        every=_every(current_ats or power_ats),
     )
+
+
+def _every(ats: Sequence[datetime]) -> timedelta | None:
+    """The time between the latest two of these times, which differ."""
+    last = sorted(set(ats))[-2:]
+    return last[1] - last[0] if len(last) > 1 else None
 
 
 def _power_w(apart: Mapping[str, Any]) -> int | None:

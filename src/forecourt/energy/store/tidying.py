@@ -70,6 +70,26 @@ async def thin_power(conn: Connection, tenant_id: int, site_id: int, since: date
     return await _thin(conn, b"site_power", tenant_id, site_id, since, until, POWER_THINNED_TO)
 
 
+async def oldest_unthinned(
+    conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime
+) -> datetime | None:
+    """The first of what a site took within a time that is not the only one in its POWER_THINNED_TO; None where each
+    is."""
+    cursor = await conn.execute(
+        """
+        SELECT min(before) FROM (
+            SELECT date_bin(%(to)s, at, '2000-01-01+00'::timestamptz) AS begin, lag(at) OVER (ORDER BY at) AS before
+            FROM site_power
+            WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s AND at >= %(since)s AND at < %(until)s) p
+        WHERE before >= begin
+        """,
+        {"tenant_id": tenant_id, "site_id": site_id, "since": since, "until": until, "to": POWER_THINNED_TO},
+    )
+    found: datetime | None
+    [(found,)] = await cursor.fetchall()
+    return found
+
+
 async def _thin(
     conn: Connection, table: bytes, tenant_id: int, site_id: int, since: datetime, until: datetime, to: timedelta
 ) -> int:

@@ -16,16 +16,19 @@ TURNS_OF: Final = timedelta(hours=3)
 
 
 class Turn(Struct, frozen=True, kw_only=True, gc=False):
-    """Whether a car may charge by what its station was told, and since when that was told without a break."""
+    """Whether a car may charge by what its station was told, since when that was told without a break, and whether it
+    was told otherwise `before`."""
 
     charges: bool
     since: datetime
+    before: bool
 
 
 class _Row(Struct, frozen=True, array_like=True, gc=False):
     session_id: UUID
     charges: bool
     since: datetime
+    before: bool
 
 
 _decode: Final = msgspec.json.Decoder(_Row).decode
@@ -33,7 +36,7 @@ _decode: Final = msgspec.json.Decoder(_Row).decode
 
 def _turn(text: str) -> tuple[UUID, Turn]:
     row = _decode(text)
-    return row.session_id, Turn(charges=row.charges, since=row.since)
+    return row.session_id, Turn(charges=row.charges, since=row.since, before=row.before)
 
 
 def turns_held() -> Texts[tuple[UUID, Turn]]:
@@ -52,7 +55,7 @@ async def turns_of(
     `held`: what was read before."""
     cursor = await conn.execute(
         """
-        SELECT json_build_array(n.session_id, l.charges, min(o.sent_at))::text
+        SELECT json_build_array(n.session_id, l.charges, min(o.sent_at), b.order_id > 0)::text
         FROM unnest(%(sessions)b::uuid[]) AS n (session_id)
         CROSS JOIN LATERAL (
             SELECT limit_ma > 0 AS charges FROM charging_orders
@@ -64,7 +67,7 @@ async def turns_of(
                 AND sent_at > %(since)s AND (limit_ma > 0) <> l.charges) b
         JOIN charging_orders o ON o.tenant_id = %(tenant_id)s AND o.session_id = n.session_id
             AND o.accepted IS NOT FALSE AND o.sent_at > %(since)s AND o.order_id > b.order_id
-        GROUP BY n.session_id, l.charges
+        GROUP BY n.session_id, l.charges, b.order_id
         """,
         {"tenant_id": tenant_id, "sessions": list(sessions), "since": now - TURNS_OF},
     )

@@ -92,10 +92,14 @@ def laxity(scene: Scene) -> Floats:
 class Planned:
     """Asks the planner as real sites do, in the order of `ladder`: what it finds, each car with nothing or at least its
     least current, else what there is now in fair shares. `asked`: what a scene is as a problem, and the mode that its
-    prices are weighed by; `unplanned`: in how many steps nothing was found."""
+    prices are weighed by; `even`: whether what is found is shared out evenly where that costs next to nothing;
+    `unplanned`: in how many steps nothing was found."""
 
-    def __init__(self, asked: Callable[[Scene], tuple[Problem, Mode]], unplanned: int = 0) -> None:
+    def __init__(
+        self, asked: Callable[[Scene], tuple[Problem, Mode]], unplanned: int = 0, *, even: bool = True
+    ) -> None:
         self._asked = asked
+        self._even = even
         self.unplanned = unplanned
 
     def __call__(self, scene: Scene) -> Decision:
@@ -103,7 +107,9 @@ class Planned:
         solver = SiteSolver()
         problem, mode = self._asked(scene)
         claims = _claims(scene, problem)
-        found = evened(solver, problem, claims, answer(solver, problem, claims, mode=mode))
+        found = answer(solver, problem, claims, mode=mode)
+        if self._even:
+            found = evened(solver, problem, claims, found, mode=mode)
         if found.plan is None:
             log.warning("no plan was found", step=scene.now, why=found.why)
             self.unplanned += 1
@@ -124,6 +130,7 @@ def _claims(scene: Scene, problem: Problem) -> Claims:
         laxity_h=gone_h(cars, problem.horizon.hours) - cars.need_kwh / (cars.kw_per_a * np.maximum(cars.max_a, 1e-9)),
         on_s=nothing,
         waited_s=nothing,
+        had_turn=nothing > 0,
         presses=nothing > 0,
         idles=nothing > 0,
     )

@@ -74,7 +74,8 @@ def scheduler_of(way: str, known: Known) -> Scheduler:
 def planner_of(way: str, known: Known, unplanned: int = 0) -> Planned:
     """A way that plans, but for the optimum, which is no way to schedule."""
     if way == MYOPIC:
-        return Planned(lambda scene: _problem(known, scene), unplanned)
+        # It is there to be compared with, as it is: a linear program for the cars that are there, at each step anew.
+        return Planned(lambda scene: _problem(known, scene), unplanned, even=False)
     return Planned(Foresight(known, PLANNER if way == UNSTORED else way), unplanned)
 
 
