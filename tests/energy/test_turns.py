@@ -232,7 +232,10 @@ def test_how_often_a_car_is_measured_is_told_by_its_latest_two_currents_or_power
     )
 
     def every(*sets: tuple[int, int]) -> timedelta | None:
-        told = [{"at": (NOW - timedelta(minutes=ago)).isoformat(), "readings": [of, 0]} for ago, of in sets]
+        told = [
+            {"at": (NOW - timedelta(minutes=ago)).isoformat(), "arrived_at": None, "readings": [of, 0]}
+            for ago, of in sets
+        ]
         return measured_of(told, NOW, NOW, believed=True).every
 
     assert every((0, current), (0, power), (1, power), (15, current), (17, current)) == timedelta(minutes=15)

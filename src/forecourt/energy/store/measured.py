@@ -83,8 +83,7 @@ def measured_of(
     unplaced_at: datetime | None = None
     power_at: datetime | None = None
     power_w: int | None = None
-    current_ats: list[datetime] = []
-    power_ats: list[datetime] = []
+    ats: dict[int, list[datetime]] = {}
     soc: tuple[float, datetime] | None = None
     registers: dict[bool, list[_Register]] = {}
     for each in sets:
@@ -97,10 +96,7 @@ def measured_of(
                 soc = value / 100, at
             if code >> 16 & 0xFF != Location.OUTLET:
                 continue
-            if measurand == Measurand.CURRENT_IMPORT and (line is not None or phase is Phase.NONE):
-                current_ats.append(at)
-            elif measurand in (Measurand.POWER_IMPORT, Measurand.POWER_EXPORT):
-                power_ats.append(at)
+            ats.setdefault(measurand, []).append(at)
             if measurand == Measurand.CURRENT_IMPORT and line is not None and currents[line] is None:
                 currents[line] = value / 1000
                 placed_at = placed_at or at
@@ -125,13 +121,14 @@ def measured_of(
         soc_at=None if soc is None else soc[1],
         power_w=power_w,
         mean=_mean(next(iter(registers.values()), ())) if placed_at is None and power_at is None else None,
-        every=_every(current_ats or power_ats),
+        every=_every(ats),
     )
 
 
-def _every(ats: Sequence[datetime]) -> timedelta | None:
-    """The time between the latest two of these times, which differ."""
-    last = sorted(set(ats))[-2:]
+def _every(ats: Mapping[int, Sequence[datetime]]) -> timedelta | None:
+    """Of the times of each measurand: that between the latest two of currents, which differ, else of powers."""
+    powers = (*ats.get(Measurand.POWER_IMPORT, ()), *ats.get(Measurand.POWER_EXPORT, ()))
+    last = sorted(set(ats.get(Measurand.CURRENT_IMPORT, powers)))[-2:]
     return last[1] - last[0] if len(last) > 1 else None
 
 
