@@ -20,6 +20,8 @@ import pyarrow.parquet
 import pytest
 import pytest_asyncio
 from msgspec import Struct, structs
+from pypdf import PdfReader
+from python_calamine import CalamineWorkbook
 from typer.testing import CliRunner
 
 from forecourt.access import Role
@@ -29,15 +31,21 @@ from forecourt.insight.dashboards import answering, availability, drivers
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers, AnswerTooSlow
 from forecourt.insight.dashboards.asking import Question, groups_of, whole_months
 from forecourt.insight.dashboards.availability import Outage, by_month, down, months_before
+from forecourt.insight.dashboards.files import Form
+from forecourt.insight.dashboards.files import written as written_as
 from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, Group, PlaceUnknown, Span, compared
 from forecourt.insight.dashboards.profit import told
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.sites import by_site
 from forecourt.insight.dashboards.success import chargex
+from forecourt.insight.dashboards.words import figure
 from forecourt.insight.lake import asking
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import Folder
 from forecourt.insight.lake.tables import schema
+from forecourt.insight.reports.paper import pdf_of
+from forecourt.insight.reports.sheets import xlsx_of
+from forecourt.insight.reports.told import Told
 from forecourt.payments.ledger.store.reports import Earned, SiteCost
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
@@ -125,6 +133,51 @@ def figures(answer: Answer) -> dict[str, Any]:
 
 def asked(**place: Any) -> Asked:
     return Asked(span=Span(since=BEGIN, until=END), zone="UTC", **place)
+
+
+async def test_money_that_is_not_known_before_taxes_is_not_nothing_and_every_currency_is_told(
+    desk: Desk, tmp_path: Path
+) -> None:
+    tenant_id = desk.organisation("currencies")
+    head = "id,station,site,start,end,kwh,cost,cost_incl,currency"
+    rows = [
+        "1,A,north,2025-03-03 10:00,2025-03-03 11:00,5,10.00,,EUR",
+        "2,A,north,2025-03-03 12:00,2025-03-03 13:00,5,5.00,,EUR",
+        "3,A,north,2025-03-04 10:00,2025-03-04 11:00,5,7.00,,SEK",
+        "4,B,south,2025-03-04 10:00,2025-03-04 11:00,5,,99.00,NOK",
+        "5,B,south,2025-03-05 10:00,2025-03-05 11:00,5,,3.00,EUR",
+    ]
+    await desk.bring(tenant_id, written(tmp_path, *rows, head=head), "old")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    answers = Answers(tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    for place in ({}, {"site": "old/south"}):
+        use = await answers.answer(tenant_id, lake, Family.USE, asked(**place))
+        paid = {each.currency: each for each in use.figures if each.key == "revenue"}
+        assert paid["NOK"].value is None
+        assert figure(paid["NOK"]) == "not known (NOK)"
+        assert (paid["EUR"].value, "SEK" in paid) == ((None, False) if place else (1_500, True))
+    use = await answers.answer(tenant_id, lake, Family.USE, asked())
+    timeline = use.table("timeline")
+    assert timeline is not None
+    amounts = {name: timeline.cells(name)[:4] for name in ("revenue_minor", "revenue_sek_minor", "revenue_nok_minor")}
+    assert amounts == {
+        "revenue_minor": [1_500, 0, None, 0],
+        "revenue_sek_minor": [0, 700, 0, 0],
+        "revenue_nok_minor": [0, None, 0, 0],
+    }
+    assert written_as(timeline, Form.CSV).splitlines()[0].endswith(b"currency,revenue_nok_minor,revenue_sek_minor")
+    now = datetime(2025, 3, 17, tzinfo=UTC)
+    report = Told(
+        organisation="Ada", name="Week", site="", zone="UTC", first_day=BEGIN.date(), last_day=END.date(),
+        known_at=now, whole=True, answers=[(Family.USE, use)],
+    )  # fmt: skip
+    book = CalamineWorkbook.from_filelike(io.BytesIO(xlsx_of(report)))
+    assert "not known (NOK)" in str(book.get_sheet_by_index(0).to_python())
+    assert book.get_sheet_by_index(1).to_python()[0][-2:] == ["Revenue (NOK)", "Revenue (SEK)"]
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf_of(report))).pages)
+    assert "not known (NOK)" in text
+    assert "Revenue (SEK)" in " ".join(text.split())
 
 
 def busy_minutes(stays: list[Stay]) -> int:

@@ -279,6 +279,50 @@ def test_a_site_that_closed_is_judged_in_its_own_time() -> None:
     assert [(part.names, part.hours) for part in parts] == [(("s0",), 30 * 168), (("s1",), 15 * 168)]
 
 
+def test_series_of_very_different_lengths_are_each_judged_by_their_own_span(tmp_path: Path) -> None:
+    days, hours = (40, 16, 5), 40 * 24
+    values = np.stack([np.where(np.arange(hours) < hours - each * 24, np.nan, week(hours)) for each in days])
+    values += np.random.default_rng(3).random(values.shape)
+    lines = [
+        f"s{row},{(MONDAY + timedelta(hours=hour)).isoformat()},{value:.3f}"
+        for row, series in enumerate(values) for hour, value in enumerate(series) if np.isfinite(value)
+    ]  # fmt: skip
+    path = tmp_path / "lengths.csv"
+    path.write_text("\n".join(("series,time,value", *lines)) + "\n")
+    runs: list[Run] = []
+    [found] = reported([path], done=lambda _, made: runs.append(made)).files[0].targets
+    assert {each.series for each in found.series} == {"s0", "s1", NETWORK}
+    assert [(each.series, each.reason) for each in found.not_judged] == [
+        ("s2", "5 whole days of history: at least 14 are needed")
+    ]
+    spans = {tuple(each.series): each for each in found.splits}
+    assert {names: len(made.panel.values[0]) // 24 for names, made in zip(spans, runs, strict=True)} == {
+        ("s0",): 40,
+        ("s1",): 16,
+        (NETWORK,): 16,
+    }
+    # The sum is of all that was given, also by what is too young to be judged.
+    np.testing.assert_allclose(runs[-1].panel.values[0], np.nansum(values, axis=0)[-16 * 24 :], rtol=1e-3)
+
+
+def test_decimal_commas_are_read_when_said_and_named_when_refused(tmp_path: Path) -> None:
+    path = tmp_path / "commas.csv"
+    path.write_text("series;time;value\na;2025-03-01T00:00;1.012,5\na;2025-03-01T01:00;2,5\n")
+    with pytest.raises(ForecastRefused, match=r"2 rows: .* say --decimal ,"):
+        read(path, Options(), EPOCH)
+    [made] = read(path, Options(decimal=","), EPOCH).panels
+    assert made.values[0, :2].tolist() == [1012.5, 2.5]
+
+
+def test_nothing_is_reckoned_before_all_files_can_be_read(tmp_path: Path) -> None:
+    good, bad = hourly(tmp_path / "good.csv", panel(week(21 * 24)[None])), tmp_path / "bad.csv"
+    bad.write_text("series,time,value\n")
+    runs: list[Run] = []
+    with pytest.raises(ForecastRefused, match="bad"):
+        reported([good, bad], done=lambda _, made: runs.append(made))
+    assert runs == []
+
+
 def sessions(zone: str, local: list[datetime]) -> Iterator[Session]:
     for start in local:
         yield Session(

@@ -247,6 +247,15 @@ async def test_growth_is_told_by_the_api_the_page_and_as_csv_and_goes_by_what_is
     await owner.post("/insight/expansion/forget?site=old/north")
     assert (await api.get("/api/v1/expansion/site?site=old/north")).json() == told
 
+    # A site whose history is older than what is looked at was not without sessions.
+    line = "x,south-1,south,1,2023-12-31 10:00,2023-12-31 11:00,,5.5,EUR,10.00"
+    await desk.bring(tenant.tenant_id, written(tmp_path, line, head=HEAD, name="south.csv"), "old")
+    await Exporter(desk.pool, desk.clock, lakes / "lake").export(tenant.tenant_id)
+    south = (await api.get("/api/v1/expansion/site?site=old/south")).json()
+    assert (south["reason"], south["last_on"]) == ("no session was seen there in the last year", "2023-12-31")
+    page = (await owner.get("/insight/expansion?site=old/south")).text
+    assert "no session was seen there in the last year, the last one was on 31" in page
+
 
 @needs_assets
 async def test_a_study_is_asked_for_chosen_and_shown_side_by_side(house: House, tenant: Tenant, lakes: Path) -> None:

@@ -19,11 +19,15 @@ from typer.testing import CliRunner
 
 from forecourt.cli import app
 from forecourt.insight.importing import service
+from forecourt.insight.importing.files import understood
+from forecourt.insight.importing.looking import looked
+from forecourt.insight.importing.model import ImportRefused
 from forecourt.insight.importing.service import ImportBusy, ImportUnknown, import_number
+from forecourt.insight.importing.tables import Options
 from forecourt.insight.lake.store import list_places
 from forecourt.insight.pseudonyms import of_token
 from tests.insight.conftest import DATA, Desk
-from tests.support import WAIT_S
+from tests.support import EPOCH, WAIT_S
 
 HEAD = "id,station,driver,start,end,kwh"
 #: Of an import that is killed: two batches and some.
@@ -162,6 +166,64 @@ async def test_a_station_of_ours_is_known_by_its_identity(desk: Desk, tmp_path: 
         "SELECT station, own_station, site FROM imported_sessions WHERE tenant_id = %s ORDER BY 1", tenant_id
     )
     assert kept == [("OUR-1", True, None), ("old/OLD-1", False, "old")]
+
+
+async def test_stations_whose_names_are_unique_within_a_site_alone_are_told_apart(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("two sites")
+    head = "id,station,site,start,end,kwh"
+    lines = [
+        f"{site}{plug}{day},CP{plug},{site},2025-01-0{day} 10:00,2025-01-0{day} 11:00,{plug}"
+        for day in (1, 2) for site in ("North", "South") for plug in (1, 2)
+    ]  # fmt: skip
+    path = written(tmp_path, *lines[:4], head=head)
+
+    def places() -> list[tuple[Any, ...]]:
+        return desk.rows(
+            "SELECT p.station, p.site, count(s.*) FROM imported_places p JOIN imported_sessions s USING"
+            " (tenant_id, station) WHERE tenant_id = %s GROUP BY 1, 2 ORDER BY 1", tenant_id
+        )  # fmt: skip
+
+    def expected(sessions: int) -> list[tuple[Any, ...]]:
+        names = (("CP1", "North"), ("CP2", "North"), ("South/CP1", "South"), ("South/CP2", "South"))
+        return [(f"old/{station}", f"old/{site}", sessions) for station, site in names]
+
+    report = await desk.bring(tenant_id, path)
+    assert places() == expected(1)
+    assert report.apart == ["old/South/CP1", "old/South/CP2"]
+    again = await desk.bring(tenant_id, path)
+    assert (again.taken, again.already, again.apart) == (0, 4, [])
+    # Another file of the source goes on with the same stations, in whatever order it names them.
+    more = await desk.bring(tenant_id, written(tmp_path, *reversed(lines), name="more.csv", head=head), "old")
+    assert (more.taken, more.already) == (4, 4)
+    assert places() == expected(2)
+    # Who was told apart stays so when the first of its name is gone.
+    desk.rows("DELETE FROM imported_places WHERE tenant_id = %s AND site = 'old/North' RETURNING 1", tenant_id)
+    await desk.bring(
+        tenant_id, written(tmp_path, "n,CP1,South,2025-02-01 10:00,2025-02-01 11:00,1", name="c.csv", head=head), "old"
+    )
+    assert desk.rows("SELECT station FROM imported_sessions WHERE source_id = 'n'") == [("old/South/CP1",)]
+
+
+def test_looking_counts_as_importing_does(tmp_path: Path) -> None:
+    head = "id,station,site,driver,start,end,kwh"
+    path = written(
+        tmp_path,
+        "1,A,North,d,2025-01-01 10:00,2025-01-01 11:00,5",
+        "1,A,North,D,2025-01-01 10:00,2025-01-01 11:00,5",
+        "1,A,North,d,2025-01-01 10:00,2025-01-01 11:00,6",
+        "2,A,South,d,2025-01-01 10:00,2025-01-01 11:00,6",
+        head=head,
+    )
+    report = looked(understood(path, Options(), EPOCH), "Old Backend")
+    assert (report.source, report.read, report.taken, report.taken_wh) == ("old-backend", 4, 2, 11_000)
+    assert report.refused == {"repeated": 1, "id-taken": 1}
+    assert [(each.line, each.reason) for each in report.refusals] == [(3, "repeated"), (4, "id-taken")]
+    assert report.apart == ["old-backend/South/A"]
+    for name in ("own", "..."):
+        told = CliRunner().invoke(app, ["insight", "import", "--look", str(path), "--source", name])
+        assert told.exit_code == 1
+        with pytest.raises(ImportRefused, match="--source"):
+            looked(understood(path, Options(), EPOCH), name)
 
 
 async def test_two_at_once_bring_every_row_once(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +391,7 @@ async def test_where_stations_are_follows_what_is_imported_and_forgotten(desk: D
 
     await bring("a", "1,A,north,1,2025-01-05 10:00,2025-01-05 11:00,9", time_zone="Europe/Berlin")
     report = await bring(
-        "b", "2,A,south,2,2025-03-05 10:00,2025-03-05 11:00,9", "3,B,,,2025-01-01 10:00,2025-01-01 11:00,9",
+        "b", "2,A,north,2,2025-03-05 10:00,2025-03-05 11:00,9", "3,B,,,2025-01-01 10:00,2025-01-01 11:00,9",
         time_zone="Asia/Kolkata",
     )  # fmt: skip
     assert report.taken == 2
@@ -342,7 +404,7 @@ async def test_where_stations_are_follows_what_is_imported_and_forgotten(desk: D
     first, last = datetime(2025, 1, 5, 9, tzinfo=UTC), datetime(2025, 3, 5, 5, 30, tzinfo=UTC)
     b = datetime(2025, 1, 1, 4, 30, tzinfo=UTC)
     assert await places() == [
-        ("old/A", "old/south", "Asia/Kolkata", 2, first, last),
+        ("old/A", "old/north", "Asia/Kolkata", 2, first, last),
         ("old/B", "old", "Asia/Kolkata", 0, b, b + timedelta(hours=1)),
     ]
     [(latest,)] = desk.rows(

@@ -263,3 +263,17 @@ def test_scenarios_stand_side_by_side_in_files(tmp_path: Path) -> None:
     ]
     assert len(list(csv.DictReader(table.open()))) == 10
     assert CliRunner().invoke(app, [*asked[:3], "--method", "best"]).exit_code == 2
+    without = CliRunner().invoke(app, [*asked[:3], "--method", "flow"])
+    assert (without.exit_code, "say --flows FILE" in " ".join(without.output.split())) == (2, True)
+
+
+def test_the_column_of_demand_is_asked_of_no_file_that_tells_none(tmp_path: Path) -> None:
+    rows = [f"52.{n},4.{n}" for n in range(4)]
+    for name, head, more in (("demand", "latitude,longitude,people", ",7"), ("places", "latitude,longitude", "")):
+        (tmp_path / f"{name}.csv").write_text("\n".join([head, *(row + more for row in rows)]) + "\n")
+    demand, places = str(tmp_path / "demand.csv"), str(tmp_path / "places.csv")
+    asked = ["insight", "site", "--new", "1", "--map", "weight=people", "--existing", places]
+    for files in ([demand], [places, "--demand", demand]):
+        shown = CliRunner().invoke(app, [*asked, *files])
+        assert shown.exit_code == 0, shown.output
+    assert "has no column people" in CliRunner().invoke(app, [*asked, places]).output

@@ -111,7 +111,9 @@ async def _past(organisation: str | None) -> "Past":
 
 
 def _of(each: Mapping[str, Any], told: Any) -> Any:
-    return each["reason"] or "" if each["size"] is None else told(each["size"])
+    if each["size"] is not None:
+        return told(each["size"])
+    return f"{each['reason']}, the last one was on {each['last_on']}" if each["last_on"] else each["reason"] or ""
 
 
 def _missed(size: Mapping[str, Any]) -> str:

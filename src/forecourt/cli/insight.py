@@ -76,7 +76,7 @@ def bring(
     )  # fmt: skip
     if look:
         for path in files:
-            _look(path, options)
+            _look(path, options, source)
         return
     reports = asyncio.run(_bring(load(os.environ), organisation, files, options, source))
     _write(reports, report)
@@ -89,23 +89,12 @@ def _understood(path: Path, options: "Options") -> "Source":
     return understood(path, options, SystemClock().now())
 
 
-def _look(path: Path, options: "Options") -> None:
+def _look(path: Path, options: "Options", name: str | None) -> None:
     """How a file would be read, without a database."""
-    from forecourt.insight.importing.model import Report, count
+    from forecourt.insight.importing.looking import looked
 
-    source = _understood(path, options)
-    told = Report(file=path.name, form=source.form, source=source.source, found=source.found)
-    for parsed in source.rows():
-        told.read += 1
-        if parsed.refusal is not None:
-            count(told.refused, parsed.refusal.reason)
-            told.refused_wh += parsed.refusal.energy_wh or 0
-            told.refusals.append(parsed.refusal)
-        elif parsed.session is not None:
-            told.taken += 1
-            told.taken_wh += parsed.session.energy_wh or 0
-            for flag in parsed.session.flags:
-                count(told.flagged, flag)
+    told = looked(_understood(path, options), name)
+    told.file = path.name
     _tell(told, taken="would be taken")
 
 
@@ -234,6 +223,10 @@ def _tell(report: "Report", taken: str = "taken") -> None:
         console.print(f"  refused {count}: {REASONS[reason]}", style="yellow", highlight=False, markup=False)
     for flag, count in sorted(report.flagged.items(), key=lambda each: -each[1]):
         console.print(f"  kept and noted {count}: {FLAGS[flag]}", highlight=False, markup=False)
+    if report.apart:
+        names = ", ".join(report.apart[:MAX_PRINTED]) + (", ..." if len(report.apart) > MAX_PRINTED else "")
+        words = f"  stations told apart, as another site has one of that name: {names}"
+        console.print(words, style="yellow", highlight=False, markup=False)
     for refusal in report.refusals[:MAX_PRINTED]:
         console.print(f"    line {refusal.line}: {refusal.words}", style="dim", highlight=False, markup=False)
     if len(report.refusals) > MAX_PRINTED:

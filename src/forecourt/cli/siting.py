@@ -47,6 +47,8 @@ def site(
     """Choose new sites, with a proven gap, greedy beside it, and what they take from own sites."""
     from forecourt.insight.siting.service import compare, features
 
+    if flows is None and "flow" in (method or ()):
+        raise typer.BadParameter("flow needs the ways that are driven: say --flows FILE", param_hint="--method")
     asked = _asked(candidates, demand, flows, existing, named(mapped or []), split, measured=measured)
     scenarios = _scenarios(method or ["median"], new or [10], reach_km or [5.0], seconds)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -78,11 +80,12 @@ def _asked(
 
     if split not in tuple(Split):
         raise typer.BadParameter("nearest or huff", param_hint="--split")
-    places = reading.places(candidates, columns)
+    places = reading.places(candidates, columns, weighed=demand is None)
     return Asked(
         candidates=places, demand=places if demand is None else reading.places(demand, columns),
         flows=() if flows is None else reading.flows(flows, columns),
-        existing=() if existing is None else reading.places(existing, columns), split=Split(split), measured=measured,
+        existing=() if existing is None else reading.places(existing, columns, weighed=False),
+        split=Split(split), measured=measured,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ class Unit(StrEnum):
     SECONDS = "s"
     ENERGY = "Wh"
     POWER = "W"
-    #: Minor units of the currency that stands in the row's `currency`.
+    #: Minor units of the column's currency, else of the one that stands in the row's `currency`.
     MONEY = "minor units"
     #: Grams.
     MASS = "g"
@@ -65,11 +65,13 @@ class Compare(StrEnum):
 
 
 class Column(Struct, frozen=True, kw_only=True):
-    """`name` in files and in the API; `label` is marked."""
+    """`name` in files and in the API; `label` is marked. `currency` of money that is all of one; None: it stands in the
+    row."""
 
     name: str
     label: str
     unit: Unit
+    currency: str | None = None
 
 
 class Table(Struct, frozen=True, kw_only=True):

@@ -28,12 +28,13 @@ class Counted(Struct, kw_only=True):
     idle_known: int = 0
     idle_s: int = 0
     plugs: int = 0
-    money: dict[str, int] = field(default_factory=dict)
+    #: Before taxes, in minor units by currency; None where nobody knows what any of it was before taxes.
+    money: dict[str, int | None] = field(default_factory=dict)
 
     @property
     def currency(self) -> str | None:
-        """In which most was earned; None: nothing was."""
-        return max(self.money, key=lambda each: (self.money[each], each), default=None)
+        """In which most was earned, as far as that is known; None: nothing was."""
+        return max(self.money, key=lambda each: (self.money[each] or 0, each), default=None)
 
     def add(self, other: "Counted") -> None:
         """Takes in what plugs of another one come to; the most at once is no sum."""
@@ -46,9 +47,11 @@ class Counted(Struct, kw_only=True):
         for currency, amount in other.money.items():
             self.paid(currency, amount)
 
-    def paid(self, currency: str, amount: int) -> None:
-        """Takes in what was paid before taxes, in minor units."""
-        self.money[currency] = self.money.get(currency, 0) + amount
+    def paid(self, currency: str, amount: int | None) -> None:
+        """Takes in what was paid before taxes, in minor units; None: nobody knows how much."""
+        kept = self.money.setdefault(currency, None)
+        if amount is not None:
+            self.money[currency] = amount + (kept or 0)
 
     def stayed(self, row: Mapping[str, int]) -> None:
         """Takes in what `expressions.stays` tells."""

@@ -42,7 +42,7 @@ def by_site(scope: Scope) -> tuple[dict[str, Counted], dict[str, int]]:
         if site is not None and site_peak:
             most[site] = site_peak
     for row in rows_of(_paid(uses, stations)):
-        found[row["site"] or NO_SITE].paid(row["currency"], row["excl_minor"])
+        found[row["site"] or NO_SITE].paid(row["currency"], row["excl_minor"] if row["excl_known"] else None)
     if not scope.by_days:
         most = {row["site"]: row["peak"] for row in rows_of(expressions.peaks(scope.site_hours, ("site",)))}
     return found, most
@@ -64,4 +64,5 @@ def _there_s(scope: Scope, stations: "ibis.Table") -> "ibis.Table":
 
 def _paid(uses: "ibis.Table", stations: "ibis.Table") -> Any:
     paid = uses.filter(uses.currency.notnull()).join(stations.select("station", "site"), "station")
-    return paid.group_by(["site", "currency"]).aggregate(excl_minor=paid.excl_minor.sum().coalesce(0).cast("int64"))
+    sums = {name: paid[name].sum().coalesce(0).cast("int64") for name in ("excl_minor", "excl_known")}
+    return paid.group_by(["site", "currency"]).aggregate(**sums)

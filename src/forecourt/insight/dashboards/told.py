@@ -9,7 +9,7 @@ from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.dashboards.asking import Question, answered
 from forecourt.insight.dashboards.files import plain
 from forecourt.insight.dashboards.model import Answer, Cell, Family, Figure, Table, Unit
-from forecourt.insight.dashboards.words import plainly
+from forecourt.insight.dashboards.words import heading, plainly
 from forecourt.platform.database import Pool
 
 Value = str | int | float | None
@@ -109,7 +109,10 @@ def _number(each: Figure) -> Number:
 
 
 def _table(each: Table) -> TableTold:
-    columns = [ColumnTold(name=column.name, label=plainly(column.label), unit=column.unit) for column in each.columns]
+    columns = [
+        ColumnTold(name=column.name, label=heading(column, plainly(column.label)), unit=column.unit)
+        for column in each.columns
+    ]
     names = [column.name for column in columns]
     rows = [dict(zip(names, map(_value, row), strict=True)) for row in each.rows]
     return TableTold(key=each.key, title=plainly(each.title), columns=columns, rows=rows, left_out=each.left_out)

@@ -52,9 +52,15 @@ def answer(scope: Scope) -> Answer:
 
 
 def _usual(every: Iterable[Counted]) -> str | None:
-    """The currency of most of them: sums in several can't be held against each other."""
-    counts = Counter(each.currency for each in every if each.currency)
-    return max(counts, key=lambda each: (counts[each], each), default=None)
+    """The currency of most of them, one of which sums are known before any other: sums in several can't be held against
+    each other."""
+    counts: Counter[str] = Counter()
+    known: set[str] = set()
+    for each in every:
+        if each.currency:
+            counts[each.currency] += 1
+        known |= {currency for currency, amount in each.money.items() if amount is not None}
+    return max(counts, key=lambda each: (each in known, counts[each], each), default=None)
 
 
 def _by_station(scope: Scope) -> dict[str, Counted]:
@@ -69,7 +75,7 @@ def _by_station(scope: Scope) -> dict[str, Counted]:
         each.busy_s += row["busy_s"]
         each.energy_wh += row["energy_wh"]
         if row["currency"] is not None:
-            each.paid(row["currency"], row["excl_minor"])
+            each.paid(row["currency"], row["excl_minor"] if row["excl_known"] else None)
     _add_plugs(scope, found, firsts)
     return dict(found)
 
@@ -112,7 +118,7 @@ def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[
     median = measures.quantile(minutes, _HALF)
     money = [
         Figure(key="revenue", label=mark("Revenue"), unit=Unit.MONEY, value=amount, currency=currency, more_is=1)
-        for currency, amount in sorted(whole.money.items(), key=lambda each: -each[1])
+        for currency, amount in sorted(whole.money.items(), key=lambda each: -(each[1] or 0))
     ]
     return (
         Figure(key="energy", label=mark("Energy"), unit=Unit.ENERGY, value=whole.energy_wh, more_is=1),
@@ -156,26 +162,38 @@ def _emissions(scope: Scope) -> tuple[Figure, ...]:
 
 
 def _timeline(scope: Scope, currency: str | None) -> Table:
-    """Days of the sites' clocks, or weeks where there are many."""
+    """Days of the sites' clocks, or weeks where there are many; what was paid in `currency`, and in each other one in a
+    column of its own."""
+    found = rows_of(expressions.daily(scope.clock_uses))
+    others = sorted({row["currency"] for row in found} - {None, currency})
+    paid_in = [each for each in (currency, *others) if each]
     sums: dict[date, list[int]] = {}
-    for row in rows_of(expressions.daily(scope.clock_uses)):
-        paid = row["excl_minor"] if row["currency"] == currency else 0
-        told, added = (
-            sums.setdefault(row["local_date"], [0] * 4),
-            (row["energy_wh"], row["starts"], row["busy_s"], paid),
-        )
+    for row in found:
+        told = sums.setdefault(row["local_date"], [0] * (3 + 3 * len(paid_in)))
+        added = [row["energy_wh"], row["starts"], row["busy_s"]]
+        for each in paid_in:
+            added += (row["excl_minor"], row["excl_known"], 1) if row["currency"] == each else (0, 0, 0)
         for place, amount in enumerate(added):
             told[place] += amount
-    rows: list[tuple[Cell, ...]] = [
-        (day, energy, starts, busy, *((paid, currency) if currency else ()))
-        for day, (energy, starts, busy, paid) in scope.over_time(sums, 4)
-    ]
+    rows: list[tuple[Cell, ...]] = []
+    for day, (energy, starts, busy, *money_told) in scope.over_time(sums, 3 + 3 * len(paid_in)):
+        # What was paid and is nowhere known before taxes is not nothing.
+        amounts = [
+            None if paid and not known else amount
+            for amount, known, paid in zip(*(money_told[part::3] for part in range(3)), strict=True)
+        ]
+        main: tuple[Cell, ...] = (amounts[0], currency) if currency else ()
+        rows.append((day, energy, starts, busy, *main, *amounts[len(main) // 2 :]))
     columns = (
         scope.day_column,
         Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
         Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
         Column(name="busy_s", label=mark("Plugs taken for"), unit=Unit.SECONDS),
         *money(currency),
+        *(
+            Column(name=f"revenue_{each.lower()}_minor", label=mark("Revenue"), unit=Unit.MONEY, currency=each)
+            for each in others
+        ),
     )
     return table("timeline", mark("Energy and sessions over time"), columns, rows)
 

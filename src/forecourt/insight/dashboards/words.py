@@ -9,7 +9,7 @@ from babel.dates import format_skeleton
 from forecourt.insight.dashboards.asking import Question
 from forecourt.insight.dashboards.availability import CAUSES
 from forecourt.insight.dashboards.drivers import SEGMENTS
-from forecourt.insight.dashboards.model import NO_SITE, Cell, Compare, Figure, Table, Unit
+from forecourt.insight.dashboards.model import NO_SITE, Cell, Column, Compare, Figure, Table, Unit
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
@@ -39,7 +39,9 @@ def plainly(marked: str) -> str:
 
 
 def figure(each: Figure) -> str:
-    """A figure with its unit."""
+    """A figure with its unit; money that nobody knows is not nothing."""
+    if each.value is None and each.unit == Unit.MONEY:
+        return f"{_('not known')} ({each.currency})"
     return value(each.value, each.unit, each.currency)
 
 
@@ -94,8 +96,19 @@ def columns(table: Table) -> list[int]:
 
 def cell(table: Table, row: tuple[Cell, ...], place: int) -> str:
     """A cell with its unit."""
-    money = [at for at, column in enumerate(table.columns) if column.name == "currency"]
-    return value(row[place], table.columns[place].unit, str(row[money[0]]) if money else None)
+    return value(row[place], table.columns[place].unit, currency(table, row, place))
+
+
+def currency(table: Table, row: tuple[Cell, ...], place: int) -> str | None:
+    """In which money of a cell is."""
+    said = table.columns[place].currency
+    stands = [row[at] for at, column in enumerate(table.columns) if column.name == "currency"]
+    return said or (str(stands[0]) if stands else None)
+
+
+def heading(column: Column, label: str) -> str:
+    """The label of a column as it is said, with the currency that all of it is in."""
+    return f"{label} ({column.currency})" if column.currency else label
 
 
 def tells(table: Table) -> bool:

@@ -14,13 +14,15 @@ from forecourt.insight.expansion import forms
 from forecourt.insight.expansion.api import CHANGES, READS, Growing, OfSite
 from forecourt.insight.expansion.inputs import Inputs, InputsRefused
 from forecourt.insight.expansion.model import Counted
-from forecourt.insight.expansion.planned import HELD, LEAST_WEEKS, NO_SESSION, TOO_LARGE, Bounds, Plan
+from forecourt.insight.expansion.planned import HELD, LEAST_WEEKS, LONG_AGO, NO_SESSION, TOO_LARGE, Bounds, Plan
 from forecourt.insight.expansion.service import Plans
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.pages import tabs_of
 from forecourt.payments.forms import WHOLE_WRONG, Field, read_form, typed_of
 from forecourt.platform.money import minor_digits
 from forecourt.platform.sheets import csv_line
+from forecourt.ui import formats
+from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
 
@@ -28,7 +30,8 @@ WebRequest = Request[Any, Any, Any]
 PATH: Final = "/insight/expansion"
 #: Why a site has no plan, in words of pages.
 REASONS: Final = {
-    NO_SESSION: mark("no session was seen there in the last year"),
+    NO_SESSION: mark("no session was seen there"),
+    LONG_AGO: mark("no session was seen there in the last year, the last one was on %(day)s"),
     TOO_LARGE: mark("it needs more plugs than are tried"),
 }
 #: Columns of the CSV.
@@ -108,7 +111,7 @@ def _page(
     return shell.page(
         "insight/expansion.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
         plain=lambda path: path, status=status, plans=plans, site=site, shown=shown, fields=fields, typed=typed,
-        wrong=wrong, may_plan=actor.may(Verb.PLAN_GROWTH), href=_href, reasons=REASONS, number=number, years=_years,
+        wrong=wrong, may_plan=actor.may(Verb.PLAN_GROWTH), href=_href, why=_why, number=number, years=_years,
         range_of=_range, least_weeks=LEAST_WEEKS, held=round(HELD * 10), bars=None if shown is None else _bars(shown),
         counted=forms.COUNTED, digits=minor_digits, ranked=_ranked(plans), Counted=Counted,
         waits=bool(typed.get("wait_minutes")),
@@ -122,6 +125,13 @@ def _ranked(plans: Plans | None) -> list[Plan]:
     return sorted(
         plans.sites, key=lambda each: (each.size is None, -(each.size.more_a_year if each.size else 0), each.name)
     )
+
+
+def _why(plan: Plan) -> str:
+    """Why a site has no plan."""
+    assert plan.reason is not None
+    text = _(REASONS[plan.reason])
+    return text % {"day": formats.date_of(plan.last_on)} if plan.last_on else text
 
 
 def _years(value: float | None) -> str:

@@ -1,10 +1,11 @@
 """What the lake saw of each site: sessions week by week, plugs and powers of its stations, and what a session paid."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from msgspec import Struct
@@ -41,6 +42,11 @@ _SESSIONS: Final = """
     FROM sessions s JOIN stations p USING (station)
     WHERE p.site IS NOT NULL AND {stays} ORDER BY p.site, began
 """
+#: Of sites, the last sessions before those that are looked at.
+_BEFORE: Final = """
+    SELECT p.site, epoch_us(max(s.started_at)) / 1e6 FROM sessions s JOIN stations p USING (station)
+    WHERE p.site IS NOT NULL AND s.started_at < $since AND s.outcome <> 'refused' GROUP BY p.site
+"""
 _PAID: Final = """
     SELECT p.site, s.currency, count(*) AS sessions, sum(s.excl_minor)::BIGINT AS excl_minor
     FROM sessions s JOIN stations p USING (station)
@@ -49,8 +55,9 @@ _PAID: Final = """
 
 
 class SitePast(Struct, frozen=True, kw_only=True):
-    """One site. `weeks` is None where no session was seen; `plug_w` where nobody knows the power of a station.
-    `paid` are the sessions of which the price is known, and minor units without taxes, by currency."""
+    """One site. `weeks` is None where no session was seen in the days that are looked at, `last_on` then the day of
+    the last one before, by the site's own clock, None where there was none; `plug_w` where nobody knows the power
+    of a station. `paid` are the sessions of which the price is known, and minor units without taxes, by currency."""
 
     site: str
     name: str
@@ -61,6 +68,7 @@ class SitePast(Struct, frozen=True, kw_only=True):
     longitude: float | None
     weeks: Weeks | None
     paid: dict[str, tuple[int, int]]
+    last_on: date | None = None
 
     def revenue(self, currency: str) -> Decimal | None:
         """Of a session on average, in minor units without taxes; None where none was paid in that currency."""
@@ -88,6 +96,7 @@ def read(root: Path, tenant_id: int, snapshot: int, until: datetime) -> Past:
         places = db.execute(_PLACES).to_arrow_table().to_pylist()
         [[homeless]] = db.execute("SELECT count(*) FROM stations WHERE site IS NULL").fetchall()
         stays = db.execute(_SESSIONS.format(stays=_STAYS), {"since": since}).fetchnumpy()
+        before = dict(db.execute(_BEFORE, {"since": since}).fetchall())
         paid = db.execute(_PAID.format(stays=_STAYS), {"since": since}).fetchall()
     owners, begins = np.unique(np.asarray(stays["site"], dtype=str), return_index=True)
     bounds = {
@@ -113,6 +122,7 @@ def read(root: Path, tenant_id: int, snapshot: int, until: datetime) -> Past:
                 site=site, name=place["name"] or site, zone=place["zone"], plugs=place["plugs"],
                 plug_w=None if place["plug_w"] is None else round(place["plug_w"]), latitude=place["latitude"],
                 longitude=place["longitude"], weeks=found, paid=of_site.get(site, {}),
+                last_on=_day(before.get(site), place["zone"]) if found is None else None,
             )
         )  # fmt: skip
     return Past(
@@ -130,6 +140,10 @@ def _since(db: "duckdb.DuckDBPyConnection", until: datetime) -> datetime:
         if count <= MAX_SESSIONS or days <= LEAST_DAYS:
             return since
         days = max(days // 2, LEAST_DAYS)
+
+
+def _day(at: float | None, zone: str) -> date | None:
+    return None if at is None else datetime.fromtimestamp(at, ZoneInfo(zone)).date()
 
 
 def _length(bounds: dict[str, tuple[int, int]], site: str) -> int:

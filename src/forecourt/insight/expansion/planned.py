@@ -6,6 +6,7 @@ seen (Davison and Hinkley 1997, the basic bootstrap), which takes away that the 
 luckiest. What the operator says, and that the future is like the past, has no part in the bounds.
 """
 
+from datetime import date
 from decimal import Decimal
 from math import sqrt
 from typing import Final
@@ -42,8 +43,9 @@ class Bounds(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """One site. `reason` says why there is no `size`. Money in whole minor units a year: `margin_minor` is earned by
-    the sessions more; bounds are None where the past is shorter than LEAST_WEEKS."""
+    """One site. `reason` says why there is no `size`, `last_on` when the last session was where it is LONG_AGO. Money
+    in whole minor units a year: `margin_minor` is earned by the sessions more; bounds are None where the past is
+    shorter than LEAST_WEEKS."""
 
     site: str
     name: str
@@ -52,6 +54,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     own_inputs: bool
     currency: str
     reason: str | None = None
+    last_on: date | None = None
     weeks: int = 0
     load: Load | None = None
     size: Size | None = None
@@ -65,6 +68,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 #: Why a site has no plan; words of pages.
 NO_SESSION: Final = "no session was seen there"
+LONG_AGO: Final = "no session was seen there in the last year"
 TOO_LARGE: Final = "it needs more plugs than are tried"
 
 
@@ -76,7 +80,7 @@ def plan(past: SitePast, inputs: Inputs, *, own: bool) -> Plan:
         site=past.site, name=past.name, plug_w=power.plug_w, plug_known=known, own_inputs=own, currency=inputs.currency
     )
     if past.weeks is None:
-        return structs.replace(base, reason=NO_SESSION)
+        return structs.replace(base, reason=LONG_AGO if past.last_on else NO_SESSION, last_on=past.last_on)
     revenue = past.revenue(inputs.currency)
     costs = inputs.costs(power.plug_w, revenue or Decimal(0))
     load = past.weeks.load()

@@ -20,6 +20,8 @@ MAX_STEPS: Final = 2_000_000
 MAX_ORIGINS: Final = 90
 #: A series of which nothing came for so long before the end is over, and is judged in its own time.
 QUIET_DAYS: Final = 28
+#: The share of the hours of a training that must be known: nothing of it is too little.
+LEAST_TAUGHT: Final = 0.1
 #: Times that a data set is parted in by when its series were over.
 MAX_ERAS: Final = 6
 
@@ -103,4 +105,35 @@ def _cut(panel: Panel, rows: list[int], end: int) -> Panel:
             values=values[:, first:],
         ),
         NETWORK if end > panel.hours - QUIET_DAYS * DAY_H else f"{NETWORK[:-1]} until {panel.at(end).date()})",
+    )
+
+
+def spans(panel: Panel) -> list[Panel]:
+    """An era by how long its series are known, the longest first: each is parted by its own span where that of longer
+    ones would leave it without a training. Then the sum stands alone, from when on all that can be judged are known."""
+    begins = np.isfinite(panel.values).argmax(1) // DAY_H * DAY_H
+    left = sorted((row for row in range(len(panel.names)) if not panel.totals[row]), key=lambda row: int(begins[row]))
+    enough = [int(begins[row]) for row in left if panel.hours - begins[row] >= LEAST_DAYS * DAY_H]
+    parts: list[Panel] = []
+    while left:
+        first = int(begins[left[0]])
+        plan = planned(panel.hours - first, len(left))
+        until = panel.hours if plan is None else first + (1 - LEAST_TAUGHT) * plan.validation_h
+        together = [row for row in left if begins[row] <= until]
+        if len(together) == sum(not total for total in panel.totals):
+            return [panel]
+        parts.append(_since(panel, sorted(together), first))
+        left = [row for row in left if begins[row] > until]
+    sums = [row for row, total in enumerate(panel.totals) if total]
+    return [*parts, _since(panel, sums, max(enough))] if sums and enough else parts
+
+
+def _since(panel: Panel, rows: list[int], first: int) -> Panel:
+    return Panel(
+        name=panel.name,
+        target=panel.target,
+        names=tuple(panel.names[row] for row in rows),
+        start=panel.at(first),
+        values=panel.values[rows, first:],
+        totals=tuple(panel.totals[row] for row in rows),
     )

@@ -47,6 +47,7 @@ POINT_REASONS: Final[dict[str, str]] = {
     "bad-time": "its time can't be read; write it as 2025-03-01T14:00",
     "no-whole-hour": "its time is no whole hour: bring the sums or means of whole hours",
     "no-value": "it has no value: that hour is taken for unknown",
+    "decimal-comma": "its value has a comma: if that stands before decimals, say --decimal ,",
     "bad-number": "its value is no number: that hour is taken for unknown",
     "negative": "its value is negative: that hour is taken for unknown",
     "no-series": "it names no series",
@@ -69,7 +70,7 @@ def read(path: Path, options: Options, now: datetime) -> Read:
     file = opened(path, options.encoding)
     head = _head(file)
     if head is not None:
-        return _hourly(file, *head, options.time_zone)
+        return _hourly(file, *head, options)
     return _sessions(path, options, now)
 
 
@@ -90,12 +91,13 @@ def _head(file: Opened) -> tuple[str, list[str]] | None:
     return (delimiter, small) if all(small.count(name) == 1 for name in COLUMNS) else None
 
 
-def _hourly(file: Opened, delimiter: str, head: list[str], zone: str | None) -> Read:
+def _hourly(file: Opened, delimiter: str, head: list[str], options: Options) -> Read:
+    zone = options.time_zone
     if zone is not None and zone not in available_timezones():
         raise ForecastRefused(f"There is no time zone {zone}. Name it as the IANA does: Europe/Oslo.")
     refused: dict[str, int] = {}
     numbers: dict[str, int] = {}
-    points, rows = _all_points(file, delimiter, head, zone, numbers, refused)
+    points, rows = _all_points(file, delimiter, head, options, numbers, refused)
     if not len(points):
         told = "; ".join(f"{number} rows: {refusal(reason)}" for reason, number in refused.items())
         raise ForecastRefused(f"{file.path.name} holds no hour that can be taken. {told or 'It has no rows'}.")
@@ -113,7 +115,7 @@ def _hourly(file: Opened, delimiter: str, head: list[str], zone: str | None) -> 
 
 
 def _all_points(
-    file: Opened, delimiter: str, head: list[str], zone: str | None, numbers: dict[str, int], refused: dict[str, int]
+    file: Opened, delimiter: str, head: list[str], options: Options, numbers: dict[str, int], refused: dict[str, int]
 ) -> tuple[Any, int]:
     """Those of a whole file, and how many rows it has."""
     import pandas as pd
@@ -126,18 +128,20 @@ def _all_points(
                 rows += len(chunk)
                 if rows > MAX_POINTS:
                     raise ForecastRefused(f"{file.path.name} has more than {MAX_POINTS} rows. Cut it in parts.")
-                parts.append(_points(chunk, zone, numbers, refused))
+                parts.append(_points(chunk, options, numbers, refused))
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, zlib.error) as fault:
             raise ForecastRefused(f"{file.path.name} can't be read as CSV: {fault}.") from fault
     return pd.concat(parts), rows
 
 
-def _points(chunk: Any, zone: str | None, numbers: dict[str, int], refused: dict[str, int]) -> Any:
+def _points(chunk: Any, options: Options, numbers: dict[str, int], refused: dict[str, int]) -> Any:
     """Rows that can be taken, as series by number, hour and value."""
     import pandas as pd
 
-    shown = _shown(chunk["time"].str.strip(), zone)
+    shown = _shown(chunk["time"].str.strip(), options.time_zone)
     written = chunk["value"].str.strip()
+    if options.decimal == ",":
+        written = written.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
     value = pd.to_numeric(written, errors="coerce")
     empty = written.str.lower().isin(["", "nan", "null", "none", "na"])
     checks = (
@@ -145,6 +149,7 @@ def _points(chunk: Any, zone: str | None, numbers: dict[str, int], refused: dict
         ("bad-time", shown.isna()),
         ("no-whole-hour", (shown.dt.minute != 0) | (shown.dt.second != 0) | (shown.dt.microsecond != 0)),
         ("no-value", empty),
+        ("decimal-comma", ~np.isfinite(value) & written.str.contains(",", regex=False)),
         ("bad-number", ~np.isfinite(value)),
         ("negative", value < 0),
     )

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from forecourt.insight.forecast import intervals, methods
 from forecourt.insight.forecast.backtest import Run
 from forecourt.insight.forecast.choosing import Metric
+from forecourt.insight.forecast.plan import LEAST_TAUGHT
 from forecourt.insight.forecast.quantiles import pinball
 from forecourt.insight.forecast.series import UNITS, Floats, Target
 
@@ -24,7 +25,7 @@ MOST_LOSS: Final = 0.01
 LEAST_COVER, MOST_COVER = 0.75, 0.85
 #: Weights below this are left out of words.
 LEAST_WEIGHT: Final = 0.03
-#: The share of the hours of each part that must be known for a series to be judged.
+#: The share of the hours of validation and test that must be known for a series to be judged.
 LEAST_KNOWN: Final = 0.5
 
 #: Methods in words.
@@ -198,8 +199,7 @@ def unjudged(run: Run, row: int) -> str | None:
     }
     for name, part in parts.items():
         known = np.isfinite(part)
-        # Half a training is enough of what opened late; nothing of it is too little.
-        if known.mean() < (LEAST_KNOWN if name != "training" else LEAST_KNOWN / 5):
+        if known.mean() < (LEAST_KNOWN if name != "training" else LEAST_TAUGHT):
             return f"too few hours of the {name} are known"
         if name != "training" and not np.nan_to_num(part).any():
             return f"nothing came in the {name}"

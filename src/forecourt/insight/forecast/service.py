@@ -11,7 +11,7 @@ import numpy as np
 
 from forecourt.insight.forecast import learned
 from forecourt.insight.forecast.backtest import Files, Kept, Progress, Run, run
-from forecourt.insight.forecast.plan import LEAST_DAYS, MAX_ERAS, eras, planned
+from forecourt.insight.forecast.plan import LEAST_DAYS, MAX_ERAS, eras, planned, spans
 from forecourt.insight.forecast.reading import read, refusal
 from forecourt.insight.forecast.report import NotJudged, OfDataSet, OfFile, Report, gathered, new_data_set
 from forecourt.insight.forecast.series import Panel, trimmed
@@ -28,11 +28,14 @@ Done = Callable[[str, Run], None]
 def backtest(
     paths: Sequence[Path], options: Options, now: datetime, kept: Kept, progress: Progress, done: Done
 ) -> Report:
-    """The report of files, each a data set of its own. Raises ImportRefused and ForecastRefused."""
+    """The report of files, each a data set of its own. Raises ImportRefused and ForecastRefused, before anything is
+    reckoned."""
     report = Report(seed=learned.SEED, learned=learned.available())
-    for path in paths:
-        progress(f"reading {path.name}", 0, 1)
-        found = read(path, options, now)
+    every = []
+    for number, path in enumerate(paths):
+        progress(f"reading {path.name}", number, len(paths))
+        every.append((path, read(path, options, now)))
+    for path, found in every:
         refused = dict(sorted(found.refused.items(), key=lambda each: -each[1]))
         notes = [*found.notes, *(f"refused {number} rows: {refusal(reason)}" for reason, number in refused.items())]
         of_file = OfFile(file=path.name, form=found.form, rows=found.rows, refused=refused, notes=notes)
@@ -49,15 +52,10 @@ def _judged(file: str, panel: Panel, kept: Kept, progress: Progress, done: Done)
         NotJudged(series=name, reason=f"nothing came, or it was over before the last {MAX_ERAS} times") for name in left
     ]
     runs = []
-    for part in parts:
+    for part in (span for era in parts for span in spans(era)):
         plan = planned(part.hours, len(part.names))
         if plan is None:
-            reason = f"{part.hours // 24} whole days of history: at least {LEAST_DAYS} are needed"
-            found.not_judged += [
-                NotJudged(series=name, reason=reason)
-                for name, total in zip(part.names, part.totals, strict=True)
-                if not total
-            ]
+            found.not_judged += _too_short(part)
             continue
 
         def shown(what: str, number: int, every: int) -> None:
@@ -68,6 +66,18 @@ def _judged(file: str, panel: Panel, kept: Kept, progress: Progress, done: Done)
         runs.append(made)
     gathered(found, runs)
     return found
+
+
+def _too_short(panel: Panel) -> list[NotJudged]:
+    begins = np.isfinite(panel.values).argmax(1)
+    return [
+        NotJudged(
+            series=name,
+            reason=f"{(panel.hours - int(begin)) // 24} whole days of history: at least {LEAST_DAYS} are needed",
+        )
+        for name, total, begin in zip(panel.names, panel.totals, begins, strict=True)
+        if not total
+    ]
 
 
 class Steps:

@@ -10,6 +10,8 @@ from forecourt.platform.errors import ForecourtError
 
 #: Refused rows of one import of which line and reason are kept; of all of them the counts by reason.
 MAX_REFUSALS_KEPT: Final = 10_000
+#: Stations of one import that are told to have been told apart by their sites.
+MAX_APART_TOLD: Final = 100
 
 
 class ImportRefused(ForecourtError):
@@ -106,7 +108,8 @@ class Report(Struct, kw_only=True):
     """What came of an import. `read` = `taken` + `already` + all that was refused.
 
     Energy in Wh of each, of those rows whose energy is known; `money` in minor units by currency, before taxes;
-    `money_incl` the same of those rows that say no more than what it came to after them.
+    `money_incl` the same of those rows that say no more than what it came to after them. `apart` are stations by the
+    names that they are kept by, where another station of the source has theirs at another site; MAX_APART_TOLD at most.
     """
 
     import_id: str = ""
@@ -124,6 +127,7 @@ class Report(Struct, kw_only=True):
     money_incl: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     flagged: dict[str, int] = field(default_factory=dict)
+    apart: list[str] = field(default_factory=list)
     first_at: str | None = None
     last_at: str | None = None
     refusals: list[Refusal] = field(default_factory=list)

@@ -13,6 +13,7 @@ from forecourt.drivers.model import uid_key
 from forecourt.insight.importing import store
 from forecourt.insight.importing.made import digest_of
 from forecourt.insight.importing.model import (
+    MAX_APART_TOLD,
     MAX_REFUSALS_KEPT,
     REASONS,
     ImportRefused,
@@ -22,6 +23,7 @@ from forecourt.insight.importing.model import (
     Source,
     count,
 )
+from forecourt.insight.importing.placing import names_of, placed, site_of
 from forecourt.insight.importing.store import Begun, Holder, Kept
 from forecourt.insight.lake.store import mark
 from forecourt.insight.model import OWN, Session
@@ -104,9 +106,9 @@ class Importer:
             kept = await self._kept(conn, tenant_id, begun.source, key, batch)
             refused = [each.refusal for each in batch if each.refusal is not None]
             refused += await self._insert(conn, tenant_id, begun, report, kept)
-            for refusal in refused:
-                count(report.refused, refusal.reason)
-                report.refused_wh += refusal.energy_wh or 0
+            for each in refused:
+                count(report.refused, each.reason)
+                report.refused_wh += each.energy_wh or 0
             report.read += len(batch)
             assert report.read == report.taken + report.already + report.refused_rows
             await store.refuse(conn, tenant_id, begun.import_id, refused, MAX_REFUSALS_KEPT)
@@ -118,26 +120,25 @@ class Importer:
         """As the sessions of a batch are kept: drivers by pseudonyms, places by names that no other source has. Digests
         are of the token also where it is the one of an account: it may not have been when the file came first."""
         read = [(each.line, each.session) for each in batch if each.session is not None]
-        own = await store.own_stations(conn, tenant_id, sorted({session.station for _, session in read}))
-        shown = {uid_key(session.driver) for _, session in read if session.driver is not None}
+        sessions = [session for _, session in read]
+        own = await store.own_stations(conn, tenant_id, sorted({session.station for session in sessions}))
+        homes = await store.homes(conn, tenant_id, source, names_of(source, sessions))
+        shown = {uid_key(session.driver) for session in sessions if session.driver is not None}
         holders = await store.list_holders(conn, tenant_id, sorted(shown))
         kept = []
         for line, session in read:
             ours = session.station in own
-            named = msgspec.structs.replace(
-                session,
-                driver=None if session.driver is None else of_token(key, session.driver),
-                station=session.station if ours else f"{source}/{session.station}",
-                site=None if ours else f"{source}/{session.site}" if session.site else source,
-            )
-            digest = digest_of(named)
+            facts = facts_of(key, source, session, ours=ours)
+            there = facts if ours else placed(source, session, homes)
+            digest = digest_of(facts)
             kept.append(
                 Kept(
                     line=line,
                     source_id=session.id or f"row-{digest.hex()}",
                     digest=digest,
                     own_station=ours,
-                    session=msgspec.structs.replace(named, driver=_whose(key, session, named.driver, holders)),
+                    apart=there.station != facts.station,
+                    session=msgspec.structs.replace(there, driver=_whose(key, session, facts.driver, holders)),
                 )
             )
         return kept
@@ -155,13 +156,15 @@ class Importer:
         refused = []
         for each in kept:
             if each.source_id in new and first[each.source_id] is each:
-                _take(report, each.session)
+                take(report, each.session)
+                if each.apart:
+                    tell_apart(report, each.session.station)
                 continue
             other = there[each.source_id]
             if other.digest != each.digest:
-                refused.append(_refusal(each, "id-taken"))
+                refused.append(refusal(each.line, each.source_id, each.session.energy_wh, "id-taken"))
             elif other.import_id == begun.import_id:
-                refused.append(_refusal(each, "repeated"))
+                refused.append(refusal(each.line, each.source_id, each.session.energy_wh, "repeated"))
             else:
                 report.already += 1
                 report.already_wh += each.session.energy_wh or 0
@@ -219,7 +222,25 @@ def _digest(path: Path, source: str, reading: dict[str, Any]) -> bytes:
     return digest.digest()
 
 
-def _take(report: Report, session: Session) -> None:
+def facts_of(key: bytes, source: str, session: Session, *, ours: bool) -> Session:
+    """What makes a session the same as another one of its source, whatever name its station is kept by. `ours`: the
+    station is one of the organisation's own."""
+    return msgspec.structs.replace(
+        session,
+        driver=None if session.driver is None else of_token(key, session.driver),
+        station=session.station if ours else f"{source}/{session.station}",
+        site=None if ours else site_of(source, session),
+    )
+
+
+def tell_apart(report: Report, station: str) -> None:
+    """Names a station whose name another one has at another site, once."""
+    if station not in report.apart and len(report.apart) < MAX_APART_TOLD:
+        report.apart.append(station)
+
+
+def take(report: Report, session: Session) -> None:
+    """Counts a session that was taken."""
     report.taken += 1
     report.taken_wh += session.energy_wh or 0
     for flag in session.flags:
@@ -233,11 +254,9 @@ def _take(report: Report, session: Session) -> None:
     report.last_at = max(report.last_at or start, start)
 
 
-def _refusal(kept: Kept, reason: str) -> Refusal:
-    return Refusal(
-        line=kept.line, reason=reason, words=f"id {kept.source_id}: {REASONS[reason]}",
-        energy_wh=kept.session.energy_wh,
-    )  # fmt: skip
+def refusal(line: int, source_id: str, energy_wh: int | None, reason: str) -> Refusal:
+    """A row that is refused for what came before it under its id."""
+    return Refusal(line=line, reason=reason, words=f"id {source_id}: {REASONS[reason]}", energy_wh=energy_wh)
 
 
 def import_number(import_id: str) -> UUID:

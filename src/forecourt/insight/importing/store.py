@@ -32,12 +32,13 @@ class Begun(Struct, frozen=True, kw_only=True):
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """A session as it is to be kept."""
+    """A session as it is to be kept. `apart`: its station's name is another one's at another site of the source."""
 
     line: int
     source_id: str
     digest: bytes
     own_station: bool
+    apart: bool
     session: Session
 
 
@@ -108,6 +109,19 @@ async def own_stations(conn: Connection, tenant_id: int, names: Sequence[str]) -
         "SELECT station FROM station_conditions WHERE tenant_id = %s AND station = ANY(%s)", (tenant_id, list(names))
     )
     return {name for (name,) in await rows.fetchall()}
+
+
+async def homes(conn: Connection, tenant_id: int, source: str, names: Sequence[str]) -> dict[str, str]:
+    """Which sites these stations of a source stand at, of those that are known; nobody else places stations of that
+    source until the transaction ends."""
+    await conn.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('imported places ' || %s, %s))", (source, tenant_id)
+    )
+    rows = await conn.execute(
+        "SELECT station, coalesce(site, source) FROM imported_places WHERE tenant_id = %s AND station = ANY(%s)",
+        (tenant_id, list(names)),
+    )
+    return dict(await rows.fetchall())
 
 
 class Holder(Struct, frozen=True, kw_only=True):

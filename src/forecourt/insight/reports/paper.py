@@ -103,7 +103,7 @@ def _part(answer: Answer, look: Any) -> list[Any]:
 
 def _rows(table: Table) -> Any:
     places = words.columns(table)[:MAX_COLUMNS]
-    head = [said(table.columns[place].label) for place in places]
+    head = [words.heading(table.columns[place], said(table.columns[place].label)) for place in places]
     rows = [[words.cell(table, row, place) for place in places] for row in table.rows[:MAX_ROWS]]
     numbers = {number for number, place in enumerate(places) if number and table.columns[place].unit != Unit.TEXT}
     shares = [1 if number in numbers else 1.6 for number in range(len(places))]

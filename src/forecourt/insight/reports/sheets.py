@@ -133,7 +133,8 @@ def _figures(book: _Book, told: Told) -> None:
         for figure in answer.figures:
             sheet.write_string(row, 0, said(TITLES[family]))
             sheet.write_string(row, 1, said(figure.label))
-            book.cell(sheet, row, 2, figure.value, figure.unit, figure.currency)
+            known = words.figure(figure) if figure.value is None and figure.unit == Unit.MONEY else figure.value
+            book.cell(sheet, row, 2, known, figure.unit, figure.currency)
             book.cell(sheet, row, 3, figure.before, figure.unit, figure.currency)
             sheet.write_string(row, 4, figure.currency or _UNITS.get(figure.unit, ""))
             row += 1
@@ -142,14 +143,12 @@ def _figures(book: _Book, told: Told) -> None:
 def _table(book: _Book, sheet: Any, table: Table) -> None:
     sheet.set_column(0, len(table.columns) - 1, WIDTH)
     sheet.freeze_panes(1, 0)
-    heads = [f"{said(each.label)} ({_UNITS[each.unit]})" if each.unit in _UNITS else said(each.label)
-             for each in table.columns]  # fmt: skip
+    heads = [f"{said(each.label)} ({_UNITS[each.unit]})" if each.unit in _UNITS
+             else words.heading(each, said(each.label)) for each in table.columns]  # fmt: skip
     book.head(sheet, 0, heads)
-    money = [place for place, column in enumerate(table.columns) if column.name == "currency"]
     for number, row in enumerate(table.rows, 1):
-        currency = str(row[money[0]]) if money else None
         for place, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
-            book.cell(sheet, number, place, cell, column.unit, currency)
+            book.cell(sheet, number, place, cell, column.unit, words.currency(table, row, place))
     if table.left_out:
         sheet.write_string(
             len(table.rows) + 1, 0, _("%(n)s more rows are left out.") % {"n": formats.count(table.left_out)}

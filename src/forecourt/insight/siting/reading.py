@@ -74,11 +74,13 @@ class _Row:
         return SitingRefused(f"{self._where}, column {self._columns[what]}: {why}.")
 
 
-def places(path: File, mapped: Mapping[str, str]) -> tuple[Place, ...]:
+def places(path: File, mapped: Mapping[str, str], *, weighed: bool = True) -> tuple[Place, ...]:
     """Sites, candidates or demand. Needs latitude and longitude; weight and plugs are else 1, `own` else yes, `name`
-    else the row, `cost` in minor units else what any costs. `mapped` gives the file's name of a column. Raises
-    SitingRefused."""
+    else the row, `cost` in minor units else what any costs. `mapped` gives the file's name of a column.
+    `weighed`: whether they are demand; of those that are not, no weight is read. Raises SitingRefused."""
     found = []
+    if not weighed:
+        mapped = {name: column for name, column in mapped.items() if name != "weight"}
     for line, row in _rows(path, mapped, ("latitude", "longitude")):
         plugs = row.whole("plugs", 1, MAX_PLUGS, "1")
         own = _YES.get(row.text("own", "yes").lower())
@@ -87,7 +89,8 @@ def places(path: File, mapped: Mapping[str, str]) -> tuple[Place, ...]:
         found.append(
             Place(
                 name=row.text("name", str(line))[:MAX_NAME], latitude=row.number("latitude", -90, 90),
-                longitude=row.number("longitude", -180, 180), weight=row.number("weight", 0, MAX_WEIGHT, "1"),
+                longitude=row.number("longitude", -180, 180),
+                weight=row.number("weight", 0, MAX_WEIGHT, "1") if weighed else 1.0,
                 plugs=plugs, own=own, cost_minor=row.whole("cost", 0, MAX_COST) if row.text("cost") else None,
             )
         )  # fmt: skip

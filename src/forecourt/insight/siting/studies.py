@@ -31,7 +31,8 @@ def asked_of(wanted: Wanted, files: Files, past: Past | None) -> Asked:
     unknown = [name for name in wanted.columns if name not in reading.COLUMNS]
     if unknown:
         raise SitingRefused(f"There is no column {unknown[0]}. There are: {', '.join(reading.COLUMNS)}.")
-    candidates = reading.places(Text(name="candidates", text=files.candidates), wanted.columns)
+    given = bool(files.demand.strip() or wanted.own_demand)
+    candidates = reading.places(Text(name="candidates", text=files.candidates), wanted.columns, weighed=not given)
     demand: tuple[Place, ...] = ()
     if files.demand.strip():
         demand = reading.places(Text(name="demand", text=files.demand), wanted.columns)
@@ -43,7 +44,7 @@ def asked_of(wanted: Wanted, files: Files, past: Past | None) -> Asked:
         demand = candidates
     others: tuple[Place, ...] = ()
     if files.existing.strip():
-        others = reading.places(Text(name="existing", text=files.existing), wanted.columns)
+        others = reading.places(Text(name="existing", text=files.existing), wanted.columns, weighed=False)
     flows = reading.flows(Text(name="flows", text=files.flows), wanted.columns) if files.flows.strip() else ()
     return Asked(
         candidates=candidates, demand=(*demand, *served), flows=flows, existing=(*own, *others), split=wanted.split,

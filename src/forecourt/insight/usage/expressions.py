@@ -51,10 +51,12 @@ def placed(sessions: "ibis.Table", stations: "ibis.Table") -> "ibis.Table":
 
 
 def station_sums(hours: "ibis.Table") -> "ibis.Table":
-    """Of each station and currency, of `hours` or `station_days`: busy seconds, energy, what was paid before taxes, the
-    first hour of use, the most that stood there at once, and at its site where the table tells it."""
+    """Of each station and currency, of `hours` or `station_days`: busy seconds, energy, what was paid before taxes and
+    in how many rows that is known, the first hour of use, the most that stood there at once, and at its site where the
+    table tells it."""
     sums = {name: hours[name].sum().coalesce(0).cast("int64") for name in ("busy_s", "energy_wh", "excl_minor")}
     peaks = {name: hours[name].max().cast("int64") for name in ("peak", "site_peak") if name in hours.columns}
+    sums |= {"excl_known": hours.excl_minor.count().cast("int64")}
     return _grouped(hours, ("station", "currency"), {"hour_at": hours.hour_at.min(), **sums, **peaks})
 
 
@@ -70,8 +72,10 @@ def hour_of_week(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
 
 
 def daily(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
-    """The same by the day of each site's own clock and the currency, with what was paid before taxes."""
+    """The same by the day of each site's own clock and the currency, with what was paid before taxes, and in how many
+    rows that is known."""
     sums = {name: hours[name].sum().coalesce(0).cast("int64") for name in (*_SUMS, "excl_minor")}
+    sums |= {"excl_known": hours.excl_minor.count().cast("int64")}
     return _grouped(hours, (*by, "local_date", "currency"), sums)
 
 
