@@ -12,8 +12,9 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
-from forecourt.driver.waiting.model import MAX_TYPE, PlaceGone, PlaceState, Policy, PolicyUnknown, next_of, type_words
+from forecourt.driver.waiting.model import MAX_TYPE, PlaceGone, PlaceState, Policy, PolicyUnknown, next_of
 from forecourt.driver.waiting.service import WaitingLists
+from forecourt.driver.words import type_words
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST
 from forecourt.platform.preconditions import ChangedMeanwhile

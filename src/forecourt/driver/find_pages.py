@@ -16,7 +16,8 @@ from forecourt.driver.finding import POWERS_W, Finder, Place, Wanted, currencies
 from forecourt.driver.model import Box, PlaceUnknown
 from forecourt.driver.service import Ways
 from forecourt.driver.shell import HEADERS, DriverShell, icon_svg, theme_css
-from forecourt.driver.waiting.model import MAX_TYPE, type_words
+from forecourt.driver.waiting.model import MAX_TYPE
+from forecourt.driver.words import type_words
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import MAX_NAMES_LENGTH, Cursors
 from forecourt.ui.i18n import gettext as _

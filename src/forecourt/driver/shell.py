@@ -10,7 +10,6 @@ from litestar.datastructures import Cookie
 
 from forecourt.driver import words
 from forecourt.driver.speech import COOKIE, ROOM, Connection, Speech
-from forecourt.driver.waiting.model import type_words
 from forecourt.ui import formats, i18n
 from forecourt.ui.assets import Assets
 from forecourt.ui.security import CONTENT_SECURITY_POLICY
@@ -50,7 +49,7 @@ class DriverShell:
             kwh=formats.kwh, kw=formats.kw, duration=formats.duration, money=words.money, line=words.line_words,
             when=words.when_words, clock=words.hour, price=words.price, stamp=formats.stamp, moment=formats.moment,
             rated_kw=formats.rated_kw, rated_kwh=words.rated_kwh, device=words.device, card=words.card_name,
-            car=words.car_words, named_type=type_words, day=words.day,
+            car=words.car_words, named_type=words.type_words, day=words.day,
             offer=words.offer_words, told=words.told_words, tier=words.tier_words,
         )  # fmt: skip
 

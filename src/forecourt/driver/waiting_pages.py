@@ -18,9 +18,10 @@ from forecourt.driver.asked import EMAIL_UNREAD, MAX_TYPED, PUBLIC, EvseInPath, 
 from forecourt.driver.asked import SAID as SAID_WHILE_PAYING
 from forecourt.driver.model import LIVE_S, REFRESH_S
 from forecourt.driver.shell import HEADERS, DriverShell
-from forecourt.driver.waiting.model import MAX_TYPE, OPEN, PlaceGone, PlaceState, Who, type_words
+from forecourt.driver.waiting.model import MAX_TYPE, OPEN, PlaceGone, PlaceState, Who
 from forecourt.driver.waiting.service import Seen, WaitingLists
 from forecourt.driver.waiting.words import AGAIN, SAID, STATES
+from forecourt.driver.words import type_words
 from forecourt.platform.errors import ForecourtError
 
 Asking = Request[Any, Any, Any]

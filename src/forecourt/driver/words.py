@@ -1,6 +1,6 @@
 """What drivers read of prices, in their language. `_` translates where it is called."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_skeleton, format_time, get_day_names
 
 from forecourt.driver.model import Stage
-from forecourt.driver.waiting.model import type_words
 from forecourt.loyalty.model import Terms, Told, spans
 from forecourt.loyalty.rewards.model import Program, Tier, TierBy
 from forecourt.payments.psp.words import Card
@@ -23,9 +22,21 @@ from forecourt.ui.i18n import gettext as _
 __all__ = [
     "STAGES", "car_words", "card_name", "day", "device", "hour", "line_words", "money", "month", "named_spot",
     "offer_words", "price", "rated_kwh", "stage_words", "tier_words", "told_words",
-    "when_words",
+    "type_words", "when_words",
 ]  # fmt: skip
 
+#: Names of connector types as drivers know them; others are shown as they are.
+TYPES: Final[Mapping[str, str]] = {
+    "IEC_62196_T2": "Type 2",
+    "IEC_62196_T2_COMBO": "CCS",
+    "IEC_62196_T1": "Type 1",
+    "IEC_62196_T1_COMBO": "CCS 1",
+    "CHADEMO": "CHAdeMO",
+    "SAEJ3400": "NACS",
+    "TESLA_S": "Tesla",
+    "MCS": "MCS",
+    "DOMESTIC_F": "Schuko",
+}
 #: What a driver does or waits for at each stage: a heading and a sentence.
 STAGES: Final = {
     Stage.OPENING: (mark("One moment"), mark("The payment page is being opened.")),
@@ -59,6 +70,11 @@ _SYSTEMS: Final = (
     ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("macOS", "Mac OS"),
     ("Linux", "Linux"),
 )  # fmt: skip
+
+
+def type_words(connector_type: str | None) -> str:
+    """A connector type as drivers know it."""
+    return "" if connector_type is None else TYPES.get(connector_type, connector_type.replace("_", " "))
 
 
 def stage_words(stage: Stage) -> tuple[str, str]:

@@ -1,11 +1,11 @@
 """Who is told of a campaign: those who have it and agreed to marketing, each once, by whoever writes to drivers."""
 
+from collections.abc import Collection
 from typing import Final, Protocol
 
 from msgspec import Struct
 
-from forecourt.loyalty.model import State, Told
-from forecourt.loyalty.own import told_of
+from forecourt.loyalty.model import Campaign, State, Told
 from forecourt.loyalty.store import campaigns as store
 from forecourt.loyalty.store.campaigns import Connection
 from forecourt.platform.clock import Clock
@@ -31,6 +31,21 @@ class Tells(Protocol):
     async def offer(self, conn: Connection, tenant_id: int, whom: Reached, told: Told, /) -> None:
         """Something is off their sessions."""
         ...
+
+
+async def told_of(conn: Connection, tenant_id: int, found: Collection[Campaign]) -> list[Told]:
+    """Campaigns as their drivers are told of them, in their order."""
+    if not found:
+        return []
+    slugs = frozenset[str]().union(*(each.terms.places.sites for each in found))
+    zone, names = await store.places_told(conn, tenant_id, slugs)
+    return [
+        Told(
+            campaign=each, sites=sorted(names.get(slug, slug) for slug in each.terms.places.sites),
+            until=each.terms.ends_at, zone=zone,
+        )
+        for each in found
+    ]  # fmt: skip
 
 
 async def announce(tenants: Pool, clock: Clock, tells: Tells, tenant_id: int, campaign_id: int) -> int:

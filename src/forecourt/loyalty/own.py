@@ -1,11 +1,12 @@
 """What a driver has of loyalty: what is kept and offered, and what was given."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.loyalty.announcing import told_of
 from forecourt.loyalty.model import Campaign, Told, UseState
 from forecourt.loyalty.store import campaigns, uses
 from forecourt.loyalty.store.campaigns import Connection
@@ -61,18 +62,3 @@ async def own_of(conn: Connection, tenant_id: int, driver_id: int, now: datetime
         offered=await told_of(conn, tenant_id, offered),
         given=given,
     )
-
-
-async def told_of(conn: Connection, tenant_id: int, found: Collection[Campaign]) -> list[Told]:
-    """Campaigns as their drivers are told of them, in their order."""
-    if not found:
-        return []
-    slugs = frozenset[str]().union(*(each.terms.places.sites for each in found))
-    zone, names = await campaigns.places_told(conn, tenant_id, slugs)
-    return [
-        Told(
-            campaign=each, sites=sorted(names.get(slug, slug) for slug in each.terms.places.sites),
-            until=each.terms.ends_at, zone=zone,
-        )
-        for each in found
-    ]  # fmt: skip

@@ -19,18 +19,6 @@ AWAY_FOR: Final = timedelta(seconds=60)
 #: Places that are over are forgotten after so long.
 KEPT: Final = timedelta(days=30)
 MAX_TYPE: Final = 255
-#: Names of connector types as drivers know them; others are shown as they are.
-TYPES: Final[Mapping[str, str]] = {
-    "IEC_62196_T2": "Type 2",
-    "IEC_62196_T2_COMBO": "CCS",
-    "IEC_62196_T1": "Type 1",
-    "IEC_62196_T1_COMBO": "CCS 1",
-    "CHADEMO": "CHAdeMO",
-    "SAEJ3400": "NACS",
-    "TESLA_S": "Tesla",
-    "MCS": "MCS",
-    "DOMESTIC_F": "Schuko",
-}
 
 
 class Who(StrEnum):
@@ -155,11 +143,6 @@ def position_of(place: Waiting, waiting: Sequence[Waiting]) -> int:
         and (None in (place.connector_type, other.connector_type) or other.connector_type == place.connector_type)
         for other in waiting
     )
-
-
-def type_words(connector_type: str | None) -> str:
-    """A connector type as drivers know it."""
-    return "" if connector_type is None else TYPES.get(connector_type, connector_type.replace("_", " "))
 
 
 class WaitingClosed(ForecourtError):
