@@ -53,8 +53,8 @@ async def test_nobody_enters_an_organisation_that_they_do_not_belong_to(
     signed_in = await access.sign_in(await tenant.operator(), PASSWORD, Origin())
     with pytest.raises(NotAMember):
         await access.choose_organisation(signed_in.actor, signed_in.token, stranger.tenant_id)
-    async with house.db.person(signed_in.actor.id) as conn:
-        with pytest.raises(InsufficientPrivilege, match="row-level security"):
+    with pytest.raises(InsufficientPrivilege, match="row-level security"):
+        async with house.db.person(signed_in.actor.id) as conn:
             await conn.execute("UPDATE person_sessions SET tenant_id = %s", (stranger.tenant_id,))
 
 

@@ -220,7 +220,7 @@ async def test_a_fleet_is_debited_and_held_as_its_page_says(house: House, tenant
     assert read["lines"][0]["meaning"] == "There is not enough money in the account."
     # The bank refused it, as no statement tells; drawn again it is refused once more, by the API.
     said = f"/fleets/invoices/{invoice['id']}/debit-failed"
-    assert said in page
+    assert said in await text(owner, f"/fleets/invoices/{invoice['id']}")
     assert "Say why" in await sent(owner, said, 422, why=" ")
     assert (await sent(owner, said, why="MS03 no reason")).endswith("done=debit_failed")
     assert "No direct debit of it" in await sent(owner, said, 422, why="again")
