@@ -23,8 +23,8 @@ from forecourt.payments.fleets.errors import (
     PaidBackSince,
 )
 from forecourt.payments.fleets.model import Dunning, Invoice, Level
+from forecourt.payments.fleets.store import credits, money
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.fleets.store import money
 from forecourt.payments.intents.errors import DebtOpen, InvoicedAlready
 from forecourt.payments.intents.model import Method, State
 from forecourt.payments.intents.store import IntentFilter, list_intents
@@ -65,7 +65,7 @@ async def standing(depot: Depot) -> list[tuple[int, str]]:
     found = await depot.invoices()
     today = depot.till.clock.now().date()
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
-        unspent = sum(rest for _, _, rest in await money.list_unspent(conn, depot.tenant_id, depot.fleet_id, "EUR"))
+        unspent = sum(rest for _, _, rest in await credits.list_unspent(conn, depot.tenant_id, depot.fleet_id, "EUR"))
     assert depot.owes() == sum(each.open_amount for each in found) - unspent
     return [(each.open_amount, each.state(today)) for each in found]
 

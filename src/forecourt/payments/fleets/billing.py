@@ -38,7 +38,7 @@ from forecourt.payments.fleets.model import (
 from forecourt.payments.fleets.paper import languages
 from forecourt.payments.fleets.paper.letters import write_over_limit
 from forecourt.payments.fleets.references import number_of, reference_of
-from forecourt.payments.fleets.store import Connection, money
+from forecourt.payments.fleets.store import Connection, credits, money
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.billed import Billed
@@ -208,7 +208,7 @@ async def _issue(
             "fleet_id": fleet_id, "kind": "credited", "currency": lines[0].currency, "amount": -(net + vat),
             "invoice_id": made, "at": now,
         }  # fmt: skip
-        await money.insert_credit(conn, tenant_id, credit)
+        await credits.insert_credit(conn, tenant_id, credit)
     first = () if of is None else (of.invoice_id,)
     await collection.spend(conn, tenant_id, fleet_id, lines[0].currency, now, first=first)
     return made

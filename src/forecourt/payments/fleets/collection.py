@@ -20,7 +20,7 @@ from forecourt.payments.fleets.errors import InvoiceUnknown, NothingLeftOver, No
 from forecourt.payments.fleets.model import MAX_OPEN, STATEMENT_WAIT, STATEMENTS_LAPSE, Dunning, Invoice, level_due
 from forecourt.payments.fleets.references import references_in
 from forecourt.payments.fleets.sepa import debit_of
-from forecourt.payments.fleets.store import Connection, money
+from forecourt.payments.fleets.store import Connection, credits, money
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store.money import DebitRow
 from forecourt.payments.ledger.entries import fleet_paid, fleet_paid_back, fleet_paid_key
@@ -62,14 +62,14 @@ async def spend(
         if each.currency == currency and (not each.asked or each.invoice_id in first)
     }
     order = [*(number for number in first if number in rest), *(number for number in rest if number not in first)]
-    for credit_id, kind, amount in await money.list_unspent(conn, tenant_id, fleet_id, currency):
+    for credit_id, kind, amount in await credits.list_unspent(conn, tenant_id, fleet_id, currency):
         left = amount
         for invoice_id in order:
             part = min(left, rest[invoice_id])
             if part <= 0:
                 continue
             values = {"invoice_id": invoice_id, "kind": kind, "amount": part, "credit_id": credit_id, "at": now}
-            await money.insert_settlement(conn, tenant_id, values)
+            await credits.insert_settlement(conn, tenant_id, values)
             rest[invoice_id] -= part
             left -= part
     await hold_or_release(conn, tenant_id, fleet_id, now)
@@ -92,7 +92,7 @@ async def come(
         "fleet_id": fleet_id, "kind": "paid", "currency": row.currency, "amount": amount, "bank_line": row.line_id,
         "debit_id": debit_id, "at": now,
     }  # fmt: skip
-    await money.insert_credit(conn, tenant_id, values)
+    await credits.insert_credit(conn, tenant_id, values)
     await spend(conn, tenant_id, fleet_id, row.currency, now, first=first)
 
 
@@ -102,7 +102,7 @@ async def go_back(
     """A fleet was paid back so much of what it had left over: posted, and settles nothing any more. Raises
     NothingLeftOver."""
     await store.hold_fleet(conn, tenant_id, fleet_id)
-    unspent = await money.list_unspent(conn, tenant_id, fleet_id, row.currency)
+    unspent = await credits.list_unspent(conn, tenant_id, fleet_id, row.currency)
     left = amount
     for credit_id, _, rest in unspent:
         part = min(left, rest)
@@ -111,7 +111,7 @@ async def go_back(
                 "fleet_id": fleet_id, "kind": "returned", "currency": row.currency, "amount": -part,
                 "bank_line": row.line_id, "of_credit": credit_id, "at": now,
             }  # fmt: skip
-            await money.insert_credit(conn, tenant_id, values)
+            await credits.insert_credit(conn, tenant_id, values)
             left -= part
     if left:
         raise NothingLeftOver(left=amount - left)
@@ -125,22 +125,22 @@ async def go_back(
 async def undo(conn: Connection, tenant_id: int, row: BankLineRow, why: str, now: datetime) -> None:
     """What the bank booked was not that fleet's: what was posted of it is reversed, what it settled is open again, and
     what it was paid back is left over again. Raises PaidBackSince where a part of it was paid back by another line."""
-    credit = await money.find_credit_of(conn, tenant_id, row.line_id)
+    credit = await credits.find_credit_of(conn, tenant_id, row.line_id)
     key = fleet_paid_key(row.movement)
     if credit is not None:
         await store.hold_fleet(conn, tenant_id, credit.fleet_id)
         about = {"fleet_id": credit.fleet_id, "currency": row.currency, "bank_line": row.line_id, "at": now}
         if row.amount > 0:
-            if await money.paid_back_of(conn, tenant_id, credit.credit_id):
+            if await credits.paid_back_of(conn, tenant_id, credit.credit_id):
                 raise PaidBackSince
-            for invoice_id, amount in await money.settled_by(conn, tenant_id, credit.credit_id):
+            for invoice_id, amount in await credits.settled_by(conn, tenant_id, credit.credit_id):
                 back = {"invoice_id": invoice_id, "kind": "returned", "amount": -amount, "memo": why[:300], "at": now}
-                await money.insert_settlement(conn, tenant_id, back | {"credit_id": credit.credit_id})
+                await credits.insert_settlement(conn, tenant_id, back | {"credit_id": credit.credit_id})
             taken = {"kind": "returned", "amount": -row.amount, "of_credit": credit.credit_id}
-            await money.insert_credit(conn, tenant_id, about | taken)
-        for credit_id, amount in await money.paid_back_by(conn, tenant_id, row.line_id) if row.amount < 0 else ():
+            await credits.insert_credit(conn, tenant_id, about | taken)
+        for credit_id, amount in await credits.paid_back_by(conn, tenant_id, row.line_id) if row.amount < 0 else ():
             again = {"kind": "paid", "amount": amount, "of_credit": credit_id}
-            await money.insert_credit(conn, tenant_id, about | again)
+            await credits.insert_credit(conn, tenant_id, about | again)
     posted = await find_by_key(conn, tenant_id, key)
     assert posted is not None, "what a fleet's line was matched with was posted"
     legs = await legs_of(conn, tenant_id, posted.entry_id)
@@ -232,11 +232,11 @@ async def _came_back(conn: Connection, tenant_id: int, row: BankLineRow, debit: 
         "fleet_id": invoice.fleet_id, "kind": "returned", "currency": row.currency, "amount": -debit.amount,
         "bank_line": row.line_id, "debit_id": debit.debit_id, "at": now,
     }  # fmt: skip
-    credit_id = await money.insert_credit(conn, tenant_id, values)
-    settled = await money.settled_by_debit(conn, tenant_id, debit.debit_id)
+    credit_id = await credits.insert_credit(conn, tenant_id, values)
+    settled = await credits.settled_by_debit(conn, tenant_id, debit.debit_id)
     for invoice_id, amount in settled:
         back = {"invoice_id": invoice_id, "kind": "returned", "amount": -amount, "credit_id": credit_id, "at": now}
-        await money.insert_settlement(conn, tenant_id, back | {"memo": reason})
+        await credits.insert_settlement(conn, tenant_id, back | {"memo": reason})
     if reason[:4] in MANDATE_GONE:
         await money.end_mandate(conn, tenant_id, invoice.fleet_id, reason, now)
     await hold_or_release(conn, tenant_id, invoice.fleet_id, now)
@@ -295,7 +295,7 @@ async def remind(conn: Connection, tenant_id: int, dunning: Dunning, invoice_id:
         )  # fmt: skip
         await post(conn, tenant_id, entry)
         values = {"invoice_id": invoice.invoice_id, "kind": "fee", "amount": -fee, "at": now, "memo": str(level)}
-        await money.insert_settlement(conn, tenant_id, values)
+        await credits.insert_settlement(conn, tenant_id, values)
     await hold_or_release(conn, tenant_id, invoice.fleet_id, now)
     return level
 
@@ -338,7 +338,7 @@ async def write_off(conn: Connection, actor: Actor, invoice_id: int, why: str, n
     )  # fmt: skip
     await post(conn, tenant_id, entry)
     values = {"invoice_id": invoice_id, "kind": "written_off", "amount": amount, "at": now, "memo": why}
-    await money.insert_settlement(conn, tenant_id, values)
+    await credits.insert_settlement(conn, tenant_id, values)
     detail = {"amount": amount, "currency": invoice.currency, "why": why}
     await audit(conn, actor, "write off invoice", f"fleet-invoice:{invoice_id}", detail)
     await hold_or_release(conn, tenant_id, invoice.fleet_id, now)

@@ -28,7 +28,7 @@ from forecourt.payments.fleets.errors import (
 )
 from forecourt.payments.fleets.model import MAX_LINES, Invoice, Kind, Line, Part
 from forecourt.payments.fleets.paper.sheet import as_csv
-from forecourt.payments.fleets.store import Connection, money
+from forecourt.payments.fleets.store import Connection, credits, money
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store.documents import find_document
 from forecourt.platform.money import Money
@@ -289,7 +289,7 @@ async def draw_fleet_invoice_again(
 async def _whole(conn: Connection, tenant_id: int, invoice_id: int, now: datetime) -> InvoiceWhole:
     invoice = await billing.find(conn, tenant_id, invoice_id)
     lines = await store.list_lines(conn, tenant_id, invoice_id, MAX_LINES)
-    settled = await money.list_settlements(conn, tenant_id, invoice_id)
+    settled = await credits.list_settlements(conn, tenant_id, invoice_id)
     debits = await money.list_debits(conn, tenant_id, invoice_id=invoice_id, limit=MAX_SHOWN)
     return InvoiceWhole(
         invoice=_invoice(invoice, now),

@@ -32,8 +32,8 @@ from forecourt.payments.fleets.pages.words import (
     Number,
     WebRequest,
 )
+from forecourt.payments.fleets.store import credits, money
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.documents import list_letters
 from forecourt.payments.ledger.billed import rate_name
 from forecourt.payments.ledger.words import money as amount
@@ -71,7 +71,7 @@ class InvoiceScreens:
         async with self._db.tenant(actor.tenant_id) as conn:
             invoice = await billing.find(conn, actor.tenant_id, invoice_id)
             lines = await store.list_lines(conn, actor.tenant_id, invoice_id, MAX_LINES)
-            settled = await money.list_settlements(conn, actor.tenant_id, invoice_id)
+            settled = await credits.list_settlements(conn, actor.tenant_id, invoice_id)
             letters = await list_letters(conn, actor.tenant_id, invoice_id)
             debits = await money.list_debits(conn, actor.tenant_id, invoice_id=invoice_id, limit=SHOWN)
         today = self._clock.now().astimezone(ZoneInfo(invoice.said.zone)).date()
