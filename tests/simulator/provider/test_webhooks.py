@@ -45,11 +45,13 @@ async def test_events_are_signed_and_tell_things_as_they_were(box: Sandbox, hook
     secret = await in_thread(listen, box, hook.url)
     intent = await in_thread(held, box)
     await in_thread(box.delivered)
-    assert kinds(hook) == [
-        "payment_intent.created", "charge.succeeded", "payment_intent.amount_capturable_updated",
-        "checkout.session.completed",
+    # Several are brought at once, so which comes first is not told, as with the provider itself.
+    assert sorted(kinds(hook)) == [
+        "charge.succeeded", "checkout.session.completed", "payment_intent.amount_capturable_updated",
+        "payment_intent.created",
     ]  # fmt: skip
-    event = read(box, secret, hook.got[2])
+    held_event = kinds(hook).index("payment_intent.amount_capturable_updated")
+    event = read(box, secret, hook.got[held_event])
     assert (event.data.object["id"], event.data.object["status"]) == (intent.id, "requires_capture")
     assert event.api_version == "2026-10-28.endive"
     same = await in_thread(box.client.v1.events.retrieve, event.id)
