@@ -8,8 +8,14 @@ import pytest
 from forecourt.energy.model import Electrics, Evse, Node, Phases
 from forecourt.energy.planner import branches
 from forecourt.energy.planner.columns import AT_LAST
-from forecourt.energy.planner.problem import Cars, Horizon, Plan, Unsolvable, Worth, solve
+from forecourt.energy.planner.problem import Cars, Horizon, Plan, Problem, Unsolvable, Worth
+from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Rows, rows_of
+
+
+def solve(cars: Cars, horizon: Horizon, rows: Rows, worth: Worth) -> Plan:
+    """By a solver that is used once."""
+    return SiteSolver().solve(Problem(cars=cars, horizon=horizon, rows=rows, worth=worth))
 
 
 def horizon(price: list[float], limit_kw: float = np.inf, load_kw: float = 0.0, solar_kw: float = 0.0) -> Horizon:

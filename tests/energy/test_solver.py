@@ -22,7 +22,6 @@ from forecourt.energy.planner.problem import (
     TooLate,
     Worth,
     eased,
-    solve,
 )
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import SiteSolver
@@ -255,7 +254,7 @@ def test_power_is_spread_over_time_and_what_is_unserved_over_cars_where_that_cos
 def test_what_is_no_number_is_refused_by_name() -> None:
     problem = hourly([0.2, 0.3, np.nan], need=[8, 8])
     with pytest.raises(NotANumber, match=r"price \[2\]"):
-        solve(problem.cars, problem.horizon, problem.rows, Worth())
+        SiteSolver().solve(Problem(cars=problem.cars, horizon=problem.horizon, rows=problem.rows, worth=Worth()))
     with pytest.raises(NotANumber, match=r"need_kwh \[1\]"):
         SiteSolver().solve(hourly([0.2], need=[1, np.inf]))
 

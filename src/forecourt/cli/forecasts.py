@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from forecourt.cli import history, shown
+from forecourt.cli.organisations import tenant_of
 from forecourt.platform.settings import load
 
 if TYPE_CHECKING:
@@ -180,7 +181,6 @@ def forecast(
 async def _forecast(
     organisation: str | None, site: str | None, *, anew: bool, make: bool
 ) -> "tuple[Made | None, list[Choice], list[Forecast]]":
-    from forecourt.cli.insight import tenant_of
     from forecourt.insight.forecast import store
     from forecourt.insight.forecast.making import Forecaster
     from forecourt.insight.forecast.model import ForecastUnknown

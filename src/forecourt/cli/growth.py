@@ -12,16 +12,13 @@ import msgspec
 import typer
 
 from forecourt.cli import shown
+from forecourt.cli.organisations import Organisation, tenant_of
 from forecourt.platform.settings import load
 
 if TYPE_CHECKING:
     from forecourt.insight.expansion.past import Past
     from forecourt.insight.expansion.service import Plans
     from forecourt.insight.siting.validating import Validation
-
-Organisation = Annotated[
-    str | None, typer.Option(help="Whose it is, by name or number; needed where there are several.")
-]
 
 
 def expansion(
@@ -91,7 +88,6 @@ def _tell(found: "Validation") -> None:
 
 
 async def _plans(organisation: str | None) -> "Plans":
-    from forecourt.cli.insight import tenant_of
     from forecourt.insight.expansion.service import Growth
     from forecourt.platform.clock import SystemClock
 
@@ -101,7 +97,6 @@ async def _plans(organisation: str | None) -> "Plans":
 
 
 async def _past(organisation: str | None) -> "Past":
-    from forecourt.cli.insight import tenant_of
     from forecourt.insight.expansion.service import Growth
     from forecourt.platform.clock import SystemClock
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from forecourt.cli import shown
+from forecourt.cli.organisations import Organisation, tenant_of
 from forecourt.platform.settings import load
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ MAX_SEEDS = 100
 app = typer.Typer(no_args_is_help=True, help="Connectors that wear: the model, and how far it is to be believed.")
 console = Console(stderr=True)
 Done = TypeVar("Done")
-Organisation = Annotated[
-    str | None, typer.Option(help="Whose connectors, by name or number; needed where there are several.")
-]
 Folder = Annotated[Path | None, typer.Option("--model", help="A folder of `train`; else the model that is shipped.")]
 Report = Annotated[Path | None, typer.Option("--json", help="Write the report here; - is standard output.")]
 
@@ -134,7 +132,6 @@ def contest(organisation: Organisation = None) -> None:
 
 
 async def _examined(organisation: str | None, verb: "Callable[[Examiner, int], Awaitable[Done]]") -> "Done":
-    from forecourt.cli.insight import tenant_of
     from forecourt.insight.health.examining import Examiner
     from forecourt.platform.clock import SystemClock
 

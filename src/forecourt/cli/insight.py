@@ -3,8 +3,6 @@ not, for files and lakes are where this command is."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -14,12 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from forecourt.cli import growth, history, shown, siting, sizing
+from forecourt.cli.organisations import Organisation, tenant_of
 from forecourt.platform.settings import Settings, load
 
 if TYPE_CHECKING:
     from forecourt.insight.importing.model import Report, Source
     from forecourt.insight.importing.tables import Options
-    from forecourt.platform.database import Pool
 
 #: Refused rows that are printed; the report holds them all.
 MAX_PRINTED: Final = 10
@@ -28,11 +26,6 @@ MAX_IMPORTS: Final = 1_000
 
 app = typer.Typer(name="insight", no_args_is_help=True, help="History, the lake, and what they tell.")
 console = Console(stderr=True)
-
-Organisation = Annotated[
-    str | None, typer.Option(help="Whose it is, by name or number; needed where there are several.")
-]
-
 
 app.command()(sizing.size)
 app.command()(siting.site)
@@ -168,27 +161,6 @@ def forget(
             return await Importer(pool, SystemClock(), "command line").forget(tenant_id, number)
 
     console.print(f"{asyncio.run(forgotten())} sessions are gone.", highlight=False)
-
-
-@asynccontextmanager
-async def tenant_of(settings: Settings, organisation: str | None) -> "AsyncIterator[tuple[Pool, int]]":
-    """A pool of the application's role, and the organisation that is meant. Raises OrganisationUnknown."""
-    from forecourt.app.up import database_of
-    from forecourt.insight.model import OrganisationUnknown
-    from forecourt.insight.store import list_tenants
-    from forecourt.platform.database import Pool
-
-    async with database_of(settings) as url:
-        async with Pool(url, "forecourt_worker", size=1, application="insight") as pool, pool.anyone() as conn:
-            tenants = await list_tenants(conn)
-        meant = [
-            (number, name) for number, name in tenants if organisation is None or organisation in (name, str(number))
-        ]
-        if len(meant) != 1:
-            names = ", ".join(f"{name} ({number})" for number, name in tenants)
-            raise OrganisationUnknown(f"Say whose it is: --organisation, by number. There are: {names}.")
-        async with Pool(url, "forecourt_app", size=2, application="insight") as pool:
-            yield pool, meant[0][0]
 
 
 def _write(reports: "list[Report]", path: Path | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from forecourt.cli import shown
+from forecourt.cli.organisations import tenant_of
 from forecourt.platform.settings import load
 
 if TYPE_CHECKING:
@@ -73,7 +74,6 @@ async def _answer(
     place: tuple[str, str, str],
     traits: tuple[str, str, str],
 ) -> "tuple[Question, Answer, Any]":
-    from forecourt.cli.insight import tenant_of
     from forecourt.insight.dashboards.answering import FILE_WITHIN_S, Answers
     from forecourt.insight.dashboards.asking import answered, question
     from forecourt.insight.dashboards.model import Family

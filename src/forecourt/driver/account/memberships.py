@@ -6,13 +6,14 @@ What a month is, and how it is asked for, is `payments.fees`.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
 from forecourt.access import audit
 from forecourt.access.model import Origin
+from forecourt.driver.account.cars import Acting
 from forecourt.driver.account.model import CardUnknown, WayRefused
 from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts.model import Driver, PaysBy
@@ -30,9 +31,6 @@ from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import Money
-
-if TYPE_CHECKING:
-    from forecourt.driver.account.service import Members
 
 
 class Membership(Struct, frozen=True, kw_only=True):
@@ -91,21 +89,21 @@ class MonthUnknown(ForecourtError):
 class Memberships:
     """The verbs, for the life of a process."""
 
-    def __init__(self, members: "Members", fees: Fees, clock: Clock) -> None:
-        self._members = members
+    def __init__(self, acting: Acting, fees: Fees, clock: Clock) -> None:
+        self._acting = acting
         self._fees = fees
         self._clock = clock
 
     async def plans(self, driver: Driver) -> list[Plan]:
         """Those that a driver may begin now, the cheapest first."""
-        async with self._members.acting(driver) as conn:
+        async with self._acting(driver) as conn:
             found = await fleets.list_plans(conn, driver.tenant_id)
         return sorted((each for each in found if each.open and each.offered), key=lambda each: each.month_fee)
 
     async def find(self, driver: Driver) -> Membership | None:
         """The one that goes on."""
         now = self._clock.now()
-        async with self._members.acting(driver) as conn:
+        async with self._acting(driver) as conn:
             going = await fleets.find_subscription(conn, driver.tenant_id, driver.driver_id, now)
             if going is None:
                 return None
@@ -125,7 +123,7 @@ class Memberships:
 
     async def months(self, driver: Driver) -> list[Fee]:
         """The months of the driver's memberships that were asked for, the latest first."""
-        async with self._members.acting(driver) as conn:
+        async with self._acting(driver) as conn:
             found = await list_fees(conn, driver.tenant_id, driver.driver_id)
         return [each for each in found if each.state is not FeeState.DROPPED]
 
@@ -137,7 +135,7 @@ class Memberships:
         Raises PlanUnknown, PlanChanged, AlreadyMember, CardUnknown, WayRefused, and MonthUnpaid: then nothing began.
         """
         now, tenant_id = self._clock.now(), driver.tenant_id
-        async with self._members.acting(driver) as conn:
+        async with self._acting(driver) as conn:
             await accounts.find_driver(conn, tenant_id, driver.driver_id, lock=True)
             if await fleets.find_subscription(conn, tenant_id, driver.driver_id, now) is not None:
                 raise AlreadyMember
@@ -166,7 +164,7 @@ class Memberships:
 
     async def pay_by(self, driver: Driver, by: PaysBy, method_id: UUID | None, origin: Origin) -> Membership:
         """What pays for the months to come. Raises NotMember, CardUnknown, WayRefused."""
-        async with self._members.acting(driver) as conn:
+        async with self._acting(driver) as conn:
             pays = await self._way(conn, driver, by, method_id)
             if not await fleets.pay_subscription(conn, driver.tenant_id, driver.driver_id, *pays, self._clock.now()):
                 raise NotMember
@@ -177,7 +175,7 @@ class Memberships:
         """The membership ends with the month that is paid, or is being paid; at once where none is: then None is left.
         Twice is once. Raises NotMember."""
         now, tenant_id = self._clock.now(), driver.tenant_id
-        async with self._members.acting(driver) as conn:
+        async with self._acting(driver) as conn:
             await accounts.find_driver(conn, tenant_id, driver.driver_id, lock=True)
             going = await fleets.find_subscription(conn, tenant_id, driver.driver_id, now)
             if going is None:
@@ -193,14 +191,14 @@ class Memberships:
 
     async def keep(self, driver: Driver, origin: Origin) -> Membership:
         """One that shall end goes on after all. Raises NotMember."""
-        async with self._members.acting(driver) as conn:
+        async with self._acting(driver) as conn:
             if await fleets.keep_subscription(conn, driver.tenant_id, driver.driver_id, self._clock.now()):
                 await audit(conn, driver.acting(origin), "keep subscription", driver.payer)
         return await self._going(driver)
 
     async def paid(self, driver: Driver, fee_id: UUID) -> tuple[Fee, Intent, Numbered]:
         """A month that was paid, its payment and its numbers, for a receipt. Raises MonthUnknown."""
-        async with self._members.acting(driver) as conn:
+        async with self._acting(driver) as conn:
             found = next(
                 (each for each in await list_fees(conn, driver.tenant_id, driver.driver_id) if each.fee_id == fee_id),
                 None,

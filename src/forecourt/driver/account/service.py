@@ -86,7 +86,7 @@ class Members:
         self._secret = secret
         self._payments = payments
         self.cars = Cars(self.acting, clock)
-        self.memberships = Memberships(self, Fees(None, tenants, clock, payments), clock)
+        self.memberships = Memberships(self.acting, Fees(None, tenants, clock, payments), clock)
 
     @asynccontextmanager
     async def acting(self, driver: Driver) -> AsyncIterator[Connection]:

@@ -283,19 +283,3 @@ def reserved_kw(problem: Problem) -> Floats:
     if problem.reserved is None:
         return np.zeros(problem.horizon.steps)
     return np.asarray(problem.reserved.kw_per_a @ problem.reserved.current_a)
-
-
-def solve(
-    cars: Cars,
-    horizon: Horizon,
-    rows: Rows,
-    worth: Worth,
-    batteries: Sequence[Battery] = (),
-    discharging: Discharging | None = None,
-) -> Plan:
-    """The plan of least cost, of a solver that is used once. Raises Unsolvable, NotANumber."""
-    from forecourt.energy.planner.solver import SiteSolver
-
-    return SiteSolver().solve(
-        Problem(cars=cars, horizon=horizon, rows=rows, worth=worth, batteries=batteries, discharging=discharging)
-    )
