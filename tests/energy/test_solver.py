@@ -128,8 +128,8 @@ def test_no_plan_exceeds_a_node_and_its_energy_adds_up(seed: int) -> None:
 def test_a_battery_that_is_charged_loads_the_nodes_above_it_and_one_that_gives_relieves_none(seed: int) -> None:
     random = np.random.default_rng(seed)
     site, problem = random_problem(random)
-    node = site.nodes[-1].id
-    # In the oracle the battery is one more EVSE.
+    # In the oracle the battery is one more EVSE, where the site's voltage is that of its EVSEs.
+    node = site.evses[0].node
     hung = Evse(id="battery", node=node, max_a=100.0)
     with_it = replace(site, evses=(*site.evses, hung))
     rows = rows_of(site, [(node, 30.0)])
