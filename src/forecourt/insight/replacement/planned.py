@@ -1,0 +1,340 @@
+"""Lives and costs to a plan: how many of which kind will end within a year, what that costs, and what to do. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Final
+
+import numpy as np
+from msgspec import Meta, Struct, structs
+from numpy.typing import NDArray
+
+from forecourt.insight.replacement.futures import Bounds, Ends, Ints, bounds, chances, counts, drawn, futures_of
+from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs
+from forecourt.insight.replacement.lives import Lives
+from forecourt.insight.replacement.model import (
+    DAYS_A_YEAR,
+    HELD_PERCENT,
+    HORIZON_D,
+    QUARTERS,
+    Cause,
+    Exchange,
+    Kind,
+    Life,
+    Place,
+)
+from forecourt.insight.replacement.policy import Advice, Verdict, advice
+from forecourt.insight.replacement.survival import Curve, Floats, Rate, kaplan_meier, rate_of, spans
+from forecourt.insight.replacement.weibull import LEAST_ENDS, Draws, Group, fitted, steady
+
+#: Units of one kind that are reckoned, the oldest first.
+MAX_UNITS: Final = 20_000
+#: Models of one kind that are told apart, those with most lives first; the others count as one.
+MAX_MODELS: Final = 50
+#: What is drawn is drawn from here, so that a plan is the same at every look.
+SEED: Final = 86
+OTHERS: Final = "…"
+
+
+class Told(StrEnum):
+    """How much can be told of a kind."""
+
+    #: Nobody said since when ends of it are recorded.
+    NOT_RECORDED = "not_recorded"
+    #: Nothing of it was in use while ends were recorded.
+    NOTHING = "nothing"
+    #: None ended: a bound of the rate.
+    BOUND = "bound"
+    #: Too few ended to tell one age from another: the same rate at any.
+    RATE = "rate"
+    #: By age.
+    AGE = "age"
+
+
+class Range(Struct, frozen=True, kw_only=True):
+    """What lies in the middle of what is believed, and from where to where 80 % of it."""
+
+    value: float
+    low: float
+    high: float
+
+
+class MoneyBounds(Struct, frozen=True, kw_only=True):
+    """What is to be expected, and from what to what 80 of 100 futures cost, in minor units."""
+
+    expected_minor: int
+    low_minor: int
+    high_minor: int
+
+
+class ModelPlan(Struct, frozen=True, kw_only=True):
+    """Of one model; '' is of those whose model nobody knows. `own_share`: how much it is told of by its own ends."""
+
+    model: str
+    units: int
+    rate: Rate | None
+    curve: Curve
+    year: Bounds | None = None
+    median_y: Annotated[Range | None, Meta(description="Years after which half of them are worn.")] = None
+    own_share: float | None = None
+    advice: Advice | None = None
+    due: Annotated[int, Meta(description="In use and as old as advised, or older within the year.")] = 0
+
+
+class KindPlan(Struct, frozen=True, kw_only=True):
+    """Of one kind. `wear` and `damage` are rates of ends that depend on age or come from outside; `shape` above 1: the
+    hazard rises with age, as sure as `rising` says."""
+
+    kind: Kind
+    told: Told
+    units: int
+    left_out: int
+    assumed: Annotated[int, Meta(description="In use, and nobody said when it was put in: new when first seen.")]
+    ageless: Annotated[int, Meta(description="Ended, of an age that nobody knows: left out.")]
+    wear: Rate | None
+    damage: Rate | None
+    curve: Curve
+    models: list[ModelPlan]
+    shape: Range | None = None
+    rising: float | None = None
+    year: Bounds | None = None
+    quarters: list[Bounds] = []
+    cost: MoneyBounds | None = None
+
+
+class SitePlan(Struct, frozen=True, kw_only=True):
+    """All kinds that are told of at a site; None: stations without one."""
+
+    site: str | None
+    units: int
+    year: Bounds
+    cost: MoneyBounds | None
+
+
+class Unit(Struct, frozen=True, kw_only=True):
+    """Hardware in use, and how likely it ends within the year. `ahead`: its age is the one to replace it at."""
+
+    station: str
+    site: str | None
+    place: Place
+    model: str
+    began_on: date
+    assumed: bool
+    age_y: float
+    chance: float
+    ahead: bool
+
+
+class Budget(Struct, frozen=True, kw_only=True):
+    """Of the kinds that are told of and have a cost; `lacking` have none."""
+
+    currency: str
+    year: MoneyBounds
+    quarters: list[MoneyBounds]
+    lacking: list[Kind]
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """The year from a day on. `units` by chance, the highest first, of kinds of which something is told."""
+
+    on: date
+    kinds: list[KindPlan]
+    sites: list[SitePlan]
+    budget: Budget | None
+    units: list[Unit]
+    exchanges: list[Exchange]
+
+
+class _Ahead(Struct, frozen=True):
+    """What was drawn of a kind: its units in use, their sites as numbers, and the cost of an end."""
+
+    units: list[Life]
+    ends: Ends
+    cost_minor: int | None
+
+
+def plan(lives: Lives, inputs: ReplacementInputs, on: date) -> Plan:
+    """What lives tell of the year ahead."""
+    by_kind: dict[Kind, list[Life]] = {kind: [] for kind in Kind}
+    for life in lives.lives:
+        by_kind[life.place.kind].append(life)
+    futures = futures_of(max((sum(each.open for each in found) for found in by_kind.values()), default=0))
+    kinds, units, ahead = [], [], {}
+    for kind, found in by_kind.items():
+        told, ranked, drawn_of = _kind(kind, found, lives.ageless.get(kind, 0), inputs.of(kind), futures)
+        kinds.append(told)
+        units += ranked
+        if drawn_of is not None:
+            ahead[kind] = drawn_of
+    units.sort(key=lambda each: (-each.chance, each.station, each.place.kind))
+    return Plan(
+        on=on, kinds=kinds, sites=_sites(ahead, futures), budget=_budget(ahead, inputs, futures), units=units,
+        exchanges=sorted(lives.exchanges, key=lambda each: each.on, reverse=True),
+    )  # fmt: skip
+
+
+def _kind(
+    kind: Kind, lives: Sequence[Life], ageless: int, inputs: KindInputs, futures: int
+) -> tuple[KindPlan, list[Unit], _Ahead | None]:
+    current = sorted((each for each in lives if each.open), key=lambda each: -each.exit_d)
+    units = current[:MAX_UNITS]
+    years = sum(each.exit_d - each.entry_d for each in lives) / DAYS_A_YEAR
+    worn, damaged = (sum(each.cause is cause for each in lives) for cause in (Cause.WEAR, Cause.DAMAGE))
+    entry, leave, ended = spans(lives, Cause.WEAR)
+    names = _names(lives)
+    model_of = {name: number for number, name in enumerate(names)}
+    models = np.array([model_of.get(each.model, len(names) - 1) for each in lives], dtype=np.int64)
+    base = KindPlan(
+        kind=kind, told=_told(kind, inputs, years, worn, damaged), units=len(current),
+        left_out=len(current) - len(units), assumed=sum(each.assumed for each in current), ageless=ageless,
+        wear=rate_of(worn, years), damage=rate_of(damaged, years), curve=kaplan_meier(entry, leave, ended), models=[],
+    )  # fmt: skip
+    if not lives:
+        return base, [], None
+    groups = [Group(entry[models == n], leave[models == n], ended[models == n]) for n in range(len(names))]
+    chance = np.random.default_rng(SEED)
+    if base.told not in (Told.RATE, Told.AGE):
+        return _with(base, names, lives, models, groups, None, None, None, inputs, 0.0), [], None
+    wear = (
+        fitted(groups, futures, chance)
+        if base.told is Told.AGE
+        else steady(worn, years, len(names), futures, chance)
+    )  # fmt: skip
+    damage = chance.gamma(damaged + 0.5, size=futures) / years if damaged else np.zeros(futures)
+    age = np.array([each.exit_d for each in units]) / DAYS_A_YEAR
+    own = np.array([model_of.get(each.model, len(names) - 1) for each in units], dtype=np.int64)
+    ends = drawn(age, own, wear, damage, chance)
+    told = _with(base, names, lives, models, groups, wear, ends, own, inputs, float(leave.max()))
+    ages = {each.model: each.advice.age_y for each in told.models if each.advice and each.advice.age_y}
+    ranked = _ranked(units, age, chances(age, own, wear, damage), [ages.get(names[n]) for n in own])
+    return told, ranked, _Ahead(units, ends, inputs.failed)
+
+
+def _told(kind: Kind, inputs: KindInputs, years: float, worn: int, damaged: int) -> Told:
+    if kind is not Kind.STATION and inputs.recorded_since is None:
+        return Told.NOT_RECORDED
+    if years <= 0:
+        return Told.NOTHING
+    if not worn and not damaged:
+        return Told.BOUND
+    return Told.AGE if worn >= LEAST_ENDS else Told.RATE
+
+
+def _names(lives: Sequence[Life]) -> list[str]:
+    """Models that are told apart, those with most lives first."""
+    numbers: dict[str, int] = {}
+    for each in lives:
+        numbers[each.model] = numbers.get(each.model, 0) + 1
+    names = sorted(numbers, key=lambda name: (-numbers[name], name))
+    return names if len(names) <= MAX_MODELS else [*names[: MAX_MODELS - 1], OTHERS]
+
+
+def _with(
+    base: KindPlan, names: Sequence[str], lives: Sequence[Life], models: Ints, groups: Sequence[Group],
+    wear: Draws | None, ends: Ends | None, own: Ints | None, inputs: KindInputs, until_y: float,
+) -> KindPlan:  # fmt: skip
+    """What is told of a kind, with what is told of each of its models."""
+    current = np.array([each.open for each in lives], dtype=bool)
+    by_model = None if ends is None or own is None else counts(ends, own[ends.unit], len(names))
+    found = []
+    for n, name in enumerate(names):
+        group = groups[n]
+        years = float((group.leave - group.entry).sum())
+        worn = int(group.ended.sum())
+        model = ModelPlan(
+            model=name, units=int((current & (models == n)).sum()), rate=rate_of(worn, years),
+            curve=kaplan_meier(group.entry, group.leave, group.ended),
+        )  # fmt: skip
+        if wear is not None and by_model is not None:
+            model = _aged(model, n, worn, wear, by_model, base.told, inputs, until_y, group, current[models == n])
+        found.append(model)
+    if wear is None or ends is None:
+        return structs.replace(base, models=found)
+    year = counts(ends, ends.quarter, QUARTERS)
+    aged = base.told is Told.AGE
+    return structs.replace(
+        base, models=found, year=bounds(year.sum(axis=1)), quarters=[bounds(year[:, q]) for q in range(QUARTERS)],
+        shape=_range(wear.shape) if aged else None, rising=float((wear.shape > 1).mean()) if aged else None,
+        cost=None if inputs.failed is None else _money(year.sum(axis=1) * inputs.failed),
+    )  # fmt: skip
+
+
+def _aged(
+    model: ModelPlan, n: int, worn: int, wear: Draws, by_model: Ints, told: Told, inputs: KindInputs, until_y: float,
+    group: Group, current: NDArray[np.bool_],
+) -> ModelPlan:  # fmt: skip
+    if told is not Told.AGE:
+        return structs.replace(model, year=bounds(by_model[:, n]))
+    median = np.exp((np.log(np.log(2)) - np.log(wear.theta[:, n])) / wear.shape)
+    said = None
+    if inputs.planned is not None and inputs.failed is not None:
+        said = advice(wear, n, inputs.planned, inputs.failed, until_y)
+    due = 0
+    if said is not None and said.verdict is Verdict.PAYS and said.age_y is not None:
+        due = int((group.leave[current] + HORIZON_D / DAYS_A_YEAR >= said.age_y).sum())
+    return structs.replace(
+        model, year=bounds(by_model[:, n]), median_y=_range(median), advice=said, due=due,
+        own_share=float((worn / (worn + wear.strength)).mean()),
+    )  # fmt: skip
+
+
+def _ranked(units: Sequence[Life], age: Floats, chance: Floats, ahead: Sequence[float | None]) -> list[Unit]:
+    return [
+        Unit(
+            station=each.station, site=each.site, place=each.place, model=each.model, began_on=each.began_on,
+            assumed=each.assumed, age_y=float(years), chance=float(share), ahead=at is not None and years >= at,
+        )
+        for each, years, share, at in zip(units, age, chance, ahead, strict=True)
+    ]  # fmt: skip
+
+
+def _sites(ahead: Mapping[Kind, _Ahead], futures: int) -> list[SitePlan]:
+    """All kinds together, those where most is to be expected first."""
+    names = sorted({each.site or "" for of in ahead.values() for each in of.units})
+    number = {name: n for n, name in enumerate(names)}
+    total = np.zeros((futures, len(names)), dtype=np.int64)
+    cost = np.zeros((futures, len(names)), dtype=np.int64)
+    units = np.zeros(len(names), dtype=np.int64)
+    for of in ahead.values():
+        at = np.array([number[each.site or ""] for each in of.units], dtype=np.int64)
+        found = counts(of.ends, at[of.ends.unit], len(names)) if len(at) else np.zeros_like(total)
+        total += found
+        cost += found * (of.cost_minor or 0)
+        units += np.bincount(at, minlength=len(names))
+    priced = any(of.cost_minor is not None for of in ahead.values())
+    made = [
+        SitePlan(
+            site=name or None, units=int(units[n]), year=bounds(total[:, n]),
+            cost=_money(cost[:, n]) if priced else None,
+        )
+        for name, n in number.items()
+    ]  # fmt: skip
+    return sorted(made, key=lambda each: (-each.year.expected, each.site or ""))
+
+
+def _budget(ahead: Mapping[Kind, _Ahead], inputs: ReplacementInputs, futures: int) -> Budget | None:
+    """Every end costs what a failed replacement does; None where no kind has a cost."""
+    cost = np.zeros((futures, QUARTERS), dtype=np.int64)
+    lacking = [kind for kind, of in ahead.items() if of.cost_minor is None]
+    for of in ahead.values():
+        cost += counts(of.ends, of.ends.quarter, QUARTERS) * (of.cost_minor or 0)
+    if len(lacking) == len(ahead):
+        return None
+    return Budget(
+        currency=inputs.currency, year=_money(cost.sum(axis=1)),
+        quarters=[_money(cost[:, q]) for q in range(QUARTERS)], lacking=lacking,
+    )  # fmt: skip
+
+
+def _money(costs: Ints) -> MoneyBounds:
+    """Of costs of futures, in whole minor units."""
+    tail = (1 - HELD_PERCENT / 100) / 2
+    low, high = np.quantile(costs, (tail, 1 - tail), method="inverted_cdf")
+    return MoneyBounds(
+        expected_minor=sum(costs.tolist()) // len(costs), low_minor=int(low), high_minor=int(high)
+    )  # fmt: skip
+
+
+def _range(values: Floats) -> Range:
+    low, middle, high = np.quantile(values, (0.1, 0.5, 0.9))
+    return Range(value=float(middle), low=float(low), high=float(high))
