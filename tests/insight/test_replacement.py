@@ -8,15 +8,24 @@ import pytest
 
 from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs, ReplacementInputsRefused
 from forecourt.insight.replacement.lives import Lives, lives_of
-from forecourt.insight.replacement.model import Cause, Change, Hardware, Kind, Life, Place, Reason, Station
-from forecourt.insight.replacement.planned import Told, plan
-from forecourt.insight.replacement.policy import Verdict
+from forecourt.insight.replacement.model import (
+    Cause,
+    ChangeReason,
+    Hardware,
+    HardwareChange,
+    HardwareKind,
+    HardwarePlace,
+    Life,
+    Station,
+)
+from forecourt.insight.replacement.planned import HardwareTold, plan
+from forecourt.insight.replacement.policy import AheadVerdict
 from tests.insight.worlds import played
 
 TODAY = date(2026, 11, 1)
-STATION, CONTROLLER = Place(kind=Kind.STATION), Place(kind=Kind.CONTROLLER)
-CABLE = Place(kind=Kind.CABLE, evse=1, connector=1)
-ALWAYS = {kind: date(2020, 1, 1) for kind in Kind}
+STATION, CONTROLLER = HardwarePlace(kind=HardwareKind.STATION), HardwarePlace(kind=HardwareKind.CONTROLLER)
+CABLE = HardwarePlace(kind=HardwareKind.CABLE, evse=1, connector=1)
+ALWAYS = {kind: date(2020, 1, 1) for kind in HardwareKind}
 
 
 def station(number: int = 1, **values: Any) -> Station:
@@ -27,14 +36,14 @@ def station(number: int = 1, **values: Any) -> Station:
     return Station(**(known | values))
 
 
-def change(on: date, reason: Reason, place: Place = CABLE, number: int = 1) -> Change:
-    return Change(
+def change(on: date, reason: ChangeReason, place: HardwarePlace = CABLE, number: int = 1) -> HardwareChange:
+    return HardwareChange(
         change_id=uuid4(), station_id=number, station=f"CP{number}", site="yard", place=place, on=on, reason=reason,
         note=None, said_at=datetime(2026, 11, 1, tzinfo=UTC), said_by="somebody",
     )  # fmt: skip
 
 
-def at(lives: Lives, place: Place = CABLE) -> list[Life]:
+def at(lives: Lives, place: HardwarePlace = CABLE) -> list[Life]:
     return sorted((each for each in lives.lives if each.place == place), key=lambda each: each.began_on)
 
 
@@ -47,20 +56,20 @@ def test_hardware_counts_as_new_when_first_seen_unless_somebody_says_when_it_was
     assert told(at(seen)) == [(date(2024, 1, 1), 0, 1035, None, True, True)]
     # One station with two EVSEs: itself, its controller, two power units, two cables.
     assert len(seen.lives) == 6
-    said = lives_of([station()], [change(date(2021, 1, 1), Reason.COMMISSIONED, STATION)], ALWAYS, TODAY)
+    said = lives_of([station()], [change(date(2021, 1, 1), ChangeReason.COMMISSIONED, STATION)], ALWAYS, TODAY)
     assert told(at(said)) == [(date(2021, 1, 1), 0, 2130, None, True, False)]
     # Registered ahead of its time: it wasn't there yet.
-    later = lives_of([station()], [change(date(2024, 6, 1), Reason.COMMISSIONED, STATION)], ALWAYS, TODAY)
+    later = lives_of([station()], [change(date(2024, 6, 1), ChangeReason.COMMISSIONED, STATION)], ALWAYS, TODAY)
     assert told(at(later, STATION)) == [(date(2024, 6, 1), 0, 883, None, True, False)]
 
 
 def test_an_end_by_wear_or_damage_is_one_and_all_else_cuts_a_life_short() -> None:
     changes = [
-        change(date(2021, 1, 1), Reason.COMMISSIONED, STATION),
-        change(date(2022, 1, 1), Reason.WORN),
-        change(date(2023, 1, 1), Reason.UPGRADE),
-        change(date(2024, 1, 1), Reason.VANDALISM),
-        change(date(2025, 1, 1), Reason.AHEAD),
+        change(date(2021, 1, 1), ChangeReason.COMMISSIONED, STATION),
+        change(date(2022, 1, 1), ChangeReason.WORN),
+        change(date(2023, 1, 1), ChangeReason.UPGRADE),
+        change(date(2024, 1, 1), ChangeReason.VANDALISM),
+        change(date(2025, 1, 1), ChangeReason.AHEAD),
     ]
     found = told(at(lives_of([station()], changes, ALWAYS, TODAY)))
     assert [(began, cause) for began, _, _, cause, _, _ in found] == [
@@ -72,31 +81,31 @@ def test_an_end_by_wear_or_damage_is_one_and_all_else_cuts_a_life_short() -> Non
 
 
 def test_a_life_counts_from_when_its_end_would_have_been_known() -> None:
-    since = ALWAYS | {Kind.CABLE: date(2023, 1, 1), Kind.POWER: None}
+    since = ALWAYS | {HardwareKind.CABLE: date(2023, 1, 1), HardwareKind.POWER: None}
     changes = [
-        change(date(2021, 1, 1), Reason.COMMISSIONED, STATION),
-        change(date(2022, 1, 1), Reason.WORN),
-        change(date(2024, 1, 1), Reason.WORN),
+        change(date(2021, 1, 1), ChangeReason.COMMISSIONED, STATION),
+        change(date(2022, 1, 1), ChangeReason.WORN),
+        change(date(2024, 1, 1), ChangeReason.WORN),
     ]
     lives = lives_of([station()], changes, since, TODAY)
     # The first ended before ends were recorded: who was lucky enough to be written down proves nothing.
     assert told(at(lives)) == [
         (date(2022, 1, 1), 365, 730, Cause.WEAR, False, False), (date(2024, 1, 1), 0, 1035, None, True, False),
     ]  # fmt: skip
-    assert not [each for each in lives.lives if each.place.kind is Kind.POWER]
+    assert not [each for each in lives.lives if each.place.kind is HardwareKind.POWER]
     # Of stations, ends are known since each is known here.
-    stations = lives_of([station()], changes, dict.fromkeys(Kind), TODAY).lives
-    assert [(each.place.kind, each.entry_d) for each in stations] == [(Kind.STATION, 1095)]
+    stations = lives_of([station()], changes, dict.fromkeys(HardwareKind), TODAY).lives
+    assert [(each.place.kind, each.entry_d) for each in stations] == [(HardwareKind.STATION, 1095)]
 
 
 def test_what_ended_at_an_age_that_nobody_knows_is_counted_apart() -> None:
-    lives = lives_of([station()], [change(date(2023, 6, 1), Reason.WORN)], ALWAYS, TODAY)
+    lives = lives_of([station()], [change(date(2023, 6, 1), ChangeReason.WORN)], ALWAYS, TODAY)
     assert told(at(lives)) == [(date(2023, 6, 1), 0, 1249, None, True, False)]
-    assert lives.ageless == {Kind.CABLE: 1}
+    assert lives.ageless == {HardwareKind.CABLE: 1}
 
 
 def test_parts_go_with_their_station() -> None:
-    changes = [change(date(2025, 1, 1), Reason.ACCIDENT, STATION)]
+    changes = [change(date(2025, 1, 1), ChangeReason.ACCIDENT, STATION)]
     lives = lives_of([station()], changes, ALWAYS, TODAY)
     assert [each.cause for each in at(lives, STATION)] == [Cause.DAMAGE, None]
     assert [each.cause for each in at(lives)] == [None, None]
@@ -106,7 +115,7 @@ def test_parts_go_with_their_station() -> None:
 def test_a_retired_station_ends_its_lives_and_by_wear_if_somebody_says_so() -> None:
     gone = station(retired_on=date(2025, 1, 1))
     assert told(at(lives_of([gone], [], ALWAYS, TODAY))) == [(date(2024, 1, 1), 0, 366, None, False, True)]
-    worn = lives_of([gone], [change(date(2025, 1, 1), Reason.WORN, STATION)], ALWAYS, TODAY)
+    worn = lives_of([gone], [change(date(2025, 1, 1), ChangeReason.WORN, STATION)], ALWAYS, TODAY)
     assert [(each.cause, each.open) for each in at(worn, STATION)] == [(Cause.WEAR, False)]
     assert [(each.cause, each.open) for each in at(worn)] == [(None, False)]
 
@@ -126,8 +135,8 @@ def test_another_serial_number_is_another_station_and_nobody_has_to_explain_it_t
         ("A", "B", True), ("B", "C", False),
     ]  # fmt: skip
     said = [
-        change(date(2025, 1, 9), Reason.RECALL, STATION),
-        change(date(2025, 12, 30), Reason.WORN, CONTROLLER),
+        change(date(2025, 1, 9), ChangeReason.RECALL, STATION),
+        change(date(2025, 12, 30), ChangeReason.WORN, CONTROLLER),
     ]
     explained = lives_of([station(hardware=spoke)], said, ALWAYS, TODAY)
     assert explained.exchanges == []
@@ -156,8 +165,8 @@ COSTS = KindInputs(recorded_since=date(2020, 1, 1), planned_minor=20_000, failed
 
 def test_a_plan_adds_up_and_its_budget_is_its_ends_times_their_cost() -> None:
     found = plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY)
-    [cables] = [each for each in found.kinds if each.kind is Kind.CABLE]
-    assert cables.told is Told.AGE
+    [cables] = [each for each in found.kinds if each.kind is HardwareKind.CABLE]
+    assert cables.told is HardwareTold.AGE
     assert cables.year is not None
     assert sum(each.expected for each in cables.quarters) == pytest.approx(cables.year.expected)
     assert sum(each.year.expected for each in cables.models if each.year) == pytest.approx(cables.year.expected)
@@ -175,7 +184,7 @@ def test_a_plan_adds_up_and_its_budget_is_its_ends_times_their_cost() -> None:
     )
     best = cables.models[0].advice
     assert best is not None
-    assert best.verdict is Verdict.PAYS
+    assert best.verdict is AheadVerdict.PAYS
     assert best.age_y is not None
     ahead = [unit for unit in found.units if unit.ahead and unit.model == cables.models[0].model]
     assert all(unit.age_y >= best.age_y for unit in ahead)
@@ -186,7 +195,7 @@ def test_a_plan_adds_up_and_its_budget_is_its_ends_times_their_cost() -> None:
 def test_nothing_is_advised_nor_budgeted_where_nobody_said_a_cost() -> None:
     found = plan(network(3, 3.0), ReplacementInputs(cable=KindInputs(recorded_since=date(2020, 1, 1))), TODAY)
     assert found.budget is None
-    [cables] = [each for each in found.kinds if each.kind is Kind.CABLE]
+    [cables] = [each for each in found.kinds if each.kind is HardwareKind.CABLE]
     assert {model.advice for model in cables.models} == {None}
     assert {site.cost for site in found.sites} == {None}
 
@@ -204,19 +213,19 @@ def test_how_much_is_told_grows_with_what_ended() -> None:
     inputs = ReplacementInputs(cable=COSTS)
 
     def cables(lives: Lives, by: ReplacementInputs = inputs) -> Any:
-        return next(each for each in plan(lives, by, TODAY).kinds if each.kind is Kind.CABLE)
+        return next(each for each in plan(lives, by, TODAY).kinds if each.kind is HardwareKind.CABLE)
 
     nobody = cables(some(0), ReplacementInputs())
-    assert (nobody.told, nobody.year) == (Told.NOT_RECORDED, None)
-    assert cables(Lives(lives=[], ageless={}, exchanges=[])).told is Told.NOTHING
+    assert (nobody.told, nobody.year) == (HardwareTold.NOT_RECORDED, None)
+    assert cables(Lives(lives=[], ageless={}, exchanges=[])).told is HardwareTold.NOTHING
     none = cables(some(0))
-    assert (none.told, none.year, none.wear.ends) == (Told.BOUND, None, 0)
+    assert (none.told, none.year, none.wear.ends) == (HardwareTold.BOUND, None, 0)
     assert none.wear.high == pytest.approx(100 * 3 / 40, rel=0.01)
     few = cables(some(3))
-    assert (few.told, few.shape) == (Told.RATE, None)
+    assert (few.told, few.shape) == (HardwareTold.RATE, None)
     assert few.year.low <= few.year.expected <= few.year.high
     assert [model.advice for model in few.models] == [None]
-    assert cables(some(8)).told is Told.AGE
+    assert cables(some(8)).told is HardwareTold.AGE
 
 
 def test_damage_is_expected_whatever_the_age() -> None:
@@ -226,9 +235,9 @@ def test_damage_is_expected_whatever_the_age() -> None:
              cause=Cause.DAMAGE, open=False, assumed=False)
     ] * 60  # fmt: skip
     inputs = ReplacementInputs(cable=COSTS)
-    calm = next(each for each in plan(lives, inputs, TODAY).kinds if each.kind is Kind.CABLE)
+    calm: Any = next(each for each in plan(lives, inputs, TODAY).kinds if each.kind is HardwareKind.CABLE)
     rough_plan = plan(Lives(lives=hurt + lives.lives, ageless={}, exchanges=[]), inputs, TODAY)
-    rough = next(each for each in rough_plan.kinds if each.kind is Kind.CABLE)
+    rough: Any = next(each for each in rough_plan.kinds if each.kind is HardwareKind.CABLE)
     assert rough.damage.ends == 60
     years = rough.damage.unit_years
     assert rough.year.expected - calm.year.expected == pytest.approx(60 / years * rough.units, rel=0.25)

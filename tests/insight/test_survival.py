@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, optimize, stats
 
 from forecourt.insight.replacement.futures import bounds, chances, counts, drawn
-from forecourt.insight.replacement.policy import Verdict, advice
+from forecourt.insight.replacement.policy import AheadVerdict, advice
 from forecourt.insight.replacement.survival import kaplan_meier, rate_of
 from forecourt.insight.replacement.weibull import Draws, Group, fitted, steady
 from tests.insight.worlds import PlayedLife, World, played
@@ -243,7 +243,7 @@ def test_the_age_to_replace_at_is_the_one_that_an_integral_finds(shape: float, r
     best = optimize.minimize_scalar(cost, bounds=(0.5, 20), method="bounded").x
     waiting = ratio / (scale * math.gamma(1 + 1 / shape))
     found = advice(sure(shape, scale), 0, 1_000, round(1_000 * ratio), 10.0)
-    assert found.verdict is Verdict.PAYS
+    assert found.verdict is AheadVerdict.PAYS
     assert found.age_y == pytest.approx(best, rel=0.05)
     assert found.saved == pytest.approx(1 - cost(best) / waiting, abs=0.005)
     assert not found.beyond
@@ -252,9 +252,9 @@ def test_the_age_to_replace_at_is_the_one_that_an_integral_finds(shape: float, r
 def test_ahead_never_pays_where_the_hazard_does_not_rise_or_planned_is_as_dear() -> None:
     for shape in (0.6, 1.0):
         found = advice(sure(shape, 8.0), 0, 1, 1_000, 10.0)
-        assert (found.verdict, found.age_y) == (Verdict.NOT_RISING, None)
-    assert advice(sure(3.0, 8.0), 0, 500, 500, 10.0).verdict is Verdict.AS_DEAR
-    assert advice(sure(3.0, 8.0), 0, 490, 500, 10.0).verdict is Verdict.TOO_LITTLE
+        assert (found.verdict, found.age_y) == (AheadVerdict.NOT_RISING, None)
+    assert advice(sure(3.0, 8.0), 0, 500, 500, 10.0).verdict is AheadVerdict.AS_DEAR
+    assert advice(sure(3.0, 8.0), 0, 490, 500, 10.0).verdict is AheadVerdict.TOO_LITTLE
     # Half believe that it rises: nobody replaces ahead by that.
     torn = Draws(np.repeat([0.8, 2.0], 150), np.full((300, 1), 0.02), np.ones(300))
-    assert advice(torn, 0, 1, 10, 10.0).verdict is Verdict.NOT_RISING
+    assert advice(torn, 0, 1, 10, 10.0).verdict is AheadVerdict.NOT_RISING

@@ -13,8 +13,8 @@ from forecourt.access.guard import Asker, Database
 from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
 from forecourt.insight.replacement.inputs import ReplacementInputs, ReplacementInputsRefused
-from forecourt.insight.replacement.model import Change, Kind, Said
-from forecourt.insight.replacement.planned import Plan, Unit
+from forecourt.insight.replacement.model import HardwareChange, HardwareKind, HardwareSaid
+from forecourt.insight.replacement.planned import HardwareUnit, YearAhead
 from forecourt.insight.replacement.service import Replacing
 from forecourt.insight.replacement.sheet import import_changes
 from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
@@ -30,30 +30,30 @@ Planning = NamedDependency[Replacing]
 OfStation = Annotated[
     str, QueryParameter(max_length=255, pattern=ONE_LINE, description="Of this station; without it of all.")
 ]
-OfKind = Annotated[Kind | None, QueryParameter(description="Of this kind; without it of all.")]
+OfKind = Annotated[HardwareKind | None, QueryParameter(description="Of this kind; without it of all.")]
 
 
 class ReplacementPlan(Struct, frozen=True, kw_only=True):
     """The year ahead. Costs are null for who may not read money."""
 
-    plan: Annotated[Plan, Meta(description="Its `units` are the 500 that most likely end.")]
+    plan: Annotated[YearAhead, Meta(description="Its `units` are the 500 that most likely end.")]
     inputs: ReplacementInputs | None
 
 
 class HardwareUnits(Struct, frozen=True, kw_only=True):
     """Hardware in use by its chance to end within the year, the 500 most likely ones."""
 
-    units: list[Unit]
+    units: list[HardwareUnit]
     all: int
 
 
 class HardwareChanges(Struct, frozen=True, kw_only=True):
     """What is said of hardware, the latest day first, 500 at the most."""
 
-    changes: list[Change]
+    changes: list[HardwareChange]
 
 
-def shown_to(actor: Actor, plan: Plan) -> Plan:
+def shown_to(actor: Actor, plan: YearAhead) -> YearAhead:
     """A plan without money for who may not read any."""
     if actor.may(Verb.READ_MONEY):
         return plan
@@ -104,7 +104,9 @@ async def list_hardware_changes(actor: Asker, db: Database, station: OfStation =
     description="Taken out for a reason, and a new one put in; or `commissioned`: put in, and nothing taken out.",
     tags=TAGS,
 )
-async def say_hardware_change(data: JSONBody[Said], actor: Asker, db: Database, replacing: Planning) -> Change:
+async def say_hardware_change(
+    data: JSONBody[HardwareSaid], actor: Asker, db: Database, replacing: Planning
+) -> HardwareChange:
     async with db.tenant(actor.tenant_id) as conn:
         return await replacing.say(conn, actor, data)
 

@@ -33,7 +33,7 @@ class Ends(Struct, frozen=True):
     damaged: NDArray[np.bool_]
 
 
-class Bounds(Struct, frozen=True, kw_only=True):
+class EndBounds(Struct, frozen=True, kw_only=True):
     """How many are to be expected, and from which to which number HELD_PERCENT of 100 futures come."""
 
     expected: float
@@ -76,11 +76,11 @@ def counts(ends: Ends, by: Ints, groups: int, which: NDArray[np.bool_] | None = 
     return flat.reshape(ends.futures, groups)
 
 
-def bounds(numbers: Ints) -> Bounds:
+def bounds(numbers: Ints) -> EndBounds:
     """Of numbers of futures."""
     tail = (1 - HELD_PERCENT / 100) / 2
     low, high = np.quantile(numbers, (tail, 1 - tail), method="inverted_cdf")
-    return Bounds(expected=float(numbers.mean()), low=int(low), high=int(high))
+    return EndBounds(expected=float(numbers.mean()), low=int(low), high=int(high))
 
 
 def chances(age_y: Floats, model: Ints, wear: Draws, damage: Floats) -> Floats:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from forecourt.insight.replacement.model import FIRST_DAY, Kind
+from forecourt.insight.replacement.model import FIRST_DAY, HardwareKind
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import currencies
 
@@ -62,13 +62,13 @@ class ReplacementInputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     power: KindInputs = KindInputs()
     cable: KindInputs = KindInputs()
 
-    def of(self, kind: Kind) -> KindInputs:
+    def of(self, kind: HardwareKind) -> KindInputs:
         """Of one kind."""
         found: KindInputs = getattr(self, kind.value)
         return found
 
     def check(self, today: date) -> None:
         """Raises ReplacementInputsRefused."""
-        days = [self.of(kind).recorded_since for kind in Kind]
+        days = [self.of(kind).recorded_since for kind in HardwareKind]
         if self.currency not in currencies() or any(day and not FIRST_DAY <= day <= today for day in days):
             raise ReplacementInputsRefused

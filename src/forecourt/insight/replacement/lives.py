@@ -16,13 +16,13 @@ from msgspec import Struct
 from forecourt.insight.replacement.model import (
     CAUSES,
     Cause,
-    Change,
-    Exchange,
+    ChangeReason,
     Hardware,
-    Kind,
+    HardwareChange,
+    HardwareExchange,
+    HardwareKind,
+    HardwarePlace,
     Life,
-    Place,
-    Reason,
     Station,
 )
 
@@ -37,8 +37,8 @@ class Lives(Struct, frozen=True, kw_only=True):
     explained."""
 
     lives: list[Life]
-    ageless: dict[Kind, int]
-    exchanges: list[Exchange]
+    ageless: dict[HardwareKind, int]
+    exchanges: list[HardwareExchange]
 
 
 class _Event(Struct, frozen=True):
@@ -51,11 +51,14 @@ class _Event(Struct, frozen=True):
 
 
 def lives_of(
-    stations: Iterable[Station], changes: Iterable[Change], since: Mapping[Kind, date | None], today: date
+    stations: Iterable[Station],
+    changes: Iterable[HardwareChange],
+    since: Mapping[HardwareKind, date | None],
+    today: date,
 ) -> Lives:
     """`since` says from when on ends of a kind are recorded, all of them. None: of stations since each is known here;
     of parts it isn't said, so nothing is made of them."""
-    said: dict[int, list[Change]] = defaultdict(list)
+    said: dict[int, list[HardwareChange]] = defaultdict(list)
     for change in changes:
         said[change.station_id].append(change)
     made = Lives(lives=[], ageless=defaultdict(int), exchanges=[])
@@ -66,16 +69,20 @@ def lives_of(
 
 
 def _live(
-    made: Lives, station: Station, changes: Sequence[Change], since: Mapping[Kind, date | None], today: date
+    made: Lives,
+    station: Station,
+    changes: Sequence[HardwareChange],
+    since: Mapping[HardwareKind, date | None],
+    today: date,
 ) -> None:
-    own: dict[Place, list[_Event]] = defaultdict(list)
+    own: dict[HardwarePlace, list[_Event]] = defaultdict(list)
     for change in changes:
         own[change.place].append(
-            _Event(change.on, CAUSES.get(change.reason), begins=change.reason is Reason.COMMISSIONED)
+            _Event(change.on, CAUSES.get(change.reason), begins=change.reason is ChangeReason.COMMISSIONED)
         )
-    whole = own[Place(kind=Kind.STATION)]
+    whole = own[HardwarePlace(kind=HardwareKind.STATION)]
     # A new controller may bring a new serial number, too.
-    stated = [event.on for event in (*whole, *own[Place(kind=Kind.CONTROLLER)]) if not event.begins]
+    stated = [event.on for event in (*whole, *own[HardwarePlace(kind=HardwareKind.CONTROLLER)]) if not event.begins]
     for exchange in exchanges_of(station):
         if all(abs((exchange.on - on).days) > EXPLAINED_D for on in stated):
             made.exchanges.append(exchange)
@@ -84,7 +91,7 @@ def _live(
     with_station = [_Event(event.on, None, begins=event.begins) for event in whole]
     for place in places_of(station):
         from_on = since.get(place.kind)
-        if place.kind is Kind.STATION:
+        if place.kind is HardwareKind.STATION:
             events, known_from = whole, from_on or station.seen_on
         elif from_on is None:
             continue
@@ -93,10 +100,10 @@ def _live(
         _at(made, station, place, events, known_from, today)
 
 
-def exchanges_of(station: Station) -> list[Exchange]:
+def exchanges_of(station: Station) -> list[HardwareExchange]:
     """Each time that a station booted by another serial number, explained or not."""
     return [
-        Exchange(
+        HardwareExchange(
             station=station.station, site=station.site, on=after.first_on, before=before.serial, after=after.serial,
             same_model=(before.vendor, before.model) == (after.vendor, after.model),
         )
@@ -104,16 +111,19 @@ def exchanges_of(station: Station) -> list[Exchange]:
     ]  # fmt: skip
 
 
-def places_of(station: Station) -> list[Place]:
+def places_of(station: Station) -> list[HardwarePlace]:
     """Where hardware is at a station, as far as it told of its connectors."""
     evses = sorted({evse for evse, _ in station.plugs})
     return [
-        Place(kind=Kind.STATION), Place(kind=Kind.CONTROLLER), *(Place(kind=Kind.POWER, evse=evse) for evse in evses),
-        *(Place(kind=Kind.CABLE, evse=evse, connector=connector) for evse, connector in station.plugs),
+        HardwarePlace(kind=HardwareKind.STATION), HardwarePlace(kind=HardwareKind.CONTROLLER),
+        *(HardwarePlace(kind=HardwareKind.POWER, evse=evse) for evse in evses),
+        *(HardwarePlace(kind=HardwareKind.CABLE, evse=evse, connector=connector) for evse, connector in station.plugs),
     ]  # fmt: skip
 
 
-def _at(made: Lives, station: Station, place: Place, events: list[_Event], known_from: date, today: date) -> None:
+def _at(
+    made: Lives, station: Station, place: HardwarePlace, events: list[_Event], known_from: date, today: date
+) -> None:
     """The lives at one place, one after another."""
     # On one day what is said of a part comes before what is said of its station, and ends before beginnings.
     events = sorted((each for each in events if each.on <= today), key=lambda each: (each.on, each.begins))
@@ -134,7 +144,7 @@ def _at(made: Lives, station: Station, place: Place, events: list[_Event], known
 
 
 def _add(
-    made: Lives, station: Station, place: Place, span: tuple[date, date], known_from: date, *,
+    made: Lives, station: Station, place: HardwarePlace, span: tuple[date, date], known_from: date, *,
     cause: Cause | None, assumed: bool, open: bool,
 ) -> None:  # fmt: skip
     began, ended = span

@@ -25,7 +25,7 @@ MAX_NOTE: Final = 500
 MAX_PLUG: Final = 1_000
 
 
-class Kind(StrEnum):
+class HardwareKind(StrEnum):
     """A kind of hardware: a whole station, or a part of one."""
 
     STATION = "station"
@@ -37,7 +37,7 @@ class Kind(StrEnum):
     CABLE = "cable"
 
 
-class Reason(StrEnum):
+class ChangeReason(StrEnum):
     """Why hardware was taken out, or that it was put in."""
 
     WORN = "worn"
@@ -60,36 +60,36 @@ class Cause(StrEnum):
 
 
 CAUSES: Final = {
-    Reason.WORN: Cause.WEAR,
-    Reason.DEFECT: Cause.WEAR,
-    Reason.VANDALISM: Cause.DAMAGE,
-    Reason.ACCIDENT: Cause.DAMAGE,
+    ChangeReason.WORN: Cause.WEAR,
+    ChangeReason.DEFECT: Cause.WEAR,
+    ChangeReason.VANDALISM: Cause.DAMAGE,
+    ChangeReason.ACCIDENT: Cause.DAMAGE,
 }
 
 
-class Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HardwarePlace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where hardware is: an EVSE for POWER, an EVSE and its connector for CABLE, else the station alone."""
 
-    kind: Kind
+    kind: HardwareKind
     evse: Annotated[int, Meta(ge=1, le=MAX_PLUG)] | None = None
     connector: Annotated[int, Meta(ge=1, le=MAX_PLUG)] | None = None
 
 
-def is_whole(place: Place) -> bool:
+def is_whole(place: HardwarePlace) -> bool:
     """Whether a place says as much as its kind needs, and no more."""
-    return (place.evse is not None) == (place.kind in (Kind.POWER, Kind.CABLE)) and (place.connector is not None) == (
-        place.kind is Kind.CABLE
-    )
+    return (place.evse is not None) == (place.kind in (HardwareKind.POWER, HardwareKind.CABLE)) and (
+        place.connector is not None
+    ) == (place.kind is HardwareKind.CABLE)
 
 
-class Said(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HardwareSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What somebody says: hardware at a place of a station was put in or taken out on a day."""
 
     station: Annotated[str, Meta(min_length=1, max_length=255, examples=["CP1"])]
-    kind: Kind
+    kind: HardwareKind
     on: Annotated[date, Meta(description="The day, by the calendar of the site.", examples=["2026-03-01"])]
     reason: Annotated[
-        Reason,
+        ChangeReason,
         Meta(description="`commissioned`: put in, nothing was taken out. Any other: taken out, and a new one put in."),
     ]
     evse: Annotated[int, Meta(ge=1, le=MAX_PLUG)] | None = None
@@ -97,21 +97,21 @@ class Said(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: Annotated[str, Meta(max_length=MAX_NOTE, pattern=NAME_LINE)] | None = None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> HardwarePlace:
         """Where at its station."""
-        return Place(kind=self.kind, evse=self.evse, connector=self.connector)
+        return HardwarePlace(kind=self.kind, evse=self.evse, connector=self.connector)
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class HardwareChange(Struct, frozen=True, kw_only=True):
     """What was said, by whom, and of which station; `site` as the station stands now."""
 
     change_id: UUID
     station_id: int
     station: str
     site: str | None
-    place: Place
+    place: HardwarePlace
     on: date
-    reason: Reason
+    reason: ChangeReason
     note: str | None
     said_at: datetime
     said_by: str
@@ -150,7 +150,7 @@ class Life(Struct, frozen=True, kw_only=True):
 
     station: str
     site: str | None
-    place: Place
+    place: HardwarePlace
     model: str
     began_on: date
     entry_d: float
@@ -160,7 +160,7 @@ class Life(Struct, frozen=True, kw_only=True):
     assumed: bool
 
 
-class Exchange(Struct, frozen=True, kw_only=True):
+class HardwareExchange(Struct, frozen=True, kw_only=True):
     """Another serial number at the same station, that nobody explained. `same_model`: it counts as worn, else as an
     upgrade, until somebody says."""
 

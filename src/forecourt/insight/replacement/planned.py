@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta, Struct, structs
 from numpy.typing import NDArray
 
-from forecourt.insight.replacement.futures import Bounds, Ends, Ints, bounds, chances, counts, drawn, futures_of
+from forecourt.insight.replacement.futures import EndBounds, Ends, Ints, bounds, chances, counts, drawn, futures_of
 from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs
 from forecourt.insight.replacement.lives import Lives
 from forecourt.insight.replacement.model import (
@@ -18,13 +18,13 @@ from forecourt.insight.replacement.model import (
     HORIZON_D,
     QUARTERS,
     Cause,
-    Exchange,
-    Kind,
+    HardwareExchange,
+    HardwareKind,
+    HardwarePlace,
     Life,
-    Place,
 )
-from forecourt.insight.replacement.policy import Advice, Verdict, advice
-from forecourt.insight.replacement.survival import Curve, Floats, Rate, kaplan_meier, rate_of, spans
+from forecourt.insight.replacement.policy import AheadAdvice, AheadVerdict, advice
+from forecourt.insight.replacement.survival import EndRate, Floats, SurvivalCurve, kaplan_meier, rate_of, spans
 from forecourt.insight.replacement.weibull import LEAST_ENDS, Draws, Group, fitted, steady
 
 #: Units of one kind that are reckoned, the oldest first.
@@ -34,9 +34,12 @@ MAX_MODELS: Final = 50
 #: What is drawn is drawn from here, so that a plan is the same at every look.
 SEED: Final = 86
 OTHERS: Final = "…"
+#: Points of what is believed of a kind, and draws that it is reckoned by.
+BELIEVED_AGES: Final = 40
+BELIEVED_DRAWS: Final = 250
 
 
-class Told(StrEnum):
+class HardwareTold(StrEnum):
     """How much can be told of a kind."""
 
     #: Nobody said since when ends of it are recorded.
@@ -51,7 +54,7 @@ class Told(StrEnum):
     AGE = "age"
 
 
-class Range(Struct, frozen=True, kw_only=True):
+class Believed(Struct, frozen=True, kw_only=True):
     """What lies in the middle of what is believed, and from where to where 80 % of it."""
 
     value: float
@@ -59,7 +62,7 @@ class Range(Struct, frozen=True, kw_only=True):
     high: float
 
 
-class MoneyBounds(Struct, frozen=True, kw_only=True):
+class CostBounds(Struct, frozen=True, kw_only=True):
     """What is to be expected, and from what to what 80 of 100 futures cost, in minor units."""
 
     expected_minor: int
@@ -67,56 +70,59 @@ class MoneyBounds(Struct, frozen=True, kw_only=True):
     high_minor: int
 
 
-class ModelPlan(Struct, frozen=True, kw_only=True):
+class ModelAhead(Struct, frozen=True, kw_only=True):
     """Of one model; '' is of those whose model nobody knows. `own_share`: how much it is told of by its own ends."""
 
     model: str
     units: int
-    rate: Rate | None
-    curve: Curve
-    year: Bounds | None = None
-    median_y: Annotated[Range | None, Meta(description="Years after which half of them are worn.")] = None
+    rate: EndRate | None
+    curve: SurvivalCurve
+    year: EndBounds | None = None
+    median_y: Annotated[Believed | None, Meta(description="Years after which half of them are worn.")] = None
     own_share: float | None = None
-    advice: Advice | None = None
+    advice: AheadAdvice | None = None
     due: Annotated[int, Meta(description="In use and as old as advised, or older within the year.")] = 0
 
 
-class KindPlan(Struct, frozen=True, kw_only=True):
+class KindAhead(Struct, frozen=True, kw_only=True):
     """Of one kind. `wear` and `damage` are rates of ends that depend on age or come from outside; `shape` above 1: the
     hazard rises with age, as sure as `rising` says."""
 
-    kind: Kind
-    told: Told
+    kind: HardwareKind
+    told: HardwareTold
     units: int
     left_out: int
     assumed: Annotated[int, Meta(description="In use, and nobody said when it was put in: new when first seen.")]
     ageless: Annotated[int, Meta(description="Ended, of an age that nobody knows: left out.")]
-    wear: Rate | None
-    damage: Rate | None
-    curve: Curve
-    models: list[ModelPlan]
-    shape: Range | None = None
+    wear: EndRate | None
+    damage: EndRate | None
+    curve: SurvivalCurve
+    models: list[ModelAhead]
+    shape: Believed | None = None
     rising: float | None = None
-    year: Bounds | None = None
-    quarters: list[Bounds] = []
-    cost: MoneyBounds | None = None
+    year: EndBounds | None = None
+    quarters: list[EndBounds] = []
+    cost: CostBounds | None = None
+    believed: Annotated[
+        list[tuple[float, float]], Meta(description="Age in years, and the share that is believed to be left of all.")
+    ] = []
 
 
-class SitePlan(Struct, frozen=True, kw_only=True):
+class SiteAhead(Struct, frozen=True, kw_only=True):
     """All kinds that are told of at a site; None: stations without one."""
 
     site: str | None
     units: int
-    year: Bounds
-    cost: MoneyBounds | None
+    year: EndBounds
+    cost: CostBounds | None
 
 
-class Unit(Struct, frozen=True, kw_only=True):
+class HardwareUnit(Struct, frozen=True, kw_only=True):
     """Hardware in use, and how likely it ends within the year. `ahead`: its age is the one to replace it at."""
 
     station: str
     site: str | None
-    place: Place
+    place: HardwarePlace
     model: str
     began_on: date
     assumed: bool
@@ -125,24 +131,26 @@ class Unit(Struct, frozen=True, kw_only=True):
     ahead: bool
 
 
-class Budget(Struct, frozen=True, kw_only=True):
+class ReplacementBudget(Struct, frozen=True, kw_only=True):
     """Of the kinds that are told of and have a cost; `lacking` have none."""
 
     currency: str
-    year: MoneyBounds
-    quarters: list[MoneyBounds]
-    lacking: list[Kind]
+    year: CostBounds
+    quarters: list[CostBounds]
+    lacking: list[HardwareKind]
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class YearAhead(Struct, frozen=True, kw_only=True):
     """The year from a day on. `units` by chance, the highest first, of kinds of which something is told."""
 
     on: date
-    kinds: list[KindPlan]
-    sites: list[SitePlan]
-    budget: Budget | None
-    units: list[Unit]
-    exchanges: list[Exchange]
+    kinds: list[KindAhead]
+    year: Annotated[EndBounds | None, Meta(description="Of all kinds of which more than a bound is told.")]
+    quarters: list[EndBounds]
+    sites: list[SiteAhead]
+    budget: ReplacementBudget | None
+    units: list[HardwareUnit]
+    exchanges: list[HardwareExchange]
 
 
 class _Ahead(Struct, frozen=True):
@@ -153,9 +161,9 @@ class _Ahead(Struct, frozen=True):
     cost_minor: int | None
 
 
-def plan(lives: Lives, inputs: ReplacementInputs, on: date) -> Plan:
+def plan(lives: Lives, inputs: ReplacementInputs, on: date) -> YearAhead:
     """What lives tell of the year ahead."""
-    by_kind: dict[Kind, list[Life]] = {kind: [] for kind in Kind}
+    by_kind: dict[HardwareKind, list[Life]] = {kind: [] for kind in HardwareKind}
     for life in lives.lives:
         by_kind[life.place.kind].append(life)
     futures = futures_of(max((sum(each.open for each in found) for found in by_kind.values()), default=0))
@@ -167,15 +175,20 @@ def plan(lives: Lives, inputs: ReplacementInputs, on: date) -> Plan:
         if drawn_of is not None:
             ahead[kind] = drawn_of
     units.sort(key=lambda each: (-each.chance, each.station, each.place.kind))
-    return Plan(
-        on=on, kinds=kinds, sites=_sites(ahead, futures), budget=_budget(ahead, inputs, futures), units=units,
+    total = np.zeros((futures, QUARTERS), dtype=np.int64)
+    for of in ahead.values():
+        total += counts(of.ends, of.ends.quarter, QUARTERS)
+    return YearAhead(
+        on=on, kinds=kinds, year=bounds(total.sum(axis=1)) if ahead else None,
+        quarters=[bounds(total[:, q]) for q in range(QUARTERS)] if ahead else [], sites=_sites(ahead, futures),
+        budget=_budget(ahead, inputs, futures), units=units,
         exchanges=sorted(lives.exchanges, key=lambda each: each.on, reverse=True),
     )  # fmt: skip
 
 
 def _kind(
-    kind: Kind, lives: Sequence[Life], ageless: int, inputs: KindInputs, futures: int
-) -> tuple[KindPlan, list[Unit], _Ahead | None]:
+    kind: HardwareKind, lives: Sequence[Life], ageless: int, inputs: KindInputs, futures: int
+) -> tuple[KindAhead, list[HardwareUnit], _Ahead | None]:
     current = sorted((each for each in lives if each.open), key=lambda each: -each.exit_d)
     units = current[:MAX_UNITS]
     years = sum(each.exit_d - each.entry_d for each in lives) / DAYS_A_YEAR
@@ -184,7 +197,7 @@ def _kind(
     names = _names(lives)
     model_of = {name: number for number, name in enumerate(names)}
     models = np.array([model_of.get(each.model, len(names) - 1) for each in lives], dtype=np.int64)
-    base = KindPlan(
+    base = KindAhead(
         kind=kind, told=_told(kind, inputs, years, worn, damaged), units=len(current),
         left_out=len(current) - len(units), assumed=sum(each.assumed for each in current), ageless=ageless,
         wear=rate_of(worn, years), damage=rate_of(damaged, years), curve=kaplan_meier(entry, leave, ended), models=[],
@@ -193,11 +206,11 @@ def _kind(
         return base, [], None
     groups = [Group(entry[models == n], leave[models == n], ended[models == n]) for n in range(len(names))]
     chance = np.random.default_rng(SEED)
-    if base.told not in (Told.RATE, Told.AGE):
+    if base.told not in (HardwareTold.RATE, HardwareTold.AGE):
         return _with(base, names, lives, models, groups, None, None, None, inputs, 0.0), [], None
     wear = (
         fitted(groups, futures, chance)
-        if base.told is Told.AGE
+        if base.told is HardwareTold.AGE
         else steady(worn, years, len(names), futures, chance)
     )  # fmt: skip
     damage = chance.gamma(damaged + 0.5, size=futures) / years if damaged else np.zeros(futures)
@@ -210,14 +223,14 @@ def _kind(
     return told, ranked, _Ahead(units, ends, inputs.failed)
 
 
-def _told(kind: Kind, inputs: KindInputs, years: float, worn: int, damaged: int) -> Told:
-    if kind is not Kind.STATION and inputs.recorded_since is None:
-        return Told.NOT_RECORDED
+def _told(kind: HardwareKind, inputs: KindInputs, years: float, worn: int, damaged: int) -> HardwareTold:
+    if kind is not HardwareKind.STATION and inputs.recorded_since is None:
+        return HardwareTold.NOT_RECORDED
     if years <= 0:
-        return Told.NOTHING
+        return HardwareTold.NOTHING
     if not worn and not damaged:
-        return Told.BOUND
-    return Told.AGE if worn >= LEAST_ENDS else Told.RATE
+        return HardwareTold.BOUND
+    return HardwareTold.AGE if worn >= LEAST_ENDS else HardwareTold.RATE
 
 
 def _names(lives: Sequence[Life]) -> list[str]:
@@ -230,9 +243,9 @@ def _names(lives: Sequence[Life]) -> list[str]:
 
 
 def _with(
-    base: KindPlan, names: Sequence[str], lives: Sequence[Life], models: Ints, groups: Sequence[Group],
+    base: KindAhead, names: Sequence[str], lives: Sequence[Life], models: Ints, groups: Sequence[Group],
     wear: Draws | None, ends: Ends | None, own: Ints | None, inputs: KindInputs, until_y: float,
-) -> KindPlan:  # fmt: skip
+) -> KindAhead:  # fmt: skip
     """What is told of a kind, with what is told of each of its models."""
     current = np.array([each.open for each in lives], dtype=bool)
     by_model = None if ends is None or own is None else counts(ends, own[ends.unit], len(names))
@@ -241,7 +254,7 @@ def _with(
         group = groups[n]
         years = float((group.leave - group.entry).sum())
         worn = int(group.ended.sum())
-        model = ModelPlan(
+        model = ModelAhead(
             model=name, units=int((current & (models == n)).sum()), rate=rate_of(worn, years),
             curve=kaplan_meier(group.entry, group.leave, group.ended),
         )  # fmt: skip
@@ -251,26 +264,37 @@ def _with(
     if wear is None or ends is None:
         return structs.replace(base, models=found)
     year = counts(ends, ends.quarter, QUARTERS)
-    aged = base.told is Told.AGE
+    aged = base.told is HardwareTold.AGE
     return structs.replace(
         base, models=found, year=bounds(year.sum(axis=1)), quarters=[bounds(year[:, q]) for q in range(QUARTERS)],
         shape=_range(wear.shape) if aged else None, rising=float((wear.shape > 1).mean()) if aged else None,
         cost=None if inputs.failed is None else _money(year.sum(axis=1) * inputs.failed),
+        believed=_believed(wear, [len(each.leave) for each in groups], base.curve) if aged else [],
     )  # fmt: skip
 
 
+def _believed(wear: Draws, lives: Sequence[int], curve: SurvivalCurve) -> list[tuple[float, float]]:
+    """What the curve of all models together would be by what is believed, from the age at which that begins."""
+    ages = np.linspace(curve.from_y, max(curve.until_y, curve.from_y), BELIEVED_AGES)
+    shape, theta = wear.shape[:BELIEVED_DRAWS], wear.theta[:BELIEVED_DRAWS]
+    left = np.zeros(len(ages))
+    for number, weight in enumerate(lives):
+        left += weight * np.exp(-theta[:, number, None] * ages[None, :] ** shape[:, None]).mean(axis=0)
+    return [(float(age), float(share)) for age, share in zip(ages, left / left[0], strict=True)]
+
+
 def _aged(
-    model: ModelPlan, n: int, worn: int, wear: Draws, by_model: Ints, told: Told, inputs: KindInputs, until_y: float,
-    group: Group, current: NDArray[np.bool_],
-) -> ModelPlan:  # fmt: skip
-    if told is not Told.AGE:
+    model: ModelAhead, n: int, worn: int, wear: Draws, by_model: Ints, told: HardwareTold, inputs: KindInputs,
+    until_y: float, group: Group, current: NDArray[np.bool_],
+) -> ModelAhead:  # fmt: skip
+    if told is not HardwareTold.AGE:
         return structs.replace(model, year=bounds(by_model[:, n]))
     median = np.exp((np.log(np.log(2)) - np.log(wear.theta[:, n])) / wear.shape)
     said = None
     if inputs.planned is not None and inputs.failed is not None:
         said = advice(wear, n, inputs.planned, inputs.failed, until_y)
     due = 0
-    if said is not None and said.verdict is Verdict.PAYS and said.age_y is not None:
+    if said is not None and said.verdict is AheadVerdict.PAYS and said.age_y is not None:
         due = int((group.leave[current] + HORIZON_D / DAYS_A_YEAR >= said.age_y).sum())
     return structs.replace(
         model, year=bounds(by_model[:, n]), median_y=_range(median), advice=said, due=due,
@@ -278,17 +302,17 @@ def _aged(
     )  # fmt: skip
 
 
-def _ranked(units: Sequence[Life], age: Floats, chance: Floats, ahead: Sequence[float | None]) -> list[Unit]:
+def _ranked(units: Sequence[Life], age: Floats, chance: Floats, ahead: Sequence[float | None]) -> list[HardwareUnit]:
     return [
-        Unit(
+        HardwareUnit(
             station=each.station, site=each.site, place=each.place, model=each.model, began_on=each.began_on,
-            assumed=each.assumed, age_y=float(years), chance=float(share), ahead=at is not None and years >= at,
+            assumed=each.assumed, age_y=float(years), chance=float(share), ahead=at is not None and bool(years >= at),
         )
         for each, years, share, at in zip(units, age, chance, ahead, strict=True)
     ]  # fmt: skip
 
 
-def _sites(ahead: Mapping[Kind, _Ahead], futures: int) -> list[SitePlan]:
+def _sites(ahead: Mapping[HardwareKind, _Ahead], futures: int) -> list[SiteAhead]:
     """All kinds together, those where most is to be expected first."""
     names = sorted({each.site or "" for of in ahead.values() for each in of.units})
     number = {name: n for n, name in enumerate(names)}
@@ -303,7 +327,7 @@ def _sites(ahead: Mapping[Kind, _Ahead], futures: int) -> list[SitePlan]:
         units += np.bincount(at, minlength=len(names))
     priced = any(of.cost_minor is not None for of in ahead.values())
     made = [
-        SitePlan(
+        SiteAhead(
             site=name or None, units=int(units[n]), year=bounds(total[:, n]),
             cost=_money(cost[:, n]) if priced else None,
         )
@@ -312,7 +336,7 @@ def _sites(ahead: Mapping[Kind, _Ahead], futures: int) -> list[SitePlan]:
     return sorted(made, key=lambda each: (-each.year.expected, each.site or ""))
 
 
-def _budget(ahead: Mapping[Kind, _Ahead], inputs: ReplacementInputs, futures: int) -> Budget | None:
+def _budget(ahead: Mapping[HardwareKind, _Ahead], inputs: ReplacementInputs, futures: int) -> ReplacementBudget | None:
     """Every end costs what a failed replacement does; None where no kind has a cost."""
     cost = np.zeros((futures, QUARTERS), dtype=np.int64)
     lacking = [kind for kind, of in ahead.items() if of.cost_minor is None]
@@ -320,21 +344,21 @@ def _budget(ahead: Mapping[Kind, _Ahead], inputs: ReplacementInputs, futures: in
         cost += counts(of.ends, of.ends.quarter, QUARTERS) * (of.cost_minor or 0)
     if len(lacking) == len(ahead):
         return None
-    return Budget(
+    return ReplacementBudget(
         currency=inputs.currency, year=_money(cost.sum(axis=1)),
         quarters=[_money(cost[:, q]) for q in range(QUARTERS)], lacking=lacking,
     )  # fmt: skip
 
 
-def _money(costs: Ints) -> MoneyBounds:
+def _money(costs: Ints) -> CostBounds:
     """Of costs of futures, in whole minor units."""
     tail = (1 - HELD_PERCENT / 100) / 2
     low, high = np.quantile(costs, (tail, 1 - tail), method="inverted_cdf")
-    return MoneyBounds(
+    return CostBounds(
         expected_minor=sum(costs.tolist()) // len(costs), low_minor=int(low), high_minor=int(high)
     )  # fmt: skip
 
 
-def _range(values: Floats) -> Range:
+def _range(values: Floats) -> Believed:
     low, middle, high = np.quantile(values, (0.1, 0.5, 0.9))
-    return Range(value=float(middle), low=float(low), high=float(high))
+    return Believed(value=float(middle), low=float(low), high=float(high))

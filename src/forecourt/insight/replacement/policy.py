@@ -27,7 +27,7 @@ _POINTS: Final = 8
 _DRAWS: Final = 250
 
 
-class Verdict(StrEnum):
+class AheadVerdict(StrEnum):
     """Whether replacing ahead pays."""
 
     PAYS = "pays"
@@ -39,11 +39,11 @@ class Verdict(StrEnum):
     TOO_LITTLE = "too_little"
 
 
-class Advice(Struct, frozen=True, kw_only=True):
+class AheadAdvice(Struct, frozen=True, kw_only=True):
     """At which age it is cheapest to replace ahead, what share of the cost of waiting is saved then, and how sure it
     is that something is. `beyond`: no life is known at that age."""
 
-    verdict: Verdict
+    verdict: AheadVerdict
     rising: float
     age_y: float | None = None
     saved: float | None = None
@@ -51,22 +51,22 @@ class Advice(Struct, frozen=True, kw_only=True):
     beyond: bool = False
 
 
-def advice(wear: Draws, model: int, planned_minor: int, failed_minor: int, known_until_y: float) -> Advice:
+def advice(wear: Draws, model: int, planned_minor: int, failed_minor: int, known_until_y: float) -> AheadAdvice:
     """For a model, with what a planned and a failed replacement cost, downtime included."""
     rising = float((wear.shape > 1).mean())
     if planned_minor >= failed_minor:
-        return Advice(verdict=Verdict.AS_DEAR, rising=rising)
+        return AheadAdvice(verdict=AheadVerdict.AS_DEAR, rising=rising)
     if rising < SURE:
-        return Advice(verdict=Verdict.NOT_RISING, rising=rising)
+        return AheadAdvice(verdict=AheadVerdict.NOT_RISING, rising=rising)
     shape, theta = wear.shape[:_DRAWS], wear.theta[:_DRAWS, model]
     ages, costs, waiting = _costs(shape, theta, planned_minor / failed_minor)
     best = int(np.argmin((costs / waiting[:, None]).mean(axis=0)))
     saved = 1 - costs[:, best] / waiting
     sure, share = float((saved > 0).mean()), float(saved.mean())
     pays = sure >= SURE and share >= LEAST_SAVED
-    return Advice(
-        verdict=Verdict.PAYS if pays else Verdict.TOO_LITTLE, rising=rising, age_y=float(ages[best]) if pays else None,
-        saved=share, sure=sure, beyond=bool(ages[best] > known_until_y),
+    return AheadAdvice(
+        verdict=AheadVerdict.PAYS if pays else AheadVerdict.TOO_LITTLE, rising=rising,
+        age_y=float(ages[best]) if pays else None, saved=share, sure=sure, beyond=bool(ages[best] > known_until_y),
     )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
 from forecourt.insight.replacement.inputs import ReplacementInputs
 from forecourt.insight.replacement.lives import lives_of
-from forecourt.insight.replacement.model import FIRST_DAY, Change, Kind, Said, Station, is_whole
-from forecourt.insight.replacement.planned import Plan, plan
+from forecourt.insight.replacement.model import FIRST_DAY, HardwareChange, HardwareKind, HardwareSaid, Station, is_whole
+from forecourt.insight.replacement.planned import YearAhead, plan
 from forecourt.insight.replacement.store import MAX_CHANGES, Standing
 from forecourt.insight.store import Connection
 from forecourt.platform.clock import Clock
@@ -34,9 +34,9 @@ class Replacing:
         self._db = db
         self._clock = clock
         self._room = asyncio.Semaphore(1)
-        self._kept: OrderedDict[bytes, Plan] = OrderedDict()
+        self._kept: OrderedDict[bytes, YearAhead] = OrderedDict()
 
-    async def plan(self, tenant_id: int) -> Plan:
+    async def plan(self, tenant_id: int) -> YearAhead:
         """The year from today on."""
         async with self._db.tenant(tenant_id) as conn:
             stations = await store.list_stations(conn, tenant_id)
@@ -58,7 +58,7 @@ class Replacing:
             before=None if before is None else msgspec.to_builtins(before), after=msgspec.to_builtins(inputs),
         )  # fmt: skip
 
-    async def say(self, conn: Connection, actor: Actor, said: Said) -> Change:
+    async def say(self, conn: Connection, actor: Actor, said: HardwareSaid) -> HardwareChange:
         """Says that hardware was put in or taken out. Raises ChangeRefused, StationUnknown, ChangeExists,
         TooManyChanges."""
         if not is_whole(said.place) or not FIRST_DAY <= said.on <= self.today():
@@ -73,7 +73,7 @@ class Replacing:
         return change
 
     async def keep(
-        self, conn: Connection, actor: Actor, said: Sequence[tuple[int, Said]]
+        self, conn: Connection, actor: Actor, said: Sequence[tuple[int, HardwareSaid]]
     ) -> list[UUID | None]:  # fmt: skip
         """Keeps what is said, unless something is of that day. Raises TooManyChanges."""
         if await store.count_changes(conn, actor.tenant_id) + len(said) > MAX_CHANGES:
@@ -92,7 +92,9 @@ class Replacing:
         """By UTC."""
         return self._clock.now().astimezone(UTC).date()
 
-    async def _reckoned(self, stations: list[Station], changes: list[Change], inputs: ReplacementInputs) -> Plan:
+    async def _reckoned(
+        self, stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs
+    ) -> YearAhead:
         today = self.today()
         key = hashlib.sha256(msgspec.msgpack.encode((stations, changes, inputs, today))).digest()
         async with self._room:
@@ -106,7 +108,7 @@ class Replacing:
         return found
 
 
-def stood(said: Said, standings: Sequence[Standing] | None) -> Standing:
+def stood(said: HardwareSaid, standings: Sequence[Standing] | None) -> Standing:
     """Which station of an identity is meant: a retired one where only it stood there that day, else the first. Raises
     StationUnknown."""
     if not standings:
@@ -119,6 +121,8 @@ def stood(said: Said, standings: Sequence[Standing] | None) -> Standing:
     return first
 
 
-def _planned(stations: list[Station], changes: list[Change], inputs: ReplacementInputs, today: date) -> Plan:
-    since = {kind: inputs.of(kind).recorded_since for kind in Kind}
+def _planned(
+    stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs, today: date
+) -> YearAhead:
+    since = {kind: inputs.of(kind).recorded_since for kind in HardwareKind}
     return plan(lives_of(stations, changes, since, today), inputs, today)

@@ -12,11 +12,11 @@ from forecourt.insight.replacement.model import (
     FIRST_DAY,
     MAX_NOTE,
     MAX_PLUG,
-    Change,
-    Kind,
-    Place,
-    Reason,
-    Said,
+    ChangeReason,
+    HardwareChange,
+    HardwareKind,
+    HardwarePlace,
+    HardwareSaid,
     is_whole,
 )
 from forecourt.insight.replacement.service import Replacing, stood
@@ -48,12 +48,12 @@ def _note(text: str) -> str:
 
 COLUMNS: Final[Mapping[str, Column]] = {
     "station": (_station, mark("must be the id of one of your stations, in service or retired")),
-    "kind": (lambda text: Kind(text.lower()), mark("must be one of station, controller, power, cable")),
+    "kind": (lambda text: HardwareKind(text.lower()), mark("must be one of station, controller, power, cable")),
     "evse": (_number, mark("must be a number from 1: power units and cables have one")),
     "connector": (_number, mark("must be a number from 1: cables have one")),
     "on": (date.fromisoformat, mark("must be a day such as 2026-03-01, from 2000 until today")),
     "reason": (
-        lambda text: Reason(text.lower()),
+        lambda text: ChangeReason(text.lower()),
         mark("must be one of worn, defect, vandalism, accident, ahead, recall, upgrade, commissioned"),
     ),
     "note": (_note, mark("must be one line of 500 characters at most")),
@@ -64,7 +64,7 @@ MISSING: Final = mark("is missing")
 TAKEN: Final = mark("something is said of this hardware and that day already")
 NOWHERE: Final = mark("doesn't fit the kind: power units are at an EVSE, cables at an EVSE and a connector")
 
-_Key = tuple[int, Place, date]
+_Key = tuple[int, HardwarePlace, date]
 
 
 async def import_changes(
@@ -89,8 +89,12 @@ async def import_changes(
 
 
 def _planned(
-    line: Line, standings: Mapping[str, list[Standing]], known: Mapping[_Key, Change], seen: set[_Key], today: date
-) -> tuple[Planned, tuple[int, Said] | None]:
+    line: Line,
+    standings: Mapping[str, list[Standing]],
+    known: Mapping[_Key, HardwareChange],
+    seen: set[_Key],
+    today: date,
+) -> tuple[Planned, tuple[int, HardwareSaid] | None]:
     values, wrong = read_line(line, COLUMNS)
     told = {each.column for each in wrong}
     wrong += [
@@ -98,14 +102,14 @@ def _planned(
         for name in _NEEDED if values.get(name) is None and name not in told
     ]  # fmt: skip
     if not wrong:
-        said = Said(**values)
+        said = HardwareSaid(**values)
         wrong = _faults(said, standings, today)
         if not wrong:
             return _fresh(line, said, standings, known, seen)
     return _refused(line, wrong), None
 
 
-def _faults(said: Said, standings: Mapping[str, list[Standing]], today: date) -> list[Wrong]:
+def _faults(said: HardwareSaid, standings: Mapping[str, list[Standing]], today: date) -> list[Wrong]:
     wrong = []
     if said.station not in standings:
         wrong.append(Wrong(column="station", value=said.station, rule=COLUMNS["station"][1]))
@@ -117,8 +121,12 @@ def _faults(said: Said, standings: Mapping[str, list[Standing]], today: date) ->
 
 
 def _fresh(
-    line: Line, said: Said, standings: Mapping[str, list[Standing]], known: Mapping[_Key, Change], seen: set[_Key]
-) -> tuple[Planned, tuple[int, Said] | None]:
+    line: Line,
+    said: HardwareSaid,
+    standings: Mapping[str, list[Standing]],
+    known: Mapping[_Key, HardwareChange],
+    seen: set[_Key],
+) -> tuple[Planned, tuple[int, HardwareSaid] | None]:
     station_id = stood(said, standings[said.station]).station_id
     key = (station_id, said.place, said.on)
     before = known.get(key)

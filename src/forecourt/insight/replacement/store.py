@@ -10,7 +10,15 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.insight.replacement.inputs import ReplacementInputs
-from forecourt.insight.replacement.model import Change, Hardware, Kind, Place, Reason, Said, Station
+from forecourt.insight.replacement.model import (
+    ChangeReason,
+    Hardware,
+    HardwareChange,
+    HardwareKind,
+    HardwarePlace,
+    HardwareSaid,
+    Station,
+)
 from forecourt.insight.store import Connection
 
 #: Stations that are looked at, those in service first; and what is said of hardware, of one organisation.
@@ -81,7 +89,7 @@ async def list_standings(conn: Connection, tenant_id: int, stations: Collection[
 
 async def list_changes(
     conn: Connection, tenant_id: int, *, station: str | None = None, limit: int = MAX_CHANGES
-) -> list[Change]:
+) -> list[HardwareChange]:
     """What is said of hardware, the latest day first."""
     rows = await conn.execute(
         f"{_CHANGE} AND (%(station)s::text IS NULL OR p.station = %(station)s)"
@@ -91,7 +99,7 @@ async def list_changes(
     return [_change(row) for row in await rows.fetchall()]
 
 
-async def find_change(conn: Connection, tenant_id: int, change_id: UUID) -> Change | None:
+async def find_change(conn: Connection, tenant_id: int, change_id: UUID) -> HardwareChange | None:
     """One."""
     rows = await conn.execute(f"{_CHANGE} AND c.change_id = %(id)s", {"tenant": tenant_id, "id": change_id})
     row = await rows.fetchone()
@@ -108,7 +116,7 @@ async def count_changes(conn: Connection, tenant_id: int) -> int:
 
 
 async def insert_changes(
-    conn: Connection, tenant_id: int, said: Sequence[tuple[int, Said]], at: datetime, by: str
+    conn: Connection, tenant_id: int, said: Sequence[tuple[int, HardwareSaid]], at: datetime, by: str
 ) -> list[UUID | None]:
     """Keeps what is said of stations, by their numbers; None for what is said of that day already."""
     made: list[UUID | None] = []
@@ -150,12 +158,12 @@ async def keep_inputs(conn: Connection, tenant_id: int, inputs: ReplacementInput
     )
 
 
-def _change(row: Sequence[Any]) -> Change:
+def _change(row: Sequence[Any]) -> HardwareChange:
     change_id, station_id, station, site, kind, evse, connector, on, reason, note, at, by = row
-    return Change(
+    return HardwareChange(
         change_id=change_id, station_id=station_id, station=station, site=site,
-        place=Place(kind=Kind(kind), evse=evse, connector=connector), on=on, reason=Reason(reason), note=note,
-        said_at=at, said_by=by,
+        place=HardwarePlace(kind=HardwareKind(kind), evse=evse, connector=connector), on=on,
+        reason=ChangeReason(reason), note=note, said_at=at, said_by=by,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ _Z: Final = 1.959963984540054
 MAX_STEPS: Final = 120
 
 
-class Step(Struct, frozen=True, kw_only=True):
+class SurvivalStep(Struct, frozen=True, kw_only=True):
     """From an age on, in years, so large a share is left, with a band of 95 %; `at_risk` had come so far."""
 
     age_y: float
@@ -34,16 +34,16 @@ class Step(Struct, frozen=True, kw_only=True):
     at_risk: int
 
 
-class Curve(Struct, frozen=True, kw_only=True):
+class SurvivalCurve(Struct, frozen=True, kw_only=True):
     """Of those that had reached the age at which it begins; without steps nobody ended. `until_y`: no life is known
     beyond."""
 
     from_y: float
     until_y: float
-    steps: list[Step]
+    steps: list[SurvivalStep]
 
 
-class Rate(Struct, frozen=True, kw_only=True):
+class EndRate(Struct, frozen=True, kw_only=True):
     """Ends in 100 years of use, with exact bounds of 95 %; where none ended the upper one alone, of 95 % by itself."""
 
     ends: int
@@ -61,27 +61,28 @@ def spans(lives: Sequence[Life], cause: Cause | None) -> tuple[Floats, Floats, N
     return entry, leave, np.array(ended, dtype=bool)
 
 
-def kaplan_meier(entry: Floats, leave: Floats, ended: NDArray[np.bool_]) -> Curve:
+def kaplan_meier(entry: Floats, leave: Floats, ended: NDArray[np.bool_]) -> SurvivalCurve:
     """The share that is left by age. Bands by Greenwood's variance on the scale of log(-log)."""
     if not len(leave):
-        return Curve(from_y=0.0, until_y=0.0, steps=[])
+        return SurvivalCurve(from_y=0.0, until_y=0.0, steps=[])
     entries, leaves = np.sort(entry), np.sort(leave)
     ages, deaths = np.unique(leave[ended], return_counts=True)
     # At risk at an age: entered before it, and not yet gone.
     at_risk = np.searchsorted(entries, ages, "left") - np.searchsorted(leaves, ages, "left")
     begin = _begins(entries, leaves)
-    ages, deaths, at_risk = (each[ages > begin] for each in (ages, deaths, at_risk))
+    later = ages > begin
+    ages, deaths, at_risk = ages[later], deaths[later], at_risk[later]
     share = np.cumprod(1 - deaths / at_risk)
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.sqrt(np.cumsum(deaths / (at_risk * (at_risk - deaths)))) / np.abs(np.log(share))
         low, high = share ** np.exp(_Z * spread), share ** np.exp(-_Z * spread)
     gone = ~np.isfinite(low) | (share <= 0)
     low, high = np.where(gone, 0.0, low), np.where(gone, np.concatenate(([1.0], high[:-1])), high)
-    kept = np.unique(np.linspace(0, len(ages) - 1, min(len(ages), MAX_STEPS)).round().astype(int)) if len(ages) else []
-    return Curve(
+    kept = np.unique(np.linspace(0, max(len(ages) - 1, 0), min(len(ages), MAX_STEPS)).round().astype(int))
+    return SurvivalCurve(
         from_y=float(begin), until_y=float(leaves[-1]),
         steps=[
-            Step(age_y=float(ages[i]), share=float(share[i]), low=float(low[i]), high=float(high[i]),
+            SurvivalStep(age_y=float(ages[i]), share=float(share[i]), low=float(low[i]), high=float(high[i]),
                  at_risk=int(at_risk[i]))
             for i in kept
         ],
@@ -95,7 +96,7 @@ def _begins(entries: Floats, leaves: Floats) -> float:
     return float(entries[int(np.argmax(numbers >= enough))])
 
 
-def rate_of(ends: int, unit_years: float) -> Rate | None:
+def rate_of(ends: int, unit_years: float) -> EndRate | None:
     """Exact for ends that come by chance at one rate (Garwood 1936): none in T years, and it is below 3/T. None
     without a year of use."""
     from scipy import special  # long to load, and most processes ask for no rate
@@ -105,4 +106,4 @@ def rate_of(ends: int, unit_years: float) -> Rate | None:
     low = float(special.gammaincinv(ends, 0.025)) if ends else 0.0
     high = float(special.gammaincinv(ends + 1, 0.975 if ends else 0.95))
     each = 100 / unit_years
-    return Rate(ends=ends, unit_years=unit_years, value=ends * each, low=low * each, high=high * each)
+    return EndRate(ends=ends, unit_years=unit_years, value=ends * each, low=low * each, high=high * each)

@@ -78,7 +78,8 @@ def fitted(groups: Sequence[Group], draws: int, chance: np.random.Generator) -> 
 
 
 def _within(axis: Floats, draws: int, chance: np.random.Generator) -> Floats:
-    return (chance.random(draws) - 0.5) * (axis[1] - axis[0])
+    found: Floats = (chance.random(draws) - 0.5) * (axis[1] - axis[0])
+    return found
 
 
 def _used(group: Group, shape: Floats) -> Floats:
