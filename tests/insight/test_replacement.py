@@ -20,6 +20,9 @@ from forecourt.insight.replacement.model import (
 )
 from forecourt.insight.replacement.planned import HardwareTold, plan
 from forecourt.insight.replacement.policy import AheadVerdict
+from forecourt.insight.replacement.sheet import COLUMNS
+from forecourt.platform.sheets import Line, read_line
+from forecourt.simulator import worn
 from tests.insight.worlds import played
 
 TODAY = date(2026, 11, 1)
@@ -251,3 +254,31 @@ def test_damage_is_expected_whatever_the_age() -> None:
 def test_inputs_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ReplacementInputsRefused):
         ReplacementInputs(**wrong).check(TODAY)
+
+
+def test_the_demo_tells_of_cables_by_age() -> None:
+    """What its simulator says of hardware is read as an operator's sheet is, and is enough to tell something."""
+    noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    lines = [Line(number=n, cells=dict(zip(worn.HEAD, row, strict=True))) for n, row in enumerate(worn.changes(noon))]
+    read = [read_line(line, COLUMNS) for line in lines]
+    assert [wrong for _, wrong in read if wrong] == []
+    names = sorted({values["station"] for values, _ in read})
+    numbers = {name: number for number, name in enumerate(names)}
+    plugs = {name: tuple((bay, 1) for bay in (1, 2)) for name in names}
+    stations = [
+        station(numbers[each], station=each, seen_on=TODAY, plugs=plugs[each], model="HPC") for each in names
+    ]  # fmt: skip
+    changes = [
+        change(values["on"], values["reason"], number=numbers[values["station"]],
+               place=HardwarePlace(kind=values["kind"], evse=values["evse"], connector=values["connector"]))
+        for values, _ in read
+    ]  # fmt: skip
+    since = dict.fromkeys(HardwareKind, min(each.on for each in changes))
+    inputs = ReplacementInputs(cable=COSTS)
+    [cables] = [
+        each for each in plan(lives_of(stations, changes, since, TODAY), inputs, TODAY).kinds
+        if each.kind is HardwareKind.CABLE
+    ]  # fmt: skip
+    assert cables.told is HardwareTold.AGE
+    assert cables.assumed == 0
+    assert cables.ageless == 0

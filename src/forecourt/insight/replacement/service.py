@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from forecourt.access import Actor, audit
+from forecourt.access.model import Service
 from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
 from forecourt.insight.replacement.inputs import ReplacementInputs
@@ -48,7 +49,7 @@ class Replacing:
         """What is said of replacing; nothing, where nobody said anything."""
         return await store.find_inputs(conn, tenant_id) or ReplacementInputs()
 
-    async def say_inputs(self, conn: Connection, actor: Actor, inputs: ReplacementInputs) -> None:
+    async def say_inputs(self, conn: Connection, actor: Actor | Service, inputs: ReplacementInputs) -> None:
         """Says what replacing costs, and since when ends are recorded. Raises ReplacementInputsRefused."""
         inputs.check(self.today())
         before = await store.find_inputs(conn, actor.tenant_id)
@@ -73,7 +74,7 @@ class Replacing:
         return change
 
     async def keep(
-        self, conn: Connection, actor: Actor, said: Sequence[tuple[int, HardwareSaid]]
+        self, conn: Connection, actor: Actor | Service, said: Sequence[tuple[int, HardwareSaid]]
     ) -> list[UUID | None]:  # fmt: skip
         """Keeps what is said, unless something is of that day. Raises TooManyChanges."""
         if await store.count_changes(conn, actor.tenant_id) + len(said) > MAX_CHANGES:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from forecourt.access import Actor, audit
+from forecourt.access.model import Service
 from forecourt.insight.replacement import store
 from forecourt.insight.replacement.model import (
     FIRST_DAY,
@@ -68,7 +69,7 @@ _Key = tuple[int, HardwarePlace, date]
 
 
 async def import_changes(
-    replacing: Replacing, conn: Connection, actor: Actor, csv: bytes | str, *, dry_run: bool
+    replacing: Replacing, conn: Connection, actor: Actor | Service, csv: bytes | str, *, dry_run: bool
 ) -> Plan:
     """What a sheet comes to and, unless `dry_run`, keeping it, in one transaction. Lines that are refused are left out;
     a second time nothing is left to do. Raises SheetRefused, TooManyChanges."""
