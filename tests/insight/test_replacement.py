@@ -41,8 +41,8 @@ def station(number: int = 1, **values: Any) -> Station:
 
 def change(on: date, reason: ChangeReason, place: HardwarePlace = CABLE, number: int = 1) -> HardwareChange:
     return HardwareChange(
-        change_id=uuid4(), station_id=number, station=f"CP{number}", site="yard", place=place, on=on, reason=reason,
-        note=None, said_at=datetime(2026, 11, 1, tzinfo=UTC), said_by="somebody",
+        change_id=uuid4(), number=1, station_id=number, station=f"CP{number}", site="yard", place=place, on=on,
+        reason=reason, note=None, said_at=datetime(2026, 11, 1, tzinfo=UTC), said_by="somebody",
     )  # fmt: skip
 
 

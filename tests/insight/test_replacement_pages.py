@@ -14,7 +14,7 @@ from forecourt.insight.replacement import service, store
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import signed_in
-from tests.http import House, Tenant, problem
+from tests.http import House, Tenant, problem, walk
 
 pytestmark = pytest.mark.skipif(
     not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
@@ -79,7 +79,7 @@ async def test_past_replacements_lead_to_a_plan_with_a_budget(house: House, tena
     assert blank["year"] is None
     dry = (await api.post(f"{API}/changes/import", json={"csv": sheet(tenant, today)})).json()
     assert (dry["dry_run"], dry["created"], dry["refused"]) == (True, 60, 0)
-    assert (await api.get(f"{API}/changes")).json()["changes"] == []
+    assert (await api.get(f"{API}/changes")).json()["items"] == []
     for wanted in ({"created": 60, "unchanged": 0}, {"created": 0, "unchanged": 60}):
         done = (await api.post(f"{API}/changes/import", json={"csv": sheet(tenant, today), "dry_run": False})).json()
         assert {key: done[key] for key in wanted} == wanted
@@ -99,9 +99,13 @@ async def test_past_replacements_lead_to_a_plan_with_a_budget(house: House, tena
     # At the dock all are the first ones.
     assert plan["sites"][0]["site"] == "dock"
     units = (await api.get(f"{API}/units", params={"station": name(tenant, 2)})).json()
-    assert [(each["place"]["kind"], each["began_on"], each["ahead"]) for each in units["units"]] == [
+    assert [(each["place"]["kind"], each["began_on"], each["ahead"]) for each in units["items"]] == [
         ("cable", since, True)
     ]
+    walked = await walk(api, f"{API}/units", limit=7)
+    assert len({each["station"] for each in walked}) == 40
+    assert [each["chance"] for each in walked] == sorted((each["chance"] for each in walked), reverse=True)
+    assert len({each["change_id"] for each in await walk(api, f"{API}/changes", limit=7)}) == 60
     page = (await (await signed_in(house, tenant)).get(PAGE)).text
     for text in ("Cable, plug and lock", "Volt One", "Replace ahead", "Yes, at", "Alerts of health are another thing",
                  "None ended in 80 years of use: fewer than 3.7 of 100 a year"):  # fmt: skip
@@ -168,7 +172,7 @@ async def test_who_is_limited_to_a_site_sees_and_says_what_is_there_and_no_money
     assert (
         next(each["units"] for each in (await owner.get(API)).json()["plan"]["kinds"] if each["kind"] == "cable") == 40
     )
-    assert {each["site"] for each in (await limited.get(f"{API}/changes")).json()["changes"]} == {"yard"}
+    assert {each["site"] for each in (await limited.get(f"{API}/changes")).json()["items"]} == {"yard"}
     problem(await limited.get(f"{API}/inputs"), 403, "forbidden-by-sites")
     problem(await limited.put(f"{API}/inputs", json={}), 403, "forbidden-by-sites")
     said = {"kind": "controller", "on": today.isoformat(), "reason": "worn"}
@@ -199,7 +203,7 @@ async def test_lines_that_cannot_be_are_refused_and_the_others_kept(house: House
     assert [each["problems"][0]["column"] for each in done["lines"][1:-1]] == [
         "on", "kind", "station", "kind", "on", "on",
     ]  # fmt: skip
-    kept = (await api.get(f"{API}/changes", params={"station": one})).json()["changes"]
+    kept = (await api.get(f"{API}/changes", params={"station": one})).json()["items"]
     assert sorted((each["place"]["kind"], each["reason"]) for each in kept) == [("cable", "worn"), ("power", "ahead")]
     # What is taken along comes in again.
     file = (await (await signed_in(house, tenant)).get(f"{PAGE}/changes.csv")).text

@@ -3,6 +3,7 @@
 
 CREATE TABLE hardware_changes (
     change_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     tenant_id int NOT NULL REFERENCES organisations (tenant_id),
     station_id bigint NOT NULL,
     kind text NOT NULL CHECK (kind IN ('station', 'controller', 'power', 'cable')),
@@ -18,7 +19,7 @@ CREATE TABLE hardware_changes (
 );
 CREATE UNIQUE INDEX hardware_changes_once ON hardware_changes (tenant_id, station_id, kind, evse, connector, happened_on)
     NULLS NOT DISTINCT;
-CREATE INDEX hardware_changes_in_order ON hardware_changes (tenant_id, happened_on DESC, change_id);
+CREATE INDEX hardware_changes_in_order ON hardware_changes (tenant_id, happened_on DESC, number DESC);
 COMMENT ON COLUMN hardware_changes.reason IS 'commissioned: put in, nothing was taken out; any other: taken out for it, and a new one put in';
 
 CREATE TABLE replacement_inputs (

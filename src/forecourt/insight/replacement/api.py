@@ -14,17 +14,20 @@ from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
 from forecourt.insight.replacement.inputs import ReplacementInputs, ReplacementInputsRefused
 from forecourt.insight.replacement.model import HardwareChange, HardwareKind, HardwareSaid
-from forecourt.insight.replacement.planned import HardwareUnit, YearAhead
+from forecourt.insight.replacement.planned import HardwareUnit, YearAhead, place_of
 from forecourt.insight.replacement.service import Replacing
 from forecourt.insight.replacement.sheet import import_changes
+from forecourt.platform.paging import DEFAULT_LIMIT, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
 from forecourt.platform.text import ONE_LINE
 from forecourt.stations.commands import StationUnknown
 
 TAGS: Final = ["insight"]
 SAYS: Final = {"verb": Verb.REVIEW}
-#: Units, and what was said, of one answer.
+#: Units of a plan, and what was said on a page; the lists go on.
 MAX_LISTED: Final = 500
+UNIT_CURSORS: Final = Cursors("hardware by its chance to end", length=5)
+CHANGE_CURSORS: Final = Cursors("hardware changes", length=2)
 
 Planning = NamedDependency[Replacing]
 OfStation = Annotated[
@@ -38,19 +41,6 @@ class ReplacementPlan(Struct, frozen=True, kw_only=True):
 
     plan: Annotated[YearAhead, Meta(description="Its `units` are the 500 that most likely end.")]
     inputs: ReplacementInputs | None
-
-
-class HardwareUnits(Struct, frozen=True, kw_only=True):
-    """Hardware in use by its chance to end within the year, the 500 most likely ones."""
-
-    units: list[HardwareUnit]
-    all: int
-
-
-class HardwareChanges(Struct, frozen=True, kw_only=True):
-    """What is said of hardware, the latest day first, 500 at the most."""
-
-    changes: list[HardwareChange]
 
 
 def shown_to(actor: Actor, plan: YearAhead) -> YearAhead:
@@ -76,25 +66,42 @@ async def show_replacement(actor: Asker, db: Database, replacing: Planning) -> R
     return ReplacementPlan(plan=structs.replace(plan, units=plan.units[:MAX_LISTED]), inputs=inputs)
 
 
-@get("/insight/replacement/units", summary="List hardware by its chance to end", tags=TAGS)
+@get(
+    "/insight/replacement/units",
+    opt={"problems": [CursorRefused]},
+    summary="List hardware by its chance to end",
+    description="Within a year, the likeliest first.",
+    tags=TAGS,
+)
 async def list_replacement_units(
-    actor: Asker, replacing: Planning, station: OfStation = "", kind: OfKind = None
-) -> HardwareUnits:
-    plan = await replacing.plan(actor.tenant_id)
+    actor: Asker, replacing: Planning, station: OfStation = "", kind: OfKind = None, limit: Limit = DEFAULT_LIMIT,
+    cursor: NextCursor = None,
+) -> Page[HardwareUnit]:  # fmt: skip
+    place = UNIT_CURSORS.decode_names(cursor)
     found = [
         each
-        for each in plan.units
-        if (not station or each.station == station) and (kind is None or each.place.kind is kind)
+        for each in (await replacing.plan(actor.tenant_id)).units
+        if (not station or each.station == station)
+        and (kind is None or each.place.kind is kind)
+        and (place is None or place_of(each) > place)
     ]
-    return HardwareUnits(units=found[:MAX_LISTED], all=len(found))
+    return UNIT_CURSORS.page(found[: limit + 1], limit, place_of, lambda each: each)
 
 
-@get("/insight/replacement/changes", summary="List what is said of hardware", tags=TAGS)
-async def list_hardware_changes(actor: Asker, db: Database, station: OfStation = "") -> HardwareChanges:
+@get(
+    "/insight/replacement/changes",
+    opt={"problems": [CursorRefused]},
+    summary="List what is said of hardware",
+    description="What was put in and taken out, the latest day first.",
+    tags=TAGS,
+)
+async def list_hardware_changes(
+    actor: Asker, db: Database, station: OfStation = "", limit: Limit = DEFAULT_LIMIT, cursor: NextCursor = None
+) -> Page[HardwareChange]:
+    place = CHANGE_CURSORS.decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        return HardwareChanges(
-            changes=await store.list_changes(conn, actor.tenant_id, station=station or None, limit=MAX_LISTED)
-        )
+        rows = await store.list_changes(conn, actor.tenant_id, station=station or None, place=place, limit=limit + 1)
+    return CHANGE_CURSORS.page(rows, limit, lambda row: (row.on.toordinal(), row.number), lambda row: row)
 
 
 @post(

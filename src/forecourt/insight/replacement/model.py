@@ -106,6 +106,7 @@ class HardwareChange(Struct, frozen=True, kw_only=True):
     """What was said, by whom, and of which station; `site` as the station stands now."""
 
     change_id: UUID
+    number: int
     station_id: int
     station: str
     site: str | None

@@ -131,6 +131,15 @@ class HardwareUnit(Struct, frozen=True, kw_only=True):
     ahead: bool
 
 
+def place_of(unit: HardwareUnit) -> tuple[str, ...]:
+    """Where a unit is among all, the likeliest to end first, as names that are ordered alike."""
+    place = unit.place
+    return (
+        f"{10**9 - round(unit.chance * 10**9):010}", unit.station, place.kind.value, f"{place.evse or 0:04}",
+        f"{place.connector or 0:04}",
+    )  # fmt: skip
+
+
 class ReplacementBudget(Struct, frozen=True, kw_only=True):
     """Of the kinds that are told of and have a cost; `lacking` have none."""
 
@@ -174,7 +183,7 @@ def plan(lives: Lives, inputs: ReplacementInputs, on: date) -> YearAhead:
         units += ranked
         if drawn_of is not None:
             ahead[kind] = drawn_of
-    units.sort(key=lambda each: (-each.chance, each.station, each.place.kind))
+    units.sort(key=place_of)
     total = np.zeros((futures, QUARTERS), dtype=np.int64)
     for of in ahead.values():
         total += counts(of.ends, of.ends.quarter, QUARTERS)

@@ -26,8 +26,8 @@ MAX_STATIONS: Final = 20_000
 MAX_CHANGES: Final = 50_000
 
 _CHANGE: Final = """
-    SELECT c.change_id, c.station_id, p.station, p.site, c.kind, c.evse, c.connector, c.happened_on, c.reason, c.note,
-        c.said_at, c.said_by
+    SELECT c.change_id, c.number, c.station_id, p.station, p.site, c.kind, c.evse, c.connector, c.happened_on,
+        c.reason, c.note, c.said_at, c.said_by
     FROM hardware_changes c JOIN station_places p ON p.tenant_id = c.tenant_id AND p.station_id = c.station_id
     WHERE c.tenant_id = %(tenant)s
     """
@@ -88,13 +88,18 @@ async def list_standings(conn: Connection, tenant_id: int, stations: Collection[
 
 
 async def list_changes(
-    conn: Connection, tenant_id: int, *, station: str | None = None, limit: int = MAX_CHANGES
-) -> list[HardwareChange]:
-    """What is said of hardware, the latest day first."""
+    conn: Connection, tenant_id: int, *, station: str | None = None, place: tuple[int, ...] | None = None,
+    limit: int = MAX_CHANGES,
+) -> list[HardwareChange]:  # fmt: skip
+    """What is said of hardware, the latest day first, and of one day what was said last; `place`: the day, as an
+    ordinal, and the number of the last one before these."""
+    on, number = place or (None, None)
+    behind = None if on is None else date.fromordinal(max(1, min(on, date.max.toordinal())))
     rows = await conn.execute(
         f"{_CHANGE} AND (%(station)s::text IS NULL OR p.station = %(station)s)"
-        " ORDER BY c.happened_on DESC, c.change_id LIMIT %(limit)s",
-        {"tenant": tenant_id, "station": station, "limit": limit},
+        " AND (%(on)s::date IS NULL OR (c.happened_on, c.number) < (%(on)s, %(number)s))"
+        " ORDER BY c.happened_on DESC, c.number DESC LIMIT %(limit)s",
+        {"tenant": tenant_id, "station": station, "on": behind, "number": number, "limit": limit},
     )
     return [_change(row) for row in await rows.fetchall()]
 
@@ -159,9 +164,9 @@ async def keep_inputs(conn: Connection, tenant_id: int, inputs: ReplacementInput
 
 
 def _change(row: Sequence[Any]) -> HardwareChange:
-    change_id, station_id, station, site, kind, evse, connector, on, reason, note, at, by = row
+    change_id, number, station_id, station, site, kind, evse, connector, on, reason, note, at, by = row
     return HardwareChange(
-        change_id=change_id, station_id=station_id, station=station, site=site,
+        change_id=change_id, number=number, station_id=station_id, station=station, site=site,
         place=HardwarePlace(kind=HardwareKind(kind), evse=evse, connector=connector), on=on,
         reason=ChangeReason(reason), note=note, said_at=at, said_by=by,
     )  # fmt: skip
