@@ -221,6 +221,8 @@ def test_how_much_is_told_grows_with_what_ended() -> None:
     nobody = cables(some(0), ReplacementInputs())
     assert (nobody.told, nobody.year) == (HardwareTold.NOT_RECORDED, None)
     assert cables(Lives(lives=[], ageless={}, exchanges=[])).told is HardwareTold.NOTHING
+    # One of two years: for all that is known, it might end within one.
+    assert cables(some(0, 1)).told is HardwareTold.SHORT
     none = cables(some(0))
     assert (none.told, none.year, none.wear.ends) == (HardwareTold.BOUND, None, 0)
     assert none.wear.high == pytest.approx(100 * 3 / 40, rel=0.01)

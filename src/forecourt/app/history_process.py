@@ -208,7 +208,8 @@ async def _hardware(pool: Pool, clock: Clock, tenant_id: int, path: Path) -> Non
         done = await import_changes(replacing, conn, who, table, dry_run=False)
         days = [date.fromisoformat(line.values["on"]) for line in done.of("create")]
         if days and await find_inputs(conn, tenant_id) is None:
-            told = {kind.value: structs.replace(each, recorded_since=min(days)) for kind, each in COSTS.items()}
+            costs = {HardwareKind.STATION: KindInputs(), **COSTS}
+            told = {kind.value: structs.replace(each, recorded_since=min(days)) for kind, each in costs.items()}
             await replacing.say_inputs(conn, who, ReplacementInputs(**told))
 
 

@@ -14,7 +14,7 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.insight.pages import tabs_of
 from forecourt.insight.replacement import files, forms, store, words
-from forecourt.insight.replacement.api import MAX_LISTED, SAYS, OfKind, OfStation, Planning, shown_to
+from forecourt.insight.replacement.api import SAYS, OfKind, OfStation, Planning, shown_to
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, TooManyChanges
 from forecourt.insight.replacement.futures import EndBounds
 from forecourt.insight.replacement.inputs import ReplacementInputs, ReplacementInputsRefused
@@ -41,6 +41,10 @@ CHANGES: Final = f"{PATH}/changes"
 MAX_UNITS_SHOWN: Final = 50
 FEW: Final = 10
 MAX_EXCHANGES: Final = 20
+#: What was said, on the page of it; the file and the API have all.
+MAX_CHANGES_SHOWN: Final = 100
+#: What is surer is called so.
+NEARLY_SURE: Final = 0.99
 DASH: Final = "\N{EN DASH}"
 IMPORT: Final = ImportPage(
     path=f"{CHANGES}/import",
@@ -79,7 +83,8 @@ class ReplacementPages:
             "insight/replacement.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
             plain=lambda path: path, status=422 if wrong else 200, plan=plan, chosen=chosen, words=words,
             Told=HardwareTold, Verdict=AheadVerdict, bars=drawing(chosen), number=number, range_of=_range,
-            years_of=_years, money_of=_money, held=round(HELD_PERCENT / 10), few=FEW, most=MAX_UNITS_SHOWN,
+            years_of=_years, sure_of=_sure, money_of=_money, held=round(HELD_PERCENT / 10), few=FEW,
+            most=MAX_UNITS_SHOWN,
             exchanges=plan.exchanges[:MAX_EXCHANGES], least=LEAST_ENDS, quarters=_quarters(plan),
             currency=inputs.currency, groups=_groups(inputs.currency), typed=typed or forms.typed_as(inputs),
             wrong=wrong or {}, may_plan=actor.may(Verb.PLAN_GROWTH), may_say=actor.may(Verb.REVIEW),
@@ -92,13 +97,13 @@ class ReplacementPages:
         status: int = 200,
     ) -> Response[str]:  # fmt: skip
         async with db.tenant(actor.tenant_id) as conn:
-            found = await store.list_changes(conn, actor.tenant_id, station=station or None, limit=MAX_LISTED)
+            found = await store.list_changes(conn, actor.tenant_id, station=station or None, limit=MAX_CHANGES_SHOWN)
         blank = {field.name: "" for field in forms.said_fields()} | {"station": station}
         return self._shell.page(
             "insight/replacement_changes.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
             plain=lambda path: path, status=status, found=found, station=station, words=words, path=CHANGES,
             fields=forms.said_fields(), typed=blank | dict(typed or {}), wrong=wrong or {}, fault=fault,
-            may_say=actor.may(Verb.REVIEW), most=MAX_LISTED, imports=IMPORT.path, back=PATH,
+            may_say=actor.may(Verb.REVIEW), most=MAX_CHANGES_SHOWN, imports=IMPORT.path, back=PATH,
         )  # fmt: skip
 
 
@@ -208,9 +213,11 @@ def _groups(currency: str) -> list[tuple[HardwareKind, list[Field]]]:
 
 def _chosen(plan: YearAhead, kind: HardwareKind | None) -> KindAhead:
     """The kind that is looked at closely: the one asked for, else the one of which most can be told."""
-    order = [HardwareTold.AGE, HardwareTold.RATE, HardwareTold.BOUND, HardwareTold.NOTHING, HardwareTold.NOT_RECORDED]
+    order = list(HardwareTold)
     asked = [each for each in plan.kinds if each.kind is kind]
-    return (asked or sorted(plan.kinds, key=lambda each: order.index(each.told)))[0]
+    return asked[0] if asked else max(
+        plan.kinds, key=lambda each: (order.index(each.told), each.year.expected if each.year else 0.0)
+    )  # fmt: skip
 
 
 def _quarters(plan: YearAhead) -> list[tuple[str, str, EndBounds, CostBounds | None]]:
@@ -228,6 +235,11 @@ def _range(bounds: EndBounds | None) -> str:
     if bounds is None:
         return ""
     return str(bounds.low) if bounds.low == bounds.high else f"{number(bounds.low)} {DASH} {number(bounds.high)}"
+
+
+def _sure(chance: float) -> str:
+    """How sure something is, in percent; never quite."""
+    return f"> {round(100 * NEARLY_SURE)}" if chance > NEARLY_SURE else number(100 * chance)
 
 
 def _years(found: Believed) -> str:

@@ -46,6 +46,8 @@ class HardwareTold(StrEnum):
     NOT_RECORDED = "not_recorded"
     #: Nothing of it was in use while ends were recorded.
     NOTHING = "nothing"
+    #: None ended, and in so little use that nearly all might within a year.
+    SHORT = "short"
     #: None ended: a bound of the rate.
     BOUND = "bound"
     #: Too few ended to tell one age from another: the same rate at any.
@@ -238,7 +240,8 @@ def _told(kind: HardwareKind, inputs: KindInputs, years: float, worn: int, damag
     if years <= 0:
         return HardwareTold.NOTHING
     if not worn and not damaged:
-        return HardwareTold.BOUND
+        none = rate_of(0, years)
+        return HardwareTold.BOUND if none is not None and none.high < 100 else HardwareTold.SHORT
     return HardwareTold.AGE if worn >= LEAST_ENDS else HardwareTold.RATE
 
 

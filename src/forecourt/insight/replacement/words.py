@@ -25,6 +25,7 @@ REASONS: Final = {
 }
 NOT_TOLD: Final = {
     HardwareTold.NOT_RECORDED: mark("Nobody said since when its replacements are recorded, so nothing can be told."),
+    HardwareTold.SHORT: mark("None ended, but all were watched for too short a time to tell anything."),
     HardwareTold.NOTHING: mark("None was in use while ends were recorded, so nothing can be told."),
 }
 VERDICTS: Final = {
