@@ -30,7 +30,6 @@ from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import LakeBusy
 from forecourt.insight.nights import Nights
 from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs
-from forecourt.insight.replacement.model import HardwareKind
 from forecourt.insight.replacement.service import Replacing
 from forecourt.insight.replacement.sheet import import_changes
 from forecourt.insight.replacement.store import find_inputs
@@ -55,14 +54,12 @@ CAMPAIGN_SUFFIX: Final = ".json"
 #: And of hardware that was put in and replaced.
 HARDWARE_SUFFIX: Final = ".hardware"
 #: What replacing costs there, in cents: orders of magnitude.
-COSTS: Final = {
-    HardwareKind.CABLE: KindInputs(
-        planned_minor=65_000, failed_minor=95_000, planned_down_h=2, failed_down_h=72, hour_minor=350
-    ),
-    HardwareKind.POWER: KindInputs(
-        planned_minor=180_000, failed_minor=240_000, planned_down_h=4, failed_down_h=96, hour_minor=350
-    ),
-}
+CABLE_COSTS: Final = KindInputs(
+    planned_minor=65_000, failed_minor=95_000, planned_down_h=2, failed_down_h=72, hour_minor=350
+)
+POWER_COSTS: Final = KindInputs(
+    planned_minor=180_000, failed_minor=240_000, planned_down_h=4, failed_down_h=96, hour_minor=350
+)
 NICE: Final = 10
 #: How long the demo's stations may take to be registered, and how often they are looked for.
 STATIONS_WITHIN: Final = timedelta(minutes=5)
@@ -208,9 +205,12 @@ async def _hardware(pool: Pool, clock: Clock, tenant_id: int, path: Path) -> Non
         done = await import_changes(replacing, conn, who, table, dry_run=False)
         days = [date.fromisoformat(line.values["on"]) for line in done.of("create")]
         if days and await find_inputs(conn, tenant_id) is None:
-            costs = {HardwareKind.STATION: KindInputs(), **COSTS}
-            told = {kind.value: structs.replace(each, recorded_since=min(days)) for kind, each in costs.items()}
-            await replacing.say_inputs(conn, who, ReplacementInputs(**told))
+            since = min(days)
+            told = ReplacementInputs(
+                station=KindInputs(recorded_since=since), power=structs.replace(POWER_COSTS, recorded_since=since),
+                cable=structs.replace(CABLE_COSTS, recorded_since=since),
+            )  # fmt: skip
+            await replacing.say_inputs(conn, who, told)
 
 
 async def _made(folder: Path, clock: Clock) -> Path:

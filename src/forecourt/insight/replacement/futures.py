@@ -1,5 +1,6 @@
 """The year ahead, drawn many times: which hardware ends when, is replaced, and perhaps ends again. Pure."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,8 @@ Ints = NDArray[np.int64]
 FUTURES: Final = 1_000
 LEAST_FUTURES: Final = 250
 CELLS: Final = 5_000_000
+#: Units of futures that are held at once.
+CELLS_AT_ONCE: Final = 1_000_000
 #: Times that hardware at one place is replaced within a year, at the most.
 MAX_ROUNDS: Final = 6
 #: Draws by which the chance of each unit is reckoned.
@@ -49,10 +52,23 @@ def futures_of(units: int) -> int:
 def drawn(age_y: Floats, model: Ints, wear: Draws, damage: Floats, chance: np.random.Generator) -> Ends:
     """Futures of units of these ages and models; `damage`: the rate of damage from outside, a draw each."""
     futures = len(wear.shape)
-    future = np.repeat(np.arange(futures), len(age_y))
-    unit = np.tile(np.arange(len(age_y)), futures)
-    age, now = np.tile(age_y, futures), np.zeros(futures * len(age_y))
-    found = []
+    each = max(1, CELLS_AT_ONCE // max(len(age_y), 1))
+    found = [
+        part
+        for first in range(0, futures, each)
+        for part in _rounds(np.arange(first, min(first + each, futures)), age_y, model, wear, damage, chance)
+    ]
+    parts = [np.concatenate([part[i] for part in found]) for i in range(4)]
+    return Ends(futures, parts[0], parts[1], parts[2], parts[3])
+
+
+def _rounds(
+    futures: Ints, age_y: Floats, model: Ints, wear: Draws, damage: Floats, chance: np.random.Generator
+) -> Iterator[tuple[Ints, Ints, Ints, NDArray[np.bool_]]]:
+    """Of some futures: the first end of each unit within the year, then that of what was put in for it, and so on."""
+    future = np.repeat(futures, len(age_y))
+    unit = np.tile(np.arange(len(age_y)), len(futures))
+    age, now = np.tile(age_y, len(futures)), np.zeros(len(future))
     for _ in range(MAX_ROUNDS):
         shape, theta = wear.shape[future], wear.theta[future, model[unit]]
         worn = (age**shape + chance.exponential(size=len(age)) / theta) ** (1 / shape) - age
@@ -60,13 +76,11 @@ def drawn(age_y: Floats, model: Ints, wear: Draws, damage: Floats, chance: np.ra
         now = now + np.minimum(worn, hit)
         within = now < _YEARS
         future, unit, now = future[within], unit[within], now[within]
-        found.append((future, unit, np.floor(now / _YEARS * QUARTERS).astype(np.int64), (hit < worn)[within]))
+        yield future, unit, np.floor(now / _YEARS * QUARTERS).astype(np.int64), (hit < worn)[within]
         # What was put in for it is new.
         age = np.zeros(len(unit))
         if not len(unit):
             break
-    parts = [np.concatenate([each[i] for each in found]) for i in range(4)]
-    return Ends(futures, parts[0], parts[1], parts[2], parts[3])
 
 
 def counts(ends: Ends, by: Ints, groups: int, which: NDArray[np.bool_] | None = None) -> Ints:

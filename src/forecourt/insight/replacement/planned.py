@@ -28,7 +28,7 @@ from forecourt.insight.replacement.survival import EndRate, Floats, SurvivalCurv
 from forecourt.insight.replacement.weibull import LEAST_ENDS, Draws, Group, fitted, steady
 
 #: Units of one kind that are reckoned, the oldest first.
-MAX_UNITS: Final = 20_000
+MAX_UNITS: Final = 60_000
 #: Models of one kind that are told apart, those with most lives first; the others count as one.
 MAX_MODELS: Final = 50
 #: What is drawn is drawn from here, so that a plan is the same at every look.
