@@ -133,6 +133,9 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/insight/health": (
             "Which connectors wear, why that is believed, what came of alerts, and how far the model is to be believed."
         ),
+        "/insight/health/replacement": "What will have to be replaced within a year, its cost, and when ahead pays.",
+        "/insight/health/replacement/changes": "What was replaced, when and why; one more is said here.",
+        "/insight/health/replacement/changes/import": "Import past replacements from a CSV file.",
         "/insight/profit": "Profit and margin of each connector and site, by the books.",
         "/insight/actions": "What is worth doing next, with what it should earn, and what came of what was done.",
     },
@@ -261,6 +264,8 @@ PARTS = frozenset(
         "/people/at",
         "/insight/expansion.csv",
         "/insight/forecasts.csv",
+        "/insight/health/replacement.csv",
+        "/insight/health/replacement/changes.csv",
         "/insight/siting/{study_id}/dots",
         "/insight/siting/{study_id}/sites.csv",
         "/insight/siting/{study_id}/sites.geojson",

@@ -129,7 +129,8 @@ NOTHING = {
         ("uid", "site", "station", "account", "identity", "file_path", "action", "name", "asset", "slug"), "x"
     ),
     **dict.fromkeys(
-        ("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id", "alert_id"), SOME_ID
+        ("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id", "alert_id", "change_id"),
+        SOME_ID,
     ),
     **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id", "intent_id"), SOME_ID),
     **dict.fromkeys(

@@ -86,6 +86,14 @@ NEEDS = {
     ("GET", "/api/v1/siting/validation"): Verb.READ_MONEY,
     ("GET", "/api/v1/insight/health"): Verb.READ,
     ("POST", "/api/v1/insight/health/alerts/{alert_id}/found"): Verb.REVIEW,
+    ("GET", "/api/v1/insight/replacement"): Verb.READ,
+    ("GET", "/api/v1/insight/replacement/units"): Verb.READ,
+    ("GET", "/api/v1/insight/replacement/changes"): Verb.READ,
+    ("POST", "/api/v1/insight/replacement/changes"): Verb.REVIEW,
+    ("DELETE", "/api/v1/insight/replacement/changes/{change_id}"): Verb.REVIEW,
+    ("POST", "/api/v1/insight/replacement/changes/import"): Verb.REVIEW,
+    ("GET", "/api/v1/insight/replacement/inputs"): Verb.READ_MONEY,
+    ("PUT", "/api/v1/insight/replacement/inputs"): Verb.PLAN_GROWTH,
     ("GET", "/api/v1/loyalty/campaigns"): Verb.READ_CAMPAIGNS,
     ("GET", "/api/v1/loyalty/campaigns/{campaign_id}"): Verb.READ_CAMPAIGNS,
     ("PUT", "/api/v1/loyalty/campaigns/{campaign_id}"): Verb.CHANGE_PRICES,
@@ -513,7 +521,8 @@ def filled(path: str) -> str:
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
-    values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id", "alert_id"), some_id)
+    values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
+    values |= dict.fromkeys(("alert_id", "change_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
     values |= dict.fromkeys(("payment_id", "account_id", "card_id", "reader_id", "setup_id", "place_id"), some_id)
     values["fee_id"] = some_id

@@ -42,6 +42,9 @@ async def test_the_demos_past_comes_in_once_and_to_a_demo_alone(
         "drivers": {"CARD": True, "other": False},
     }  # fmt: skip
     path.with_suffix(".json").write_bytes(msgspec.json.encode(ran))
+    hardware = ["station,kind,evse,connector,on,reason", f"PAST-{demo},station,,,2022-03-01,commissioned",
+                f"PAST-{demo},cable,1,1,2025-03-01,worn"]  # fmt: skip
+    path.with_suffix(history_process.HARDWARE_SUFFIX).write_text("\n".join(hardware), encoding="utf-8")
     async with Pool(database.url, "forecourt_app", size=2) as pool:
         assert not await history_process.bring(pool, clock, settings, plain)
         assert path.exists()
@@ -64,6 +67,14 @@ async def test_the_demos_past_comes_in_once_and_to_a_demo_alone(
             " JOIN loyalty_campaigns c USING (campaign_id) WHERE m.tenant_id = %s ORDER BY m.treated",
             (driver, demo),
         ).fetchall()
+        replaced = admin.execute(
+            "SELECT kind, reason, said_by FROM hardware_changes WHERE tenant_id = ANY(%s) ORDER BY happened_on",
+            ([plain, demo],),
+        ).fetchall()
+        [(since,)] = admin.execute(
+            "SELECT inputs -> 'cable' ->> 'recorded_since' FROM replacement_inputs WHERE tenant_id = ANY(%s)",
+            ([plain, demo],),
+        ).fetchall()
         steps = admin.execute(
             "SELECT acted_on = forecast_on AND acted_on = looked_on FROM lakes WHERE tenant_id = %s", (demo,)
         ).fetchall()
@@ -71,6 +82,9 @@ async def test_the_demos_past_comes_in_once_and_to_a_demo_alone(
     assert pseudonym == of_driver(key, driver)
     assert members == [(False, False, "ended", 111, "simulated-past"), (True, True, "ended", 111, "simulated-past")]
     assert steps == [(True,)]
+    assert [(kind, reason) for kind, reason, _ in replaced] == [("station", "commissioned"), ("cable", "worn")]
+    assert {"simulated-past" in by for *_, by in replaced} == {True}
+    assert since == "2022-03-01"
     assert rows == [(demo, history_process.SOURCE, f"PAST-{demo}", True, 20_000)]
     assert Folder(settings.lake, demo).latest() is not None
     assert Folder(settings.lake, plain).latest() is None

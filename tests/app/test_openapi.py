@@ -241,7 +241,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     plan = make("/plans", {"name": "silver", "title": "Silver", "currency": "EUR", "month_fee": 1})
     written = document_of(client)["paths"]["/api/v1/payment-accounts"]["post"]["requestBody"]
     account = make("/payment-accounts", written["content"]["application/json"]["example"])
-    incident_id, session_id, payment_id, place_id, reader_id, alert_id = (uuid4() for _ in range(6))
+    incident_id, session_id, payment_id, place_id, reader_id, alert_id, change_id = (uuid4() for _ in range(7))
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(
             "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount,"
@@ -294,6 +294,12 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
             " reasons, model) VALUES (%s, 1, 'CP1', 1, '2026-03-02', now(), 'latch', 0.5, '[]', 'x')",
             (alert_id,),
         )
+        admin.execute(
+            "INSERT INTO hardware_changes (change_id, tenant_id, station_id, kind, happened_on, reason, said_at,"
+            " said_by) SELECT %s, 1, station_id, 'controller', '2026-01-02', 'worn', now(), 'x' FROM stations"
+            " WHERE identity = 'CP1'",
+            (change_id,),
+        )
         # An invoice that is as good as any to be named: with one line, of a session that was posted.
         buyer = {"name": "Volt", "street": "x", "postcode": "1", "city": "x", "country": "DE"}
         seller = buyer | {"vat_id": "DE136695976"}
@@ -322,6 +328,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "entry_id": 1,
         "action_id": 1,
         "alert_id": alert_id,
+        "change_id": change_id,
         "campaign_id": 1,
         "report_id": report["id"],
         "report_run_id": 1,

@@ -306,7 +306,7 @@ async def test_no_route_of_the_api_takes_a_parameter_that_the_document_does_not_
         for name in (
             "{incident_id}", "{command_id}", "{run_id}", "{limit_id}", "{tariff_id}", "{assignment_id}",
             "{payment_id}", "{account_id}", "{card_id}", "{reader_id}", "{setup_id}", "{place_id}", "{fee_id}",
-            "{alert_id}",
+            "{alert_id}", "{change_id}",
         ):  # fmt: skip
             address = address.replace(name, "6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10")
         address = re.sub(

@@ -41,6 +41,7 @@ import forecourt.insight.actions.api
 import forecourt.insight.dashboards.api
 import forecourt.insight.forecast.api
 import forecourt.insight.health.api
+import forecourt.insight.replacement.api
 import forecourt.loyalty.api
 import forecourt.payments.api
 import forecourt.payments.fleets.api
@@ -204,6 +205,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.insight.dashboards.api,
         forecourt.insight.forecast.api,
         forecourt.insight.health.api,
+        forecourt.insight.replacement.api,
         forecourt.pricing.api,
         forecourt.driver.api,
         forecourt.driver.brand_api,
@@ -231,6 +233,7 @@ def routes() -> dict[tuple[str, str], str]:
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
         "providers", "members", "leaving", "driver", "ways", "speech", "home", "lists", "driver_providers", "vault",
         "readers", "connect", "contract_rules", "contract_checks", "tariffs_naming", "discounts", "answers",
+        "replacing",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}

@@ -9,13 +9,14 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import structlog
+from msgspec import structs
 
 from forecourt.access.model import Service
 from forecourt.drivers.accounts.service import attach_token, create_driver
@@ -28,6 +29,10 @@ from forecourt.insight.importing.tables import Options
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import LakeBusy
 from forecourt.insight.nights import Nights
+from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs
+from forecourt.insight.replacement.service import Replacing
+from forecourt.insight.replacement.sheet import import_changes
+from forecourt.insight.replacement.store import find_inputs
 from forecourt.insight.store import list_tenants
 from forecourt.loyalty.model import Past, Terms
 from forecourt.loyalty.service import bring_campaign
@@ -46,6 +51,15 @@ SOURCE: Final = "simulated-past"
 NAME: Final = "simulated-past-{day}.csv"
 #: What is told beside it of a campaign of these weeks.
 CAMPAIGN_SUFFIX: Final = ".json"
+#: And of hardware that was put in and replaced.
+HARDWARE_SUFFIX: Final = ".hardware"
+#: What replacing costs there, in cents: orders of magnitude.
+CABLE_COSTS: Final = KindInputs(
+    planned_minor=65_000, failed_minor=95_000, planned_down_h=2, failed_down_h=72, hour_minor=350
+)
+POWER_COSTS: Final = KindInputs(
+    planned_minor=180_000, failed_minor=240_000, planned_down_h=4, failed_down_h=96, hour_minor=350
+)
 NICE: Final = 10
 #: How long the demo's stations may take to be registered, and how often they are looked for.
 STATIONS_WITHIN: Final = timedelta(minutes=5)
@@ -108,10 +122,12 @@ async def bring(pool: Pool, clock: Clock, settings: Settings, tenant_id: int) ->
         log.info("the demo's past is in", sessions=report.taken, energy_wh=report.taken_wh)
     if ran is not None:
         await _campaign(pool, clock, tenant_id, ran, drivers)
+    await _hardware(pool, clock, tenant_id, path.with_suffix(HARDWARE_SUFFIX))
     await _export(Exporter(pool, clock, settings.lake), tenant_id)
     await Nights(pool, clock, settings.lake, quick=True).do(tenant_id)
     # While the table is there, something is left to do.
-    await asyncio.to_thread(path.with_suffix(CAMPAIGN_SUFFIX).unlink, missing_ok=True)
+    for suffix in (CAMPAIGN_SUFFIX, HARDWARE_SUFFIX):
+        await asyncio.to_thread(path.with_suffix(suffix).unlink, missing_ok=True)
     await asyncio.to_thread(path.unlink)
     log.info("the demo's past is told")
     return True
@@ -177,6 +193,24 @@ async def _campaign(pool: Pool, clock: Clock, tenant_id: int, ran: Ran, drivers:
     async with pool.tenant(tenant_id) as conn:
         if all(each.source != SOURCE for each in await list_campaigns(conn, tenant_id, MAX_CAMPAIGNS)):
             await bring_campaign(conn, _who(tenant_id), terms, past, clock.now())
+
+
+async def _hardware(pool: Pool, clock: Clock, tenant_id: int, path: Path) -> None:
+    """What was put in and replaced, and what that costs unless somebody said so already; nothing without a table."""
+    if not await asyncio.to_thread(path.exists):
+        return
+    table = await asyncio.to_thread(path.read_bytes)
+    replacing, who = Replacing(pool, clock), _who(tenant_id)
+    async with pool.tenant(tenant_id) as conn:
+        done = await import_changes(replacing, conn, who, table, dry_run=False)
+        days = [date.fromisoformat(line.values["on"]) for line in done.of("create")]
+        if days and await find_inputs(conn, tenant_id) is None:
+            since = min(days)
+            told = ReplacementInputs(
+                station=KindInputs(recorded_since=since), power=structs.replace(POWER_COSTS, recorded_since=since),
+                cable=structs.replace(CABLE_COSTS, recorded_since=since),
+            )  # fmt: skip
+            await replacing.say_inputs(conn, who, told)
 
 
 async def _made(folder: Path, clock: Clock) -> Path:

@@ -52,6 +52,7 @@ from forecourt.insight.dashboards.pages import InsightPages, dashboard_pages
 from forecourt.insight.expansion.pages import expansion_pages
 from forecourt.insight.forecast.pages import forecast_pages
 from forecourt.insight.health.pages import health_pages
+from forecourt.insight.replacement.pages import replacement_pages
 from forecourt.insight.reports.pages import ReportPages
 from forecourt.insight.reports.pages import report_pages as scheduled_pages
 from forecourt.insight.siting.pages import siting_pages
@@ -275,6 +276,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *expansion_pages(shell),
         *siting_pages(shell),
         *health_pages(shell, db, clock),
+        *replacement_pages(shell),
         *scheduled_pages(ReportPages(shell=shell, db=db, clock=clock)),
         *dashboard_pages(InsightPages(shell=shell, db=db, clock=clock)),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),

@@ -30,6 +30,7 @@ import forecourt.insight.dashboards.api
 import forecourt.insight.expansion.api
 import forecourt.insight.forecast.api
 import forecourt.insight.health.api
+import forecourt.insight.replacement.api
 import forecourt.insight.reports.api
 import forecourt.insight.siting.api
 import forecourt.loyalty.api
@@ -72,6 +73,7 @@ from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
 from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.expansion.service import Growth
+from forecourt.insight.replacement.service import Replacing
 from forecourt.loyalty.giving import Giving
 from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.intents.hooks import payment_hook
@@ -140,6 +142,7 @@ def create_app(
         "clock": given(clock),
         "discounts": given(Giving(clock)),
         "growth": given(Growth(db, clock, settings.lake)),
+        "replacing": given(Replacing(db, clock)),
         "commander": given(commander),
         "refresher": given(refresher),
         "secret_key": given(secret),
@@ -190,6 +193,7 @@ def create_app(
             forecourt.insight.expansion.api.routes,
             forecourt.insight.siting.api.routes,
             forecourt.insight.health.api.routes,
+            forecourt.insight.replacement.api.routes,
             forecourt.insight.reports.api.routes,
             forecourt.pricing.api.routes,
             forecourt.loyalty.api.routes,

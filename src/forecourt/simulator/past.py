@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from forecourt.simulator import worn
 from forecourt.simulator.demo import GROUNDS, Ground, cards
 from forecourt.simulator.fleet import MAKES
 from forecourt.simulator.nudge import Nudge
@@ -242,7 +243,7 @@ def _poisson(mean: float, chance: Random) -> int:
 
 def main() -> None:
     """`python -m forecourt.simulator.past FILE UNTIL`: writes the table, whole or not at all, and before it beside it
-    what is told of the campaign."""
+    what is told of the campaign and of replaced hardware."""
     path, until = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
     nudge = Nudge(until)
     draft = path.with_name(f".{path.name}.draft")
@@ -251,6 +252,7 @@ def main() -> None:
         rows.writerow(HEAD)
         rows.writerows(sessions(until, nudge))
     path.with_suffix(".json").write_bytes(nudge.written())
+    worn.write(path.with_suffix(".hardware"), until)
     draft.replace(path)
 
 

@@ -45,6 +45,8 @@ class ImportPage(Struct, frozen=True, kw_only=True):
     intro: str
     columns: Mapping[str, str]
     example: str
+    #: Columns that no line may leave empty, where it is more than the first.
+    needed: tuple[str, ...] = ()
 
 
 class Importer(Protocol):

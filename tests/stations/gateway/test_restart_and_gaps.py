@@ -15,6 +15,7 @@ from forecourt.platform.database import Pool
 from forecourt.stations import control
 from forecourt.stations.commands import Commander
 from forecourt.stations.gateway import reports
+from forecourt.stations.gateway.lanes import MAX_HARDWARE
 from forecourt.stations.live import LiveStations
 from tests.http import an_actor
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
@@ -180,6 +181,26 @@ async def test_what_a_station_lacks_is_remembered_until_it_boots_with_another_fi
         await call(station, "UnlockConnector", b'{"connectorId":1}', "Unlocked", error=False)
         await station.call("BootNotification", boot("1.1"))
         assert rig.rows(kept) == []
+
+
+async def test_serial_numbers_by_which_a_station_boots_are_kept_once_each_and_no_more_than_a_few(
+    rig: Rig,
+) -> None:
+    await rig.register("CP1")
+
+    def boot(serial: str | None, model: str = "M") -> dict[str, str]:
+        told = {"chargePointVendor": "V", "chargePointModel": model}
+        return told if serial is None else told | {"chargePointSerialNumber": serial}
+
+    kept = "SELECT serial, model FROM station_hardware ORDER BY first_booted_at"
+    async with rig.station("CP1") as station:
+        for serial, model in (("A", "M"), ("A", "M"), (None, "M"), ("B", "N"), ("A", "N")):
+            await station.call("BootNotification", boot(serial, model))
+        # A station that comes back as it was is no third one.
+        assert rig.rows(kept) == [("A", "M"), ("B", "N")]
+        for number in range(MAX_HARDWARE):
+            await station.call("BootNotification", boot(f"S{number}"))
+        assert len(rig.rows(kept)) == MAX_HARDWARE
 
 
 RESERVE = b'{"connectorId":1,"expiryDate":"2030-01-01T00:00:00Z","idTag":"T","reservationId":1}'

@@ -3,6 +3,8 @@
 from forecourt.platform.commit import Lane
 from forecourt.platform.outbox import COALESCE
 
+#: Serial numbers that are kept of one station.
+MAX_HARDWARE = 50
 #: A station that is back sooner than this was not away.
 LEAST_GAP_S = 1
 #: An event in the outbox, the station its subject, where a program outside wants to hear of such.
@@ -182,6 +184,16 @@ BOOTS = Lane(
         """
         UPDATE station_links l SET restarting_until = NULL
         FROM stage_boots n WHERE l.station_id = n.station_id AND l.restarting_until IS NOT NULL
+        """,
+        # Almost always known; of a station that makes a number up at each boot, no more are kept.
+        f"""
+        INSERT INTO station_hardware (tenant_id, station_id, serial, vendor, model, first_booted_at)
+        SELECT DISTINCT ON (n.station_id, n.serial) s.tenant_id, n.station_id, n.serial, n.vendor, n.model, n.at
+        FROM stage_boots n JOIN stations s USING (station_id)
+        WHERE n.serial <> '' AND {MAX_HARDWARE} > (
+            SELECT count(*) FROM station_hardware h WHERE h.station_id = n.station_id)
+        ORDER BY n.station_id, n.serial, n.at
+        ON CONFLICT DO NOTHING
         """,
         """
         UPDATE stations s SET vendor = n.vendor, model = n.model, serial = n.serial, firmware = n.firmware,

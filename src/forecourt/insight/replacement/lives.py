@@ -1,0 +1,167 @@
+"""Lives of hardware, made of what stations said of themselves and what people say was put in and taken out. Pure.
+
+A life counts from the day on which its end would have been known, at the age that it had by then (delayed entry): what
+was taken out before, nobody can count. One that is in use, or was taken out for another reason than failing, is cut
+short (right censored).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from itertools import pairwise
+from typing import Final
+
+from msgspec import Struct
+
+from forecourt.insight.replacement.model import (
+    CAUSES,
+    Cause,
+    ChangeReason,
+    Hardware,
+    HardwareChange,
+    HardwareExchange,
+    HardwareKind,
+    HardwarePlace,
+    Life,
+    Station,
+)
+
+#: Another serial number is explained by what somebody says of the station within so many days of it.
+EXPLAINED_D: Final = 14
+#: What ends on the day on which it began had this age.
+LEAST_D: Final = 0.5
+
+
+class Lives(Struct, frozen=True, kw_only=True):
+    """All lives, those in use last; how many that ended had an age that nobody knows; exchanges that nobody
+    explained."""
+
+    lives: list[Life]
+    ageless: dict[HardwareKind, int]
+    exchanges: list[HardwareExchange]
+
+
+class _Event(Struct, frozen=True):
+    """At a place something new begins; what was there before ended by `cause`, or was cut short."""
+
+    on: date
+    cause: Cause | None
+    #: Nothing was taken out.
+    begins: bool
+
+
+def lives_of(
+    stations: Iterable[Station],
+    changes: Iterable[HardwareChange],
+    since: Mapping[HardwareKind, date | None],
+    today: date,
+) -> Lives:
+    """`since` says from when on ends of a kind are recorded, all of them. None: of stations since each is known here;
+    of parts it isn't said, so nothing is made of them."""
+    said: dict[int, list[HardwareChange]] = defaultdict(list)
+    for change in changes:
+        said[change.station_id].append(change)
+    made = Lives(lives=[], ageless=defaultdict(int), exchanges=[])
+    for station in stations:
+        _live(made, station, said[station.station_id], since, today)
+    made.lives.sort(key=lambda each: each.open)
+    return made
+
+
+def _live(
+    made: Lives,
+    station: Station,
+    changes: Sequence[HardwareChange],
+    since: Mapping[HardwareKind, date | None],
+    today: date,
+) -> None:
+    own: dict[HardwarePlace, list[_Event]] = defaultdict(list)
+    for change in changes:
+        own[change.place].append(
+            _Event(change.on, CAUSES.get(change.reason), begins=change.reason is ChangeReason.COMMISSIONED)
+        )
+    whole = own[HardwarePlace(kind=HardwareKind.STATION)]
+    # A new controller may bring a new serial number, too.
+    stated = [event.on for event in (*whole, *own[HardwarePlace(kind=HardwareKind.CONTROLLER)]) if not event.begins]
+    for exchange in exchanges_of(station):
+        if all(abs((exchange.on - on).days) > EXPLAINED_D for on in stated):
+            made.exchanges.append(exchange)
+            whole.append(_Event(exchange.on, Cause.WEAR if exchange.same_model else None, begins=False))
+    # Parts begin with their station, and go with it.
+    with_station = [_Event(event.on, None, begins=event.begins) for event in whole]
+    for place in places_of(station):
+        from_on = since.get(place.kind)
+        if place.kind is HardwareKind.STATION:
+            events, known_from = whole, from_on or station.seen_on
+        elif from_on is None:
+            continue
+        else:
+            events, known_from = own[place] + with_station, from_on
+        _at(made, station, place, events, known_from, today)
+
+
+def exchanges_of(station: Station) -> list[HardwareExchange]:
+    """Each time that a station booted by another serial number, explained or not."""
+    return [
+        HardwareExchange(
+            station=station.station, site=station.site, on=after.first_on, before=before.serial, after=after.serial,
+            same_model=(before.vendor, before.model) == (after.vendor, after.model),
+        )
+        for before, after in pairwise(station.hardware)
+    ]  # fmt: skip
+
+
+def places_of(station: Station) -> list[HardwarePlace]:
+    """Where hardware is at a station, as far as it told of its connectors."""
+    evses = sorted({evse for evse, _ in station.plugs})
+    return [
+        HardwarePlace(kind=HardwareKind.STATION), HardwarePlace(kind=HardwareKind.CONTROLLER),
+        *(HardwarePlace(kind=HardwareKind.POWER, evse=evse) for evse in evses),
+        *(HardwarePlace(kind=HardwareKind.CABLE, evse=evse, connector=connector) for evse, connector in station.plugs),
+    ]  # fmt: skip
+
+
+def _at(
+    made: Lives, station: Station, place: HardwarePlace, events: list[_Event], known_from: date, today: date
+) -> None:
+    """The lives at one place, one after another."""
+    # On one day what is said of a part comes before what is said of its station, and ends before beginnings.
+    events = sorted((each for each in events if each.on <= today), key=lambda each: (each.on, each.begins))
+    over = station.retired_on
+    began, assumed = station.seen_on, True
+    for event in events:
+        if event.on < began or (assumed and event.on == began) or (event.begins and assumed):
+            # What was there before is of an age that nobody knows, or wasn't yet: it was registered ahead of its time.
+            made.ageless[place.kind] += event.cause is not None
+        elif event.on > began:
+            _add(made, station, place, (began, event.on), known_from, cause=event.cause, assumed=assumed, open=False)
+        began, assumed = event.on, False
+        if over is not None and not event.begins and event.on >= over:
+            return
+    if over is None or over > began:
+        span = (began, over or today)
+        _add(made, station, place, span, known_from, cause=None, assumed=assumed, open=over is None)
+
+
+def _add(
+    made: Lives, station: Station, place: HardwarePlace, span: tuple[date, date], known_from: date, *,
+    cause: Cause | None, assumed: bool, open: bool,
+) -> None:  # fmt: skip
+    began, ended = span
+    if ended < known_from or (ended == known_from and not open):
+        return
+    entry = max((known_from - began).days, 0)
+    made.lives.append(
+        Life(
+            station=station.station, site=station.site, place=place, model=_model(station, ended, open=open),
+            began_on=began, entry_d=entry, exit_d=max((ended - began).days, entry + LEAST_D), cause=cause, open=open,
+            assumed=assumed,
+        )
+    )  # fmt: skip
+
+
+def _model(station: Station, ended: date, *, open: bool) -> str:
+    """Vendor and model by which the station last went while hardware lived; '' where nobody knows."""
+    spoke = [each for each in station.hardware if each.first_on < ended or (open and each.first_on == ended)]
+    of: Hardware | Station = spoke[-1] if spoke else station.hardware[0] if station.hardware else station
+    return " ".join(each for each in (of.vendor, of.model) if each)

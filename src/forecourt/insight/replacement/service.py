@@ -1,0 +1,129 @@
+"""The verbs of replacement: what is planned, and what people say of hardware and its costs."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import UTC, date
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from forecourt.access import Actor, audit
+from forecourt.access.model import Service
+from forecourt.insight.replacement import store
+from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
+from forecourt.insight.replacement.inputs import ReplacementInputs
+from forecourt.insight.replacement.lives import lives_of
+from forecourt.insight.replacement.model import FIRST_DAY, HardwareChange, HardwareKind, HardwareSaid, Station, is_whole
+from forecourt.insight.replacement.planned import YearAhead, plan
+from forecourt.insight.replacement.store import MAX_CHANGES, Standing
+from forecourt.insight.store import Connection
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.stations.commands import StationUnknown
+
+#: Plans that are remembered: of those who asked last.
+MAX_KEPT: Final = 8
+
+
+class Replacing:
+    """Plans of organisations, of what who asks may see; the same facts are reckoned once, and by one at a time."""
+
+    def __init__(self, db: Pool, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._room = asyncio.Semaphore(1)
+        self._kept: OrderedDict[bytes, YearAhead] = OrderedDict()
+
+    async def plan(self, tenant_id: int) -> YearAhead:
+        """The year from today on."""
+        async with self._db.tenant(tenant_id) as conn:
+            stations = await store.list_stations(conn, tenant_id)
+            changes = await store.list_changes(conn, tenant_id)
+            inputs = await self.inputs(conn, tenant_id)
+        return await self._reckoned(stations, changes, inputs)
+
+    async def inputs(self, conn: Connection, tenant_id: int) -> ReplacementInputs:
+        """What is said of replacing; nothing, where nobody said anything."""
+        return await store.find_inputs(conn, tenant_id) or ReplacementInputs()
+
+    async def say_inputs(self, conn: Connection, actor: Actor | Service, inputs: ReplacementInputs) -> None:
+        """Says what replacing costs, and since when ends are recorded. Raises ReplacementInputsRefused."""
+        inputs.check(self.today())
+        before = await store.find_inputs(conn, actor.tenant_id)
+        await store.keep_inputs(conn, actor.tenant_id, inputs, self._clock.now(), str(actor))
+        await audit(
+            conn, actor, "say what replacing costs", "replacement",
+            before=None if before is None else msgspec.to_builtins(before), after=msgspec.to_builtins(inputs),
+        )  # fmt: skip
+
+    async def say(self, conn: Connection, actor: Actor, said: HardwareSaid) -> HardwareChange:
+        """Says that hardware was put in or taken out. Raises ChangeRefused, StationUnknown, ChangeExists,
+        TooManyChanges."""
+        if not is_whole(said.place) or not FIRST_DAY <= said.on <= self.today():
+            raise ChangeRefused
+        standing = stood(said, (await store.list_standings(conn, actor.tenant_id, [said.station])).get(said.station))
+        [made] = await self.keep(conn, actor, [(standing.station_id, said)])
+        if made is None:
+            raise ChangeExists
+        change = await store.find_change(conn, actor.tenant_id, made)
+        assert change is not None
+        await audit(conn, actor, "say hardware was changed", f"station:{said.station}", after=msgspec.to_builtins(said))
+        return change
+
+    async def keep(
+        self, conn: Connection, actor: Actor | Service, said: Sequence[tuple[int, HardwareSaid]]
+    ) -> list[UUID | None]:  # fmt: skip
+        """Keeps what is said, unless something is of that day. Raises TooManyChanges."""
+        if await store.count_changes(conn, actor.tenant_id) + len(said) > MAX_CHANGES:
+            raise TooManyChanges
+        return await store.insert_changes(conn, actor.tenant_id, said, self._clock.now(), str(actor))
+
+    async def unsay(self, conn: Connection, actor: Actor, change_id: UUID) -> None:
+        """Takes back what was said. Raises ChangeUnknown."""
+        change = await store.find_change(conn, actor.tenant_id, change_id)
+        if change is None or not await store.delete_change(conn, actor.tenant_id, change_id):
+            raise ChangeUnknown
+        told: dict[str, Any] = msgspec.to_builtins(change)
+        await audit(conn, actor, "take back what was said of hardware", f"station:{change.station}", before=told)
+
+    def today(self) -> date:
+        """By UTC."""
+        return self._clock.now().astimezone(UTC).date()
+
+    async def _reckoned(
+        self, stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs
+    ) -> YearAhead:
+        today = self.today()
+        key = hashlib.sha256(msgspec.msgpack.encode((stations, changes, inputs, today))).digest()
+        async with self._room:
+            found = self._kept.get(key)
+            if found is None:
+                found = await asyncio.to_thread(_planned, stations, changes, inputs, today)
+                self._kept[key] = found
+            self._kept.move_to_end(key)
+            while len(self._kept) > MAX_KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+
+def stood(said: HardwareSaid, standings: Sequence[Standing] | None) -> Standing:
+    """Which station of an identity is meant: a retired one where only it stood there that day, else the first. Raises
+    StationUnknown."""
+    if not standings:
+        raise StationUnknown
+    first = standings[0]
+    if first.retired_on is None and said.on < first.created_on:
+        for each in standings[1:]:
+            if each.retired_on is not None and each.created_on <= said.on <= each.retired_on:
+                return each
+    return first
+
+
+def _planned(
+    stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs, today: date
+) -> YearAhead:
+    since = {kind: inputs.of(kind).recorded_since for kind in HardwareKind}
+    return plan(lives_of(stations, changes, since, today), inputs, today)

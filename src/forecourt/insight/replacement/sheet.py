@@ -1,0 +1,144 @@
+"""A sheet of what was put in and taken out: what each column takes, and what each line comes to."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+import msgspec
+
+from forecourt.access import Actor, audit
+from forecourt.access.model import Service
+from forecourt.insight.replacement import store
+from forecourt.insight.replacement.model import (
+    FIRST_DAY,
+    MAX_NOTE,
+    MAX_PLUG,
+    ChangeReason,
+    HardwareChange,
+    HardwareKind,
+    HardwarePlace,
+    HardwareSaid,
+    is_whole,
+)
+from forecourt.insight.replacement.service import Replacing, stood
+from forecourt.insight.replacement.store import Standing
+from forecourt.insight.store import Connection
+from forecourt.platform.sheets import Column, Line, Plan, Planned, Wrong, read_line, read_sheet
+from forecourt.ui.i18n import mark
+
+
+def _number(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= MAX_PLUG:
+        raise ValueError
+    return value
+
+
+def _station(text: str) -> str:
+    if not 1 <= len(text) <= 255:
+        raise ValueError
+    return text
+
+
+def _note(text: str) -> str:
+    found: str = msgspec.convert(text, str)
+    if len(found) > MAX_NOTE or not found.isprintable():
+        raise ValueError
+    return found
+
+
+COLUMNS: Final[Mapping[str, Column]] = {
+    "station": (_station, mark("must be the id of one of your stations, in service or retired")),
+    "kind": (lambda text: HardwareKind(text.lower()), mark("must be one of station, controller, power, cable")),
+    "evse": (_number, mark("must be a number from 1: power units and cables have one")),
+    "connector": (_number, mark("must be a number from 1: cables have one")),
+    "on": (date.fromisoformat, mark("must be a day such as 2026-03-01, from 2000 until today")),
+    "reason": (
+        lambda text: ChangeReason(text.lower()),
+        mark("must be one of worn, defect, vandalism, accident, ahead, recall, upgrade, commissioned"),
+    ),
+    "note": (_note, mark("must be one line of 500 characters at most")),
+}
+_NEEDED: Final = ("station", "kind", "on", "reason")
+MISSING: Final = mark("is missing")
+#: Another line or what is stored says something of the same hardware and day.
+TAKEN: Final = mark("something is said of this hardware and that day already")
+NOWHERE: Final = mark("doesn't fit the kind: power units are at an EVSE, cables at an EVSE and a connector")
+
+_Key = tuple[int, HardwarePlace, date]
+
+
+async def import_changes(
+    replacing: Replacing, conn: Connection, actor: Actor | Service, csv: bytes | str, *, dry_run: bool
+) -> Plan:
+    """What a sheet comes to and, unless `dry_run`, keeping it, in one transaction. Lines that are refused are left out;
+    a second time nothing is left to do. Raises SheetRefused, TooManyChanges."""
+    sheet = read_sheet(csv, frozenset(COLUMNS), "station")
+    names = {line.cells.get("station", "") for line in sheet.lines}
+    standings = await store.list_standings(conn, actor.tenant_id, names)
+    known = {
+        (each.station_id, each.place, each.on): each for each in await store.list_changes(conn, actor.tenant_id)
+    }  # fmt: skip
+    seen: set[_Key] = set()
+    lines = [_planned(line, standings, known, seen, replacing.today()) for line in sheet.lines]
+    plan = Plan(lines=[line for line, _ in lines], done=not dry_run)
+    wanted = [said for line, said in lines if said is not None and line.action == "create"]
+    if not dry_run and wanted:
+        await replacing.keep(conn, actor, wanted)
+        await audit(conn, actor, "import what was said of hardware", "replacement", {"lines": len(wanted)})
+    return plan
+
+
+def _planned(
+    line: Line,
+    standings: Mapping[str, list[Standing]],
+    known: Mapping[_Key, HardwareChange],
+    seen: set[_Key],
+    today: date,
+) -> tuple[Planned, tuple[int, HardwareSaid] | None]:
+    values, wrong = read_line(line, COLUMNS)
+    told = {each.column for each in wrong}
+    wrong += [
+        Wrong(column=name, value="", rule=MISSING)
+        for name in _NEEDED if values.get(name) is None and name not in told
+    ]  # fmt: skip
+    if not wrong:
+        said = HardwareSaid(**values)
+        wrong = _faults(said, standings, today)
+        if not wrong:
+            return _fresh(line, said, standings, known, seen)
+    return _refused(line, wrong), None
+
+
+def _faults(said: HardwareSaid, standings: Mapping[str, list[Standing]], today: date) -> list[Wrong]:
+    wrong = []
+    if said.station not in standings:
+        wrong.append(Wrong(column="station", value=said.station, rule=COLUMNS["station"][1]))
+    if not FIRST_DAY <= said.on <= today:
+        wrong.append(Wrong(column="on", value=said.on.isoformat(), rule=COLUMNS["on"][1]))
+    if not is_whole(said.place):
+        wrong.append(Wrong(column="kind", value=said.kind.value, rule=NOWHERE))
+    return wrong
+
+
+def _fresh(
+    line: Line,
+    said: HardwareSaid,
+    standings: Mapping[str, list[Standing]],
+    known: Mapping[_Key, HardwareChange],
+    seen: set[_Key],
+) -> tuple[Planned, tuple[int, HardwareSaid] | None]:
+    station_id = stood(said, standings[said.station]).station_id
+    key = (station_id, said.place, said.on)
+    before = known.get(key)
+    if before is not None and (before.reason, before.note) == (said.reason, said.note):
+        return Planned(line=line.number, id=said.station, action="same"), None
+    if before is not None or key in seen:
+        return _refused(line, [Wrong(column="on", value=said.on.isoformat(), rule=TAKEN)]), None
+    seen.add(key)
+    values: dict[str, Any] = msgspec.to_builtins(said)
+    return Planned(line=line.number, id=said.station, action="create", values=values), (station_id, said)
+
+
+def _refused(line: Line, wrong: list[Wrong]) -> Planned:
+    return Planned(line=line.number, id=line.cells.get("station", ""), action="refused", wrong=wrong)

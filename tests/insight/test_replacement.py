@@ -1,0 +1,286 @@
+"""Lives of hardware: when one begins, when its end would be known, and what ends it."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs, ReplacementInputsRefused
+from forecourt.insight.replacement.lives import Lives, lives_of
+from forecourt.insight.replacement.model import (
+    Cause,
+    ChangeReason,
+    Hardware,
+    HardwareChange,
+    HardwareKind,
+    HardwarePlace,
+    Life,
+    Station,
+)
+from forecourt.insight.replacement.planned import HardwareTold, plan
+from forecourt.insight.replacement.policy import AheadVerdict
+from forecourt.insight.replacement.sheet import COLUMNS
+from forecourt.platform.sheets import Line, read_line
+from forecourt.simulator import worn
+from tests.insight.worlds import played
+
+TODAY = date(2026, 11, 1)
+STATION, CONTROLLER = HardwarePlace(kind=HardwareKind.STATION), HardwarePlace(kind=HardwareKind.CONTROLLER)
+CABLE = HardwarePlace(kind=HardwareKind.CABLE, evse=1, connector=1)
+ALWAYS = {kind: date(2020, 1, 1) for kind in HardwareKind}
+
+
+def station(number: int = 1, **values: Any) -> Station:
+    known: dict[str, Any] = {
+        "station_id": number, "station": f"CP{number}", "site": "yard", "vendor": "Ampère", "model": "One",
+        "seen_on": date(2024, 1, 1), "retired_on": None, "plugs": ((1, 1), (2, 1)),
+    }  # fmt: skip
+    return Station(**(known | values))
+
+
+def change(on: date, reason: ChangeReason, place: HardwarePlace = CABLE, number: int = 1) -> HardwareChange:
+    return HardwareChange(
+        change_id=uuid4(), number=1, station_id=number, station=f"CP{number}", site="yard", place=place, on=on,
+        reason=reason, note=None, said_at=datetime(2026, 11, 1, tzinfo=UTC), said_by="somebody",
+    )  # fmt: skip
+
+
+def at(lives: Lives, place: HardwarePlace = CABLE) -> list[Life]:
+    return sorted((each for each in lives.lives if each.place == place), key=lambda each: each.began_on)
+
+
+def told(lives: list[Life]) -> list[tuple[date, float, float, Cause | None, bool, bool]]:
+    return [(each.began_on, each.entry_d, each.exit_d, each.cause, each.open, each.assumed) for each in lives]
+
+
+def test_hardware_counts_as_new_when_first_seen_unless_somebody_says_when_it_was_put_in() -> None:
+    seen = lives_of([station()], [], ALWAYS, TODAY)
+    assert told(at(seen)) == [(date(2024, 1, 1), 0, 1035, None, True, True)]
+    # One station with two EVSEs: itself, its controller, two power units, two cables.
+    assert len(seen.lives) == 6
+    said = lives_of([station()], [change(date(2021, 1, 1), ChangeReason.COMMISSIONED, STATION)], ALWAYS, TODAY)
+    assert told(at(said)) == [(date(2021, 1, 1), 0, 2130, None, True, False)]
+    # Registered ahead of its time: it wasn't there yet.
+    later = lives_of([station()], [change(date(2024, 6, 1), ChangeReason.COMMISSIONED, STATION)], ALWAYS, TODAY)
+    assert told(at(later, STATION)) == [(date(2024, 6, 1), 0, 883, None, True, False)]
+
+
+def test_an_end_by_wear_or_damage_is_one_and_all_else_cuts_a_life_short() -> None:
+    changes = [
+        change(date(2021, 1, 1), ChangeReason.COMMISSIONED, STATION),
+        change(date(2022, 1, 1), ChangeReason.WORN),
+        change(date(2023, 1, 1), ChangeReason.UPGRADE),
+        change(date(2024, 1, 1), ChangeReason.VANDALISM),
+        change(date(2025, 1, 1), ChangeReason.AHEAD),
+    ]
+    found = told(at(lives_of([station()], changes, ALWAYS, TODAY)))
+    assert [(began, cause) for began, _, _, cause, _, _ in found] == [
+        (date(2021, 1, 1), Cause.WEAR), (date(2022, 1, 1), None), (date(2023, 1, 1), Cause.DAMAGE),
+        (date(2024, 1, 1), None), (date(2025, 1, 1), None),
+    ]  # fmt: skip
+    assert [open_ for *_, open_, _ in found] == [False] * 4 + [True]
+    assert not any(assumed for *_, assumed in found)
+
+
+def test_a_life_counts_from_when_its_end_would_have_been_known() -> None:
+    since = ALWAYS | {HardwareKind.CABLE: date(2023, 1, 1), HardwareKind.POWER: None}
+    changes = [
+        change(date(2021, 1, 1), ChangeReason.COMMISSIONED, STATION),
+        change(date(2022, 1, 1), ChangeReason.WORN),
+        change(date(2024, 1, 1), ChangeReason.WORN),
+    ]
+    lives = lives_of([station()], changes, since, TODAY)
+    # The first ended before ends were recorded: who was lucky enough to be written down proves nothing.
+    assert told(at(lives)) == [
+        (date(2022, 1, 1), 365, 730, Cause.WEAR, False, False), (date(2024, 1, 1), 0, 1035, None, True, False),
+    ]  # fmt: skip
+    assert not [each for each in lives.lives if each.place.kind is HardwareKind.POWER]
+    # Of stations, ends are known since each is known here.
+    stations = lives_of([station()], changes, dict.fromkeys(HardwareKind), TODAY).lives
+    assert [(each.place.kind, each.entry_d) for each in stations] == [(HardwareKind.STATION, 1095)]
+
+
+def test_what_ended_at_an_age_that_nobody_knows_is_counted_apart() -> None:
+    lives = lives_of([station()], [change(date(2023, 6, 1), ChangeReason.WORN)], ALWAYS, TODAY)
+    assert told(at(lives)) == [(date(2023, 6, 1), 0, 1249, None, True, False)]
+    assert lives.ageless == {HardwareKind.CABLE: 1}
+
+
+def test_parts_go_with_their_station() -> None:
+    changes = [change(date(2025, 1, 1), ChangeReason.ACCIDENT, STATION)]
+    lives = lives_of([station()], changes, ALWAYS, TODAY)
+    assert [each.cause for each in at(lives, STATION)] == [Cause.DAMAGE, None]
+    assert [each.cause for each in at(lives)] == [None, None]
+    assert at(lives)[1].began_on == date(2025, 1, 1)
+
+
+def test_a_retired_station_ends_its_lives_and_by_wear_if_somebody_says_so() -> None:
+    gone = station(retired_on=date(2025, 1, 1))
+    assert told(at(lives_of([gone], [], ALWAYS, TODAY))) == [(date(2024, 1, 1), 0, 366, None, False, True)]
+    worn = lives_of([gone], [change(date(2025, 1, 1), ChangeReason.WORN, STATION)], ALWAYS, TODAY)
+    assert [(each.cause, each.open) for each in at(worn, STATION)] == [(Cause.WEAR, False)]
+    assert [(each.cause, each.open) for each in at(worn)] == [(None, False)]
+
+
+def hardware(*serials: tuple[str, str, date]) -> tuple[Hardware, ...]:
+    return tuple(Hardware(serial=s, vendor="Ampère", model=model, first_on=on) for s, model, on in serials)
+
+
+def test_another_serial_number_is_another_station_and_nobody_has_to_explain_it_twice() -> None:
+    spoke = hardware(("A", "One", date(2024, 1, 1)), ("B", "One", date(2025, 1, 1)), ("C", "Two", date(2026, 1, 1)))
+    lives = lives_of([station(hardware=spoke)], [], ALWAYS, TODAY)
+    # The same model: worn, until somebody says otherwise; another one: an upgrade.
+    assert [(each.cause, each.model) for each in at(lives, STATION)] == [
+        (Cause.WEAR, "Ampère One"), (None, "Ampère One"), (None, "Ampère Two"),
+    ]  # fmt: skip
+    assert [(each.before, each.after, each.same_model) for each in lives.exchanges] == [
+        ("A", "B", True), ("B", "C", False),
+    ]  # fmt: skip
+    said = [
+        change(date(2025, 1, 9), ChangeReason.RECALL, STATION),
+        change(date(2025, 12, 30), ChangeReason.WORN, CONTROLLER),
+    ]
+    explained = lives_of([station(hardware=spoke)], said, ALWAYS, TODAY)
+    assert explained.exchanges == []
+    assert [each.cause for each in at(explained, STATION)] == [None, None]
+    assert [each.cause for each in at(explained, CONTROLLER)] == [None, Cause.WEAR, None]
+    # A new controller is no new cable.
+    assert len(at(explained)) == 2
+
+
+def network(seed: int, shape: float | None = None) -> Lives:
+    """Cables that were played, as records tell of them."""
+    lives = [
+        Life(
+            station=f"CP{number}", site=f"site-{number % 3}", place=CABLE, model=f"M{each.model}",
+            began_on=TODAY - timedelta(days=round(each.leave * 365.25)), entry_d=each.entry * 365.25,
+            exit_d=each.leave * 365.25, cause=Cause.WEAR if each.ended else None, open=each.in_use, assumed=False,
+        )
+        for number, each in enumerate(played(seed, shape=shape).lives)
+    ]  # fmt: skip
+    return Lives(lives=lives, ageless={}, exchanges=[])
+
+
+COSTS = KindInputs(recorded_since=date(2020, 1, 1), planned_minor=20_000, failed_minor=60_000, failed_down_h=24,
+                   hour_minor=500)  # fmt: skip
+
+
+def test_a_plan_adds_up_and_its_budget_is_its_ends_times_their_cost() -> None:
+    found = plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY)
+    [cables] = [each for each in found.kinds if each.kind is HardwareKind.CABLE]
+    assert cables.told is HardwareTold.AGE
+    assert cables.year is not None
+    assert sum(each.expected for each in cables.quarters) == pytest.approx(cables.year.expected)
+    assert sum(each.year.expected for each in cables.models if each.year) == pytest.approx(cables.year.expected)
+    assert sum(each.year.expected for each in found.sites) == pytest.approx(cables.year.expected)
+    assert sum(each.chance for each in found.units) == pytest.approx(cables.year.expected, rel=0.1)
+    assert [each.chance for each in found.units] == sorted((each.chance for each in found.units), reverse=True)
+    assert found.budget is not None
+    # Hardware and work, and a day out of service.
+    each = 60_000 + 24 * 500
+    assert found.budget.year.low_minor == cables.year.low * each
+    assert found.budget.year.high_minor == cables.year.high * each
+    assert found.budget.year.expected_minor == pytest.approx(cables.year.expected * each, abs=1)
+    assert sum(site.cost.expected_minor for site in found.sites if site.cost) == pytest.approx(
+        found.budget.year.expected_minor, abs=len(found.sites)
+    )
+    best = cables.models[0].advice
+    assert best is not None
+    assert best.verdict is AheadVerdict.PAYS
+    assert best.age_y is not None
+    ahead = [unit for unit in found.units if unit.ahead and unit.model == cables.models[0].model]
+    assert all(unit.age_y >= best.age_y for unit in ahead)
+    assert cables.models[0].due >= len(ahead)
+    assert plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY) == found
+
+
+def test_nothing_is_advised_nor_budgeted_where_nobody_said_a_cost() -> None:
+    found = plan(network(3, 3.0), ReplacementInputs(cable=KindInputs(recorded_since=date(2020, 1, 1))), TODAY)
+    assert found.budget is None
+    [cables] = [each for each in found.kinds if each.kind is HardwareKind.CABLE]
+    assert {model.advice for model in cables.models} == {None}
+    assert {site.cost for site in found.sites} == {None}
+
+
+def some(ended: int, lives: int = 20) -> Lives:
+    made = [
+        Life(station=f"CP{n}", site=None, place=CABLE, model="M", began_on=date(2024, 11, 1), entry_d=0, exit_d=730.5,
+             cause=Cause.WEAR if n < ended else None, open=n >= ended, assumed=True)
+        for n in range(lives)
+    ]  # fmt: skip
+    return Lives(lives=made, ageless={}, exchanges=[])
+
+
+def test_how_much_is_told_grows_with_what_ended() -> None:
+    inputs = ReplacementInputs(cable=COSTS)
+
+    def cables(lives: Lives, by: ReplacementInputs = inputs) -> Any:
+        return next(each for each in plan(lives, by, TODAY).kinds if each.kind is HardwareKind.CABLE)
+
+    nobody = cables(some(0), ReplacementInputs())
+    assert (nobody.told, nobody.year) == (HardwareTold.NOT_RECORDED, None)
+    assert cables(Lives(lives=[], ageless={}, exchanges=[])).told is HardwareTold.NOTHING
+    # One of two years: for all that is known, it might end within one.
+    assert cables(some(0, 1)).told is HardwareTold.SHORT
+    none = cables(some(0))
+    assert (none.told, none.year, none.wear.ends) == (HardwareTold.BOUND, None, 0)
+    assert none.wear.high == pytest.approx(100 * 3 / 40, rel=0.01)
+    few = cables(some(3))
+    assert (few.told, few.shape) == (HardwareTold.RATE, None)
+    assert few.year.low <= few.year.expected <= few.year.high
+    assert [model.advice for model in few.models] == [None]
+    assert cables(some(8)).told is HardwareTold.AGE
+
+
+def test_damage_is_expected_whatever_the_age() -> None:
+    lives = network(5, 3.0)
+    hurt = [
+        Life(station="X", site=None, place=CABLE, model="M0", began_on=date(2026, 1, 1), entry_d=0, exit_d=100.0,
+             cause=Cause.DAMAGE, open=False, assumed=False)
+    ] * 60  # fmt: skip
+    inputs = ReplacementInputs(cable=COSTS)
+    calm: Any = next(each for each in plan(lives, inputs, TODAY).kinds if each.kind is HardwareKind.CABLE)
+    rough_plan = plan(Lives(lives=hurt + lives.lives, ageless={}, exchanges=[]), inputs, TODAY)
+    rough: Any = next(each for each in rough_plan.kinds if each.kind is HardwareKind.CABLE)
+    assert rough.damage.ends == 60
+    years = rough.damage.unit_years
+    assert rough.year.expected - calm.year.expected == pytest.approx(60 / years * rough.units, rel=0.25)
+    # It isn't taken for wear.
+    assert rough.shape.value == pytest.approx(calm.shape.value, rel=0.1)
+
+
+@pytest.mark.parametrize("wrong", [{"currency": "XYZ"}, {"cable": KindInputs(recorded_since=date(2027, 1, 1))},
+                                   {"power": KindInputs(recorded_since=date(1999, 1, 1))}],
+                         ids=["currency", "future", "long ago"])  # fmt: skip
+def test_inputs_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ReplacementInputsRefused):
+        ReplacementInputs(**wrong).check(TODAY)
+
+
+def test_the_demo_tells_of_cables_by_age() -> None:
+    """What its simulator says of hardware is read as an operator's sheet is, and is enough to tell something."""
+    noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    lines = [Line(number=n, cells=dict(zip(worn.HEAD, row, strict=True))) for n, row in enumerate(worn.changes(noon))]
+    read = [read_line(line, COLUMNS) for line in lines]
+    assert [wrong for _, wrong in read if wrong] == []
+    names = sorted({values["station"] for values, _ in read})
+    numbers = {name: number for number, name in enumerate(names)}
+    plugs = {name: tuple((bay, 1) for bay in (1, 2)) for name in names}
+    stations = [
+        station(numbers[each], station=each, seen_on=TODAY, plugs=plugs[each], model="HPC") for each in names
+    ]  # fmt: skip
+    changes = [
+        change(values["on"], values["reason"], number=numbers[values["station"]],
+               place=HardwarePlace(kind=values["kind"], evse=values["evse"], connector=values["connector"]))
+        for values, _ in read
+    ]  # fmt: skip
+    since = dict.fromkeys(HardwareKind, min(each.on for each in changes))
+    inputs = ReplacementInputs(cable=COSTS)
+    [cables] = [
+        each for each in plan(lives_of(stations, changes, since, TODAY), inputs, TODAY).kinds
+        if each.kind is HardwareKind.CABLE
+    ]  # fmt: skip
+    assert cables.told is HardwareTold.AGE
+    assert cables.assumed == 0
+    assert cables.ageless == 0

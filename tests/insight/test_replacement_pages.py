@@ -1,0 +1,289 @@
+"""Replacement as it is reached: what stations tell, what people say, what they are told; each who may."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from forecourt.access import Role
+from forecourt.insight.replacement import service, store
+from forecourt.platform.database import Pool
+from forecourt.ui.assets import STATIC_DIR
+from tests.care.console import signed_in
+from tests.http import House, Tenant, problem, walk
+
+pytestmark = pytest.mark.skipif(
+    not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
+)
+API = "/api/v1/insight/replacement"
+PAGE = "/insight/health/replacement"
+STATIONS = 40
+COSTS = {"planned_minor": 20_000, "failed_minor": 60_000, "failed_down_h": 24, "hour_minor": 500}
+
+
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
+
+
+def name(tenant: Tenant, number: int) -> str:
+    return f"R{number}-{tenant.tenant_id}"
+
+
+@pytest_asyncio.fixture
+async def tenant(house: House) -> AsyncIterator[Tenant]:
+    """With 40 stations of one connector at two sites, registered two years ago."""
+    tenant = await house.tenant()
+    at = house.clock.now() - timedelta(days=730)
+    with house.admin() as admin:
+        admin.execute(
+            "INSERT INTO sites (tenant_id, slug, name, path) SELECT %s, n, n, '{}'"
+            " FROM unnest('{dock,yard}'::text[]) n",
+            (tenant.tenant_id,),
+        )
+        admin.execute(
+            "INSERT INTO stations (tenant_id, identity, site_id, vendor, model, created_at)"
+            " SELECT %(t)s, 'R' || n || '-' || %(t)s, (SELECT site_id FROM sites WHERE tenant_id = %(t)s"
+            " AND slug = CASE n %% 2 WHEN 0 THEN 'dock' ELSE 'yard' END), 'Volt', 'One', %(at)s"
+            " FROM generate_series(1, %(most)s) n",
+            {"t": tenant.tenant_id, "at": at, "most": STATIONS},
+        )
+        admin.execute(
+            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+            " SELECT station_id, 1, 1, tenant_id, 'Available', %s FROM stations WHERE tenant_id = %s",
+            (at, tenant.tenant_id),
+        )
+    yield tenant
+
+
+def sheet(tenant: Tenant, today: date) -> str:
+    """Stations that were put in six years ago, and cables of every second that were worn after four to five."""
+    lines = ["Station;kind;evse;connector;on;reason"]
+    for number in range(1, STATIONS + 1):
+        began = today - timedelta(days=6 * 365)
+        lines.append(f"{name(tenant, number)};station;;;{began};commissioned")
+        if number % 2:
+            lines.append(f"{name(tenant, number)};cable;1;1;{began + timedelta(days=1_400 + 10 * number)};worn")
+    return "\n".join(lines)
+
+
+async def test_past_replacements_lead_to_a_plan_with_a_budget(house: House, tenant: Tenant) -> None:
+    api = await tenant.client()
+    today = house.clock.now().date()
+    blank = (await api.get(API)).json()["plan"]
+    assert {each["told"] for each in blank["kinds"]} == {"bound", "not_recorded"}
+    assert blank["year"] is None
+    dry = (await api.post(f"{API}/changes/import", json={"csv": sheet(tenant, today)})).json()
+    assert (dry["dry_run"], dry["created"], dry["refused"]) == (True, 60, 0)
+    assert (await api.get(f"{API}/changes")).json()["items"] == []
+    for wanted in ({"created": 60, "unchanged": 0}, {"created": 0, "unchanged": 60}):
+        done = (await api.post(f"{API}/changes/import", json={"csv": sheet(tenant, today), "dry_run": False})).json()
+        assert {key: done[key] for key in wanted} == wanted
+    since = (today - timedelta(days=6 * 365)).isoformat()
+    inputs = {"currency": "EUR", "cable": {"recorded_since": since, **COSTS}}
+    assert (await api.put(f"{API}/inputs", json=inputs)).status_code == 200
+    plan = (await api.get(API)).json()["plan"]
+    cables = next(each for each in plan["kinds"] if each["kind"] == "cable")
+    assert (cables["told"], cables["units"], cables["assumed"], cables["wear"]["ends"]) == ("age", 40, 0, 20)
+    assert cables["shape"]["low"] > 1.5
+    # Twenty are six years old, of a kind that half of were worn after four to five.
+    assert 5 < cables["year"]["expected"] < 20
+    assert plan["budget"]["year"]["high_minor"] == plan["year"]["high"] * 72_000
+    assert plan["budget"]["lacking"] == []
+    assert cables["models"][0]["advice"]["verdict"] == "pays"
+    assert {each["site"] for each in plan["sites"]} == {"dock", "yard"}
+    # At the dock all are the first ones.
+    assert plan["sites"][0]["site"] == "dock"
+    units = (await api.get(f"{API}/units", params={"station": name(tenant, 2)})).json()
+    assert [(each["place"]["kind"], each["began_on"], each["ahead"]) for each in units["items"]] == [
+        ("cable", since, True)
+    ]
+    walked = await walk(api, f"{API}/units", limit=7)
+    assert len({each["station"] for each in walked}) == 40
+    assert [each["chance"] for each in walked] == sorted((each["chance"] for each in walked), reverse=True)
+    assert len({each["change_id"] for each in await walk(api, f"{API}/changes", limit=7)}) == 60
+    page = (await (await signed_in(house, tenant)).get(PAGE)).text
+    for text in ("Cable, plug and lock", "Volt One", "Replace ahead", "Yes, at", "Alerts of health are another thing",
+                 "None ended in 80 years of use: fewer than 3.7 of 100 a year"):  # fmt: skip
+        assert text in page, text
+    german = (await (await signed_in(house, tenant)).get(PAGE, headers={"accept-language": "de"})).text
+    assert "Kabel, Stecker und Verriegelung" in german
+    taken = (await (await signed_in(house, tenant)).get(f"{PAGE}.csv")).text
+    rows = list(csv.DictReader(io.StringIO(taken)))
+    assert len(rows) == 40
+    assert [float(row["chance_in_a_year"]) for row in rows] == sorted(
+        (float(row["chance_in_a_year"]) for row in rows), reverse=True
+    )
+
+
+async def test_what_is_said_of_hardware_is_kept_once_and_taken_back_with_a_trace(house: House, tenant: Tenant) -> None:
+    api = await tenant.client(Role.TECHNICIAN)
+    today = house.clock.now().date()
+    said = {"station": name(tenant, 1), "kind": "cable", "evse": 1, "connector": 1, "on": today.isoformat(),
+            "reason": "vandalism", "note": "Cut off"}  # fmt: skip
+    made = await api.post(f"{API}/changes", json=said)
+    assert made.status_code == 201
+    assert (made.json()["site"], made.json()["place"]["connector"]) == ("yard", 1)
+    problem(await api.post(f"{API}/changes", json=said), 409, "hardware-change-exists")
+    problem(await api.post(f"{API}/changes", json=said | {"station": "nowhere"}), 404, "station-unknown")
+    tomorrow = (today + timedelta(days=1)).isoformat()
+    for wrong in ({"on": tomorrow}, {"on": "1999-12-31"}, {"kind": "station"}, {"connector": None}):
+        problem(await api.post(f"{API}/changes", json=said | wrong), 422, "hardware-change-refused")
+    stranger = await (await house.tenant()).client()
+    problem(await stranger.delete(f"{API}/changes/{made.json()['change_id']}"), 404, "hardware-change-unknown")
+    problem(await stranger.post(f"{API}/changes", json=said), 404, "station-unknown")
+    problem(await (await tenant.client(Role.VIEWER)).post(f"{API}/changes", json=said), 403, "forbidden")
+    assert (await api.delete(f"{API}/changes/{made.json()['change_id']}")).status_code == 204
+    problem(await api.delete(f"{API}/changes/{made.json()['change_id']}"), 404, "hardware-change-unknown")
+    with house.admin() as admin:
+        traces = admin.execute(
+            "SELECT action, object FROM audit WHERE tenant_id = %s AND action LIKE '%%hardware%%' ORDER BY audit_id",
+            (tenant.tenant_id,),
+        ).fetchall()
+    subject = f"station:{name(tenant, 1)}"
+    assert traces == [("say hardware was changed", subject), ("take back what was said of hardware", subject)]
+
+
+async def test_who_is_limited_to_a_site_sees_and_says_what_is_there_and_no_money(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    today = house.clock.now().date()
+    assert (
+        await owner.post(f"{API}/changes/import", json={"csv": sheet(tenant, today), "dry_run": False})
+    ).status_code == 200
+    with house.admin() as admin:
+        [(yard,)] = admin.execute(
+            "SELECT site_id FROM sites WHERE tenant_id = %s AND slug = 'yard'", (tenant.tenant_id,)
+        ).fetchall()
+        admin.execute("UPDATE sites SET path = ARRAY[site_id] WHERE tenant_id = %s", (tenant.tenant_id,))
+    since = (today - timedelta(days=6 * 365)).isoformat()
+    await owner.put(f"{API}/inputs", json={"cable": {"recorded_since": since, **COSTS}})
+    limited = await tenant.client(Role.OPERATOR, (yard,))
+    told = (await limited.get(API)).json()
+    assert told["inputs"] is None
+    assert told["plan"]["budget"] is None
+    assert {each["site"] for each in told["plan"]["sites"]} == {"yard"}
+    assert {each["cost"] for each in told["plan"]["sites"]} == {None}
+    assert next(each["units"] for each in told["plan"]["kinds"] if each["kind"] == "cable") == 20
+    # The whole organisation's plan was reckoned before, and is nobody else's.
+    assert (
+        next(each["units"] for each in (await owner.get(API)).json()["plan"]["kinds"] if each["kind"] == "cable") == 40
+    )
+    assert {each["site"] for each in (await limited.get(f"{API}/changes")).json()["items"]} == {"yard"}
+    problem(await limited.get(f"{API}/inputs"), 403, "forbidden-by-sites")
+    problem(await limited.put(f"{API}/inputs", json={}), 403, "forbidden-by-sites")
+    said = {"kind": "controller", "on": today.isoformat(), "reason": "worn"}
+    assert (await limited.post(f"{API}/changes", json=said | {"station": name(tenant, 1)})).status_code == 201
+    problem(await limited.post(f"{API}/changes", json=said | {"station": name(tenant, 2)}), 404, "station-unknown")
+    page = (await (await signed_in(house, tenant, Role.TECHNICIAN)).get(PAGE)).text
+    assert "Cost, once they failed" not in page
+    assert "720.00" not in page
+
+
+async def test_lines_that_cannot_be_are_refused_and_the_others_kept(house: House, tenant: Tenant) -> None:
+    api = await tenant.client()
+    today = house.clock.now().date()
+    one, day = name(tenant, 1), today.isoformat()
+    lines = [
+        "station,kind,evse,connector,on,reason,note",
+        f"{one},cable,1,1,{day},worn,",
+        f"{one},cable,1,1,{day},defect,",
+        f"{one},cable,,1,{day},worn,",
+        f"nowhere,station,,,{day},worn,",
+        f"{one},wheel,,,{day},worn,",
+        f"{one},station,,,{today + timedelta(days=1)},worn,",
+        f"{one},station,,,,worn,",
+        f"{one},power,1,,{day},ahead,all good",
+    ]
+    done = (await api.post(f"{API}/changes/import", json={"csv": "\n".join(lines), "dry_run": False})).json()
+    assert [each["action"] for each in done["lines"]] == ["create", *["refused"] * 6, "create"]
+    assert [each["problems"][0]["column"] for each in done["lines"][1:-1]] == [
+        "on", "kind", "station", "kind", "on", "on",
+    ]  # fmt: skip
+    kept = (await api.get(f"{API}/changes", params={"station": one})).json()["items"]
+    assert sorted((each["place"]["kind"], each["reason"]) for each in kept) == [("cable", "worn"), ("power", "ahead")]
+    # What is taken along comes in again.
+    file = (await (await signed_in(house, tenant)).get(f"{PAGE}/changes.csv")).text
+    again = (await api.post(f"{API}/changes/import", json={"csv": file})).json()
+    assert (again["unchanged"], again["refused"]) == (2, 0)
+
+
+async def test_hardware_and_costs_are_said_on_pages_too(house: House, tenant: Tenant) -> None:
+    console = await signed_in(house, tenant)
+    one, today = name(tenant, 1), house.clock.now().date().isoformat()
+    typed = {"station": one, "kind": "cable", "evse": "1", "connector": "1", "on": today, "reason": "worn", "note": ""}
+    refused = await console.post(f"{PAGE}/changes", data=typed | {"connector": ""})
+    assert refused.status_code == 422
+    assert "a cable an EVSE and a connector" in refused.text
+    assert f'value="{one}"' in refused.text
+    unread = await console.post(f"{PAGE}/changes", data=typed | {"on": "yesterday", "station": "nowhere"})
+    assert "must be a day such as" in unread.text
+    unknown = await console.post(f"{PAGE}/changes", data=typed | {"station": "nowhere"})
+    assert "must be the id of one of your stations" in unknown.text
+    assert (await console.post(f"{PAGE}/changes", data=typed)).status_code == 303
+    page = (await console.get(f"{PAGE}/changes")).text
+    assert "Worn" in page
+    [path] = {part.partition('"')[0] for part in page.split('action="') if part.partition('"')[0].endswith("/forget")}
+    assert (await console.post(path)).status_code == 303
+    assert "Nobody said anything of hardware yet" in (await console.get(f"{PAGE}/changes")).text
+    blank = {f"{kind}_{of}": "" for kind in ("station", "controller", "power", "cable")
+             for of in ("recorded_since", "planned_minor", "failed_minor", "planned_down_h", "failed_down_h",
+                        "hour_minor")}  # fmt: skip
+    costs = blank | {"currency": "eur", "cable_recorded_since": today, "cable_failed_minor": "600.50",
+                     "cable_failed_down_h": "24"}  # fmt: skip
+    wrong = await console.post(PAGE, data=costs | {"cable_failed_minor": "a lot"})
+    assert wrong.status_code == 422
+    assert "must be an amount" in wrong.text
+    future = await console.post(PAGE, data=costs | {"cable_recorded_since": "2999-01-01"})
+    assert future.status_code == 422
+    assert (await console.post(PAGE, data=costs)).status_code == 303
+    api = await tenant.client()
+    stored = (await api.get(f"{API}/inputs")).json()
+    assert stored["cable"]["failed_minor"] == 60_050
+    assert (stored["cable"]["planned_minor"], stored["cable"]["hour_minor"]) == (None, 0)
+    assert 'value="600.50"' in (await console.get(PAGE)).text
+    assert "Needed in each line: station, kind, on, reason." in (await console.get(f"{PAGE}/changes/import")).text
+    shown = await console.post(f"{PAGE}/changes/import", data={"csv": sheet(tenant, date.fromisoformat(today))})
+    assert "60 will be created" in shown.text
+
+
+async def test_more_than_is_kept_is_refused(house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "MAX_CHANGES", 1)
+    api = await tenant.client()
+    said = {"station": name(tenant, 1), "kind": "controller", "reason": "worn"}
+    assert (await api.post(f"{API}/changes", json=said | {"on": "2026-01-01"})).status_code == 201
+    problem(await api.post(f"{API}/changes", json=said | {"on": "2026-01-02"}), 409, "too-many-hardware-changes")
+
+
+async def test_what_is_said_of_a_day_is_of_the_station_that_stood_there_then(house: House) -> None:
+    tenant = await house.tenant()
+    with house.admin() as admin:
+        for identity, retired, created in (
+            (None, datetime(2025, 1, 1, tzinfo=UTC), datetime(2022, 1, 1, tzinfo=UTC)),
+            ("SAME-" + str(tenant.tenant_id), None, datetime(2025, 2, 1, tzinfo=UTC)),
+        ):
+            admin.execute(
+                "INSERT INTO stations (tenant_id, identity, retired_identity, retired_at, created_at)"
+                " VALUES (%s, %s, %s, %s, %s)",
+                (tenant.tenant_id, identity, None if identity else f"SAME-{tenant.tenant_id}", retired, created),
+            )
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        standings = (await store.list_standings(conn, tenant.tenant_id, [f"SAME-{tenant.tenant_id}"]))[
+            f"SAME-{tenant.tenant_id}"
+        ]
+    api = await tenant.client()
+    said = {"station": f"SAME-{tenant.tenant_id}", "kind": "station", "reason": "worn"}
+    found = {}
+    for day in ("2021-01-01", "2025-01-01", "2025-02-01"):
+        answer = await api.post(f"{API}/changes", json=said | {"on": day})
+        assert answer.status_code == 201
+        found[day] = answer.json()["station_id"]
+    current, before = standings
+    assert found == {
+        "2021-01-01": current.station_id,
+        "2025-01-01": before.station_id,
+        "2025-02-01": current.station_id,
+    }
