@@ -49,6 +49,7 @@ from forecourt.insight.dashboards.profit import told
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.sites import by_site
 from forecourt.insight.dashboards.success import chargex
+from forecourt.insight.dashboards.use import unused_evses
 from forecourt.insight.dashboards.words import figure
 from forecourt.insight.lake import asking
 from forecourt.insight.lake.export import Exporter
@@ -91,7 +92,7 @@ class Stay(Struct, frozen=True):
 
     @property
     def kind(self) -> str:
-        return "CCS" if self.evse == "1" else "Type 2"
+        return "CCS" if self.evse == "1" else "IEC_62196_T2"
 
     @property
     def charged(self) -> bool:
@@ -127,7 +128,7 @@ def lines(stays: list[Stay]) -> list[str]:
 
     return [
         f"{n},{s.station},{s.site},{s.evse},{s.driver},{at(s.began)},{at(s.over)},{s.wh / 1000},EUR,{s.cents / 100}"
-        f",{s.kind},{s.tariff}"
+        f",{'CCS' if s.kind == 'CCS' else 'Type 2'},{s.tariff}"
         for n, s in enumerate(stays)
     ]
 
@@ -177,6 +178,16 @@ async def test_money_that_is_not_known_before_taxes_is_not_nothing_and_every_cur
         "revenue_sek_minor": [0, 700, 0, 0],
         "revenue_nok_minor": [0, None, 0, 0],
     }
+    # A site has what it earned in each currency, not only in the one of most of it.
+    sites = {str(row["name"]): row for row in named_rows(use.table("places"))}
+    paid_of = ("revenue_minor", "currency", "revenue_eur_minor", "revenue_nok_minor", "revenue_sek_minor")
+    assert {name: [row.get(each) for each in paid_of] for name, row in sites.items()} == {
+        "old/north": [1_500, "EUR", 0, None, 700], "old/south": [None, "NOK", None, None, 0],
+    }  # fmt: skip
+    group = Group(slug="all", name="All", sites=("old/north", "old/south"))
+    of_all = await answers.answer(tenant_id, lake, Family.USE, asked(groups=(group,)))
+    [row] = named_rows(of_all.table("groups"))
+    assert [row.get(each) for each in paid_of] == [1_500, "EUR", None, None, 700]
     assert written_as(timeline, Form.CSV).splitlines()[0].endswith(b"currency,revenue_nok_minor,revenue_sek_minor")
     now = datetime(2025, 3, 17, tzinfo=UTC)
     report = Told(
@@ -189,6 +200,14 @@ async def test_money_that_is_not_known_before_taxes_is_not_nothing_and_every_cur
     text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf_of(report))).pages)
     assert "not known (NOK)" in text
     assert "Revenue (SEK)" in " ".join(text.split())
+
+
+def test_evses_that_nobody_used_have_their_numbers() -> None:
+    assert unused_evses({"1", "3"}, 4) == ["2", "4"]
+    assert unused_evses({"1", "2"}, 2) == []
+    # One that is called otherwise, or not known, may be any of them.
+    assert unused_evses({"left"}, 3) == ["", ""]
+    assert unused_evses({"1", ""}, 3) == [""]
 
 
 def busy_minutes(stays: list[Stay]) -> int:

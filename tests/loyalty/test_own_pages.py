@@ -11,7 +11,7 @@ import pytest
 from forecourt.driver.account import api
 from forecourt.driver.speech import Speech
 from forecourt.driver.words import tier_words
-from forecourt.loyalty.model import Places
+from forecourt.loyalty.model.terms import Places
 from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards.model import Program, Tier
 from forecourt.pricing.model import Day

@@ -29,7 +29,8 @@ from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import LakeBusy
 from forecourt.insight.nights import Nights
 from forecourt.insight.store import list_tenants
-from forecourt.loyalty.model import Past, Terms
+from forecourt.loyalty.model.campaigns import Past
+from forecourt.loyalty.model.terms import Terms
 from forecourt.loyalty.service import bring_campaign
 from forecourt.loyalty.store.campaigns import list_campaigns
 from forecourt.platform import log as logs

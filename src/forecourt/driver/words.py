@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_skeleton, format_time, get_day_names
 
 from forecourt.driver.model import Stage
-from forecourt.loyalty.model import Terms, Told, spans
+from forecourt.loyalty.model.campaigns import Told, spans
+from forecourt.loyalty.model.terms import Terms
 from forecourt.loyalty.rewards.model import Program, Tier, TierBy
 from forecourt.payments.psp.words import Card
 from forecourt.platform.money import Money, minor_digits
