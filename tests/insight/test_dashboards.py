@@ -55,6 +55,7 @@ from forecourt.insight.lake import asking
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import Folder
 from forecourt.insight.lake.tables import schema
+from forecourt.insight.reports.paper import _places as places_on_paper
 from forecourt.insight.reports.paper import pdf_of
 from forecourt.insight.reports.sheets import xlsx_of
 from forecourt.insight.reports.told import Told
@@ -635,6 +636,23 @@ def test_where_nobody_knows_what_energy_cost_no_margin_is_told() -> None:
     assert (figures(both)["profit_known"], figures(both)["margin_known"]) == (450, Fraction(450, 1000))
     assert [row["station"] for row in named_rows(both.table("connectors"))] == ["A", "C"]
     assert [row["site"] for row in named_rows(both.table("sites"))] == ["North", "South"]
+
+
+def test_profit_fits_on_pages_and_on_paper_and_files_have_every_part() -> None:
+    full = an_earned(discounts=200, rewards=70)
+    table = told([full], [SiteCost(site_id=1, currency="EUR", energy=400, other=9)], {1: "North"}).table("connectors")
+    assert table is not None
+    on_page = [table.columns[place].name for place in words.columns(table)]
+    assert on_page == [
+        "station", "evse", "site", "sessions", "energy_wh", "revenue_minor", "discounts_minor", "rewards_minor",
+        "costs_minor", "energy_cost_minor", "profit_minor", "margin",
+    ]  # fmt: skip
+    # What tells most is the last to go where there is no room.
+    assert [table.columns[place].name for place in places_on_paper(table)][-2:] == ["profit_minor", "margin"]
+    [row] = named_rows(table)
+    parts = ("fees_minor", "share_minor", "lost_minor")
+    assert row["costs_minor"] == sum(row[part] for part in parts) == 150  # type: ignore[misc]
+    assert {"connector", *parts, "before_energy_minor"} <= row.keys()
 
 
 def test_energy_that_was_paid_for_and_that_nobody_took_is_the_sites_loss() -> None:

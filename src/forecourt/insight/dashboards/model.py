@@ -66,13 +66,14 @@ class Compare(StrEnum):
 
 class Column(Struct, frozen=True, kw_only=True):
     """`name` in files and in the API; `label` is marked. `currency` of money that is all of one; None: it stands in the
-    row. `quiet`: a page leaves it out where all of it is nothing."""
+    row. `quiet`: a page leaves it out where all of it is nothing. `detail`: it stands in files and in the API alone."""
 
     name: str
     label: str
     unit: Unit
     currency: str | None = None
     quiet: bool = False
+    detail: bool = False
 
 
 class Table(Struct, frozen=True, kw_only=True):

@@ -47,12 +47,14 @@ _MONEY: Final = (
     Column(name="revenue_minor", label=mark("Revenue"), unit=Unit.MONEY),
     Column(name="discounts_minor", label=mark("Discounts, already off"), unit=Unit.MONEY, quiet=True),
     Column(name="rewards_minor", label=mark("Points and cashback"), unit=Unit.MONEY, quiet=True),
-    Column(name="fees_minor", label=mark("Fees"), unit=Unit.MONEY, quiet=True),
-    Column(name="share_minor", label=mark("Shares"), unit=Unit.MONEY, quiet=True),
-    Column(name="lost_minor", label=mark("Lost"), unit=Unit.MONEY, quiet=True),
+    Column(name="fees_minor", label=mark("Fees"), unit=Unit.MONEY, detail=True),
+    Column(name="share_minor", label=mark("Shares"), unit=Unit.MONEY, detail=True),
+    Column(name="lost_minor", label=mark("Lost"), unit=Unit.MONEY, detail=True),
+    Column(name="before_energy_minor", label=mark("Left before energy"), unit=Unit.MONEY, detail=True),
 )
 _COSTS: Final = (
-    Column(name="before_energy_minor", label=mark("Left before energy"), unit=Unit.MONEY),
+    # Together, as pages have no room for each.
+    Column(name="costs_minor", label=mark("Fees, shares and losses"), unit=Unit.MONEY, quiet=True),
     Column(name="energy_cost_minor", label=mark("Cost of energy"), unit=Unit.MONEY),
 )
 _LEFT: Final = (
@@ -190,15 +192,15 @@ def _connectors(rows: Sequence[Earned]) -> Table:
     lines: list[tuple[Cell, ...]] = [
         (
             row.station, row.evse, row.connector, row.site, row.sessions, row.energy_wh,
-            *(getattr(row, name) for name in _PARTS), row.energy_cost, row.profit, _margin(row.profit, row.revenue),
-            row.currency,
+            *(getattr(row, name) for name in _PARTS), row.fees + row.share + row.lost, row.energy_cost, row.profit,
+            _margin(row.profit, row.revenue), row.currency,
         )
         for row in ordered
     ]  # fmt: skip
     columns = (
         Column(name="station", label=mark("Station"), unit=Unit.TEXT),
         Column(name="evse", label=mark("EVSE"), unit=Unit.COUNT),
-        Column(name="connector", label=mark("Connector"), unit=Unit.COUNT, quiet=True),
+        Column(name="connector", label=mark("Connector"), unit=Unit.COUNT, detail=True),
         Column(name="site", label=mark("Site"), unit=Unit.TEXT),
         *_PLACE,
         *_MONEY,
@@ -218,7 +220,8 @@ def _sites(sites: Mapping[tuple[int | None, str], _Sums], names: Mapping[int, st
         cost = None if sums.dark else sums.energy_cost
         lines.append(
             (
-                site, sums.parts["sessions"], sums.parts["energy_wh"], *amounts, cost, sums.parts["other"], sums.profit,
+                site, sums.parts["sessions"], sums.parts["energy_wh"], *amounts,
+                sum(sums.parts[part] for part in ("fees", "share", "lost")), cost, sums.parts["other"], sums.profit,
                 _margin(sums.profit, sums.parts["revenue"]), currency,
             )
         )  # fmt: skip

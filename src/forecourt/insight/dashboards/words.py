@@ -104,6 +104,7 @@ def columns(table: Table) -> list[int]:
         place
         for place, column in enumerate(table.columns)
         if column.name not in ("place", "currency")
+        and not column.detail
         and any(row[place] if column.quiet else row[place] is not None for row in table.rows)
     ]
 
