@@ -57,14 +57,17 @@ METHODS: Final = {
         " interval is of the share that fails."
     ),
     Kind.BLOCKING: mark(
-        "Erlang B on the load of each hour of the day, corrected for what full plugs turned away; the interval is of"
-        " how weeks differ. What building costs is not taken off."
+        "Erlang's formula for calls that find every line busy, on the load of each hour of the day, corrected for"
+        " what full plugs turned away; the interval is of how weeks differ. What building costs is not taken off."
     ),
     Kind.IDLE: mark(
-        "Erlang B with stays shorter by a quarter, half and three quarters of the idle time: how much a nudge ends is"
-        " assumed."
+        "The same formula as for more plugs, with stays shorter by a quarter, half and three quarters of the idle"
+        " time: how much a nudge ends is assumed."
     ),
-    Kind.SHIFT: mark("Erlang B with 5, 10 and 15 %% of arrivals of full hours moved to others: that is assumed."),
+    Kind.SHIFT: mark(
+        "The same formula as for more plugs, with 5, 10 and 15 %% of arrivals of full hours moved to others: that"
+        " is assumed."
+    ),
     Kind.UNDERUSED: mark(
         "Nothing, a quarter and half of what it lacks to the middle one is assumed to be won; what the price would lose"
         " is not taken off."
