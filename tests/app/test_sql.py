@@ -5,10 +5,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import forecourt
 
 SOURCE = Path(forecourt.__file__).parent
 STATEMENT = re.compile(r"\b(?:SELECT\b.+|INSERT INTO\b|DELETE FROM\b|UPDATE \w+ SET\b)", re.DOTALL)
+#: What asks the lake, whose tables are called as rooms' are.
+OF_THE_LAKE = {"insight/health/store/days.py"}
 #: Files beside the stores in which SQL stands, and of what it is. None comes to them.
 BESIDE = {
     "app/bootstrap.py": "what begins before any room is there",
@@ -65,6 +69,33 @@ def test_no_sql_stands_outside_the_stores_but_where_it_is_named() -> None:
             found.add(str(path.relative_to(SOURCE)))
     assert found - BESIDE.keys() == set(), "move it into the store of its room"
     assert BESIDE.keys() - found == set(), "there is none left here: strike it off the list"
+
+
+def migrated(statement: str) -> dict[str, str]:
+    """What migrations make, and the room whose it is."""
+    made = re.compile(rf"^CREATE (?:OR REPLACE )?{statement} (?:IF NOT EXISTS )?([a-z_0-9]+)", re.MULTILINE)
+    return {
+        name: path.parents[1].name
+        for path in SOURCE.glob("*/migrations/*.sql")
+        for name in made.findall(path.read_text(encoding="utf-8"))
+    }
+
+
+@pytest.mark.parametrize("room", ["insight", "loyalty"])
+def test_rooms_that_look_at_all_others_read_their_views_and_no_table_of_theirs(room: str) -> None:
+    tables, views = migrated("TABLE"), migrated("VIEW")
+    assert {"sessions", "loyalty_uses"} <= tables.keys()
+    assert {"session_facts", "driver_visits"} <= views.keys()
+    named = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+([a-z_0-9]+)")
+    foreign = {
+        f"{path.relative_to(SOURCE)}: {name}"
+        for path in (SOURCE / room).rglob("*.py")
+        if is_store(path.relative_to(SOURCE)) and str(path.relative_to(SOURCE)) not in OF_THE_LAKE
+        for text in texts(ast.parse(path.read_text(encoding="utf-8")))
+        for name in named.findall(text)
+        if name not in views and tables.get(name, room) != room
+    }
+    assert foreign == set(), "publish a view in that room, or ask it by a verb"
 
 
 def test_nobody_but_the_pool_ends_its_transactions() -> None:

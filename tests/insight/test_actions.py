@@ -17,6 +17,8 @@ from forecourt.insight.actions.measuring import difference, measured
 from forecourt.insight.actions.model import Action, Effect, Kind, Proposal, State
 from forecourt.insight.actions.rules import Plug, Top, Used
 from forecourt.insight.actions.service import Finder, result_of
+from forecourt.insight.health.found import Connector
+from forecourt.insight.health.store.connectors import keep_connectors
 from forecourt.insight.lake.export import Exporter
 from forecourt.platform.database import Pool
 from tests.care.console import signed_in
@@ -66,6 +68,17 @@ def test_stations_are_underused_only_beside_their_like_and_peaks_count_where_the
     top = Top(site="s", peak_w=80_000, usual_w=50_000, charge=400.0, currency="EUR")
     [shaved] = rules.peaks([top, Top(site="t", peak_w=80_000, usual_w=50_000, charge=0.0, currency="EUR")])
     assert (shaved.site, shaved.effect.expected, shaved.effect.high) == ("s", 6_000, 12_000)
+
+
+def test_of_every_currency_the_most_worthwhile_is_told_though_another_has_more() -> None:
+    def proposal(name: str, currency: str, expected: int) -> Proposal:
+        effect = Effect(expected=expected, low=0, high=expected)
+        return Proposal(kind=Kind.UNDERUSED, site="s", station=name, currency=currency, effect=effect, facts={})
+
+    many = [proposal(f"E{n}", "EUR", 9_000 - n) for n in range(12)]
+    ranked = rules.ranked([*many, proposal("N1", "NOK", 50), proposal("N2", "NOK", 70)])
+    told = rules.chosen(ranked, 10)
+    assert [each.station for each in told] == [*(f"E{n}" for n in range(8)), "N2", "N1"]
 
 
 def test_what_an_action_brought_is_told_with_an_interval_that_holds() -> None:
@@ -238,6 +251,19 @@ async def test_people_decide_by_page_and_api_and_who_only_reads_may_not(
     page = (await owner.get("/insight/actions")).text
     for words in ("Build more plugs", "old/dock", "Have the EVSE looked at", "old/yard-0"):
         assert words in page
+    # What Connector health says of the same EVSE stands beside it, and why that may differ.
+    assert "Connector health has not looked at it yet." in page
+    standing = Connector(
+        station="old/yard-0", evse=1, site=None, seen_on=date(2025, 3, 1), standing="known", days=90, kind=None,
+        part=None, risk=0.01, reasons=[], recent=[],
+    )  # fmt: skip
+    async with desk.pool.tenant(tenant.tenant_id) as conn:
+        await keep_connectors(conn, tenant.tenant_id, [standing])
+    page = (await owner.get("/insight/actions")).text
+    assert "Connector health has no alert of it, which is no contradiction" in page
+    assert 'href="/insight/expansion?site=old%2Fdock"' in page
+    assert "Expansion sizes the same sites by the sessions of up to a year" in page
+    assert "ranked by itself" not in page, "there is one currency"
     german = await signed_in(house, tenant, language="de")
     assert "Mehr Ladepunkte bauen" in (await german.get("/insight/actions")).text
     listed = (await owner.get("/api/v1/insight/actions?state=open")).json()["items"]

@@ -27,22 +27,35 @@ from typer.testing import CliRunner
 from forecourt.access import Role
 from forecourt.access.limits import SiteName
 from forecourt.cli import app as cli
-from forecourt.insight.dashboards import answering, availability, drivers
+from forecourt.insight.dashboards import answering, availability, drivers, words
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers, AnswerTooSlow
 from forecourt.insight.dashboards.asking import Question, groups_of, whole_months
 from forecourt.insight.dashboards.availability import Outage, by_month, down, months_before
 from forecourt.insight.dashboards.files import Form
 from forecourt.insight.dashboards.files import written as written_as
-from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, Group, PlaceUnknown, Span, compared
+from forecourt.insight.dashboards.model import (
+    Answer,
+    Asked,
+    Cell,
+    Compare,
+    Family,
+    Group,
+    PlaceUnknown,
+    Span,
+    Table,
+    compared,
+)
 from forecourt.insight.dashboards.profit import told
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.sites import by_site
 from forecourt.insight.dashboards.success import chargex
+from forecourt.insight.dashboards.use import unused_evses
 from forecourt.insight.dashboards.words import figure
 from forecourt.insight.lake import asking
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import Folder
 from forecourt.insight.lake.tables import schema
+from forecourt.insight.reports.paper import _places as places_on_paper
 from forecourt.insight.reports.paper import pdf_of
 from forecourt.insight.reports.sheets import xlsx_of
 from forecourt.insight.reports.told import Told
@@ -80,7 +93,7 @@ class Stay(Struct, frozen=True):
 
     @property
     def kind(self) -> str:
-        return "CCS" if self.evse == "1" else "Type 2"
+        return "CCS" if self.evse == "1" else "IEC_62196_T2"
 
     @property
     def charged(self) -> bool:
@@ -116,7 +129,7 @@ def lines(stays: list[Stay]) -> list[str]:
 
     return [
         f"{n},{s.station},{s.site},{s.evse},{s.driver},{at(s.began)},{at(s.over)},{s.wh / 1000},EUR,{s.cents / 100}"
-        f",{s.kind},{s.tariff}"
+        f",{'CCS' if s.kind == 'CCS' else 'Type 2'},{s.tariff}"
         for n, s in enumerate(stays)
     ]
 
@@ -166,6 +179,16 @@ async def test_money_that_is_not_known_before_taxes_is_not_nothing_and_every_cur
         "revenue_sek_minor": [0, 700, 0, 0],
         "revenue_nok_minor": [0, None, 0, 0],
     }
+    # A site has what it earned in each currency, not only in the one of most of it.
+    sites = {str(row["name"]): row for row in named_rows(use.table("places"))}
+    paid_of = ("revenue_minor", "currency", "revenue_eur_minor", "revenue_nok_minor", "revenue_sek_minor")
+    assert {name: [row.get(each) for each in paid_of] for name, row in sites.items()} == {
+        "old/north": [1_500, "EUR", 0, None, 700], "old/south": [None, "NOK", None, None, 0],
+    }  # fmt: skip
+    group = Group(slug="all", name="All", sites=("old/north", "old/south"))
+    of_all = await answers.answer(tenant_id, lake, Family.USE, asked(groups=(group,)))
+    [row] = named_rows(of_all.table("groups"))
+    assert [row.get(each) for each in paid_of] == [1_500, "EUR", None, None, 700]
     assert written_as(timeline, Form.CSV).splitlines()[0].endswith(b"currency,revenue_nok_minor,revenue_sek_minor")
     now = datetime(2025, 3, 17, tzinfo=UTC)
     report = Told(
@@ -178,6 +201,14 @@ async def test_money_that_is_not_known_before_taxes_is_not_nothing_and_every_cur
     text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf_of(report))).pages)
     assert "not known (NOK)" in text
     assert "Revenue (SEK)" in " ".join(text.split())
+
+
+def test_evses_that_nobody_used_have_their_numbers() -> None:
+    assert unused_evses({"1", "3"}, 4) == ["2", "4"]
+    assert unused_evses({"1", "2"}, 2) == []
+    # One that is called otherwise, or not known, may be any of them.
+    assert unused_evses({"left"}, 3) == ["", ""]
+    assert unused_evses({"1", ""}, 3) == [""]
 
 
 def busy_minutes(stays: list[Stay]) -> int:
@@ -548,20 +579,85 @@ def test_errors_have_chargex_codes_by_what_stations_say_and_else_by_their_name()
     assert chargex("OtherError", "E17") is None
 
 
-def test_profit_is_told_per_connector_and_by_currency() -> None:
+def an_earned(**changes: Any) -> Earned:
+    """A connector of the site North, of which all is known."""
     one = Earned(
         site_id=1, site="North", station="A", evse=1, connector=1, currency="EUR", sessions=2, energy_wh=20_000,
         revenue=1000, fees=30, share=100, lost=20, energy_cost=400,
     )  # fmt: skip
-    other = structs.replace(one, station="B", revenue=300, energy_cost=500)
-    answer = told([one, other], [SiteCost(site_id=1, currency="EUR", energy=900, other=50)], {1: "North"})
+    return structs.replace(one, **changes)
+
+
+def named_rows(table: Table | None) -> list[dict[str, Cell]]:
+    assert table is not None
+    names = [column.name for column in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in table.rows]
+
+
+def test_profit_is_told_per_connector_and_by_currency() -> None:
+    one = an_earned()
+    other = an_earned(station="B", revenue=300, energy_cost=500)
+    answer = told([other, one], [SiteCost(site_id=1, currency="EUR", energy=900, other=50)], {1: "North"})
     assert figures(answer)["profit"] == 450 - 350 - 50
     assert figures(answer)["margin"] == Fraction(50, 1300)
-    assert [row[0] for row in answer.tables[1].rows] == ["A", "B"]
-    [site] = answer.tables[0].rows
-    assert (site[0], site[3], site[9]) == ("North", 1300, 50)
+    assert [row["station"] for row in named_rows(answer.table("connectors"))] == ["A", "B"]
+    [site] = named_rows(answer.table("sites"))
+    assert (site["site"], site["revenue_minor"], site["other_minor"], site["profit_minor"]) == ("North", 1300, 50, 50)
+    assert answer.notes == ()
     was = compared(answer, told([one], [], {}))
     assert next(each.change for each in was.figures if each.key == "profit") == Fraction(50 - 450, 450)
+
+
+def test_what_drivers_were_given_is_off_the_profit_once() -> None:
+    # Revenue is what campaigns and vouchers left; points and cashback are beside it.
+    answer = told([an_earned(discounts=200, rewards=70)], [], {1: "North"}, {"EUR": 15})
+    told_of = figures(answer)
+    assert (told_of["discounts"], told_of["rewards"], told_of["earned"]) == (200, 70 - 15, 1000)
+    assert told_of["profit"] == 450 - 70 + 15
+    [row] = named_rows(answer.table("connectors"))
+    assert (row["discounts_minor"], row["rewards_minor"], row["profit_minor"]) == (200, 70, 380)
+    sites = named_rows(answer.table("sites"))
+    assert sum(row["profit_minor"] for row in sites) == told_of["profit"]  # type: ignore[misc]
+
+
+def test_where_nobody_knows_what_energy_cost_no_margin_is_told() -> None:
+    dark = an_earned(site_id=2, site="South", station="C", revenue=9000, energy_cost=None)
+    names = {1: "North", 2: "South"}
+    alone = told([dark], [], names)
+    [row] = named_rows(alone.table("connectors"))
+    assert (row["energy_cost_minor"], row["profit_minor"], row["margin"]) == (None, None, None)
+    assert row["before_energy_minor"] == 9000 - 150
+    assert {figures(alone)[key] for key in ("energy_cost", "profit_known", "margin_known")} == {None}
+    assert "profit" not in figures(alone), "it would be held against days of which all is known"
+    [note] = alone.notes
+    assert "not known of South:" in words.note(note)
+    assert note.href == "/hosts"
+    both = told([dark, an_earned()], [SiteCost(site_id=1, currency="EUR", energy=400, other=0)], names)
+    assert (figures(both)["profit_known"], figures(both)["margin_known"]) == (450, Fraction(450, 1000))
+    assert [row["station"] for row in named_rows(both.table("connectors"))] == ["A", "C"]
+    assert [row["site"] for row in named_rows(both.table("sites"))] == ["North", "South"]
+
+
+def test_profit_fits_on_pages_and_on_paper_and_files_have_every_part() -> None:
+    full = an_earned(discounts=200, rewards=70)
+    table = told([full], [SiteCost(site_id=1, currency="EUR", energy=400, other=9)], {1: "North"}).table("connectors")
+    assert table is not None
+    on_page = [table.columns[place].name for place in words.columns(table)]
+    assert on_page == [
+        "station", "evse", "site", "sessions", "energy_wh", "revenue_minor", "discounts_minor", "rewards_minor",
+        "costs_minor", "energy_cost_minor", "profit_minor", "margin",
+    ]  # fmt: skip
+    # What tells most is the last to go where there is no room.
+    assert [table.columns[place].name for place in places_on_paper(table)][-2:] == ["profit_minor", "margin"]
+    [row] = named_rows(table)
+    parts = ("fees_minor", "share_minor", "lost_minor")
+    assert row["costs_minor"] == sum(row[part] for part in parts) == 150  # type: ignore[misc]
+    assert {"connector", *parts, "before_energy_minor"} <= row.keys()
+
+
+def test_energy_that_was_paid_for_and_that_nobody_took_is_the_sites_loss() -> None:
+    answer = told([], [SiteCost(site_id=1, currency="CHF", energy=300, other=0)], {1: "North"})
+    assert figures(answer)["profit"] == -300
 
 
 needs_assets = pytest.mark.skipif(not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built")

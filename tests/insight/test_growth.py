@@ -106,6 +106,21 @@ def test_a_plan_says_what_growth_costs_and_earns_with_bounds() -> None:
     assert plan(short, inputs, own=False).more_bounds is None
 
 
+def test_of_a_site_that_is_paid_in_other_money_nothing_is_earned_in_ours_until_somebody_says_what() -> None:
+    abroad = structs.replace(site_of(played(1, plugs=1, rate=2.0, stay_h=0.5)), paid={"NOK": (9, 90_000)})
+    found = plan(abroad, Inputs(), own=False)
+    assert found.size is not None
+    assert found.size.more_a_year > 0
+    assert (found.paid_in, found.margin_minor, found.margin_bounds, found.size.payback_years) == (
+        ("NOK",), None, None, None
+    )  # fmt: skip
+    assert found.more_bounds is not None
+    for inputs in (Inputs(currency="NOK"), Inputs(margin_minor=400)):
+        told = plan(abroad, inputs, own=True)
+        assert told.paid_in == ()
+        assert told.margin_minor
+
+
 def test_a_connection_bears_what_cars_drew() -> None:
     """They charge for half of their stay, with 11 kW at plugs of 22: of two, two charge at once a twentieth of the
     time or more, three of three hardly ever."""

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+import forecourt
 from forecourt.cli import app
 from forecourt.insight.importing import service
 from forecourt.insight.importing.files import understood
@@ -412,3 +413,28 @@ async def test_where_stations_are_follows_what_is_imported_and_forgotten(desk: D
     )
     await desk.importer.forget(tenant_id, latest)
     assert await places() == [("old/A", "old/north", "Europe/Berlin", 1, first, first + timedelta(hours=1))]
+
+
+async def test_plugs_that_were_stored_by_other_names_have_ocpis_now_and_the_lake_makes_their_days_anew(
+    desk: Desk, tmp_path: Path
+) -> None:
+    tenant_id = desk.organisation("plugs")
+    rows = [
+        "1,A,1,2025-03-03 10:00,2025-03-03 11:00,5,CCS 2", "2,A,1,2025-03-04 10:00,2025-03-04 11:00,5,left one",
+        "3,A,1,2025-03-05 10:00,2025-03-05 11:00,5,cType2",
+    ]  # fmt: skip
+    path = written(tmp_path, *rows, head="id,station,evse,start,end,kwh,connector type")
+    await desk.bring(tenant_id, path, "old")
+    kinds = "SELECT connector_type FROM imported_sessions WHERE tenant_id = %s ORDER BY started_at"
+    named = [("IEC_62196_T2_COMBO",), ("left one",), ("IEC_62196_T2",)]
+    assert desk.rows(kinds, tenant_id) == named
+    # As it was before: by the words of the file.
+    desk.admin.execute(
+        "UPDATE imported_sessions SET connector_type = 'cCCS2' WHERE tenant_id = %s AND source_id = '1'", (tenant_id,)
+    )
+    desk.admin.execute("DELETE FROM lake_marks WHERE tenant_id = %s", (tenant_id,))
+    migration = (Path(forecourt.__file__).parent / "insight/migrations/insight.0089.sql").read_text(encoding="utf-8")
+    begins = migration.index("-- The lake makes days anew")
+    desk.admin.execute(migration[begins:].encode())
+    assert desk.rows(kinds, tenant_id) == named
+    assert desk.rows("SELECT day FROM lake_marks WHERE tenant_id = %s", tenant_id) == [(date(2025, 3, 3),)]

@@ -438,6 +438,25 @@ async def test_snapshots_and_pseudonyms_are_kept_for_their_time(shore: Shore) ->
     assert shore.ask("SELECT count(driver)::INT FROM sessions") == [(2,)]
 
 
+async def test_who_was_erased_is_known_as_long_as_a_pseudonym_could_come_back(shore: Shore) -> None:
+    keep = Keep(snapshots=timedelta(days=10), drivers=timedelta(days=38))
+    station = shore.station("CP1")
+    await shore.session(station, "t1", shore.clock.now() - timedelta(hours=2), token_uid="GOES")
+    await shore.export(keep=keep)
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await erasing.ask(conn, shore.tenant_id, 7, ["GOES"], shore.clock.now())
+    known = "SELECT count(*)::int FROM lake_erasures WHERE tenant_id = %s"
+    # A month's file loses its drivers when the whole month is past their time.
+    for days, left in ((0, 2), (38, 2), (30, 2), (2, 0)):
+        shore.clock.advance(days * 86_400)
+        await shore.export(anew=True, keep=keep)
+        assert shore.names() == set()
+        assert shore.desk.rows(known, shore.tenant_id) == [(left,)]
+    # Nothing brings them back now: what they did is of nobody by its age.
+    await shore.export(anew=True, keep=keep)
+    assert shore.names() == set()
+
+
 async def test_two_never_write_one_lake_at_once(shore: Shore) -> None:
     await shore.bring("1,OLD,1,d,2026-01-05 10:00,2026-01-05 11:00,,5,,")
     with shore.folder.locked(), pytest.raises(LakeBusy):

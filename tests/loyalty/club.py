@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 from forecourt.loyalty import service
 from forecourt.loyalty.giving import Giving
-from forecourt.loyalty.model import Campaign, Terms
+from forecourt.loyalty.model.campaigns import Campaign
+from forecourt.loyalty.model.terms import Terms
 from forecourt.loyalty.promising import Promises
 from forecourt.sessions.costing.model import SessionCost
 from forecourt.sessions.costing.service import cost_of

@@ -17,7 +17,9 @@ from forecourt.loyalty.effect.estimate import difference, difference_of_shares
 from forecourt.loyalty.effect.service import Measure, measure_effect
 from forecourt.loyalty.effect.trial import try_out
 from forecourt.loyalty.errors import CampaignRefused
-from forecourt.loyalty.model import Audience, Past, Places, Segment, State, Terms
+from forecourt.loyalty.model.campaigns import Past
+from forecourt.loyalty.model.terms import Audience, Places, Segment, State, Terms
+from forecourt.loyalty.rewards.store import sum_use
 from forecourt.simulator.campaigns import World, draw
 from tests.loyalty.club import Club
 
@@ -139,6 +141,25 @@ async def test_whom_a_campaign_is_for_is_told_by_imported_sessions_too(club: Clu
             "SELECT driver_id FROM loyalty_members WHERE campaign_id = %s", campaign.campaign_id
         )  # fmt: skip
         assert [each["driver_id"] for each in members] == meant
+
+
+async def test_tiers_and_quiet_hours_count_history_that_was_brought_in(club: Club, tmp_path: Path) -> None:
+    [(driver, uid)] = club.drivers()
+    now, path = club.till.clock.now(), tmp_path / "old.csv"
+    day = (now - timedelta(days=3)).date()
+    # Every hour but 3 and 4 was busy, by records of a system before this one.
+    lines = [f"{hour},A,{uid},{day} {hour:02}:10,{day} {hour:02}:50,5,4.00" for hour in range(24) if hour not in (3, 4)]
+    path.write_text("\n".join(["id,station,driver,start,end,kwh,cost_incl", *lines]), encoding="utf-8")
+    importer = Importer(club.till.tenants, club.till.clock, "test")
+    options = Options(time_zone="Europe/Berlin", currency="EUR")
+    await importer.bring(club.tenant_id, path, understood(path, options, now), "old")
+    quiet = await club.campaign(amount=100, places=Places(quiet_hours=2))
+    assert quiet.hours == {3, 4}
+    async with club.till.tenants.tenant(club.tenant_id) as conn:
+        use = await sum_use(conn, club.tenant_id, driver, "EUR", now - timedelta(days=30))
+        none = await sum_use(conn, club.tenant_id, driver, "EUR", now)
+    assert (use.sessions, use.energy_wh, use.paid) == (22, 110_000, 8_800)
+    assert none.sessions == 0
 
 
 async def test_an_effect_is_told_by_what_drivers_of_the_campaign_did_before_and_since(club: Club) -> None:

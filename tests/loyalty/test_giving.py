@@ -12,7 +12,7 @@ import pytest
 from forecourt.loyalty import api, giving, service
 from forecourt.loyalty.effect.service import measure_effect
 from forecourt.loyalty.errors import AccountNeeded, CampaignRefused, VoucherUnknown, VoucherUsed
-from forecourt.loyalty.model import Audience, Places, QuietBy
+from forecourt.loyalty.model.terms import Audience, Places, QuietBy
 from forecourt.loyalty.store import uses as uses_store
 from forecourt.payments.hosts.shares import follow, follow_given
 from forecourt.payments.intents.beginning import Begin

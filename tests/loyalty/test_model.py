@@ -7,22 +7,10 @@ from typing import Any
 import pytest
 
 from forecourt.loyalty.errors import CampaignRefused
-from forecourt.loyalty.model import (
-    Audience,
-    Campaign,
-    Occasion,
-    Places,
-    Segment,
-    State,
-    Terms,
-    belongs,
-    check,
-    chosen,
-    fits,
-    held_out,
-    plain,
-    segment_of,
-)
+from forecourt.loyalty.model.audiences import belongs, held_out, segment_of
+from forecourt.loyalty.model.campaigns import Campaign, Occasion, chosen, fits
+from forecourt.loyalty.model.terms import Audience, Places, Segment, State, Terms, check
+from forecourt.loyalty.model.uses import plain
 from forecourt.pricing.model import Day
 
 AT = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
@@ -94,6 +82,20 @@ def test_a_campaign_is_for_sessions_by_place_and_by_the_sites_own_clock() -> Non
     assert all(fits(campaign(places=each), occasion()) for each in yes)
     assert not any(fits(campaign(places=each), occasion()) for each in no)
     assert not fits(campaign(hours=frozenset({3, 4})), occasion())
+
+
+@pytest.mark.parametrize(
+    ("said", "there"),
+    [
+        ("IEC_62196_T2_COMBO", "cCCS2"), ("cCCS2", "IEC_62196_T2_COMBO"), ("CCS 2", "cCCS2"), ("CHAdeMO", "cG105"),
+        ("Type 2", "sType2"),
+    ],
+)  # fmt: skip
+def test_a_plug_is_the_same_however_it_is_written(said: str, there: str) -> None:
+    meant = campaign(places=Places(connector_types=frozenset({said})))
+    assert fits(meant, occasion(connector_type=there))
+    assert not fits(meant, occasion(connector_type="cType1"))
+    assert not fits(meant, occasion(connector_type=None))
 
 
 def test_one_that_bears_no_other_counts_alone_and_a_code_comes_first() -> None:

@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from msgspec import structs
 
 from forecourt.driver.account import api
 from forecourt.driver.speech import Speech
-from forecourt.driver.words import tier_words
-from forecourt.loyalty.model import Places
+from forecourt.driver.words import earning_words, tier_words
+from forecourt.loyalty.model.terms import Places
 from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards.model import Program, Tier
 from forecourt.pricing.model import Day
@@ -173,6 +174,24 @@ def test_one_session_is_one(language: str, one: str, more: str) -> None:
         for least, days, said in ((1, 1, one), (2, 30, more)):
             program = Program(currency="EUR", tier_window_days=days)
             assert tier_words(Tier(name="Silver", least=least), program) == said
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Points for each kWh: 2|Points for each €1.00 that you pay: 3|Back into your wallet, of what you pay:"
+               " 1.5 %"),
+        ("de", "Punkte für jede kWh: 2|Punkte für jede bezahlten 1,00 €: 3|Zurück in Ihr Guthaben, von dem, was Sie"
+               " bezahlen: 1,5 %"),
+    ],
+)  # fmt: skip
+def test_a_driver_reads_how_points_are_earned(language: str, said: str) -> None:
+    program = Program(
+        currency="EUR", points_per_kwh=2, points_per_unit=3, value_of_100=100, cashback_percent=Decimal("1.50")
+    )
+    with Speech().speaking_of(language):
+        assert "|".join(earning_words(program)).replace("\N{NO-BREAK SPACE}", " ") == said
+        assert earning_words(structs.replace(program, active=False)) == []
 
 
 async def test_who_leaves_takes_along_what_was_given_and_points_are_owed_no_more(club: Club) -> None:

@@ -9,8 +9,8 @@ import pytest_asyncio
 from httpx import AsyncClient
 
 from forecourt.access import Role
-from forecourt.loyalty.model import Audience, Places
-from forecourt.loyalty.pages.forms import hours, tiers
+from forecourt.loyalty.model.terms import Audience, Places
+from forecourt.loyalty.pages.fields import hours, tiers
 from forecourt.platform.database import Pool
 from tests.http import House, Tenant, problem_page
 
@@ -68,13 +68,22 @@ async def test_a_campaign_is_made_started_paused_and_ended_on_its_pages(house: H
     assert (wrong.status_code, "must be like 22-6" in wrong.text) == (422, True)
     senseless = await owner.post("/campaigns/new", data=FORM | {"budget": "1"})
     assert (senseless.status_code, "Either a percentage" in senseless.text) == (422, True)
-    made = await owner.post("/campaigns/new", data=FORM)
+    made = await owner.post("/campaigns/new", data=FORM | {"connector_types": "CCS 2"})
     assert made.status_code == 303
     here = made.headers["location"].partition("?")[0]
     state, terms = stored(house, here)
     assert (state, terms["most"], terms["budget"]) == ("draft", 300, 200_000)
     assert terms["audience"]["segments"] == ["loyal"]
     page = (await owner.get(here)).text
+    # Another is begun from what there is, but for its days.
+    like = (await owner.get(f"/campaigns/new?like={here.split('/')[-1]}")).text
+    for name, value in (("name", "Night charging"), ("most", "3.00"), ("budget", "2000.00"), ("hours", "22-6"),
+                        ("window_days", "60"), ("starts_on", ""), ("connector_types", "CCS 2")):  # fmt: skip
+        assert f'name="{name}" value="{value}"' in like
+    assert '<option value="loyal" selected>' in like
+    assert (await owner.get("/campaigns/new?like=999999")).status_code == 404
+    for words in ("at plugs IEC_62196_T2_COMBO", "30\N{NO-BREAK SPACE}% of its drivers, by chance"):
+        assert words in page.replace("30 %", "30\N{NO-BREAK SPACE}%")
     whom = "Often here; by their use in the last 60 days; agreed to marketing"
     for words in ("15 % off, at most 3.00", "22\u20136", "chosen when it starts", "Start it", whom):
         assert words in page.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
@@ -93,7 +102,7 @@ async def test_a_campaign_is_made_started_paused_and_ended_on_its_pages(house: H
     for verb, state in (("start", "running"), ("pause", "paused"), ("start", "running"), ("end", "ended")):
         assert (await owner.post(f"{here}/{verb}")).status_code == 303
         assert stored(house, here)[0] == state
-        assert "Not here in the window; by their use in the last 60 days" in (await owner.get(here)).text
+        assert "Not here in the days looked back; by their use in the last 60 days" in (await owner.get(here)).text
     assert (await owner.post(f"{here}/start")).status_code == 422
     assert "ten drivers must have it" in (await owner.get(here)).text
     german = await owner.get("/campaigns", headers={"accept-language": "de"})
@@ -143,6 +152,13 @@ async def test_codes_are_made_and_a_program_is_stored(house: House) -> None:
     assert (refused.status_code, "Points need a worth" in refused.text) == (422, True)
     assert (await owner.post("/campaigns/program", data=program)).status_code == 303
     assert 'value="Silver 10 100, Gold 30 150 3"' in (await owner.get("/campaigns/program")).text
+    said = (
+        (await owner.get("/campaigns"))
+        .text.replace("\N{NO-BREAK SPACE}", " ")
+        .replace("\N{NARROW NO-BREAK SPACE}", " ")
+    )
+    earns = "points for a kWh: 1; 100 points are worth 1.00 EUR; cashback of 1.5 %; tiers Silver, Gold."
+    assert f"Points and cashback: {earns}" in said
     viewer = await looking(tenant, Role.VIEWER)
     assert "SPRING26" not in (await viewer.get(here)).text
     problem_page(await viewer.post(f"{here}/end"), 403, "forbidden")

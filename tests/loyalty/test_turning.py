@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from forecourt.loyalty import service
 from forecourt.loyalty.effect.service import measure_effect
 from forecourt.loyalty.errors import CampaignBegun, CampaignOver, CampaignRefused, CampaignUnbegun, Unbegun
-from forecourt.loyalty.model import MAX_RUNNING, Audience, Places, State, Terms
+from forecourt.loyalty.model.campaigns import MAX_RUNNING
+from forecourt.loyalty.model.terms import Audience, Places, State, Terms
 from tests.loyalty.club import Club
 
 

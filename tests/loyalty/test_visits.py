@@ -9,6 +9,7 @@ from forecourt.driver.account.store import driver_of_session
 from forecourt.insight.lake.store import copy_out
 from forecourt.loyalty.rewards.store import sum_use
 from forecourt.loyalty.store import uses
+from forecourt.stations.plugs import _PLAIN, _TYPES, plain_type
 from tests.loyalty.club import Club
 
 #: Of everybody else.
@@ -87,3 +88,11 @@ async def test_whose_a_session_is_is_the_same_for_points_and_for_the_lake(club: 
     assert occasion is not None
     assert whose is not None
     assert (occasion.driver_id, whose.driver_id, int(row[-2])) == (early, early, early)
+
+
+async def test_kinds_of_plugs_have_the_same_names_in_views_and_in_the_program(club: Club) -> None:
+    said = [*_PLAIN, *_TYPES, *(name for name, _ in _TYPES.values()), "CCS 2", "Type-2", "CHAdeMO", "CCS", "left one"]
+    for each in said:
+        [row] = club.till.rows("SELECT plain_connector_type(%s) AS it", each)
+        assert row["it"] == plain_type(each), each
+    assert {plain_type("CCS"), plain_type("left one")} == {"CCS", "left one"}

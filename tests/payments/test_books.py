@@ -30,7 +30,9 @@ from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import beancount, entries
 from forecourt.payments.ledger import store as ledger
+from forecourt.payments.ledger.building import between
 from forecourt.payments.ledger.model import Entry, Kind, Leg
+from forecourt.payments.ledger.reports import list_lapsed
 from forecourt.payments.ledger.service import post
 from forecourt.payments.psp.errors import ProviderAway, ProviderError, ProviderUnknown
 from forecourt.payments.reconcile.events import COMPARE
@@ -209,6 +211,40 @@ async def test_profit_is_revenue_less_energy_fees_and_share(yard: Yard, tenant: 
         for each in shown
     ]
     assert rows == [(30_000, 1500, 300, 30, 1050, 120), (10_000, 500, 101, 30, 350, 19)]
+
+
+async def test_profit_counts_what_drivers_got_and_knows_no_cost_of_energy_that_nobody_posted(
+    yard: Yard, tenant: Tenant
+) -> None:
+    site, station, _host = await a_place(yard, "Ada")
+    paid = await a_session(yard, station, energy_wh=20_000)
+    await paid.follow(settled=True)
+    now = yard.clock.now()
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        for entry in (
+            between("points:1", Kind.POINTS_EARNED, now, "EUR", "rewards", "points:d1", 40, session_id=paid.session),
+            between("cashback:1", Kind.CASHBACK, now, "EUR", "rewards", "wallet:d1", 25, session_id=paid.session),
+            between("back:1", Kind.POINTS_BACK, now, "EUR", "points:d1", "rewards", 10, session_id=paid.session),
+            between("lapsed:1", Kind.POINTS_LAPSED, now, "EUR", "points:d2", "rewards", 7),
+            between(
+                "off:1", Kind.GIVEN, now, "EUR", "discounts:operator:energy", "revenue:energy", 300,
+                session_id=paid.session,
+            ),
+        ):  # fmt: skip
+            await post(conn, yard.tenant_id, entry)
+    yard.clock.advance(60)
+    client = await tenant.client()
+    [row] = (await client.get("/api/v1/ledger/profit")).json()["items"]
+    assert (row["revenue"], row["discounts"], row["rewards"], row["share"]) == (1000, 300, 55, 700)
+    assert (row["energy_cost"], row["profit"]) == (None, None)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        assert await list_lapsed(conn, yard.tenant_id, now, yard.clock.now()) == {"EUR": 7}
+        cost = host_entries.expense(
+            expense="e", kind="energy", at=now, currency="EUR", amount=401, against="bank", site_id=site
+        )
+        await post(conn, yard.tenant_id, cost)
+    [row] = (await client.get("/api/v1/ledger/profit")).json()["items"]
+    assert (row["energy_cost"], row["profit"]) == (401, 1000 - 401 - 700 - 55)
 
 
 async def test_a_site_host_sees_their_own_and_neither_others_nor_the_books(yard: Yard, tenant: Tenant) -> None:

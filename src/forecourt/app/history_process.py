@@ -34,7 +34,8 @@ from forecourt.insight.replacement.service import Replacing
 from forecourt.insight.replacement.sheet import import_changes
 from forecourt.insight.replacement.store import find_inputs
 from forecourt.insight.store import list_tenants
-from forecourt.loyalty.model import Past, Terms
+from forecourt.loyalty.model.campaigns import Past
+from forecourt.loyalty.model.terms import Terms
 from forecourt.loyalty.service import bring_campaign
 from forecourt.loyalty.store.campaigns import list_campaigns
 from forecourt.platform import log as logs

@@ -25,7 +25,7 @@ from forecourt.drivers.autocharge.model import MAC_PATTERN
 from forecourt.drivers.fleets.api import MONTH_PATTERN, TERMS_PATTERN, VAT_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
-from forecourt.loyalty.model import CODE_PATTERN as VOUCHER_PATTERN
+from forecourt.loyalty.model.uses import CODE_PATTERN as VOUCHER_PATTERN
 from forecourt.payments.accounts.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
 from forecourt.payments.bank.fields import BIC_PATTERN
 from forecourt.payments.fleets.model import CREDITOR_PATTERN, MANDATE_PATTERN, NUMBERS_PATTERN, VAT_ID_PATTERN

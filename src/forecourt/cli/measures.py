@@ -94,6 +94,8 @@ def _print(asked: "Question", answer: "Answer", key: str | None) -> None:
     compared = "" if before is None else f", compared with {before.first} to {before.last}"
     if key is None:
         shown.line(f"{asked.range.first} to {asked.range.last}{compared}")
+        for note in answer.notes:
+            shown.line(words.note(note, str))
         shown.rows(
             [{"figure": each} for each in answer.figures if each.value is not None],
             (
@@ -109,7 +111,10 @@ def _print(asked: "Question", answer: "Answer", key: str | None) -> None:
             continue
         shown.line(f"{words.plainly(each.title)} ({each.key})")
         columns = [
-            (words.plainly(each.columns[at].label), lambda row, at=at, each=each: words.cell(each, row["cells"], at))
+            (
+                words.heading(each.columns[at], words.plainly(each.columns[at].label)),
+                lambda row, at=at, each=each: words.cell(each, row["cells"], at),
+            )
             for at in words.columns(each)
         ]
         rows = each.rows if key is not None else each.rows[:MAX_ROWS]

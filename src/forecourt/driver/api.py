@@ -22,7 +22,7 @@ from forecourt.driver.speech import Speech
 from forecourt.driver.store import FoundSpot
 from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
-from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE
+from forecourt.loyalty.model.uses import CODE_PATTERN, MAX_CODE
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.intents.errors import (
     ConnectorInUse,

@@ -5,7 +5,7 @@ from forecourt.driver.speech import Speech
 from forecourt.driver.store import Connection, find_brand
 from forecourt.driver.words import offer_words, told_words
 from forecourt.loyalty.announcing import Reached
-from forecourt.loyalty.model import Told
+from forecourt.loyalty.model.campaigns import Told
 from forecourt.platform import mail
 from forecourt.platform.mail import Letter
 from forecourt.ui.i18n import gettext as _

@@ -56,7 +56,8 @@ from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Joining, WaitingLists
 from forecourt.driver.words import named_spot
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
-from forecourt.loyalty.model import MAX_CODE, Campaign
+from forecourt.loyalty.model.campaigns import Campaign
+from forecourt.loyalty.model.uses import MAX_CODE
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.intents.errors import ConnectorTaken, PaymentUnknown, PriceChanged, PriceMissing
 from forecourt.platform.clock import Clock

@@ -51,6 +51,7 @@ class DriverShell:
             rated_kw=formats.rated_kw, rated_kwh=words.rated_kwh, device=words.device, card=words.card_name,
             car=words.car_words, named_type=words.type_words, day=words.day,
             offer=words.offer_words, told=words.told_words, tier=words.tier_words,
+            earning=words.earning_words,
         )  # fmt: skip
 
     def page(

@@ -7,22 +7,41 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton, format_time, get_day_names
+from babel.numbers import format_decimal
 
 from forecourt.driver.model import Stage
-from forecourt.loyalty.model import Terms, Told, spans
+from forecourt.loyalty.model.campaigns import Told, spans
+from forecourt.loyalty.model.terms import Terms
 from forecourt.loyalty.rewards.model import Program, Tier, TierBy
 from forecourt.payments.psp.words import Card
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.model import Day
 from forecourt.pricing.words import line_words, price, when_words
+from forecourt.stations.plugs import plain_type
 from forecourt.ui.formats import SPACE, rated_kw
 from forecourt.ui.i18n import current, day, mark, ngettext, number, stamp
 from forecourt.ui.i18n import gettext as _
 
 __all__ = [
-    "STAGES", "car_words", "card_name", "day", "device", "hour", "line_words", "money", "month", "named_spot",
-    "offer_words", "price", "rated_kwh", "stage_words", "tier_words", "told_words",
-    "type_words", "when_words",
+    "STAGES",
+    "car_words",
+    "card_name",
+    "day",
+    "device",
+    "earning_words",
+    "hour",
+    "line_words",
+    "money",
+    "month",
+    "named_spot",
+    "offer_words",
+    "price",
+    "rated_kwh",
+    "stage_words",
+    "tier_words",
+    "told_words",
+    "type_words",
+    "when_words",
 ]  # fmt: skip
 
 #: Names of connector types as drivers know them; others are shown as they are.
@@ -32,7 +51,7 @@ TYPES: Final[Mapping[str, str]] = {
     "IEC_62196_T1": "Type 1",
     "IEC_62196_T1_COMBO": "CCS 1",
     "CHADEMO": "CHAdeMO",
-    "SAEJ3400": "NACS",
+    "SAE_J3400": "NACS",
     "TESLA_S": "Tesla",
     "MCS": "MCS",
     "DOMESTIC_F": "Schuko",
@@ -156,7 +175,8 @@ def told_words(told: Told) -> list[str]:
     where = ", ".join(told.sites) or _("at all our sites")
     said.append(_("Where: %(where)s") % {"where": where})
     if places.connector_types:
-        said.append(_("Plug: %(plugs)s") % {"plugs": ", ".join(map(type_words, sorted(places.connector_types)))})
+        plugs = sorted({type_words(plain_type(each)) for each in places.connector_types})
+        said.append(_("Plug: %(plugs)s") % {"plugs": ", ".join(plugs)})
     if places.tariffs:
         said.append(_("At certain prices only"))
     if told.until is not None:
@@ -180,6 +200,22 @@ def _offered_end(until: datetime, zone: str) -> str:
     """The last day, where it ends with that; else the moment."""
     last = (until - _MOMENT).astimezone(ZoneInfo(zone))
     return day(last, zone) if (last.hour, last.minute) == _LAST_MINUTE else stamp(until, zone)
+
+
+def earning_words(program: Program) -> list[str]:
+    """How a driver comes to points and cashback, a line each; nothing while the program is off."""
+    if not program.active:
+        return []
+    said = []
+    if program.points_per_kwh:
+        said.append(_("Points for each kWh: %(n)s") % {"n": number(program.points_per_kwh, 0)})
+    if program.points_per_unit:
+        about = {"money": price(Decimal(1), program.currency), "n": number(program.points_per_unit, 0)}
+        said.append(_("Points for each %(money)s that you pay: %(n)s") % about)
+    if program.cashback_percent:
+        percent = format_decimal(program.cashback_percent.normalize(), locale=current().locale)
+        said.append(_("Back into your wallet, of what you pay: %(percent)s %%") % {"percent": percent})
+    return said
 
 
 def tier_words(tier: Tier, program: Program) -> str:

@@ -5,11 +5,14 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from forecourt.loyalty.model import Campaign, State, Told
+from forecourt.access.members import find_organisation
+from forecourt.loyalty.model.campaigns import Campaign, Told
+from forecourt.loyalty.model.terms import State
 from forecourt.loyalty.store import campaigns as store
 from forecourt.loyalty.store.campaigns import Connection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.stations.service import site_names
 
 #: A campaign that tells its drivers has started; the subject is its number.
 STARTED: Final = "campaign.started"
@@ -37,8 +40,8 @@ async def told_of(conn: Connection, tenant_id: int, found: Collection[Campaign])
     """Campaigns as their drivers are told of them, in their order."""
     if not found:
         return []
-    slugs = frozenset[str]().union(*(each.terms.places.sites for each in found))
-    zone, names = await store.places_told(conn, tenant_id, slugs)
+    zone = (await find_organisation(conn, tenant_id)).time_zone
+    names = {site.slug: site.name for site in await site_names(conn, tenant_id)}
     return [
         Told(
             campaign=each, sites=sorted(names.get(slug, slug) for slug in each.terms.places.sites),

@@ -24,7 +24,9 @@ from forecourt.loyalty.errors import (
     VoucherUnknown,
     VoucherUsed,
 )
-from forecourt.loyalty.model import CODE_PATTERN, MAX_CAMPAIGNS, MAX_CODE, MAX_CODES_AT_ONCE, Campaign, Code, Terms
+from forecourt.loyalty.model.campaigns import MAX_CAMPAIGNS, Campaign
+from forecourt.loyalty.model.terms import Terms
+from forecourt.loyalty.model.uses import CODE_PATTERN, MAX_CODE, MAX_CODES_AT_ONCE, Code
 from forecourt.loyalty.rewards import api as rewards
 from forecourt.loyalty.store import campaigns as store
 from forecourt.loyalty.store import uses

@@ -17,20 +17,8 @@ from psycopg.errors import UniqueViolation
 from forecourt.drivers.fleets.model import PricedFor
 from forecourt.drivers.fleets.store import priced_for
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
-from forecourt.loyalty.model import (
-    KEPT_FOR,
-    PROMISED_FOR,
-    Campaign,
-    Code,
-    Occasion,
-    Use,
-    UseState,
-    chosen,
-    discount_id,
-    discount_of,
-    fits,
-    plain,
-)
+from forecourt.loyalty.model.campaigns import Campaign, Occasion, chosen, discount_id, discount_of, fits
+from forecourt.loyalty.model.uses import KEPT_FOR, PROMISED_FOR, Code, Use, UseState, plain
 from forecourt.loyalty.store import campaigns, uses
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import minor_digits, rounded

@@ -7,7 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from forecourt.loyalty.announcing import told_of
-from forecourt.loyalty.model import Campaign, Told, UseState
+from forecourt.loyalty.model.campaigns import Campaign, Told
+from forecourt.loyalty.model.uses import UseState
 from forecourt.loyalty.store import campaigns, uses
 from forecourt.loyalty.store.campaigns import Connection
 from forecourt.platform.money import Money

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from forecourt.loyalty import giving
 from forecourt.loyalty.errors import VoucherUnknown
-from forecourt.loyalty.model import Campaign
+from forecourt.loyalty.model.campaigns import Campaign
 from forecourt.loyalty.store import uses
 from forecourt.payments.intents.service import new_token
 from forecourt.platform.clock import Clock

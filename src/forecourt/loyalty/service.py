@@ -21,26 +21,10 @@ from forecourt.loyalty.errors import (
     CodeTaken,
     Unbegun,
 )
-from forecourt.loyalty.model import (
-    HOURS,
-    MAX_AUDIENCE,
-    MAX_CAMPAIGNS,
-    MAX_CODES,
-    MAX_LOOKED_AT,
-    MAX_RUNNING,
-    Campaign,
-    Meant,
-    Past,
-    Places,
-    QuietBy,
-    State,
-    Terms,
-    belongs,
-    check,
-    held_out,
-    plain,
-    told,
-)
+from forecourt.loyalty.model.audiences import MAX_AUDIENCE, MAX_LOOKED_AT, Meant, belongs, held_out
+from forecourt.loyalty.model.campaigns import MAX_CAMPAIGNS, MAX_RUNNING, Campaign, Past
+from forecourt.loyalty.model.terms import HOURS, Places, QuietBy, State, Terms, check, told
+from forecourt.loyalty.model.uses import MAX_CODES, plain
 from forecourt.loyalty.store import campaigns as store
 from forecourt.loyalty.store.campaigns import Connection
 from forecourt.platform import outbox

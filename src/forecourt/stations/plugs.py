@@ -55,6 +55,13 @@ _TYPES: Final[Mapping[str, tuple[str, PlugKind]]] = {
     "sType2": ("IEC_62196_T2", "AC"),
     "sType3": ("IEC_62196_T3C", "AC"),
 }
+#: OCPI's words, which people write in other ways too, and how people speak of plugs.
+_OCPI: Final = frozenset({name for name, _kind in _TYPES.values() if not name.startswith(("IEC_60309", "DOMESTIC"))})
+_SPOKEN: Final[Mapping[str, str]] = {
+    "ccs1": "IEC_62196_T1_COMBO", "combo1": "IEC_62196_T1_COMBO", "ccscombo1": "IEC_62196_T1_COMBO",
+    "ccs2": "IEC_62196_T2_COMBO", "combo2": "IEC_62196_T2_COMBO", "ccscombo2": "IEC_62196_T2_COMBO",
+    "type1": "IEC_62196_T1", "type2": "IEC_62196_T2", "nacs": "SAE_J3400",
+}  # fmt: skip
 _OF_EVSE: Final = re.compile(r"EVSE@(\d{1,5})")
 _OF_CONNECTOR: Final = re.compile(r"Connector@(\d{1,5})\.(\d{1,5})")
 
@@ -74,6 +81,23 @@ class PlugsRefused(ForecourtError):
 
     status = 422
     code = "plugs-refused"
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+_PLAIN: Final[Mapping[str, str]] = {
+    **{_letters(said): name for said, (name, _kind) in _TYPES.items()},
+    **{_letters(name): name for name in _OCPI},
+    **_SPOKEN,
+}
+
+
+def plain_type(said: str) -> str:
+    """A type of connector by OCPI's word, however it is written: `cCCS2` and `CCS 2` are `IEC_62196_T2_COMBO`. What
+    nobody knows stays as it is. Pure; the view `plug_types` has it by the same rule."""
+    return _PLAIN.get(_letters(said), said)
 
 
 async def list_plugs(connection: Connection, tenant_id: int, identity: str) -> list[Plug]:

@@ -12,7 +12,7 @@ from forecourt.driver.waiting.model import Waiting
 from forecourt.driver.waiting.service import Seen
 from forecourt.drivers.accounts.model import Consent, Driver, OwnSession, OwnToken, Vehicle
 from forecourt.drivers.autocharge.model import OwnCar
-from forecourt.loyalty.model import Use
+from forecourt.loyalty.model.uses import Use
 from forecourt.loyalty.rewards.store import Move
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.psp.words import Card

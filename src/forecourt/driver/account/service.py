@@ -40,7 +40,7 @@ from forecourt.drivers.fleets.model import Member, least
 from forecourt.energy.needs.model import Preferences
 from forecourt.energy.service.needs import change_preferences
 from forecourt.loyalty import giving
-from forecourt.loyalty.model import Campaign
+from forecourt.loyalty.model.campaigns import Campaign
 from forecourt.loyalty.own import Own, own_of
 from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards.service import Purse as Points

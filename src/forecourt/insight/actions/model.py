@@ -11,7 +11,7 @@ from forecourt.platform.errors import ForecourtError
 
 #: As many days are a month.
 MONTH_DAYS: Final = 30
-#: Open actions of one organisation; those with the least effect are left out.
+#: Open actions of one organisation; those with the least effect in their currency are left out.
 MAX_OPEN: Final = 10
 
 

@@ -1,5 +1,6 @@
 """`/insight/actions`: what could be done next and what came of what was done."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from litestar import Request, Response, get, post
@@ -10,8 +11,10 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker
 from forecourt.insight.actions import service, store, words
 from forecourt.insight.actions.api import MAX_LISTED, ActionId
-from forecourt.insight.actions.model import State
+from forecourt.insight.actions.model import Action, Kind, State
+from forecourt.insight.health.service import Standing, standings_of
 from forecourt.insight.pages import tabs_of
+from forecourt.insight.store import Connection
 from forecourt.insight.tries import troubles
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -26,6 +29,17 @@ DECISIONS: Final = {"take": State.TAKEN, "dismiss": State.DISMISSED, "reopen": S
 WebRequest = Request[Any, Any, Any]
 
 
+async def _health_of(conn: Connection, tenant_id: int, actions: Sequence[Action]) -> dict[int, Standing | None]:
+    """What Connector health says of the EVSEs of open actions, by the action."""
+    failing = [each for each in actions if each.kind is Kind.FAILING and each.state == State.OPEN]
+    found = {
+        (station, str(each.connector.evse)): each
+        for station in {action.station for action in failing}
+        for each in await standings_of(conn, tenant_id, station=station)
+    }
+    return {each.id: found.get((each.station, each.evse)) for each in failing}
+
+
 def action_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
     """The list, and the forms that decide on one."""
 
@@ -35,10 +49,11 @@ def action_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
             every = await store.list_actions(conn, actor.tenant_id, [*State], MAX_LISTED)
             names = {site.slug: site.name for site in await site_names(conn, actor.tenant_id)}
             trouble = (await troubles(conn, actor.tenant_id, clock.now())).get("acted")
+            health = await _health_of(conn, actor.tenant_id, every)
         return shell.page(
             "insight/actions.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
             trouble=trouble, plain=lambda path: path, words=words, may_change=actor.may(Verb.REVIEW), home=HOME,
-            money=formats.money, names=names,
+            money=formats.money, names=names, health=health,
             open=[each for each in every if each.state == State.OPEN],
             decided=[each for each in every if each.state != State.OPEN],
         )  # fmt: skip

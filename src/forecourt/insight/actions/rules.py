@@ -7,6 +7,7 @@ site may earn the same money: a plug more and fewer idle cars both serve who is 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import zip_longest
 from math import sqrt
 from statistics import NormalDist, fmean, median, stdev
 from typing import Final
@@ -200,6 +201,17 @@ def ranked(found: Iterable[Proposal]) -> list[Proposal]:
     worth = [each for each in found if each.effect.expected > 0]
     counts = {one: sum(each.currency == one for each in worth) for one in {each.currency for each in worth}}
     return sorted(worth, key=lambda each: (-counts[each.currency], each.currency, -each.effect.expected, each.place))
+
+
+def chosen(found: Sequence[Proposal], most: int) -> list[Proposal]:
+    """So many of them, in their order: of every currency in turn the most worthwhile, as none can be held against
+    another."""
+    by_currency: dict[str, list[Proposal]] = {}
+    for each in found:
+        by_currency.setdefault(each.currency, []).append(each)
+    turns = zip_longest(*by_currency.values())
+    taken = [each.place for turn in turns for each in turn if each is not None][:most]
+    return [each for each in found if each.place in taken]
 
 
 def turned_away(load: Load) -> float:

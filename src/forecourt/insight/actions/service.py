@@ -17,6 +17,7 @@ from forecourt.insight.actions import store
 from forecourt.insight.actions.finding import DAYS, Daily, Demand, daily, found
 from forecourt.insight.actions.measuring import MOST_WEEKS, measured, weeks_of, window
 from forecourt.insight.actions.model import MAX_OPEN, Action, ActionSettled, ActionUnknown, Kind, Measured, State
+from forecourt.insight.actions.rules import chosen
 from forecourt.insight.dashboards.answering import FILE_WITHIN_S, Answers, Lake
 from forecourt.insight.store import Connection
 from forecourt.platform.clock import Clock
@@ -53,7 +54,7 @@ class Finder:
         async with self._tenants.tenant(tenant_id) as conn:
             # What somebody decided meanwhile is not raised beside that.
             quiet = {each.place for each in await store.decided_since(conn, tenant_id, now - QUIET)}
-            wanted = [each for each in proposals if each.place not in quiet][:MAX_OPEN]
+            wanted = chosen([each for each in proposals if each.place not in quiet], MAX_OPEN)
             await store.keep_open(conn, tenant_id, wanted, now)
             for action_id, result in told:
                 await store.keep_measured(conn, tenant_id, action_id, result)

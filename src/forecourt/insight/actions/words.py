@@ -1,9 +1,10 @@
 """How actions read on a page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from forecourt.insight.actions.model import Action, Kind, State
+from forecourt.insight.health.service import Standing
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
@@ -56,20 +57,34 @@ METHODS: Final = {
         " interval is of the share that fails."
     ),
     Kind.BLOCKING: mark(
-        "Erlang B on the load of each hour of the day, corrected for what full plugs turned away; the interval is of"
-        " how weeks differ. What building costs is not taken off."
+        "Erlang's formula for calls that find every line busy, on the load of each hour of the day, corrected for"
+        " what full plugs turned away; the interval is of how weeks differ. What building costs is not taken off."
     ),
     Kind.IDLE: mark(
-        "Erlang B with stays shorter by a quarter, half and three quarters of the idle time: how much a nudge ends is"
-        " assumed."
+        "The same formula as for more plugs, with stays shorter by a quarter, half and three quarters of the idle"
+        " time: how much a nudge ends is assumed."
     ),
-    Kind.SHIFT: mark("Erlang B with 5, 10 and 15 %% of arrivals of full hours moved to others: that is assumed."),
+    Kind.SHIFT: mark(
+        "The same formula as for more plugs, with 5, 10 and 15 %% of arrivals of full hours moved to others: that"
+        " is assumed."
+    ),
     Kind.UNDERUSED: mark(
         "Nothing, a quarter and half of what it lacks to the middle one is assumed to be won; what the price would lose"
         " is not taken off."
     ),
     Kind.PEAK: mark("None, half and all of what stands above the usual top; of hours, as the lake holds them."),
 }
+#: What is reckoned of a whole site, as Expansion does by other weeks and another promise.
+OF_SITES: Final = frozenset({Kind.BLOCKING, Kind.IDLE, Kind.SHIFT})
+#: What Connector health says of the same EVSE.
+_SAME: Final = mark("Connector health has an alert of it as well, since %(day)s.")
+_DOWN: Final = mark("Connector health says that it is down.")
+_FEW: Final = mark("Connector health can't judge it yet: it knows too few days since it was new or mended.")
+_UNSEEN: Final = mark("Connector health has not looked at it yet.")
+_CALM: Final = mark(
+    "Connector health has no alert of it, which is no contradiction: that foretells failures by what gets worse. What"
+    " was bad from the first day on does not get worse, nor does what fails now and then; here its lost visits count."
+)
 _SHARES: Final = ("others", "away", "share", "usual")
 _WATTS: Final = ("peak_w", "usual_w")
 
@@ -84,6 +99,20 @@ def method(action: Action) -> str:
     """How its effect was reckoned."""
     nothing: Mapping[str, Any] = {}
     return _(METHODS[action.kind]) % nothing
+
+
+def health(standing: Standing | None) -> str:
+    """What Connector health says of the EVSE of an action, so that both can be read side by side."""
+    if standing is None:
+        return _(_UNSEEN)
+    if standing.alert is not None:
+        return _(_SAME) % {"day": formats.date_of(standing.alert.opened_on)}
+    return _({"down": _DOWN, "few_days": _FEW}.get(standing.connector.standing, _CALM))
+
+
+def currencies(actions: Sequence[Action]) -> int:
+    """In how many currencies they earn."""
+    return len({each.currency for each in actions})
 
 
 def place(action: Action, names: Mapping[str, str]) -> str:

@@ -27,6 +27,7 @@ from forecourt.insight.dashboards.model import (
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.stations.plugs import plain_type
 from forecourt.stations.service import site_names
 from forecourt.ui.ranges import LONG_PRESETS, MAX_DAYS, TimeRange, time_range
 
@@ -178,7 +179,7 @@ async def question(
         evse=place[2],
         allowed=allowed,
         co2=co2,
-        kind=traits[0],
+        kind=plain_type(traits[0]),
         tariff=traits[1],
         paid=traits[2],
         group=group,

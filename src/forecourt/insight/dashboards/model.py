@@ -4,7 +4,7 @@ Cells of tables are whole numbers (Wh, seconds, minor units, counts), texts, day
 until they are written down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -66,12 +66,14 @@ class Compare(StrEnum):
 
 class Column(Struct, frozen=True, kw_only=True):
     """`name` in files and in the API; `label` is marked. `currency` of money that is all of one; None: it stands in the
-    row."""
+    row. `quiet`: a page leaves it out where all of it is nothing. `detail`: it stands in files and in the API alone."""
 
     name: str
     label: str
     unit: Unit
     currency: str | None = None
+    quiet: bool = False
+    detail: bool = False
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -114,6 +116,17 @@ class Figure(Struct, frozen=True, kw_only=True):
         return None if not self.before else Fraction(self.value - self.before) / abs(Fraction(self.before))
 
 
+class Note(Struct, frozen=True, kw_only=True):
+    """What must be known to read an answer. `text` is marked and takes `values`, and as `names` what is concerned, of
+    which an empty one is without a site; `href`: where something can be done about it, `link` says what, marked."""
+
+    text: str
+    names: tuple[str, ...] = ()
+    values: Mapping[str, str] = {}
+    href: str = ""
+    link: str = ""
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """Figures and tables of a family. `days`, `days_before`: the first and the last that it tells of and compares with,
     where these are others than were asked for. `too_few`: nothing is told, for it would be of too few."""
@@ -123,6 +136,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     days: tuple[date, date] | None = None
     days_before: tuple[date, date] | None = None
     too_few: bool = False
+    notes: tuple[Note, ...] = ()
 
     def table(self, key: str) -> Table | None:
         """One of them."""

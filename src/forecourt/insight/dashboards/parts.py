@@ -1,13 +1,13 @@
 """What parts of a place come to: stations, EVSEs, sites, groups of sites, and sessions by their traits."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from msgspec import Struct, field, structs
 
-from forecourt.insight.dashboards.model import Cell, Column, Table, Unit, table
+from forecourt.insight.dashboards.model import Cell, Column, Group, Table, Unit, table
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import measures
 from forecourt.ui.i18n import mark
@@ -74,14 +74,15 @@ def places(
         found[row["part"]].stayed(row)
     for site, peak in site_peaks.items():
         found[site].peak = peak
+    there = {part: each for part, each in found.items() if each.plug_s or each.sessions}
+    others = also_paid(there.values())
     rows: list[tuple[Cell, ...]] = [
         (
             part, each.plugs or None, measures.share(each.busy_s, each.plug_s), each.energy_wh, each.sessions,
             each.peak, mean(each.stay_s, each.sessions), mean(each.idle_s, each.idle_known),
-            *((each.money[each.currency] if each.currency else 0, each.currency or currency) if currency else ()),
+            *paid(each, currency, others),
         )
-        for part, each in sorted(found.items(), key=lambda each: (-each[1].busy_s, each[0]))
-        if each.plug_s or each.sessions
+        for part, each in sorted(there.items(), key=lambda each: (-each[1].busy_s, each[0]))
     ]  # fmt: skip
     columns = (
         Column(name="plugs", label=mark("Plugs"), unit=Unit.COUNT),
@@ -91,7 +92,7 @@ def places(
         Column(name="peak", label=mark("Most at once"), unit=Unit.COUNT),
         Column(name="dwell_s", label=mark("Mean stay"), unit=Unit.SECONDS),
         Column(name="idle_s", label=mark("Mean time idle"), unit=Unit.SECONDS),
-        *money(currency),
+        *money(currency, others),
     )
     yield scope.table_of_parts(columns, rows)
     if scope.part == "site":
@@ -100,20 +101,22 @@ def places(
 
 def _groups(scope: Scope, found: Mapping[str, Counted], currency: str | None) -> Table:
     """Sites that others are part of, each with all of these; what is in two of them is told in both."""
-    rows: list[tuple[Cell, ...]] = []
+    groups: list[tuple[Group, int, Counted]] = []
     for group in scope.asked.groups:
         whole, there = Counted(), [found[site] for site in group.sites if site in found]
         for each in there:
             whole.add(each)
             whole.stayed(structs.asdict(each))
         if there:
-            paid = whole.money.get(currency, 0) if currency else None
-            rows.append(
-                (
-                    group.slug, group.name, len(there), measures.share(whole.busy_s, whole.plug_s), whole.energy_wh,
-                    whole.sessions, *((paid, currency) if currency else ()),
-                )
-            )  # fmt: skip
+            groups.append((group, len(there), whole))
+    others = also_paid(whole for _group, _sites, whole in groups)
+    rows: list[tuple[Cell, ...]] = [
+        (
+            group.slug, group.name, sites, measures.share(whole.busy_s, whole.plug_s), whole.energy_wh, whole.sessions,
+            *paid(whole, currency, others),
+        )
+        for group, sites, whole in groups
+    ]  # fmt: skip
     columns = (
         Column(name="place", label=mark("Id"), unit=Unit.TEXT),
         Column(name="name", label=mark("Name"), unit=Unit.TEXT),
@@ -121,7 +124,7 @@ def _groups(scope: Scope, found: Mapping[str, Counted], currency: str | None) ->
         Column(name="utilisation", label=mark("Time in use"), unit=Unit.SHARE),
         Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
         Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
-        *money(currency),
+        *money(currency, others),
     )
     return table("groups", mark("Groups of sites"), columns, rows)
 
@@ -152,11 +155,30 @@ def mean(total: int, count: int) -> Fraction | None:
     return Fraction(total, count) if count else None
 
 
-def money(currency: str | None) -> list[Column]:
-    """The columns of what was paid, where anything was."""
+def also_paid(every: Iterable[Counted]) -> list[str]:
+    """Currencies in which something was paid that is not the one of most of it, so stands in a column of its own."""
+    return sorted({currency for each in every for currency in each.money if currency != each.currency})
+
+
+def paid(each: Counted, currency: str | None, others: Sequence[str]) -> tuple[Cell, ...]:
+    """The cells of what was paid: in the currency of most of it, which is `currency` where nothing was, and in each
+    other one. None of what nobody knows before taxes."""
+    if currency is None:
+        return ()
+    most = each.currency
+    also = (each.money[other] if other in each.money and other != most else 0 for other in others)
+    return (each.money[most] if most else 0, most or currency, *also)
+
+
+def money(currency: str | None, others: Sequence[str] = ()) -> list[Column]:
+    """The columns of what was paid, where anything was: in the currency that stands in the row, then in others."""
     if currency is None:
         return []
     return [
         Column(name="revenue_minor", label=mark("Revenue"), unit=Unit.MONEY),
         Column(name="currency", label=mark("Currency"), unit=Unit.TEXT),
+        *(
+            Column(name=f"revenue_{each.lower()}_minor", label=mark("Revenue"), unit=Unit.MONEY, currency=each)
+            for each in others
+        ),
     ]

@@ -9,7 +9,7 @@ from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.dashboards.asking import Question, answered
 from forecourt.insight.dashboards.files import plain
 from forecourt.insight.dashboards.model import Answer, Cell, Family, Figure, Table, Unit
-from forecourt.insight.dashboards.words import heading, plainly
+from forecourt.insight.dashboards.words import heading, note, plainly
 from forecourt.platform.database import Pool
 
 Value = str | int | float | None
@@ -73,6 +73,7 @@ class Answered(Struct, frozen=True, kw_only=True):
     written_at: Annotated[datetime | None, Meta(description="What happened later is not in the snapshot.")]
     figures: list[Number]
     tables: list[TableTold]
+    notes: Annotated[list[str], Meta(description="What must be known to read this.", examples=[[]])]
 
 
 async def tell(db: Pool, answers: Answers, tenant_id: int, family: Family, asked: Question) -> Answered:
@@ -94,6 +95,7 @@ def told(family: Family, asked: Question, answer: Answer, lake: Lake | None) -> 
         kind=asked.kind or None, tariff=asked.tariff or None, paid=asked.paid or None,
         snapshot=None if lake is None else lake.snapshot, written_at=None if lake is None else lake.watermark,
         figures=[_number(each) for each in answer.figures], tables=[_table(each) for each in answer.tables],
+        notes=[note(each, str) for each in answer.notes],
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Use: how much plugs were taken, by how many at once, when, for how long, and what they gave and earned."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
@@ -97,14 +97,21 @@ def _add_plugs(scope: Scope, found: dict[str, Counted], firsts: Mapping[str, dat
         each.plugs, each.plug_s = 1, there_s
     if scope.asked.evse is None:
         # EVSEs that nobody used in the span stand for nothing but their time.
-        unused = max(0, station.evses - len(found))
-        if unused:
-            found.setdefault("", Counted())
-            found[""].plugs += unused
-            found[""].plug_s += unused * there_s
+        for name in unused_evses(found, station.evses):
+            found.setdefault(name, Counted())
+            found[name].plugs += 1
+            found[name].plug_s += there_s
         if station.power_w:
             first = next(iter(found.values()))
             first.known_wh, first.power_ws = sum(each.energy_wh for each in found.values()), station.power_w * there_s
+
+
+def unused_evses(used: Collection[str], evses: int) -> list[str]:
+    """Names of a station's EVSEs that are none of those in use: numbers from 1, as OCPP has them. Where one in use is
+    called otherwise, or nobody knows which it is, they have no name."""
+    count = max(0, evses - len(used))
+    numbers = [str(number) for number in range(1, evses + 1)]
+    return [name for name in numbers if name not in used] if set(used) <= set(numbers) else [""] * count
 
 
 def _peak(scope: Scope, by_station: Mapping[str, Counted]) -> int:
@@ -189,11 +196,7 @@ def _timeline(scope: Scope, currency: str | None) -> Table:
         Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
         Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
         Column(name="busy_s", label=mark("Plugs taken for"), unit=Unit.SECONDS),
-        *money(currency),
-        *(
-            Column(name=f"revenue_{each.lower()}_minor", label=mark("Revenue"), unit=Unit.MONEY, currency=each)
-            for each in others
-        ),
+        *money(currency, others),
     )
     return table("timeline", mark("Energy and sessions over time"), columns, rows)
 

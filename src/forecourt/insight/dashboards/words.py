@@ -1,5 +1,6 @@
 """How figures and cells read on a page and on paper."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Final
@@ -9,7 +10,7 @@ from babel.dates import format_skeleton
 from forecourt.insight.dashboards.asking import Question
 from forecourt.insight.dashboards.availability import CAUSES
 from forecourt.insight.dashboards.drivers import SEGMENTS
-from forecourt.insight.dashboards.model import NO_SITE, Cell, Column, Compare, Figure, Table, Unit
+from forecourt.insight.dashboards.model import NO_SITE, Cell, Column, Compare, Figure, Note, Table, Unit
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
@@ -27,6 +28,10 @@ WAYS: Final = {
 }  # fmt: skip
 #: Words for cells that are words of the program.
 SAID: Final = {**CAUSES, **SEGMENTS, **WAYS}
+#: Sites that a note names; what it calls those that are none, and how many more there are.
+MAX_NAMED: Final = 3
+WITHOUT_SITE: Final = mark("stations without a site")
+MORE: Final = mark("%(n)s more")
 #: From so many Wh on, energy is told in MWh.
 MEGA: Final = 10_000_000
 KILO: Final = 1_000
@@ -43,6 +48,14 @@ def figure(each: Figure) -> str:
     if each.value is None and each.unit == Unit.MONEY:
         return f"{_('not known')} ({each.currency})"
     return value(each.value, each.unit, each.currency)
+
+
+def note(each: Note, said: Callable[[str], str] = _) -> str:
+    """What must be known, in a sentence or two; `said` of what is marked."""
+    named = [name or said(WITHOUT_SITE) for name in each.names[:MAX_NAMED]]
+    if len(each.names) > MAX_NAMED:
+        named.append(said(MORE) % {"n": len(each.names) - MAX_NAMED})
+    return said(each.text) % {"names": ", ".join(named), **each.values}
 
 
 def value(cell: Cell, unit: Unit, currency: str | None = None) -> str:
@@ -86,11 +99,13 @@ def mass(grams: int) -> str:
 
 def columns(table: Table) -> list[int]:
     """The places of columns that a page shows: not ids and currencies, which stand with what they are of, nor what is
-    known of no row."""
+    known of no row, or is nothing in all of them where that goes without saying."""
     return [
         place
         for place, column in enumerate(table.columns)
-        if column.name not in ("place", "currency") and any(row[place] is not None for row in table.rows)
+        if column.name not in ("place", "currency")
+        and not column.detail
+        and any(row[place] if column.quiet else row[place] is not None for row in table.rows)
     ]
 
 

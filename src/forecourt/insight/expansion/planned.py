@@ -45,7 +45,8 @@ class Bounds(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """One site. `reason` says why there is no `size`, `last_on` when the last session was where it is LONG_AGO. Money
     in whole minor units a year: `margin_minor` is earned by the sessions more; bounds are None where the past is
-    shorter than LEAST_WEEKS."""
+    shorter than LEAST_WEEKS. `paid_in`: the money in which sessions were paid there, where none was in `currency`, and
+    nobody said what one earns: then nothing is told of what is earned."""
 
     site: str
     name: str
@@ -64,6 +65,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     more_bounds: Bounds | None = None
     margin_bounds: Bounds | None = None
     payback_bounds: Bounds | None = None
+    paid_in: tuple[str, ...] = ()
 
 
 #: Why a site has no plan; words of pages.
@@ -88,12 +90,15 @@ def plan(past: SitePast, inputs: Inputs, *, own: bool) -> Plan:
         found = size(load, inputs.target, power, costs)
     except SizingRefused:
         return structs.replace(base, reason=TOO_LARGE)
+    abroad = tuple(sorted(past.paid)) if revenue is None and inputs.margin_minor is None else ()
     told = structs.replace(
         base, weeks=len(past.weeks.arrived), load=load, size=found,
         revenue_minor=None if revenue is None else round(revenue),
-        margin_minor=round(found.more_a_year * costs.margin_minor),
+        margin_minor=None if abroad else round(found.more_a_year * costs.margin_minor), paid_in=abroad,
     )  # fmt: skip
-    return told if told.weeks < LEAST_WEEKS else _bounded(told, past, inputs, costs.margin_minor)
+    if told.weeks >= LEAST_WEEKS:
+        told = _bounded(told, past, inputs, costs.margin_minor)
+    return structs.replace(told, margin_bounds=None, payback_bounds=None) if abroad else told
 
 
 def _bounded(told: Plan, past: SitePast, inputs: Inputs, margin_minor: int) -> Plan:

@@ -9,6 +9,7 @@ import msgspec
 
 from forecourt.insight.importing.model import BadRow, Parsed, Refusal
 from forecourt.insight.model import MAX_NAME, Session
+from forecourt.stations.plugs import plain_type
 
 #: A mean power above this is no charging session.
 MOST_POWER_W: Final = 1_000_000
@@ -77,13 +78,15 @@ def checked(session: Session, now: datetime) -> Session:
     if end - start > LONG_STAY:
         flags.append("long-stay")
     charging = session.charging_ended_at
+    texts = {name: _short(getattr(session, name)) for name in _TEXTS}
+    kind = texts["connector_type"]
     return msgspec.structs.replace(
         session,
         started_at=start,
         ended_at=end,
         charging_ended_at=None if charging is None else min(max(whole(charging), start), end),
         flags=tuple(sorted(set(flags))),
-        **{name: _short(getattr(session, name)) for name in _TEXTS},
+        **(texts | {"connector_type": kind and plain_type(kind)}),
     )
 
 

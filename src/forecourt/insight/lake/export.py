@@ -58,6 +58,10 @@ class Exported(Struct, frozen=True, kw_only=True):
     went_on: bool
 
 
+#: The longest partition, which loses its drivers as a whole: who is erased is known so much longer than pseudonyms.
+LONGEST: Final = timedelta(days=31)
+
+
 class Keep(Struct, frozen=True, kw_only=True):
     """How long snapshots, and drivers' pseudonyms, are kept; None: for ever."""
 
@@ -85,8 +89,13 @@ class Exporter:
                 names = await store.open_erasures(conn, tenant_id)
             if names:
                 await Eraser(self._tenants, self._clock, self._root).within(folder, names)
-            run = _Run(self._tenants, folder, self._clock.now(), self._keep, anew=anew, progress=progress)
-            return await run.export()
+            now = self._clock.now()
+            run = _Run(self._tenants, folder, now, self._keep, anew=anew, progress=progress)
+            exported = await run.export()
+        if self._keep.drivers is not None:
+            async with self._tenants.tenant(tenant_id) as conn:
+                await store.forget_erasures(conn, tenant_id, now - self._keep.drivers - LONGEST)
+        return exported
 
 
 class _Run:

@@ -347,3 +347,10 @@ async def end_erasures(conn: Connection, tenant_id: int, pseudonyms: Sequence[st
         "UPDATE lake_erasures SET done_at = %s WHERE tenant_id = %s AND pseudonym = ANY(%s) AND done_at IS NULL",
         (at, tenant_id, list(pseudonyms)),
     )
+
+
+async def forget_erasures(conn: Connection, tenant_id: int, before: datetime) -> None:
+    """Remembers no longer who was erased and had asked for it before a time."""
+    await conn.execute(
+        "DELETE FROM lake_erasures WHERE tenant_id = %s AND done_at IS NOT NULL AND asked_at < %s", (tenant_id, before)
+    )

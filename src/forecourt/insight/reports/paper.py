@@ -94,6 +94,9 @@ def _part(answer: Answer, look: Any) -> list[Any]:
             if table.key in ONLY_DRAWN:
                 continue
         story.append(_rows(table))
+        if len(_places(table)) < len(words.columns(table)):
+            told = _("Not all columns fit here: the others stand in the Excel file and in the console.")
+            story.append(Paragraph(worded(told), look["Normal"]))
         left = max(0, len(table.rows) - MAX_ROWS) + table.left_out
         if left:
             told = _("%(n)s more rows stand in the Excel file and in the console.") % {"n": formats.count(left)}
@@ -101,8 +104,16 @@ def _part(answer: Answer, look: Any) -> list[Any]:
     return story
 
 
+def _places(table: Table) -> list[int]:
+    """Columns that fit: first those go that a page, too, leaves out where they are nothing."""
+    places = words.columns(table)
+    if len(places) > MAX_COLUMNS:
+        places = [place for place in places if not table.columns[place].quiet]
+    return places[:MAX_COLUMNS]
+
+
 def _rows(table: Table) -> Any:
-    places = words.columns(table)[:MAX_COLUMNS]
+    places = _places(table)
     head = [words.heading(table.columns[place], said(table.columns[place].label)) for place in places]
     rows = [[words.cell(table, row, place) for place in places] for row in table.rows[:MAX_ROWS]]
     numbers = {number for number, place in enumerate(places) if number and table.columns[place].unit != Unit.TEXT}

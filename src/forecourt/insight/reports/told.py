@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from forecourt.insight.dashboards import words
 from forecourt.insight.dashboards.model import Answer, Family
 from forecourt.insight.pages import SUB_PAGES
 from forecourt.ui import formats
@@ -38,8 +39,8 @@ def said(label: str) -> str:
 
 
 def remarks(answer: Answer) -> list[str]:
-    """What is said before the figures of a part: of which days it tells, where these are others than the report's, and
-    why it tells of nothing; in the language that is being spoken."""
+    """What is said before the figures of a part: of which days it tells, where these are others than the report's, why
+    it tells of nothing, and what must be known to read it; in the language that is being spoken."""
     found = []
     if answer.days is not None:
         found.append(_("By whole months that are over: from %(first)s to %(last)s.") % _dates(answer.days))
@@ -52,7 +53,7 @@ def remarks(answer: Answer) -> list[str]:
                 " is told: look at more sites together."
             )
         )
-    return found
+    return [*found, *map(words.note, answer.notes)]
 
 
 def _dates(days: tuple[date, date]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from forecourt.loyalty.effect.estimate import LEVEL, MIN_GROUP, Difference, Numbers, difference, difference_of_shares
-from forecourt.loyalty.model import Campaign
+from forecourt.loyalty.model.campaigns import Campaign
 from forecourt.loyalty.service import find_campaign
 from forecourt.loyalty.store import effects as store
 from forecourt.loyalty.store.campaigns import Connection

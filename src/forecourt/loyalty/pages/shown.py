@@ -11,7 +11,8 @@ from forecourt.access.guard import Asker
 from forecourt.loyalty import service
 from forecourt.loyalty.effect.service import measure_effect
 from forecourt.loyalty.errors import CampaignOver, CampaignRefused, CampaignUnbegun, CodesRefused, CodeTaken
-from forecourt.loyalty.model import MAX_CODES_AT_ONCE, MIN_CODE, State, plain
+from forecourt.loyalty.model.terms import State
+from forecourt.loyalty.model.uses import MAX_CODES_AT_ONCE, MIN_CODE, plain
 from forecourt.loyalty.pages.words import (
     CHANGING,
     DONE,
@@ -23,9 +24,12 @@ from forecourt.loyalty.pages.words import (
     Number,
     WebRequest,
     audience_words,
+    days_words,
     effect_words,
     given_words,
     hours_words,
+    program_words,
+    where_words,
 )
 from forecourt.loyalty.rewards import store as rewards
 from forecourt.loyalty.store import campaigns as store
@@ -33,7 +37,8 @@ from forecourt.payments.forms import WHOLE_WRONG, Field, read_form, typed_of, wh
 from forecourt.payments.ledger.words import money
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-from forecourt.ui.i18n import mark
+from forecourt.stations.service import site_names
+from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
 
 #: Lines of one page; the API has all of them.
@@ -85,6 +90,7 @@ class CampaignScreens:
         return self._shell.page(
             "loyalty/list.html", request, viewer=actor, current="campaigns", rows=rows, program=program,
             states=STATES, given=given_words, money=money, may_change=actor.may(Verb.CHANGE_PRICES),
+            gives="" if program is None else program_words(program),
         )  # fmt: skip
 
     async def one(
@@ -99,11 +105,13 @@ class CampaignScreens:
             meant = None
             if campaign.state in (State.DRAFT, State.SCHEDULED) and not campaign.terms.by_code:
                 meant = await service.count_meant(conn, actor.tenant_id, campaign.terms, self._clock.now())
+            names = {site.slug: site.name for site in await site_names(conn, actor.tenant_id)}
             codes = await store.list_codes(conn, actor.tenant_id, campaign_id, CODES_SHOWN + 1) if may_change else []
         fields = code_fields()
         return self._shell.page(
             "loyalty/campaign.html", request, viewer=actor, current="campaigns", status=422 if wrong or fault else 200,
-            campaign=campaign, terms=campaign.terms, meant=meant, effect=effect, told=effect_words, measures=MEASURES,
+            campaign=campaign, terms=campaign.terms, meant=meant, effect=effect, told=effect_words, number=number,
+            where=where_words(campaign, names), days=days_words(campaign), measures=MEASURES,
             states=STATES, codes=codes[:CODES_SHOWN], more=len(codes) > CODES_SHOWN, given=given_words,
             hours=hours_words(campaign), audience=audience_words(campaign.terms.audience), unbegun=UNBEGUN,
             money=money, may_change=may_change, done=DONE.get(done, ""), fault=fault,

@@ -9,25 +9,30 @@ from litestar.params import PathParameter, QueryParameter
 from forecourt.access import Verb
 from forecourt.loyalty.effect.service import Compared, Measure
 from forecourt.loyalty.errors import Unbegun
-from forecourt.loyalty.model import HOURS, Audience, Campaign, QuietBy, Segment, State, Terms, spans
-from forecourt.loyalty.rewards.model import TierBy
+from forecourt.loyalty.model.campaigns import Campaign, spans
+from forecourt.loyalty.model.terms import HOURS, Audience, QuietBy, Segment, State, Terms
+from forecourt.loyalty.rewards.model import Program, TierBy
 from forecourt.payments.ledger.words import money
 from forecourt.platform.paging import NEWEST
+from forecourt.pricing.model import Day
+from forecourt.stations.plugs import plain_type
 from forecourt.ui import i18n
-from forecourt.ui.formats import kwh
+from forecourt.ui.formats import SPACE, kwh
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark, ngettext
 
 WebRequest = Request[Any, Any, Any]
 Number = Annotated[int, PathParameter(ge=1, le=NEWEST)]
 Done = Annotated[str, QueryParameter(name="done", max_length=40)]
+#: The campaign that a new one is made like; 0: none.
+Like = Annotated[int, QueryParameter(name="like", ge=0, le=NEWEST)]
 CHANGING: Final[Mapping[str, Any]] = {"verb": Verb.CHANGE_PRICES}
 READING: Final[Mapping[str, Any]] = {"verb": Verb.READ_CAMPAIGNS}
 _PER_CENT: Final = 100
 #: Between hours, as people write it.
 DASH: Final = "\u2013"
-#: A p-value is told from here on.
-_LEAST_P: Final = 0.001
+#: A chance is told from here on, in percent.
+_LEAST_PERCENT: Final = 0.1
 
 #: Of a campaign: the state whose colour it takes, and the word.
 STATES: Final = {
@@ -43,7 +48,7 @@ SEGMENTS: Final = (
     (Segment.LOYAL.value, mark("Often here")),
     (Segment.COOLING.value, mark("Rare, not here lately")),
     (Segment.LEAVING.value, mark("Not here for weeks")),
-    (Segment.GONE.value, mark("Not here in the window")),
+    (Segment.GONE.value, mark("Not here in the days looked back")),
 )
 QUIET_BY: Final = (
     (QuietBy.ENERGY.value, mark("Energy charged")),
@@ -55,10 +60,10 @@ TIERS_BY: Final = (
     (TierBy.SPEND.value, mark("Money spent")),
 )
 MEASURES: Final = {
-    Measure.ENERGY: mark("Energy in kWh"),
+    Measure.ENERGY: mark("Energy"),
     Measure.VISITS: mark("Visits"),
     Measure.REVENUE: mark("Revenue before VAT"),
-    Measure.SHARE_IN_HOURS: mark("Percent of energy in its hours"),
+    Measure.SHARE_IN_HOURS: mark("Part of the energy in its hours"),
 }
 #: Why it could not begin.
 UNBEGUN: Final = {
@@ -126,13 +131,57 @@ def audience_words(audience: Audience) -> list[str]:
     return found or [_("Any driver")]
 
 
-def effect_words(each: Compared) -> dict[str, str]:
-    """The numbers of a line, as they are shown; a share in percent."""
-    share = each.measure is Measure.SHARE_IN_HOURS
-    scale, digits = (_PER_CENT, 1) if share else (1, 2)
+def effect_words(each: Compared, currency: str) -> dict[str, str]:
+    """The numbers of a line with their units, as they are shown; a share in percent."""
     found = {
-        name: i18n.number(getattr(each, name) * scale, digits)
+        name: _measured(each.measure, getattr(each, name), currency)
         for name in ("treated", "held_out", "difference", "low", "high")
     }
-    found["p_value"] = "< 0.001" if each.p_value < _LEAST_P else i18n.number(each.p_value, 3)
+    percent = each.p_value * _PER_CENT
+    least = f"< {i18n.number(_LEAST_PERCENT, 1)}"
+    found["p_value"] = f"{least if percent < _LEAST_PERCENT else i18n.number(percent, 1)}{SPACE}%"
     return found
+
+
+def _measured(measure: Measure, value: float, currency: str) -> str:
+    if measure is Measure.SHARE_IN_HOURS:
+        return f"{i18n.number(value * _PER_CENT, 1)}{SPACE}%"
+    unit = {Measure.ENERGY: "kWh", Measure.REVENUE: currency}.get(measure, "")
+    return f"{i18n.number(value, 2)}{SPACE}{unit}" if unit else i18n.number(value, 2)
+
+
+def where_words(campaign: Campaign, names: Mapping[str, str]) -> list[str]:
+    """At which sites, plugs and by which tariffs it counts; nothing: everywhere. `names` of sites."""
+    places = campaign.terms.places
+    found = [", ".join(sorted(names.get(slug, slug) for slug in places.sites))] if places.sites else []
+    if places.connector_types:
+        found.append(_("at plugs %(kinds)s") % {"kinds": ", ".join(sorted(map(plain_type, places.connector_types)))})
+    if places.tariffs:
+        found.append(_("by one of %(n)s tariffs") % {"n": len(places.tariffs)})
+    return found
+
+
+def days_words(campaign: Campaign) -> str:
+    """On which days of the week; empty: on all."""
+    days = campaign.terms.places.days
+    names = i18n.current().locale.days["format"]["abbreviated"]
+    return ", ".join(names[number] for number, day in enumerate(Day) if day in days)
+
+
+def program_words(program: Program) -> str:
+    """What sessions earn, in a sentence without a full stop."""
+    found = []
+    if program.points_per_kwh:
+        found.append(_("points for a kWh: %(n)s") % {"n": i18n.number(program.points_per_kwh)})
+    if program.points_per_unit:
+        found.append(
+            _("points for %(money)s: %(n)s")
+            % {"n": i18n.number(program.points_per_unit), "money": f"1{SPACE}{program.currency}"}
+        )
+    if found:
+        found.append(_("100 points are worth %(money)s") % {"money": money(program.value_of_100, program.currency)})
+    if program.cashback_percent:
+        found.append(_("cashback of %(percent)s %%") % {"percent": f"{program.cashback_percent.normalize():f}"})
+    if program.tiers:
+        found.append(_("tiers %(names)s") % {"names": ", ".join(each.name for each in program.tiers)})
+    return "; ".join(found)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -10,14 +10,10 @@ from msgspec import Struct
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from forecourt.insight.pseudonyms import of_driver
+from forecourt.insight.store import pseudonym_key
 from forecourt.loyalty.rewards.model import MAX_LOTS, Earned, Lot, Program, RefundedLot, Taken, Use
 from forecourt.loyalty.store.campaigns import Connection
-
-#: What of a payment was lost by disputes, in minor units.
-_LOST: Final = (
-    "(SELECT coalesce(sum(d.amount), 0)::bigint FROM payment_disputes d WHERE d.tenant_id = i.tenant_id"
-    " AND d.intent_id = i.intent_id AND d.status = 'lost')"
-)
 
 
 class PaidSession(Struct, frozen=True, kw_only=True):
@@ -64,27 +60,38 @@ async def find_paid(conn: Connection, tenant_id: int, intent_id: UUID) -> PaidSe
     back: a refund finds what was earned."""
     cursor = conn.cursor(row_factory=class_row(PaidSession))
     await cursor.execute(
-        f"SELECT i.session_id, a.driver_id, i.currency, i.captured_amount - i.refunded_amount - {_LOST} AS paid,"
-        " coalesce(greatest(s.meter_stop_wh - s.meter_start_wh, 0), 0) AS energy_wh FROM payment_intents i"
-        " JOIN sessions s ON s.tenant_id = i.tenant_id AND s.session_id = i.session_id"
-        " JOIN driver_accounts a ON a.tenant_id = i.tenant_id AND a.state = 'active' AND a.driver_id ="
-        " coalesce(i.driver_id, substring(i.payer FROM '^driver:([0-9]+)$')::bigint)"
+        "SELECT i.session_id, a.driver_id, i.currency, i.captured - i.refunded - i.lost AS paid,"
+        " coalesce(s.energy_wh, 0) AS energy_wh FROM payment_sums i"
+        " JOIN session_visits s ON s.tenant_id = i.tenant_id AND s.session_id = i.session_id"
+        " JOIN active_accounts a ON a.tenant_id = i.tenant_id AND a.driver_id = i.paid_by"
         " WHERE i.tenant_id = %s AND i.intent_id = %s AND i.purpose = 'session' AND i.method <> 'invoice'"
-        f" AND i.captured_amount - i.refunded_amount > {_LOST} FOR SHARE OF i",
+        " AND i.captured - i.refunded > i.lost FOR SHARE OF i",
         (tenant_id, intent_id),
     )
     return await cursor.fetchone()
 
 
 async def sum_use(conn: Connection, tenant_id: int, driver_id: int, currency: str, since: datetime) -> Use:
-    """What a driver did since."""
+    """What a driver did since, here and by imported history."""
+    key = await pseudonym_key(conn, tenant_id)
     cursor = conn.cursor(row_factory=class_row(Use))
     await cursor.execute(
-        "SELECT count(*) AS sessions, coalesce(sum(energy_wh), 0)::bigint AS energy_wh,"
-        " coalesce(sum(incl_minor) FILTER (WHERE currency = %s), 0)::bigint AS paid FROM driver_visits"
-        " WHERE tenant_id = %s AND driver_id = %s AND started_at >= %s AND ended_at IS NOT NULL",
-        (currency, tenant_id, driver_id, since),
-    )
+        """
+        SELECT count(*) AS sessions, coalesce(sum(energy_wh), 0)::bigint AS energy_wh,
+            coalesce(sum(incl_minor) FILTER (WHERE currency = %(currency)s), 0)::bigint AS paid
+        FROM (
+            SELECT energy_wh, currency, incl_minor FROM driver_visits WHERE tenant_id = %(tenant)s
+                AND driver_id = %(driver)s AND started_at >= %(since)s AND ended_at IS NOT NULL
+            UNION ALL
+            SELECT energy_wh, currency, incl_minor FROM imported_visits WHERE tenant_id = %(tenant)s
+                AND driver = %(name)s AND started_at >= %(since)s
+        ) u
+        """,
+        {
+            "tenant": tenant_id, "driver": driver_id, "name": of_driver(key, driver_id), "currency": currency,
+            "since": since,
+        },
+    )  # fmt: skip
     found = await cursor.fetchone()
     assert found is not None
     return found
@@ -112,9 +119,9 @@ async def lock_refunded(conn: Connection, tenant_id: int, intent_id: UUID) -> Re
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
         "SELECT *, greatest(least(gone, of), 0) AS back FROM (SELECT p.*,"
-        " coalesce(p.paid, nullif(i.captured_amount, 0), i.owed_amount) AS of,"
-        " coalesce(p.paid, nullif(i.captured_amount, 0), i.owed_amount) - i.captured_amount + i.refunded_amount"
-        f" + {_LOST} AS gone FROM payment_intents i"
+        " coalesce(p.paid, nullif(i.captured, 0), i.owed) AS of,"
+        " coalesce(p.paid, nullif(i.captured, 0), i.owed) - i.captured + i.refunded + i.lost AS gone"
+        " FROM payment_sums i"
         " JOIN loyalty_points p ON p.tenant_id = i.tenant_id AND p.session_id = i.session_id"
         " WHERE i.tenant_id = %s AND i.intent_id = %s FOR UPDATE OF p) AS found"
         " WHERE of > 0 AND greatest(least(gone, of), 0) <> refunded",
@@ -128,7 +135,7 @@ async def lock_owed(conn: Connection, tenant_id: int, intent_id: UUID) -> list[R
     """Lots of the driver who pays by this payment of which something is still to be taken out of the wallet."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
-        "SELECT p.*, coalesce(p.paid, p.refunded) AS of, p.refunded AS back FROM payment_intents i"
+        "SELECT p.*, coalesce(p.paid, p.refunded) AS of, p.refunded AS back FROM payment_sums i"
         " JOIN loyalty_points p ON p.tenant_id = i.tenant_id AND i.payer = 'driver:' || p.driver_id"
         " WHERE i.tenant_id = %s AND i.intent_id = %s AND p.owed > 0 ORDER BY p.lot_id LIMIT %s FOR UPDATE OF p",
         (tenant_id, intent_id, MAX_LOTS),

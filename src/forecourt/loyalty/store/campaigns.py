@@ -1,6 +1,6 @@
 """The SQL of campaigns, their codes and their drivers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,7 +13,9 @@ from psycopg.types.json import Jsonb
 from forecourt.insight.pseudonyms import of_driver
 from forecourt.insight.store import pseudonym_key
 from forecourt.loyalty.errors import Unbegun
-from forecourt.loyalty.model import MAX_RUNNING, Campaign, Code, Past, State, Terms
+from forecourt.loyalty.model.campaigns import MAX_RUNNING, Campaign, Past
+from forecourt.loyalty.model.terms import State, Terms
+from forecourt.loyalty.model.uses import Code
 
 Connection = AsyncConnection[Any]
 
@@ -205,9 +207,8 @@ async def list_used(
     await cursor.execute(
         """
         SELECT d.driver_id, used.sessions, used.energy_wh, used.unseen_days,
-            coalesce((SELECT n.given FROM driver_consents n WHERE n.tenant_id = %(tenant)s
-                AND n.driver_id = d.driver_id AND n.kind = 'marketing' ORDER BY n.said_at DESC LIMIT 1), false)
-                AS marketing
+            coalesce((SELECT n.given FROM driver_agreements n WHERE n.tenant_id = %(tenant)s
+                AND n.driver_id = d.driver_id AND n.kind = 'marketing'), false) AS marketing
         FROM unnest(%(drivers)s::bigint[], %(names)s::text[]) AS d (driver_id, name)
         CROSS JOIN LATERAL (
             SELECT count(*) AS sessions, coalesce(sum(u.energy_wh), 0)::bigint AS energy_wh,
@@ -235,30 +236,16 @@ async def _list_active(
 ) -> list[int]:
     cursor = await conn.execute(
         """
-        SELECT a.driver_id FROM driver_accounts a
-        WHERE a.tenant_id = %(tenant)s AND a.state = 'active' AND a.driver_id > %(after)s
+        SELECT a.driver_id FROM active_accounts a
+        WHERE a.tenant_id = %(tenant)s AND a.driver_id > %(after)s
             AND (%(drivers)s::bigint[] = '{}' OR a.driver_id = ANY (%(drivers)s))
-            AND (%(fleets)s::bigint[] = '{}' OR EXISTS (SELECT FROM fleet_members f WHERE f.tenant_id = a.tenant_id
+            AND (%(fleets)s::bigint[] = '{}' OR EXISTS (SELECT FROM fleet_drivers f WHERE f.tenant_id = a.tenant_id
                 AND f.driver_id = a.driver_id AND f.fleet_id = ANY (%(fleets)s)))
         ORDER BY a.driver_id LIMIT %(limit)s
         """,
         {"tenant": tenant_id, "drivers": list(drivers), "fleets": list(fleets), "after": after, "limit": limit},
     )
     return [int(driver) for (driver,) in await cursor.fetchall()]
-
-
-async def places_told(conn: Connection, tenant_id: int, slugs: Collection[str]) -> tuple[str, dict[str, str]]:
-    """By which clock an organisation tells time, and the names of these sites of its, by their slugs."""
-    row = await (
-        await conn.execute(
-            "SELECT o.time_zone, coalesce((SELECT jsonb_object_agg(s.slug, s.name) FROM sites s"
-            " WHERE s.tenant_id = o.tenant_id AND s.slug = ANY (%s)), '{}')"
-            " FROM organisations o WHERE o.tenant_id = %s",
-            (sorted(slugs), tenant_id),
-        )
-    ).fetchone()
-    assert row is not None
-    return str(row[0]), dict(row[1])
 
 
 async def insert_members(
@@ -279,14 +266,14 @@ async def take_untold(
     now on."""
     cursor = await conn.execute(
         """
-        UPDATE loyalty_members m SET told_at = %(at)s FROM driver_accounts a
+        UPDATE loyalty_members m SET told_at = %(at)s FROM active_accounts a
         WHERE m.tenant_id = %(tenant)s AND m.campaign_id = %(campaign)s AND m.driver_id IN (
             SELECT w.driver_id FROM loyalty_members w
-            JOIN driver_accounts d ON d.tenant_id = w.tenant_id AND d.driver_id = w.driver_id
+            JOIN active_accounts d ON d.tenant_id = w.tenant_id AND d.driver_id = w.driver_id
             WHERE w.tenant_id = %(tenant)s AND w.campaign_id = %(campaign)s AND w.treated AND w.told_at IS NULL
-                AND d.state = 'active' AND d.email IS NOT NULL
-                AND (SELECT n.given FROM driver_consents n WHERE n.tenant_id = d.tenant_id
-                    AND n.driver_id = d.driver_id AND n.kind = 'marketing' ORDER BY n.said_at DESC LIMIT 1)
+                AND d.email IS NOT NULL
+                AND (SELECT n.given FROM driver_agreements n WHERE n.tenant_id = d.tenant_id
+                    AND n.driver_id = d.driver_id AND n.kind = 'marketing')
             ORDER BY w.driver_id LIMIT %(limit)s FOR UPDATE OF w)
             AND a.tenant_id = m.tenant_id AND a.driver_id = m.driver_id
         RETURNING m.driver_id, a.email, a.language
@@ -308,15 +295,24 @@ async def list_treated(conn: Connection, tenant_id: int, driver_id: int) -> set[
 async def energy_by_hour(
     conn: Connection, tenant_id: int, sites: Sequence[str], since: datetime, until: datetime
 ) -> dict[int, int]:
-    """Wh of sessions by the hour of the place's day in which they began, at these sites or with none at all."""
+    """Wh of sessions by the hour of the place's day in which they began, here and by imported history, at these sites
+    or with none at all."""
     cursor = await conn.execute(
         """
-        SELECT extract(hour FROM s.started_at AT TIME ZONE p.time_zone)::int AS hour,
-            sum(greatest(s.meter_stop_wh - s.meter_start_wh, 0))::bigint
-        FROM sessions s JOIN campaign_places p ON p.tenant_id = s.tenant_id AND p.station_id = s.station_id
-        WHERE s.tenant_id = %(tenant)s AND s.started_at >= %(since)s AND s.started_at < %(until)s
-            AND (%(sites)s::text[] = '{}' OR p.sites && %(sites)s::text[])
-        GROUP BY 1
+        SELECT hour, sum(energy_wh)::bigint FROM (
+            SELECT extract(hour FROM s.started_at AT TIME ZONE p.time_zone)::int AS hour, s.energy_wh
+            FROM session_visits s JOIN campaign_places p ON p.tenant_id = s.tenant_id AND p.station_id = s.station_id
+            WHERE s.tenant_id = %(tenant)s AND s.started_at >= %(since)s AND s.started_at < %(until)s
+                AND (%(sites)s::text[] = '{}' OR p.sites && %(sites)s::text[])
+            UNION ALL
+            SELECT extract(hour FROM i.started_at AT TIME ZONE coalesce(p.time_zone, i.zone))::int, i.energy_wh
+            FROM imported_use i
+            LEFT JOIN station_places t ON i.own_station AND t.tenant_id = i.tenant_id AND t.station = i.station
+                AND t.retired_at IS NULL
+            LEFT JOIN campaign_places p ON p.tenant_id = t.tenant_id AND p.station_id = t.station_id
+            WHERE i.tenant_id = %(tenant)s AND i.started_at >= %(since)s AND i.started_at < %(until)s
+                AND (%(sites)s::text[] = '{}' OR p.sites && %(sites)s::text[] OR i.site = ANY (%(sites)s::text[]))
+        ) u GROUP BY 1
         """,
         {"tenant": tenant_id, "sites": list(sites), "since": since, "until": until},
     )

@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import dict_row
 
-from forecourt.loyalty.model import SETTLED_AFTER, Occasion, Use
+from forecourt.loyalty.model.campaigns import Occasion
+from forecourt.loyalty.model.uses import SETTLED_AFTER, Use
 from forecourt.loyalty.store.campaigns import Connection
 
 _USE: Final = (
@@ -18,8 +19,8 @@ _USE: Final = (
 )
 _DUE: Final = (
     "((u.state = 'open' AND u.until_at <= %(now)s AND coalesce(u.claimed_until <= %(now)s, true))"
-    " OR (u.state = 'bound' AND EXISTS (SELECT FROM session_costs c"
-    " WHERE c.session_id = u.session_id AND c.final AND (c.sealed_at IS NOT NULL OR c.priced_at < %(before)s))))"
+    " OR (u.state = 'bound' AND EXISTS (SELECT FROM session_bills c WHERE c.tenant_id = u.tenant_id"
+    " AND c.session_id = u.session_id AND (c.sealed_at IS NOT NULL OR c.priced_at < %(before)s))))"
 )
 #: Uses that are answered at once.
 MAX_LISTED: Final = 1_000
@@ -30,7 +31,7 @@ async def occasion_of_session(conn: Connection, tenant_id: int, session_id: UUID
     return await _occasion(
         conn,
         "SELECT s.started_at AS at, s.station_id, s.evse, s.token_uid, (SELECT v.driver_id FROM session_drivers v"
-        " WHERE v.tenant_id = %(tenant)s AND v.session_id = %(session)s) AS driver_id FROM sessions s"
+        " WHERE v.tenant_id = %(tenant)s AND v.session_id = %(session)s) AS driver_id FROM session_visits s"
         " WHERE s.tenant_id = %(tenant)s AND s.session_id = %(session)s",
         {"tenant": tenant_id, "session": session_id},
     )
@@ -44,7 +45,8 @@ async def occasion_at(
     return await _occasion(
         conn,
         "SELECT %(at)s::timestamptz AS at, t.station_id, %(evse)s::int AS evse, %(token)s::text AS token_uid,"
-        " %(driver)s::bigint AS driver_id FROM stations t WHERE t.tenant_id = %(tenant)s AND t.identity = %(station)s",
+        " %(driver)s::bigint AS driver_id FROM station_places t WHERE t.tenant_id = %(tenant)s"
+        " AND t.station = %(station)s AND t.retired_at IS NULL",
         {
             "tenant": tenant_id, "station": station, "evse": evse, "at": at, "driver": driver_id, "token": token_uid,
         },
@@ -55,7 +57,7 @@ async def _occasion(conn: Connection, what: str, values: dict[str, Any]) -> Occa
     query = f"""
         SELECT w.station_id, w.evse, w.at, w.token_uid, w.driver_id, p.time_zone, p.sites,
             (SELECT CASE WHEN min(g.connector_type) = max(g.connector_type) THEN min(g.connector_type) END
-                FROM evse_plugs g WHERE g.tenant_id = p.tenant_id AND g.station_id = p.station_id
+                FROM plug_types g WHERE g.tenant_id = p.tenant_id AND g.station_id = p.station_id
                 AND (w.evse IS NULL OR g.evse = w.evse)) AS connector_type
         FROM ({what}) w JOIN campaign_places p ON p.tenant_id = %(tenant)s AND p.station_id = w.station_id
         """
@@ -203,7 +205,7 @@ async def discounts_of(conn: Connection, tenant_id: int, session_id: UUID) -> li
     """What the final bill of a session says that was taken off, as `pricing.shown` keeps it."""
     row = await (
         await conn.execute(
-            "SELECT bill -> 'discounts' FROM session_costs WHERE tenant_id = %s AND session_id = %s AND final",
+            "SELECT discounts FROM session_bills WHERE tenant_id = %s AND session_id = %s",
             (tenant_id, session_id),
         )
     ).fetchone()

@@ -108,7 +108,7 @@ class ReceivableShown(Struct, frozen=True, kw_only=True):
 
 class ProfitShown(Struct, frozen=True, kw_only=True):
     """What a connector came to, in minor units: revenue before VAT less what its energy cost, what the provider and the
-    host got, and what was lost."""
+    host got, what drivers got as points and cashback, and what was lost."""
 
     site: Annotated[str | None, Meta(examples=["Harbour"])]
     station: Annotated[str, Meta(examples=["CP1"])]
@@ -118,11 +118,20 @@ class ProfitShown(Struct, frozen=True, kw_only=True):
     sessions: Annotated[int, Meta(examples=[12])]
     energy_wh: int
     revenue: Annotated[int, Meta(examples=[12_000])]
-    energy_cost: Annotated[int, Meta(examples=[4_000])]
+    discounts: Annotated[
+        int, Meta(description="Taken off by campaigns and vouchers; revenue is less by it.", examples=[500])
+    ]
+    rewards: Annotated[int, Meta(description="Points and cashback that its sessions brought.", examples=[100])]
+    energy_cost: Annotated[
+        int | None,
+        Meta(
+            description="Null: it delivered energy, and nobody posted what energy cost at its site.", examples=[4_000]
+        ),
+    ]
     fees: Annotated[int, Meta(examples=[300])]
     share: Annotated[int, Meta(examples=[5_000])]
     lost: Annotated[int, Meta(examples=[0])]
-    profit: Annotated[int, Meta(examples=[2_700])]
+    profit: Annotated[int | None, Meta(description="Null where the cost of energy is.", examples=[2_600])]
 
 
 class Profit(Struct, frozen=True, kw_only=True):

@@ -38,9 +38,10 @@ class SiteEarned(Struct, frozen=True, kw_only=True):
     other: int
 
     @property
-    def profit(self) -> int:
-        """What its connectors earned, less what else the site cost."""
-        return sum(row.profit for row in self.rows) - self.other
+    def profit(self) -> int | None:
+        """What its connectors earned, less what else the site cost; None: what its energy cost is not known."""
+        known = [row.profit for row in self.rows if row.profit is not None]
+        return sum(known) - self.other if len(known) == len(self.rows) else None
 
 
 def by_site(rows: Sequence[Earned], costs: Sequence[SiteCost]) -> list[SiteEarned]:

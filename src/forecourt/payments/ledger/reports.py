@@ -4,30 +4,33 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from forecourt.payments.ledger.store import Connection
-from forecourt.payments.ledger.store.reports import Earned, SiteCost, list_earned, list_site_costs
+from msgspec import structs
 
-__all__ = ["DEFAULT_SPAN", "Earned", "SiteCost", "read_profit", "spread"]
+from forecourt.payments.ledger.store import Connection
+from forecourt.payments.ledger.store.reports import Earned, SiteCost, list_earned, list_lapsed, list_site_costs
+
+__all__ = ["DEFAULT_SPAN", "Earned", "SiteCost", "list_lapsed", "read_profit", "spread"]
 
 #: What is told of where no span is said.
 DEFAULT_SPAN: Final = timedelta(days=30)
 
 
 def spread(rows: Sequence[Earned], costs: Sequence[SiteCost]) -> list[Earned]:
-    """Rows with what their site's energy cost, parted by what they delivered; together exactly that."""
-    energy = {(cost.site_id, cost.currency): cost.energy for cost in costs}
+    """Rows with what their site's energy cost, parted by what they delivered; together exactly that. What delivered
+    something where nobody posted such a cost in the row's currency has none: it is not known."""
+    energy = {(cost.site_id, cost.currency): cost.energy for cost in costs if cost.energy}
     found: list[Earned] = []
     groups: dict[tuple[int | None, str], list[Earned]] = {}
     for row in rows:
         groups.setdefault((row.site_id, row.currency), []).append(row)
     for (site_id, currency), group in groups.items():
-        cost = 0 if site_id is None else energy.get((site_id, currency), 0)
+        cost = None if site_id is None else energy.get((site_id, currency))
         whole, done, given = sum(row.energy_wh for row in group), 0, 0
         for row in group:
             done += row.energy_wh
-            upto = cost * done // whole if whole else 0
-            names = [name for name in Earned.__struct_fields__ if name != "energy_cost"]
-            found.append(Earned(energy_cost=upto - given, **{name: getattr(row, name) for name in names}))
+            upto = (cost or 0) * done // whole if whole else 0
+            known = cost is not None or not row.energy_wh
+            found.append(structs.replace(row, energy_cost=upto - given if known else None))
             given = upto
     return found
 

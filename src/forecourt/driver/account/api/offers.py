@@ -10,7 +10,8 @@ from msgspec import Meta, Struct
 from forecourt.driver.account.api.fields import TAGS, own
 from forecourt.driver.account.door import DriverAsker, Membership
 from forecourt.loyalty.errors import VoucherUnknown, VoucherUsed
-from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE, Told
+from forecourt.loyalty.model.campaigns import Told
+from forecourt.loyalty.model.uses import CODE_PATTERN, MAX_CODE
 from forecourt.loyalty.own import Given, Own
 from forecourt.loyalty.rewards.model import PointsMissing, ProgramMissing
 from forecourt.platform.money import Money

@@ -11,7 +11,7 @@ from forecourt.driver.account.door import Asking
 from forecourt.driver.account.pages.common import PUBLIC, AccountPages
 from forecourt.driver.asked import Lang, Said
 from forecourt.drivers.accounts.model import Driver
-from forecourt.loyalty.model import MAX_CODE
+from forecourt.loyalty.model.uses import MAX_CODE
 
 HERE = "/my/offers"
 

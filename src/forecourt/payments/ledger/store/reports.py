@@ -52,7 +52,9 @@ class Aged(Struct, frozen=True, kw_only=True):
 
 
 class Earned(Struct, frozen=True, kw_only=True):
-    """What one connector came to, in minor units: `energy_cost` is its part of what its site's energy cost."""
+    """What one connector came to, in minor units. `revenue`: less `discounts`, which campaigns and vouchers took off.
+    `rewards`: points and cashback that its sessions brought. `energy_cost`: its part of what its site's energy cost;
+    None: it delivered some, and of its site nobody posted what energy cost."""
 
     site_id: int | None
     site: str | None
@@ -66,12 +68,19 @@ class Earned(Struct, frozen=True, kw_only=True):
     fees: int
     share: int
     lost: int
-    energy_cost: int = 0
+    discounts: int = 0
+    rewards: int = 0
+    energy_cost: int | None = None
 
     @property
-    def profit(self) -> int:
-        """Revenue less energy, fees, shares and what was lost."""
-        return self.revenue - self.energy_cost - self.fees - self.share - self.lost
+    def before_energy(self) -> int:
+        """Revenue less fees, shares, rewards and what was lost."""
+        return self.revenue - self.fees - self.share - self.lost - self.rewards
+
+    @property
+    def profit(self) -> int | None:
+        """The same less energy; None: what that cost is not known."""
+        return None if self.energy_cost is None else self.before_energy - self.energy_cost
 
 
 class SiteCost(Struct, frozen=True, kw_only=True):
@@ -113,17 +122,20 @@ async def list_earned(conn: Connection, tenant_id: int, since: datetime, until: 
             FROM journal j JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)
             WHERE j.tenant_id = %(tenant_id)s AND j.at >= %(since)s AND j.at < %(until)s
             AND (starts_with(a.name, 'revenue:') OR starts_with(a.name, 'discounts:')
-                OR a.name IN ('psp_fees', 'host_share', 'platform_revenue', 'write_offs'))),
+                OR a.name IN ('psp_fees', 'host_share', 'platform_revenue', 'write_offs', 'rewards'))),
         by_session AS (
             SELECT session_id, currency,
                 -coalesce(sum(amount) FILTER (WHERE starts_with(name, 'revenue:')
                     OR starts_with(name, 'discounts:')), 0)::bigint AS revenue,
+                coalesce(sum(amount) FILTER (WHERE starts_with(name, 'discounts:')), 0)::bigint AS discounts,
+                coalesce(sum(amount) FILTER (WHERE name = 'rewards'), 0)::bigint AS rewards,
                 coalesce(sum(amount) FILTER (WHERE name = 'psp_fees'), 0)::bigint AS fees,
                 coalesce(sum(amount) FILTER (WHERE name IN ('host_share', 'platform_revenue')), 0)::bigint AS share,
                 coalesce(sum(amount) FILTER (WHERE name = 'write_offs'), 0)::bigint AS lost
             FROM moved WHERE session_id IS NOT NULL GROUP BY session_id, currency)
         SELECT i.site_id, i.name AS site, s.identity AS station, f.evse, f.connector, b.currency,
             count(*) AS sessions, coalesce(sum(f.energy_wh), 0)::bigint AS energy_wh, sum(b.revenue)::bigint AS revenue,
+            sum(b.discounts)::bigint AS discounts, sum(b.rewards)::bigint AS rewards,
             sum(b.fees)::bigint AS fees, sum(b.share)::bigint AS share, sum(b.lost)::bigint AS lost
         FROM by_session b JOIN session_facts f USING (session_id)
         JOIN stations s ON s.tenant_id = f.tenant_id AND s.station_id = f.station_id
@@ -148,6 +160,17 @@ async def list_site_costs(conn: Connection, tenant_id: int, since: datetime, unt
         (tenant_id, since, until),
     )
     return await cursor.fetchall()
+
+
+async def list_lapsed(conn: Connection, tenant_id: int, since: datetime, until: datetime) -> dict[str, int]:
+    """What points were worth that lapsed within [since, until), by currency: of no session, so of no connector."""
+    cursor = await conn.execute(
+        "SELECT p.currency, -sum(p.amount)::bigint FROM journal j JOIN postings p USING (entry_id)"
+        " JOIN ledger_accounts a USING (account_id) WHERE j.tenant_id = %s AND j.at >= %s AND j.at < %s"
+        " AND j.session_id IS NULL AND a.name = 'rewards' GROUP BY p.currency",
+        (tenant_id, since, until),
+    )
+    return {str(currency): int(amount) for currency, amount in await cursor.fetchall()}
 
 
 async def first_and_last(conn: Connection, tenant_id: int, until: datetime | None) -> tuple[datetime, datetime] | None:
