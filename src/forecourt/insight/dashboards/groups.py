@@ -24,7 +24,7 @@ from forecourt.ui.i18n import mark
 if TYPE_CHECKING:
     import ibis
 
-DAY: Final = timedelta(days=1)
+SECOND: Final = timedelta(seconds=1)
 #: What is told of sessions that no group is told of.
 REST: Final = ""
 
@@ -39,9 +39,10 @@ def told_of(scope: Scope) -> frozenset[str]:
     """Groups of drivers that are told of: of which enough came, wherever that was, as of each month of the span in
     which any did."""
     days, clock = scope.tables["group_days"], ZoneInfo(scope.asked.zone)
-    # By a day more at both ends: sites' clocks differ.
-    first = years.back(scope.span.since.astimezone(clock).date() - DAY, 0)
-    end = years.back(scope.asked.span.until.astimezone(clock).date() + DAY, -1)
+    # What clocks of sites count to the months beside may be of these by a day.
+    more = timedelta(days=0 if scope.zones <= {scope.asked.zone} else 1)
+    first = years.back((scope.span.since.astimezone(clock) - more).date(), 0)
+    end = years.back((scope.asked.span.until.astimezone(clock) + more - SECOND).date(), -1)
     near = days.filter(days.local_date >= years.back(first, MONTHS_OF_GROUP - 1), days.local_date < end)
     found = expressions.group_drivers(near, MONTHS_OF_GROUP)
     found = found.filter(found.month >= first.year * 12 + first.month - 1)
