@@ -52,6 +52,12 @@ class Shore:
             rows = asking.ask(db, question).to_pylist()
         return [tuple(row.values()) for row in rows]
 
+    def files(self, table: str) -> dict[str, str]:
+        """Those of the latest snapshot, by partition."""
+        manifest = self.folder.latest()
+        assert manifest is not None
+        return {file.partition: file.path for file in manifest.tables[table]}
+
     def station(self, identity: str, zone: str = "UTC", site: str = "yard") -> int:
         [(site_id,)] = self.desk.rows(
             "INSERT INTO sites (tenant_id, slug, name, time_zone) VALUES (%s, %s, %s, %s)"
@@ -420,6 +426,118 @@ async def test_an_account_is_one_driver_by_any_card_and_is_erased_as_that(shore:
     assert shore.names() == set()
 
 
+async def test_a_session_is_of_its_drivers_fleet_else_of_its_tokens_group_and_of_none_when_he_is_erased(
+    shore: Shore,
+) -> None:
+    station = shore.station("CP1")
+    fleets = {
+        name: shore.desk.rows(
+            "INSERT INTO fleets (tenant_id, name, currency, zone, created_at, updated_at)"
+            " VALUES (%s, %s, 'EUR', 'UTC', now(), now()) RETURNING fleet_id", shore.tenant_id, name,
+        )[0][0]
+        for name in ("Taxis", "Buses")
+    }  # fmt: skip
+    drivers = {}
+    for uid, group in (("JOINED", "KIN"), ("LEFT", None), ("LATE", "KIN"), ("LONE", "kin"), ("NONE", None)):
+        shore.desk.rows(
+            "INSERT INTO tokens (tenant_id, uid, uid_key, type, status, group_uid, created_at, updated_at)"
+            " VALUES (%s, %s, lower(%s), 'ISO14443', 'accepted', %s, now(), now()) RETURNING 1",
+            shore.tenant_id, uid, uid, group,
+        )  # fmt: skip
+        if uid in ("LONE", "NONE"):
+            continue
+        [(drivers[uid],)] = shore.desk.rows(
+            "INSERT INTO driver_accounts (tenant_id, email, language, state, pays_by, created_at, updated_at)"
+            " VALUES (%s, %s, 'en', 'active', 'page', now(), now()) RETURNING driver_id",
+            shore.tenant_id, f"{uid.lower()}@example.com",
+        )  # fmt: skip
+        shore.desk.rows(
+            "INSERT INTO driver_tokens (tenant_id, uid_key, driver_id, attached_at, attached_by)"
+            " VALUES (%s, lower(%s), %s, '2026-01-01Z', 'driver') RETURNING 1", shore.tenant_id, uid, drivers[uid],
+        )  # fmt: skip
+    for uid, joined in (("JOINED", "2026-01-15Z"), ("LATE", "2026-02-20Z")):
+        shore.desk.rows(
+            "INSERT INTO fleet_members (tenant_id, driver_id, fleet_id, joined_at) VALUES (%s, %s, %s, %s) RETURNING 1",
+            shore.tenant_id, drivers[uid], fleets["Taxis"], joined,
+        )  # fmt: skip
+    paid = await shore.session(station, "left", datetime(2026, 2, 2, 10, tzinfo=UTC), token_uid="LEFT")
+    # On the account of a fleet that the driver has left since.
+    shore.desk.rows(
+        "INSERT INTO fleet_sessions (tenant_id, session_id, fleet_id, driver_id, cost_centre, month, currency, amount,"
+        " said_at) VALUES (%s, %s, %s, %s, '', '2026-02-01', 'EUR', 900, now()) RETURNING 1",
+        shore.tenant_id, paid, fleets["Buses"], drivers["LEFT"],
+    )  # fmt: skip
+    for n, uid in enumerate(("JOINED", "joined", "LATE", "LONE", "NONE")):
+        await shore.session(station, uid, datetime(2026, 2, 3 + n, 10, tzinfo=UTC), token_uid=uid)
+    head = "id,station,evse,driver,start,end,kwh,fleet"
+    rows = ("1,OLD,1,d,2025-01-05 10:00,2025-01-05 11:00,5,Vans", "2,OLD,1,,2025-01-05 12:00,2025-01-05 13:00,5,Vans")
+    path = written(shore.root.parent, *rows, name="fleets.csv", head=head)
+    await shore.desk.bring(shore.tenant_id, path, "old")
+    await shore.export()
+    groups = "SELECT driver_group FROM sessions ORDER BY started_at"
+    # Of whom nobody knows, nobody knows the group either.
+    told = [("Vans",), (None,), ("Buses",), ("Taxis",), ("Taxis",), ("kin",), ("kin",), (None,)]
+    assert shore.ask(groups) == told
+    counted = "SELECT driver_group, sum(sessions)::INT, sum(energy_wh)::INT FROM group_days GROUP BY 1 ORDER BY 1"
+    assert shore.ask(counted) == [
+        ("Buses", 1, 7000), ("Taxis", 2, 14_000), ("Vans", 1, 5000), ("kin", 2, 14_000),
+    ]  # fmt: skip
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await erasing.ask(conn, shore.tenant_id, drivers["JOINED"], ["JOINED", "d"], EPOCH)
+    assert (await erasing.Eraser(shore.desk.pool, shore.clock, shore.root).erase(shore.tenant_id)).imported == 1
+    told = [(None,), (None,), ("Buses",), (None,), (None,), ("kin",), ("kin",), (None,)]
+    assert shore.ask(groups) == told
+    assert [group for group, *_ in shore.ask(counted)] == ["Buses", "kin"]
+    every = b"".join(file.read_bytes() for file in shore.folder.path.rglob("*") if file.is_file())
+    assert b"Vans" not in every
+    assert b"Taxis" not in every
+    await shore.export(anew=True)
+    assert shore.ask(groups) == told
+    asked = shore.desk.rows("SELECT driver_group FROM imported_sessions WHERE tenant_id = %s", shore.tenant_id)
+    assert {*asked} == {(None,), ("Vans",)}
+    # Past the time for which pseudonyms are kept, nobody is of a group.
+    await shore.export(keep=Keep(drivers=timedelta(days=3)), anew=True)
+    assert {*shore.ask("SELECT driver_group FROM sessions WHERE started_at < '2026-02-01'")} == {(None,)}
+
+
+async def test_years_of_drivers_are_their_months_and_follow_these(shore: Shore) -> None:
+    months = [f"2025-{month:02d}" for month in range(3, 13)]
+    rows = [
+        f"{n},OLD,1,{'ab'[n % 2]},{month}-05 10:00,{month}-05 11:00,,{n + 1},{n}.50,{'EUR' if n % 3 else 'CHF'}"
+        for n, month in enumerate(months)
+    ]  # fmt: skip
+    await shore.bring(*rows)
+    await shore.export()
+
+    def sums(table: str, where: str) -> list[tuple[Any, ...]]:
+        names = "sum(sessions)::INT, sum(energy_wh)::INT, min(first_at), max(last_at)"
+        whole = shore.ask(f"SELECT driver, {names} FROM {table} WHERE {where} GROUP BY 1 ORDER BY 1")
+        money = "sum(excl_minor)::INT, sum(excl_known)::INT"
+        paid = shore.ask(f"SELECT driver, currency, {money} FROM {table} WHERE {where} GROUP BY 1, 2 ORDER BY 1, 2")
+        return whole + paid
+
+    def check() -> None:
+        for last in ("2025-09-01", "2025-12-01", "2026-01-01"):
+            inside = f"month > DATE '{last}' - INTERVAL 1 YEAR AND month <= DATE '{last}'"
+            assert sums("driver_years", f"month = DATE '{last}'") == sums("driver_months", inside) != []
+
+    check()
+    assert len(shore.ask("SELECT driver FROM driver_years WHERE month = '2025-12-01'")) == 4
+    paths = shore.files("driver_years")
+    # One more of September: years that it is in are counted again, and no other.
+    late = "late,OLD,1,a,2025-09-07 10:00,2025-09-07 11:00,,9,7.00,EUR"
+    await shore.bring(late)
+    await shore.export()
+    check()
+    now = shore.files("driver_years")
+    assert {name for name in now if now[name] != paths.get(name)} == {name for name in now if name >= "2025-09"}
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await erasing.ask(conn, shore.tenant_id, 7, ["a"], EPOCH)
+    await shore.export()
+    check()
+    assert len(shore.ask("SELECT DISTINCT driver FROM driver_years")) == 1
+
+
 async def test_snapshots_and_pseudonyms_are_kept_for_their_time(shore: Shore) -> None:
     keep = Keep(snapshots=timedelta(days=10), drivers=timedelta(days=38))
     await shore.bring("1,OLD,1,d,2026-01-05 10:00,2026-01-05 11:00,,5,,")
@@ -542,7 +660,7 @@ async def test_a_killed_export_goes_on_to_the_same_end(shore: Shore, tmp_path: P
     assert (await shore.export(keep=Keep(drivers=None))).went_on
     ours, theirs = content(shore.root, shore.tenant_id), content(twin.root, twin.tenant_id)
     keyed = {number_of(of_token(shore.key(), f"d{n}")): number_of(of_token(twin.key(), f"d{n}")) for n in range(40)}
-    for table in ("sessions", "drivers"):
+    for table in ("sessions", "drivers", "driver_years"):
         ours[table] = sorted((tuple(keyed.get(value, value) for value in row) for row in ours[table]), key=repr)
     assert ours == theirs
     assert shore.folder.work() is None

@@ -280,6 +280,15 @@ EXPRESSIONS: dict[str, Any] = {
     "drivers": lambda t: expressions.drivers(expressions.driven(t["sessions"]), ("station",)),
     "drivers of all": lambda t: expressions.drivers(expressions.driven(t["sessions"])),
     "drivers by month": lambda t: expressions.driver_sums(t["driver_months"]),
+    "drivers by year": lambda t: expressions.driver_sums(t["driver_years"], "EUR"),
+    "drivers' money by month": lambda t: expressions.driver_sums(t["driver_months"], "CHF"),
+    "drivers' currencies": lambda t: expressions.driver_money(t["driver_months"]),
+    "groups": lambda t: expressions.group_sums(
+        expressions.counted(t["sessions"].filter(t["sessions"].driver_group.notnull()))
+    ),
+    "groups by day": lambda t: expressions.group_sums(t["group_days"], ("site", "driver_group")),
+    "drivers of groups": lambda t: expressions.group_drivers(t["group_days"], 3),
+    "stays by month": lambda t: expressions.stays(t["site_months"], ("site", "month")),
     "station sums": lambda t: expressions.station_sums(t["hours"]),
     "station sums by month": lambda t: expressions.station_sums(t["station_months"]),
     "station sums by day": lambda t: expressions.station_sums(t["station_days"]),
@@ -289,8 +298,8 @@ EXPRESSIONS: dict[str, Any] = {
     ),
 }
 TABLES = (
-    "sessions", "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "driver_months",
-    "stations",
+    "sessions", "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "site_months",
+    "group_days", "driver_months", "driver_years", "stations",
 )  # fmt: skip
 
 
@@ -351,8 +360,8 @@ async def test_every_engine_gives_the_same_answers(desk: Desk, tmp_path: Path, s
         pytest.importorskip("pyspark", reason="the extra `spark` is not installed")
         if shutil.which("java") is None:
             pytest.skip("Spark needs Java")
-    head = "id,station,driver,start,end,kwh,cost,currency"
-    lines = [f"{line},{n % 9}.25,{'EUR' if n % 3 else 'CHF'}" for n, line in enumerate(many(800))]
+    head = "id,station,driver,start,end,kwh,cost,currency,fleet"
+    lines = [f"{line},{n % 9}.25,{'EUR' if n % 3 else 'CHF'},{'ABCD '[n % 5]}" for n, line in enumerate(many(800))]
     tenant_id = await lake_of(desk, written(tmp_path, *lines, head=head), tmp_path / "lake")
     with asking.expressed(tmp_path / "lake", tenant_id) as lake:
         expected = answers(lake)

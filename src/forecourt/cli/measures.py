@@ -12,7 +12,7 @@ from forecourt.cli.organisations import tenant_of
 from forecourt.platform.settings import load
 
 if TYPE_CHECKING:
-    from forecourt.insight.dashboards.asking import Question
+    from forecourt.insight.dashboards.asking import Question, Traits
     from forecourt.insight.dashboards.model import Answer
 
 #: Rows of one table that are printed; JSON has all.
@@ -34,6 +34,7 @@ def show(
     kind: Annotated[str, typer.Option(help="Sessions at this kind of connector.")] = "",
     tariff: Annotated[str, typer.Option(help="Sessions by this tariff.")] = "",
     paid: Annotated[str, typer.Option(help="Sessions paid this way: saved, hosted, wallet, ...")] = "",
+    driver_group: Annotated[str, typer.Option(help="Sessions of this group of drivers: a fleet.")] = "",
     table: Annotated[str | None, typer.Option(help="Only this table, with all its rows.")] = None,
     organisation: Annotated[str | None, typer.Option(help="Whose it is; needed where there are several.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON value, as the API answers.")] = False,
@@ -47,7 +48,7 @@ def show(
     days = checked((preset, first and first.date(), last and last.date()), (site, station, evse))
     compared = _word(Compare, compare, "--compare")
     asked, answer, lake = asyncio.run(
-        _answer(organisation, meant, days, compared, (site, station, evse), (kind, tariff, paid))
+        _answer(organisation, meant, days, compared, (site, station, evse), (kind, tariff, paid, driver_group))
     )
     if table is not None and answer.table(table) is None:
         there = ", ".join(each.key for each in answer.tables)
@@ -72,7 +73,7 @@ async def _answer(
     days: tuple[str, str, str],
     compare: Any,
     place: tuple[str, str, str],
-    traits: tuple[str, str, str],
+    traits: "Traits",
 ) -> "tuple[Question, Answer, Any]":
     from forecourt.insight.dashboards.answering import FILE_WITHIN_S, Answers
     from forecourt.insight.dashboards.asking import answered, question

@@ -48,6 +48,7 @@ def add(
     ],
     to: Annotated[list[str] | None, typer.Option(help="An address; may be said several times.")] = None,
     site: Annotated[str, typer.Option(help="A site by its slug; else all together.")] = "",
+    driver_group: Annotated[str, typer.Option(help="Use and success of this group of drivers alone: a fleet.")] = "",
     covers: Annotated[str, typer.Option(help="Of the last whole week or month.")] = "week",
     every: Annotated[str, typer.Option(help="Each week or month.")] = "week",
     day: Annotated[int, typer.Option(help="Of the week, 1 is Monday, or of the month.")] = 1,
@@ -58,7 +59,8 @@ def add(
 ) -> None:
     """Set a report up."""
     body: dict[str, Any] = {
-        "name": name, "parts": part, "recipients": to or [], "site": site, "covers": covers, "every": every,
+        "name": name, "parts": part, "recipients": to or [], "site": site, "driver_group": driver_group,
+        "covers": covers, "every": every,
         "day": day, "hour": hour, "forms": form or ["pdf"],
     }  # fmt: skip
     shown.facts(Api(url).post("reports", body=body), as_json=as_json)

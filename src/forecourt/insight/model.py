@@ -31,8 +31,9 @@ class Outcome(StrEnum):
 class Session(Struct, frozen=True, kw_only=True):
     """A stay at a plug, from being plugged in until being unplugged.
 
-    `driver` is a pseudonym or, while it is read from a file, what the file calls the driver. `charging_ended_at` and
-    `energy_wh` are None where nobody knows. `excl_minor` and `incl_minor` are before and after taxes.
+    `driver` is a pseudonym or, while it is read from a file, what the file calls the driver; `driver_group` a fleet.
+    `charging_ended_at` and `energy_wh` are None where nobody knows. `excl_minor` and `incl_minor` are before and after
+    taxes.
     """
 
     id: str | None
@@ -51,6 +52,7 @@ class Session(Struct, frozen=True, kw_only=True):
     incl_minor: int | None = None
     tariff: str | None = None
     stop_reason: str | None = None
+    driver_group: str | None = None
     flags: tuple[str, ...] = ()
 
     @property

@@ -15,6 +15,7 @@ from forecourt.insight.dashboards.asking import (
     DaysRefused,
     OfCompare,
     OfEvse,
+    OfGroup,
     OfKind,
     OfPaid,
     OfSite,
@@ -25,7 +26,7 @@ from forecourt.insight.dashboards.asking import (
     question,
 )
 from forecourt.insight.dashboards.counting import TooManySessions
-from forecourt.insight.dashboards.model import Compare, Family, PlaceUnknown, TraitRefused
+from forecourt.insight.dashboards.model import Compare, Family, GroupUnknown, PlaceUnknown, TraitRefused
 from forecourt.insight.dashboards.told import Answered, tell
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.platform.clock import Clock
@@ -44,7 +45,7 @@ OPERATIONS: Final = {
     Family.USE: (
         "Tell how plugs were used",
         "Time in use, energy, revenue, the most at once, stays; over time, by the hour of the week and of the day, by "
-        "the parts of the place, by kinds of connectors and by tariffs.",
+        "the parts of the place, by kinds of connectors, tariffs, ways to pay and groups of drivers.",
     ),
     Family.SUCCESS: (
         "Tell whether people could charge",
@@ -83,6 +84,7 @@ def _operation(family: Family) -> HTTPRouteHandler:
         kind: OfKind = "",
         tariff: OfTariff = "",
         paid: OfPaid = "",
+        driver_group: OfGroup = "",
     ) -> Answered:
         place = (site, station, evse)
         days = checked((preset or "", first, last), place)
@@ -93,7 +95,7 @@ def _operation(family: Family) -> HTTPRouteHandler:
             days,
             Compare(compare),
             place,
-            (kind, tariff, paid),
+            (kind, tariff, paid, driver_group),
             limited=actor.sites is not None,
         )
         return await tell(db, answers, actor.tenant_id, family, asked)
@@ -107,6 +109,7 @@ def _operation(family: Family) -> HTTPRouteHandler:
             "problems": [
                 LakeMissing,
                 PlaceUnknown,
+                GroupUnknown,
                 DaysRefused,
                 PlaceRefused,
                 TraitRefused,

@@ -20,6 +20,7 @@ from forecourt.insight.dashboards.model import (
     Compare,
     Family,
     Group,
+    GroupUnknown,
     Span,
     TraitRefused,
     compared,
@@ -37,8 +38,11 @@ YEAR: Final = timedelta(weeks=52)
 #: Of the calendar, at both ends: such days have no midnight in every zone, or nothing to be compared with.
 EDGE: Final = timedelta(days=3 * MAX_DAYS)
 
-#: What is told of sessions of a kind or a tariff alone.
+#: What is told of sessions of a kind, a tariff or a group alone.
 BY_TRAITS: Final = frozenset({Family.USE, Family.SUCCESS})
+#: Kind of connector, tariff, way to pay, group of drivers; empty: any.
+Traits = tuple[str, str, str, str]
+NO_TRAITS: Final = ("", "", "", "")
 
 Place = r"^[^\x00]*$"
 OfSite = Annotated[
@@ -53,6 +57,12 @@ OfKind = Annotated[
     str, QueryParameter(name="kind", max_length=100, pattern=Place, description="Sessions at this kind of connector.")
 ]
 OfPaid = Annotated[str, QueryParameter(max_length=40, pattern=Place, description="Sessions paid in this way.")]
+OfGroup = Annotated[
+    str,
+    QueryParameter(
+        name="driver_group", max_length=300, pattern=Place, description="Sessions of this group of drivers: a fleet."
+    ),
+]
 OfOutcome = Annotated[Literal["", "charged", "nothing", "refused"], QueryParameter(description="What came of them.")]
 OfTariff = Annotated[str, QueryParameter(max_length=300, pattern=Place, description="Sessions by this tariff.")]
 OfEvse = Annotated[str, QueryParameter(max_length=100, pattern=Place, description="An EVSE of that station.")]
@@ -86,13 +96,19 @@ class Question(Struct, frozen=True, kw_only=True):
     kind: str = ""
     tariff: str = ""
     paid: str = ""
+    driver_group: str = ""
     group: tuple[str, ...] | None = None
     groups: tuple[Group, ...] = ()
 
     @property
     def untraited(self) -> "Question":
-        """The same of sessions of every kind and tariff."""
-        return structs.replace(self, kind="", tariff="", paid="")
+        """The same of sessions of every kind, tariff and group."""
+        return structs.replace(self, kind="", tariff="", paid="", driver_group="")
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether sessions with some traits alone are asked for."""
+        return self != self.untraited
 
     def asked(self, span: TimeRange) -> Asked:
         """The same of one span."""
@@ -100,7 +116,7 @@ class Question(Struct, frozen=True, kw_only=True):
             span=Span(since=span.start, until=span.end), zone=span.zone, site=self.site or None,
             station=self.station or None, evse=self.evse or None if self.station else None, allowed=self.allowed,
             co2=self.co2, group=self.group, groups=self.groups, connector_type=self.kind or None,
-            tariff=self.tariff or None, paid_by=self.paid or None,
+            tariff=self.tariff or None, paid_by=self.paid or None, driver_group=self.driver_group or None,
         )  # fmt: skip
 
     @property
@@ -109,7 +125,7 @@ class Question(Struct, frozen=True, kw_only=True):
         compare = "" if self.compare == Compare.BEFORE else self.compare.value
         said = {
             "compare": compare, "site": self.site, "station": self.station, "evse": self.evse, "kind": self.kind,
-            "tariff": self.tariff, "paid": self.paid,
+            "tariff": self.tariff, "paid": self.paid, "driver_group": self.driver_group,
         }  # fmt: skip
         return {**self.range.query, **{name: text for name, text in said.items() if text}}
 
@@ -151,12 +167,12 @@ async def question(
     days: tuple[str, str, str],
     compare: Compare,
     place: tuple[str, str, str],
-    traits: tuple[str, str, str] = ("", "", ""),
+    traits: Traits = NO_TRAITS,
     *,
     limited: bool,
 ) -> Question:
-    """What is asked: `days` are range, from and to, `place` site, station and EVSE, `traits` kind of connector,
-    tariff and way to pay. `limited`: who asks may see some sites alone, which are those that `db` shows."""
+    """What is asked: `days` are range, from and to, `place` site, station and EVSE. `limited`: who asks may see some
+    sites alone, which are those that `db` shows."""
     async with db.tenant(tenant_id) as conn:
         zone = (await find_organisation(conn, tenant_id)).time_zone
         co2 = tuple(await co2_zones(conn, tenant_id))
@@ -182,6 +198,7 @@ async def question(
         kind=plain_type(traits[0]),
         tariff=traits[1],
         paid=traits[2],
+        driver_group=traits[3],
         group=group,
         groups=tuple(each for each in groups if group is None or {*each.sites} < {*group}),
     )
@@ -202,11 +219,12 @@ def groups_of(sites: Sequence[SiteName]) -> list[Group]:
 async def answered(
     db: Pool, answers: Answers, tenant_id: int, lake: Lake | None, family: Family, asked: Question
 ) -> Answer:
-    """The answer, with figures beside those of the days compared with. Raises PlaceUnknown, TraitRefused.
+    """The answer, with figures beside those of the days compared with. Raises PlaceUnknown, GroupUnknown,
+    TraitRefused.
 
     Profit comes from the books, everything else from `lake`. Drivers are told of by whole months.
     """
-    if family not in BY_TRAITS and (asked.kind or asked.tariff or asked.paid):
+    if family not in BY_TRAITS and asked.is_narrowed:
         raise TraitRefused
     spans = [asked.range, asked.before]
     if family == Family.DRIVERS:
@@ -221,7 +239,12 @@ async def answered(
                 found.append(await profit.answer(conn, tenant_id, asked.asked(span)))
         else:
             assert lake is not None
-            found.append(await answers.answer(tenant_id, lake, family, asked.asked(span)))
+            try:
+                found.append(await answers.answer(tenant_id, lake, family, asked.asked(span)))
+            except GroupUnknown:
+                # Of the days before, too few drivers of a group may have come to be told of.
+                if span is not asked.before:
+                    raise
     told = compared(found[0], found[1] if len(found) > 1 else None)
     if family != Family.DRIVERS:
         return told

@@ -1,14 +1,17 @@
 """Drivers by their pseudonyms: who comes back, who came for the first time, and who is likely lost.
 
 They are told of by whole months (`asking`), in each of which enough of them came. Segments are by recency and frequency
-within the span: lately means the last quarter of it, often means at least `OFTEN` sessions. Nobody is named, and a
-class of fewer than `LEAST` drivers is neither told of nor follows from what is.
+within the span: lately means the last quarter of it, often means at least `OFTEN` sessions; what they paid is told
+beside (`paying`). Nobody is named, and a class of fewer than `LEAST` drivers is neither told of nor follows from what
+is.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from forecourt.insight.dashboards import paying
+from forecourt.insight.dashboards.came import driven, first_seen, has_few
 from forecourt.insight.dashboards.hiding import few, hidden
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.rows import literal, rows_of
@@ -34,18 +37,25 @@ SEGMENTS: Final = {
 #: Those who came often; the segments split all drivers in the same two as the classes from OFTEN on.
 REGULAR: Final = frozenset({"often", "away"})
 
-_NOBODY: Final = {"drivers": 0, "sessions": 0, "energy_wh": 0}
+#: What is added up of drivers of a class.
+SUMS: Final = ("sessions", "energy_wh", "new", "repeat", "payer", "paid_minor", "paid_known", "excl_known")
+_NOBODY: Final = Counter[str]()
 
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family, of a span of whole months; nothing where fewer than LEAST_OF_MONTH came in one of them:
     what somebody finds by taking one answer from another is of the months between, and so of as many at the least."""
-    if scope.has_few(LEAST_OF_MONTH):
+    if has_few(scope, LEAST_OF_MONTH):
         return Answer(figures=(), tables=(), too_few=True)
-    rows = rows_of(_sums(_found(scope), ("segment", "least")))
+    currency = paying.currency_of(scope)
+    if currency is not None and has_few(scope, LEAST_OF_MONTH, currency):
+        currency = None
+    rows = rows_of(_sums(_found(scope, currency), ("segment", "least", "pays")))
     by_segment = {[*SEGMENTS][place]: sums for place, sums in _added(rows, "segment").items()}
     by_class = _added(rows, "least")
-    whole = {name: sum(row[name] for row in by_segment.values()) for name in ("drivers", "sessions", "new", "repeat")}
+    whole = Counter[str]()
+    for sums in by_segment.values():
+        whole.update(sums)
     blank = _blank(by_segment, by_class)
     once, known = whole["drivers"] - whole["repeat"], whole["drivers"] - whole["new"]
     [counts] = rows_of(expressions.stays(scope.counts))
@@ -67,21 +77,26 @@ def answer(scope: Scope) -> Answer:
                 key="sessions_a_driver", label=mark("Sessions a driver"), unit=Unit.MEAN, more_is=1,
                 value=measures.share(whole["sessions"], whole["drivers"]),
             ),
+            *paying.figures(whole, currency),
             Figure(
                 key="known", label=mark("Sessions with a known driver"), unit=Unit.SHARE,
                 value=measures.share(counts["with_driver"], counts["sessions"]),
             ),
         ),
-        tables=(_segments(by_segment, whole["drivers"], blank), _frequency(by_class, blank)),
+        tables=(
+            _segments(by_segment, whole["drivers"], blank, currency), _frequency(by_class, blank, currency),
+            *(() if currency is None else (paying.by_paid(_added(rows, "pays"), whole["drivers"], currency),)),
+        ),
     )  # fmt: skip
 
 
-def _found(scope: Scope) -> "ibis.Table":
-    """Each driver of the span with the segment, by its place among SEGMENTS, and the class that he is in."""
+def _found(scope: Scope, currency: str | None) -> "ibis.Table":
+    """Each driver of the span with the segment, by its place among SEGMENTS, and the classes that he is in by number of
+    sessions and by what he paid in a currency."""
     import ibis
 
-    ever = scope.first_seen.select("driver", began_at="first_at")
-    each = expressions.driver_sums(scope.driven).join(ever, "driver")
+    ever = first_seen(scope).select("driver", began_at="first_at")
+    each = paying.classed(expressions.driver_sums(driven(scope), currency).join(ever, "driver"), currency)
     late_from = literal(scope.span.until - (scope.span.until - scope.span.since) / 4)
     lately, often = each.last_at >= late_from, each.sessions >= OFTEN
     is_new = each.began_at >= literal(scope.span.since)
@@ -98,7 +113,7 @@ def _found(scope: Scope) -> "ibis.Table":
 
 
 def _sums(found: "ibis.Table", by: Sequence[str]) -> "ibis.Table":
-    sums = {name: found[name].sum().cast("int64") for name in ("sessions", "energy_wh", "new", "repeat")}
+    sums = {name: found[name].sum().cast("int64") for name in SUMS}
     return found.group_by(list(by)).aggregate(drivers=found.count().cast("int64"), **sums)
 
 
@@ -106,7 +121,7 @@ def _added(rows: Iterable[Mapping[str, Any]], by: str) -> dict[Any, Counter[str]
     """Sums of rows that are alike in a column."""
     found: dict[Any, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        found[row[by]].update({name: row[name] for name in ("drivers", "sessions", "energy_wh", "new", "repeat")})
+        found[row[by]].update({name: row[name] for name in ("drivers", *SUMS)})
     return found
 
 
@@ -123,17 +138,21 @@ def _blank(by_segment: Mapping[str, Mapping[str, int]], by_class: Mapping[int, M
     return {name for _, name in hidden(groups)}
 
 
-def _segments(found: Mapping[str, Mapping[str, int]], whole: int, blank: set[str | int]) -> Table:
+def _segments(
+    found: Mapping[str, Mapping[str, int]], whole: int, blank: set[str | int], currency: str | None = None
+) -> Table:
     rows: list[tuple[Cell, ...]] = []
     # Where it isn't told how many came often, sessions would tell it: who did has OFTEN of them or more.
     apart = bool(REGULAR & blank and (SEGMENTS.keys() - REGULAR) & blank)
     for segment in SEGMENTS:
         row = found.get(segment, _NOBODY)
         used = (None, None) if apart else (row["sessions"], row["energy_wh"])
+        # What was paid is told of all or of none.
+        paid = paying.paid(row, told=not apart and segment not in blank and paying.tells(found)) if currency else ()
         rows.append(
-            (segment, None, None, None, None)
+            (segment, None, None, None, None, *paid)
             if segment in blank
-            else (segment, row["drivers"], measures.share(row["drivers"], whole), *used)
+            else (segment, row["drivers"], measures.share(row["drivers"], whole), *used, *paid)
         )
     columns = (
         Column(name="segment", label=mark("Drivers who came"), unit=Unit.TEXT),
@@ -141,11 +160,12 @@ def _segments(found: Mapping[str, Mapping[str, int]], whole: int, blank: set[str
         Column(name="share", label=mark("Of all"), unit=Unit.SHARE),
         Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
         Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
+        *paying.columns(currency),
     )
     return table("segments", mark("Drivers by how lately and how often they came"), columns, rows)
 
 
-def _frequency(found: Mapping[int, Mapping[str, int]], blank: set[str | int]) -> Table:
+def _frequency(found: Mapping[int, Mapping[str, int]], blank: set[str | int], currency: str | None = None) -> Table:
     ends = [*CLASSES[1:], None]
     rows: list[tuple[Cell, ...]] = []
     # Sessions of classes that are told of would tell how many drivers the others have: each has its own number of them.
@@ -156,6 +176,7 @@ def _frequency(found: Mapping[int, Mapping[str, int]], blank: set[str | int]) ->
             (
                 begins, None if end is None else end - 1, None if begins in blank else row["drivers"],
                 None if apart else row["sessions"],
+                *(paying.paid(row, told=not apart and paying.tells(found)) if currency else ()),
             )
         )  # fmt: skip
     columns = (
@@ -163,5 +184,6 @@ def _frequency(found: Mapping[int, Mapping[str, int]], blank: set[str | int]) ->
         Column(name="to", label=mark("to"), unit=Unit.COUNT),
         Column(name="drivers", label=mark("Drivers"), unit=Unit.COUNT),
         Column(name="sessions", label=mark("Their sessions"), unit=Unit.COUNT),
+        *paying.columns(currency),
     )
     return table("frequency", mark("How often drivers came"), columns, rows)

@@ -167,7 +167,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     """Of which time and place something is asked. `zone`: by whose clock its days are. `allowed`: the sites that who
     asks is limited to, None for no limit. `evse` is of `station`. `co2`: sites with the zone whose intensity counts.
     `group`: the sites that are meant where `site` is one that others are part of; `groups`: those that are told apart.
-    `connector_type`, `tariff`, `paid_by`: sessions with these alone."""
+    `connector_type`, `tariff`, `paid_by`, `driver_group`: sessions with these alone."""
 
     span: Span
     zone: str
@@ -181,11 +181,15 @@ class Asked(Struct, frozen=True, kw_only=True):
     connector_type: str | None = None
     tariff: str | None = None
     paid_by: str | None = None
+    driver_group: str | None = None
 
     @property
     def traits(self) -> dict[str, str]:
         """What sessions must have, by column."""
-        said = {"connector_type": self.connector_type, "tariff": self.tariff, "paid_by": self.paid_by}
+        said = {
+            "connector_type": self.connector_type, "tariff": self.tariff, "paid_by": self.paid_by,
+            "driver_group": self.driver_group,
+        }  # fmt: skip
         return {name: value for name, value in said.items() if value is not None}
 
     @property
@@ -213,8 +217,16 @@ class PlaceUnknown(ForecourtError):
     code = "place-unknown"
 
 
+class GroupUnknown(ForecourtError):
+    """There is no such group of drivers in these days, or too few of them came to be told of. The table of groups names
+    those there are."""
+
+    status = 404
+    code = "group-unknown"
+
+
 class TraitRefused(ForecourtError):
-    """Only use and success are told by kind of connector, tariff and way to pay: leave these out."""
+    """Only use and success are told by kind of connector, tariff, way to pay and group of drivers: leave these out."""
 
     status = 422
     code = "trait-refused"

@@ -17,6 +17,7 @@ from forecourt.insight.dashboards.asking import (
     BY_TRAITS,
     OfCompare,
     OfEvse,
+    OfGroup,
     OfKind,
     OfOutcome,
     OfPaid,
@@ -24,11 +25,13 @@ from forecourt.insight.dashboards.asking import (
     OfStation,
     OfTariff,
     Question,
+    Traits,
     answered,
     question,
 )
 from forecourt.insight.dashboards.files import MEDIA_TYPES, Form, written
-from forecourt.insight.dashboards.model import Answer, Compare, Family, PlaceUnknown, Table
+from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP
+from forecourt.insight.dashboards.model import Answer, Compare, Family, GroupUnknown, PlaceUnknown, Table
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.pages import SUB_PAGES, tabs_of
 from forecourt.insight.tries import troubles
@@ -63,7 +66,7 @@ class InsightPages(Struct, frozen=True, kw_only=True):
 
     async def question(
         self, actor: Actor, days: tuple[str, str, str], compare: Compare, place: tuple[str, str, str],
-        traits: tuple[str, str, str],
+        traits: Traits,
     ) -> Question:  # fmt: skip
         """What an address asks for."""
         return await question(
@@ -86,6 +89,8 @@ class InsightPages(Struct, frozen=True, kw_only=True):
                 answer = await answered(self.db, answers, actor.tenant_id, None, family, asked)
         except PlaceUnknown:
             fault = "place"
+        except GroupUnknown:
+            fault = "group"
         now, path = self.clock.now(), PATHS[family.value]
         trouble = None
         if lake is None or lake.watermark.date() < now.date():
@@ -93,8 +98,9 @@ class InsightPages(Struct, frozen=True, kw_only=True):
                 trouble = (await troubles(conn, actor.tenant_id, now)).get("written")
         return self.shell.page(
             "insight/dashboard.html", request, viewer=actor, current="insight", family=family, answer=answer,
-            asked=asked, lake=lake, fault=fault, status=404 if fault == "place" else 200, path=path,
-            trouble=trouble, behind=_behind_figures(asked, lake, family), narrowed=words.told_apart(asked),
+            asked=asked, lake=lake, fault=fault, status=404 if fault in ("place", "group") else 200, path=path,
+            trouble=trouble, behind=_behind_figures(asked, lake, family), least_of_group=LEAST_OF_GROUP,
+            narrowed=words.told_apart(asked),
             late=lake is not None and now - lake.watermark > LATE_AFTER, presets=LONG_PRESETS,
             empty=_is_empty(answer), tabs=tabs_of(actor), words=words, drawings=drawings, most=MAX_SHOWN,
             last_days=_last_days(asked, lake, path), place=words.place_of(asked), compares=words.COMPARES,
@@ -124,9 +130,14 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
             kind: OfKind = "",
             tariff: OfTariff = "",
             paid: OfPaid = "",
+            driver_group: OfGroup = "",
         ) -> Response[str]:
             asked = await pages.question(
-                actor, (preset, first, last), Compare(compare), (site, station, evse), (kind, tariff, paid)
+                actor,
+                (preset, first, last),
+                Compare(compare),
+                (site, station, evse),
+                (kind, tariff, paid, driver_group),
             )
             return await pages.show(request, actor, answers, family, asked)
 
@@ -150,10 +161,11 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
             kind: OfKind = "",
             tariff: OfTariff = "",
             paid: OfPaid = "",
+            driver_group: OfGroup = "",
         ) -> Response[bytes]:
             del compare
             asked = await pages.question(
-                actor, (preset, first, last), Compare.NOTHING, (site, station, evse), (kind, tariff, paid)
+                actor, (preset, first, last), Compare.NOTHING, (site, station, evse), (kind, tariff, paid, driver_group)
             )
             lake = None if family == Family.PROFIT else await answers.lake(actor.tenant_id)
             answer = await answered(pages.db, answers, actor.tenant_id, lake, family, asked)
@@ -172,10 +184,10 @@ def _behind(pages: InsightPages) -> list[HTTPRouteHandler]:
     async def shown(
         request: WebRequest, actor: Asker, answers: Answering, preset: RangeWord = "", first: FromDay = "",
         last: ToDay = "", site: OfSite = "", station: OfStation = "", evse: OfEvse = "", kind: OfKind = "",
-        tariff: OfTariff = "", paid: OfPaid = "", outcome: OfOutcome = "",
+        tariff: OfTariff = "", paid: OfPaid = "", driver_group: OfGroup = "", outcome: OfOutcome = "",
     ) -> Response[str]:  # fmt: skip
         asked = await pages.question(
-            actor, (preset, first, last), Compare.NOTHING, (site, station, evse), (kind, tariff, paid)
+            actor, (preset, first, last), Compare.NOTHING, (site, station, evse), (kind, tariff, paid, driver_group)
         )
         lake = await answers.lake(actor.tenant_id)
         table = await answers.behind(actor.tenant_id, lake, asked.asked(asked.range), outcome, behind.MAX_SHOWN)
@@ -190,11 +202,10 @@ def _behind(pages: InsightPages) -> list[HTTPRouteHandler]:
     async def taken(
         actor: Asker, answers: Answering, preset: RangeWord = "", first: FromDay = "", last: ToDay = "",
         site: OfSite = "", station: OfStation = "", evse: OfEvse = "", kind: OfKind = "", tariff: OfTariff = "",
-        paid: OfPaid = "",
-        outcome: OfOutcome = "",
+        paid: OfPaid = "", driver_group: OfGroup = "", outcome: OfOutcome = "",
     ) -> Response[bytes]:  # fmt: skip
         asked = await pages.question(
-            actor, (preset, first, last), Compare.NOTHING, (site, station, evse), (kind, tariff, paid)
+            actor, (preset, first, last), Compare.NOTHING, (site, station, evse), (kind, tariff, paid, driver_group)
         )
         lake = await answers.lake(actor.tenant_id)
         table = await answers.behind(actor.tenant_id, lake, asked.asked(asked.range), outcome, behind.MAX_ROWS)

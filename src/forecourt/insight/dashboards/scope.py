@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 #: So many stations are named in a question.
 MAX_NAMED: Final = 500
-#: Rows of one driver and month, where these are counted: a day of a month that is young has its own.
-MOST_ROWS: Final = 35
 #: Before and after a span so much is looked at for tries of one visit.
 VISITS_MARGIN: Final = timedelta(days=1)
 
@@ -48,7 +46,7 @@ class Scope:
     that live as long as the scope."""
 
     def __init__(self, tables: "Mapping[str, ibis.Table]", asked: Asked, watermark: datetime, folder: Path) -> None:
-        self._tables = tables
+        self.tables = tables
         self._folder = folder
         self.asked = asked
         self.span = structs.replace(asked.span, until=max(min(asked.span.until, watermark), asked.span.since))
@@ -68,7 +66,7 @@ class Scope:
     @property
     def places(self) -> "ibis.Table":
         """The same as a table, in no order."""
-        return self._narrow(self._tables["stations"])
+        return self._narrow(self.tables["stations"])
 
     @cached_property
     def zones(self) -> set[str]:
@@ -81,7 +79,7 @@ class Scope:
         import ibis
 
         if self.asked.station is None and not self.asked.traits:
-            return self.at(self._tables["hours"])
+            return self.at(self.tables["hours"])
         table = ibis.memtable(self._own_hours["hours"])
         if self.asked.evse is not None:
             table = table.filter(table.station == self.asked.evse)
@@ -90,7 +88,7 @@ class Scope:
     @property
     def intensities(self) -> "ibis.Table":
         """CO2 intensities of zones."""
-        prices = self._tables["prices"]
+        prices = self.tables["prices"]
         return prices.filter(prices.kind == "co2")
 
     @property
@@ -100,38 +98,34 @@ class Scope:
 
         if self.asked.traits:
             return ibis.memtable(self._own_hours["site_hours"])
-        return self.at(self._tables["site_hours"])
+        return self.at(self.tables["site_hours"])
 
     @cached_property
     def station_uses(self) -> "ibis.Table":
         """What stations, or EVSEs of the one that is meant, were used for: by months and days where these tell it, else
         by hours."""
-        if not self.by_days:
-            return self.hours
-        days, (first, end) = self._days("station_days"), self._months
-        if first >= end:
-            return days
-        months = self._tables["station_months"]
-        names = [name for name in months.columns if name != "month"]
-        whole = self._narrow(months.filter(months.month >= first, months.month < end))
-        rest = (days.filter(days.local_date < first), days.filter(days.local_date >= end))
-        return whole.select(*names).union(*(each.select(*names) for each in rest))
+        return self._by_months("station") if self.by_days else self.hours
 
     @cached_property
     def clock_uses(self) -> "ibis.Table":
         """What all that is meant was used for, by hours and days of clocks: with the `zone` of all stations of one
         clock together, or `station` by `station`."""
-        return self.at(self._tables["zone_hours"]) if self.asked.whole else self.hours
+        return self.at(self.tables["zone_hours"]) if self.asked.whole else self.hours
 
     @property
     def sessions(self) -> "ibis.Table":
         """Sessions that began in the span, with their site and zone."""
-        return self._begun(self.span.since, self.span.until)
+        return self.begun(self.span.since, self.span.until)
 
     @cached_property
     def counts(self) -> "ibis.Table":
-        """Sessions that began in the span, counted: days of sites where these tell it, else one by one."""
-        return self._days("site_days") if self.by_days else expressions.counted(self.sessions)
+        """Sessions that began in the span, counted: months and days of sites where these tell it, else one by one."""
+        return self._by_months("site") if self.by_days else expressions.counted(self.sessions)
+
+    @property
+    def daily_counts(self) -> "ibis.Table":
+        """The same with days of sites' clocks, where days are counted."""
+        return self.days_of("site_days")
 
     @property
     def parted(self) -> "ibis.Table":
@@ -152,14 +146,14 @@ class Scope:
             self.part == "site"
             and not self.asked.traits
             and self.zones <= {self.asked.zone}
-            and _is_midnight(self.span.since, clock)
-            and (_is_midnight(ends, clock) or ends >= self.watermark)
+            and is_midnight(self.span.since, clock)
+            and (is_midnight(ends, clock) or ends >= self.watermark)
         )
 
     def stay_minutes(self) -> dict[int, int]:
         """How many sessions lasted so many whole minutes."""
         if self.by_days and self.asked.whole:
-            days = self._days("stay_days")
+            days = self.days_of("stay_days")
             found = days.group_by("minutes").aggregate(sessions=days.sessions.sum().cast("int64"))
         else:
             found = expressions.stay_minutes(self.sessions)
@@ -169,7 +163,7 @@ class Scope:
         """The most sessions at once."""
         hourly = not any(at.minute or at.second or at.microsecond for at in (self.span.since, self.asked.span.until))
         if self.asked.whole and hourly:
-            hours = expressions.within(self._tables["network_hours"], self.span.since, self.span.until)
+            hours = expressions.within(self.tables["network_hours"], self.span.since, self.span.until)
             found = hours.aggregate(peak=hours.peak.max().coalesce(0).cast("int64"))
         else:
             found = expressions.concurrency(self.present)
@@ -178,17 +172,17 @@ class Scope:
     def visits(self, by: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Visits that began in the span, by columns of sessions or of days of sites."""
         if self.by_days:
-            return rows_of(expressions.visit_sums(self._days("site_days"), by))
+            return rows_of(expressions.visit_sums(self.counts, by))
         # A try in the span may belong to a visit of before, and one after it to a visit of the span.
         since, until = self.span.since - VISITS_MARGIN, self.span.until + VISITS_MARGIN
-        made = expressions.begun_visits(self._begun(since, until), by)
+        made = expressions.begun_visits(self.begun(since, until), by)
         first, last = (int(at.timestamp()) for at in (self.span.since, self.span.until))
         return rows_of(expressions.visit_sums(made.filter(made.began_s >= first, made.began_s < last), by))
 
     @property
     def overlapping(self) -> "ibis.Table":
         """Sessions of which a part is in the span."""
-        found = self._begun(None, None)
+        found = self.begun(None, None)
         return found.filter(found.ended_at > literal(self.span.since), found.started_at < literal(self.span.until))
 
     @property
@@ -203,54 +197,13 @@ class Scope:
         )
 
     @property
-    def driven(self) -> "ibis.Table":
-        """What known drivers did in the span: counted months where it has whole ones, else sessions one by one."""
-        first, end = self._months
-        if not (self.by_days and self.asked.whole) or first >= end:
-            return expressions.driven(self.sessions)
-        months = self._of_months(first, end)
-        names = [name for name in months.columns if name != "month"]
-        pieces = [expressions.driven(self._begun(*ends)).select(*names) for ends in self._rest]
-        whole = months.select(*names)
-        return whole.union(*pieces) if pieces else whole
-
-    def has_few(self, least: int) -> bool:
-        """Whether there is a month of the clock of who asks in which fewer known drivers came, and somebody did."""
-        import ibis
-
-        clock, (first, end) = ZoneInfo(self.asked.zone), self._months
-        if self.by_days and self.asked.whole and first < end and not self._rest:
-            # Rows of a month tell it where there are many: to tell drivers apart, or times by month, takes far longer.
-            counted = self._of_months(first, end)
-            rows = counted.group_by("month").aggregate(drivers=counted.count().cast("int64"))
-            if all(row["drivers"] >= least * MOST_ROWS for row in rows_of(rows)):
-                return False
-        made = self.driven
-        ends = [_next_month(self.span.since.astimezone(clock).date().replace(day=1))]
-        while _midnight(ends[-1], clock) < self.span.until:
-            ends.append(_next_month(ends[-1]))
-        month = ibis.cases(
-            *((made.first_at < literal(_midnight(end, clock)), number) for number, end in enumerate(ends)), else_=-1
-        )
-        each = made.select("driver", month=month)
-        found = each.group_by("month").aggregate(drivers=each.driver.nunique().cast("int64"))
-        return any(row["drivers"] < least for row in rows_of(found))
-
-    @property
     def ever(self) -> "ibis.Table":
         """Sessions that began before the span was over."""
-        return self._begun(None, self.span.until)
-
-    @property
-    def first_seen(self) -> "ibis.Table":
-        """When each driver of the span, and whoever else, first came to the place."""
-        if self.by_days and self.asked.whole:
-            return self._tables["drivers"]
-        return expressions.driver_sums(expressions.driven(self.ever))
+        return self.begun(None, self.span.until)
 
     def facts(self, name: str) -> "ibis.Table":
         """Another table, of the stations that are meant with all their EVSEs and of all times."""
-        table = self._tables[name]
+        table = self.tables[name]
         if self.asked.whole:
             return table
         return table.filter(table.station.isin([each.station for each in self.stations]))
@@ -269,31 +222,36 @@ class Scope:
         return max(0, int(ends.timestamp()) - int(begins.timestamp()))
 
     @cached_property
-    def _months(self) -> tuple[date, date]:
+    def months(self) -> tuple[date, date]:
         """From the first of a month until the first of another, by the clock of who asks: all whole ones of the span.
         The other is no later where there is none."""
         clock = ZoneInfo(self.asked.zone)
         first, end = (at.astimezone(clock).date().replace(day=1) for at in (self.span.since, self.span.until))
-        return (first if self.span.since <= _midnight(first, clock) else _next_month(first)), end
+        return (first if self.span.since <= midnight(first, clock) else next_month(first)), end
 
     @property
-    def _rest(self) -> list[tuple[datetime, datetime]]:
+    def rest(self) -> list[tuple[datetime, datetime]]:
         """What of the span is in no whole month, where it has such: at its beginning and its end."""
-        clock, (first, end) = ZoneInfo(self.asked.zone), self._months
-        rest = [(self.span.since, _midnight(first, clock)), (_midnight(end, clock), self.span.until)]
+        clock, (first, end) = ZoneInfo(self.asked.zone), self.months
+        rest = [(self.span.since, midnight(first, clock)), (midnight(end, clock), self.span.until)]
         return [ends for ends in rest if ends[0] < ends[1]]
 
-    def _of_months(self, first: date, end: date) -> "ibis.Table":
-        """What drivers did in the months from one until another."""
-        months = self._tables["driver_months"]
-        return months.filter(months.month >= first, months.month < end)
-
-    def _days(self, name: str) -> "ibis.Table":
+    def days_of(self, name: str) -> "ibis.Table":
         """Days of a table that is counted by days of sites' clocks."""
-        clock, table = ZoneInfo(self.asked.zone), self._tables[name]
+        clock, table = ZoneInfo(self.asked.zone), self.tables[name]
         first, end = (at.astimezone(clock).date() for at in (self.span.since, self.asked.span.until))
         days = table.filter(table.local_date >= first, table.local_date < end)
         return self._narrow(days) if "site" in days.columns else days
+
+    def _by_months(self, place: str) -> "ibis.Table":
+        """Months of stations or sites where the span has whole ones, and days for what is left of it."""
+        days, months, (first, end) = self.days_of(f"{place}_days"), self.tables[f"{place}_months"], self.months
+        if first >= end:
+            return days
+        names = [name for name in months.columns if name != "month"]
+        whole = self._narrow(months.filter(months.month >= first, months.month < end))
+        rest = (days.filter(days.local_date < first), days.filter(days.local_date >= end))
+        return whole.select(*names).union(*(each.select(*names) for each in rest))
 
     @property
     def part(self) -> str:
@@ -349,14 +307,14 @@ class Scope:
             return Column(name="week", label=mark("Week from"), unit=Unit.DAY)
         return Column(name="day", label=mark("Day"), unit=Unit.DAY)
 
-    def _begun(self, since: datetime | None, until: datetime | None) -> "ibis.Table":
+    def begun(self, since: datetime | None, until: datetime | None) -> "ibis.Table":
         """Sessions of the place that began from one time until another; None: at any time."""
         # Narrowed before all else: what is joined, and asked twice, is read as a whole.
-        sessions = expressions.within(self._tables["sessions"], since, until)
+        sessions = expressions.within(self.tables["sessions"], since, until)
         if not self.asked.whole and len(self.stations) <= MAX_NAMED:
             # Named, they are looked up in the files; a join alone reads all of these.
             sessions = sessions.filter(sessions.station.isin([each.station for each in self.stations]))
-        found = self._narrow(expressions.placed(sessions, self._tables["stations"]))
+        found = self._narrow(expressions.placed(sessions, self.tables["stations"]))
         if self.asked.evse is not None:
             found = found.filter(found.evse.coalesce("") == self.asked.evse)
         for name, value in self.asked.traits.items():
@@ -375,7 +333,7 @@ class Scope:
     def _own_hours(self) -> dict[str, Any]:
         """Hours of stations, of EVSEs where one is meant, and of sites, from the sessions of which a part is in the
         span: of what the lake keeps no hours of. Raises TooManySessions."""
-        whole = Scope(self._tables, structs.replace(self.asked, evse=None), self.watermark, self._folder)
+        whole = Scope(self.tables, structs.replace(self.asked, evse=None), self.watermark, self._folder)
         found = whole.overlapping
         if rows_of(found.aggregate(sessions=found.count()))[0]["sessions"] > MAX_SESSIONS:
             raise TooManySessions
@@ -386,17 +344,17 @@ class Scope:
             evses = [row["station"] for row in rows_of(found.select("station").distinct())]
             places = [as_place(self.stations[0], evse) for evse in sorted(evses)]
         path = self._folder / "own.parquet"
-        found.select(*self._tables["sessions"].columns).to_parquet(path)
+        found.select(*self.tables["sessions"].columns).to_parquet(path)
         return hours_of(path, places, self.span.since, self.span.until)
 
 
-def _midnight(day: date, clock: ZoneInfo) -> datetime:
+def midnight(day: date, clock: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=clock).astimezone(UTC)
 
 
-def _next_month(first: date) -> date:
+def next_month(first: date) -> date:
     return (first + timedelta(days=31)).replace(day=1)
 
 
-def _is_midnight(at: datetime, clock: ZoneInfo) -> bool:
+def is_midnight(at: datetime, clock: ZoneInfo) -> bool:
     return at.astimezone(clock).time() == time.min

@@ -69,6 +69,7 @@ class Answered(Struct, frozen=True, kw_only=True):
     kind: Annotated[str | None, Meta(description="Of connector.", examples=["cCCS2"])]
     tariff: Annotated[str | None, Meta(examples=["Day and night"])]
     paid: Annotated[str | None, Meta(examples=["saved"])]
+    driver_group: Annotated[str | None, Meta(description="A fleet, or a group of tokens.", examples=["Harbour taxis"])]
     snapshot: Annotated[int | None, Meta(description="Of the lake; null: it is told from the books.", examples=[41])]
     written_at: Annotated[datetime | None, Meta(description="What happened later is not in the snapshot.")]
     figures: list[Number]
@@ -93,6 +94,7 @@ def told(family: Family, asked: Question, answer: Answer, lake: Lake | None) -> 
         compared_with=None if before is None else Days(first=before[0], last=before[1]),
         site=asked.site or None, station=asked.station or None, evse=asked.evse or None,
         kind=asked.kind or None, tariff=asked.tariff or None, paid=asked.paid or None,
+        driver_group=asked.driver_group or None,
         snapshot=None if lake is None else lake.snapshot, written_at=None if lake is None else lake.watermark,
         figures=[_number(each) for each in answer.figures], tables=[_table(each) for each in answer.tables],
         notes=[note(each, str) for each in answer.notes],

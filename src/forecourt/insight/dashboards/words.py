@@ -7,6 +7,7 @@ from typing import Final
 
 from babel.dates import format_skeleton
 
+from forecourt.insight.dashboards import paying
 from forecourt.insight.dashboards.asking import Question
 from forecourt.insight.dashboards.availability import CAUSES
 from forecourt.insight.dashboards.drivers import SEGMENTS
@@ -27,11 +28,13 @@ WAYS: Final = {
     "wallet": mark("from the wallet"), "invoice": mark("by invoice"),
 }  # fmt: skip
 #: Words for cells that are words of the program.
-SAID: Final = {**CAUSES, **SEGMENTS, **WAYS}
+SAID: Final = {**CAUSES, **SEGMENTS, **WAYS, **paying.WORDS}
 #: Sites that a note names; what it calls those that are none, and how many more there are.
 MAX_NAMED: Final = 3
 WITHOUT_SITE: Final = mark("stations without a site")
 MORE: Final = mark("%(n)s more")
+#: All sessions that no group is told of.
+NO_GROUP: Final = mark("None, or one of few drivers")
 #: From so many Wh on, energy is told in MWh.
 MEGA: Final = 10_000_000
 KILO: Final = 1_000
@@ -111,7 +114,22 @@ def columns(table: Table) -> list[int]:
 
 def cell(table: Table, row: tuple[Cell, ...], place: int) -> str:
     """A cell with its unit."""
+    if row[place] == "" and table.columns[place].name == "driver_group":
+        return _(NO_GROUP)
+    if row[place] == paying.AMOUNT:
+        return amounts(table, row)
     return value(row[place], table.columns[place].unit, currency(table, row, place))
+
+
+def amounts(table: Table, row: tuple[Cell, ...]) -> str:
+    """A class of amounts: below the end of the first, from where the last begins, and from one to another."""
+    since, until = (table.at(name) for name in ("from_minor", "below_minor"))
+    if row[until] is None:
+        return f"≥ {cell(table, row, since)}"
+    first = row[since] == min(each for each in table.cells("from_minor") if isinstance(each, int))
+    return (
+        f"< {cell(table, row, until)}" if first else f"{cell(table, row, since)} \N{EN DASH} {cell(table, row, until)}"
+    )
 
 
 def currency(table: Table, row: tuple[Cell, ...], place: int) -> str | None:
@@ -206,7 +224,7 @@ def into(asked: Question, path: str, part: Cell) -> str:
 
 
 #: How an address says the traits by which sessions are told apart.
-TRAITS: Final = {"connector_type": "kind", "tariff": "tariff", "paid_by": "paid"}
+TRAITS: Final = {"connector_type": "kind", "tariff": "tariff", "paid_by": "paid", "driver_group": "driver_group"}
 
 
 def told_apart(asked: Question) -> list[tuple[str, str, str]]:
@@ -214,5 +232,6 @@ def told_apart(asked: Question) -> list[tuple[str, str, str]]:
     said = (
         ("kind", mark("Connector"), asked.kind), ("tariff", mark("Tariff"), asked.tariff),
         ("paid", mark("Paid"), _(WAYS[asked.paid]) if asked.paid in WAYS else asked.paid),
+        ("driver_group", mark("Group of drivers"), asked.driver_group),
     )  # fmt: skip
     return [each for each in said if each[2]]

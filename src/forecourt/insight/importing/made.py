@@ -90,7 +90,7 @@ def checked(session: Session, now: datetime) -> Session:
     )
 
 
-_TEXTS: Final = ("id", "station", "site", "evse", "connector_type", "tariff", "stop_reason", "driver")
+_TEXTS: Final = ("id", "station", "site", "evse", "connector_type", "tariff", "stop_reason", "driver", "driver_group")
 
 
 def _short(text: str | None) -> str | None:
@@ -117,8 +117,9 @@ def refused(line: int, bad: BadRow, energy_wh: int | None = None) -> Parsed:
 
 
 def digest_of(session: Session) -> bytes:
-    """What makes two rows the same facts: all that is kept of them but what is noted."""
-    facts = msgspec.structs.replace(session, flags=())
+    """What makes two rows the same facts: all that is kept of them but what is noted, and the group of the driver: of
+    history that was brought before groups were read it isn't known."""
+    facts = msgspec.structs.replace(session, flags=(), driver_group=msgspec.UNSET)
     return hashlib.sha256(_encode(facts)).digest()[:16]
 
 

@@ -157,7 +157,7 @@ _COLUMNS: Final = (
     ("site", "text"), ("evse", "text"), ("connector_type", "text"), ("zone", "text"), ("driver", "text"),
     ("started_at", "timestamptz"), ("ended_at", "timestamptz"), ("charging_ended_at", "timestamptz"),
     ("energy_wh", "bigint"), ("currency", "text"), ("excl_minor", "bigint"), ("incl_minor", "bigint"),
-    ("tariff", "text"), ("outcome", "text"), ("stop_reason", "text"), ("flags", "text"),
+    ("tariff", "text"), ("outcome", "text"), ("stop_reason", "text"), ("driver_group", "text"), ("flags", "text"),
 )  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def _row(kept: Kept) -> tuple[Any, ...]:
     return (
         kept.source_id, kept.line, kept.digest, s.station, kept.own_station, s.site, s.evse, s.connector_type, s.zone,
         s.driver, s.started_at, s.ended_at, s.charging_ended_at, s.energy_wh, s.currency, s.excl_minor, s.incl_minor,
-        s.tariff, s.outcome.value, s.stop_reason, " ".join(s.flags),
+        s.tariff, s.outcome.value, s.stop_reason, s.driver_group, " ".join(s.flags),
     )  # fmt: skip
 
 

@@ -33,6 +33,8 @@ from forecourt.insight.model import Session
 #: Rows that are looked at to find out how a file writes numbers and times.
 SAMPLE_ROWS: Final = 2_000
 DELIMITERS: Final = ",;\t|"
+#: Fields that are taken as they stand, if at all.
+TEXTS: Final = ("id", "evse", "driver", "driver_group", "connector_type", "tariff", "stop_reason")
 #: Characters of one cell.
 MAX_CELL: Final = 10_000
 
@@ -109,7 +111,7 @@ class Table(Struct, frozen=True, kw_only=True):
     def _session(
         self, cells: Cells, start: datetime, end: datetime, energy_wh: int | None, flags: list[str]
     ) -> Session:
-        text = {field: self._text(cells, field) for field in ("id", "evse", "driver", "connector_type", "tariff")}
+        text = {field: self._text(cells, field) for field in TEXTS}
         charged_s = self._first(cells, CHARGINGS, seconds_of)
         currency = self._text(cells, "currency") or self.currency
         money = {field: self._money(cells, field, currency) for field in ("cost", "cost_incl")}
@@ -117,7 +119,6 @@ class Table(Struct, frozen=True, kw_only=True):
             **text,
             station=self._text(cells, "station") or self._station or "",
             site=self._text(cells, "site") or self._site,
-            stop_reason=self._text(cells, "stop_reason"),
             started_at=start,
             ended_at=end,
             zone=self.times.zone,

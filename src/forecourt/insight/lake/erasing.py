@@ -25,7 +25,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
 #: Tables that name drivers.
-NAMING: Final = ("sessions", "driver_months", "drivers")
+NAMING: Final = ("sessions", "group_days", "driver_months", "driver_years", "drivers")
 #: The outbox event: somebody is to be erased from the lake; the subject is the organisation.
 ERASED: Final = "insight.erasure"
 

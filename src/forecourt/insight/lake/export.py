@@ -17,7 +17,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from forecourt.insight.lake import store, tables
+from forecourt.insight.lake import store, tables, years
 from forecourt.insight.lake.erasing import Eraser
 from forecourt.insight.lake.layout import FORMAT, File, Folder, Manifest, Work
 from forecourt.insight.lake.parts import between, bounds, holds, outgrown, partitions_of
@@ -40,8 +40,8 @@ FIRST_TRY: Final = timedelta(seconds=VISIT_S)
 #: Tables that are copied as they are.
 COPIED: Final = ("sessions", "states", "gaps", "prices", "incidents")
 COUNTED: Final = (
-    "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "stay_days", "driver_months",
-    "network_hours",
+    "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "site_months", "group_days",
+    "stay_days", "driver_months", "network_hours",
 )  # fmt: skip
 
 #: Told what is being written, how many parts are done and of how many.
@@ -266,6 +266,7 @@ class _Run:
                 await asyncio.to_thread(self._hours, roll_up, found, sessions, partition)
             await asyncio.to_thread(self._stations, roll_up, found, places)
             await asyncio.to_thread(self._drivers, roll_up, before, found)
+            await asyncio.to_thread(self._years, roll_up, before, found)
         finally:
             roll_up.close()
 
@@ -322,6 +323,21 @@ class _Run:
         if {*found.get("driver_months", {}).values()} == {*before.tables.get("driver_months", ())}:
             return
         self._whole(found, "drivers", roll_up.first_seen(months) if months else tables.schema("drivers").empty_table())
+
+    def _years(self, roll_up: "RollUp", before: Manifest, found: dict[str, dict[str, File]]) -> None:
+        """Years of drivers, made again where any month of theirs was."""
+        months, old = found.get("driver_months", {}).values(), before.tables.get("driver_months", ())
+        there, kept = found.get("driver_years", {}), dict[str, File]()
+        for month in years.ends(self._today):
+            name, near = f"{month:%Y-%m}", years.sources(months, month)
+            if name in there and near == years.sources(old, month):
+                kept[name] = there[name]
+            elif near:
+                rows = roll_up.year([self._folder.path / file.path for file in near], month)
+                draft = self._folder.draft("driver_years", name)
+                made = self._placed(draft, "driver_years", name, tables.from_table("driver_years", rows, draft))
+                kept |= {} if made is None else {name: made}
+        found["driver_years"] = kept
 
     def _whole(self, found: dict[str, dict[str, File]], table: str, rows: "pa.Table") -> None:
         """The one file of a table."""

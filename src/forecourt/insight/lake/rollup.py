@@ -7,13 +7,14 @@ less what had by its start, each rounded down. Money counts in the hour of the s
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from forecourt.insight.lake.store import Place
+from forecourt.insight.lake.tables import COLUMNS
 from forecourt.insight.usage import expressions
 
 if TYPE_CHECKING:
@@ -107,10 +108,13 @@ QUERIES: Final = {"hours": _query(("station", "site")), "site_hours": _query(("s
 
 #: What days of sites are told apart by.
 DAY_KEYS: Final = ("site", "local_date", "connector_type", "tariff", "outcome", "stop_reason", "paid_by")
+_MONTH_KEYS: Final = tuple("month" if name == "local_date" else name for name in DAY_KEYS)
 #: What is added up of them.
 DAY_SUMS: Final = (
     "sessions", "stay_s", "idle_known", "idle_s", "energy_wh", "with_driver", "visits", "visits_charged", "at_once",
 )  # fmt: skip
+#: What days of groups of drivers are told apart by: rows that a driver can be taken out of.
+GROUP_KEYS: Final = ("site", "local_date", "driver_group", "driver", "currency")
 #: The most that stood in all of the network at once in each hour of UTC. Who comes and goes in one second is one move;
 #: the beginning of an hour is a move of nobody, after which is there who stayed from the hour before.
 _NETWORK: Final = """
@@ -164,6 +168,46 @@ _STATION_MONTHS: Final = """
         sum(excl_minor)::BIGINT AS excl_minor, sum(incl_minor)::BIGINT AS incl_minor
     FROM station_days GROUP BY ALL ORDER BY station, site, month, currency NULLS FIRST
     """
+#: Days of sites added up.
+_OF_DAYS: Final = """
+    SELECT {keys}, {sums} FROM (SELECT *, date_trunc('month', local_date)::DATE AS month FROM site_days)
+    GROUP BY ALL ORDER BY {keys}
+    """
+_SITE_MONTHS: Final = _OF_DAYS.format(
+    keys=", ".join(_MONTH_KEYS), sums=", ".join(f"sum({name})::BIGINT AS {name}" for name in DAY_SUMS)
+)
+
+
+DRIVER_COLUMNS: Final = tuple(COLUMNS["driver_months"])
+#: Of each driver and month a row for each currency in which something was paid; what is no money stands in the first.
+_OF_DRIVERS: Final = """
+    WITH each AS ({each}),
+    whole AS (
+        SELECT driver, month, min(first_at) AS first_at, max(last_at) AS last_at, sum(sessions)::BIGINT AS sessions,
+            coalesce(sum(energy_wh), 0)::BIGINT AS energy_wh, min(currency) AS currency, max(currency) AS other,
+            coalesce(sum(excl_minor) FILTER (WHERE currency IS NOT NULL), 0)::BIGINT AS excl_minor,
+            sum(excl_known)::BIGINT AS excl_known
+        FROM each GROUP BY ALL
+    ),
+    apart AS (
+        SELECT e.driver, e.month, e.currency, coalesce(sum(e.excl_minor), 0)::BIGINT AS excl_minor,
+            sum(e.excl_known)::BIGINT AS excl_known
+        FROM each e JOIN whole w ON w.driver = e.driver AND w.month = e.month
+        WHERE w.other > w.currency AND e.currency IS NOT NULL GROUP BY ALL
+    )
+    SELECT w.driver, w.month, w.first_at, w.last_at, w.sessions, w.energy_wh, w.currency,
+        coalesce(a.excl_minor, w.excl_minor) AS excl_minor, coalesce(a.excl_known, w.excl_known) AS excl_known
+    FROM whole w LEFT JOIN apart a ON a.driver = w.driver AND a.month = w.month AND a.currency = w.currency
+    UNION ALL
+    SELECT w.driver, w.month, w.first_at, w.last_at, 0, 0, a.currency, a.excl_minor, a.excl_known
+    FROM apart a JOIN whole w ON w.driver = a.driver AND w.month = a.month WHERE a.currency > w.currency
+    ORDER BY driver, month, currency
+    """
+#: Twelve months, the last of which is $month.
+_YEAR: Final = """
+    SELECT * REPLACE ($month AS month) FROM driver_months
+    WHERE month > $month - INTERVAL 1 YEAR AND month <= $month
+    """
 
 
 class RollUp:
@@ -202,11 +246,14 @@ class RollUp:
         return made
 
     def days(self, files: Sequence[Path], since: datetime, until: datetime) -> "dict[str, pa.Table]":
-        """Sessions and visits that begin in hours from one time until another, by site and day of its own clock; how
-        long sessions lasted, by day; what drivers did, by month; and the most at once of all. `files` hold what is
-        near as well."""
+        """Sessions and visits that begin in hours from one time until another, by site and day or month of its own
+        clock; those of groups of drivers; how long sessions lasted, by day; what drivers did, by month; and the most at
+        once of all. `files` hold what is near as well."""
         span = self._hold(files, since, until)
         found = {table: self._db.execute(query).to_arrow_table() for table, query in self._days.items()}
+        self._db.register("site_days", found["site_days"])
+        found["site_months"] = self._db.execute(_SITE_MONTHS).to_arrow_table()
+        self._db.unregister("site_days")
         return found | {"network_hours": self._db.execute(_NETWORK, span).to_arrow_table()}
 
     @cached_property
@@ -222,17 +269,25 @@ class RollUp:
         came = _summed(expressions.counted(inside))
         went = _summed(_dated(expressions.begun_visits(placed, (*traits, "zone", "shift")), calendar))
         months = expressions.driven(inside.mutate(month=inside.local_date.truncate("M")))
+        grouped = expressions.counted(inside.filter(inside.driver_group.notnull()))
         found = {
             "site_days": _summed(came.union(went)).order_by([*DAY_KEYS]),
+            "group_days": expressions.group_sums(grouped, GROUP_KEYS),
             "stay_days": expressions.stay_minutes(inside, ("local_date",)),
-            "driver_months": expressions.driver_sums(months, ("driver", "month")).order_by(["driver", "month"]),
+            "driver_months": months.select(*DRIVER_COLUMNS),
         }
-        return {table: str(ibis.to_sql(expression, dialect="duckdb")) for table, expression in found.items()}
+        said = {table: str(ibis.to_sql(expression, dialect="duckdb")) for table, expression in found.items()}
+        return said | {"driver_months": _OF_DRIVERS.format(each=said["driver_months"])}
 
     def peaks(self, files: Sequence[Path]) -> dict[str, int]:
         """The most that stood at each station at once, of all its months."""
         found = self._db.read_parquet([str(path) for path in files]).aggregate("station, max(peak)", "station")
         return dict(found.fetchall())
+
+    def year(self, files: Sequence[Path], month: date) -> "pa.Table":
+        """What drivers did in the twelve months that end with this one, which is told by its first day."""
+        self._db.read_parquet([str(path) for path in files]).create_view("driver_months", replace=True)
+        return self._db.execute(_OF_DRIVERS.format(each=_YEAR), {"month": month}).to_arrow_table()
 
     def first_seen(self, files: Sequence[Path]) -> "pa.Table":
         """When each driver first came, of all months."""

@@ -49,7 +49,10 @@ _SESSIONS: Final = f"""
         CASE WHEN u.token_status <> 'Accepted' AND coalesce(u.energy_wh, 0) = 0 THEN 'refused'
             WHEN u.energy_wh > 0 THEN 'charged' ELSE 'nothing' END,
         u.stop_reason, array_to_string(u.notes, ' '), u.sampled_wh, u.power_wh, u.offered_wh,
-        u.hottest_centi_c / 100.0, u.most_w, y.method, u.token_uid, d.driver_id, NULL
+        u.hottest_centi_c / 100.0, u.most_w, y.method,
+        coalesce(f.fleet, (SELECT e.fleet FROM driver_fleets e WHERE e.tenant_id = u.tenant_id
+            AND e.driver_id = d.driver_id AND e.joined_at <= u.started_at), g.group_key),
+        u.token_uid, d.driver_id, NULL
     FROM session_use u
     JOIN station_places p ON p.tenant_id = u.tenant_id AND p.station_id = u.station_id
     LEFT JOIN LATERAL (
@@ -62,13 +65,15 @@ _SESSIONS: Final = f"""
         SELECT w.driver_id FROM session_drivers w
         WHERE w.tenant_id = u.tenant_id AND w.session_id = u.session_id OFFSET 0
     ) d ON true
+    LEFT JOIN session_fleets f ON f.tenant_id = u.tenant_id AND f.session_id = u.session_id
+    LEFT JOIN token_groups g ON g.tenant_id = u.tenant_id AND g.uid_key = lower(u.token_uid COLLATE "C")
     WHERE u.tenant_id = %(tenant)s AND u.started_at >= %(since)s AND u.started_at < %(until)s
     UNION ALL
     SELECT i.source, i.source_id, i.station, i.evse, i.connector_type, {_second("i.started_at")},
         {_second("i.ended_at")}, {_second("i.charging_ended_at")}, {_stay("i")}, {_idle("i")},
         i.energy_wh, NULL, i.currency, i.excl_minor,
         i.incl_minor, i.tariff, i.outcome, i.stop_reason, array_to_string(i.flags, ' '), NULL, NULL, NULL, NULL, NULL,
-        NULL, NULL, NULL, i.driver
+        NULL, i.driver_group, NULL, NULL, i.driver
     FROM imported_sessions i
     WHERE i.tenant_id = %(tenant)s AND i.started_at >= %(since)s AND i.started_at < %(until)s
     ORDER BY 6, 1, 2
@@ -335,7 +340,7 @@ async def open_erasures(conn: Connection, tenant_id: int) -> set[str]:
 async def forget_imported(conn: Connection, tenant_id: int, pseudonyms: Sequence[str]) -> int:
     """Leaves nothing of these drivers in imported history; in how many sessions they were."""
     done = await conn.execute(
-        "UPDATE imported_sessions SET driver = NULL WHERE tenant_id = %s AND driver = ANY(%s)",
+        "UPDATE imported_sessions SET driver = NULL, driver_group = NULL WHERE tenant_id = %s AND driver = ANY(%s)",
         (tenant_id, list(pseudonyms)),
     )
     return done.rowcount

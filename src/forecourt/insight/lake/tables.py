@@ -28,7 +28,7 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "idle_s": "int", "energy_wh": "int", "given_wh": "int", "currency": "text", "excl_minor": "int",
         "incl_minor": "int", "tariff": "text", "outcome": "text", "stop_reason": "text", "flags": "text",
         "sampled_wh": "int", "power_wh": "int", "offered_wh": "int", "hottest_c": "float",
-        "most_w": "int", "paid_by": "text",
+        "most_w": "int", "paid_by": "text", "driver_group": "text",
     },
     "hours": {
         "station": "text", "site": "text", "hour_at": "time", "local_date": "date", "weekday": "int", "hour": "int",
@@ -45,6 +45,17 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "stop_reason": "text", "paid_by": "text", "sessions": "int", "stay_s": "int", "idle_known": "int",
         "idle_s": "int", "energy_wh": "int", "with_driver": "int", "visits": "int", "visits_charged": "int",
         "at_once": "int",
+    },
+    "site_months": {
+        "site": "text", "month": "date", "connector_type": "text", "tariff": "text", "outcome": "text",
+        "stop_reason": "text", "paid_by": "text", "sessions": "int", "stay_s": "int", "idle_known": "int",
+        "idle_s": "int", "energy_wh": "int", "with_driver": "int", "visits": "int", "visits_charged": "int",
+        "at_once": "int",
+    },
+    "group_days": {
+        "site": "text", "local_date": "date", "driver_group": "text", "driver": "int", "currency": "text",
+        "sessions": "int", "stay_s": "int", "idle_known": "int", "idle_s": "int", "energy_wh": "int",
+        "excl_minor": "int", "excl_known": "int",
     },
     "station_days": {
         "station": "text", "site": "text", "local_date": "date", "hour_at": "time", "busy_s": "int",
@@ -64,6 +75,11 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
     "stay_days": {"local_date": "date", "minutes": "int", "sessions": "int"},
     "driver_months": {
         "driver": "int", "month": "date", "first_at": "time", "last_at": "time", "sessions": "int", "energy_wh": "int",
+        "currency": "text", "excl_minor": "int", "excl_known": "int",
+    },
+    "driver_years": {
+        "driver": "int", "month": "date", "first_at": "time", "last_at": "time", "sessions": "int", "energy_wh": "int",
+        "currency": "text", "excl_minor": "int", "excl_known": "int",
     },
     "drivers": {"driver": "int", "first_at": "time"},
     "network_hours": {"hour_at": "time", "peak": "int"},
@@ -87,6 +103,8 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "acknowledged_at": "time",
     },
 }  # fmt: skip
+#: Columns of sessions that stay empty where nobody knows the driver: a group may have but this one.
+OF_DRIVERS: Final = ("driver", "driver_group")
 #: Columns that come from PostgreSQL only to find the pseudonym by.
 WHO: Final[dict[str, Kind]] = {"token_uid": "text", "driver_id": "int", "pseudonym": "text"}
 
@@ -158,8 +176,8 @@ def from_table(table: str, rows: "pa.Table", target: Path) -> Written:
 
 
 def without(table: str, source: Path, target: Path, gone: Set[str]) -> Written | None:
-    """Makes a file of another one without these drivers: their sessions are nobody's, their months are left out. None:
-    it has none of them."""
+    """Makes a file of another one without these drivers: their sessions are nobody's and of no group, what was counted
+    of them is left out. None: it has none of them."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -175,8 +193,10 @@ def without(table: str, source: Path, target: Path, gone: Set[str]) -> Written |
             theirs = hit.slice(rows, part.num_rows)
             rows += part.num_rows
             if table == "sessions":
-                keep = pc.if_else(theirs, pa.scalar(None, pa.int64()), part.column("driver"))
-                part = part.set_column(part.schema.get_field_index("driver"), "driver", keep)
+                for name in OF_DRIVERS:
+                    column = part.column(name)
+                    keep = pc.if_else(theirs, pa.scalar(None, column.type), column)
+                    part = part.set_column(part.schema.get_field_index(name), name, keep)
                 until = _latest(part, until)
             else:
                 part = part.filter(pc.invert(theirs))
@@ -222,14 +242,20 @@ def _batches(table: str, text: Path) -> "Iterator[pa.Table]":
 
 
 def _named(batch: "pa.Table", names: Names | None, *, anonymous: bool) -> "pa.Table":
+    """With the numbers of drivers, and groups of these alone."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if anonymous or names is None:
         drivers: list[int | None] = [None] * batch.num_rows
     else:
         who = (batch.column(name).to_pylist() for name in WHO)
         drivers = [names.of(*each) for each in zip(*who, strict=True)]
-    return batch.append_column("driver", pa.array(drivers, pa.int64()))
+    known = pa.array(drivers, pa.int64())
+    groups = batch.column("driver_group").combine_chunks()
+    groups = pc.if_else(pc.is_valid(known), groups, pa.scalar(None, groups.type))
+    batch = batch.set_column(batch.schema.get_field_index("driver_group"), "driver_group", groups)
+    return batch.append_column("driver", known)
 
 
 def _latest(batch: "pa.Table", before: datetime | None) -> datetime | None:

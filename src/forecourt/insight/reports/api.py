@@ -37,6 +37,7 @@ TAGS: Final = ["insight"]
 Ticking = NamedDependency[Clock]
 VERB: Final = Verb.ALERTS
 MAX_SITE: Final = 210
+MAX_GROUP: Final = 200
 MAX_ID: Final = 2**31 - 1
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME_LINE, examples=["Week of the car parks"])]
@@ -44,6 +45,13 @@ Parts = Annotated[
     list[Family], Meta(min_length=1, max_length=len(Family), description="What it tells of, as the pages of insight.")
 ]
 Site = Annotated[str, Meta(max_length=MAX_SITE, pattern=ONE_LINE, description="A site's slug; empty: all of them.")]
+DriverGroup = Annotated[
+    str,
+    Meta(
+        max_length=MAX_GROUP, pattern=ONE_LINE,
+        description="A fleet or another group of drivers, whose use and success alone are told; empty: all drivers.",
+    ),
+]  # fmt: skip
 Covers = Annotated[Every, Meta(description="The last whole week, Monday to Sunday, or month before it is due.")]
 Repeats = Annotated[Every, Meta(description="Whether it is due each week or each month.")]
 Day = Annotated[
@@ -66,6 +74,7 @@ class NewReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Name
     parts: Parts
     site: Site = ""
+    driver_group: DriverGroup = ""
     covers: Covers = Every.MONTH
     every: Repeats = Every.MONTH
     day: Day = 1
@@ -81,6 +90,7 @@ class ReportChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: Name | UnsetType = UNSET
     parts: Parts | UnsetType = UNSET
     site: Site | UnsetType = UNSET
+    driver_group: DriverGroup | UnsetType = UNSET
     covers: Covers | UnsetType = UNSET
     every: Repeats | UnsetType = UNSET
     day: Day | UnsetType = UNSET
@@ -97,6 +107,7 @@ class ScheduledReport(Struct, frozen=True, kw_only=True):
     name: str
     parts: list[Family]
     site: str
+    driver_group: str
     covers: Every
     every: Every
     day: int

@@ -17,10 +17,11 @@ from msgspec import Struct
 from forecourt.access.members import find_organisation
 from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.dashboards.asking import answered, question
-from forecourt.insight.dashboards.model import Compare, Family, PlaceUnknown
+from forecourt.insight.dashboards.model import Compare, Family, GroupUnknown, PlaceUnknown
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.reports import store
 from forecourt.insight.reports.model import (
+    FEW_OF_GROUP,
     GAVE_UP,
     MAX_FILE_BYTES,
     MAX_TRIES,
@@ -101,6 +102,8 @@ class Reporter:
             told = await self._told(home, report, run, lake)
         except PlaceUnknown:
             return await self._fail(tenant_id, run, NO_SITE)
+        except GroupUnknown:
+            return await self._fail(tenant_id, run, FEW_OF_GROUP)
         files = await asyncio.to_thread(_written, told, report.forms, home)
         if any(len(each.content) > MAX_FILE_BYTES for each in files):
             return await self._fail(tenant_id, run, TOO_LARGE)
@@ -162,14 +165,16 @@ class Reporter:
         """What the dashboards answer of the days of a run, beside the days before."""
         days = ("", run.first_day.isoformat(), run.last_day.isoformat())
         asked = await question(
-            self._tenants, self._clock, home.tenant_id, days, Compare.BEFORE, (report.site, "", ""), limited=False
-        )
+            self._tenants, self._clock, home.tenant_id, days, Compare.BEFORE, (report.site, "", ""),
+            ("", "", "", report.driver_group), limited=False,
+        )  # fmt: skip
         answers = [
             (family, await answered(self._tenants, self._answers, home.tenant_id, lake, family, asked))
             for family in report.parts
         ]
         return Told(
-            organisation=home.name, name=report.name, site=report.site, zone=home.zone, first_day=run.first_day,
+            organisation=home.name, name=report.name, site=report.site, driver_group=report.driver_group,
+            zone=home.zone, first_day=run.first_day,
             last_day=run.last_day, known_at=None if lake is None else lake.watermark,
             whole=lake is None or lake.watermark >= _ends_at(run, home.zone), answers=answers,
         )  # fmt: skip

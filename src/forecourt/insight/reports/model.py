@@ -28,6 +28,7 @@ WAIT_FOR_LAKE: Final = timedelta(hours=12)
 #: Why a run came to nothing.
 NO_LAKE: Final = mark("there is no lake yet: it is written every night once there are sessions")
 NO_SITE: Final = mark("the site is not known any more, or not yet")
+FEW_OF_GROUP: Final = mark("of this group of drivers too few came in these days to be told of, or nobody knows it")
 TOO_LARGE: Final = mark("a file is larger than a mail may be: choose one site, or fewer parts")
 GAVE_UP: Final = mark("it could not be made, and was tried as often as may be; the log of the worker says why")
 
@@ -53,7 +54,8 @@ MEDIA_TYPES: Final = {
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """As it was set up. `site` is a slug, empty for the whole network; `covers` the last whole week or month before it
+    """As it was set up. `site` is a slug, empty for the whole network; `driver_group` a group of
+    drivers whose sessions alone are told of, empty for all; `covers` the last whole week or month before it
     is due; due `every` week on the weekday `day` (1 is Monday), or month on that day, the last one where a month has
     fewer, at the full `hour` (0 to 23) by the organisation's clock. `next_at`: when it is due next."""
 
@@ -61,6 +63,7 @@ class Report(Struct, frozen=True, kw_only=True):
     name: str
     parts: list[Family]
     site: str
+    driver_group: str
     covers: Every
     every: Every
     day: int
@@ -109,7 +112,7 @@ class ReportUnknown(ForecourtError):
 
 class ReportRefused(ForecourtError):
     """A report like that can't be: the day of the week is 1 to 7, an address is needed for what is sent, and a site
-    must be one of yours."""
+    must be one of yours, and of a group of drivers use and success alone are told."""
 
     status = 422
     code = "report-refused"

@@ -17,7 +17,7 @@ from forecourt.access.model import Forbidden
 from forecourt.insight.dashboards.model import Family
 from forecourt.insight.pages import SUB_PAGES, tabs_of
 from forecourt.insight.reports import service, store
-from forecourt.insight.reports.api import VERB, FormInPath, ReportId, RunId, file_of
+from forecourt.insight.reports.api import MAX_GROUP, VERB, FormInPath, ReportId, RunId, file_of
 from forecourt.insight.reports.model import (
     MAX_RECIPIENTS,
     Every,
@@ -196,6 +196,7 @@ def _read(form: Any) -> tuple[Wanted, str]:
         name=seen(str(form.get("name", "")))[:100],
         parts=chosen("parts", Family),
         site=str(form.get("site", ""))[:210],
+        driver_group=seen(str(form.get("driver_group", "")))[:MAX_GROUP],
         covers=Every(form.get("covers")) if form.get("covers") in set(Every) else Every.WEEK,
         every=every,
         day=number("weekday", 1, 7) if every == Every.WEEK else number("month_day", 1, 31),

@@ -54,7 +54,7 @@ def pdf_of(told: Told) -> bytes:
 def _head(told: Told) -> list[str]:
     days = {"first": formats.date_of(told.first_day), "last": formats.date_of(told.last_day), "zone": told.zone}
     lines = [
-        f"{told.organisation} · {told.site or _('All sites together')}",
+        f"{told.organisation} · {told.of}",
         _("From %(first)s to %(last)s, by the clock of %(zone)s, beside as many days before.") % days,
     ]
     if not told.whole and told.known_at is not None:

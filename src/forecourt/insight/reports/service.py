@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from forecourt.access import Actor, Verb, audit
 from forecourt.access.members import find_organisation
 from forecourt.access.model import Forbidden
+from forecourt.insight.dashboards.asking import BY_TRAITS
 from forecourt.insight.dashboards.model import Family
 from forecourt.insight.reports import store
 from forecourt.insight.reports.model import (
@@ -46,6 +47,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     name: str
     parts: list[Family]
     site: str = ""
+    driver_group: str = ""
     covers: Every = Every.MONTH
     every: Every = Every.MONTH
     day: int = 1
@@ -155,6 +157,8 @@ async def _check(conn: Connection, actor: Actor, wanted: Wanted) -> None:
         raise ReportRefused(mark("Choose what it tells of, and as what it is sent."), field="parts")
     if wanted.every == Every.WEEK and wanted.day > 7:
         raise ReportRefused(mark("A week has 7 days: 1 is Monday."), field="day")
+    if wanted.driver_group and not BY_TRAITS.issuperset(wanted.parts):
+        raise ReportRefused(mark("Of a group of drivers use and success alone are told."), field="driver_group")
     if wanted.site and wanted.site not in {site.slug for site in await site_names(conn, actor.tenant_id)}:
         raise ReportRefused(mark("There is no such site."), field="site")
 

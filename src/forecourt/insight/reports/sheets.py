@@ -115,7 +115,7 @@ def _figures(book: _Book, told: Told) -> None:
     sheet.set_column(0, 5, WIDTH)
     book.head(sheet, 0, [told.name])
     sheet.write_string(1, 0, told.organisation)
-    sheet.write_string(2, 0, told.site or _("All sites together"))
+    sheet.write_string(2, 0, told.of)
     for column, day in enumerate((told.first_day, told.last_day)):
         book.cell(sheet, 3, column, day, Unit.DAY, None)
     sheet.write_string(3, 2, told.zone)

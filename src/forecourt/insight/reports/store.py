@@ -14,7 +14,8 @@ from forecourt.insight.store import Connection
 MAX_AT_ONCE: Final = 100
 
 _REPORT: Final = (
-    "report_id, name, parts, site, covers, every, day, hour, forms, recipients, active, next_at, created_at, changed_at"
+    "report_id, name, parts, site, driver_group, covers, every, day, hour, forms, recipients, active, next_at,"
+    " created_at, changed_at"
 )
 _RUN: Final = (
     "run_id, report_id, due_at, by_hand, first_day, last_day, state, tries, next_at, settled_at, known_at, reason"

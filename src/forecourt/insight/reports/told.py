@@ -20,7 +20,8 @@ MAX_NAME: Final = 40
 
 class Told(Struct, frozen=True, kw_only=True):
     """The answers of some days, by whose clock they are days. `known_at`: until when the lake knew, None where only the
-    books were asked; `whole`: whether that is all of the days. `site` is empty for the whole network."""
+    books were asked; `whole`: whether that is all of the days. `site` is empty for the whole network,
+    `driver_group` for all drivers."""
 
     organisation: str
     name: str
@@ -31,6 +32,12 @@ class Told(Struct, frozen=True, kw_only=True):
     known_at: datetime | None
     whole: bool
     answers: list[tuple[Family, Answer]]
+    driver_group: str = ""
+
+    @property
+    def of(self) -> str:
+        """Of where and of whom it tells, in the language that is being spoken."""
+        return " · ".join(each for each in (self.site or _("All sites together"), self.driver_group) if each)
 
 
 def said(label: str) -> str:

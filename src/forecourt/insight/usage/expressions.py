@@ -98,12 +98,10 @@ def revenue(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
 
 
 def counted(sessions: "ibis.Table") -> "ibis.Table":
-    """Sessions as `site_days` tell of them: each counts one."""
-    return sessions.mutate(
-        sessions=_one(),
-        idle_known=sessions.idle_s.notnull().ifelse(1, 0).cast("int64"),
-        with_driver=sessions.driver.notnull().ifelse(1, 0).cast("int64"),
-    )
+    """Sessions as `site_days` and `group_days` tell of them: each counts one."""
+    said = {"idle_known": "idle_s", "with_driver": "driver", "excl_known": "excl_minor"}
+    known = {name: sessions[column].notnull().ifelse(1, 0).cast("int64") for name, column in said.items()}
+    return sessions.mutate(sessions=_one(), **known)
 
 
 def emissions(hours: "ibis.Table", intensities: "ibis.Table", zones: Sequence[tuple[str, str]]) -> "ibis.Table":
@@ -138,6 +136,24 @@ def stays(counts: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     return _grouped(counts, by, {name: counts[name].sum().coalesce(0).cast("int64") for name in names})
 
 
+def group_sums(counts: "ibis.Table", by: Sequence[str] = ("driver_group", "currency")) -> "ibis.Table":
+    """Of each group of drivers and currency, how many sessions there were, how long they lasted and stood idle, what
+    they took, what was paid before taxes, and of how many that is known; of `counted` sessions or of `group_days`."""
+    names = ("sessions", "stay_s", "idle_known", "idle_s", "energy_wh", "excl_minor", "excl_known")
+    return _grouped(counts, by, {name: counts[name].sum().coalesce(0).cast("int64") for name in names})
+
+
+def group_drivers(days: "ibis.Table", months: int) -> "ibis.Table":
+    """Of each group of drivers and month in which any of them came, as the number of months since the year 0, how many
+    different ones did in so many months that end with that one; of `group_days`."""
+    number = (days.local_date.year() * 12 + days.local_date.month() - 1).cast("int64")
+    each = days.select("driver_group", "driver", month=number).distinct()
+    came, *later = (each.mutate(month=(each.month + more).cast("int64")) for more in range(months))
+    near = came.union(*later) if later else came
+    there = near.semi_join(each.select("driver_group", "month").distinct(), ["driver_group", "month"])
+    return _grouped(there, ("driver_group", "month"), {"drivers": there.driver.nunique().cast("int64")})
+
+
 def stay_minutes(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     """How many sessions lasted so many whole minutes: what quantiles are read off."""
     stepped = sessions.mutate(minutes=(sessions.stay_s // DWELL_STEP_S).cast("int64"))
@@ -163,7 +179,8 @@ def concurrency(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
 def driven(sessions: "ibis.Table") -> "ibis.Table":
     """Sessions of known drivers as `driver_months` tell of them: each counts one."""
     known = sessions.filter(sessions.driver.notnull())
-    return known.mutate(first_at=known.started_at, last_at=known.started_at, sessions=_one())
+    paid = (known.currency.notnull() & known.excl_minor.notnull()).ifelse(1, 0).cast("int64")
+    return known.mutate(first_at=known.started_at, last_at=known.started_at, sessions=_one(), excl_known=paid)
 
 
 def drivers(made: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
@@ -172,12 +189,23 @@ def drivers(made: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     return _grouped(each, by, {"drivers": each.count().cast("int64")})
 
 
-def driver_sums(made: "ibis.Table", by: Sequence[str] = ("driver",)) -> "ibis.Table":
-    """When the first and the last session began, how many there were, what they took; of sessions `driven` or of
-    `driver_months`; in no order."""
-    sums = {name: made[name].sum().coalesce(0).cast("int64") for name in ("sessions", "energy_wh")}
+def driver_sums(made: "ibis.Table", currency: str | None = None) -> "ibis.Table":
+    """Of each driver, when the first and the last session began, how many there were, what they took, of how many it is
+    known what they came to in any currency; what was paid before taxes in this one, and of how many that is known. Of
+    sessions `driven`, of `driver_months` or of `driver_years`; in no order."""
+    sums = {name: made[name].sum().coalesce(0).cast("int64") for name in ("sessions", "energy_wh", "excl_known")}
+    if currency is not None:
+        here = made.currency == currency
+        for name, column in (("paid_minor", "excl_minor"), ("paid_known", "excl_known")):
+            sums[name] = here.ifelse(made[column], 0).sum().coalesce(0).cast("int64")
     # As many as there are drivers: their order would cost more than their sums.
-    return made.group_by(list(by)).aggregate(first_at=made.first_at.min(), last_at=made.last_at.max(), **sums)
+    return made.group_by("driver").aggregate(first_at=made.first_at.min(), last_at=made.last_at.max(), **sums)
+
+
+def driver_money(made: "ibis.Table") -> "ibis.Table":
+    """By currency, of how many sessions of known drivers it is known what they came to."""
+    paid = made.filter(made.currency.notnull())
+    return _grouped(paid, ("currency",), {"excl_known": paid.excl_known.sum().coalesce(0).cast("int64")})
 
 
 def visits(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":

@@ -1,0 +1,96 @@
+"""Who came in a span: known drivers, as years, months and sessions tell of them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from forecourt.insight.dashboards.rows import literal, rows_of
+from forecourt.insight.dashboards.scope import Scope, midnight, next_month
+from forecourt.insight.lake import years
+from forecourt.insight.usage import expressions
+
+if TYPE_CHECKING:
+    import ibis
+
+#: Rows of one driver and month, where these are counted: a day of a month that is young has its own.
+MOST_ROWS: Final = 35
+
+
+def driven(scope: Scope) -> "ibis.Table":
+    """What known drivers did: a counted year, or counted months where the span has whole ones, else sessions one by
+    one."""
+    if not _is_counted(scope):
+        return expressions.driven(scope.sessions)
+    year = _year(scope)
+    if year is not None:
+        return year
+    months = _of_months(scope)
+    names = [name for name in months.columns if name != "month"]
+    pieces = [expressions.driven(scope.begun(*ends)).select(*names) for ends in scope.rest]
+    whole = months.select(*names)
+    return whole.union(*pieces) if pieces else whole
+
+
+def first_seen(scope: Scope) -> "ibis.Table":
+    """When each driver of the span, and whoever else, first came to the place."""
+    if scope.by_days and scope.asked.whole:
+        return scope.tables["drivers"]
+    return expressions.driver_sums(expressions.driven(scope.ever))
+
+
+def has_few(scope: Scope, least: int, currency: str | None = None) -> bool:
+    """Whether there is a month of the clock of who asks in which fewer known drivers came, and somebody did; with a
+    currency, in which fewer paid something in it."""
+    clock = ZoneInfo(scope.asked.zone)
+    if _is_counted(scope) and not scope.rest:
+        # Rows of a month tell it where there are many: to tell drivers apart, or times by month, takes far longer.
+        made = _payers(_of_months(scope), currency)
+        rows = rows_of(made.group_by("month").aggregate(drivers=made.count().cast("int64")))
+        if all(row["drivers"] >= least * MOST_ROWS for row in rows):
+            return False
+    else:
+        made = _payers(driven(scope), currency)
+    ends = [next_month(scope.span.since.astimezone(clock).date().replace(day=1))]
+    while midnight(ends[-1], clock) < scope.span.until:
+        ends.append(next_month(ends[-1]))
+    found = _by_month(made, [midnight(end, clock) for end in ends])
+    return any(row["drivers"] < least for row in rows_of(found))
+
+
+def _by_month(made: "ibis.Table", ends: Iterable[datetime]) -> "ibis.Table":
+    """How many different ones there were, by the month in which they first came."""
+    import ibis
+
+    month = ibis.cases(*((made.first_at < literal(end), number) for number, end in enumerate(ends)), else_=-1)
+    each = made.select("driver", month=month)
+    return each.group_by("month").aggregate(drivers=each.driver.nunique().cast("int64"))
+
+
+def _payers(made: "ibis.Table", currency: str | None) -> "ibis.Table":
+    """Rows of drivers, one for each of what is counted apart; with a currency, of those who paid something in it."""
+    if currency is None:
+        return made.filter(made.sessions > 0)
+    return made.filter(made.currency == currency, made.excl_minor > 0)
+
+
+def _is_counted(scope: Scope) -> bool:
+    """Whether months of drivers tell of some of the span: of the whole network, by the one clock that all go by."""
+    first, end = scope.months
+    return scope.by_days and scope.asked.whole and first < end
+
+
+def _of_months(scope: Scope) -> "ibis.Table":
+    """What drivers did in the whole months of the span."""
+    (first, end), months = scope.months, scope.tables["driver_months"]
+    return months.filter(months.month >= first, months.month < end)
+
+
+def _year(scope: Scope) -> "ibis.Table | None":
+    """What drivers did in the span, where it is a year that was counted."""
+    first, end = scope.months
+    if scope.rest or years.back(end, years.MONTHS) != first:
+        return None
+    table = scope.tables["driver_years"]
+    found = table.filter(table.month == years.back(end, 1))
+    return found if rows_of(found.select("month").limit(1)) else None

@@ -1,0 +1,120 @@
+"""Use by group of drivers: by fleets, and by groups of tokens.
+
+A fleet is a firm; what a group of tokens is, nobody says: it may be a family. So whatever it is, a group is told of
+where its name stands for so many drivers that none of them is found by it, and in days of which this is so throughout:
+`LEAST_OF_GROUP` came in the months before each month of them in which any came, anywhere. Whether it is doesn't depend
+on the days, the place or the tariff that are asked for, so nothing follows from two answers but what some of as many
+did. All others are told of with those who are in none.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP, MONTHS_OF_GROUP
+from forecourt.insight.dashboards.model import Cell, Column, GroupUnknown, Table, Unit, table
+from forecourt.insight.dashboards.parts import Counted, mean
+from forecourt.insight.dashboards.rows import rows_of
+from forecourt.insight.dashboards.scope import Scope
+from forecourt.insight.lake import years
+from forecourt.insight.usage import expressions
+from forecourt.ui.i18n import mark
+
+if TYPE_CHECKING:
+    import ibis
+
+SECOND: Final = timedelta(seconds=1)
+#: What is told of sessions that no group is told of.
+REST: Final = ""
+
+
+def check(scope: Scope) -> None:
+    """Raises GroupUnknown where a group of drivers is named and there is none that may be told of."""
+    if scope.asked.driver_group is not None and scope.asked.driver_group not in told_of(scope):
+        raise GroupUnknown
+
+
+def told_of(scope: Scope) -> frozenset[str]:
+    """Groups of drivers that are told of: of which enough came, wherever that was, as of each month of the span in
+    which any did."""
+    days, clock = scope.tables["group_days"], ZoneInfo(scope.asked.zone)
+    # What clocks of sites count to the months beside may be of these by a day.
+    more = timedelta(days=0 if scope.zones <= {scope.asked.zone} else 1)
+    first = years.back((scope.span.since.astimezone(clock) - more).date(), 0)
+    end = years.back((scope.asked.span.until.astimezone(clock) + more - SECOND).date(), -1)
+    near = days.filter(days.local_date >= years.back(first, MONTHS_OF_GROUP - 1), days.local_date < end)
+    found = expressions.group_drivers(near, MONTHS_OF_GROUP)
+    found = found.filter(found.month >= first.year * 12 + first.month - 1)
+    least = found.group_by("driver_group").aggregate(drivers=found.drivers.min())
+    return frozenset(row["driver_group"] for row in rows_of(least) if row["drivers"] >= LEAST_OF_GROUP)
+
+
+def _grouped(scope: Scope) -> "ibis.Table":
+    """Sessions of drivers of any group that began in the span, counted."""
+    if scope.by_days:
+        return scope.days_of("group_days")
+    sessions = scope.sessions
+    return expressions.counted(sessions.filter(sessions.driver_group.notnull()))
+
+
+def by_group(scope: Scope, whole: Counted, energy_wh: int) -> Table:
+    """Sessions by group, the most frequent first, and the rest of all that is `whole`; `energy_wh` is what all of these
+    sessions took."""
+    found: dict[str, Counted] = {}
+    groups = told_of(scope)
+    if groups:
+        for row in rows_of(expressions.group_sums(_grouped(scope))):
+            if row["driver_group"] in groups:
+                _take(found.setdefault(row["driver_group"], Counted()), row)
+    rest = _rest(whole, energy_wh, found.values())
+    if found and rest.sessions:
+        found[REST] = rest
+    rows: list[tuple[Cell, ...]] = []
+    currencies = sorted({currency for each in found.values() for currency in each.money})
+    for group, each in sorted(found.items(), key=lambda each: (each[0] == REST, -each[1].sessions, each[0])):
+        rows.append(
+            (
+                group, each.sessions, each.energy_wh, mean(each.stay_s, each.sessions),
+                mean(each.idle_s, each.idle_known),
+                # Where nothing is known to have cost anything, nobody knows what it came to.
+                *(each.money.get(currency, 0 if each.money else None) for currency in currencies),
+            )
+        )  # fmt: skip
+    columns = (
+        Column(name="driver_group", label=mark("Group of drivers"), unit=Unit.TEXT),
+        Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
+        Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
+        Column(name="dwell_s", label=mark("Mean stay"), unit=Unit.SECONDS),
+        Column(name="idle_s", label=mark("Mean time idle"), unit=Unit.SECONDS),
+        *(
+            Column(name=f"revenue_{each.lower()}_minor", label=mark("Revenue"), unit=Unit.MONEY, currency=each)
+            for each in currencies
+        ),
+    )
+    return table("driver_group", mark("By group of drivers"), columns, rows)
+
+
+def _take(kept: Counted, row: Mapping[str, Any]) -> None:
+    kept.stayed(row)
+    kept.energy_wh += row["energy_wh"]
+    if row["currency"] is not None:
+        kept.paid(row["currency"], row["excl_minor"] if row["excl_known"] else None)
+
+
+def _rest(whole: Counted, energy_wh: int, told: Iterable[Counted]) -> Counted:
+    """What all came to but those who are told of."""
+    rest = Counted(
+        sessions=whole.sessions, stay_s=whole.stay_s, idle_known=whole.idle_known, idle_s=whole.idle_s,
+        energy_wh=energy_wh, money=dict(whole.money),
+    )  # fmt: skip
+    for each in told:
+        rest.sessions -= each.sessions
+        rest.stay_s -= each.stay_s
+        rest.idle_known -= each.idle_known
+        rest.idle_s -= each.idle_s
+        rest.energy_wh -= each.energy_wh
+        for currency, amount in each.money.items():
+            if amount is not None:
+                rest.money[currency] = (rest.money.get(currency) or 0) - amount
+    return rest
