@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from bench.figures import Figure
 from bench.servers import Stage
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
 from forecourt.insight.dashboards.model import Asked, Family, Span
-from forecourt.insight.lake import asking, store
+from forecourt.insight.lake import asking, store, years
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.usage import expressions, measures
 from forecourt.platform.clock import SystemClock
@@ -37,6 +37,8 @@ SESSIONS: Final = 1_000
 YEAR_S: Final = 365 * 86_400
 #: Stations of one site, and sessions of one driver.
 OF_A_SITE, OF_A_DRIVER = 10, 20
+#: Groups that a tenth of drivers are in.
+FLEETS: Final = 64
 SLICE: Final = 500
 #: The clock of every site.
 ZONE: Final = "Europe/Berlin"
@@ -47,16 +49,19 @@ GOAL_DAY: Final = 0.01
 GOAL_MEMORY_MIB: Final = 2_048.0
 MIB: Final = 1 << 20
 #: Spans that dashboards are asked for, in days.
-SPANS: Final = (30, 365)
+MONTH: Final = 30
+SPANS: Final = (MONTH, 365)
 
 #: Sessions that begin about every 31,536 s and last from ten minutes to an hour and ten.
 _SEED: Final = """
     INSERT INTO imported_sessions (tenant_id, source, source_id, import_id, line, digest, station, own_station, site,
-        evse, connector_type, zone, driver, started_at, ended_at, charging_ended_at, energy_wh, currency, excl_minor,
-        incl_minor, outcome)
+        evse, connector_type, zone, driver, driver_group, started_at, ended_at, charging_ended_at, energy_wh,
+        currency, excl_minor, incl_minor, outcome)
     SELECT %(tenant)s, 'bench', s || '-' || n, %(import)s, s * %(sessions)s + n, decode(md5(s || '-' || n), 'hex'),
         'bench/' || s, false, 'bench/site-' || s / %(site)s, '1', 'IEC_62196_T2', %(zone)s,
-        md5('driver-' || r %% %(drivers)s), began, began + stay * interval '1 second',
+        md5('driver-' || r %% %(drivers)s),
+        CASE WHEN r %% %(drivers)s %% 10 = 0 THEN 'fleet-' || r %% %(drivers)s / 10 %% %(fleets)s END,
+        began, began + stay * interval '1 second',
         began + stay * (50 + r %% 51) / 100 * interval '1 second', stay * (r %% 7 + 1), 'EUR', stay * r %% 3000,
         stay * r %% 3000, CASE WHEN r %% 40 = 0 THEN 'nothing' ELSE 'charged' END
     FROM generate_series(%(first)s::int, %(last)s::int) s, generate_series(%(since)s::int, %(until)s::int) n,
@@ -128,6 +133,7 @@ class Seed:
         self._given: dict[str, Any] = {
             "tenant": stage.tenant_id, "sessions": SESSIONS, "site": OF_A_SITE, "start": start, "zone": ZONE,
             "step": YEAR_S // SESSIONS, "drivers": max(1, stations * SESSIONS // OF_A_DRIVER),
+            "fleets": FLEETS,
         }  # fmt: skip
 
     def year(self) -> None:
@@ -167,11 +173,21 @@ async def _asked(stage: Stage, root: Path) -> dict[str, Took]:
     until = datetime.now(ZoneInfo(ZONE)).replace(hour=0, minute=0, second=0, microsecond=0)
     for family in FROM_THE_LAKE:
         for days in SPANS:
-            asked = Asked(span=Span(since=until - timedelta(days=days), until=until), zone=ZONE)
+            span = Span(since=until - timedelta(days=days), until=until)
+            if family == Family.DRIVERS:
+                # They are told of by whole months.
+                first = until.date().replace(day=1)
+                begins = years.back(first, years.MONTHS if days > MONTH else 1)
+                span = Span(since=_midnight(begins), until=_midnight(first))
+            asked = Asked(span=span, zone=ZONE)
             found[f"{family.value}, {days} days"] = max(
                 [await _once(stage, root, family, asked) for _ in range(ROUNDS)], key=lambda each: each.seconds
             )
     return found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(ZONE))
 
 
 async def _once(stage: Stage, root: Path, family: Family, asked: Asked) -> Took:

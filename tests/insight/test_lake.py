@@ -501,7 +501,7 @@ async def test_a_session_is_of_its_drivers_fleet_else_of_its_tokens_group_and_of
 
 
 async def test_years_of_drivers_are_their_months_and_follow_these(shore: Shore) -> None:
-    months = [f"2025-{month:02d}" for month in range(3, 13)]
+    months = ["2024-01", "2024-03", "2024-12", *(f"2025-{month:02d}" for month in range(2, 13))]
     rows = [
         f"{n},OLD,1,{'ab'[n % 2]},{month}-05 10:00,{month}-05 11:00,,{n + 1},{n}.50,{'EUR' if n % 3 else 'CHF'}"
         for n, month in enumerate(months)
@@ -517,20 +517,29 @@ async def test_years_of_drivers_are_their_months_and_follow_these(shore: Shore) 
         return whole + paid
 
     def check() -> None:
-        for last in ("2025-09-01", "2025-12-01", "2026-01-01"):
+        for last in ("2025-02-01", "2026-02-01"):
             inside = f"month > DATE '{last}' - INTERVAL 1 YEAR AND month <= DATE '{last}'"
             assert sums("driver_years", f"month = DATE '{last}'") == sums("driver_months", inside) != []
 
     check()
-    assert len(shore.ask("SELECT driver FROM driver_years WHERE month = '2025-12-01'")) == 4
+    # 1 March 2026. Of each driver in each currency a row; of January 2024 none of either year tells.
+    assert len(shore.ask("SELECT driver FROM driver_years WHERE month = '2026-02-01'")) == 4
+    assert shore.ask("SELECT sum(sessions)::INT FROM driver_years") == [(len(months) - 1,)]
+    began = "SELECT driver, min(began_at) FROM driver_years GROUP BY 1 ORDER BY 1"
+    assert shore.ask(began) == shore.ask("SELECT driver, first_at FROM drivers ORDER BY 1")
     paths = shore.files("driver_years")
-    # One more of September: years that it is in are counted again, and no other.
+    # One more of September: the year that it is in is counted again, and no other.
     late = "late,OLD,1,a,2025-09-07 10:00,2025-09-07 11:00,,9,7.00,EUR"
     await shore.bring(late)
     await shore.export()
     check()
     now = shore.files("driver_years")
-    assert {name for name in now if now[name] != paths.get(name)} == {name for name in now if name >= "2025-09"}
+    assert {name for name in now if now[name] != paths[name]} == {"2026-02"}
+    # When somebody came first is older history's to say.
+    await shore.bring("old,OLD,1,a,2023-09-07 10:00,2023-09-07 11:00,,9,7.00,EUR")
+    await shore.export()
+    check()
+    assert shore.ask(began) == shore.ask("SELECT driver, first_at FROM drivers ORDER BY 1")
     async with shore.desk.pool.tenant(shore.tenant_id) as conn:
         await erasing.ask(conn, shore.tenant_id, 7, ["a"], EPOCH)
     await shore.export()

@@ -46,7 +46,8 @@ HEAD = "id,station,site,start,end,kwh,currency,cost"
 #: A Monday; the week before is told of.
 MONDAY = datetime(2026, 3, 9, tzinfo=UTC)
 WEEKLY = Report(
-    report_id=1, name="Week", parts=[Family.USE], site="", driver_group="", covers=Every.WEEK, every=Every.WEEK, day=1, hour=7,
+    report_id=1, name="Week", parts=[Family.USE], site="", driver_group="", covers=Every.WEEK, every=Every.WEEK, day=1,
+    hour=7,
     forms=[Form.PDF, Form.XLSX], recipients=["ada@example.org", "bob@example.org"], active=True,
     next_at=MONDAY + timedelta(hours=7), created_at=MONDAY, changed_at=MONDAY,
 )  # fmt: skip

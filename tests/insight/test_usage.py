@@ -287,8 +287,6 @@ EXPRESSIONS: dict[str, Any] = {
         expressions.counted(t["sessions"].filter(t["sessions"].driver_group.notnull()))
     ),
     "groups by day": lambda t: expressions.group_sums(t["group_days"], ("site", "driver_group")),
-    "drivers of groups": lambda t: expressions.group_drivers(t["group_days"], 3),
-    "stays by month": lambda t: expressions.stays(t["site_months"], ("site", "month")),
     "station sums": lambda t: expressions.station_sums(t["hours"]),
     "station sums by month": lambda t: expressions.station_sums(t["station_months"]),
     "station sums by day": lambda t: expressions.station_sums(t["station_days"]),
@@ -298,8 +296,8 @@ EXPRESSIONS: dict[str, Any] = {
     ),
 }
 TABLES = (
-    "sessions", "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "site_months",
-    "group_days", "driver_months", "driver_years", "stations",
+    "sessions", "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "group_days",
+    "driver_months", "driver_years", "stations",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from forecourt.insight.dashboards import paying
-from forecourt.insight.dashboards.came import driven, first_seen, has_few
+from forecourt.insight.dashboards.came import drivers, has_few
 from forecourt.insight.dashboards.hiding import few, hidden
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.rows import literal, rows_of
@@ -47,10 +47,10 @@ def answer(scope: Scope) -> Answer:
     what somebody finds by taking one answer from another is of the months between, and so of as many at the least."""
     if has_few(scope, LEAST_OF_MONTH):
         return Answer(figures=(), tables=(), too_few=True)
-    currency = paying.currency_of(scope)
+    currency, alone = paying.currency_of(scope)
     if currency is not None and has_few(scope, LEAST_OF_MONTH, currency):
         currency = None
-    rows = rows_of(_sums(_found(scope, currency), ("segment", "least", "pays")))
+    rows = rows_of(_sums(_found(scope, currency, alone=alone), ("segment", "least", "pays")))
     by_segment = {[*SEGMENTS][place]: sums for place, sums in _added(rows, "segment").items()}
     by_class = _added(rows, "least")
     whole = Counter[str]()
@@ -90,13 +90,12 @@ def answer(scope: Scope) -> Answer:
     )  # fmt: skip
 
 
-def _found(scope: Scope, currency: str | None) -> "ibis.Table":
+def _found(scope: Scope, currency: str | None, *, alone: bool) -> "ibis.Table":
     """Each driver of the span with the segment, by its place among SEGMENTS, and the classes that he is in by number of
     sessions and by what he paid in a currency."""
     import ibis
 
-    ever = first_seen(scope).select("driver", began_at="first_at")
-    each = paying.classed(expressions.driver_sums(driven(scope), currency).join(ever, "driver"), currency)
+    each = paying.classed(drivers(scope, currency, alone=alone), currency)
     late_from = literal(scope.span.until - (scope.span.until - scope.span.since) / 4)
     lately, often = each.last_at >= late_from, each.sessions >= OFTEN
     is_new = each.began_at >= literal(scope.span.since)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP, MONTHS_OF_GROUP
+from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP
 from forecourt.insight.dashboards.model import Cell, Column, GroupUnknown, Table, Unit, table
 from forecourt.insight.dashboards.parts import Counted, mean
 from forecourt.insight.dashboards.rows import rows_of
@@ -38,14 +38,12 @@ def check(scope: Scope) -> None:
 def told_of(scope: Scope) -> frozenset[str]:
     """Groups of drivers that are told of: of which enough came, wherever that was, as of each month of the span in
     which any did."""
-    days, clock = scope.tables["group_days"], ZoneInfo(scope.asked.zone)
+    counts, clock = scope.tables["driver_groups"], ZoneInfo(scope.asked.zone)
     # What clocks of sites count to the months beside may be of these by a day.
     more = timedelta(days=0 if scope.zones <= {scope.asked.zone} else 1)
     first = years.back((scope.span.since.astimezone(clock) - more).date(), 0)
     end = years.back((scope.asked.span.until.astimezone(clock) + more - SECOND).date(), -1)
-    near = days.filter(days.local_date >= years.back(first, MONTHS_OF_GROUP - 1), days.local_date < end)
-    found = expressions.group_drivers(near, MONTHS_OF_GROUP)
-    found = found.filter(found.month >= first.year * 12 + first.month - 1)
+    found = counts.filter(counts.month >= first, counts.month < end)
     least = found.group_by("driver_group").aggregate(drivers=found.drivers.min())
     return frozenset(row["driver_group"] for row in rows_of(least) if row["drivers"] >= LEAST_OF_GROUP)
 

@@ -40,10 +40,12 @@ WORDS: Final = {
 _ORDER: Final = (FREE, *range(1, len(CLASSES) + 2), ELSEWHERE, UNKNOWN)
 
 
-def currency_of(scope: Scope) -> str | None:
-    """In which what drivers of the span paid is told; None: nobody knows of any."""
-    found = [row for row in rows_of(expressions.driver_money(driven(scope))) if row["excl_known"]]
-    return max(found, key=lambda row: (row["excl_known"], row["currency"]), default={"currency": None})["currency"]
+def currency_of(scope: Scope) -> tuple[str | None, bool]:
+    """In which what drivers of the span paid is told, None where nobody knows of any; and whether there is no other."""
+    found = rows_of(expressions.driver_money(driven(scope)))
+    known = [row for row in found if row["excl_known"]]
+    usual = max(known, key=lambda row: (row["excl_known"], row["currency"]), default={"currency": None})
+    return usual["currency"], len(found) == 1
 
 
 def begins(currency: str) -> tuple[int, ...]:

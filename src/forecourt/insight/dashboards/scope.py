@@ -104,7 +104,16 @@ class Scope:
     def station_uses(self) -> "ibis.Table":
         """What stations, or EVSEs of the one that is meant, were used for: by months and days where these tell it, else
         by hours."""
-        return self._by_months("station") if self.by_days else self.hours
+        if not self.by_days:
+            return self.hours
+        days, (first, end) = self.days_of("station_days"), self.months
+        if first >= end:
+            return days
+        months = self.tables["station_months"]
+        names = [name for name in months.columns if name != "month"]
+        whole = self._narrow(months.filter(months.month >= first, months.month < end))
+        rest = (days.filter(days.local_date < first), days.filter(days.local_date >= end))
+        return whole.select(*names).union(*(each.select(*names) for each in rest))
 
     @cached_property
     def clock_uses(self) -> "ibis.Table":
@@ -119,13 +128,8 @@ class Scope:
 
     @cached_property
     def counts(self) -> "ibis.Table":
-        """Sessions that began in the span, counted: months and days of sites where these tell it, else one by one."""
-        return self._by_months("site") if self.by_days else expressions.counted(self.sessions)
-
-    @property
-    def daily_counts(self) -> "ibis.Table":
-        """The same with days of sites' clocks, where days are counted."""
-        return self.days_of("site_days")
+        """Sessions that began in the span, counted: days of sites where these tell it, else one by one."""
+        return self.days_of("site_days") if self.by_days else expressions.counted(self.sessions)
 
     @property
     def parted(self) -> "ibis.Table":
@@ -242,16 +246,6 @@ class Scope:
         first, end = (at.astimezone(clock).date() for at in (self.span.since, self.asked.span.until))
         days = table.filter(table.local_date >= first, table.local_date < end)
         return self._narrow(days) if "site" in days.columns else days
-
-    def _by_months(self, place: str) -> "ibis.Table":
-        """Months of stations or sites where the span has whole ones, and days for what is left of it."""
-        days, months, (first, end) = self.days_of(f"{place}_days"), self.tables[f"{place}_months"], self.months
-        if first >= end:
-            return days
-        names = [name for name in months.columns if name != "month"]
-        whole = self._narrow(months.filter(months.month >= first, months.month < end))
-        rest = (days.filter(days.local_date < first), days.filter(days.local_date >= end))
-        return whole.select(*names).union(*(each.select(*names) for each in rest))
 
     @property
     def part(self) -> str:

@@ -135,7 +135,7 @@ def _timeline(scope: Scope) -> Table:
 
 def _daily(scope: Scope) -> Iterator[tuple[date, dict[str, Any]]]:
     if scope.by_days:
-        for row in rows_of(expressions.arrivals(scope.daily_counts, ("local_date",))):
+        for row in rows_of(expressions.arrivals(scope.counts, ("local_date",))):
             yield row["local_date"], row
         return
     clock = ZoneInfo(scope.asked.zone)

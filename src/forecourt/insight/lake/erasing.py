@@ -8,7 +8,7 @@ behind that the next try doesn't find.
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -98,8 +98,22 @@ def _replaced(folder: Folder, names: set[str], instead: dict[str, File]) -> Iter
             table: [_clean(folder, table, file, names, instead) for file in manifest.tables.get(table, ())]
             for table in NAMING
         }
+        if clean["group_days"] != manifest.tables.get("group_days", []):
+            clean["driver_groups"] = _counted(folder, clean["group_days"])
         if any(files != manifest.tables.get(table, []) for table, files in clean.items()):
             yield folder.replace(msgspec.structs.replace(manifest, tables=manifest.tables | clean))
+
+
+def _counted(folder: Folder, days: Sequence[File]) -> list[File]:
+    """How many drivers groups have by their days: of those that few are left of nothing is told any more."""
+    from forecourt.insight.lake.rollup import RollUp
+
+    with closing(RollUp((), folder.spill)) as rolled:
+        rows = rolled.groups([folder.path / file.path for file in days])
+    draft = folder.draft("driver_groups", "all")
+    written = tables.from_table("driver_groups", rows, draft)
+    path, digest = folder.place(draft, "driver_groups", "all")
+    return [File(partition="all", path=path, rows=written.rows, digest=digest)]
 
 
 def _clean(folder: Folder, table: str, file: File, names: set[str], instead: dict[str, File]) -> File:

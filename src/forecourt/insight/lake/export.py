@@ -40,8 +40,8 @@ FIRST_TRY: Final = timedelta(seconds=VISIT_S)
 #: Tables that are copied as they are.
 COPIED: Final = ("sessions", "states", "gaps", "prices", "incidents")
 COUNTED: Final = (
-    "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "site_months", "group_days",
-    "stay_days", "driver_months", "network_hours",
+    "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "group_days", "stay_days",
+    "driver_months", "network_hours",
 )  # fmt: skip
 
 #: Told what is being written, how many parts are done and of how many.
@@ -267,6 +267,7 @@ class _Run:
             await asyncio.to_thread(self._stations, roll_up, found, places)
             await asyncio.to_thread(self._drivers, roll_up, before, found)
             await asyncio.to_thread(self._years, roll_up, before, found)
+            await asyncio.to_thread(self._groups, roll_up, before, found)
         finally:
             roll_up.close()
 
@@ -332,12 +333,19 @@ class _Run:
             name, near = f"{month:%Y-%m}", years.sources(months, month)
             if name in there and near == years.sources(old, month):
                 kept[name] = there[name]
-            elif near:
+            elif years.has_any(near, month):
                 rows = roll_up.year([self._folder.path / file.path for file in near], month)
                 draft = self._folder.draft("driver_years", name)
                 made = self._placed(draft, "driver_years", name, tables.from_table("driver_years", rows, draft))
                 kept |= {} if made is None else {name: made}
         found["driver_years"] = kept
+
+    def _groups(self, roll_up: "RollUp", before: Manifest, found: dict[str, dict[str, File]]) -> None:
+        """How many drivers groups have, made again where any day of theirs was."""
+        if {*found.get("group_days", {}).values()} != {*before.tables.get("group_days", ())}:
+            days = self._paths(found, "group_days")
+            empty = tables.schema("driver_groups").empty_table()
+            self._whole(found, "driver_groups", roll_up.groups(days) if days else empty)
 
     def _whole(self, found: dict[str, dict[str, File]], table: str, rows: "pa.Table") -> None:
         """The one file of a table."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HOUR_S: Final = 3_600
+#: Drivers of a group are counted in so many months: in each with those before it.
+MONTHS_OF_GROUP: Final = 3
 #: Memory that the roll-up may take; beyond it DuckDB uses the disk.
 MEMORY: Final = "1GB"
 THREADS: Final = 2
@@ -108,7 +110,6 @@ QUERIES: Final = {"hours": _query(("station", "site")), "site_hours": _query(("s
 
 #: What days of sites are told apart by.
 DAY_KEYS: Final = ("site", "local_date", "connector_type", "tariff", "outcome", "stop_reason", "paid_by")
-_MONTH_KEYS: Final = tuple("month" if name == "local_date" else name for name in DAY_KEYS)
 #: What is added up of them.
 DAY_SUMS: Final = (
     "sessions", "stay_s", "idle_known", "idle_s", "energy_wh", "with_driver", "visits", "visits_charged", "at_once",
@@ -168,16 +169,6 @@ _STATION_MONTHS: Final = """
         sum(excl_minor)::BIGINT AS excl_minor, sum(incl_minor)::BIGINT AS incl_minor
     FROM station_days GROUP BY ALL ORDER BY station, site, month, currency NULLS FIRST
     """
-#: Days of sites added up.
-_OF_DAYS: Final = """
-    SELECT {keys}, {sums} FROM (SELECT *, date_trunc('month', local_date)::DATE AS month FROM site_days)
-    GROUP BY ALL ORDER BY {keys}
-    """
-_SITE_MONTHS: Final = _OF_DAYS.format(
-    keys=", ".join(_MONTH_KEYS), sums=", ".join(f"sum({name})::BIGINT AS {name}" for name in DAY_SUMS)
-)
-
-
 DRIVER_COLUMNS: Final = tuple(COLUMNS["driver_months"])
 #: Of each driver and month a row for each currency in which something was paid; what is no money stands in the first.
 _OF_DRIVERS: Final = """
@@ -202,6 +193,22 @@ _OF_DRIVERS: Final = """
     SELECT w.driver, w.month, w.first_at, w.last_at, 0, 0, a.currency, a.excl_minor, a.excl_known
     FROM apart a JOIN whole w ON w.driver = a.driver AND w.month = a.month WHERE a.currency > w.currency
     ORDER BY driver, month, currency
+    """
+#: With when each came first, of all months until then.
+_BEGAN: Final = """
+    SELECT y.*, e.began_at FROM ({year}) y
+    JOIN (SELECT driver, min(first_at) AS began_at FROM driver_months WHERE month <= $month GROUP BY driver) e
+        ON e.driver = y.driver
+    ORDER BY y.driver, y.currency
+    """
+#: How many drivers of each group came in so many months that end with each in which any did.
+_GROUPS: Final = """
+    WITH each AS (SELECT DISTINCT driver_group, driver, date_trunc('month', local_date)::DATE AS month FROM days)
+    SELECT t.driver_group, t.month, count(DISTINCT e.driver)::BIGINT AS drivers
+    FROM (SELECT DISTINCT driver_group, month FROM each) t
+    JOIN (SELECT driver_group, driver, month, unnest(generate_series(0, {months} - 1)) AS later FROM each) e
+        ON e.driver_group = t.driver_group AND (e.month + to_months(e.later::INT))::DATE = t.month
+    GROUP BY ALL ORDER BY ALL
     """
 #: Twelve months, the last of which is $month.
 _YEAR: Final = """
@@ -246,14 +253,11 @@ class RollUp:
         return made
 
     def days(self, files: Sequence[Path], since: datetime, until: datetime) -> "dict[str, pa.Table]":
-        """Sessions and visits that begin in hours from one time until another, by site and day or month of its own
-        clock; those of groups of drivers; how long sessions lasted, by day; what drivers did, by month; and the most at
+        """Sessions and visits that begin in hours from one time until another, by site and day of its own clock; those
+        of groups of drivers; how long sessions lasted, by day; what drivers did, by month; and the most at
         once of all. `files` hold what is near as well."""
         span = self._hold(files, since, until)
         found = {table: self._db.execute(query).to_arrow_table() for table, query in self._days.items()}
-        self._db.register("site_days", found["site_days"])
-        found["site_months"] = self._db.execute(_SITE_MONTHS).to_arrow_table()
-        self._db.unregister("site_days")
         return found | {"network_hours": self._db.execute(_NETWORK, span).to_arrow_table()}
 
     @cached_property
@@ -285,9 +289,17 @@ class RollUp:
         return dict(found.fetchall())
 
     def year(self, files: Sequence[Path], month: date) -> "pa.Table":
-        """What drivers did in the twelve months that end with this one, which is told by its first day."""
+        """What drivers did in the twelve months that end with this one, which is told by its first day, and when each
+        came first of all; `files` hold all months until then."""
         self._db.read_parquet([str(path) for path in files]).create_view("driver_months", replace=True)
-        return self._db.execute(_OF_DRIVERS.format(each=_YEAR), {"month": month}).to_arrow_table()
+        year = _OF_DRIVERS.format(each=_YEAR)
+        return self._db.execute(_BEGAN.format(year=year), {"month": month}).to_arrow_table()
+
+    def groups(self, files: Sequence[Path]) -> "pa.Table":
+        """Of each group of drivers and month in which any of them came, how many came in MONTHS_OF_GROUP that end with
+        it, by days of groups."""
+        self._db.read_parquet([str(path) for path in files]).create_view("days", replace=True)
+        return self._db.execute(_GROUPS.format(months=MONTHS_OF_GROUP)).to_arrow_table()
 
     def first_seen(self, files: Sequence[Path]) -> "pa.Table":
         """When each driver first came, of all months."""

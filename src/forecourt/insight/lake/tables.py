@@ -46,12 +46,6 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "idle_s": "int", "energy_wh": "int", "with_driver": "int", "visits": "int", "visits_charged": "int",
         "at_once": "int",
     },
-    "site_months": {
-        "site": "text", "month": "date", "connector_type": "text", "tariff": "text", "outcome": "text",
-        "stop_reason": "text", "paid_by": "text", "sessions": "int", "stay_s": "int", "idle_known": "int",
-        "idle_s": "int", "energy_wh": "int", "with_driver": "int", "visits": "int", "visits_charged": "int",
-        "at_once": "int",
-    },
     "group_days": {
         "site": "text", "local_date": "date", "driver_group": "text", "driver": "int", "currency": "text",
         "sessions": "int", "stay_s": "int", "idle_known": "int", "idle_s": "int", "energy_wh": "int",
@@ -79,8 +73,9 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
     },
     "driver_years": {
         "driver": "int", "month": "date", "first_at": "time", "last_at": "time", "sessions": "int", "energy_wh": "int",
-        "currency": "text", "excl_minor": "int", "excl_known": "int",
+        "currency": "text", "excl_minor": "int", "excl_known": "int", "began_at": "time",
     },
+    "driver_groups": {"driver_group": "text", "month": "date", "drivers": "int"},
     "drivers": {"driver": "int", "first_at": "time"},
     "network_hours": {"hour_at": "time", "peak": "int"},
     "stations": {

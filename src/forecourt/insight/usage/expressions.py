@@ -143,17 +143,6 @@ def group_sums(counts: "ibis.Table", by: Sequence[str] = ("driver_group", "curre
     return _grouped(counts, by, {name: counts[name].sum().coalesce(0).cast("int64") for name in names})
 
 
-def group_drivers(days: "ibis.Table", months: int) -> "ibis.Table":
-    """Of each group of drivers and month in which any of them came, as the number of months since the year 0, how many
-    different ones did in so many months that end with that one; of `group_days`."""
-    number = (days.local_date.year() * 12 + days.local_date.month() - 1).cast("int64")
-    each = days.select("driver_group", "driver", month=number).distinct()
-    came, *later = (each.mutate(month=(each.month + more).cast("int64")) for more in range(months))
-    near = came.union(*later) if later else came
-    there = near.semi_join(each.select("driver_group", "month").distinct(), ["driver_group", "month"])
-    return _grouped(there, ("driver_group", "month"), {"drivers": there.driver.nunique().cast("int64")})
-
-
 def stay_minutes(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     """How many sessions lasted so many whole minutes: what quantiles are read off."""
     stepped = sessions.mutate(minutes=(sessions.stay_s // DWELL_STEP_S).cast("int64"))
@@ -189,15 +178,16 @@ def drivers(made: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
     return _grouped(each, by, {"drivers": each.count().cast("int64")})
 
 
-def driver_sums(made: "ibis.Table", currency: str | None = None) -> "ibis.Table":
+def driver_sums(made: "ibis.Table", currency: str | None = None, *, alone: bool = False) -> "ibis.Table":
     """Of each driver, when the first and the last session began, how many there were, what they took, of how many it is
     known what they came to in any currency; what was paid before taxes in this one, and of how many that is known. Of
-    sessions `driven`, of `driver_months` or of `driver_years`; in no order."""
+    sessions `driven`, of `driver_months` or of `driver_years`; in no order. `alone`: nothing was paid in any other, so
+    nobody looks which it was."""
     sums = {name: made[name].sum().coalesce(0).cast("int64") for name in ("sessions", "energy_wh", "excl_known")}
     if currency is not None:
-        here = made.currency == currency
         for name, column in (("paid_minor", "excl_minor"), ("paid_known", "excl_known")):
-            sums[name] = here.ifelse(made[column], 0).sum().coalesce(0).cast("int64")
+            amount = made[column] if alone else (made.currency == currency).ifelse(made[column], 0)
+            sums[name] = amount.sum().coalesce(0).cast("int64")
     # As many as there are drivers: their order would cost more than their sums.
     return made.group_by("driver").aggregate(first_at=made.first_at.min(), last_at=made.last_at.max(), **sums)
 

@@ -13,8 +13,10 @@ CREATE TABLE station_hardware (
 CREATE INDEX station_hardware_of_tenant ON station_hardware (tenant_id, station_id);
 COMMENT ON TABLE station_hardware IS '50 a station at the most: one that makes a number up at each boot tells nothing';
 COMMENT ON COLUMN station_hardware.first_booted_at IS 'of what was there before this was kept: when the station was registered';
+ALTER TABLE stations NO FORCE ROW LEVEL SECURITY;
 INSERT INTO station_hardware (tenant_id, station_id, serial, vendor, model, first_booted_at)
 SELECT tenant_id, station_id, serial, vendor, model, created_at FROM stations WHERE serial <> '';
+ALTER TABLE stations FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE station_hardware ENABLE ROW LEVEL SECURITY;
 ALTER TABLE station_hardware FORCE ROW LEVEL SECURITY;
