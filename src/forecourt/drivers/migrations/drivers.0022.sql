@@ -2,7 +2,7 @@
 -- depends: drivers.0021
 
 CREATE VIEW driver_fleets WITH (security_invoker = true) AS
-SELECT m.tenant_id, m.driver_id, f.name AS fleet, m.joined_at
+SELECT m.tenant_id, m.fleet_id, m.driver_id, f.name AS fleet, m.joined_at
 FROM fleet_members m JOIN fleets f ON f.tenant_id = m.tenant_id AND f.fleet_id = m.fleet_id;
 COMMENT ON VIEW driver_fleets IS 'in which fleet drivers are, and since when';
 GRANT SELECT ON driver_fleets TO forecourt_app;

@@ -1,5 +1,5 @@
--- Published: whom letters may be written to and who agreed to what, whose drivers fleets are, and how tokens are spelt.
--- depends: drivers.0021
+-- Published: whom letters may be written to and who agreed to what, and how tokens are spelt.
+-- depends: drivers.0022
 
 CREATE VIEW active_accounts WITH (security_invoker = true) AS
 SELECT tenant_id, driver_id, email, language FROM driver_accounts WHERE state = 'active';
@@ -9,9 +9,6 @@ SELECT DISTINCT ON (tenant_id, driver_id, kind) tenant_id, driver_id, kind, give
 ORDER BY tenant_id, driver_id, kind, said_at DESC;
 COMMENT ON VIEW driver_agreements IS 'what each driver said last of each kind';
 
-CREATE VIEW fleet_drivers WITH (security_invoker = true) AS
-SELECT tenant_id, fleet_id, driver_id FROM fleet_members;
-
 CREATE VIEW token_spellings WITH (security_invoker = true) AS
 SELECT tenant_id, uid_key, uid FROM tokens;
-GRANT SELECT ON active_accounts, driver_agreements, fleet_drivers, token_spellings TO forecourt_app;
+GRANT SELECT ON active_accounts, driver_agreements, token_spellings TO forecourt_app;

@@ -239,7 +239,7 @@ async def _list_active(
         SELECT a.driver_id FROM active_accounts a
         WHERE a.tenant_id = %(tenant)s AND a.driver_id > %(after)s
             AND (%(drivers)s::bigint[] = '{}' OR a.driver_id = ANY (%(drivers)s))
-            AND (%(fleets)s::bigint[] = '{}' OR EXISTS (SELECT FROM fleet_drivers f WHERE f.tenant_id = a.tenant_id
+            AND (%(fleets)s::bigint[] = '{}' OR EXISTS (SELECT FROM driver_fleets f WHERE f.tenant_id = a.tenant_id
                 AND f.driver_id = a.driver_id AND f.fleet_id = ANY (%(fleets)s)))
         ORDER BY a.driver_id LIMIT %(limit)s
         """,
