@@ -129,6 +129,23 @@ async def test_what_was_found_is_said_once_by_who_may(house: House, tenant: Tena
     assert "Somebody has said already" in page.text
 
 
+async def test_who_found_a_part_worn_is_led_to_say_what_was_replaced(house: House, tenant: Tenant) -> None:
+    api, console = await tenant.client(Role.TECHNICIAN), await signed_in(house, tenant)
+    station = f"H1-{tenant.tenant_id}"
+    assert "Say what was replaced" not in (await console.get("/insight/health")).text
+    [alert] = (await api.get("/api/v1/insight/health")).json()["alerts"]
+    await api.post(f"/api/v1/insight/health/alerts/{alert['id']}/found", json={"found": "worn"})
+    page = (await console.get("/insight/health")).text
+    [path] = [part.partition('"')[0] for part in page.split('href="') if "/replacement/changes?" in part]
+    form = (await console.get(path.replace("&amp;", "&"))).text
+    assert f'value="{station}"' in form
+    assert '<option value="power" selected>' in form
+    assert f'value="{house.clock.now().date()}"' in form
+    assert f"changes?station={station}" in (await console.get(f"/insight/health/at/{station}")).text
+    viewer = await signed_in(house, tenant, Role.VIEWER)
+    assert "Say what was replaced" not in (await viewer.get("/insight/health")).text
+
+
 async def test_who_is_limited_to_a_site_sees_its_connectors_alone(house: House, tenant: Tenant) -> None:
     with house.admin() as admin:
         [(dock,), (yard,)] = admin.execute(

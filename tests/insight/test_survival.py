@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import integrate, optimize, stats
+from scipy import differentiate, integrate, optimize, stats
 
 from forecourt.insight.replacement.futures import bounds, chances, counts, drawn
 from forecourt.insight.replacement.policy import AheadVerdict, advice
@@ -109,6 +109,27 @@ def test_the_shape_and_the_scales_are_found_again(shape: float) -> None:
         off.append((np.median(wear.shape) / shape, *(scales / np.array(world.scales))))
     assert np.allclose(np.mean(off, axis=0), 1, atol=0.1)
     assert np.all(np.std(off, axis=0) < 0.2)
+
+
+def test_many_lives_are_told_of_as_closely_as_many_can_be() -> None:
+    """What is believed lies where the likelihood's top is, and is as wide as its curvature says."""
+    for seed in range(5):
+        chance = np.random.default_rng(seed)
+        shape, scale, n = chance.uniform(0.7, 4.0), chance.uniform(3.0, 15.0), 20_000
+        lives, until = scale * chance.weibull(shape, n), chance.uniform(0.0, 2 * scale, n)
+        group = Group(np.zeros(n), np.minimum(lives, until), lives <= until)
+
+        def loss(at: np.ndarray, group: Group = group) -> float:
+            k, theta = np.exp(at)
+            hazard = np.log(k * theta) + (k - 1) * np.log(group.leave[group.ended])
+            return float(theta * (group.leave**k).sum() - hazard.sum())
+
+        best = optimize.minimize(loss, np.log([shape, scale**-shape]), method="BFGS")
+        wear = fitted([group], 2_000, chance)
+        bend = differentiate.hessian(lambda at: np.apply_along_axis(loss, 0, at), best.x).ddf
+        spread = math.sqrt(np.linalg.inv(bend)[0, 0])
+        assert abs(np.log(wear.shape).mean() - best.x[0]) < 0.5 * spread
+        assert 0.9 * spread < np.log(wear.shape).std() < 1.1 * spread
 
 
 def test_a_model_with_few_ends_is_told_of_by_the_others_and_one_with_many_by_itself() -> None:

@@ -17,6 +17,7 @@ from forecourt.insight.health.drift import MOVED, MOVED_MUCH
 from forecourt.insight.health.found import MAX_NOTE, AlertSettled
 from forecourt.insight.health.service import Found
 from forecourt.insight.pages import tabs_of
+from forecourt.insight.replacement.words import href_to_say
 from forecourt.insight.tries import troubles
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -56,6 +57,7 @@ def health_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
             tabs=tabs_of(actor), trouble=trouble, plain=lambda path: path, site=site, health=health,
             with_alert=with_alert, others=others[:MAX_SHOWN], few=FEW, more=len(others) - MAX_SHOWN, words=words,
             kinds=KINDS, number=number, may_review=actor.may(Verb.REVIEW), moved=MOVED, moved_much=MOVED_MUCH,
+            href_to_say=href_to_say,
         )  # fmt: skip
 
     @get("/insight/health", include_in_schema=False)

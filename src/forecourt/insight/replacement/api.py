@@ -133,7 +133,11 @@ async def take_back_hardware_change(
 
 @post(
     "/insight/replacement/changes/import",
-    opt={**SAYS, "problems": [SheetRefused, TooManyChanges]},
+    opt={
+        **SAYS,
+        "problems": [SheetRefused, TooManyChanges],
+        "example": {"csv": "station,kind,evse,connector,on,reason\nCP1,cable,1,1,2025-08-13,worn\n"},
+    },
     status_code=200,
     summary="Import past replacements",
     description="From a sheet with the columns station, kind, evse, connector, on, reason, note; a dry run by default.",

@@ -31,8 +31,11 @@ class KindInputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     recorded_since: Annotated[
         date | None,
-        Meta(description="Since then every end is recorded. Null: of stations, since each is known; of parts, nobody"
-                         " said, and nothing is told."),
+        Meta(
+            description="Since then every end is recorded. Null: of stations, since each is known; of parts, nobody"
+            " said, and nothing is told.",
+            examples=["2025-03-01"],
+        ),
     ] = None  # fmt: skip
     planned_minor: Annotated[Minor | None, Meta(description="Hardware and work, planned ahead.")] = None
     failed_minor: Annotated[Minor | None, Meta(description="Hardware and work, once it failed.")] = None
@@ -56,7 +59,7 @@ class KindInputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ReplacementInputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of all kinds, in one currency."""
 
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "EUR"
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["EUR"])] = "EUR"
     station: KindInputs = KindInputs()
     controller: KindInputs = KindInputs()
     power: KindInputs = KindInputs()

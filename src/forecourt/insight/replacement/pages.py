@@ -36,7 +36,7 @@ from forecourt.ui.shell import Shell
 
 WebRequest = Request[Any, Any, Any]
 PATH: Final = "/insight/health/replacement"
-CHANGES: Final = f"{PATH}/changes"
+CHANGES: Final = words.CHANGES_PATH
 #: Hardware that the page lists; the file has all. Serial numbers to explain.
 MAX_UNITS_SHOWN: Final = 50
 FEW: Final = 10

@@ -29,6 +29,8 @@ _APART: Final = 0.7
 _RANGES: Final = ((np.log(0.2), np.log(8.0)), (0.05, 2.0), (np.log(0.2), np.log(500.0)))
 _COARSE: Final = (25, 7, 36)
 _FINE: Final = (37, 9, 37)
+#: How often it is looked closer: the more lives, the less of a grid holds what they tell.
+_LOOKS: Final = 3
 #: What lies so far below the best, in log, is left out.
 _FAR: Final = 12.0
 
@@ -61,8 +63,9 @@ class _Cells(Struct, frozen=True):
 
 def fitted(groups: Sequence[Group], draws: int, chance: np.random.Generator) -> Draws:
     """What lives of each model tell, as so many draws."""
-    coarse = _cells(groups, *(np.linspace(low, high, n) for (low, high), n in zip(_RANGES, _COARSE, strict=True)))
-    fine = _cells(groups, *_around(coarse))
+    fine = _cells(groups, *(np.linspace(low, high, n) for (low, high), n in zip(_RANGES, _COARSE, strict=True)))
+    for _ in range(_LOOKS):
+        fine = _cells(groups, *_around(fine))
     weights = np.exp(fine.log - fine.log.max()).ravel()
     at = chance.choice(len(weights), size=draws, p=weights / weights.sum())
     i, j, m = np.unravel_index(at, fine.log.shape)
