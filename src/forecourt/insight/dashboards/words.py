@@ -29,16 +29,16 @@ WAYS: Final = {
 }  # fmt: skip
 #: Words for cells that are words of the program.
 SAID: Final = {**CAUSES, **SEGMENTS, **WAYS, **paying.WORDS}
-#: Sites that a note names; what it calls those that are none, and how many more there are.
-MAX_NAMED: Final = 3
-WITHOUT_SITE: Final = mark("stations without a site")
-MORE: Final = mark("%(n)s more")
 #: All sessions that no group is told of.
 NO_GROUP: Final = mark("None, or one of few drivers")
 #: From so many Wh on, energy is told in MWh.
 MEGA: Final = 10_000_000
 KILO: Final = 1_000
 DAYS: Final = (mark("Mon"), mark("Tue"), mark("Wed"), mark("Thu"), mark("Fri"), mark("Sat"), mark("Sun"))
+#: Sites that a note names; what it calls those that are none, and how many more there are.
+MAX_NAMED: Final = 3
+WITHOUT_SITE: Final = mark("stations without a site")
+MORE: Final = mark("%(n)s more")
 
 
 def plainly(marked: str) -> str:
