@@ -1,6 +1,5 @@
-"""What the planner keeps: plans, what stations were told, how they obey, and what sites took."""
+"""What the planner keeps: what stations were told, how they obey, and what sites took."""
 
-import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +14,6 @@ from psycopg.rows import class_row
 from forecourt.energy.dispatch.obedience import MAX_OBEY_S
 from forecourt.energy.dispatch.standing import Order
 from forecourt.energy.dispatch.times import ARRIVES_WITHIN, LOW_VALID_FOR
-from forecourt.energy.planning.plan import SitePlan, packed, unpacked
 from forecourt.energy.store.gone import NAME, RUNS, UNREPLACED
 from forecourt.platform.clock import JITTER
 from forecourt.platform.unchanged import Texts
@@ -83,14 +81,6 @@ class NewOrder(Struct, frozen=True, kw_only=True, gc=False):
     command_id: UUID | None = None
     drawn_ma: int | None = None
     still_since: datetime | None = None
-
-
-class StoredPlan(Struct, frozen=True, kw_only=True):
-    """A plan as stored, with what was known when it was made."""
-
-    at: datetime
-    plan: SitePlan
-    known: bytes
 
 
 def links_held() -> Texts[Link]:
@@ -319,30 +309,6 @@ async def store_obedience(
         " fell_s = excluded.fell_s",
         (station_id, evse, tenant_id, disobeys_since, obey_s, proven, fell_at, fell_s),
     )
-
-
-async def insert_plan(conn: Connection, tenant_id: int, site_id: int, plan: SitePlan, known: bytes) -> None:
-    """Keeps a plan with what was known. It is packed beside the loop: of 5,000 cars that takes some 40 ms."""
-    stored = await asyncio.to_thread(packed, plan)
-    await conn.execute(
-        "INSERT INTO energy_plans (site_id, at, tenant_id, grade, why, packed, known)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
-        (site_id, plan.at, tenant_id, plan.grade.value, plan.why, stored, known),
-    )
-
-
-async def find_plan(conn: Connection, tenant_id: int, site_id: int, at: datetime) -> StoredPlan | None:
-    """The last plan of before a time, however old it was then."""
-    cursor = await conn.execute(
-        "SELECT at, packed, plan, known FROM energy_plans WHERE tenant_id = %s AND site_id = %s AND at <= %s"
-        " ORDER BY at DESC LIMIT 1",
-        (tenant_id, site_id, at),
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    plan = msgspec.convert(row[2], SitePlan) if row[1] is None else await asyncio.to_thread(unpacked, bytes(row[1]))
-    return StoredPlan(at=row[0], plan=plan, known=bytes(row[3]))
 
 
 async def insert_power(
