@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.energy.dispatch.moments import next_change
 from forecourt.energy.dispatch.obedience import Seen, drawn_now, is_seen_soon, look
 from forecourt.energy.dispatch.orders import AGAIN, REST, STEP_MA, Told, due, next_try
 from forecourt.energy.dispatch.standing import (
@@ -22,7 +23,6 @@ from forecourt.energy.dispatch.standing import (
     controllable,
     draws_of,
     may_draw,
-    next_change,
     still_since,
 )
 from forecourt.energy.dispatch.times import ARRIVES_WITHIN, CLOCK_MARGIN, LOW_LEAST, LOW_VALID_FOR, PAUSE, VALID_FOR

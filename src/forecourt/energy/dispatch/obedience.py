@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.energy.dispatch.moments import moments_of
 from forecourt.energy.dispatch.standing import (
     MEASURED_FOR,
     OBEY_S,
@@ -16,7 +17,6 @@ from forecourt.energy.dispatch.standing import (
     is_obeyed,
     is_settled,
     may_draw,
-    moments_of,
     newest,
 )
 from forecourt.energy.dispatch.times import VALID_FOR

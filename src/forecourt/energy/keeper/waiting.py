@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from forecourt.energy.dispatch.checking import QUIET
+from forecourt.energy.dispatch.moments import next_change
 from forecourt.energy.dispatch.obedience import is_seen_soon
 from forecourt.energy.dispatch.orders import next_try
-from forecourt.energy.dispatch.standing import next_change
 from forecourt.energy.keeper.notes import Noted
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.storage.model import DELIVERED_FOR, next_moment
