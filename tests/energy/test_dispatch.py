@@ -539,7 +539,10 @@ class World:
         else:
             self.answers = [each for each in self.answers if each[1] != number]
             station.line.clear()
-            self.known[number] = replace(self.known[number], silent_since=now, away_at=now, back_at=None)
+            known = self.known[number]
+            # What began while it was away before was told only if it was back for long enough.
+            away_at = now if known.back_at is None else known.away_at
+            self.known[number] = replace(known, silent_since=now, away_at=away_at, back_at=None)
 
     def _live(self, number: int, station: Station, now: datetime) -> None:
         """Cars come and go, lines break and come back, stations change their minds."""

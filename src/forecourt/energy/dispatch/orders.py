@@ -229,7 +229,7 @@ def _more(evse: int, standing: Standing, target_ma: int, least_ma: int, room_a: 
     """An increase as far as there is room while all others draw what they may, though it may draw as much itself until
     it has surely obeyed; a part of it is better than none."""
     last = newest(standing, now)
-    if last is not None and last.limit_ma > 0 and not _is_rested(last, now):
+    if last is not None and last.limit_ma > 0 and not _is_rested(_spoken(standing, last, _renews), now):
         return None
     held_ma = 0 if last is None else last.limit_ma
     limit_ma = int(min(target_ma, room_a * 1000))
