@@ -16,7 +16,7 @@ from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.knowledge import packed
 from forecourt.energy.planning.making import plan_site
-from forecourt.energy.store import keeping
+from forecourt.energy.store import plans
 from forecourt.energy.whatif.report import Outcome, Report
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
@@ -40,7 +40,7 @@ async def planned(rig: Rig) -> None:
         record = await find_planned(conn, rig.tenant(), site_id)
         assert record is not None
         known = (await read_site(conn, record, None, SystemClock().now())).known
-        await keeping.insert_plan(conn, rig.tenant(), site_id, plan_site(known, SiteSolver()), packed(known))
+        await plans.insert_plan(conn, rig.tenant(), site_id, plan_site(known, SiteSolver()), packed(known))
 
 
 async def test_a_site_is_limited_planned_and_explained_from_a_shell(rig: Rig, shell: Shell) -> None:

@@ -39,8 +39,11 @@ def _maybe(random: np.random.Generator, most: float) -> int | None:
     return int(random.uniform(0, most)) if random.random() < 0.3 else None
 
 
-def exceeded(site: Electrics, current_a: Any, tolerance: float = 1e-6) -> list[str]:
-    """The nodes whose limits these currents exceed, counted from the leaves up, one conductor after the other."""
+def exceeded(
+    site: Electrics, current_a: Any, tolerance: float = 1e-6, battery: tuple[str, float] = ("", 0.0)
+) -> list[str]:
+    """The nodes whose limits these currents exceed, counted from the leaves up, one conductor after the other;
+    `battery`: a node where so many kW are taken from all three alike, at the voltage of that."""
     found = []
 
     def below(node: Node) -> tuple[list[complex], float]:
@@ -51,6 +54,9 @@ def exceeded(site: Electrics, current_a: Any, tolerance: float = 1e-6) -> list[s
                     line + phasor * current_a[number] for line, phasor in zip(lines, CURRENTS[evse.phases], strict=True)
                 ]
                 watts += site.watts_per_ampere(evse) * current_a[number]
+        if node.id == battery[0]:
+            each_a, watts = battery[1] * 1000 / (3 * site.volts_at(node.id)), watts + battery[1] * 1000
+            lines = [line + phasor * each_a for line, phasor in zip(lines, CURRENTS[Phases.ALL], strict=True)]
         for child in site.nodes:
             if child.parent == node.id:
                 inner, power = below(child)

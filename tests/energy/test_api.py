@@ -209,6 +209,8 @@ async def test_a_limit_is_said_once_however_often_it_is_sent_and_withdrawn_for_g
     assert len(await walk(owner, f"{site}/limits")) == 1
     problem(await owner.post(f"{site}/limits", json=said | {"node": "attic"}), 422, "limit-refused")
     problem(await owner.post(f"{site}/limits", json=said | {"to": said["from"]}), 422, "limit-refused")
+    absurd = problem(await owner.post(f"{site}/limits", json=said | {"limit_w": 10**9}), 400, "request-invalid")
+    assert absurd["errors"][0]["detail"] == "This must be 100000000 or less"
     over = {"from": (now - timedelta(hours=2)).isoformat(), "to": (now - timedelta(hours=1)).isoformat()}
     past = problem(await owner.post(f"{site}/limits", json=said | over), 422, "limit-refused")
     assert "it is over already" in past["faults"][0]["detail"]
@@ -255,6 +257,8 @@ async def test_a_load_is_foretold_from_days_like_today_and_from_what_it_draws_no
     assert late["power_w"]["stand_in"] == [True] * 4
     assert min(late["power_w"]["values"]) >= 50_000
     problem(await owner.post(f"{site}/load", json={"of": "attic", "readings": past}), 422, "readings-refused")
+    absurd = problem(await owner.post(f"{site}/load", json={"readings": [{"power_w": 10**9}]}), 400, "request-invalid")
+    assert absurd["errors"][0]["detail"] == "This must be 100000000 or less"
     [meter] = (await owner.get(f"{site}/load")).json()["items"]
     assert (meter["of"], meter["latest"]["power_w"], meter["latest"]["source"]) == ("hall", 14_000, "meter")
 

@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.energy.dispatch.moments import next_change
 from forecourt.energy.dispatch.obedience import Seen, drawn_now, is_seen_soon, look
 from forecourt.energy.dispatch.orders import AGAIN, REST, STEP_MA, Told, due, next_try
 from forecourt.energy.dispatch.standing import (
@@ -22,7 +23,6 @@ from forecourt.energy.dispatch.standing import (
     controllable,
     draws_of,
     may_draw,
-    next_change,
     still_since,
 )
 from forecourt.energy.dispatch.times import ARRIVES_WITHIN, CLOCK_MARGIN, LOW_LEAST, LOW_VALID_FOR, PAUSE, VALID_FOR
@@ -187,8 +187,35 @@ def test_nothing_counts_as_soon_as_one_that_drew_something_is_measured_to_draw_n
     # A mean tells of a time that begins after it was told.
     mean = replace(unproven, drawn_since=NOW - 20 * S)
     assert may_draw(mean, NOW + 30 * S)[0] == 16_000
-    assert is_seen_soon(unproven, NOW + 30 * S) == (drew_ma == 7_000 and counts_ma > 0)
     assert may_draw(unproven, NOW + 92 * S)[0] == limit_ma
+
+
+@pytest.mark.parametrize("proven", [False, True], ids=["unproven", "proven"])
+@pytest.mark.parametrize(
+    ("limit_ma", "drew_ma", "measured", "soon"),
+    [
+        pytest.param(0, 7_000, None, True, id="it comes to nothing"),
+        pytest.param(6_000, 16_000, None, True, id="it comes to less"),
+        pytest.param(6_000, 16_000, (5, 16_000), True, id="it was measured while it might still draw that"),
+        pytest.param(6_000, 16_000, (15, 6_000), False, id="it has come to that"),
+        pytest.param(6_000, 16_000, (25, 16_000), False, id="it was found out"),
+        pytest.param(6_000, 6_400, None, False, id="it drew as much before"),
+        pytest.param(6_000, None, None, False, id="nobody knows what it drew before"),
+    ],
+)
+def test_who_is_to_draw_less_is_looked_at_until_it_was_measured_whether_it_does(
+    proven: bool, limit_ma: int, drew_ma: int | None, measured: tuple[int, int] | None, soon: bool
+) -> None:
+    ago = NOW - 300 * S
+    orders = (
+        order(16_000, ago, answered=ago, accepted=True),
+        order(limit_ma, NOW, answered=NOW + S, accepted=True, drawn_ma=drew_ma),
+    )
+    after_s, drawn_ma = measured or (-20, drew_ma or 0)
+    standing = running(*orders, proven=proven, fallback_ma=0, drawn_ma=drawn_ma, drawn_at=NOW + after_s * S)
+    assert is_seen_soon(standing, NOW + 26 * S) is soon
+    # What isn't measured for minutes isn't waited for.
+    assert not is_seen_soon(standing, NOW + 300 * S)
 
 
 def test_what_was_measured_to_stop_has_stopped_whatever_it_was_told_to_draw_since() -> None:
@@ -512,7 +539,10 @@ class World:
         else:
             self.answers = [each for each in self.answers if each[1] != number]
             station.line.clear()
-            self.known[number] = replace(self.known[number], silent_since=now, away_at=now, back_at=None)
+            known = self.known[number]
+            # What began while it was away before was told only if it was back for long enough.
+            away_at = now if known.back_at is None else known.away_at
+            self.known[number] = replace(known, silent_since=now, away_at=away_at, back_at=None)
 
     def _live(self, number: int, station: Station, now: datetime) -> None:
         """Cars come and go, lines break and come back, stations change their minds."""

@@ -33,6 +33,7 @@ from forecourt.energy.service.explained import plan_at
 from forecourt.energy.site import STALE, Mode
 from forecourt.energy.storage.model import BatteryWhy
 from forecourt.energy.store import keeping
+from forecourt.energy.store.plans import insert_plan
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import signed_in
@@ -76,7 +77,7 @@ class Yard:
             reading = await read_site(conn, record, None, self.house.clock.now())
             plan = plan_site(reading.known, SiteSolver())
             await note_in_force(conn, reading)
-            await keeping.insert_plan(conn, self.tenant.tenant_id, self.site_id, plan, packed(reading.known))
+            await insert_plan(conn, self.tenant.tenant_id, self.site_id, plan, packed(reading.known))
             await keeping.insert_power(
                 conn, self.tenant.tenant_id, self.site_id, plan.at, charging_w=9_000, load_w=0, solar_w=0,
                 allowed_w=11_000,

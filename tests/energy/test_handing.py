@@ -251,14 +251,18 @@ def test_what_is_taken_from_one_that_has_all(
     assert tuple(found) == (expected_ma, target_ma[1])
 
 
+@pytest.mark.parametrize("renewed", [90 * S, STEP], ids=["renewed-long-ago", "renewed-just-now"])
 @pytest.mark.parametrize(("known", "waits_s"), [({}, UNPROVEN_S), ({"proven": True}, 10.0)], ids=["unproven", "quick"])
 def test_when_a_car_is_full_the_next_has_what_it_left_once_its_station_has_surely_obeyed(
-    known: dict[str, bool], waits_s: float
+    known: dict[str, bool], waits_s: float, renewed: timedelta
 ) -> None:
     lot = Lot(3, Mode.FASTEST, **known)
     lot.prefer(0)
-    # What renews its order is over a minute ago: it may be told another.
-    lot.go(timedelta(minutes=4))
+    # That its order was renewed tells its station nothing that it would have to rest for.
+    lot.go(timedelta(minutes=2))
+    while lot.now - lot.standings[0].orders[-1].sent_at != renewed or len(lot.standings[0].orders) < 2:
+        lot.go(STEP)
+    assert {each.limit_ma for each in lot.standings[0].orders[-2:]} == {lot.standings[0].orders[-1].limit_ma}
     lot.fill(0)
     lot.go(timedelta(minutes=4))
     assert lot.waited() <= waits_s * S + STEP

@@ -4,25 +4,31 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
+from forecourt.energy import store
 from forecourt.energy.expecting import Foreseen
 from forecourt.energy.keeper import keeper as keeping
+from forecourt.energy.keeper import learning, telling
 from forecourt.energy.keeper import notes as noting
-from forecourt.energy.keeper import telling
 from forecourt.energy.keeper.apart import MAX_LOST, Lost, TooManyLost, apart
 from forecourt.energy.keeper.keeper import AWAY_REST_S, Gates, SiteKeeper
 from forecourt.energy.keeper.reading import read_site
 from forecourt.energy.keeper.standings import SILENT_AFTER
 from forecourt.energy.needs.model import Source, Wants
+from forecourt.energy.planner.problem import TooLate
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.making import plan_site, site_room
 from forecourt.energy.planning.plan import SitePlan
+from forecourt.energy.signals.model import DayRates, Season, Tariff
+from forecourt.energy.site import Mode, Settings
 from forecourt.energy.store import leases
 from forecourt.energy.store import needs as needs_store
 from forecourt.energy.store.keeping import store_obedience
@@ -486,3 +492,58 @@ async def test_a_cut_goes_out_in_parts_each_recorded_before_it_is_sent_and_only_
     await cut()
     told = {identity for identity, _ in stations.asked}
     assert (len(told), stations.recorded) == (2, [True, True])
+
+
+@pytest.mark.parametrize("thinks", [True, False], ids=["thinks", "too_late"])
+async def test_a_planner_that_begins_anew_at_a_dear_hour_says_what_was_planned_before(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, thinks: bool
+) -> None:
+    """The first one has looked back: a peak of 20 kW is as good as paid, so the car can wait for a cheap hour. The
+    second one is not that far yet, or finds no plan in time."""
+    kept, _, site = await furnished(yard)
+    now = yard.clock.now()
+    cheap = (now.astimezone(ZoneInfo("Europe/Berlin")) + timedelta(hours=2)).hour
+    hours = DayRates(hours=tuple(range(24)), prices=tuple(Decimal("0.10" if h >= cheap else "0.60") for h in range(24)))
+    tariff = Tariff(currency="EUR", seasons=(Season(weekdays=hours),), demand_charge_per_kw=Decimal(10))
+    [row] = yard.rows("SELECT session_id FROM sessions WHERE tenant_id = %s", yard.tenant_id)
+    wants = Wants(departure_at=now + timedelta(hours=6), energy_wh=20_000)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        await store.store_tariff(conn, yard.tenant_id, site, tariff, "test", now)
+        await store.store_settings(conn, yard.tenant_id, site, Settings(mode=Mode.CHEAPEST, enabled=True), "test", now)
+        await needs_store.store_needs(conn, yard.tenant_id, row["session_id"], Source.DRIVER, wants, "driver", now)
+
+    async def read_days(*_: Any) -> Callable[[], None]:
+        return lambda: None
+
+    monkeypatch.setattr(learning, "read_days", read_days)
+    monkeypatch.setattr(learning, "worthwhile_w", lambda _: 20_000)
+
+    async def turns(kept: SiteKeeper) -> list[int]:
+        """What it tells within two minutes."""
+        before = yard.rows("SELECT coalesce(max(order_id), 0) AS last FROM charging_orders")[0]["last"]
+        for _ in range(3):
+            await kept.turn()
+            yard.rows("UPDATE charging_orders SET accepted = true, answered_at = sent_at WHERE site_id = %s", site)
+            yard.clock.advance(61)
+        orders = yard.rows(
+            "SELECT limit_ma FROM charging_orders WHERE site_id = %s AND order_id > %s ORDER BY order_id", site, before
+        )
+        return [each["limit_ma"] for each in orders]
+
+    await kept.turn()
+    await kept.settled()
+    assert (await turns(kept))[-1] == 0, "it doesn't wait: this would prove nothing"
+    gates, stations = Gates(1), Stations()
+    await gates.looking_back.acquire()
+    if not thinks:
+        monkeypatch.setattr(SiteSolver, "solve", too_late)
+    again = SiteKeeper(
+        yard.tenant_id, site, tenants=yard.tenants, stations=cast("Any", stations), clock=yard.clock, gates=gates
+    )
+    assert set(await turns(again)) <= {0}
+    grades = yard.rows("SELECT grade FROM energy_plans WHERE site_id = %s ORDER BY at DESC LIMIT 1", site)
+    assert grades == [{"grade": "optimal" if thinks else "kept"}]
+
+
+def too_late(*_: Any) -> None:
+    raise TooLate("no plan within 10 s")

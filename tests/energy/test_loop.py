@@ -27,7 +27,7 @@ from forecourt.energy.planning.making import plan_site
 from forecourt.energy.rows import rows_of
 from forecourt.energy.signals.model import NodeLimit
 from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Settings, SiteTree, with_dc
-from forecourt.energy.store import keeping, leases
+from forecourt.energy.store import keeping, leases, plans
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.simulator import outside, profiles
@@ -455,7 +455,7 @@ async def test_a_plan_can_be_made_again_from_what_was_known(plant: Plant) -> Non
         bay(station).present("CARD", plant.clock.now())
     await plant.go(timedelta(seconds=60))
     async with plant.tenants.tenant(plant.rig.tenant()) as conn:
-        stored = await keeping.find_plan(conn, plant.rig.tenant(), plant.site_id, plant.clock.now())
+        stored = await plans.find_plan(conn, plant.rig.tenant(), plant.site_id, plant.clock.now())
     assert stored is not None
     again = plan_site(unpacked(stored.known), SiteSolver())
     assert (again.targets_ma, again.grade) == (stored.plan.targets_ma, stored.plan.grade)

@@ -10,13 +10,15 @@ from forecourt.energy import store
 from forecourt.energy.dispatch.standing import is_settled
 from forecourt.energy.keeper.notes import note_obedience
 from forecourt.energy.keeper.reading import find_planned, read_site
-from forecourt.energy.store import keeping
+from forecourt.energy.store import explained, keeping
 from forecourt.energy.store.cars import LATEST_SETS
 from forecourt.energy.store.measured import Measured, measured_of
+from forecourt.energy.store.now import list_now
 from forecourt.ocpp.neutral import Measurand, Phase
 from forecourt.stations.model import password_hash
 from tests.care.yard import Yard
 from tests.energy.test_store import furnish
+from tests.energy.test_store import measured as store_measured
 from tests.ground import Ground
 from tests.stations.gateway.conftest import PASSWORD, SECRET, a_rig
 
@@ -147,3 +149,67 @@ async def test_a_station_that_tells_what_it_draws_outside_of_the_transaction_is_
     obeys = replace(standing, orders=(told_now,), disobeys=False)
     assert is_settled(told_now, obeys, reading.known.at)
     assert not is_settled(told_now, replace(obeys, drawn_ma=10_000, drawn_most_ma=None), reading.known.at)
+
+
+async def test_what_an_evse_tells_outside_of_the_transaction_is_in_charts_savings_and_the_past_as_well(
+    yard: Yard,
+) -> None:
+    site, stations, _ = await furnish(yard)
+    station_id, now = next(iter(stations.values())), yard.clock.now()
+    yard.session(station_id, timedelta(hours=2), timedelta(hours=1), 6_000)
+    [row] = yard.rows("SELECT session_id, started_at, meter_start_wh FROM sessions WHERE station_id = %s", station_id)
+    came, start_wh = row["started_at"], row["meter_start_wh"]
+
+    def apart(at: datetime, *readings: int, evse: int = 1) -> None:
+        yard.rows(
+            "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings, arrived_at)"
+            " VALUES (%s, '', %s, %s, %s, %s, %s, %s)",
+            station_id, at, evse, yard.tenant_id, evse, list(readings), at + timedelta(seconds=2),
+        )  # fmt: skip
+
+    apart(came - MINUTE, POWER, 99_000)
+    apart(came + 10 * MINUTE, POWER, 11_000, REGISTER, start_wh + 1_000)
+    apart(came + 10 * MINUTE, POWER, 88_000, REGISTER, start_wh + 5_000, evse=2)
+    apart(came + 30 * MINUTE, POWER, 9_000, REGISTER, start_wh + 4_000)
+    apart(came + 90 * MINUTE, POWER, 77_000, REGISTER, start_wh + 90_000)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        points = await explained.evses_between(conn, yard.tenant_id, site, came - timedelta(hours=1), now, MINUTE)
+        [register] = await explained.registers_of(conn, yard.tenant_id, site, came - timedelta(hours=1), now)
+        [visit] = await store.visits_of(conn, yard.tenant_id, site, came - timedelta(hours=1))
+    assert [each.power_w for each in reversed(points)] == [11_000, 9_000, 0]
+    assert (register.max_w, register.readings_wh) == (11_000, [1_000, 4_000])
+    assert register.read_at == [came + 10 * MINUTE, came + 30 * MINUTE]
+    assert visit.max_w == 11_000
+    # What the transaction itself tells of its register goes before.
+    yard.rows(
+        "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings)"
+        " SELECT station_id, transaction_id, %s, 1, tenant_id, evse, %s FROM sessions WHERE session_id = %s",
+        came + 20 * MINUTE, [REGISTER, start_wh + 2_500], row["session_id"],
+    )  # fmt: skip
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        [register] = await explained.registers_of(conn, yard.tenant_id, site, came - timedelta(hours=1), now)
+    assert (register.max_w, register.readings_wh) == (11_000, [2_500])
+
+
+async def test_what_goes_on_now_is_what_an_evse_told_last_in_the_transaction_or_outside(yard: Yard) -> None:
+    site, stations, _ = await furnish(yard)
+    (name, station_id), now = next(iter(stations.items())), yard.clock.now()
+    yard.session(station_id, timedelta(hours=1), energy_wh=5_000)
+    [row] = yard.rows("SELECT session_id, started_at FROM sessions WHERE station_id = %s", station_id)
+
+    async def goes_on() -> tuple[int | None, float | None]:
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            found = (await list_now(conn, yard.tenant_id, site))[f"{name}:1"]
+        return found.power_w, found.current_a
+
+    assert await goes_on() == (None, None)
+    said = {"at": now - MINUTE, "readings": [POWER, 6_900, CURRENT, 10_000]}
+    yard.rows(
+        "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings, arrived_at)"
+        " VALUES (%s, '', %s, 1, %s, 1, %s, %s)",
+        station_id, said["at"], yard.tenant_id, said["readings"], said["at"],
+    )  # fmt: skip
+    assert await goes_on() == (6_900, 10.0)
+    store_measured(yard, row["session_id"], timedelta(0), current_import=4_000)
+    yard.rows("UPDATE sessions SET power_w = 2_760 WHERE session_id = %s", row["session_id"])
+    assert await goes_on() == (2_760, 4.0)

@@ -1,13 +1,17 @@
 """Nonsense in a site's electrics is named, and currents add up as phasors do."""
 
 import math
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from forecourt.energy.faults import site_faults
 from forecourt.energy.model import Electrics, Evse, Node, Phases, faults
 from forecourt.energy.rows import rows_of
+from forecourt.energy.site import Battery, Current, HungEvse, Load, SiteTree, Solar
 
 GRID = Node(id="grid", limit_a=100)
 
@@ -18,6 +22,10 @@ def site(*evses: Evse, nodes: tuple[Node, ...] = (GRID,), voltage_v: float = 230
 
 def evses(*phases: Phases, node: str = "grid") -> tuple[Evse, ...]:
     return tuple(Evse(id=f"E{number}", node=node, phases=each) for number, each in enumerate(phases))
+
+
+def battery(**larger: int) -> Battery:
+    return replace(Battery(id="a", node="grid", capacity_wh=60_000, charge_w=30_000, discharge_w=30_000), **larger)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +43,8 @@ def evses(*phases: Phases, node: str = "grid") -> tuple[Evse, ...]:
         (site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_a=-1),)), "limit_a must be a number from 0 to 10000"),
         (site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_a=1e300),)), "limit_a must be a number from 0 to 10000"),
         (
-            site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_w=10**10),)),
-            "limit_w must be a number from 0 to 1000000000",
+            site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_w=10**9),)),
+            "limit_w must be a number from 0 to 100000000",
         ),
         (
             site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_a=math.nan),)),
@@ -50,6 +58,28 @@ def evses(*phases: Phases, node: str = "grid") -> tuple[Evse, ...]:
 )
 def test_nonsense_is_named(made: Electrics, fault: str) -> None:
     assert any(fault in each for each in faults(made)), faults(made)
+
+
+@pytest.mark.parametrize(
+    ("hung", "fault"),
+    [
+        ({"loads": (Load(id="a", node="grid", most_w=10**9),)}, "most_w must be a number from 0 to 100000000"),
+        ({"solar": (Solar(id="a", node="grid", peak_w=10**9),)}, "peak_w must be a number from 0 to 100000000"),
+        ({"batteries": (battery(charge_w=10**9),)}, "charge_w must be a number from 0 to 100000000"),
+        ({"batteries": (battery(discharge_w=10**9),)}, "discharge_w must be a number from 0 to 100000000"),
+        ({"batteries": (battery(capacity_wh=10**12),)}, "capacity_wh must be a number from 0 to 1000000000"),
+        (
+            {"evses": (HungEvse(station="A", evse=1, node="grid", current=Current.DC, max_w=10**8),)},
+            "max_w must be a number from 0 to 10000000",
+        ),
+    ],
+    ids=["load", "solar", "charge", "discharge", "capacity", "evse"],
+)
+def test_what_is_larger_than_any_is_named_and_read_all_the_same(hung: dict[str, Any], fault: str) -> None:
+    tree = SiteTree(nodes=(GRID,), **hung)
+    assert [fault in str(each) for each in site_faults(tree)] == [True]
+    # One that was stored before there was a bound is kept as it is.
+    assert msgspec.json.decode(msgspec.json.encode(tree), type=SiteTree) == tree
 
 
 def test_a_good_site_has_no_faults() -> None:

@@ -85,3 +85,21 @@ async def test_no_time_is_taken_that_can_not_be_meant_and_none_is_printed(yard: 
             async with yard.tenants.tenant(yard.tenant_id) as conn:
                 await say_needs(conn, desk, session_id, Source.DRIVER, wants, now)
         assert f"{year:04}-" not in str(told.value)
+
+
+async def test_nothing_is_needed_after_the_car_has_left(yard: Yard) -> None:
+    session_id, now = session(yard), yard.clock.now()
+    desk = Service(tenant_id=yard.tenant_id, id="desk", name="Desk")
+    leaves, later = now + timedelta(hours=3), now + timedelta(hours=3, seconds=1)
+    for name in ("departure_at", "stop_at"):
+        wants = replace(Wants(minimum_wh=5_000, minimum_by=later), **{name: leaves})
+        with pytest.raises(NeedsRefused, match=f"minimum_by is after {name}.* Send a minimum_by that is no later"):
+            async with yard.tenants.tenant(yard.tenant_id) as conn:
+                await say_needs(conn, desk, session_id, Source.DRIVER, wants, now)
+    wants = Wants(departure_at=leaves, minimum_wh=5_000, minimum_by=leaves)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        await say_needs(conn, desk, session_id, Source.DRIVER, wants, now)
+    # Who leaves sooner than was said for him needs it sooner: he can mend nothing that somebody else said.
+    sooner = now + timedelta(hours=1)
+    await Departures(yard.tenants, yard.clock).leave_at(yard.tenant_id, session_id, sooner)
+    assert await said_by_driver(yard, session_id) == replace(wants, departure_at=sooner, minimum_by=sooner)

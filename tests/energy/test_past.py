@@ -25,7 +25,7 @@ from forecourt.energy.signals.model import DayRates, Reading, Season, Span, Tari
 from forecourt.energy.signals.outlook import METER_LATE, Demand, signals_at
 from forecourt.energy.signals.sheet import Series
 from forecourt.energy.site import Load
-from forecourt.energy.store import keeping, tidying
+from forecourt.energy.store import keeping, plans, tidying
 from forecourt.energy.store.nudges import CHANNEL
 from forecourt.platform.database import connect
 from tests.care.yard import Yard
@@ -248,8 +248,8 @@ async def test_a_plan_takes_few_bytes_and_is_read_as_it_was_stored(yard: Yard) -
     for cars, most_bytes in ((54, 5_000), (5_000, 400_000)):
         plan = planned(cars, now + timedelta(minutes=cars))
         async with yard.tenants.tenant(yard.tenant_id) as conn:
-            await keeping.insert_plan(conn, yard.tenant_id, site, plan, b"what was known")
-            stored = await keeping.find_plan(conn, yard.tenant_id, site, plan.at + timedelta(seconds=59))
+            await plans.insert_plan(conn, yard.tenant_id, site, plan, b"what was known")
+            stored = await plans.find_plan(conn, yard.tenant_id, site, plan.at + timedelta(seconds=59))
         assert stored is not None
         assert stored.plan == plan
         [row] = yard.rows(
@@ -263,7 +263,7 @@ async def test_a_plan_takes_few_bytes_and_is_read_as_it_was_stored(yard: Yard) -
         site, now, yard.tenant_id, msgspec.json.encode(replace(plan, at=now)).decode(),
     )  # fmt: skip
     async with yard.tenants.tenant(yard.tenant_id) as conn:
-        before = await keeping.find_plan(conn, yard.tenant_id, site, now)
+        before = await plans.find_plan(conn, yard.tenant_id, site, now)
     assert before is not None
     assert before.plan.cars == plan.cars
 

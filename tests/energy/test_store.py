@@ -332,3 +332,39 @@ async def test_readings_come_as_means_and_the_last_one_counts(yard: Yard) -> Non
         (begin + timedelta(minutes=15), 4_000),
     ]
     assert latest["hall"].power_w == 5_000
+
+
+@pytest.mark.parametrize(
+    ("gaps", "away_min"),
+    [
+        ([(30, 20)], 30),
+        ([(90, 60), (30, 20)], 30),
+        # It came back and was gone again before it could tell what had begun.
+        ([(90, 31), (30, 20)], 90),
+        ([(200, 150), (90, 31), (30, 22), (21, 20)], 90),
+        ([], None),
+    ],
+    ids=["once", "long-before", "again", "again-and-again", "never"],
+)
+async def test_one_that_was_back_for_a_moment_only_has_been_away_since_before(
+    yard: Yard, gaps: list[tuple[int, int]], away_min: int | None
+) -> None:
+    site, stations, _ = await furnish(yard)
+    [name, *_], [station_id, *_] = stations, stations.values()
+    now = yard.clock.now()
+    yard.rows("DELETE FROM connection_gaps WHERE station_id = %s", station_id)
+    for number, (lost, returned) in enumerate(gaps):
+        yard.rows(
+            "INSERT INTO connection_gaps (station_id, epoch, tenant_id, lost_at, returned_at)"
+            " VALUES (%s, %s, %s, %s, %s)",
+            station_id, number, yard.tenant_id, now - timedelta(minutes=lost), now - timedelta(minutes=returned),
+        )  # fmt: skip
+    # A break that is too short to be kept is none that makes it forgotten that it was away.
+    yard.rows("UPDATE station_links SET connected_at = %s WHERE station_id = %s", now, station_id)
+    # What it said was free was so before the last break.
+    yard.rows("UPDATE connectors SET state_at = %s WHERE station_id = %s", now - timedelta(minutes=31), station_id)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        [link] = [each for each in await keeping.links_of(conn, yard.tenant_id, site) if each.station == name]
+    assert link.away_at == (None if away_min is None else now - timedelta(minutes=away_min))
+    assert link.back_at == (None if away_min is None else now - timedelta(minutes=20))
+    assert list(link.free) == []

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from httpx import AsyncClient
@@ -184,6 +185,33 @@ async def test_the_curve_holds_what_was_measured_of_this_session_alone(house: Ho
     curve = (await (await signed_in(house, tenant)).get(f"/sessions/{first}/curve")).json()
     assert [value for _, value in curve["power_kw"]] == [7.0, 7.001, 7.002, 7.003]
     assert curve["power_kw"][0][0] == int(BEGAN.timestamp() * 1000)
+
+
+async def test_the_curve_holds_what_the_evse_told_outside_of_the_transaction_while_that_lasted(
+    house: House, tenant: Tenant
+) -> None:
+    _, station_id = await a_station(house, tenant)
+    [first] = sessions(house, tenant, station_id, 1)
+    power, register = code(Measurand.POWER_IMPORT), code(Measurand.ENERGY_IMPORT_REGISTER)
+    own = [("tx0", 2, 1, [register, 1_200])]
+    outside = ((-1, 1, 1), (1, 2, 2), (1, 1, 7_000), (3, 1, 8_000))
+    apart = [("", n, evse, [power, watts, register, 9_000 + n]) for n, evse, watts in outside]
+    with house.admin() as connection:
+        connection.execute("UPDATE sessions SET evse = 1 WHERE session_id = %s", (first,))
+        for number, (transaction, minute, evse, readings) in enumerate(own + apart):
+            at = BEGAN + timedelta(minutes=minute)
+            connection.execute(
+                "INSERT INTO meter_values"
+                " (station_id, transaction_id, at, digest, tenant_id, evse, readings, arrived_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                (station_id, transaction, at, number, tenant.tenant_id, evse, readings, None if transaction else at),
+            )
+    curve = (await (await signed_in(house, tenant)).get(f"/sessions/{first}/curve")).json()
+    assert [value for _, value in curve["power_kw"]] == [7.0, 8.0]
+    # The register is the transaction's own: another may be of another meter.
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        points = await store.curve(conn, tenant.tenant_id, UUID(str(first)), 60)
+    assert [each.value for each in points if each.measurand == Measurand.ENERGY_IMPORT_REGISTER] == [1_200]
 
 
 @pytest.mark.parametrize("path", ["", "/curve", "/signed/1"])

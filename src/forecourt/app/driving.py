@@ -21,7 +21,7 @@ from forecourt.driver.waiting.serving import Serving
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.providers import DriverProviders
 from forecourt.energy.explained.session import Explanation
-from forecourt.energy.needs.model import Source
+from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.service.explained import session_told
 from forecourt.energy.service.needs import change_needs, find_needs
@@ -116,8 +116,8 @@ class Departures:
         )
 
     async def leave_at(self, tenant_id: int, session_id: UUID, at: datetime) -> None:
-        """What the driver says counts; what else was said for the driver stays. Raises SessionUnknown, NeedsRefused,
-        NeedsOver."""
+        """What the driver says counts; what else was said for the driver stays, but that nothing is needed later than
+        that. Raises SessionUnknown, NeedsRefused, NeedsOver."""
         async with self._tenants.tenant(tenant_id) as conn:
             who = Service(tenant_id=tenant_id, id=DRIVER, name="Driver")
             await change_needs(
@@ -125,9 +125,14 @@ class Departures:
                 who,
                 session_id,
                 Source.DRIVER,
-                lambda before: structs.replace(before, departure_at=at),
+                lambda before: _leaving(before, at),
                 self._clock.now(),
             )
+
+
+def _leaving(wants: Wants, at: datetime) -> Wants:
+    by = wants.minimum_by
+    return structs.replace(wants, departure_at=at, minimum_by=None if by is None else min(by, at))
 
 
 def serving_of(settings: Settings, tenants: Pool, clock: Clock) -> Serving:

@@ -6,7 +6,19 @@ from typing import Final
 
 from msgspec import structs
 
-from forecourt.energy.model import MOST_W, Electrics, Fault, Node, Phases, find_faults, repeated, unhung
+from forecourt.energy.model import (
+    MOST_EVSE_W,
+    MOST_W,
+    MOST_WH,
+    TOO_MUCH,
+    Electrics,
+    Fault,
+    Node,
+    Phases,
+    find_faults,
+    repeated,
+    unhung,
+)
 from forecourt.energy.site import (
     FALLBACK_A,
     MAX_ATTACHMENTS,
@@ -35,6 +47,8 @@ def _dc_faults(evses: Sequence[HungEvse]) -> list[Fault]:
             found.append(Fault(of="EVSE", id=each.id, words=words))
         elif not dc and each.max_w is not None:
             found.append(Fault(of="EVSE", id=each.id, words=mark("max_w is of a DC EVSE alone")))
+        elif each.max_w is not None and each.max_w > MOST_EVSE_W:
+            found.append(_beyond("EVSE", each.id, "max_w", MOST_EVSE_W))
         if dc and each.phases is not Phases.ALL:
             found.append(Fault(of="EVSE", id=each.id, words=mark("a DC EVSE draws from all three phases")))
     return found
@@ -51,6 +65,7 @@ def site_faults(tree: SiteTree) -> list[Fault]:
         words = mark("a site has %(most)s loads, solar plants and batteries at most")
         found.append(Fault(words=words, values={"most": MAX_ATTACHMENTS}))
     found += [_of(each, mark("most_w must be from 0")) for each in tree.loads if each.most_w < 0]
+    found += _attached_faults(tree)
     for plant in tree.solar:
         if plant.peak_w <= 0:
             found.append(_of(plant, mark("peak_w must be above 0")))
@@ -59,6 +74,20 @@ def site_faults(tree: SiteTree) -> list[Fault]:
     for battery in tree.batteries:
         found += _battery_faults(battery)
     return found
+
+
+def _attached_faults(tree: SiteTree) -> list[Fault]:
+    """Of loads, plants and batteries that are larger than any is."""
+    said: list[tuple[str, str, int, int]] = [(each.id, "most_w", each.most_w, MOST_W) for each in tree.loads]
+    said += [(each.id, "peak_w", each.peak_w, MOST_W) for each in tree.solar]
+    for each in tree.batteries:
+        said += [(each.id, "charge_w", each.charge_w, MOST_W), (each.id, "discharge_w", each.discharge_w, MOST_W)]
+        said += [(each.id, "capacity_wh", each.capacity_wh, MOST_WH)]
+    return [_beyond("attachment", id, field, most) for id, field, value, most in said if value > most]
+
+
+def _beyond(of: str, id: str, field: str, most: int) -> Fault:
+    return Fault(of=of, id=id, words=TOO_MUCH, values={"field": field, "most": most})
 
 
 def _depth_faults(nodes: Sequence[Node]) -> list[Fault]:

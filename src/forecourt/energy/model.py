@@ -18,9 +18,14 @@ from forecourt.ui.i18n import mark
 
 #: EVSEs and nodes of one site.
 MAX_EVSES: Final = 10_000
-#: More than any site has, in W, and in A on each conductor: what is said beyond is a slip of the pen.
-MOST_W: Final = 10**9
+#: More than any site has, in W, in Wh, and in A on each conductor, and than any EVSE gives: what is said beyond is a
+#: slip of the pen.
+MOST_W: Final = 10**8
+MOST_WH: Final = 10**9
 MOST_A: Final = 10_000
+MOST_EVSE_W: Final = 10**7
+#: What was stored before there were such bounds is read all the same.
+MOST_READ_W: Final = 10**9
 #: The most of a voltage, and of a transformer's ratio of turns.
 MOST_V: Final = 1_000_000
 MOST_TURNS: Final = 10_000
@@ -146,6 +151,7 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 TWICE: Final = mark("it is there %(times)s times")
 UNHUNG: Final = mark("there is no node %(node)s")
+TOO_MUCH: Final = mark("%(field)s must be a number from 0 to %(most)s")
 
 
 def faults(site: Electrics) -> list[str]:
@@ -211,8 +217,7 @@ def _tree_faults(nodes: Sequence[Node]) -> list[Fault]:
             ("delta_wye", node.delta_wye, MOST_TURNS),
         ):
             if value is not None and not (0 <= value <= most and (name != "delta_wye" or value > 0)):
-                words = mark("%(field)s must be a number from 0 to %(most)s")
-                found.append(Fault(of="node", id=node.id, words=words, values={"field": name, "most": most}))
+                found.append(Fault(of="node", id=node.id, words=TOO_MUCH, values={"field": name, "most": most}))
         if node.delta_wye is not None and node.parent is None:
             found.append(Fault(of="node", id=node.id, words=mark("a transformer needs a node above it")))
     circle = mark("it stands in a circle")

@@ -13,8 +13,8 @@ from forecourt.energy.model import (
     MAX_EVSES,
     MAX_NODES,
     MOST_A,
+    MOST_READ_W,
     MOST_V,
-    MOST_W,
     Electrics,
     Evse,
     Id,
@@ -44,7 +44,7 @@ Station = Annotated[str, Meta(min_length=1, max_length=MAX_IDENTITY, pattern=IDE
 NodeId = Annotated[Id, Meta(description="The node where it hangs.", examples=["grid"])]
 Amperes = Annotated[float, Meta(ge=0, le=MOST_A, description="Of each conductor.")]
 Volts = Annotated[float, Meta(gt=0, le=MOST_V, examples=[230.0])]
-Watts = Annotated[int, Meta(ge=0, le=MOST_W)]
+Watts = Annotated[int, Meta(ge=0, le=MOST_READ_W)]
 
 
 class Mode(StrEnum):
@@ -108,7 +108,7 @@ class Solar(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: Annotated[Id, Meta(examples=["roof"])]
     node: NodeId
     name: Name = ""
-    peak_w: Annotated[int, Meta(ge=1, le=MOST_W, examples=[30_000])]
+    peak_w: Annotated[int, Meta(ge=1, le=MOST_READ_W, examples=[30_000])]
     tilt_deg: Annotated[float, Meta(ge=0, le=90, examples=[30.0])] = 30.0
     azimuth_deg: Annotated[float, Meta(ge=0, le=360, description="Clockwise from north.", examples=[180.0])] = 180.0
     meter: Annotated[Station | None, Meta(description="A station that measures it.", examples=[None])] = None

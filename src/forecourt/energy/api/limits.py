@@ -18,7 +18,7 @@ from forecourt.energy.service import signals as service
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.signals.building import LEARN
 from forecourt.energy.signals.model import NodeLimit, Reading
-from forecourt.energy.site import Amperes, Watts
+from forecourt.energy.site import Amperes
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age, entire
 from forecourt.platform.text import NAME_LINE
 from forecourt.stations.errors import SiteUnknown
@@ -54,7 +54,9 @@ class NewLimit(
         ),
     ]
     node: Annotated[Id | None, Meta(description="Null: the grid connection.", examples=[None])] = None
-    limit_w: Annotated[Watts | None, Meta(description="Active power.", examples=[20_000])] = None
+    limit_w: Annotated[
+        Annotated[int, Meta(ge=0, le=MOST_W)] | None, Meta(description="Active power.", examples=[20_000])
+    ] = None
     limit_a: Annotated[Amperes | None, Meta(examples=[None])] = None
     starts_at: Annotated[Moment | None, Meta(description="Null: from now on.", examples=["2099-03-01T17:00:00Z"])] = (
         None

@@ -6,7 +6,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.energy.dispatch.moments import moments_of
 from forecourt.energy.dispatch.standing import (
+    MEASURED_FOR,
     OBEY_S,
     Order,
     Standing,
@@ -15,10 +17,10 @@ from forecourt.energy.dispatch.standing import (
     is_obeyed,
     is_settled,
     may_draw,
-    moments_of,
     newest,
 )
 from forecourt.energy.dispatch.times import VALID_FOR
+from forecourt.platform.clock import is_within
 
 #: Whoever takes longer to obey than this never does.
 MAX_OBEY_S: Final = 180.0
@@ -61,16 +63,23 @@ def drawn_now(standing: Standing, now: datetime) -> int | None:
 
 
 def is_seen_soon(standing: Standing, now: datetime) -> bool:
-    """Whether the next measurement may show that an EVSE has come to nothing, sooner than time would tell."""
+    """Whether the next measurement may show that an EVSE that was told less than it drew has come to that, sooner than
+    time would tell, or that it doesn't. One that isn't measured for MEASURED_FOR is waited for no longer."""
     last = standing.orders[-1] if standing.orders else None
-    return (
-        last is not None
-        and last.limit_ma == 0
-        and last.accepted is True
-        and last.drawn_ma is not None
-        and not is_obeyed(last.drawn_ma, 0)
-        and not is_settled(last, standing, now)
-    )
+    if last is None or not last.accepted or last.answered_at is None or last.drawn_ma is None:
+        return False
+    if standing.disobeys or is_obeyed(last.drawn_ma, last.limit_ma):
+        return False
+    waits = timedelta(seconds=standing.obey_s) + DELIVERY
+    since, drawn_ma = standing.drawn_at if standing.drawn_since is None else standing.drawn_since, standing.drawn_ma
+    if (
+        since is not None
+        and drawn_ma is not None
+        and since > last.answered_at
+        and (since >= last.answered_at + waits or is_obeyed(drawn_ma, last.limit_ma))
+    ):
+        return False
+    return is_within(now, last.answered_at, waits + MEASURED_FOR)
 
 
 def look(standing: Standing) -> Seen | None:

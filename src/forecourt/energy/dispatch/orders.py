@@ -4,10 +4,10 @@ what they may.
 Stations are not told every ampere: a limit that moves by less than STEP_MA is left, one EVSE is told at most once in
 REST, and what holds is renewed well before its time is over. Less that safety needs is told whenever it is needed, and
 again when nobody waits any more for an answer to it: not while what was told already is enough, and only isn't surely
-obeyed yet.
+obeyed yet. What only said the same again is nothing that an EVSE rests from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -176,21 +176,31 @@ def _less(evse: int, standing: Standing, target_ma: int, draws: Draws, *, over: 
         return None
     step_ma = URGENT_STEP_MA if short and not is_within(now, last.sent_at, AGAIN) else STEP_MA
     falls = last.limit_ma - target_ma >= step_ma or (target_ma == 0) != (last.limit_ma == 0)
-    rested = _is_rested(_spoken(standing, last), now)
     unsure = _is_lost(last, now) or is_contested(standing, now)
-    if (falls and (short or rested)) or (unsure and (over or rested)):
+    rested = _is_rested(_spoken(standing, last, _trims, _renews), now)
+    if (falls and (short or rested)) or (unsure and (over or _is_rested(_spoken(standing, last, _trims), now))):
         return _told(evse, target_ma, standing, now, urgent=short or (unsure and over))
     renews = _is_rested(last, now) and _wants_renewal(last, standing, now)
     return _told(evse, target_ma, standing, now) if renews else None
 
 
-def _spoken(standing: Standing, last: Order) -> Order:
-    """The last order but for those that only took a little off, each of which a limit needed: an EVSE that is cut again
-    and again has to be told what is planned all the same."""
+def _spoken(standing: Standing, last: Order, *beside: Callable[[Order, Order], bool]) -> Order:
+    """The last order but for those that are, `beside` the one before, none to rest from."""
     for before, after in zip(reversed(standing.orders[:-1]), reversed(standing.orders), strict=False):
-        if not 0 < before.limit_ma - after.limit_ma < STEP_MA:
+        if not any(each(before, after) for each in beside):
             return after
     return standing.orders[0] if standing.orders else last
+
+
+def _trims(before: Order, after: Order) -> bool:
+    """Whether one only took a little off, which a limit needed: an EVSE that is cut again and again has to be told what
+    is planned all the same."""
+    return 0 < before.limit_ma - after.limit_ma < STEP_MA
+
+
+def _renews(before: Order, after: Order) -> bool:
+    """Whether one said the same for longer."""
+    return (before.limit_ma, before.gives_ma) == (after.limit_ma, after.gives_ma)
 
 
 def _is_rested(last: Order, now: datetime) -> bool:
@@ -219,7 +229,7 @@ def _more(evse: int, standing: Standing, target_ma: int, least_ma: int, room_a: 
     """An increase as far as there is room while all others draw what they may, though it may draw as much itself until
     it has surely obeyed; a part of it is better than none."""
     last = newest(standing, now)
-    if last is not None and last.limit_ma > 0 and not _is_rested(last, now):
+    if last is not None and last.limit_ma > 0 and not _is_rested(_spoken(standing, last, _renews), now):
         return None
     held_ma = 0 if last is None else last.limit_ma
     limit_ma = int(min(target_ma, room_a * 1000))

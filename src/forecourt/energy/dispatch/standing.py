@@ -195,14 +195,6 @@ def draws_of(standings: Sequence[Standing], at: datetime) -> Draws:
     )
 
 
-def next_change(standings: Sequence[Standing], now: datetime) -> datetime | None:
-    """When the next order will surely be obeyed or run out, or anything else changes by itself of what may be drawn."""
-    moments = [
-        moment for standing in standings for moment in moments_of(standing) if moment is not None and moment > now
-    ]
-    return min(moments, default=None)
-
-
 def newest(standing: Standing, now: datetime) -> Order | None:
     """The latest order that the station has or may have, and that still holds."""
     return next((order for order in orders_held(standing, now) if order.valid_to > now), None)
@@ -335,11 +327,12 @@ def _is_lasting(held: Sequence[Order], standing: Standing, now: datetime) -> boo
 
 def is_settled(order: Order, standing: Standing, now: datetime) -> bool:
     """Whether an order is surely obeyed by now."""
-    at = _settles_at(order, standing)
+    at = settles_at(order, standing)
     return at is not None and at <= now
 
 
-def _settles_at(order: Order, standing: Standing) -> datetime | None:
+def settles_at(order: Order, standing: Standing) -> datetime | None:
+    """From when on an order is surely obeyed; None where nobody knows."""
     if not order.accepted or order.answered_at is None or is_forgotten(order, standing):
         return None
     in_time_at, seen_at = order.answered_at + timedelta(seconds=standing.settles_s), _seen_at(order, standing)
@@ -403,24 +396,3 @@ def drawn_most(standing: Standing) -> int:
 
 def _drawn(standing: Standing, now: datetime) -> int:
     return drawn_most(standing) if is_fresh(standing, now) else standing.max_ma
-
-
-def moments_of(standing: Standing) -> list[datetime | None]:
-    """When anything of what may be drawn changes by itself."""
-    found = [
-        moment
-        for order in standing.orders
-        if order.accepted is not False
-        for moment in (
-            order.valid_to,
-            order.valid_to + CLOCK_MARGIN,
-            order.valid_to - LOW_LEAST if is_low(order.limit_ma, standing) else None,
-            order.sent_at + DOUBT_AFTER if order.accepted is None else None,
-            _settles_at(order, standing),
-        )
-    ]
-    if standing.back_at is not None:
-        found += [standing.back_at + RETURN_FOR]
-    if standing.silent_since is not None:
-        found += [standing.silent_since + ABSENT_AFTER]
-    return found

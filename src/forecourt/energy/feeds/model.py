@@ -292,6 +292,10 @@ def feed_faults(source: Source, held: Sequence[str], nodes: Sequence[str]) -> li
         steps = [source.levels[level] for level in sorted(source.levels)]
         if any(higher > lower for lower, higher in pairwise(steps)):
             found.append(Fault(words=mark("a higher level may not allow more than a lower one")))
+        full_w = source.full_w if isinstance(source, OpenAdr2) else None
+        if max([*steps, full_w or 0]) > MOST_W:
+            words = mark("no site has more than %(most)s W: mend what the levels allow, or the full power")
+            found.append(Fault(words=words, values={"most": MOST_W}))
     return found
 
 

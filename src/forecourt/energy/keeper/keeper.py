@@ -7,7 +7,7 @@ Limits are recorded before they are sent, and count from then on; answers are re
 
 import asyncio
 import contextlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -18,10 +18,7 @@ from msgspec.structs import replace
 from prometheus_client import Counter, Histogram
 
 from forecourt.energy import store
-from forecourt.energy.dispatch.checking import QUIET
-from forecourt.energy.dispatch.obedience import is_seen_soon
-from forecourt.energy.dispatch.orders import next_try
-from forecourt.energy.dispatch.standing import draws_of, next_change
+from forecourt.energy.dispatch.standing import draws_of
 from forecourt.energy.expecting import Forecaster, no_forecasts
 from forecourt.energy.keeper.apart import Lost, apart
 from forecourt.energy.keeper.checks import Checks
@@ -33,14 +30,14 @@ from forecourt.energy.keeper.priorities import Priorities, wants_speed
 from forecourt.energy.keeper.reading import Reading, find_planned, foreseen, read_site
 from forecourt.energy.keeper.telling import Teller
 from forecourt.energy.keeper.unplanned import Unplanned
+from forecourt.energy.keeper.waiting import IDLE_EVERY, REST_S, rest_s, until_next
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.planning.knowledge import Knowledge, packed
 from forecourt.energy.planning.limits import Room
 from forecourt.energy.planning.making import DEADLINE_S, cut_out, plan_site, share_out, site_room
 from forecourt.energy.planning.plan import SitePlan, is_news
 from forecourt.energy.rows import SLACK
-from forecourt.energy.storage.model import DELIVERED_FOR, next_moment
-from forecourt.energy.store import keeping
+from forecourt.energy.store import plans
 from forecourt.energy.store.leases import keep_lease, wait_briefly
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -49,15 +46,6 @@ from forecourt.stations.batch import Batch
 
 log = structlog.get_logger(__name__)
 
-#: A site is planned anew at least this often, and where nobody charges.
-PLAN_EVERY: Final = timedelta(minutes=1)
-IDLE_EVERY: Final = timedelta(minutes=5)
-#: However often something happens, a site is looked at no more often than this.
-REST_S: Final = 0.3
-#: While a station comes to less than it drew it is looked so often whether that was measured, and no more than this
-#: share of the time: others wait for what it leaves.
-SEEN_EVERY: Final = timedelta(seconds=10)
-SEEN_SHARE: Final = 0.1
 #: For so long what was read is taken for what is: what happens at a site wakes its keeper.
 FRESH_S: Final = 1.0
 #: How long it rests when the database is away.
@@ -121,8 +109,9 @@ class SiteKeeper:
         self._solver = SiteSolver()
         #: Shares out at once what there is, while the solver thinks.
         self._sharer = SiteSolver()
-        #: The last plan that was found in time.
+        #: The last plan that was found in time, of whoever kept the site before as well.
         self._plan: SitePlan | None = None
+        self._has_taken_up = False
         #: The last one that was stored.
         self._kept: SitePlan | None = None
         self._kept_said: frozenset[tuple[UUID, datetime]] = frozenset()
@@ -200,6 +189,7 @@ class SiteKeeper:
             return IDLE_EVERY.total_seconds()
         room = site_room(reading.known)
         was_cut = await self.cut(reading, room)
+        await self._take_up(reading.record.version)
         async with self._gates.reading:
             noted = await self._note(reading)
             learnt = await self._learnt.learn(reading.record)
@@ -226,14 +216,7 @@ class SiteKeeper:
             await self._unplanned.goes()
         if missed:
             self.wake()
-        return self._rest_s(reading, noted, self._clock.monotonic() - began_s)
-
-    def _rest_s(self, reading: Reading, noted: Noted, took_s: float) -> float:
-        """Until it is time to look again, after a turn that took so long."""
-        rest_s = self._until_next(reading)
-        if any(is_seen_soon(each, reading.known.at) for each in reading.known.standings):
-            rest_s = min(rest_s, max(SEEN_EVERY.total_seconds(), took_s / SEEN_SHARE))
-        return min(rest_s, QUIET.total_seconds()) if noted.more_comes else rest_s
+        return rest_s(reading, self._clock.now(), noted, self._clock.monotonic() - began_s)
 
     async def _keep_plan(self, made: "_Made") -> None:
         """Keep a plan that says something new or heard something new, whoever asks for it, and why it is none of the
@@ -243,7 +226,7 @@ class SiteKeeper:
             async with self._tenants.tenant(self.tenant_id) as conn:
                 if not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
                     return
-                await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, made.known)
+                await plans.insert_plan(conn, self.tenant_id, self.site_id, plan, made.known)
             self._kept, self._kept_said = plan, made.said
         if plan.why:
             await self._unplanned.fails("late" if plan.late else "plan", plan.why)
@@ -257,6 +240,18 @@ class SiteKeeper:
                 return None
             foresight = self._learnt.of(record.version)
             return await read_site(conn, record, foresight, self._clock.now(), self._teller.awaited, self._memory)
+
+    async def _take_up(self, version: int) -> None:
+        """Begin where whoever kept the site before has ended: with its last plan, until there is one of our own, and
+        with what its look at the past found, which takes a while. `version`: of the site's tree."""
+        if self._has_taken_up:
+            return
+        async with self._gates.reading, self._tenants.tenant(self.tenant_id) as conn:
+            left = await plans.last_found(conn, self.tenant_id, self.site_id, self._clock.now())
+        self._has_taken_up = True
+        if left is not None:
+            self._plan = left.plan
+            self._learnt.take_up(left.looked.worthwhile_w if left.looked.tree_version == version else 0)
 
     async def _note(self, reading: Reading) -> Noted | None:
         """Keep what is to be kept of a look; None where the site is not planned for by this version any more, or
@@ -305,7 +300,7 @@ class SiteKeeper:
         """The plan, and whether something happened meanwhile. While it is made, or waits until others are made, what
         happens is looked at, and what comes with time: a cut can't wait for it."""
         planning, missed = asyncio.create_task(self._plan_in_turn(reading.known, room)), False
-        rest_s = self._until_next(reading)
+        rest_s = until_next(reading, self._clock.now())
         try:
             while not planning.done():
                 woken = asyncio.create_task(self._woken.wait())
@@ -315,7 +310,7 @@ class SiteKeeper:
                     self._woken.clear()
                     missed = True
                     seen = await self._look_meanwhile()
-                    rest_s = AWAY_REST_S if seen is None else self._until_next(seen)
+                    rest_s = AWAY_REST_S if seen is None else until_next(seen, self._clock.now())
                     await asyncio.wait({planning}, timeout=REST_S)
         finally:
             if not planning.done():
@@ -372,28 +367,3 @@ class SiteKeeper:
             after = await self.read()
             if after is not None:
                 await self._priorities.ask(after, site_room(after.known))
-
-    def _until_next(self, reading: Reading) -> float:
-        """Until a limit settles or runs out, a limit of the site has to be told, begins or ends, a station counts as
-        silent, what a battery or the sun counts for changes, or the usual time is over."""
-        known, now = reading.known, self._clock.now()
-        busy = known.cars or any(each.state for each in known.batteries)
-        usual = now + (PLAN_EVERY if busy else IDLE_EVERY)
-        moments = [usual, next_change(known.standings, now) or usual, next_try(known.standings, now) or usual]
-        moments += [at for at in (reading.silent_at(),) if at is not None and at > now]
-        moments += [at for each in known.batteries if (at := next_moment(each, now)) is not None]
-        moments += [
-            each.power_w.provenance.fetched_at + DELIVERED_FOR
-            for each in known.outlook.solar
-            if each.power_w.provenance.fetched_at is not None
-            and each.power_w.provenance.fetched_at + DELIVERED_FOR > now
-        ]
-        moments += [
-            at
-            for allowed in known.outlook.limits
-            for source in allowed.sources
-            for begins, ends in ((source.valid_from, source.valid_until),)
-            for at in (*(() if begins is None or begins <= now else (begins - reading.lead, begins)), ends)
-            if at is not None and at > now
-        ]
-        return max((min(moments) - now).total_seconds(), REST_S)

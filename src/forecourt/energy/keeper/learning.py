@@ -40,6 +40,10 @@ class Learnt:
         self._looked_back_on: tuple[date, int] | None = None
         self._worthwhile_w = 0
 
+    def take_up(self, worthwhile_w: int) -> None:
+        """Go by a highest power that was found before until it is counted anew."""
+        self._worthwhile_w = self._worthwhile_w or worthwhile_w
+
     def of(self, version: int) -> Foresight | None:
         """What was foreseen, if that is of this version of the site's tree."""
         return None if self.foresight is None or self.foresight.version != version else self.foresight

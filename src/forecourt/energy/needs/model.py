@@ -88,7 +88,11 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     stop_energy_wh: Annotated[Wh | None, Meta(description="The session ends with it.", examples=[None])] = None
     stop_cost: Annotated[
         Decimal | None,
-        Meta(description="The session ends at this cost with taxes, in the currency of its tariff.", examples=[None]),
+        Meta(
+            description="The session ends at this cost with taxes, in the currency of its tariff. It is looked at every"
+            " minute, so a minute's energy may be paid for beyond.",
+            examples=[None],
+        ),
     ] = None
     stop_soc_pct: Annotated[Percent | None, Meta(description="The session ends with it.", examples=[None])] = None
     stop_at: Annotated[Moment | None, Meta(description="The session ends then.", examples=[None])] = None

@@ -43,6 +43,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "delta_wye": mark("Delta-wye ratio"),
     "name": mark("Name"),
     "max_a": mark("Most"),
+    "max_w": mark("If it is DC: gives"),
     "min_a": mark("Least"),
     "fallback_a": mark("While silent"),
     "meter": mark("Metering station"),
@@ -109,8 +110,8 @@ ON_PAGES: Final[Mapping[str, str]] = {
 REFUSED: Final[Mapping[str, str]] = {
     "too-many-limits": mark("The site has as many limits to come as it can have. Withdraw some first."),
     "needs-refused": mark(
-        "The needs contradict themselves: a least energy needs a time by which it is there. Mend them and save them"
-        " again."
+        "The needs contradict themselves: a least energy needs a time by which it is there, and none after the car has"
+        " left. Mend them and save them again."
     ),
     "needs-over": mark("This departure is over already. Write one that is to come, or none."),
     "feed-exists": mark("The site has a feed of this name already. Choose another name."),

@@ -232,6 +232,13 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     foreseen: Foreseen | None = None
 
 
+class Looked(Struct, frozen=True, kw_only=True):
+    """Of a `Knowledge`, what its keeper had seen of the past of a site, and by which version of the tree."""
+
+    tree_version: int
+    worthwhile_w: int = 0
+
+
 def packed(known: Knowledge) -> bytes:
     """As it is stored."""
     return zlib.compress(msgspec.json.encode(known))
@@ -246,3 +253,8 @@ def unpacked(stored: bytes) -> Knowledge:
         known = msgspec.json.decode(told)
         cars = [car for car in known["cars"] if car["station"] is not None]
         return msgspec.json.decode(msgspec.json.encode({**known, "cars": cars}), type=Knowledge)
+
+
+def looked(stored: bytes) -> Looked:
+    """That alone of what was stored."""
+    return msgspec.json.decode(zlib.decompressobj().decompress(stored, MAX_BYTES), type=Looked)

@@ -22,7 +22,7 @@ from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.signals.model import Reading, Span, Tariff
 from forecourt.energy.signals.outlook import LOOK_BACK, Known, Signal, signals_at
 from forecourt.energy.site import SiteRecord, SiteTree
-from forecourt.energy.store import Connection, explained, keeping
+from forecourt.energy.store import Connection, explained, plans
 from forecourt.energy.store.explained import OrderRow, Register, SessionAt
 from forecourt.sessions.remote.service import SessionUnknown
 
@@ -82,7 +82,7 @@ class Saved(Struct, frozen=True, kw_only=True):
 
 async def plan_at(conn: Connection, tenant_id: int, site_id: int, at: datetime) -> Planned | None:
     """The last plan of before a time, whether it counted then (`is_stale`) or not; None where none is kept."""
-    stored = await keeping.find_plan(conn, tenant_id, site_id, at)
+    stored = await plans.find_plan(conn, tenant_id, site_id, at)
     if stored is None:
         return None
     return Planned(plan=stored.plan, known=await asyncio.to_thread(unpacked, stored.known))

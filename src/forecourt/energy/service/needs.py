@@ -170,3 +170,11 @@ def _check_times(wants: Wants, before: Wants, now: datetime) -> None:
             raise NeedsRefused(
                 f"{name} lies more than {MAX_AHEAD.days} days ahead. Send a time that can be meant, or leave it out."
             )
+    for name in ("departure_at", "stop_at"):
+        over_at = getattr(wants, name)
+        said_before = (wants.minimum_by, over_at) == (before.minimum_by, getattr(before, name))
+        if wants.minimum_by is not None and over_at is not None and wants.minimum_by > over_at and not said_before:
+            raise NeedsRefused(
+                f"minimum_by is after {name}, when the car charges no more. Send a minimum_by that is no later, or"
+                f" another {name}."
+            )

@@ -7,6 +7,15 @@ from forecourt.energy.store.cars import (
     visits_of,
     visits_of_token,
 )
+from forecourt.energy.store.hung import (
+    SiteEvse,
+    evses_of,
+    find_evses,
+    find_stations,
+    hang,
+    list_site_evses,
+    strays_of,
+)
 from forecourt.energy.store.needs import (
     PreferencesRow,
     evse_of_session,
@@ -46,14 +55,8 @@ from forecourt.energy.store.signals import (
 from forecourt.energy.store.sites import (
     Connection,
     PlannedSite,
-    SiteEvse,
     SiteLine,
-    evses_of,
-    find_evses,
-    find_stations,
-    hang,
     list_lines,
-    list_site_evses,
     list_tenants,
     load_site,
     load_tree,
@@ -62,7 +65,6 @@ from forecourt.energy.store.sites import (
     stays_planned,
     store_settings,
     store_tree,
-    strays_of,
 )
 
 __all__ = [

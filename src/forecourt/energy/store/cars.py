@@ -11,13 +11,14 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from forecourt.energy.model import MOST_W
 from forecourt.energy.needs.model import Needs, Said, Wants, merge
 from forecourt.energy.store.gone import NAME, UNREPLACED
 from forecourt.energy.store.measured import Mean, measured_of
 from forecourt.energy.store.needs import habit_of, said_of
 from forecourt.ocpp.neutral import Location, Measurand, Phase
 from forecourt.platform.unchanged import Texts
-from forecourt.sessions.store import STATE_NOW
+from forecourt.sessions.store import MEASURED, STATE_NOW
 
 Connection = AsyncConnection[Any]
 
@@ -223,10 +224,9 @@ async def _visits(
         SELECT n.session_id, coalesce(t.identity, t.retired_identity) AS station, n.evse, n.token_uid AS token,
             n.started_at AS came_at, n.over_at AS left_at,
             CASE WHEN n.meter_stop_wh >= n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh,
-            (SELECT max(m.readings[position + 1]) FROM meter_values m
+            (SELECT max(least(m.readings[position + 1], %(most)s)) FROM {MEASURED} m
                 CROSS JOIN LATERAL generate_series(1, array_length(m.readings, 1), 2) AS position
-                WHERE m.tenant_id = %(tenant_id)s AND m.station_id = n.station_id
-                AND m.transaction_id = n.transaction_id AND (m.readings[position] & 16777215) = %(power)s)::int AS max_w
+                WHERE (m.readings[position] & 16777215) = %(power)s)::int AS max_w
         FROM sessions n JOIN stations t ON t.tenant_id = n.tenant_id AND t.station_id = n.station_id
         WHERE n.tenant_id = %(tenant_id)s AND n.started_at >= %(since)s AND n.over_at IS NOT NULL AND {where}
         ORDER BY n.started_at DESC LIMIT %(limit)s
@@ -237,6 +237,7 @@ async def _visits(
             "site_id": site_id,
             "spelt": list(spelt or ()),
             "power": int(_POWER_AT_OUTLET),
+            "most": MOST_W,
             "limit": MAX_VISITS,
         },
     )

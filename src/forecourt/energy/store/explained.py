@@ -9,8 +9,10 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.energy.model import MOST_W
 from forecourt.ocpp.neutral import Location, Measurand
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
+from forecourt.sessions.store import MEASURED
 
 Connection = AsyncConnection[Any]
 
@@ -26,6 +28,8 @@ _ORDER_COLUMNS: Final = (
 )
 _ORDERS: Final = by_age("order_id")
 _AT_OUTLET: Final = Location.OUTLET << 16
+_REGISTER: Final = "WHERE v.measurand = %(register)s AND NOT v.apart"
+_REGISTER_APART: Final = "WHERE v.measurand = %(register)s AND v.apart"
 
 
 class OrderRow(Struct, frozen=True, kw_only=True):
@@ -172,7 +176,7 @@ async def evses_between(
     """What each EVSE of a site drew by its meter, in means of so long; the latest MAX_EVSE_POINTS, newest first."""
     cursor = conn.cursor(row_factory=class_row(EvsePoint))
     await cursor.execute(
-        """
+        f"""
         WITH there AS (
             SELECT coalesce(t.identity, t.retired_identity) AS station, n.* FROM hung_evses h
             JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
@@ -180,14 +184,13 @@ async def evses_between(
             WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s AND n.started_at < %(until)s
                 AND (n.over_at IS NULL OR n.over_at >= %(since)s)
         )
-        SELECT station, evse, date_bin(%(step)s, at, '2000-01-01+00'::timestamptz) AS at, avg(value)::int AS power_w
+        SELECT station, evse, date_bin(%(step)s, at, '2000-01-01+00'::timestamptz) AS at,
+            avg(least(value, %(most)s))::int AS power_w
         FROM (
             SELECT n.station, n.evse, m.at, m.readings[p + 1] AS value
-            FROM there n
-            JOIN meter_values m ON m.tenant_id = n.tenant_id AND m.station_id = n.station_id
-                AND m.transaction_id = n.transaction_id AND m.at >= %(since)s AND m.at < %(until)s
+            FROM there n CROSS JOIN LATERAL {MEASURED} m
             CROSS JOIN LATERAL generate_series(1, array_length(m.readings, 1), 2) AS p
-            WHERE (m.readings[p] & 16777215) = %(power)s
+            WHERE m.at >= %(since)s AND m.at < %(until)s AND (m.readings[p] & 16777215) = %(power)s
             UNION ALL
             SELECT station, evse, over_at + %(step)s, 0 FROM there WHERE over_at < %(until)s
         ) v
@@ -200,6 +203,7 @@ async def evses_between(
             "until": until,
             "step": step,
             "power": int(Measurand.POWER_IMPORT | _AT_OUTLET),
+            "most": MOST_W,
             "limit": MAX_EVSE_POINTS,
         },
     )
@@ -210,29 +214,30 @@ async def registers_of(
     conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime
 ) -> Sequence[Register]:
     """Sessions that began and ended in a span of time at EVSEs that hang at a site and took something, with what their
-    registers showed; the latest MAX_COUNTED."""
+    registers showed; the latest MAX_COUNTED. A register that was told in no transaction counts where none was in
+    that: the two may be of two meters."""
     cursor = conn.cursor(row_factory=class_row(Register))
     await cursor.execute(
-        """
+        f"""
         SELECT n.session_id, coalesce(t.identity, t.retired_identity) AS station, n.evse, n.token_uid AS token,
             n.started_at AS came_at, n.over_at AS left_at,
-            n.meter_stop_wh - n.meter_start_wh AS energy_wh, r.max_w, coalesce(r.read_at, '{}') AS read_at,
-            coalesce(r.readings_wh, '{}') AS readings_wh
+            n.meter_stop_wh - n.meter_start_wh AS energy_wh, r.max_w,
+            coalesce(r.read_at, r.apart_at, '{{}}') AS read_at,
+            coalesce(r.readings_wh, r.apart_wh, '{{}}') AS readings_wh
         FROM hung_evses h
         JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
         JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
         LEFT JOIN LATERAL (
-            SELECT max(v.value) FILTER (WHERE v.measurand = %(power)s)::int AS max_w,
-                array_agg(v.at ORDER BY v.at) FILTER (WHERE v.measurand = %(register)s) AS read_at,
-                array_agg(v.value - n.meter_start_wh ORDER BY v.at) FILTER (WHERE v.measurand = %(register)s)
-                    AS readings_wh
+            SELECT max(least(v.value, %(most)s)) FILTER (WHERE v.measurand = %(power)s)::int AS max_w,
+                array_agg(v.at ORDER BY v.at) FILTER ({_REGISTER}) AS read_at,
+                array_agg(v.value - n.meter_start_wh ORDER BY v.at) FILTER ({_REGISTER}) AS readings_wh,
+                array_agg(v.at ORDER BY v.at) FILTER ({_REGISTER_APART}) AS apart_at,
+                array_agg(v.value - n.meter_start_wh ORDER BY v.at) FILTER ({_REGISTER_APART}) AS apart_wh
             FROM (
-                SELECT m.at, m.readings[p] & 255 AS measurand, max(m.readings[p + 1]) AS value
-                FROM meter_values m CROSS JOIN LATERAL generate_series(1, array_length(m.readings, 1), 2) AS p
-                WHERE m.tenant_id = n.tenant_id AND m.station_id = n.station_id
-                    AND m.transaction_id = n.transaction_id AND (m.readings[p] & 16777215) IN (
-                        %(power)s | %(outlet)s, %(register)s | %(outlet)s)
-                GROUP BY 1, 2
+                SELECT m.at, m.apart, m.readings[p] & 255 AS measurand, max(m.readings[p + 1]) AS value
+                FROM {MEASURED} m CROSS JOIN LATERAL generate_series(1, array_length(m.readings, 1), 2) AS p
+                WHERE (m.readings[p] & 16777215) IN (%(power)s | %(outlet)s, %(register)s | %(outlet)s)
+                GROUP BY 1, 2, 3
             ) v
         ) r ON true
         WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s AND n.started_at >= %(since)s
@@ -247,6 +252,7 @@ async def registers_of(
             "power": int(Measurand.POWER_IMPORT),
             "register": int(Measurand.ENERGY_IMPORT_REGISTER),
             "outlet": int(_AT_OUTLET),
+            "most": MOST_W,
             "limit": MAX_COUNTED,
         },
     )

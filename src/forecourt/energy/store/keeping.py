@@ -1,6 +1,5 @@
-"""What the planner keeps: plans, what stations were told, how they obey, and what sites took."""
+"""What the planner keeps: what stations were told, how they obey, and what sites took."""
 
-import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,9 +12,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.energy.dispatch.obedience import MAX_OBEY_S
-from forecourt.energy.dispatch.standing import Order
+from forecourt.energy.dispatch.standing import RETURN_FOR, Order
 from forecourt.energy.dispatch.times import ARRIVES_WITHIN, LOW_VALID_FOR
-from forecourt.energy.planning.plan import SitePlan, packed, unpacked
 from forecourt.energy.store.gone import NAME, RUNS, UNREPLACED
 from forecourt.platform.clock import JITTER
 from forecourt.platform.unchanged import Texts
@@ -24,6 +22,8 @@ Connection = AsyncConnection[Any]
 
 #: Orders of one session that are looked at one by one, the newest; of those before them the highest alone.
 ORDERS_OF_SESSION: Final = 8
+#: Times in which a station was away that are looked at, the latest.
+MAX_GAPS: Final = 20
 #: However often a site is looked at, what it takes is kept no more often than this.
 POWER_EVERY: Final = timedelta(seconds=15)
 #: What is longer accepted than any station takes to obey has replaced all before it.
@@ -35,8 +35,8 @@ class Link(Struct, frozen=True, kw_only=True, gc=False):
     limits in watts and in nothing else. `version`: of OCPP, which it spoke last, from `connected_at` on. `gives_at`:
     the EVSEs at which it says that cars may give back by setpoints, 0: at all. `tells_profiles`: it is not known to
     lack GetChargingProfiles. `gone`: it was retired or moved, and nobody can tell it anything for this site, whether it
-    is connected or not. `back_at`: when it came back that was away since `away_at`; `free`: the EVSEs that it has
-    said to be free since then."""
+    is connected or not. `back_at`: when it came back last that was away since `away_at`, but for moments; `free`: the
+    EVSEs that it has said to be free since it was away last."""
 
     station_id: int
     station: str
@@ -85,14 +85,6 @@ class NewOrder(Struct, frozen=True, kw_only=True, gc=False):
     still_since: datetime | None = None
 
 
-class StoredPlan(Struct, frozen=True, kw_only=True):
-    """A plan as stored, with what was known when it was made."""
-
-    at: datetime
-    plan: SitePlan
-    known: bytes
-
-
 def links_held() -> Texts[Link]:
     """Where `links_of` finds again what it has read before."""
     return Texts(msgspec.json.Decoder(Link).decode)
@@ -110,7 +102,7 @@ async def links_of(conn: Connection, tenant_id: int, site_id: int, held: Texts[L
         r"  AND v.value !~* '(current|(^|,)\s*a)') AS only_watts,"
         " k.protocol AS version, k.connected_at, NOT EXISTS (SELECT FROM unsupported_actions u"
         "  WHERE u.tenant_id = h.tenant_id AND u.station_id = t.station_id AND u.action = 'GetChargingProfiles')"
-        " AS tells_profiles, t.booted_at, p.lost_at AS away_at, p.returned_at AS back_at,"
+        " AS tells_profiles, t.booted_at, p.away_at, p.returned_at AS back_at,"
         " ARRAY(SELECT c.evse FROM connectors c WHERE c.tenant_id = h.tenant_id AND c.station_id = h.station_id"
         "  AND c.connector > 0 GROUP BY c.evse HAVING bool_and(c.state = 'Available' AND c.state_at >= p.lost_at)"
         " ) AS free,"
@@ -126,12 +118,16 @@ async def links_of(conn: Connection, tenant_id: int, site_id: int, held: Texts[L
         " LEFT JOIN sites w ON w.tenant_id = t.tenant_id AND w.site_id = t.site_id"
         " LEFT JOIN station_links k ON k.tenant_id = h.tenant_id AND k.station_id = t.station_id"
         " LEFT JOIN gateways g ON g.gateway_id = k.gateway_id"
-        " LEFT JOIN connection_gaps p ON p.tenant_id = h.tenant_id AND p.station_id = h.station_id"
-        "  AND p.returned_at = k.connected_at"
-        " WHERE h.tenant_id = %s AND h.site_id = %s"
+        # Back for less than it takes to tell what began meanwhile, it has been away since before.
+        " CROSS JOIN LATERAL (SELECT max(lost_at) FILTER (WHERE apart) AS away_at, max(lost_at) AS lost_at,"
+        "  max(returned_at) AS returned_at FROM (SELECT lost_at, returned_at,"
+        "   coalesce(lost_at - lag(returned_at) OVER (ORDER BY epoch) >= %(tells)s, true) AS apart"
+        "   FROM (SELECT * FROM connection_gaps WHERE tenant_id = h.tenant_id AND station_id = h.station_id"
+        "    AND returned_at IS NOT NULL ORDER BY epoch DESC LIMIT %(gaps)s) l) l) p"
+        " WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s"
         f" AND (t.retired_at IS NULL OR ({RUNS} AND {UNREPLACED})) ORDER BY t.station_id) k"
         " ORDER BY k.station_id",
-        (tenant_id, site_id),
+        {"tenant_id": tenant_id, "site_id": site_id, "tells": RETURN_FOR, "gaps": MAX_GAPS},
     )
     return (links_held() if held is None else held).of([text for (text,) in await cursor.fetchall()])
 
@@ -319,30 +315,6 @@ async def store_obedience(
         " fell_s = excluded.fell_s",
         (station_id, evse, tenant_id, disobeys_since, obey_s, proven, fell_at, fell_s),
     )
-
-
-async def insert_plan(conn: Connection, tenant_id: int, site_id: int, plan: SitePlan, known: bytes) -> None:
-    """Keeps a plan with what was known. It is packed beside the loop: of 5,000 cars that takes some 40 ms."""
-    stored = await asyncio.to_thread(packed, plan)
-    await conn.execute(
-        "INSERT INTO energy_plans (site_id, at, tenant_id, grade, why, packed, known)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
-        (site_id, plan.at, tenant_id, plan.grade.value, plan.why, stored, known),
-    )
-
-
-async def find_plan(conn: Connection, tenant_id: int, site_id: int, at: datetime) -> StoredPlan | None:
-    """The last plan of before a time, however old it was then."""
-    cursor = await conn.execute(
-        "SELECT at, packed, plan, known FROM energy_plans WHERE tenant_id = %s AND site_id = %s AND at <= %s"
-        " ORDER BY at DESC LIMIT 1",
-        (tenant_id, site_id, at),
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    plan = msgspec.convert(row[2], SitePlan) if row[1] is None else await asyncio.to_thread(unpacked, bytes(row[1]))
-    return StoredPlan(at=row[0], plan=plan, known=bytes(row[3]))
 
 
 async def insert_power(

@@ -6,12 +6,15 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.energy.model import MOST_W
 from forecourt.ocpp.neutral import Location, Measurand
+from forecourt.sessions.store import MEASURED
 from forecourt.stations.model import STATE_PRIORITY
 
 Connection = AsyncConnection[Any]
 
 _CURRENT_AT_OUTLET = Measurand.CURRENT_IMPORT | Location.OUTLET << 16
+_POWER_AT_OUTLET = Measurand.POWER_IMPORT | Location.OUTLET << 16
 
 
 class EvseNow(Struct, frozen=True, kw_only=True):
@@ -29,7 +32,7 @@ async def list_now(conn: Connection, tenant_id: int, site_id: int) -> dict[str, 
     """By the id of the EVSE in the site's electrics."""
     cursor = conn.cursor(row_factory=class_row(EvseNow))
     await cursor.execute(
-        """
+        f"""
         SELECT t.identity AS station, h.evse,
             CASE WHEN l.restarting_until > now() THEN 'Restarting' WHEN g.lease_until > now() THEN coalesce((
                 SELECT (%(priority)s::text[])[min(array_position(%(priority)s::text[], c.shown_state))]
@@ -37,22 +40,24 @@ async def list_now(conn: Connection, tenant_id: int, site_id: int) -> dict[str, 
                     AND (c.evse = h.evse AND c.connector > 0
                         OR c.connector = 0 AND c.shown_state IN ('Faulted', 'Unavailable'))), 'Available')
                 ELSE 'Offline' END AS state,
-            n.power_w, m.current_ma / 1000.0::float8 AS current_a
+            coalesce(m.power_w, n.power_w)::int AS power_w, m.current_ma / 1000.0::float8 AS current_a
         FROM hung_evses h
         JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id AND t.retired_at IS NULL
         LEFT JOIN station_links l ON l.tenant_id = h.tenant_id AND l.station_id = h.station_id
         LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
         LEFT JOIN LATERAL (
-            SELECT transaction_id, power_w FROM sessions
+            SELECT * FROM sessions
             WHERE tenant_id = h.tenant_id AND station_id = h.station_id AND evse = h.evse AND over_at IS NULL
             ORDER BY number DESC LIMIT 1
         ) n ON true
         LEFT JOIN LATERAL (
-            SELECT max(v.readings[position + 1]) AS current_ma FROM (
-                SELECT readings FROM meter_values WHERE tenant_id = h.tenant_id AND station_id = h.station_id
-                    AND transaction_id = n.transaction_id ORDER BY at DESC LIMIT 1
+            SELECT max(v.readings[position + 1]) FILTER (WHERE (v.readings[position] & 16711935) = %(current)s)
+                    AS current_ma,
+                max(least(v.readings[position + 1], %(most)s))
+                    FILTER (WHERE v.apart AND (v.readings[position] & 16777215) = %(power)s) AS power_w
+            FROM (
+                SELECT readings, apart FROM {MEASURED} v ORDER BY at DESC LIMIT 1
             ) v CROSS JOIN LATERAL generate_series(1, array_length(v.readings, 1), 2) AS position
-            WHERE (v.readings[position] & 16711935) = %(current)s
         ) m ON true
         WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s
         """,
@@ -61,6 +66,8 @@ async def list_now(conn: Connection, tenant_id: int, site_id: int) -> dict[str, 
             "site_id": site_id,
             "priority": list(STATE_PRIORITY),
             "current": int(_CURRENT_AT_OUTLET),
+            "power": int(_POWER_AT_OUTLET),
+            "most": MOST_W,
         },
     )
     return {f"{row.station}:{row.evse}": row for row in await cursor.fetchall()}

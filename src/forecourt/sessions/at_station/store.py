@@ -7,6 +7,8 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.sessions.store import MEASURED
+
 Connection = AsyncConnection[Any]
 
 #: Sessions of one station that are read for one span.
@@ -60,12 +62,11 @@ async def mean_power(
         SELECT part, sum(power_w)::bigint FROM (
             SELECT n.transaction_id, floor(extract(epoch FROM m.at - %(since)s) / %(step_s)s)::int AS part,
                 avg(m.readings[position + 1]) AS power_w
-            FROM sessions n
-            JOIN meter_values m ON m.tenant_id = n.tenant_id AND m.station_id = n.station_id
-                AND m.transaction_id = n.transaction_id AND m.at >= %(since)s AND m.at < %(until)s
+            FROM sessions n CROSS JOIN LATERAL {MEASURED} m
             CROSS JOIN LATERAL generate_series(1, array_length(m.readings, 1), 2) AS position
             WHERE n.tenant_id = %(tenant_id)s AND n.station_id = {_STATION_ID} AND n.started_at < %(until)s
                 AND (n.over_at IS NULL OR n.over_at >= %(since)s) AND (m.readings[position] & 65535) = %(code)s
+                AND m.at >= %(since)s AND m.at < %(until)s
             GROUP BY 1, 2
         ) each GROUP BY part
         """,

@@ -181,10 +181,8 @@ class SessionPages:
             if told is None:
                 raise SessionUnknown
             heard, session = told.heard, told.session
-            start, end = heard.first_measured_at or session.started_at, heard.last_measured_at or session.started_at
-            points = await store.curve(
-                conn, viewer.tenant_id, session.station_id, session.transaction_id, curve.step_s(start, end)
-            )
+            start, end = heard.first_measured_at or session.started_at, heard.last_measured_at or heard.last_at
+            points = await store.curve(conn, viewer.tenant_id, session_id, curve.step_s(start, end))
         return curve.curve(points)
 
     async def signed(self, viewer: Viewer, session_id: UUID, number: int) -> bytes:

@@ -1,6 +1,7 @@
 """All SQL by which sessions are read, reviewed and closed; what ingest writes is in `lanes`."""
 
 from forecourt.sessions.store.records import (
+    MEASURED,
     STATE_NOW,
     Connection,
     OrphanRow,
@@ -63,6 +64,7 @@ __all__ = [
     "MAX_SHARING",
     "MAX_SILENT",
     "MAX_TOLD",
+    "MEASURED",
     "STATE_NOW",
     "Connection",
     "CurvePoint",

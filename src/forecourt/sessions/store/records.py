@@ -25,6 +25,21 @@ STATE_NOW: Final = """coalesce(n.charging_state, (
         AND c.state IN ('Charging', 'SuspendedEV', 'SuspendedEVSE')
     ORDER BY c.state_at DESC LIMIT 1))"""
 
+#: The sets of values that were measured of a session `n` (`at`, `readings`), and by `apart` whether its EVSE told them
+#: outside of any transaction while it lasted, by the clock that bills it (2.0.1 J01, 1.6 §4.7). In a LATERAL: each part
+#: is looked up by an index. Nothing is billed by those that are apart.
+MEASURED: Final = """(
+    SELECT at, readings, false AS apart FROM meter_values
+    WHERE tenant_id = n.tenant_id AND station_id = n.station_id AND transaction_id = n.transaction_id
+    UNION ALL
+    SELECT at, readings, true FROM meter_values
+    WHERE NOT n.arrival_clock AND tenant_id = n.tenant_id AND station_id = n.station_id AND transaction_id = ''
+        AND evse = n.evse AND at >= n.started_at AND at <= coalesce(n.over_at, 'infinity')
+    UNION ALL
+    SELECT arrived_at, readings, true FROM meter_values
+    WHERE n.arrival_clock AND tenant_id = n.tenant_id AND station_id = n.station_id AND transaction_id = ''
+        AND evse = n.evse AND arrived_at >= n.started_at AND arrived_at <= coalesce(n.over_at, 'infinity'))"""
+
 #: `seqs` holds the sequence numbers that arrived (2.x); those between the first and the last that did not are gaps.
 _SESSION = """
 SELECT n.number, n.session_id, coalesce(t.identity, t.retired_identity) AS station, n.evse, n.connector,

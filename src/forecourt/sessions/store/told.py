@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.ocpp.neutral import Location, Measurand, Phase
+from forecourt.sessions.store.records import MEASURED
 
 Connection = AsyncConnection[Any]
 
@@ -71,25 +72,32 @@ class SignedRow(Struct, frozen=True, kw_only=True):
     record: str
 
 
-async def curve(
-    conn: Connection, tenant_id: int, station_id: int, transaction_id: str, step_s: int
-) -> list[CurvePoint]:
-    """What was measured at the outlet, and the car's state of charge, in steps of so many seconds, oldest first."""
+async def curve(conn: Connection, tenant_id: int, session_id: UUID, step_s: int) -> list[CurvePoint]:
+    """What was measured at the outlet, and the car's state of charge, in steps of so many seconds, oldest first; what
+    its EVSE told outside of any transaction as well, but for a register where the transaction has its own."""
     cursor = conn.cursor(row_factory=class_row(CurvePoint))
     await cursor.execute(
-        """
-        SELECT min(at) AS at, measurand, phase,
+        f"""
+        WITH measured AS (
+            SELECT DISTINCT m.at, m.apart, c.code & 255 AS measurand, c.code >> 8 & 255 AS phase,
+                m.readings[p + 1] AS value
+            FROM sessions n CROSS JOIN LATERAL {MEASURED} m
+            CROSS JOIN LATERAL generate_series(1, array_length(m.readings, 1), 2) AS p
+            CROSS JOIN LATERAL (SELECT m.readings[p] AS code) c
+            WHERE n.tenant_id = %(tenant_id)s AND n.session_id = %(session_id)s AND c.code & 255 = ANY(%(drawn)s)
+                AND (c.code >> 16 & 255 = %(outlet)s OR c.code & 255 = %(soc)s)
+        )
+        SELECT min(at) AS at, measurand::int AS measurand, phase::int AS phase,
             (CASE WHEN measurand = %(register)s THEN max(value) ELSE avg(value) END)::bigint AS value
-        FROM samples
-        WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND transaction_id = %(transaction_id)s
-            AND measurand = ANY(%(drawn)s) AND (location = %(outlet)s OR measurand = %(soc)s)
+        FROM measured
+        WHERE NOT apart OR measurand <> %(register)s
+            OR NOT EXISTS (SELECT FROM measured WHERE NOT apart AND measurand = %(register)s)
         GROUP BY date_bin(make_interval(secs => %(step_s)s), at, '2000-01-01+00'::timestamptz), measurand, phase
         ORDER BY 1
         """,
         {
             "tenant_id": tenant_id,
-            "station_id": station_id,
-            "transaction_id": transaction_id,
+            "session_id": session_id,
             "drawn": [int(each) for each in _DRAWN],
             "register": int(Measurand.ENERGY_IMPORT_REGISTER),
             "soc": int(Measurand.SOC),
