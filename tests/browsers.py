@@ -21,7 +21,12 @@ from tests.support import WAIT_S
 #: work.
 PLACES = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
 CHROMIUM = next((place for place in PLACES if place.exists()), None)
-ARGUMENTS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+#: One process draws all pages, and one thread of it: there is one test at a time, and others have the other cores.
+ARGUMENTS = [
+    "--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--renderer-process-limit=1", "--disable-site-isolation-trials", "--num-raster-threads=1",
+    "--disable-checker-imaging",
+]  # fmt: skip
 DEADLINE_MS = 1_000 * WAIT_S
 REPORT_VIOLATIONS = (
     "addEventListener('securitypolicyviolation', (e) =>"

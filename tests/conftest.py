@@ -63,17 +63,29 @@ LONGEST = (
     "app/test_openapi.py",
     "spine/test_kill.py",
     "spine/test_outage.py",
+    "energy/test_loop.py",
+    "insight/test_lake.py",
+    "insight/test_usage.py",
+    "payments/test_contracts.py",
+    "driver/test_browser.py",
+    "app/test_up.py",
+    "insight/test_dashboards.py",
     "stations/gateway/test_browser.py",
     "cli/test_verbs.py",
     "app/test_console.py",
     "spine/test_two_gateways.py",
-    "app/test_palette.py",
-    "sessions/test_merge.py",
     "app/test_access_table.py",
-    "app/test_up.py",
-    "spine/test_drain.py",
     "spine/test_secrets.py",
+    "app/test_palette.py",
+    "stations/gateway/test_card_numbers.py",
+    "energy/test_whatif_journal.py",
+    "energy/test_whatif_steps.py",
     "energy/test_whatif.py",
+    "energy/test_whatif_storage.py",
+    "energy/test_dispatch.py",
+    "energy/test_priority.py",
+    "sessions/test_merge.py",
+    "spine/test_drain.py",
     "care/test_browser.py",
     "ui/test_browser.py",
     "access/test_browser.py",
@@ -84,6 +96,8 @@ LONGEST = (
     "webhooks/test_pages.py",
     "webhooks/test_webhooks.py",
 )
+#: Set, properties are tried on other examples in each run.
+CHANCE = "FORECOURT_TEST_CHANCE"
 CONNECT_TIMEOUT_S = 60
 #: A file system in memory, and what a run may need there. Servers write through to the disk at every commit, and a slow
 #: one would hold up everything; what a kill leaves behind is the same in either place.
@@ -92,11 +106,13 @@ MEMORY, MEMORY_BYTES = Path("/dev/shm"), 6_000_000_000
 #: nothing limits it.
 MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
-# How long an example takes depends on what else the machine does.
+# How long an example takes depends on what else the machine does. The same are made up in every run, or one that nobody
+# changed anything for would fail; who looks for more sets `CHANCE`.
 hypothesis.settings.register_profile(
     "tests",
     hypothesis.settings(),
     deadline=None,
+    derandomize=CHANCE not in os.environ,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("tests")

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from hypothesis import given, settings
+from hypothesis.strategies import integers
 
 from forecourt.app.supervisor import ProcessFailed, Service, Supervisor
 from forecourt.platform.embedded.process import Child, alive, polling
+from tests.conftest import CHANCE
 from tests.support import WAIT_S
 
 STEADY = "import time; time.sleep(600)"
@@ -96,3 +99,20 @@ async def test_one_that_will_not_stop_is_killed_at_its_deadline(tmp_path: Path) 
 
 async def test_tests_run_on_the_loop_of_the_processes() -> None:
     assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
+
+
+@pytest.mark.skipif(CHANCE in os.environ, reason=f"{CHANCE} asks for other examples")
+def test_properties_are_tried_on_the_same_examples_in_every_run() -> None:
+    def tried() -> list[int]:
+        found = list[int]()
+
+        # Whatever else a test says of its examples.
+        @settings(max_examples=20)
+        @given(number=integers())
+        def keep(number: int) -> None:
+            found.append(number)
+
+        keep()
+        return found
+
+    assert tried() == tried()

@@ -18,9 +18,8 @@ from tests.payments.till import Till, a_till
 from tests.sandbox import Sandbox
 from tests.support import FakeClock
 
-#: Nothing here waits for a deadline of a provider: what doesn't hang is over long before.
-SOON_S = 10.0
-HANG_S = 60.0
+#: A provider hangs for as long as it takes to tell who waits for it; what doesn't hang is over long before.
+SOON_S, HANG_S = 60.0, 90.0
 
 
 @asynccontextmanager
@@ -48,6 +47,8 @@ async def own(till: Till, by: Till) -> None:
     async with till.tenants.tenant(till.tenant_id) as conn:
         keys = StripeKeys(secret_key=till.box.key, hook_secret="whsec_x")
         till.account_id = (await by.providers.add(conn, till.actor, "own", keys)).account_id
+    for opened in (await by.providers.by_name(till.tenant_id)).values():
+        opened._deadline_s = 10 * HANG_S  # type: ignore[attr-defined]
 
 
 async def nobody(**_: Any) -> None:

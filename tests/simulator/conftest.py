@@ -17,10 +17,12 @@ from forecourt.simulator.ledger import Ledger
 from forecourt.simulator.link import Terms
 from forecourt.simulator.station import Make, Station
 from tests.simulator.csms import Stub
+from tests.support import WAIT_S
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 MAKE = Make(vendor="Alder", model="Test 22", power_w=22_000, meter_interval_s=60)
-TERMS = Terms(answer_deadline_s=5, backoff_first_s=0.01, backoff_most_s=0.05, retry_interval_s=0.01)
+#: No answer is waited for in vain, unless a test says so.
+TERMS = Terms(answer_deadline_s=WAIT_S, backoff_first_s=0.01, backoff_most_s=0.05, retry_interval_s=0.01)
 
 
 class Bench:

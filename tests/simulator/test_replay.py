@@ -13,9 +13,10 @@ from forecourt.simulator.link import Terms
 from forecourt.simulator.replay import Options, Progress, Replay
 from forecourt.simulator.sessions_file import Session
 from tests.simulator.csms import Stub
+from tests.support import WAIT_S
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-TERMS = Terms(answer_deadline_s=5, backoff_first_s=0.01, backoff_most_s=0.1, retry_interval_s=0.01)
+TERMS = Terms(answer_deadline_s=WAIT_S, backoff_first_s=0.01, backoff_most_s=0.1, retry_interval_s=0.01)
 
 
 def made_up(count: int) -> list[Session]:

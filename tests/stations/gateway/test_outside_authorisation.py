@@ -29,6 +29,8 @@ from tests.works import Jobs
 __all__ = ["receiver"]
 
 KEY = "fc_a key of the tests of outside authorisation"
+#: As long as may be said: no service is waited for, unless it is to be slow.
+LONG_MS = 5_000
 pytestmark = pytest.mark.parametrize("transport", ["picows"], indirect=True)
 
 
@@ -45,7 +47,7 @@ class Outside:
         receiver.status = 200
 
     async def hook(self, **wanted: Any) -> dict[str, Any]:
-        body = {"url": self.receiver.url, "deadline_ms": 1_000, **wanted}
+        body = {"url": self.receiver.url, "deadline_ms": LONG_MS, **wanted}
         answer = await self.client.put("/api/v1/authorization-hook", json=body)
         assert answer.status_code == 200, answer.text
         made: dict[str, Any] = answer.json()
@@ -131,7 +133,7 @@ async def test_what_the_service_refuses_is_refused_though_it_is_registered_here(
 async def test_a_service_in_trouble_is_replaced_by_the_fallback(
     rig: Rig, outside: Outside, fallback: str, known: str, unknown: str, trouble: str
 ) -> None:
-    await outside.hook(fallback=fallback, deadline_ms=200 if trouble == "slow" else 5_000)
+    await outside.hook(fallback=fallback, deadline_ms=200 if trouble == "slow" else LONG_MS)
     rig.token("TAG1")
     outside.says("accepted")
     if trouble == "slow":
@@ -146,7 +148,9 @@ async def test_a_service_in_trouble_is_replaced_by_the_fallback(
         assert await authorize(station, "TAG1") == known
         assert await authorize(station, "NOBODY") == unknown
         assert (await station.call("StartTransaction", start("NOBODY")))["idTagInfo"]["status"] == unknown
-    assert len(outside.receiver.got) == 2, "a start does not wait for anybody outside"
+    # One that is given up may never have come so far, on a machine that is slow.
+    asked = len(outside.receiver.got)
+    assert asked <= 2 if trouble == "slow" else asked == 2, "a start does not wait for anybody outside"
 
 
 async def test_a_service_that_keeps_failing_is_given_a_rest(rig: Rig, outside: Outside) -> None:
@@ -158,6 +162,8 @@ async def test_a_service_that_keeps_failing_is_given_a_rest(rig: Rig, outside: O
         for number in range(FAILURES_TO_OPEN + 5):
             assert await authorize(station, f"T{number}") == "Invalid"
     assert len(outside.receiver.got) == FAILURES_TO_OPEN
+    # No answer waits until what failed is kept.
+    await rig.gateway.drain()
     await outside.hook(fallback="accept")
     kept = rig.rows("SELECT outcome, detail, number FROM outside_failures ORDER BY outcome")
     assert [(outcome, number) for outcome, _, number in kept] == [("failed", FAILURES_TO_OPEN), ("resting", 5)]
@@ -167,7 +173,7 @@ async def test_a_service_that_keeps_failing_is_given_a_rest(rig: Rig, outside: O
 async def test_a_station_that_waits_for_the_service_holds_up_no_other_and_answers_in_order(
     rig: Rig, outside: Outside
 ) -> None:
-    await outside.hook(deadline_ms=5_000)
+    await outside.hook()
     outside.says("accepted")
     outside.receiver.delay_s = 0.7
     await rig.register("CP1")

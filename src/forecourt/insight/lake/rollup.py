@@ -8,11 +8,12 @@ less what had by its start, each rounded down. Money counts in the hour of the s
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from forecourt.insight.lake import tables
 from forecourt.insight.lake.store import Place
 from forecourt.insight.lake.tables import COLUMNS
 from forecourt.insight.usage import expressions
@@ -257,31 +258,8 @@ class RollUp:
         of groups of drivers; how long sessions lasted, by day; what drivers did, by month; and the most at
         once of all. `files` hold what is near as well."""
         span = self._hold(files, since, until)
-        found = {table: self._db.execute(query).to_arrow_table() for table, query in self._days.items()}
+        found = {table: self._db.execute(query).to_arrow_table() for table, query in _days().items()}
         return found | {"network_hours": self._db.execute(_NETWORK, span).to_arrow_table()}
-
-    @cached_property
-    def _days(self) -> dict[str, str]:
-        """What is asked of every partition, put into words once."""
-        import ibis
-
-        backend = ibis.duckdb.from_connection(self._db)
-        sessions, places, calendar = (backend.table(name) for name in ("sessions", "places", "calendar"))
-        placed = sessions.join(places, "station").mutate(began_s=sessions.started_at.epoch_seconds().cast("int64"))
-        inside = _dated(placed, calendar)
-        traits = [name for name in DAY_KEYS if name != "local_date"]
-        came = _summed(expressions.counted(inside))
-        went = _summed(_dated(expressions.begun_visits(placed, (*traits, "zone", "shift")), calendar))
-        months = expressions.driven(inside.mutate(month=inside.local_date.truncate("M")))
-        grouped = expressions.counted(inside.filter(inside.driver_group.notnull()))
-        found = {
-            "site_days": _summed(came.union(went)).order_by([*DAY_KEYS]),
-            "group_days": expressions.group_sums(grouped, GROUP_KEYS),
-            "stay_days": expressions.stay_minutes(inside, ("local_date",)),
-            "driver_months": months.select(*DRIVER_COLUMNS),
-        }
-        said = {table: str(ibis.to_sql(expression, dialect="duckdb")) for table, expression in found.items()}
-        return said | {"driver_months": _OF_DRIVERS.format(each=said["driver_months"])}
 
     def peaks(self, files: Sequence[Path]) -> dict[str, int]:
         """The most that stood at each station at once, of all its months."""
@@ -313,11 +291,12 @@ class RollUp:
         shifts = [_shift(place.zone, since) for place in self._places]
         places = pa.table(
             {
-                "station": pa.array([place.station for place in self._places], pa.string()),
-                "site": pa.array([place.site for place in self._places], pa.string()),
-                "zone": pa.array([place.zone for place in self._places], pa.string()),
-                "shift": pa.array(shifts, pa.int64()),
-            }
+                "station": [place.station for place in self._places],
+                "site": [place.site for place in self._places],
+                "zone": [place.zone for place in self._places],
+                "shift": shifts,
+            },
+            _places_schema(),
         )
         zones = sorted({(place.zone, shift) for place, shift in zip(self._places, shifts, strict=True)})
         calendar = pa.Table.from_pylist([*_calendar(zones, since, until)], _calendar_schema())
@@ -325,6 +304,32 @@ class RollUp:
         self._db.register("calendar", calendar)
         self._db.read_parquet([str(path) for path in files]).create_view("sessions", replace=True)
         return {"since": int(since.timestamp()), "until": int(until.timestamp())}
+
+
+@cache
+def _days() -> dict[str, str]:
+    """What is asked of every partition, put into words once a process: that takes longer than many an answer."""
+    import ibis
+
+    schemas = {"sessions": tables.schema("sessions"), "places": _places_schema(), "calendar": _calendar_schema()}
+    sessions, places, calendar = (
+        ibis.table(ibis.Schema.from_pyarrow(schema), name=name) for name, schema in schemas.items()
+    )
+    placed = sessions.join(places, "station").mutate(began_s=sessions.started_at.epoch_seconds().cast("int64"))
+    inside = _dated(placed, calendar)
+    traits = [name for name in DAY_KEYS if name != "local_date"]
+    came = _summed(expressions.counted(inside))
+    went = _summed(_dated(expressions.begun_visits(placed, (*traits, "zone", "shift")), calendar))
+    months = expressions.driven(inside.mutate(month=inside.local_date.truncate("M")))
+    grouped = expressions.counted(inside.filter(inside.driver_group.notnull()))
+    found = {
+        "site_days": _summed(came.union(went)).order_by([*DAY_KEYS]),
+        "group_days": expressions.group_sums(grouped, GROUP_KEYS),
+        "stay_days": expressions.stay_minutes(inside, ("local_date",)),
+        "driver_months": months.select(*DRIVER_COLUMNS),
+    }
+    said = {table: str(ibis.to_sql(expression, dialect="duckdb")) for table, expression in found.items()}
+    return said | {"driver_months": _OF_DRIVERS.format(each=said["driver_months"])}
 
 
 def _dated(begun: "ibis.Table", calendar: "ibis.Table") -> "ibis.Table":
@@ -340,6 +345,12 @@ def _summed(table: "ibis.Table") -> "ibis.Table":
     none = ibis.literal(0, "int64")
     sums = {name: table[name].sum().coalesce(0).cast("int64") if name in table.columns else none for name in DAY_SUMS}
     return table.group_by([*DAY_KEYS]).aggregate(**sums).select(*DAY_KEYS, *DAY_SUMS)
+
+
+def _places_schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema([("station", pa.string()), ("site", pa.string()), ("zone", pa.string()), ("shift", pa.int64())])
 
 
 def _calendar_schema() -> "pa.Schema":
