@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from forecourt.insight.lake import tables
 from forecourt.insight.lake.store import Place
-from forecourt.insight.lake.tables import COLUMNS
 from forecourt.insight.usage import expressions
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ _STATION_MONTHS: Final = """
         sum(excl_minor)::BIGINT AS excl_minor, sum(incl_minor)::BIGINT AS incl_minor
     FROM station_days GROUP BY ALL ORDER BY station, site, month, currency NULLS FIRST
     """
-DRIVER_COLUMNS: Final = tuple(COLUMNS["driver_months"])
+DRIVER_COLUMNS: Final = tuple(tables.COLUMNS["driver_months"])
 #: Of each driver and month a row for each currency in which something was paid; what is no money stands in the first.
 _OF_DRIVERS: Final = """
     WITH each AS ({each}),
