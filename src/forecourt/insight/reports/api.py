@@ -48,7 +48,7 @@ Site = Annotated[str, Meta(max_length=MAX_SITE, pattern=ONE_LINE, description="A
 DriverGroup = Annotated[
     str,
     Meta(
-        max_length=MAX_GROUP, pattern=ONE_LINE,
+        max_length=MAX_GROUP, pattern=ONE_LINE, examples=[""],
         description="A fleet or another group of drivers, whose use and success alone are told; empty: all drivers.",
     ),
 ]  # fmt: skip
