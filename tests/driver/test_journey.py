@@ -33,6 +33,7 @@ from forecourt.driver.store import OpenStart
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.refunds import heed_refunds
 from forecourt.payments.intents.store import IntentFilter, list_intents
+from forecourt.pricing.model import Free, PriceLimit, TaxIncluded
 from forecourt.stations.commands import StationOffline
 from forecourt.ui.assets import Assets
 from forecourt.ui.formats import SPACE
@@ -527,11 +528,8 @@ async def test_a_car_that_was_told_to_wait_is_not_said_to_be_full(street: Street
     assert "Die Leistung des Standorts wird mit anderen Autos geteilt." in await street.page(f"{way}?lang=de")
 
 
-async def test_an_app_is_told_what_the_page_shows_of_a_plan(street: Street) -> None:
-    way = await street.pay()
-    await street.till.work()
-    street.till.plug_in(await street.intent(way), wh=1_000, over=False)
-    await street.till.work()
+def an_app(street: Street) -> httpx.AsyncClient:
+    """An operator's own app, which asks the API."""
     api: Any = Litestar(
         route_handlers=[api_routes], exception_handlers=problems.HANDLERS, openapi_config=None,
         dependencies={
@@ -539,9 +537,50 @@ async def test_an_app_is_told_what_the_page_shows_of_a_plan(street: Street) -> N
             "speech": Provide(Speech, sync_to_thread=False),
         },
     )  # fmt: skip
+    return httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url=HOST)
+
+
+async def test_the_price_page_promises_no_other_price_than_is_paid(
+    ground: Ground, clock: FakeClock, box: Sandbox
+) -> None:
+    gross = replace(
+        a_tariff(), tax_included=TaxIncluded.YES, free=Free(kwh=Decimal(5)),
+        min_price=PriceLimit(before_taxes=Decimal(4), after_taxes=Decimal(5)),
+        max_price=PriceLimit(before_taxes=Decimal(42), after_taxes=Decimal(50)),
+    )  # fmt: skip
+    async with a_till(ground, clock, box, gross) as till:
+        street = Street(till)
+        street.connector("Available")
+        page = unescape(await street.page(street.code)).replace("\N{NO-BREAK SPACE}", " ")
+        told = ["The first 5 kWh are free", "At least €5.00 a session", "At most €50.00 a session"]
+        assert re.findall(r"<li><b>(.*?)</b>", page)[2:] == told
+        assert "raised, to €50.00, the most that a session costs." in page
+        assert "€300.00" not in page
+        german = unescape(await street.page(f"{street.code}?lang=de"))
+        assert re.findall(r"<li><b>(.*?)</b>", german.replace("\N{NO-BREAK SPACE}", " "))[2:] == [
+            "Die ersten 5 kWh sind frei", "Mindestens 5,00 € je Ladevorgang", "Höchstens 50,00 € je Ladevorgang",
+        ]  # fmt: skip
+        async with an_app(street) as app:
+            prices = (await app.get(f"/driver/places/{till.station}/1")).json()["prices"]
+        assert [each["words"].replace("\N{NO-BREAK SPACE}", " ") for each in prices[2:]] == told
+        assert [(each["says"], each["unit"], each["amount"], each["of"]) for each in prices[2:]] == [
+            ("free", None, "5", ["kwh"]), ("least", None, "5.00", []), ("most", None, "50.00", []),
+        ]  # fmt: skip
+        way = await street.pay()
+        await till.work()
+        till.plug_in(await street.intent(way), wh=1_000)
+        await till.work()
+        assert (await street.intent(way)).captured_amount == 500
+
+
+async def test_an_app_is_told_what_the_page_shows_of_a_plan(street: Street) -> None:
+    way = await street.pay()
+    await street.till.work()
+    street.till.plug_in(await street.intent(way), wh=1_000, over=False)
+    await street.till.work()
     street.plans.more = {"is_said": True, "by_then_wh": 12_300, "lacks_wh": 23_500, "why": HeldBack.SHARED}
     page = unescape(await street.page(way))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url=HOST) as app:
+    async with an_app(street) as app:
         payment = f"/driver/payments/{way.rpartition('/')[2]}"
         told = (await app.get(payment)).json()
         assert {name: told[name] for name in street.plans.more if name != "is_said"} == {
