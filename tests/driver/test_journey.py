@@ -81,26 +81,7 @@ class Street:
         self.app = inner
         self.jobs = DriverJobs(till.tenants, self.ways, till.clock, HOST)
         self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(inner), base_url=HOST, follow_redirects=True)
-        till.rows(
-            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES ('g', now(), now() + interval '1 hour')"
-            " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until"
-        )
-        till.rows(
-            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
-            " VALUES (%s, %s, 1, 'g', 'ocpp2.0.1', now(), now())",
-            till.station_id,
-            till.tenant_id,
-        )
-
-    def connector(self, state: str) -> None:
-        self.till.rows(
-            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
-            " VALUES (%s, 1, 1, %s, %s, now())"
-            " ON CONFLICT (station_id, evse, connector) DO UPDATE SET state = excluded.state",
-            self.till.station_id,
-            self.till.tenant_id,
-            state,
-        )
+        self.connector = till.connector
 
     @property
     def code(self) -> str:
@@ -414,12 +395,31 @@ async def test_a_declined_card_costs_nothing_and_leads_back_to_the_start(street:
 
 
 async def test_a_station_that_is_away_or_in_use_takes_no_money(street: Street) -> None:
-    street.connector("Faulted")
-    page = await street.page(street.code)
-    assert "in use or out of order" in page
-    assert "Pay and start" not in page
-    street.till.rows("UPDATE gateways SET lease_until = now() - interval '1 second'")
-    assert "out of reach" in await street.page(street.code)
+    start = {"station": street.till.station, "evse": 1, "return_url": "https://app.example.com/paid"}
+    # Somebody has paid already, which is not what keeps others away.
+    await street.pay()
+    for state, reach, said, code in (
+        ("Faulted", "1 hour", "out of order", "connector-out-of-order"),
+        ("Unavailable", "1 hour", "out of order", "connector-out-of-order"),
+        ("Charging", "1 hour", "Somebody charges at this connector", "connector-in-use"),
+        ("Available", "1 hour", "Somebody else is just paying", "connector-taken"),
+        ("Available", "-1 second", "out of reach", "station-out-of-reach"),
+        ("Faulted", "-1 second", "out of reach", "station-out-of-reach"),
+    ):
+        street.connector(state)
+        street.till.rows("UPDATE gateways SET lease_until = now() + %s::interval", reach)
+        page = await street.page(street.code)
+        assert said in page
+        assert "Pay and start" not in page
+        # Nor is anybody led to the provider who pressed before, or has an app.
+        pressed = await street.browser.post(street.code)
+        assert (pressed.status_code, said in pressed.text) == (409, True)
+        async with an_app(street) as app:
+            asked = await app.post("/driver/payments", json=start)
+            assert (asked.status_code, asked.json()["code"]) == (409, code)
+            assert (await app.get(f"/driver/places/{street.till.station}/1")).json()["free"] is False
+    begun = "SELECT count(*) AS it FROM payment_intents WHERE tenant_id = %s"
+    assert street.till.one(begun, street.till.tenant_id) == 1
     assert (await street.browser.get("/charge/NOBODY/1")).status_code == 404
     assert (await street.browser.get(f"/charging/{UUID(int=7)}")).status_code == 404
 
@@ -435,7 +435,7 @@ async def test_where_somebody_charges_nobody_else_pays_and_no_evse_is_made_up(st
     assert "Pay and start" in await street.page(street.code)  # it waits for whoever pays
     till.rows("UPDATE sessions SET token_uid = 'CARD', token_status = 'Accepted' WHERE session_id = %s", session)
     page = await street.page(street.code)
-    assert "in use or out of order" in page
+    assert "Somebody charges at this connector" in page
     assert "Pay and start" not in page
     answer = await street.browser.post(street.code)
     assert (answer.status_code, "Somebody charges at this connector" in answer.text) == (409, True), answer.text

@@ -26,11 +26,13 @@ from forecourt.loyalty.model import CODE_PATTERN, MAX_CODE
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.intents.errors import (
     ConnectorInUse,
+    ConnectorOutOfOrder,
     ConnectorTaken,
     PaymentOver,
     PaymentUnknown,
     PriceChanged,
     PriceMissing,
+    StationOutOfReach,
 )
 from forecourt.payments.intents.prices import PRICE_ID_LENGTH
 from forecourt.platform.money import Money
@@ -251,6 +253,8 @@ def _spot(row: FoundSpot) -> DriverSpot:
             PriceMissing,
             PriceChanged,
             AccountMissing,
+            StationOutOfReach,
+            ConnectorOutOfOrder,
             ConnectorInUse,
             ConnectorTaken,
             HeldForAnother,

@@ -5,7 +5,7 @@ Each finds out first whose station or payment it is, and then acts for that orga
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -40,31 +40,30 @@ from forecourt.payments.fleets.store.invoices import find_seller
 from forecourt.payments.hosts.store.lines import list_payers
 from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.charging import Charging
-from forecourt.payments.intents.errors import PaymentUnknown, PriceMissing
+from forecourt.payments.intents.errors import ConnectorInUse, ConnectorTaken, PaymentUnknown, PriceMissing
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.intents.prices import Offer
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sizing import Sized
 from forecourt.payments.receipts.model import Numbered
+from forecourt.payments.intents.standing import shut
 from forecourt.payments.receipts.store import find_numbered
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
+from forecourt.platform.errors import ForecourtError
 from forecourt.platform.ordering import Place
 from forecourt.pricing.discounts import Discounts, no_discounts
 from forecourt.pricing.display import Line, PriceLaw, display, law_of
 from forecourt.pricing.model import Tariff
 from forecourt.sessions.costing.model import SessionCost
 from forecourt.sessions.costing.service import cost_of
-from forecourt.sessions.reserving.model import Reservation
+from forecourt.sessions.reserving.model import HeldForAnother, Reservation
 from forecourt.sessions.reserving.store import find_open
 from forecourt.sessions.signed.store import SignatureRow, find_signature
 
 log = structlog.get_logger(__name__)
-
-#: Connectors with these states take a driver.
-FREE: Final = frozenset({"Available", "Preparing", "Occupied", "Finishing", None})
 
 
 class Departure(Protocol):
@@ -127,17 +126,24 @@ class Shown(Struct, frozen=True, kw_only=True):
     @property
     def open(self) -> bool:
         """Whether a driver can start here now."""
-        taken = self.held or self.in_use or self.being_paid
-        return self.spot.connected and self.hold is not None and not taken and self._free
+        return self.hold is not None and self.why_shut is None
+
+    @property
+    def why_shut(self) -> type[ForecourtError] | None:
+        """Why nobody can start here now, as whoever tried would be refused; None where somebody can."""
+        why = shut(connected=self.spot.connected, state=self.spot.state, own=self.own)
+        if why is not None:
+            return why
+        if self.in_use:
+            return ConnectorInUse
+        if self.being_paid:
+            return ConnectorTaken
+        return HeldForAnother if self.held else None
 
     @property
     def held(self) -> bool:
         """Whether the connector is held for somebody else."""
         return self.held_until is not None and not self.own
-
-    @property
-    def _free(self) -> bool:
-        return self.spot.state in FREE or (self.own and self.spot.state == "Reserved")
 
 
 class Seller(Struct, frozen=True, kw_only=True):

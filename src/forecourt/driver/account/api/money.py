@@ -33,12 +33,14 @@ from forecourt.driver.model import PlaceUnknown
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.intents.errors import (
     ConnectorInUse,
+    ConnectorOutOfOrder,
     ConnectorTaken,
     DebtOpen,
     NothingOwed,
     PaymentUnknown,
     PriceChanged,
     PriceMissing,
+    StationOutOfReach,
     WalletEmpty,
 )
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
@@ -161,6 +163,8 @@ async def show_own_place(
         PriceMissing,
         PriceChanged,
         AccountMissing,
+        StationOutOfReach,
+        ConnectorOutOfOrder,
         ConnectorInUse,
         ConnectorTaken,
         HeldForAnother,

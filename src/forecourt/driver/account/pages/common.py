@@ -22,7 +22,7 @@ from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.memberships import AlreadyMember, MonthUnknown, MonthUnpaid, NotMember, PlanChanged
 from forecourt.driver.account.model import CardUnknown, MoneyLeft, TopUpRefused, WayRefused
 from forecourt.driver.account.service import Members
-from forecourt.driver.asked import VOUCHER_SAID
+from forecourt.driver.asked import SHUT, VOUCHER_SAID
 from forecourt.driver.brands import home_of
 from forecourt.driver.find_pages import host_of
 from forecourt.driver.model import PlaceUnknown
@@ -51,8 +51,6 @@ from forecourt.drivers.model import TokenUnknown
 from forecourt.loyalty.rewards.model import PointsMissing
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.intents.errors import (
-    ConnectorInUse,
-    ConnectorTaken,
     DebtOpen,
     NothingOwed,
     PriceChanged,
@@ -65,7 +63,6 @@ from forecourt.payments.psp.errors import ProviderRefused as PaymentsRefused
 from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import NEWEST
-from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.ui.i18n import mark
 
 PUBLIC: Final[dict[str, Any]] = {"include_in_schema": False, "opt": {"public": True}}
@@ -75,13 +72,6 @@ CARD_SAID: Final = {
     SetupState.ASKED: "card-open",
     SetupState.OPEN: "card-open",
     SetupState.OVER: "card-over",
-}
-#: What became of money that was put into the wallet, or paid of a debt.
-PAID_SAID: Final = {
-    Purpose.TOP_UP: "topped-up",
-    Purpose.DEBT: "debt-paid",
-    Purpose.FEE: "saved",
-    Purpose.SESSION: "saved",
 }
 NOT_PAID: Final = "not-paid"
 #: What is said instead where something is owed all the same.
@@ -121,10 +111,7 @@ SAID: Final = {
     MoneyLeft.code: mark("There is still money in the wallet, a debt or a running session. Settle it first."),
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
-    HeldForAnother.code: mark("This connector is held for somebody who waited."),
-    ConnectorInUse.code: mark("Somebody charges at this connector. Choose another, or come back later."),
     PriceChanged.code: mark("The price is another one by now: this one. Nothing was begun."),
-    ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     AlreadyMember.code: mark("You have a membership already. Begin another one once it has ended."),
     MonthUnknown.code: mark("There is no receipt of this month."),
     NotMember.code: mark("You have no membership any more."),
@@ -145,6 +132,7 @@ SAID: Final = {
     **VOUCHER_SAID,
     "voucher-kept": mark("The voucher is kept for your next session."),
     "points-used": mark("Your points are money in your wallet now."),
+    **SHUT,
     PointsMissing.code: mark("There are no points that are worth anything yet."),
     "saved": mark("Saved."),
     "value": mark("Something was not filled in as it should be. Look at it again."),
