@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from html import unescape
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ import pytest_asyncio
 from litestar import Litestar
 from litestar.di import Provide
 from msgspec.structs import replace
+from pypdf import PdfReader
 
 from forecourt.app import problems
 from forecourt.driver import store, words
@@ -318,6 +320,36 @@ async def test_who_pays_a_debt_later_has_the_receipt_and_its_letter_in_their_lan
     assert (letter["recipient"], letter["subject"].partition(" ")[0]) == ("ada@example.com", "Ihr")
     assert way in letter["body"]
     assert "0,95" in letter["body"]
+
+
+async def test_a_receipt_says_what_it_comes_to_after_money_went_back_as_the_books_do(street: Street) -> None:
+    till, way = street.till, await street.pay()
+    await till.work()
+    intent = await street.intent(way)
+    till.plug_in(intent, wh=10_000)
+    await till.work()
+
+    async def lines() -> list[tuple[str, str]]:
+        found = re.findall(r"<div><dt>(.*?)</dt><dd>(.*?)</dd></div>", unescape(await street.page(way)))
+        written = [(what, said) for what, said in found if said.startswith("€")]
+        [sheet] = PdfReader(BytesIO((await street.browser.get(f"{way}/receipt.pdf")).content)).pages
+        printed = sheet.extract_text().splitlines()
+        assert all(what in printed and said in printed for what, said in written[1:])
+        return written
+
+    assert (await lines())[-2:] == [("Paid", "€5.95"), ("of which VAT 19 %", "€0.95")]
+    for back, left, tax in ((95, "€5.00", 80), (33, "€4.67", 75)):
+        await till.payments.refund(till.actor, intent.intent_id, back, "asked for")
+        await till.work()
+        assert till.balances()["vat_payable:DE:19"] == -tax
+        assert (await lines())[-2:] == [("Now comes to", left), ("of which VAT 19 %", f"€0.{tax}")]
+    till.rows(
+        "INSERT INTO payment_disputes (tenant_id, account_id, intent_id, reference, amount, currency, status, reason,"
+        " opened_at, decided_at, took_money) SELECT tenant_id, account_id, intent_id, 'dp_1', 467, 'EUR', 'lost',"
+        " 'fraudulent', now(), now(), true FROM payment_intents WHERE intent_id = %s",
+        intent.intent_id,
+    )
+    assert (await lines())[-2:] == [("Taken back by the bank", "€4.67"), ("Now comes to", "€0.00")]
 
 
 async def test_who_is_given_money_back_is_written_to_once_and_once_more_if_it_fails(street: Street) -> None:
