@@ -3,7 +3,8 @@
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -22,11 +23,13 @@ from forecourt.access.signin.attempts import (
     MAX_WAIT_KNOWN_S,
     MAX_WAIT_S,
     WINDOW,
+    Kind,
 )
 from forecourt.access.signin.pages.common import own_path
+from forecourt.platform.clock import SystemClock
 from tests.access.ways import audited, letters, make_wait, signed_in
 from tests.http import BASE, PASSWORD, SECRET, House, Tenant, problem
-from tests.support import WAIT_S
+from tests.support import WAIT_S, FakeClock
 
 FORM = {"origin": BASE}
 
@@ -221,6 +224,29 @@ async def test_a_try_during_a_wait_leaves_no_counter_behind(house: House) -> Non
         with pytest.raises(TooManyAttempts):
             await attempts.begin("password", address, "during@example.org")
         assert connection.execute("SELECT count(*) FROM attempts").fetchone() == before
+
+
+@pytest.mark.parametrize("kind", ["password", "factor", "reset", "step"])
+async def test_whoever_tries_at_one_moment_from_one_address_waits_for_nobody(house: House, kind: Kind) -> None:
+    attempts, rounds, at_once = Access(house.db, SECRET.encode(), SystemClock()).attempts, 4, FREE_FOR_ADDRESS - 10
+    for number in range(rounds):
+        address, people = f"192.0.2.{210 + number}", [f"{number}-{who}@example.org" for who in range(at_once)]
+        assert await asyncio.gather(*(attempts.begin(kind, address, who) for who in people)) == [None] * at_once
+
+
+@pytest.mark.parametrize("kind", ["password", "factor", "reset", "step"])
+async def test_a_process_whose_clock_is_behind_makes_nobody_wait_who_may_try(house: House, kind: Kind) -> None:
+    ahead = Access(house.db, SECRET.encode(), FakeClock(house.clock.now() + timedelta(milliseconds=5))).attempts
+    behind = Access(house.db, SECRET.encode(), house.clock).attempts
+    await ahead.begin(kind, "192.0.2.220", "one@example.org")
+    await behind.begin(kind, "192.0.2.220", "other@example.org")
+    # What must wait does so by either clock.
+    for _ in range(2 * FREE_FOR_ADDRESS):
+        with suppress(TooManyAttempts):
+            await ahead.begin(kind, "192.0.2.221", "one@example.org")
+    if kind != "step":
+        with pytest.raises(TooManyAttempts):
+            await behind.begin(kind, "192.0.2.221", "one@example.org")
 
 
 async def test_a_guesser_does_not_end_their_address_s_wait_by_signing_in_to_an_account_of_their_own(

@@ -60,16 +60,6 @@ class Porch:
             till.tenant_id,
             self.slug,
         )
-        till.rows(
-            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES ('g', now(), now() + interval '1 hour')"
-            " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until"
-        )
-        till.rows(
-            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
-            " VALUES (%s, %s, 1, 'g', 'ocpp2.0.1', now(), now())",
-            till.station_id,
-            till.tenant_id,
-        )
 
     def browser(self) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, client=(f"10.9.0.{self.tenant % 250}", 1))

@@ -70,9 +70,46 @@ async def test_a_card_that_was_saved_pays_the_next_session_and_can_be_removed(po
     assert "not saved any more" in (await browser.post(porch.there, data={"by": card})).text
 
 
+def an_app(porch: Porch, browser: httpx.AsyncClient) -> httpx.AsyncClient:
+    """An app of whoever signed in by this browser."""
+    [kept] = [each.value for each in browser.cookies.jar if "driver" in each.name]
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(an_api(porch, api.routes)), base_url="https://api.test/driver/me",
+        headers={"authorization": f"Bearer {kept}"},
+    )  # fmt: skip
+
+
+async def test_what_became_of_money_is_said_as_it_stands_however_old_the_page_is(porch: Porch) -> None:
+    browser, _ada = await porch.signed_in("ada@example.com")
+    led = await browser.post("/my/money/top-up", data={"amount": "2000"}, follow_redirects=False)
+    topped = await porch.pay_page(led)
+    back = f"/my/money/back/{topped.intent_id}"
+    told = await browser.get(back)
+    assert "The money is in your wallet." in told.text
+    # It was for somebody else that it says nothing.
+    other, _bea = await porch.signed_in("bea@example.com")
+    assert (await other.get(told.url.raw_path.decode())).status_code == 404
+    # Spent, it isn't in the wallet any more; and given back it never will be.
+    intent = await porch.till.payments.find(porch.tenant, topped.intent_id)
+    await porch.till.payments.refund(porch.till.actor, intent.intent_id, None, "asked for")
+    for page in (back, told.url.raw_path.decode(), f"/my/money/on/{topped.intent_id}"):
+        answer = await browser.get(page)
+        if page.startswith("/my/money/on/"):
+            answer = await browser.get(leads_out(answer))
+        assert "The money is in your wallet." not in answer.text
+        assert "This payment was given back" in answer.text
+
+
 async def test_a_wallet_is_topped_up_and_pays_and_holds_back_an_erasure(porch: Porch) -> None:
     browser, ada = await porch.signed_in("ada@example.com")
     assert "Choose an amount" in (await browser.post("/my/money/top-up", data={"amount": "499"})).text
+    async with an_app(porch, browser) as app:
+        for currency in ("JPY", "XXX"):
+            asked = {"amount": 2_000, "currency": currency, "return_url": "https://app.example.com/back"}
+            refused = await app.post("/top-ups", json=asked)
+            assert (refused.status_code, refused.json()["code"]) == (422, "currency-refused")
+            assert refused.json()["currencies"] == ["EUR"]
+    assert porch.till.rows("SELECT FROM payment_intents WHERE tenant_id = %s", porch.tenant) == []
     topped = await browser.post("/my/money/top-up", data={"amount": "10000"}, follow_redirects=False)
     assert leads_out(topped).startswith("http://127.0.0.1")
     assert (await porch.pay_page(topped)).state is State.CAPTURED
@@ -217,12 +254,7 @@ async def test_a_debt_is_paid_from_the_wallet_as_far_as_there_is_money_and_a_top
     assert "Pay €0.95 from my wallet" in (await browser.get("/my/money")).text
     assert "A part of what was owed is paid" in (await browser.post("/my/money/pay", data=from_wallet)).text
     # An app has the same verbs.
-    [kept] = [each.value for each in browser.cookies.jar if "driver" in each.name]
-    by_app = httpx.AsyncClient(
-        transport=httpx.ASGITransport(an_api(porch, api.routes)), base_url="https://api.test/driver/me",
-        headers={"authorization": f"Bearer {kept}"},
-    )  # fmt: skip
-    async with by_app as app:
+    async with an_app(porch, browser) as app:
         shown = (await app.get("/money")).json()
         assert (shown["payable"], [each["owed"]["amount"] for each in shown["debts"]]) == (None, [500])
         asked = {"return_url": "https://app.test/{intent}", "by": "wallet"}

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from html import unescape
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ import pytest_asyncio
 from litestar import Litestar
 from litestar.di import Provide
 from msgspec.structs import replace
+from pypdf import PdfReader
 
 from forecourt.app import problems
 from forecourt.driver import store, words
@@ -33,6 +35,7 @@ from forecourt.driver.store import OpenStart
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.refunds import heed_refunds
 from forecourt.payments.intents.store import IntentFilter, list_intents
+from forecourt.pricing.model import Free, PriceLimit, TaxIncluded
 from forecourt.stations.commands import StationOffline
 from forecourt.ui.assets import Assets
 from forecourt.ui.formats import SPACE
@@ -80,26 +83,7 @@ class Street:
         self.app = inner
         self.jobs = DriverJobs(till.tenants, self.ways, till.clock, HOST)
         self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(inner), base_url=HOST, follow_redirects=True)
-        till.rows(
-            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES ('g', now(), now() + interval '1 hour')"
-            " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until"
-        )
-        till.rows(
-            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
-            " VALUES (%s, %s, 1, 'g', 'ocpp2.0.1', now(), now())",
-            till.station_id,
-            till.tenant_id,
-        )
-
-    def connector(self, state: str) -> None:
-        self.till.rows(
-            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
-            " VALUES (%s, 1, 1, %s, %s, now())"
-            " ON CONFLICT (station_id, evse, connector) DO UPDATE SET state = excluded.state",
-            self.till.station_id,
-            self.till.tenant_id,
-            state,
-        )
+        self.connector = till.connector
 
     @property
     def code(self) -> str:
@@ -338,6 +322,36 @@ async def test_who_pays_a_debt_later_has_the_receipt_and_its_letter_in_their_lan
     assert "0,95" in letter["body"]
 
 
+async def test_a_receipt_says_what_it_comes_to_after_money_went_back_as_the_books_do(street: Street) -> None:
+    till, way = street.till, await street.pay()
+    await till.work()
+    intent = await street.intent(way)
+    till.plug_in(intent, wh=10_000)
+    await till.work()
+
+    async def lines() -> list[tuple[str, str]]:
+        found = re.findall(r"<div><dt>(.*?)</dt><dd>(.*?)</dd></div>", unescape(await street.page(way)))
+        written = [(what, said) for what, said in found if said.startswith("€")]
+        [sheet] = PdfReader(BytesIO((await street.browser.get(f"{way}/receipt.pdf")).content)).pages
+        printed = sheet.extract_text().splitlines()
+        assert all(what in printed and said in printed for what, said in written[1:])
+        return written
+
+    assert (await lines())[-2:] == [("Paid", "€5.95"), ("of which VAT 19 %", "€0.95")]
+    for back, left, tax in ((95, "€5.00", 80), (33, "€4.67", 75)):
+        await till.payments.refund(till.actor, intent.intent_id, back, "asked for")
+        await till.work()
+        assert till.balances()["vat_payable:DE:19"] == -tax
+        assert (await lines())[-2:] == [("Now comes to", left), ("of which VAT 19 %", f"€0.{tax}")]
+    till.rows(
+        "INSERT INTO payment_disputes (tenant_id, account_id, intent_id, reference, amount, currency, status, reason,"
+        " opened_at, decided_at, took_money) SELECT tenant_id, account_id, intent_id, 'dp_1', 467, 'EUR', 'lost',"
+        " 'fraudulent', now(), now(), true FROM payment_intents WHERE intent_id = %s",
+        intent.intent_id,
+    )
+    assert (await lines())[-2:] == [("Taken back by the bank", "€4.67"), ("Now comes to", "€0.00")]
+
+
 async def test_who_is_given_money_back_is_written_to_once_and_once_more_if_it_fails(street: Street) -> None:
     till = street.till
     intent = await till.paid(email="ada@example.com", language="de")
@@ -413,12 +427,31 @@ async def test_a_declined_card_costs_nothing_and_leads_back_to_the_start(street:
 
 
 async def test_a_station_that_is_away_or_in_use_takes_no_money(street: Street) -> None:
-    street.connector("Faulted")
-    page = await street.page(street.code)
-    assert "in use or out of order" in page
-    assert "Pay and start" not in page
-    street.till.rows("UPDATE gateways SET lease_until = now() - interval '1 second'")
-    assert "out of reach" in await street.page(street.code)
+    start = {"station": street.till.station, "evse": 1, "return_url": "https://app.example.com/paid"}
+    # Somebody has paid already, which is not what keeps others away.
+    await street.pay()
+    for state, reach, said, code in (
+        ("Faulted", "1 hour", "out of order", "connector-out-of-order"),
+        ("Unavailable", "1 hour", "out of order", "connector-out-of-order"),
+        ("Charging", "1 hour", "Somebody charges at this connector", "connector-in-use"),
+        ("Available", "1 hour", "Somebody else is just paying", "connector-taken"),
+        ("Available", "-1 second", "out of reach", "station-out-of-reach"),
+        ("Faulted", "-1 second", "out of reach", "station-out-of-reach"),
+    ):
+        street.connector(state)
+        street.till.rows("UPDATE gateways SET lease_until = now() + %s::interval", reach)
+        page = await street.page(street.code)
+        assert said in page
+        assert "Pay and start" not in page
+        # Nor is anybody led to the provider who pressed before, or has an app.
+        pressed = await street.browser.post(street.code)
+        assert (pressed.status_code, said in pressed.text) == (409, True)
+        async with an_app(street) as app:
+            asked = await app.post("/driver/payments", json=start)
+            assert (asked.status_code, asked.json()["code"]) == (409, code)
+            assert (await app.get(f"/driver/places/{street.till.station}/1")).json()["free"] is False
+    begun = "SELECT count(*) AS it FROM payment_intents WHERE tenant_id = %s"
+    assert street.till.one(begun, street.till.tenant_id) == 1
     assert (await street.browser.get("/charge/NOBODY/1")).status_code == 404
     assert (await street.browser.get(f"/charging/{UUID(int=7)}")).status_code == 404
 
@@ -434,7 +467,7 @@ async def test_where_somebody_charges_nobody_else_pays_and_no_evse_is_made_up(st
     assert "Pay and start" in await street.page(street.code)  # it waits for whoever pays
     till.rows("UPDATE sessions SET token_uid = 'CARD', token_status = 'Accepted' WHERE session_id = %s", session)
     page = await street.page(street.code)
-    assert "in use or out of order" in page
+    assert "Somebody charges at this connector" in page
     assert "Pay and start" not in page
     answer = await street.browser.post(street.code)
     assert (answer.status_code, "Somebody charges at this connector" in answer.text) == (409, True), answer.text
@@ -527,11 +560,8 @@ async def test_a_car_that_was_told_to_wait_is_not_said_to_be_full(street: Street
     assert "Die Leistung des Standorts wird mit anderen Autos geteilt." in await street.page(f"{way}?lang=de")
 
 
-async def test_an_app_is_told_what_the_page_shows_of_a_plan(street: Street) -> None:
-    way = await street.pay()
-    await street.till.work()
-    street.till.plug_in(await street.intent(way), wh=1_000, over=False)
-    await street.till.work()
+def an_app(street: Street) -> httpx.AsyncClient:
+    """An operator's own app, which asks the API."""
     api: Any = Litestar(
         route_handlers=[api_routes], exception_handlers=problems.HANDLERS, openapi_config=None,
         dependencies={
@@ -539,9 +569,50 @@ async def test_an_app_is_told_what_the_page_shows_of_a_plan(street: Street) -> N
             "speech": Provide(Speech, sync_to_thread=False),
         },
     )  # fmt: skip
+    return httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url=HOST)
+
+
+async def test_the_price_page_promises_no_other_price_than_is_paid(
+    ground: Ground, clock: FakeClock, box: Sandbox
+) -> None:
+    gross = replace(
+        a_tariff(), tax_included=TaxIncluded.YES, free=Free(kwh=Decimal(5)),
+        min_price=PriceLimit(before_taxes=Decimal(4), after_taxes=Decimal(5)),
+        max_price=PriceLimit(before_taxes=Decimal(42), after_taxes=Decimal(50)),
+    )  # fmt: skip
+    async with a_till(ground, clock, box, gross) as till:
+        street = Street(till)
+        street.connector("Available")
+        page = unescape(await street.page(street.code)).replace("\N{NO-BREAK SPACE}", " ")
+        told = ["The first 5 kWh are free", "At least €5.00 a session", "At most €50.00 a session"]
+        assert re.findall(r"<li><b>(.*?)</b>", page)[2:] == told
+        assert "raised, to €50.00, the most that a session costs." in page
+        assert "€300.00" not in page
+        german = unescape(await street.page(f"{street.code}?lang=de"))
+        assert re.findall(r"<li><b>(.*?)</b>", german.replace("\N{NO-BREAK SPACE}", " "))[2:] == [
+            "Die ersten 5 kWh sind frei", "Mindestens 5,00 € je Ladevorgang", "Höchstens 50,00 € je Ladevorgang",
+        ]  # fmt: skip
+        async with an_app(street) as app:
+            prices = (await app.get(f"/driver/places/{till.station}/1")).json()["prices"]
+        assert [each["words"].replace("\N{NO-BREAK SPACE}", " ") for each in prices[2:]] == told
+        assert [(each["says"], each["unit"], each["amount"], each["of"]) for each in prices[2:]] == [
+            ("free", None, "5", ["kwh"]), ("least", None, "5.00", []), ("most", None, "50.00", []),
+        ]  # fmt: skip
+        way = await street.pay()
+        await till.work()
+        till.plug_in(await street.intent(way), wh=1_000)
+        await till.work()
+        assert (await street.intent(way)).captured_amount == 500
+
+
+async def test_an_app_is_told_what_the_page_shows_of_a_plan(street: Street) -> None:
+    way = await street.pay()
+    await street.till.work()
+    street.till.plug_in(await street.intent(way), wh=1_000, over=False)
+    await street.till.work()
     street.plans.more = {"is_said": True, "by_then_wh": 12_300, "lacks_wh": 23_500, "why": HeldBack.SHARED}
     page = unescape(await street.page(way))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url=HOST) as app:
+    async with an_app(street) as app:
         payment = f"/driver/payments/{way.rpartition('/')[2]}"
         told = (await app.get(payment)).json()
         assert {name: told[name] for name in street.plans.more if name != "is_said"} == {

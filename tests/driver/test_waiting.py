@@ -254,7 +254,7 @@ async def queue(ground: Ground, clock: FakeClock, box: Sandbox) -> AsyncIterator
 
 async def test_a_driver_waits_is_called_pays_and_charges(queue: Queue) -> None:
     price = (await queue.browser().get(queue.code())).text
-    assert "in use or out of order" in price
+    assert "Somebody charges at this connector" in price
     assert queue.wait() in price
     unread = await queue.browser().post(queue.wait(), data={"email": "ada"})
     assert (unread.status_code, "This e-mail address can't be read" in unread.text) == (409, True)
@@ -353,11 +353,11 @@ async def test_paying_and_calling_at_the_same_moment_give_it_to_one_of_them(queu
         queue.connector(1, "Charging")
         place = await queue.join(queue.browser(f"10.8.2.{number}"))
         queue.till.rows("UPDATE waiting_policies SET active = false WHERE tenant_id = %s", queue.tenant)
+        queue.connector(1, "Available")
         intent = await queue.till.begin()
         queue.till.rows("UPDATE waiting_policies SET active = true WHERE tenant_id = %s", queue.tenant)
         assert intent.reference is not None
         await asyncio.to_thread(queue.till.box.pay, intent.reference, "visa")
-        queue.connector(1, "Available")
         calls = [
             queue.till.payments.returned(queue.tenant, intent.intent_id),
             queue.serving.serve(queue.tenant, queue.site),

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from forecourt.payments.declines import DECLINES, READER_BUSY, READER_LEFT, READER_OFFLINE, Decline
+from forecourt.payments.intents.errors import ConnectorOutOfOrder, StationOutOfReach
 from forecourt.payments.intents.model import Intent, Method, State
 from forecourt.payments.readers.model import (
     CardReader,
@@ -22,6 +23,7 @@ from forecourt.payments.readers.model import (
     ReaderUnknown,
 )
 from forecourt.payments.readers.service import Readers, ReaderSaid
+from forecourt.platform.errors import ForecourtError
 from tests.payments.till import RETURN, Till
 
 
@@ -63,6 +65,21 @@ class Kiosk:
 @pytest_asyncio.fixture
 async def kiosk(till: Till) -> AsyncIterator[Kiosk]:
     yield await Kiosk(till).opened()
+
+
+@pytest.mark.parametrize(
+    ("state", "reach", "fault"),
+    [("Faulted", "1 hour", ConnectorOutOfOrder), ("Available", "-1 second", StationOutOfReach)],
+    ids=["out of order", "out of reach"],
+)
+async def test_no_reader_asks_for_a_card_where_nobody_can_charge(
+    kiosk: Kiosk, state: str, reach: str, fault: type[ForecourtError]
+) -> None:
+    kiosk.till.connector(state)
+    kiosk.till.rows("UPDATE gateways SET lease_until = now() + %s::interval", reach)
+    with pytest.raises(fault):
+        await kiosk.start()
+    assert kiosk.at_provider() == []
 
 
 async def test_a_card_held_to_the_reader_pays_the_session_within_its_two_days(kiosk: Kiosk) -> None:

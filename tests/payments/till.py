@@ -130,8 +130,30 @@ class Till:
             " RETURNING station_id AS it",
             self.tenant_id, self.station, site,
         )  # fmt: skip
+        self.connected()
         await self.priced(tariff)
         return self
+
+    def connected(self) -> None:
+        """The station is on line, and says nothing of its connectors."""
+        self.rows(
+            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES ('g', now(), now() + interval '1 hour')"
+            " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until"
+        )
+        self.rows(
+            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+            " VALUES (%s, %s, 1, 'g', 'ocpp2.0.1', now(), now())",
+            self.station_id, self.tenant_id,
+        )  # fmt: skip
+
+    def connector(self, state: str) -> None:
+        """What the station says of its first one."""
+        self.rows(
+            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+            " VALUES (%s, 1, 1, %s, %s, now())"
+            " ON CONFLICT (station_id, evse, connector) DO UPDATE SET state = excluded.state",
+            self.station_id, self.tenant_id, state,
+        )  # fmt: skip
 
     async def priced(self, tariff: Tariff) -> None:
         """By this tariff everywhere, for two days already."""

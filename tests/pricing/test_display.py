@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -10,19 +11,28 @@ from msgspec.structs import replace
 
 from forecourt.platform.money import Money
 from forecourt.pricing.california import default_price, final_cost, running_cost, user_price
-from forecourt.pricing.display import LAWS, Unit, Warned, display, law_of, warnings
+from forecourt.pricing.display import LAWS, Says, Unit, Warned, display, law_of, warnings
+from forecourt.pricing.engine import Pricer
 from forecourt.pricing.model import (
+    Cap,
     Circumstances,
     Conditions,
     Dimension,
     Element,
     EvseKind,
+    Free,
+    Per,
     PriceComponent,
+    PriceLimit,
     Reserved,
+    Segment,
+    SegmentKind,
     Since,
     Tariff,
     TaxIncluded,
 )
+from forecourt.pricing.words import line_words
+from tests.support import EPOCH
 
 
 def priced(type: Dimension, price: str, vat: str | None = "20", step: int = 1) -> PriceComponent:
@@ -100,6 +110,87 @@ def test_what_can_never_count_there_is_not_shown() -> None:
     assert [str(line.amount) for line in at_ac if line.unit is Unit.KWH] == ["0.4000", "0.4900"]
     at_dc = display(tariff, LAWS["US-CA"], Circumstances(evse_kind=EvseKind.DC))
     assert [str(line.amount) for line in at_dc if line.unit is Unit.KWH] == ["0.6900", "0.4000", "0.4900"]
+
+
+#: With all that makes a session cost something else than what its units cost.
+TERMS = Tariff(
+    id="T",
+    currency="EUR",
+    elements=(
+        Element(
+            price_components=(
+                priced(Dimension.ENERGY, "0.50", "19"),
+                priced(Dimension.PARKING_TIME, "6", "7", 900),
+            )
+        ),
+    ),
+    min_price=PriceLimit(before_taxes=Decimal(4), after_taxes=Decimal(5)),
+    max_price=PriceLimit(before_taxes=Decimal(30)),
+    caps=(
+        Cap(before_taxes=Decimal(12), per=Per.DAY, dimensions=frozenset({Dimension.PARKING_TIME})),
+        Cap(before_taxes=Decimal(20)),
+        Cap(before_taxes=Decimal(1), dimensions=frozenset({Dimension.FLAT})),
+    ),
+    free=Free(kwh=Decimal(5), charging_minutes=15, parking_minutes=30),
+)
+
+
+def test_all_that_makes_a_price_is_told_behind_what_its_units_cost() -> None:
+    told = [line_words(line, LAWS["DE"], "EUR") for line in display(TERMS, LAWS["DE"])]
+    assert [each.replace("\N{NO-BREAK SPACE}", " ") for each in told] == [
+        "€0.595 per kWh",
+        "€0.107 per minute parked without charging, in steps of 15 min",
+        # Charging by the minute costs nothing anyway, and there is no flat fee to be capped.
+        "The first 5 kWh are free",
+        "The first 30 min parked without charging are free",
+        # At the tax of what it is about; of several, at the highest.
+        "At most €12.84 a day (time parked without charging)",
+        "At most €23.80 a session",
+        "At least €5.00 a session",
+        "At most €35.70 a session",
+    ]
+    at_border = [line_words(line, LAWS["US"], "EUR") for line in display(TERMS, LAWS["US"])]
+    assert at_border[-2:] == ["At least €4.00 a session", "At most €30.00 a session"]
+    assert len({line for line in display(TERMS, LAWS["DE"]) if line.says is Says.PRICE}) == 2
+    assert Warned.MANY_LINES in warnings(TERMS, LAWS["DE"], None)
+    nothing = replace(TERMS, min_price=PriceLimit(before_taxes=Decimal(0)), max_price=None, caps=(), free=Free())
+    assert [line.says for line in display(nothing, LAWS["DE"])] == [Says.PRICE, Says.PRICE]
+    given_away = replace(nothing, max_price=PriceLimit(before_taxes=Decimal(0)))
+    assert line_words(display(given_away, LAWS["DE"])[-1], LAWS["DE"], "EUR") == "At most €0.00 a session"
+
+
+@pytest.mark.parametrize("included", TaxIncluded)
+@pytest.mark.parametrize(("least", "most"), [("1.33", None), ("1.33", "1.50"), ("0.01", "0.02")])
+def test_what_is_told_as_the_least_and_the_most_is_what_is_paid(
+    included: TaxIncluded, least: str, most: str | None
+) -> None:
+    after = None if most is None else Decimal(most)
+    limit = PriceLimit(before_taxes=Decimal(least), after_taxes=after)
+    tariff = replace(TARIFF, tax_included=included, min_price=limit, max_price=limit)
+    told = [line.amount for line in display(tariff, LAWS["DE"])[-2:]]
+    for energy_wh in (1_000, 400_000):
+        flows = Segment(seconds=3_600, kind=SegmentKind.CHARGING, energy_wh=energy_wh)
+        paid = sum(each.incl_vat for each in Pricer(tariff, ZoneInfo("UTC")).price(EPOCH, [flows]).rounded())
+        assert told == [Decimal(paid) / 100] * 2
+
+
+@pytest.mark.parametrize(
+    ("dimension", "step", "told"),
+    [
+        (Dimension.ENERGY, 1, None),
+        (Dimension.ENERGY, 500, "0.5 kWh"),
+        (Dimension.TIME, 60, "1 min"),
+        (Dimension.PARKING_TIME, 90, "90 s"),
+        (Dimension.PARKING_TIME, 20, "20 s"),
+        (Dimension.FLAT, 900, None),
+    ],
+    ids=str,
+)
+def test_steps_stand_beside_their_price(dimension: Dimension, step: int, told: str | None) -> None:
+    tariff = replace(TARIFF, elements=(Element(price_components=(priced(dimension, "6", "20", step),)),))
+    [line] = display(tariff, LAWS["DE"])
+    said = line_words(line, LAWS["DE"], "EUR").replace("\N{NO-BREAK SPACE}", " ")
+    assert said.partition(", in steps of ")[2] == (told or "")
 
 
 def test_what_a_driver_could_not_see_is_warned_of() -> None:

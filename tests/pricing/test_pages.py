@@ -87,6 +87,12 @@ async def test_a_form_makes_the_tariff_that_it_shows_and_says_what_sessions_cost
     assert "Sat, Sun" in looked
     assert "PAngV" in looked
     assert "It has caps, which OCPI 2.3.0 can't say." in looked
+    assert "At most €14.28 a session (time parked without charging)" in looked
+    # What is free at first is no price per kWh of nothing.
+    free = words(await browser.post("/prices/new", data=draft(act="preview", free_kwh="5")))
+    assert "The first 5 kWh are free" in free
+    assert "00:00\N{EN DASH}08:00 €0.4641" in free
+    assert "no price of energy" not in free
     path = await made(browser)
     [stored] = (await api.get("/api/v1/tariffs")).json()["items"]
     assert stored["tariff"]["elements"][0]["conditions"]["start_time"] == "08:00"

@@ -26,16 +26,19 @@ from forecourt.loyalty.model.uses import CODE_PATTERN, MAX_CODE
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.intents.errors import (
     ConnectorInUse,
+    ConnectorOutOfOrder,
     ConnectorTaken,
     PaymentOver,
     PaymentUnknown,
     PriceChanged,
     PriceMissing,
+    StationOutOfReach,
 )
 from forecourt.payments.intents.prices import PRICE_ID_LENGTH
 from forecourt.platform.money import Money
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
-from forecourt.pricing.display import Line, Unit
+from forecourt.pricing.display import Line, Says, Unit
+from forecourt.pricing.model import Per
 from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.stations.api.fields import Identity
 from forecourt.stations.call_faults import StationOffline, StationTimeout
@@ -72,12 +75,29 @@ Voucher = Annotated[str, Meta(min_length=3, max_length=MAX_CODE, pattern=CODE_PA
 
 
 class DriverPrice(Struct, frozen=True, kw_only=True):
-    """One price as the law of the place has it shown, in the order in which it must stand."""
+    """One line of the price as the law of the place has it shown, in the order in which it must stand. All lines
+    together make what is paid: show the words of each."""
 
-    unit: Unit
-    amount: Annotated[str, Meta(description="In the major unit, of one unit.", examples=["0.595"])]
+    says: Annotated[
+        Says,
+        Meta(
+            description="`price`: what one unit costs; `free`: so many units at the beginning cost nothing; `cap`: the "
+            "most that `of` costs together; `least`, `most`: of a session.",
+            examples=["price"],
+        ),
+    ]
+    unit: Annotated[Unit | None, Meta(description="Of a price alone.")]
+    amount: Annotated[
+        str, Meta(description="In the major unit, of one unit; of `free`: kWh or minutes.", examples=["0.595"])
+    ]
     words: Annotated[str, Meta(examples=["€0.595 per kWh"])]
     when: Annotated[str, Meta(description="Empty where it always counts.", examples=["22:00-06:00"])]
+    step: Annotated[
+        str | None,
+        Meta(description="In steps of how many units it is billed; null: as it is measured.", examples=[None]),
+    ]
+    of: Annotated[list[Unit], Meta(description="What is free or capped; empty: all.", examples=[[]])]
+    per: Annotated[Per | None, Meta(description="Over what a cap is counted.", examples=[None])]
 
 
 class DriverPlace(Struct, frozen=True, kw_only=True):
@@ -233,6 +253,8 @@ def _spot(row: FoundSpot) -> DriverSpot:
             PriceMissing,
             PriceChanged,
             AccountMissing,
+            StationOutOfReach,
+            ConnectorOutOfOrder,
             ConnectorInUse,
             ConnectorTaken,
             HeldForAnother,
@@ -356,6 +378,10 @@ def _prices(shown: Shown, lines: tuple[Line, ...]) -> list[DriverPrice]:
             amount=format(each.amount, "f"),
             words=words.line_words(each, shown.law, tariff.currency),
             when=words.when_words(each.when),
+            says=each.says,
+            step=None if each.step is None else format(each.step.normalize(), "f"),
+            of=list(each.of),
+            per=each.per if each.says is Says.CAP else None,
         )
         for each in lines
     ]

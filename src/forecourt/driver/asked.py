@@ -10,7 +10,15 @@ from forecourt.drivers.accounts.model import EMAIL_PATTERN, MAX_EMAIL
 from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.errors import ConnectorInUse, ConnectorTaken, PaymentOver, PriceChanged, PriceMissing
+from forecourt.payments.intents.errors import (
+    ConnectorInUse,
+    ConnectorOutOfOrder,
+    ConnectorTaken,
+    PaymentOver,
+    PriceChanged,
+    PriceMissing,
+    StationOutOfReach,
+)
 from forecourt.payments.intents.prices import PRICE_ID_LENGTH
 from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.stations.model import IDENTITY_PATTERN
@@ -21,14 +29,20 @@ PUBLIC: Final = {"public": True}
 MAX_TYPED: Final = 1_000
 #: What is said of an address that doesn't match.
 EMAIL_UNREAD: Final = "email-unread"
+#: Why nobody can start at a connector now, by the code of what refuses it.
+SHUT: Final = {
+    StationOutOfReach.code: mark("This station is out of reach just now. Try another one, or call for help."),
+    ConnectorOutOfOrder.code: mark("This connector is out of order. Try another one."),
+    ConnectorInUse.code: mark("Somebody charges at this connector. Choose another, or come back later."),
+    ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
+    HeldForAnother.code: mark("This connector is held for somebody who waited."),
+}
 #: What went wrong with something that a driver asked for, said where he is.
 SAID: Final = {
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceChanged.code: mark("The price is another one by now: this one. Nothing was begun."),
-    ConnectorInUse.code: mark("Somebody charges at this connector. Choose another, or come back later."),
-    ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
-    HeldForAnother.code: mark("This connector is held for somebody who waited."),
+    **SHUT,
     PaymentOver.code: mark("That can't be changed any more."),
     EMAIL_UNREAD: mark("This e-mail address can't be read. It must be like name@example.com."),
     NeedsRefused.code: mark("That time can't be planned for. Choose another."),

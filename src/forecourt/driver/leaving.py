@@ -6,12 +6,15 @@ from typing import Final
 
 from forecourt.driver.model import HeldBack, Stage
 from forecourt.driver.service import Way
-from forecourt.driver.words import day, hour, rated_kwh, stage_words
+from forecourt.driver.words import NOT_HELD, day, hour, rated_kwh, stage_words
+from forecourt.payments.intents.model import Method, Purpose
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 
 #: A time that is over for today is that of tomorrow where that is no further away: the morning that follows a night.
 #: Else it may be a slip, and is asked back.
+#: Ways to pay that hold nothing on a card of the driver's.
+NOT_HELD_BY: Final = frozenset({Method.WALLET, Method.INVOICE, Method.TERMINAL})
 NIGHT: Final = timedelta(hours=12)
 #: What lacks by no more is not worth a word, in Wh.
 SLIGHT_WH: Final = 500
@@ -52,6 +55,8 @@ def paused_words(way: Way) -> tuple[str, str]:
         return heading, _(
             "The operator looks at what the meter signed before anything is taken. You may unplug and go."
         )
+    if way.stage is Stage.RECEIPT and (way.intent.purpose is not Purpose.SESSION or way.intent.method in NOT_HELD_BY):
+        return heading, _(NOT_HELD)
     idles = way.stage is Stage.PAUSED or (way.stage is Stage.CHARGING and way.running and not way.running.power_w)
     if idles and way.leaving is not None and way.leaving.waits:
         why = way.leaving.why

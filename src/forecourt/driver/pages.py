@@ -59,7 +59,14 @@ from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model.campaigns import Campaign
 from forecourt.loyalty.model.uses import MAX_CODE
 from forecourt.payments.accounts.model import AccountMissing
-from forecourt.payments.intents.errors import ConnectorTaken, PaymentUnknown, PriceChanged, PriceMissing
+from forecourt.payments.intents.errors import (
+    ConnectorOutOfOrder,
+    ConnectorTaken,
+    PaymentUnknown,
+    PriceChanged,
+    PriceMissing,
+    StationOutOfReach,
+)
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -204,8 +211,8 @@ class DriverPages:
         except CodeStale as fault:
             return await self.stale(request, station, evse, None, fault)
         except (
-            PriceMissing, PriceChanged, AccountMissing, ConnectorTaken, HeldForAnother, VoucherUnknown, VoucherUsed,
-            AccountNeeded,
+            PriceMissing, PriceChanged, AccountMissing, StationOutOfReach, ConnectorOutOfOrder, ConnectorTaken,
+            HeldForAnother, VoucherUnknown, VoucherUsed, AccountNeeded,
         ) as fault:  # fmt: skip
             return await self.price(request, station, evse, None, fault.code, place, ticket or "", voucher)
         return Redirect(f"/charging/{intent.intent_id}", status_code=303, headers=HEADERS)

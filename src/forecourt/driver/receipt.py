@@ -12,7 +12,7 @@ from forecourt.driver.service import Way
 from forecourt.driver.store import Brand
 from forecourt.driver.words import card_name, day, money, named_spot, price
 from forecourt.payments.intents.model import Intent, Method
-from forecourt.payments.ledger.billed import in_proportion, of_quote
+from forecourt.payments.ledger.billed import Billed, in_proportion, of_quote
 from forecourt.payments.receipts.model import Numbered
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.model import Dimension
@@ -24,6 +24,8 @@ from forecourt.ui.paper import FONT, styles, worded
 
 #: Digits of the price of a kWh or a minute.
 EACH_DIGITS: Final = 4
+#: Of one that doesn't multiply to what it came to with those.
+MOST_EACH_DIGITS: Final = 8
 #: The margin of a printed receipt in points, its quiet ink and its rules.
 MARGIN: Final = 62
 DIM: Final = "#566170"
@@ -66,11 +68,25 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
     yield _("Paid from your wallet") if intent.method is Method.WALLET else _("Paid"), money(way.paid)
     if cost is not None and cost.bill is not None:
         # As the books have it: less may have been taken than the bill says.
-        for rate, tax in of_quote(cost.bill, "").within(way.paid.amount).vat:
-            words = _("of which VAT %(percent)s") % {"percent": f"{number_words(rate)} %"}
-            yield words, money(Money(amount=tax, currency=intent.currency))
+        yield from _taxes(of_quote(cost.bill, "").within(way.paid.amount))
     if intent.refunded_amount:
         yield _("Refunded"), money(Money(amount=intent.refunded_amount, currency=intent.currency))
+    if way.taken_back:
+        yield _("Taken back by the bank"), money(Money(amount=way.taken_back, currency=intent.currency))
+    if way.left != way.paid:
+        yield _("Now comes to"), money(way.left)
+        if cost is not None and cost.bill is not None:
+            # What went back had its share of the tax, to the cent as the books have it.
+            billed = of_quote(cost.bill, "").within(way.paid.amount)
+            left = min(way.left.amount, billed.total)
+            yield from _taxes(billed.part(left, [billed.total - left]))
+
+
+def _taxes(billed: Billed) -> Iterator[tuple[str, str]]:
+    """The VAT that is within an amount, by rate."""
+    for rate, tax in billed.vat:
+        words = _("of which VAT %(percent)s") % {"percent": f"{number_words(rate)} %"}
+        yield words, money(Money(amount=tax, currency=billed.currency))
 
 
 def _parts(bill: Quote, paid: Money) -> Iterator[tuple[str, int]]:
@@ -187,7 +203,7 @@ def paper(
 
 def _strong(what: str, said: str) -> tuple[str, str]:
     """A line as it is printed; what was paid stands out."""
-    paid = what in (_("Paid"), _("Paid from your wallet"))
+    paid = what in (_("Paid"), _("Paid from your wallet"), _("Now comes to"))
     return (f"<b>{worded(what)}</b>", f"<b>{worded(said)}</b>") if paid else (worded(what), worded(said))
 
 
@@ -235,17 +251,23 @@ def _line(line: LineShown, currency: str) -> str:
     quantity, digits, unit = (
         (billed / 1000, 3, "kWh") if line.dimension is Dimension.ENERGY else (billed / 60, 1, "min")
     )
-    each = price(_each(line, quantity), currency)
+    each = price(_each(line, quantity, minor_digits(currency)), currency)
     return f"{what}, {number_words(_rounded(quantity, digits))} {unit} \N{MULTIPLICATION SIGN} {each}"
 
 
 def price_of_minute(line: LineShown) -> Decimal:
     """What each minute of a line came to, after taxes, in the currency's major unit; something must be billed."""
-    return _each(line, Fraction(line.billed) / 60)
+    return _rounded(Fraction(line.incl_vat) / (Fraction(line.billed) / 60), EACH_DIGITS).normalize()
 
 
-def _each(line: LineShown, quantity: Fraction) -> Decimal:
-    return _rounded(Fraction(line.incl_vat) / quantity, EACH_DIGITS).normalize()
+def _each(line: LineShown, quantity: Fraction, minor: int) -> Decimal:
+    """What one came to, with as many digits as it takes for the line to multiply to its amount, of `minor` digits."""
+    whole = Fraction(line.incl_vat)
+    for digits in range(EACH_DIGITS, MOST_EACH_DIGITS):
+        each = _rounded(whole / quantity, digits)
+        if _rounded(Fraction(each) * quantity, minor) == _rounded(whole, minor):
+            return each.normalize()
+    return _rounded(whole / quantity, MOST_EACH_DIGITS).normalize()
 
 
 def _rounded(value: Fraction, digits: int) -> Decimal:

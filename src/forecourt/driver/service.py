@@ -5,7 +5,7 @@ Each finds out first whose station or payment it is, and then acts for that orga
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -35,21 +35,24 @@ from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.fleets.store import priced_for
 from forecourt.loyalty.promising import Promises
 from forecourt.payments.accounts.store import find_account
+from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.fleets.model import Seller as Issuer
 from forecourt.payments.fleets.store.invoices import find_seller
 from forecourt.payments.hosts.store.lines import list_payers
 from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.charging import Charging
-from forecourt.payments.intents.errors import PaymentUnknown, PriceMissing
+from forecourt.payments.intents.errors import ConnectorInUse, ConnectorTaken, PaymentUnknown, PriceMissing
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.intents.prices import Offer
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sizing import Sized
+from forecourt.payments.intents.standing import shut
 from forecourt.payments.receipts.model import Numbered
 from forecourt.payments.receipts.store import find_numbered
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import Money
 from forecourt.platform.ordering import Place
 from forecourt.pricing.discounts import Discounts, no_discounts
@@ -57,14 +60,11 @@ from forecourt.pricing.display import Line, PriceLaw, display, law_of
 from forecourt.pricing.model import Tariff
 from forecourt.sessions.costing.model import SessionCost
 from forecourt.sessions.costing.service import cost_of
-from forecourt.sessions.reserving.model import Reservation
+from forecourt.sessions.reserving.model import HeldForAnother, Reservation
 from forecourt.sessions.reserving.store import find_open
 from forecourt.sessions.signed.store import SignatureRow, find_signature
 
 log = structlog.get_logger(__name__)
-
-#: Connectors with these states take a driver.
-FREE: Final = frozenset({"Available", "Preparing", "Occupied", "Finishing", None})
 
 
 class Departure(Protocol):
@@ -127,17 +127,24 @@ class Shown(Struct, frozen=True, kw_only=True):
     @property
     def open(self) -> bool:
         """Whether a driver can start here now."""
-        taken = self.held or self.in_use or self.being_paid
-        return self.spot.connected and self.hold is not None and not taken and self._free
+        return self.hold is not None and self.why_shut is None
+
+    @property
+    def why_shut(self) -> type[ForecourtError] | None:
+        """Why nobody can start here now, as whoever tried would be refused; None where somebody can."""
+        why = shut(connected=self.spot.connected, state=self.spot.state, own=self.own)
+        if why is not None:
+            return why
+        if self.in_use:
+            return ConnectorInUse
+        if self.being_paid:
+            return ConnectorTaken
+        return HeldForAnother if self.held else None
 
     @property
     def held(self) -> bool:
         """Whether the connector is held for somebody else."""
         return self.held_until is not None and not self.own
-
-    @property
-    def _free(self) -> bool:
-        return self.spot.state in FREE or (self.own and self.spot.state == "Reserved")
 
 
 class Seller(Struct, frozen=True, kw_only=True):
@@ -169,6 +176,14 @@ class Way(Struct, frozen=True, kw_only=True):
     issued_at: datetime | None = None
     #: What was paid later of what was owed, by another payment, in minor units.
     paid_late: int = 0
+    #: What the bank of whoever paid took back for good, in minor units.
+    taken_back: int = 0
+
+    @property
+    def left(self) -> Money:
+        """What is left of it after all that went back."""
+        back = self.intent.refunded_amount + self.taken_back
+        return Money(amount=max(self.paid.amount - back, 0), currency=self.intent.currency)
 
     @property
     def paid(self) -> Money:
@@ -400,7 +415,7 @@ class Ways:
             if intent.session_id is None and intent.token_uid is not None:
                 plug_until = await store.start_expires(conn, tenant_id, intent.token_uid)
         stage = stage_of(intent, running, plug_until, paid_late)
-        issuer = issued_at = None
+        issuer, issued_at, taken_back = None, None, 0
         numbered = Numbered()
         if stage in PAID:
             async with self._tenants.tenant(tenant_id) as conn:
@@ -408,6 +423,8 @@ class Ways:
                 issuer = None if said is None else said[0]
                 issued_at = await store.paid_at(conn, tenant_id, intent.intent_id)
                 numbered = await find_numbered(conn, tenant_id, intent.intent_id)
+                disputes = await list_disputes(conn, tenant_id, intent.intent_id)
+                taken_back = sum(each.amount for each in disputes if each.lost)
         leaving = None
         if self._departure is not None and intent.session_id is not None and stage not in LAST:
             leaving = await self._departure.ready_at(tenant_id, intent.session_id)
@@ -424,6 +441,7 @@ class Ways:
             signed=signed,
             seller=Seller() if account is None else Seller(name=account.merchant, statement=account.statement),
             paid_late=paid_late,
+            taken_back=taken_back,
             issuer=issuer,
             issued_at=issued_at,
             numbered=numbered,

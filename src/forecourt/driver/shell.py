@@ -9,6 +9,7 @@ from litestar import MediaType, Response
 from litestar.datastructures import Cookie
 
 from forecourt.driver import words
+from forecourt.driver.asked import SHUT
 from forecourt.driver.speech import COOKIE, ROOM, Connection, Speech
 from forecourt.ui import formats, i18n
 from forecourt.ui.assets import Assets
@@ -43,7 +44,11 @@ class DriverShell:
         environment: Any = self._environment
         environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)
         self._environment.globals.update(
-            asset=assets.address, names=self.speech.names, minor=words.minor, named_spot=words.named_spot
+            asset=assets.address,
+            names=self.speech.names,
+            minor=words.minor,
+            named_spot=words.named_spot,
+            shut_words=SHUT,
         )
         self._environment.filters.update(
             kwh=formats.kwh, kw=formats.kw, duration=formats.duration, money=words.money, line=words.line_words,

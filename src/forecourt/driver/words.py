@@ -56,6 +56,8 @@ TYPES: Final[Mapping[str, str]] = {
     "MCS": "MCS",
     "DOMESTIC_F": "Schuko",
 }
+#: The receipt of what had no hold on a card.
+NOT_HELD: Final = mark("Thank you. Only this was taken.")
 #: What a driver does or waits for at each stage: a heading and a sentence.
 STAGES: Final = {
     Stage.OPENING: (mark("One moment"), mark("The payment page is being opened.")),

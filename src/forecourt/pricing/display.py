@@ -12,13 +12,18 @@ from typing import Final
 
 from msgspec import Struct
 
+from forecourt.platform.money import Rounding, minor_digits, rounded
 from forecourt.pricing.model import (
     SECONDS_AN_HOUR,
+    WH_A_KWH,
+    Cap,
     Circumstances,
     Conditions,
     Dimension,
     Element,
+    Per,
     PriceComponent,
+    PriceLimit,
     Reserved,
     Since,
     Tariff,
@@ -74,14 +79,35 @@ LAWS: Final[Mapping[str, PriceLaw]] = {
 ELSEWHERE: Final = PriceLaw(source=_AFIR, tax_included=True)
 
 
-class Line(Struct, frozen=True, kw_only=True):
-    """One price as it is shown: of one unit, in the currency's major unit, taxes in or out as the law has it. `when`:
-    under which conditions; later lines of a unit count where no earlier one does."""
+class Says(StrEnum):
+    """What a line tells, in the order in which lines stand."""
 
-    unit: Unit
+    #: What one of the unit costs.
+    PRICE = "price"
+    #: That so many of what it is `of` cost nothing: those that come first.
+    FREE = "free"
+    #: The most that what it is `of` costs together, in a session or on each day of it.
+    CAP = "cap"
+    #: The least and the most that a session costs.
+    LEAST = "least"
+    MOST = "most"
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line of what a driver must know of a price: `amount` in the currency's major unit, taxes in or out as the law
+    has it; of what is free, in kWh or minutes. Only a price has a `unit`, and `when` says under which conditions it
+    counts; later lines of a unit count where no earlier one does. `step`: in steps of how many units it is billed,
+    None: by the Wh or second. `of`: what other lines are about, nothing named: all of it; `per`: over what a cap is
+    counted."""
+
+    says: Says = Says.PRICE
+    unit: Unit | None = None
     amount: Decimal
-    when: Conditions
-    tax_percent: Decimal | None
+    when: Conditions = Conditions()
+    tax_percent: Decimal | None = None
+    step: Decimal | None = None
+    of: tuple[Unit, ...] = ()
+    per: Per = Per.SESSION
 
 
 class Warned(StrEnum):
@@ -92,18 +118,18 @@ class Warned(StrEnum):
     MINUTES_BESIDE_KWH = "minutes-beside-kwh"
     """The law lets charging be sold by energy alone; a price per minute of charging stands beside it."""
     STEPS = "steps"
-    """Quantities are rounded up in steps: more is paid than was delivered, which the price doesn't show."""
+    """Quantities are rounded up in steps: more is paid than was delivered."""
     TAX_UNKNOWN = "tax-unknown"
     """Prices must be shown with taxes, and the tariff says none."""
     MANY_LINES = "many-lines"
-    """There are more prices than a driver reads before he starts."""
+    """There is more to read of the price than a driver reads before he starts."""
     NEGATIVE_PRICE = "negative-price"
     """A price is below 0: the driver is paid. OCPI lets it be, few mean it."""
     TAX_UNUSUAL = "tax-unusual"
     """A rate of tax is above any usual one."""
 
 
-#: Prices that fit on a phone before the first action.
+#: Lines that fit on a phone before the first action.
 READABLE_LINES: Final = 6
 #: In percent. The highest standard rate of VAT in the European Union is 27 (Hungary).
 USUAL_TAX: Final = 30
@@ -118,6 +144,7 @@ _UNITS: Final = {
 }
 #: Decimals with which amounts are told at the most.
 _MOST_DECIMALS: Final = 4
+_SECONDS_A_MINUTE: Final = 60
 
 
 def law_of(country: str | None, subdivision: str | None = None) -> PriceLaw:
@@ -126,28 +153,100 @@ def law_of(country: str | None, subdivision: str | None = None) -> PriceLaw:
 
 
 def display(tariff: Tariff, law: PriceLaw, there: Circumstances | None = None) -> tuple[Line, ...]:
-    """Every price of the tariff that may count there, in the order in which the law has them."""
-    lines = [
-        Line(
-            unit=unit,
-            amount=_amount(tariff, law, component, unit),
-            when=element.conditions,
-            tax_percent=None if tariff.tax_included is TaxIncluded.NOT_APPLICABLE else component.percent,
-        )
-        for element in tariff.elements
-        if _may_count(element, there or Circumstances())
-        for component in element.price_components
-        if (unit := _unit(component, element.conditions)) is not None
-    ]
-    kept: list[Line] = []
+    """All that makes the price there: every price that may count, in the order in which the law has them, and behind
+    them what is free, caps, the least and the most."""
+    elements = [each for each in tariff.elements if _may_count(each, there or Circumstances())]
+    prices = sorted(_prices(tariff, law, elements), key=lambda line: _ORDER.index(line.unit or Unit.KWH))
+    units = {line.unit for line in prices}
+    return (*prices, *_free(tariff, units), *_caps(tariff, law, elements), *_limits(tariff, law, elements))
+
+
+def most_of_session(tariff: Tariff, there: Circumstances | None = None) -> Decimal | None:
+    """The most that a session costs by the tariff, after taxes in the major unit; None where it sets no most."""
+    elements = [each for each in tariff.elements if _may_count(each, there or Circumstances())]
+    return None if tariff.max_price is None else _limit(tariff, ELSEWHERE, elements, tariff.max_price)
+
+
+def _prices(tariff: Tariff, law: PriceLaw, elements: Sequence[Element]) -> Iterator[Line]:
     always: set[Unit] = set()
-    for line in lines:
-        # Behind one that always counts none of its unit ever does.
-        if line.unit not in always:
-            kept.append(line)
-        if line.when == Conditions() or line.when == Conditions(reservation=Reserved.RESERVATION):
-            always.add(line.unit)
-    return tuple(sorted(kept, key=lambda line: _ORDER.index(line.unit)))
+    for element in elements:
+        for component in element.price_components:
+            unit = _unit(component, element.conditions)
+            # Behind one that always counts none of its unit ever does.
+            if unit is None or unit in always:
+                continue
+            yield Line(
+                unit=unit,
+                amount=_amount(tariff, law, component, unit),
+                when=element.conditions,
+                tax_percent=None if tariff.tax_included is TaxIncluded.NOT_APPLICABLE else component.percent,
+                step=_step(component),
+            )
+            if element.conditions in (Conditions(), Conditions(reservation=Reserved.RESERVATION)):
+                always.add(unit)
+
+
+def _step(component: PriceComponent) -> Decimal | None:
+    if component.type is Dimension.FLAT or component.step_size <= 1:
+        return None
+    return Decimal(component.step_size) / (WH_A_KWH if component.type is Dimension.ENERGY else _SECONDS_A_MINUTE)
+
+
+def _free(tariff: Tariff, priced: set[Unit | None]) -> Iterator[Line]:
+    """What is free of what costs something at all."""
+    free = tariff.free
+    if free is None:
+        return
+    for unit, amount in (
+        (Unit.KWH, free.kwh),
+        (Unit.MINUTE, Decimal(free.charging_minutes)),
+        (Unit.IDLE_MINUTE, Decimal(free.parking_minutes)),
+    ):
+        if amount and unit in priced:
+            yield Line(says=Says.FREE, amount=amount, of=(unit,))
+
+
+def _caps(tariff: Tariff, law: PriceLaw, elements: Sequence[Element]) -> Iterator[Line]:
+    for cap in tariff.caps:
+        meant = [each for each in _components(elements) if not cap.dimensions or each.type in cap.dimensions]
+        if meant:
+            yield Line(says=Says.CAP, amount=_taxed(tariff, law, cap.before_taxes, meant), of=_capped(cap), per=cap.per)
+
+
+def _capped(cap: Cap) -> tuple[Unit, ...]:
+    return tuple(unit for (dimension, reserved), unit in _UNITS.items() if dimension in cap.dimensions and not reserved)
+
+
+def _limits(tariff: Tariff, law: PriceLaw, elements: Sequence[Element]) -> Iterator[Line]:
+    for says, limit in ((Says.LEAST, tariff.min_price), (Says.MOST, tariff.max_price)):
+        amount = None if limit is None else _limit(tariff, law, elements, limit)
+        # A least of nothing says nothing; a most of nothing says that all is free.
+        if amount is not None and (amount or says is Says.MOST):
+            yield Line(says=says, amount=amount)
+
+
+def _limit(tariff: Tariff, law: PriceLaw, elements: Sequence[Element], limit: PriceLimit) -> Decimal:
+    """A limit as the law has it told: where it moves what is paid in proportion, at the highest tax that may be in."""
+    if law.tax_included and limit.after_taxes is not None:
+        return _paid(Fraction(limit.after_taxes), tariff.currency)
+    return _taxed(tariff, law, limit.before_taxes, _components(elements))
+
+
+def _taxed(tariff: Tariff, law: PriceLaw, before: Decimal, components: Sequence[PriceComponent]) -> Decimal:
+    """An amount before taxes as the law has it told, at the highest tax of what it may be for: no driver pays more."""
+    exact = Fraction(before)
+    if law.tax_included and tariff.tax_included is not TaxIncluded.NOT_APPLICABLE:
+        exact *= 1 + Fraction(max((each.percent or Decimal(0) for each in components), default=Decimal(0))) / 100
+    return _paid(exact, tariff.currency)
+
+
+def _paid(exact: Fraction, currency: str) -> Decimal:
+    """In whole minor units, as it would be paid."""
+    return Decimal(rounded(exact, currency, Rounding.HALF_UP)).scaleb(-minor_digits(currency))
+
+
+def _components(elements: Sequence[Element]) -> list[PriceComponent]:
+    return [component for element in elements for component in element.price_components]
 
 
 def warnings(tariff: Tariff, law: PriceLaw, power_w: int | None) -> Sequence[Warned]:
@@ -163,7 +262,7 @@ def _warnings(tariff: Tariff, law: PriceLaw, power_w: int | None) -> Iterator[Wa
         yield Warned.NO_KWH_PRICE
     if law.kwh_only and Unit.MINUTE in units:
         yield Warned.MINUTES_BESIDE_KWH
-    components = [component for element in tariff.elements for component in element.price_components]
+    components = _components(tariff.elements)
     if any(each.step_size > 1 and each.type is not Dimension.FLAT for each in components):
         yield Warned.STEPS
     if law.tax_included and tariff.tax_included is TaxIncluded.NO and any(each.percent is None for each in components):
@@ -199,11 +298,15 @@ def _amount(tariff: Tariff, law: PriceLaw, component: PriceComponent, unit: Unit
         exact /= taxed
     if unit in (Unit.MINUTE, Unit.IDLE_MINUTE, Unit.RESERVATION_MINUTE):
         exact = exact * 60 / SECONDS_AN_HOUR
+    return _told(exact, law.decimals if unit is Unit.KWH else 2)
+
+
+def _told(exact: Fraction, decimals: int) -> Decimal:
+    """With no more decimals than there are, no fewer than the law wants."""
     told = (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(
         Decimal(1).scaleb(-_MOST_DECIMALS), ROUND_HALF_UP
     )
-    least = Decimal(1).scaleb(-(law.decimals if unit is Unit.KWH else 2))
-    # No more decimals than there are, no fewer than the law wants.
+    least = Decimal(1).scaleb(-decimals)
     return told.quantize(least) if told == told.quantize(least) else told.normalize()
 
 

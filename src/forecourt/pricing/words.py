@@ -10,8 +10,8 @@ from babel.dates import get_day_names
 from babel.numbers import format_currency, format_decimal, get_currency_symbol
 
 from forecourt.platform.money import minor_digits
-from forecourt.pricing.display import Line, PriceLaw, Unit
-from forecourt.pricing.model import Conditions, Day, Since
+from forecourt.pricing.display import Line, PriceLaw, Says, Unit
+from forecourt.pricing.model import Conditions, Day, Per, Since
 from forecourt.ui.i18n import current, mark
 from forecourt.ui.i18n import gettext as _
 
@@ -22,6 +22,20 @@ UNITS: Final = {
     Unit.IDLE_MINUTE: mark("per minute parked without charging"),
     Unit.RESERVATION_MINUTE: mark("per minute reserved"),
     Unit.RESERVATION: mark("once per reservation"),
+}
+FREE: Final = {
+    Unit.KWH: mark("The first %(amount)s are free"),
+    Unit.MINUTE: mark("The first %(amount)s of charging are free"),
+    Unit.IDLE_MINUTE: mark("The first %(amount)s parked without charging are free"),
+}
+LEAST: Final = mark("At least %(amount)s a session")
+MOST: Final = {Per.SESSION: mark("At most %(amount)s a session"), Per.DAY: mark("At most %(amount)s a day")}
+#: Of what there is the most in a cap.
+OF: Final = {
+    Unit.KWH: mark("energy"),
+    Unit.MINUTE: mark("time of charging"),
+    Unit.SESSION: mark("fees once per session"),
+    Unit.IDLE_MINUTE: mark("time parked without charging"),
 }
 
 
@@ -38,11 +52,21 @@ def price(major: Decimal, currency: str, *, decimals: int | None = None) -> str:
 
 
 def line_words(line: Line, law: PriceLaw, currency: str) -> str:
-    """A price: `0.49 € per kWh`, and for places where it must be in pence `49p per kWh`."""
+    """A price: `0.49 € per kWh`, and for places where it must be in pence `49p per kWh`; what is free, a cap, the least
+    or the most: `At least 5.00 € a session`."""
+    if line.says is Says.FREE:
+        [unit] = line.of
+        return _(FREE[unit]) % {"amount": _quantity(unit, line.amount)}
+    if line.unit is None:
+        said = _(LEAST if line.says is Says.LEAST else MOST[line.per]) % {"amount": price(line.amount, currency)}
+        return f"{said} ({', '.join(_(OF[unit]) for unit in line.of)})" if line.of else said
+    told = price(line.amount, currency)
     if law.cents and line.unit is Unit.KWH and currency == "GBP":
-        pence = format_decimal(line.amount * 100, format="#,##0.##", locale=current().locale)
-        return f"{pence}p {_(UNITS[line.unit])}"
-    return f"{price(line.amount, currency)} {_(UNITS[line.unit])}"
+        told = f"{format_decimal(line.amount * 100, format='#,##0.##', locale=current().locale)}p"
+    told = f"{told} {_(UNITS[line.unit])}"
+    if line.step is None:
+        return told
+    return _("%(price)s, in steps of %(amount)s") % {"price": told, "amount": _quantity(line.unit, line.step)}
 
 
 def when_words(c: Conditions) -> str:
@@ -68,6 +92,15 @@ def _when(c: Conditions) -> Iterator[str]:
         ) % {"minute": c.min_duration // 60, "after": after}
     if c.max_duration is not None:
         yield _("until minute %(minute)s") % {"minute": c.max_duration // 60}
+
+
+def _quantity(unit: Unit, amount: Decimal) -> str:
+    """`5 kWh`, `15 min`; a part of a minute in seconds."""
+    if unit is Unit.KWH:
+        return f"{_number(amount)}\N{NO-BREAK SPACE}kWh"
+    if amount % 1:
+        return f"{_number(amount * 60)}\N{NO-BREAK SPACE}s"
+    return f"{_number(amount)}\N{NO-BREAK SPACE}min"
 
 
 def _span(least: Decimal | None, most: Decimal | None, unit: str) -> Iterator[str]:

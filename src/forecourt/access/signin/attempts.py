@@ -95,7 +95,7 @@ class Attempts:
 
         `known`: the person signed in from this address before.
         """
-        place, rules, now = place_of(address), RULES[kind], self._clock.now()
+        place, rules = place_of(address), RULES[kind]
         pair = self._digest(kind, place, who)
         counted = {pair: _KNOWN}
         if not known:
@@ -103,7 +103,10 @@ class Attempts:
             if who:
                 counted |= {pair: rules.pair, self._digest(kind, "", who): rules.person}
         async with self._db.anyone() as conn:
-            until = max((await store.hold_attempts(conn, list(counted), now)).values(), default=now)
+            held = await store.hold_attempts(conn, list(counted), self._clock.now())
+            # Looked at once nobody else counts: who waited for that must not be before whoever he waited for.
+            now = self._clock.now()
+            until = max(held.values(), default=now)
             if until > now:
                 # Out of the transaction, so that it leaves no counter behind that it made to hold.
                 wait_s = int((until - now).total_seconds()) + 1

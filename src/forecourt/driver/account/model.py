@@ -25,6 +25,8 @@ LATEST: Final = 5
 #: What a wallet takes at once, in minor units, and what is offered.
 MIN_TOP_UP: Final = 500
 MAX_TOP_UP: Final = 50_000
+#: What a wallet is in where nothing says what is charged in.
+USUAL_CURRENCY: Final = "EUR"
 TOP_UPS: Final = (2_000, 5_000, 10_000)
 #: Sessions after which a car may be named began at most so long ago.
 OFFERED_FOR: Final = timedelta(days=1)
@@ -105,6 +107,13 @@ class TopUpRefused(ForecourtError):
 
     status = 422
     code = "top-up-refused"
+
+
+class CurrencyRefused(ForecourtError):
+    """No station here charges in this currency, so money in it could pay for nothing. Choose another currency."""
+
+    status = 422
+    code = "currency-refused"
 
 
 class MoneyLeft(ForecourtError):

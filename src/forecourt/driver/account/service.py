@@ -17,7 +17,9 @@ from forecourt.driver.account.model import (
     LATEST,
     MAX_TOP_UP,
     MIN_TOP_UP,
+    USUAL_CURRENCY,
     CardUnknown,
+    CurrencyRefused,
     Home,
     Purse,
     SavedCard,
@@ -156,12 +158,20 @@ class Members:
         ]  # fmt: skip
         return Purse(cards=cards, wallet=held, debts=debts, currency=usual, payable=due, disputed=disputed)
 
+    async def _usual_currency(self, conn: store.Connection, tenant_id: int, held: Sequence[str]) -> str:
+        """What the wallet has, what was paid in last, or what stations charge in; of these one that pays for something,
+        if there is one."""
+        priced = await store.priced_currencies(conn, tenant_id, self._clock.now())
+        known = [*held, await store.latest_currency(conn, tenant_id)]
+        said = [each for each in known if each is not None]
+        return next((each for each in said if each in priced), next(iter((*priced, *said)), USUAL_CURRENCY))
+
     async def money(self, conn: store.Connection, driver: Driver) -> tuple[list[Money], str, list[Intent]]:
         """What is in the wallet, the usual currency, and debts."""
         tenant_id, account = driver.tenant_id, wallet(str(driver.driver_id))
         book = Book(self._tenants, tenant_id, BookKind.WALLET, self._clock)
         currencies = await store.wallet_currencies(conn, tenant_id, account)
-        usual = currencies[0] if currencies else await store.usual_currency(conn, tenant_id)
+        usual = await self._usual_currency(conn, tenant_id, currencies)
         held = [
             Money(amount=await book.room(conn, driver.payer, each), currency=each) for each in currencies or [usual]
         ]
@@ -210,7 +220,7 @@ class Members:
     async def add_card(self, driver: Driver, *, return_url: str, language: str = "en") -> Setup:
         """Begins to add a card without paying: the driver is led to its `page_url`. Raises as `SavedCards.begin`."""
         async with self.acting(driver) as conn:
-            currency = await store.usual_currency(conn, driver.tenant_id)
+            currency = await self._usual_currency(conn, driver.tenant_id, ())
         return await self.cards.begin(
             driver.tenant_id, driver.payer, return_url=return_url, currency=currency, email=driver.email,
             language=language,
@@ -318,9 +328,13 @@ class Members:
         once: str | None = None,
     ) -> Intent:  # fmt: skip
         """Puts money into the wallet, from a page or from a saved card; what is asked with the same `once` is done
-        once. Raises TopUpRefused, CardUnknown."""
+        once. Raises TopUpRefused, CurrencyRefused, CardUnknown."""
         if not MIN_TOP_UP <= amount.amount <= MAX_TOP_UP:
             raise TopUpRefused
+        async with self._tenants.tenant(driver.tenant_id) as conn:
+            priced = await store.priced_currencies(conn, driver.tenant_id, self._clock.now())
+        if amount.currency not in priced:
+            raise CurrencyRefused(currencies=priced)
         try:
             return await self._payments.top_up(
                 driver.tenant_id, driver.payer, amount, return_url=return_url, method_id=method_id, language=language,
@@ -337,11 +351,17 @@ class Members:
         """Pays what is owed from the wallet, as far as there is money. Raises NothingOwed, WalletEmpty."""
         return await self._payments.pay_from_wallet(driver.tenant_id, driver.payer, language=language)
 
+    async def paid(self, driver: Driver, intent_id: UUID) -> Intent:
+        """A payment of the driver's, as far as we know. Raises PaymentUnknown."""
+        async with self.acting(driver) as conn:
+            found = await payments_store.find_intent(conn, driver.tenant_id, intent_id)
+        if found is None:
+            raise PaymentUnknown
+        return found
+
     async def returned(self, driver: Driver, intent_id: UUID) -> Intent:
         """The driver came back from the page of a top-up or of a debt. Raises PaymentUnknown."""
-        async with self.acting(driver) as conn:
-            if await payments_store.find_intent(conn, driver.tenant_id, intent_id) is None:
-                raise PaymentUnknown
+        await self.paid(driver, intent_id)
         return await self._payments.returned(driver.tenant_id, intent_id)
 
     async def set_wants(self, driver: Driver, wants: Preferences, origin: Origin) -> Driver:

@@ -214,13 +214,25 @@ async def wallet_currencies(conn: Connection, tenant_id: int, account: str) -> l
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def usual_currency(conn: Connection, tenant_id: int) -> str:
-    """What is paid in here."""
+async def latest_currency(conn: Connection, tenant_id: int) -> str | None:
+    """What was paid in here last; None where nobody has paid yet."""
     cursor = await conn.execute(
         "SELECT currency FROM payment_intents WHERE tenant_id = %s ORDER BY number DESC LIMIT 1", (tenant_id,)
     )
     row = await cursor.fetchone()
-    return "EUR" if row is None else str(row[0])
+    return None if row is None else str(row[0])
+
+
+async def priced_currencies(conn: Connection, tenant_id: int, at: datetime) -> list[str]:
+    """What the organisation's stations charge in, by the tariffs that count there or will."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT (SELECT v.body ->> 'currency' FROM tariff_versions v WHERE v.tenant_id = a.tenant_id"
+        " AND v.tariff_id = a.tariff_id ORDER BY v.valid_from <= %(at)s DESC, v.valid_from DESC, v.version DESC"
+        " LIMIT 1) AS currency FROM tariff_assignments a WHERE a.tenant_id = %(tenant)s"
+        " AND (a.ends_at IS NULL OR a.ends_at > %(at)s) ORDER BY currency",
+        {"tenant": tenant_id, "at": at},
+    )
+    return [currency for (currency,) in await cursor.fetchall() if currency is not None]
 
 
 async def tenant_of_pages(conn: Connection, slug: str, host: str) -> int | None:

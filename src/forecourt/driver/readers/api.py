@@ -17,7 +17,14 @@ from forecourt.driver.codes import HomeAddress
 from forecourt.driver.store import find_brand
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.api import Payment, shown
-from forecourt.payments.intents.errors import ConnectorInUse, ConnectorTaken, PaymentOver, PriceMissing
+from forecourt.payments.intents.errors import (
+    ConnectorInUse,
+    ConnectorOutOfOrder,
+    ConnectorTaken,
+    PaymentOver,
+    PriceMissing,
+    StationOutOfReach,
+)
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.payments.readers.model import (
@@ -35,6 +42,7 @@ from forecourt.payments.readers.service import Readers, ReaderSaid
 from forecourt.platform.database import Pool
 from forecourt.platform.paging import Page, entire
 from forecourt.platform.text import NAME_LINE
+from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.stations.call_faults import StationUnknown
 from forecourt.stations.model import IDENTITY_PATTERN
 
@@ -141,7 +149,17 @@ async def remove_card_reader(reader_id: ReaderId, actor: Asker, readers: ReaderV
     "/card-readers/{reader_id:uuid}/start",
     opt={
         **STARTING,
-        "problems": [ReaderUnknown, ElsewhereStation, StationUnknown, PriceMissing, ConnectorInUse, ConnectorTaken],
+        "problems": [
+            ReaderUnknown,
+            ElsewhereStation,
+            StationUnknown,
+            PriceMissing,
+            StationOutOfReach,
+            ConnectorOutOfOrder,
+            ConnectorInUse,
+            ConnectorTaken,
+            HeldForAnother,
+        ],
     },
     status_code=202,
     summary="Have a card reader ask for a card for a session",

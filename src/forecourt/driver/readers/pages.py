@@ -14,7 +14,14 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.driver.codes import code_svg
 from forecourt.driver.readers.api import page_of
-from forecourt.payments.intents.errors import ConnectorInUse, ConnectorTaken, PaymentOver, PriceMissing
+from forecourt.payments.intents.errors import (
+    ConnectorInUse,
+    ConnectorOutOfOrder,
+    ConnectorTaken,
+    PaymentOver,
+    PriceMissing,
+    StationOutOfReach,
+)
 from forecourt.payments.intents.model import FINAL, State
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.pages import STATES, amount
@@ -30,6 +37,7 @@ from forecourt.payments.readers.model import (
 from forecourt.payments.readers.service import Readers, ReaderSaid
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.stations.call_faults import StationUnknown
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
@@ -47,6 +55,9 @@ SAID: Final = {
     TooManyReaders.code: mark("There are as many card readers as there may be. Remove one that is not used any more."),
     ElsewhereStation.code: mark("This card reader doesn't serve that station."),
     PriceMissing.code: mark("No price counts at this station, so nobody can pay there. Assign a tariff first."),
+    StationOutOfReach.code: mark("This station is out of reach just now."),
+    ConnectorOutOfOrder.code: mark("This connector is out of order."),
+    HeldForAnother.code: mark("This connector is held for somebody who waited."),
     ConnectorInUse.code: mark("Somebody charges at this connector."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector."),
     PaymentOver.code: mark("That can't be changed any more."),

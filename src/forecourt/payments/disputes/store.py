@@ -43,6 +43,11 @@ class DisputeRow(Struct, frozen=True, kw_only=True):
         return self.status is not DisputeState.WON and self.took_money
 
     @property
+    def lost(self) -> bool:
+        """Whether it was decided for the driver's bank, which keeps the money."""
+        return self.status is DisputeState.LOST and self.took_money
+
+    @property
     def open(self) -> bool:
         """Whether it isn't decided yet."""
         return self.status not in DECIDED

@@ -85,6 +85,20 @@ class PaymentOver(ForecourtError):
     code = "payment-over"
 
 
+class StationOutOfReach(ForecourtError):
+    """This station is out of reach just now, so nobody can pay there. Choose another one, or call for help."""
+
+    status = 409
+    code = "station-out-of-reach"
+
+
+class ConnectorOutOfOrder(ForecourtError):
+    """This connector is out of order, so nobody can pay there. Choose another one."""
+
+    status = 409
+    code = "connector-out-of-order"
+
+
 class ConnectorTaken(ForecourtError):
     """Somebody else is just paying at this connector. Wait a moment, or choose another one."""
 

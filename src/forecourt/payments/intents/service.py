@@ -49,6 +49,7 @@ from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.refundable import left_of
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sizing import Car, size_hold
+from forecourt.payments.intents.standing import shut
 from forecourt.payments.intents.store import Connection, places, story
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.payments.psp.errors import ProviderAway
@@ -104,7 +105,7 @@ class Payments:
 
         `page_url` of what is returned is where the driver pays; it is None where the provider is away, and then comes
         with `find` in a moment. Raises PriceMissing, PriceChanged, StationUnknown, AccountMissing, DebtOpen,
-        ConnectorInUse, ConnectorTaken, HeldForAnother.
+        StationOutOfReach, ConnectorOutOfOrder, ConnectorInUse, ConnectorTaken, HeldForAnother.
         """
         now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
@@ -130,16 +131,23 @@ class Payments:
     async def _admit(
         conn: Connection, tenant_id: int, asked: Begin, station_id: int, token: str, now: datetime
     ) -> None:  # fmt: skip
-        """Lets the token charge at the connector, where that is held for whoever pays. Raises ConnectorInUse,
-        ConnectorTaken, HeldForAnother."""
+        """Lets the token charge at the connector, where that is held for whoever pays. Raises StationOutOfReach,
+        ConnectorOutOfOrder, ConnectorInUse, ConnectorTaken, HeldForAnother."""
+        held = await reservations.find_open(conn, tenant_id, station_id, asked.evse)
+        if held is not None and not held.holds_at(now):
+            held = None
+        own = held is not None and held.reservation_id == asked.reservation_id
+        connected, state = await places.state_at(conn, tenant_id, station_id, asked.evse)
+        why = shut(connected=connected, state=state, own=own)
+        if why is not None:
+            raise why
         if await places.in_use(conn, tenant_id, station_id, asked.evse):
             raise ConnectorInUse
         if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
             raise ConnectorTaken
-        held = await reservations.find_open(conn, tenant_id, station_id, asked.evse)
-        if held is None or not held.holds_at(now):
+        if held is None:
             return
-        if held.reservation_id != asked.reservation_id:
+        if not own:
             raise HeldForAnother
         await reserving.admit(conn, tenant_id, held.reservation_id, token, now + PAY_GRACE)
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from forecourt.platform.money import Money, minor_digits
+from forecourt.platform.money import Money, minor_digits, rounded
+from forecourt.pricing.display import most_of_session
 from forecourt.pricing.engine import Pricer
 from forecourt.pricing.model import Dimension, EvseKind, Segment, SegmentKind, Tariff, TaxIncluded
 
@@ -51,11 +52,21 @@ class Sized(Struct, frozen=True, kw_only=True):
     #: The likely session costs more than is ever held.
     capped: bool
     per_hour: int
+    #: The most that a session costs by its tariff, in minor units after taxes; None where that sets no most.
+    costs_most: int | None = None
 
     @property
     def most(self) -> Money:
-        """What may be held in all, if the session costs more."""
-        return most_held(self.amount.currency)
+        """What may be held in all, if the session costs more: never more than one can cost."""
+        held = most_held(self.amount.currency)
+        return (
+            held if self.costs_most is None else Money(amount=min(self.costs_most, held.amount), currency=held.currency)
+        )
+
+    @property
+    def costs_no_more(self) -> bool:
+        """Whether no session costs more than may be held, so that none is stopped for that."""
+        return self.costs_most is not None and self.costs_most <= most_held(self.amount.currency).amount
 
     def said(self) -> dict[str, Any]:
         """As it is kept beside the payment."""
@@ -77,7 +88,7 @@ def size_hold(
     )
     tariff = pricer.tariff
     likely = sum(rate.incl_vat for rate in pricer.price(start_at, segments).rounded())
-    unit = _unit(tariff.currency)
+    unit, most = _unit(tariff.currency), most_of_session(tariff)
     whole = min(max(-(-likely // (STEP * unit)) * STEP, LEAST), MOST)
     return Sized(
         amount=Money(amount=whole * unit, currency=tariff.currency),
@@ -88,6 +99,7 @@ def size_hold(
         idle_s=IDLE_S,
         capped=likely > MOST * unit,
         per_hour=most_per_hour(tariff, power_w or power),
+        costs_most=None if most is None else rounded(Fraction(most), tariff.currency),
     )
 
 

@@ -166,7 +166,9 @@ def _strips(tariff: Tariff, zone: ZoneInfo, today: date) -> Sequence[Strip]:
 
 def _week(tariff: Tariff, zone: ZoneInfo, today: date, kind: EvseKind) -> list[Strip]:
     """The next seven days, those that are alike as one."""
-    pricer, alike = Pricer(tariff, zone, Circumstances(evse_kind=kind)), dict[tuple[Part, ...], list[int]]()
+    # Of what is free at first, the price behind it.
+    counting = structs.replace(tariff, free=None)
+    pricer, alike = Pricer(counting, zone, Circumstances(evse_kind=kind)), dict[tuple[Part, ...], list[int]]()
     for number in range(WEEK):
         day = today + timedelta(days=number)
         parts = tuple(_joined(_parts(pricer, zone, day, USUAL_POWER_W[kind])))

@@ -34,14 +34,15 @@ async def begin_attempt(
 ) -> None:
     """Counts one more failure; those before `since` are forgotten.
 
-    `waits_s[n]` is how long to wait after n + 1 failures, its last for all beyond.
+    `waits_s[n]` is how long to wait after n + 1 failures, its last for all beyond. A wait of 0 s is none: else whoever
+    has a clock some milliseconds behind would wait for it.
     """
     await conn.execute(
         "INSERT INTO attempts AS a (digest, failures, last_at, blocked_until)"
-        " VALUES (%(digest)s, 1, %(now)s, %(now)s + make_interval(secs => (%(waits)s::int[])[1]))"
-        " ON CONFLICT (digest) DO UPDATE SET last_at = excluded.last_at,"
+        " VALUES (%(digest)s, 1, %(now)s, %(now)s + make_interval(secs => nullif((%(waits)s::int[])[1], 0)))"
+        " ON CONFLICT (digest) DO UPDATE SET last_at = greatest(a.last_at, excluded.last_at),"
         f" failures = {_FAILURES}, blocked_until = excluded.last_at"
-        f" + make_interval(secs => (%(waits)s::int[])[least({_FAILURES}, %(most)s)])",
+        f" + make_interval(secs => nullif((%(waits)s::int[])[least({_FAILURES}, %(most)s)], 0))",
         {"digest": digest, "now": now, "since": since, "waits": list(waits_s), "most": len(waits_s)},
     )
 

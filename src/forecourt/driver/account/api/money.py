@@ -26,19 +26,21 @@ from forecourt.driver.account.api.fields import (
     purse,
 )
 from forecourt.driver.account.door import Asking, DriverAsker, Membership
-from forecourt.driver.account.model import CardUnknown, TopUpRefused, WayRefused
+from forecourt.driver.account.model import CardUnknown, CurrencyRefused, TopUpRefused, WayRefused
 from forecourt.driver.account.store import Charged
 from forecourt.driver.api import DriverPlace, DriverWords, EvseInPath, Lang, StationInPath, place_of
 from forecourt.driver.model import PlaceUnknown
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.intents.errors import (
     ConnectorInUse,
+    ConnectorOutOfOrder,
     ConnectorTaken,
     DebtOpen,
     NothingOwed,
     PaymentUnknown,
     PriceChanged,
     PriceMissing,
+    StationOutOfReach,
     WalletEmpty,
 )
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
@@ -109,7 +111,7 @@ async def remove_card(card_id: CardInPath, request: Asking, driver: DriverAsker,
 
 @post(
     "/me/top-ups",
-    opt=own(TopUpRefused, CardUnknown, AccountMissing),
+    opt=own(TopUpRefused, CurrencyRefused, CardUnknown, AccountMissing),
     summary="Put money into the wallet",
     tags=TAGS,
 )
@@ -161,6 +163,8 @@ async def show_own_place(
         PriceMissing,
         PriceChanged,
         AccountMissing,
+        StationOutOfReach,
+        ConnectorOutOfOrder,
         ConnectorInUse,
         ConnectorTaken,
         HeldForAnother,

@@ -20,9 +20,9 @@ from forecourt.access.signin.pages.common import MAX_FORM_TEXT, check_form, own_
 from forecourt.driver.account.door import NEXT_COOKIE, Asking, browsing_driver, driver_cookie, next_cookie, token_of
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.memberships import AlreadyMember, MonthUnknown, MonthUnpaid, NotMember, PlanChanged
-from forecourt.driver.account.model import CardUnknown, MoneyLeft, TopUpRefused, WayRefused
+from forecourt.driver.account.model import CardUnknown, CurrencyRefused, MoneyLeft, Purse, TopUpRefused, WayRefused
 from forecourt.driver.account.service import Members
-from forecourt.driver.asked import VOUCHER_SAID
+from forecourt.driver.asked import SHUT, VOUCHER_SAID
 from forecourt.driver.brands import home_of
 from forecourt.driver.find_pages import host_of
 from forecourt.driver.model import PlaceUnknown
@@ -51,21 +51,18 @@ from forecourt.drivers.model import TokenUnknown
 from forecourt.loyalty.rewards.model import PointsMissing
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.intents.errors import (
-    ConnectorInUse,
-    ConnectorTaken,
     DebtOpen,
     NothingOwed,
     PriceChanged,
     PriceMissing,
     WalletEmpty,
 )
-from forecourt.payments.intents.model import FINAL, Intent, Method, Purpose
+from forecourt.payments.intents.model import FINAL, TAKEN, Intent, Method, Purpose, State
 from forecourt.payments.psp.errors import ProviderAway as PaymentsAway
 from forecourt.payments.psp.errors import ProviderRefused as PaymentsRefused
 from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import NEWEST
-from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.ui.i18n import mark
 
 PUBLIC: Final[dict[str, Any]] = {"include_in_schema": False, "opt": {"public": True}}
@@ -76,16 +73,7 @@ CARD_SAID: Final = {
     SetupState.OPEN: "card-open",
     SetupState.OVER: "card-over",
 }
-#: What became of money that was put into the wallet, or paid of a debt.
-PAID_SAID: Final = {
-    Purpose.TOP_UP: "topped-up",
-    Purpose.DEBT: "debt-paid",
-    Purpose.FEE: "saved",
-    Purpose.SESSION: "saved",
-}
 NOT_PAID: Final = "not-paid"
-#: What is said instead where something is owed all the same.
-STILL_OWED: Final = {"topped-up": "topped-up-owing", "debt-paid": "debt-paid-part"}
 #: What was done or went wrong, where the driver is.
 SAID: Final = {
     ProviderUnknown.code: mark("There is no such sign-in here. Ask for a letter instead."),
@@ -116,15 +104,13 @@ SAID: Final = {
     CardUnknown.code: mark("This card is not saved any more. Choose another way to pay."),
     WayRefused.code: mark("You can't pay here that way. Choose another one."),
     TopUpRefused.code: mark("Choose an amount from 5 to 500."),
+    CurrencyRefused.code: mark("No station here charges in this currency, so money in it could pay for nothing."),
     NothingOwed.code: mark("Nothing is owed any more."),
     DebtOpen.code: mark("An earlier session is still unpaid. Pay it first, then charging can start."),
     MoneyLeft.code: mark("There is still money in the wallet, a debt or a running session. Settle it first."),
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
-    HeldForAnother.code: mark("This connector is held for somebody who waited."),
-    ConnectorInUse.code: mark("Somebody charges at this connector. Choose another, or come back later."),
     PriceChanged.code: mark("The price is another one by now: this one. Nothing was begun."),
-    ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     AlreadyMember.code: mark("You have a membership already. Begin another one once it has ended."),
     MonthUnknown.code: mark("There is no receipt of this month."),
     NotMember.code: mark("You have no membership any more."),
@@ -141,7 +127,12 @@ SAID: Final = {
     "debt-paid": mark("Thank you. What was owed is paid."),
     "debt-paid-part": mark("Thank you. A part of what was owed is paid. Pay the rest, then charging can start."),
     WalletEmpty.code: mark("There is nothing in your wallet to pay it with. Put money in first, or pay by card."),
+    "money-back": mark("This payment was given back, or a part of it. What you have and owe now stands below."),
+    "money-asked-back": mark(
+        "The bank of the card asked for this payment back. What you have and owe now stands below."
+    ),
     NOT_PAID: mark("Nothing was taken yet. If you have paid, look again in a moment."),
+    **SHUT,
     **VOUCHER_SAID,
     "voucher-kept": mark("The voucher is kept for your next session."),
     "points-used": mark("Your points are money in your wallet now."),
@@ -191,6 +182,24 @@ def way_of(by: str) -> tuple[PaysBy, UUID | None]:
     return (PaysBy(by), None) if by in ("page", "wallet", "fleet") else (PaysBy.CARD, UUID(by))
 
 
+def money_said(intent: Intent, purse: Purse) -> str:
+    """What is true now of a payment into the wallet or of a debt, whenever it was made; empty where nothing is left to
+    say."""
+    if intent.state not in TAKEN:
+        return NOT_PAID
+    if intent.state is State.DISPUTED:
+        return "money-asked-back"
+    if intent.refunded_amount:
+        return "money-back"
+    if intent.purpose is Purpose.DEBT:
+        return "debt-paid-part" if purse.debts else "debt-paid"
+    if intent.purpose is not Purpose.TOP_UP:
+        return "saved"
+    if not any(each.amount for each in purse.wallet if each.currency == intent.currency):
+        return ""
+    return "topped-up-owing" if purse.payable is not None else "topped-up"
+
+
 class AccountPages:
     """What the handlers below share."""
 
@@ -213,6 +222,7 @@ class AccountPages:
         if driver is None:
             return Redirect("/my/sign-in", status_code=303, headers=HEADERS)
         context = await gather(driver)
+        said = context.pop("said", said)
         brand = await self.members.brand_of(driver.tenant_id)
         return self._shell.page(
             f"my/{template}", request, lang=lang or (None if "speaks" in request.cookies else driver.language),

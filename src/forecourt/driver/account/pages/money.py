@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import URLEncodedBody
+from litestar.params import QueryParameter, URLEncodedBody
 from msgspec import Meta, Struct
 
 from forecourt.access.guard import origin_of
@@ -13,20 +13,20 @@ from forecourt.driver.account.door import Asking
 from forecourt.driver.account.model import MAX_TOP_UP, MIN_TOP_UP, TOP_UPS
 from forecourt.driver.account.pages.common import (
     CARD_SAID,
-    NOT_PAID,
-    PAID_SAID,
     PUBLIC,
-    STILL_OWED,
     AccountPages,
     Id,
     Text,
+    money_said,
     way_of,
 )
 from forecourt.driver.asked import EvseInPath, Lang, PriceShown, Said, StationInPath
 from forecourt.driver.model import SOON_S
 from forecourt.drivers.accounts.model import Driver
-from forecourt.payments.intents.model import TAKEN
 from forecourt.platform.money import Money
+
+#: A payment of which the page says what became of it.
+Paid = Annotated[UUID | None, QueryParameter(name="of")]
 
 
 class TopUpForm(Struct, frozen=True, kw_only=True):
@@ -57,12 +57,13 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     members = pages.members
 
     @get("/my/money", **PUBLIC)
-    async def money(request: Asking, lang: Lang = None, said: Said = "") -> Response[Any]:
+    async def money(request: Asking, lang: Lang = None, said: Said = "", of: Paid = None) -> Response[Any]:
         async def gather(driver: Driver) -> dict[str, Any]:
             purse = await members.purse(driver)
             top_ups = [Money(amount=each, currency=purse.currency) for each in TOP_UPS]
             return {
                 "purse": purse, "top_ups": top_ups, "once": uuid4().hex, "member": await members.fleet_of(driver),
+                "said": said if of is None else money_said(await members.paid(driver, of), purse),
                 **await pages.membership_of(driver),
             }  # fmt: skip
 
@@ -72,9 +73,8 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     async def back(request: Asking, intent_id: Id) -> Response[Any]:
         async def doing(driver: Driver) -> str:
             intent = await members.returned(driver, intent_id)
-            said = PAID_SAID[intent.purpose] if intent.state in TAKEN else NOT_PAID
-            owes = bool((await members.purse(driver)).debts)
-            return f"/my/money?said={STILL_OWED.get(said, said) if owes else said}"
+            # What became of it is said as it stands whenever that page is looked at.
+            return f"/my/money?of={intent.intent_id}"
 
         return await pages.do(request, doing, "/my/money")
 

@@ -47,6 +47,21 @@ async def in_use(conn: Connection, tenant_id: int, station_id: int, evse: int) -
     return cursor.rowcount == 1
 
 
+async def state_at(conn: Connection, tenant_id: int, station_id: int, evse: int) -> tuple[bool, str | None]:
+    """Whether a station is connected, and how an EVSE stands: as the first of its connectors that isn't free."""
+    row = await (
+        await conn.execute(
+            "SELECT coalesce((SELECT g.lease_until > now() FROM station_links l JOIN gateways g USING (gateway_id)"
+            " WHERE l.tenant_id = %(tenant)s AND l.station_id = %(station)s), false), (SELECT c.state FROM connectors c"
+            " WHERE c.tenant_id = %(tenant)s AND c.station_id = %(station)s AND c.evse = %(evse)s"
+            " ORDER BY c.state = 'Available', c.connector LIMIT 1)",
+            {"tenant": tenant_id, "station": station_id, "evse": evse},
+        )
+    ).fetchone()
+    assert row is not None, "it is one row"
+    return bool(row[0]), row[1]
+
+
 async def hold_connector(conn: Connection, station_id: int, evse: int) -> None:
     """Makes others who pay at this EVSE wait until the transaction ends."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('paying at ' || %s, %s))", (evse, station_id))
