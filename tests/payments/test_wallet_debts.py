@@ -105,7 +105,7 @@ async def driver(till: Till) -> AsyncIterator[Driver]:
     yield Driver(Bank(till))
 
 
-async def test_a_debt_is_paid_from_the_wallet_its_host_has_the_share_at_once_and_what_goes_back_is_owed_again(
+async def test_a_debt_is_paid_from_the_wallet_its_host_has_the_share_at_once_and_what_goes_back_is_refunded(
     driver: Driver,
 ) -> None:
     till, host = driver.till, await an_owner(driver.till)
@@ -122,16 +122,20 @@ async def test_a_debt_is_paid_from_the_wallet_its_host_has_the_share_at_once_and
     assert await driver.room() == 5000 - BILL
     with pytest.raises(NothingOwed):
         await driver.pay()
-    # Half of it goes back into the wallet, is owed again, and its host's half is taken back until it is paid anew.
+    # Half of it goes back into the wallet: so do revenue, tax and the host's half, and nothing is owed again.
     await driver.give_back(paid, BILL // 2)
     books = till.balances()
-    assert (books["driver_receivable"], books[payable]) == (BILL // 2, -SHARE // 2)
+    assert (books.get("driver_receivable"), books[payable]) == (None, -SHARE // 2)
+    assert (books["revenue:energy"], books["vat_payable:DE:19"]) == (-500, -95)
     assert await driver.room() == driver.in_wallet() == 5000 - BILL // 2
     with pytest.raises(RefundTooHigh):
         await driver.give_back(paid, BILL)
-    await driver.pay()
+    with pytest.raises(NothingOwed):
+        await driver.pay()
+    # The rest by the session's own payment.
+    await driver.give_back(debt)
     books = till.balances()
-    assert (books.get("driver_receivable"), books[payable], await driver.room()) == (None, -SHARE, 5000 - BILL)
+    assert (books.get(payable), books.get("revenue:energy"), driver.in_wallet()) == (None, None, 5000)
 
 
 async def test_a_wallet_that_holds_less_pays_a_part_and_the_page_the_rest(driver: Driver) -> None:

@@ -69,8 +69,8 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
         for rate, tax in of_quote(cost.bill, "").within(way.paid.amount).vat:
             words = _("of which VAT %(percent)s") % {"percent": f"{number_words(rate)} %"}
             yield words, money(Money(amount=tax, currency=intent.currency))
-    if intent.refunded_amount:
-        yield _("Refunded"), money(Money(amount=intent.refunded_amount, currency=intent.currency))
+    if way.refunded.amount:
+        yield _("Refunded"), money(way.refunded)
 
 
 def _parts(bill: Quote, paid: Money) -> Iterator[tuple[str, int]]:
