@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -17,6 +18,7 @@ from forecourt.payments.ledger.building import between
 from forecourt.payments.ledger.entries import OTHER_INCOME, wallet
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.service import post
+from forecourt.payments.ledger.store.reports import name_debts, read_receivables
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.payments.reconcile import service as reconcile
 from forecourt.payments.reconcile.service import Reconciler
@@ -136,6 +138,27 @@ async def test_a_debt_is_paid_from_the_wallet_its_host_has_the_share_at_once_and
     await driver.give_back(debt)
     books = till.balances()
     assert (books.get(payable), books.get("revenue:energy"), driver.in_wallet()) == (None, None, 5000)
+
+
+async def test_who_owes_what_nets_a_debt_with_all_that_paid_it(driver: Driver) -> None:
+    till = driver.till
+
+    async def receivables() -> list[tuple[str, int, list[int]]]:
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            rows = await read_receivables(conn, till.tenant_id, till.clock.now() + timedelta(days=40), limit=9)
+            named = await name_debts(conn, till.tenant_id, [row.who for row in rows])
+        return [(str(named[row.who].intent_id), row.total, list(row.by_age)) for row in rows]
+
+    debt = await driver.owe()
+    assert await receivables() == [(str(debt.intent_id), BILL, [0, BILL, 0, 0])]
+    await driver.put_in(500)
+    await driver.pay()
+    assert await receivables() == [(str(debt.intent_id), BILL - 500, [0, BILL - 500, 0, 0])]
+    await driver.put_in(BILL)
+    paid = await driver.pay()
+    assert await receivables() == []
+    await driver.give_back(paid)
+    assert await receivables() == []
 
 
 async def test_a_wallet_that_holds_less_pays_a_part_and_the_page_the_rest(driver: Driver) -> None:
