@@ -352,6 +352,40 @@ async def test_a_receipt_says_what_it_comes_to_after_money_went_back_as_the_book
     assert (await lines())[-2:] == [("Taken back by the bank", "€4.67"), ("Now comes to", "€0.00")]
 
 
+async def test_a_session_that_was_paid_later_and_refunded_says_so_wherever_it_is_shown(street: Street) -> None:
+    till = street.till
+    debt = await till.paid(payer="driver:7", email="ada@example.com")
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    till.plug_in(debt, wh=10_000)
+    await till.work()
+    way = f"/charging/{debt.intent_id}"
+    page = await street.page(way)
+    assert (stage(page), 'href="/my/money"' in page) == ("owed", True)
+    paying = await till.payments.pay_debt(till.tenant_id, "driver:7", return_url="https://x.test")
+    assert paying.reference is not None
+    await asyncio.to_thread(till.box.pay, paying.reference, "visa")
+    await till.payments.returned(till.tenant_id, paying.intent_id)
+    await till.payments.refund(till.actor, paying.intent_id, 195, "too slow")
+    said = {row["subject"] for row in till.rows("SELECT subject FROM outbox WHERE event = 'payment.refunded'")}
+    assert str(debt.intent_id) in said
+    for subject in said:
+        await street.jobs.refunded(tenant_id=till.tenant_id, subject=subject)
+        await street.jobs.refunded(tenant_id=till.tenant_id, subject=subject)
+    [letter] = till.rows("SELECT recipient, subject, body FROM letters WHERE tenant_id = %s", till.tenant_id)
+    assert (letter["recipient"], "€1.95" in letter["subject"]) == ("ada@example.com", True)
+    assert "€4.00" in letter["body"]
+    assert way in letter["body"]
+    page = unescape(await street.page(way))
+    assert (stage(page), "Refunded" in page, "€1.95" in page) == ("paid_late", True, True)
+    # The provider takes the payment back: it is owed again, and the page of the session says so.
+    async with till.payments.saga.turn(till.tenant_id, paying.intent_id) as turn:
+        await turn.capture_lost("taken back")
+    page = await street.page(way)
+    assert (stage(page), "nothing is owed any more" in page) == ("owed", False)
+
+
 async def test_who_is_given_money_back_is_written_to_once_and_once_more_if_it_fails(street: Street) -> None:
     till = street.till
     intent = await till.paid(email="ada@example.com", language="de")

@@ -4,6 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from forecourt.payments.bank.model import shown
+from forecourt.payments.bank.store import BankRow, put_bank
+from forecourt.payments.reconcile import camt
+from forecourt.payments.reconcile.model import BankLineUnreadable, OtherAccount
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.payments.reconcile.store import bank
 from tests.care.yard import Yard
@@ -28,7 +32,8 @@ def a_file(*statements: str) -> bytes:
 async def read(yard: Yard, *statements: str) -> tuple[int, list[int]]:
     """How many of the lines are new, and what is kept in all."""
     yard.clock.set(datetime(2026, 3, 3, 9, tzinfo=UTC))
-    taken = await Reconciler(yard.tenants, yard.clock).read_statement(yard.tenant_id, a_file(*statements))
+    reconciler = Reconciler(yard.tenants, yard.clock)
+    taken = await reconciler.read_statement(yard.tenant_id, a_file(*statements), ours=True)
     rows = yard.rows("SELECT amount FROM bank_lines WHERE tenant_id = %s ORDER BY amount, line_id", yard.tenant_id)
     return taken.new, [row["amount"] for row in rows]
 
@@ -84,3 +89,54 @@ async def test_lines_are_matched_page_by_page_payouts_before_what_came_back(
         found = [row.amount async for row in bank.each_unmatched(conn, yard.tenant_id)]
     assert found == [400, 300, 200, 100, 500]
     assert len(await Reconciler(yard.tenants, yard.clock).compare_bank(yard.tenant_id)) == 5
+
+
+async def test_a_statement_of_an_account_that_nobody_said_is_ours_is_refused_until_somebody_does(yard: Yard) -> None:
+    yard.clock.set(datetime(2026, 3, 3, 9, tzinfo=UTC))
+    reconciler = Reconciler(yard.tenants, yard.clock)
+    ours, other = "DE89370400440532013000", "GB33BUKB20201555555555"
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        row = BankRow(
+            name="Yard", iban_sealed=b"x", iban_shown=shown(ours), bic="", changed_at=yard.clock.now()
+        )  # fmt: skip
+        await put_bank(conn, yard.tenant_id, row)
+
+    async def kept() -> list[tuple[str | None, int]]:
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            rows = await bank.list_lines(conn, yard.tenant_id, order="oldest", limit=9)
+            statements = await bank.list_statements(conn, yard.tenant_id, 9)
+        assert {account for each in statements for account in each.accounts} == {row.account for row in rows}
+        return [(row.account, row.amount) for row in rows]
+
+    await reconciler.read_statement(yard.tenant_id, a_file(a_statement("A", a_line("5.00"), account=ours)))
+    for said in (
+        [a_statement("B", a_line("7.00"), account=other)],
+        [a_statement("A", a_line("5.00"), account=ours), a_statement("B", a_line("7.00"), account=other)],
+    ):
+        with pytest.raises(OtherAccount) as refused:
+            await reconciler.read_statement(yard.tenant_id, a_file(*said))
+        assert refused.value.context == {"accounts": ["GB33 \u2026 5555"]}
+    assert await kept() == [("DE89 \u2026 3000", 500)]
+    taken = a_file(a_statement("B", a_line("7.00"), account=other))
+    await reconciler.read_statement(yard.tenant_id, taken, ours=True)
+    # Said once for each account.
+    again = await reconciler.read_statement(yard.tenant_id, taken)
+    assert (again.new, await kept()) == (0, [("DE89 \u2026 3000", 500), ("GB33 \u2026 5555", 700)])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "why"),
+    [
+        (">7.001<", ">7.00<", "more decimals"), (">lots<", ">7.00<", "amount is none"),
+        ("2026-02-30", "2026-03-02", "day on which"), ("Ccy='eu'", "Ccy='EUR'", "no currency"),
+        (">SOME<", ">CRDT<", "came or went"),
+    ],
+    ids=["decimals", "amount", "day", "currency", "way"],
+)  # fmt: skip
+def test_a_line_that_cant_be_read_is_named_with_what_is_wrong(wrong: str, right: str, why: str) -> None:
+    bad = a_line("7.00").replace(right, wrong)
+    with pytest.raises(BankLineUnreadable) as refused:
+        camt.read(a_file(a_statement("A", a_line("5.00"), a_line("6.00"), bad)))
+    assert refused.value.context["line"] == 3
+    assert "Line 3 of this statement" in refused.value.detail
+    assert why in refused.value.detail

@@ -38,45 +38,48 @@ async def a_debtor(till: Till, payer: str = "driver:7") -> Intent:
     return await till.find(intent)
 
 
-async def test_what_a_debt_was_paid_with_is_owed_again_once_it_went_back(till: Till) -> None:
-    assert (await a_debtor(till)).owed_amount == 119
+async def test_what_a_debt_was_paid_with_goes_back_as_a_refund_of_the_session_and_is_not_owed_again(till: Till) -> None:
+    debt = await a_debtor(till)
+    assert debt.owed_amount == 119
     paid = await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
     assert paid.reference is not None
     await asyncio.to_thread(till.box.pay, paid.reference)
     paid = await till.payments.returned(till.tenant_id, paid.intent_id)
     assert (paid.purpose, paid.state, till.balances().get("driver_receivable")) == (Purpose.DEBT, State.CAPTURED, None)
-    part = await till.payments.refund(till.actor, paid.intent_id, 19, "by mistake")
-    assert (part.state, part.owed_amount, part.refunded_amount) == (State.CAPTURED, 19, 19)
-    whole = await till.payments.refund(till.actor, paid.intent_id, None, "by mistake")
-    assert (whole.state, whole.owed_amount) == (State.REFUNDED, 119)
+    part = await till.payments.refund(till.actor, paid.intent_id, 19, "too slow")
+    assert (part.state, part.owed_amount, part.refunded_amount) == (State.CAPTURED, 0, 19)
+    assert till.balances() == {"psp_receivable:deployment": 100, "revenue:energy": -84, "vat_payable:DE:19": -16}
+    whole = await till.payments.refund(till.actor, paid.intent_id, None, "all of it")
+    assert (whole.state, whole.owed_amount, till.balances()) == (State.REFUNDED, 0, {})
     assert [row["amount"] for row in till.happened("refund")] == [19, 100]
-    assert till.balances() == {"driver_receivable": 119, "revenue:energy": -100, "vat_payable:DE:19": -19}
-    with pytest.raises(Exception, match="unpaid"):
-        await till.begin(payer="driver:7", evse=2)
-    again = await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
-    assert again.hold_amount == 119
-    assert again.reference is not None
-    await asyncio.to_thread(till.box.pay, again.reference)
-    await till.payments.returned(till.tenant_id, again.intent_id)
-    assert "driver_receivable" not in till.balances()
+    told = "SELECT kind, amount FROM payment_steps WHERE intent_id = %s AND kind LIKE 'debt_%%' ORDER BY step_id"
+    assert [tuple(row.values()) for row in till.rows(told, debt.intent_id)] == [
+        ("debt_paid", 119), ("debt_refunded", 19), ("debt_refunded", 100),
+    ]  # fmt: skip
     with pytest.raises(NothingOwed):
         await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
+    # And another start is refused no more.
+    assert (await till.begin(payer="driver:7", evse=2)).state is State.HOLD_REQUESTED
 
 
-@pytest.mark.parametrize("second", [50, 69])
-async def test_what_is_owed_again_is_given_up_again(till: Till, second: int) -> None:
-    await a_debtor(till)
+async def test_a_session_that_was_paid_later_is_refunded_as_any_other(till: Till) -> None:
+    debt = await a_debtor(till)
     paid = await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
     assert paid.reference is not None
     await asyncio.to_thread(till.box.pay, paid.reference)
     await till.payments.returned(till.tenant_id, paid.intent_id)
-    for amount in (50, second):
-        await till.payments.refund(till.actor, paid.intent_id, amount, "by mistake")
-        assert (await till.payments.write_off(till.actor, paid.intent_id, "too little")).owed_amount == 0
-        with pytest.raises(NothingOwed):
-            await till.payments.write_off(till.actor, paid.intent_id, "twice")
-    balances = till.balances()
-    assert (balances["write_offs"], balances.get("driver_receivable")) == (50 + second, None)
+    with pytest.raises(RefundTooHigh) as refused:
+        await till.payments.refund(till.actor, debt.intent_id, 120, "too much")
+    assert refused.value.context["left"] == 119
+    await till.payments.refund(till.actor, debt.intent_id, 60, "too slow", seen_left=119)
+    with pytest.raises(ChangedMeanwhile):
+        await till.payments.refund(till.actor, debt.intent_id, 59, "twice", seen_left=119)
+    assert till.balances() == {"psp_receivable:deployment": 59, "revenue:energy": -50, "vat_payable:DE:19": -9}
+    assert (await till.find(paid)).refunded_amount == 60
+    await till.payments.refund(till.actor, debt.intent_id, None, "all of it")
+    assert (till.balances(), (await till.find(paid)).state) == ({}, State.REFUNDED)
+    with pytest.raises(RefundTooHigh):
+        await till.payments.refund(till.actor, debt.intent_id, 1, "too much")
 
 
 async def test_what_is_taken_by_hand_before_a_session_is_nobodys_and_starts_nothing(till: Till) -> None:

@@ -14,6 +14,7 @@ from forecourt.driver.store import find_running
 from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import IbanRefused
 from forecourt.payments.fleets import billing, collection, drawing
+from forecourt.payments.fleets.billing import credit, left_of
 from forecourt.payments.fleets.errors import (
     DebitRefused,
     MandateMissing,
@@ -25,6 +26,8 @@ from forecourt.payments.fleets.errors import (
 from forecourt.payments.fleets.model import Dunning, Invoice, Level
 from forecourt.payments.fleets.store import credits, money
 from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.fleets.store.credits import left_over
+from forecourt.payments.fleets.store.invoices import list_notes
 from forecourt.payments.intents.errors import DebtOpen, InvoicedAlready
 from forecourt.payments.intents.model import Method, State
 from forecourt.payments.intents.store import IntentFilter, list_intents
@@ -161,6 +164,31 @@ async def test_what_a_fleet_is_paid_back_settles_nothing_any_more(depot: Depot) 
     assert (await standing(depot))[-1] == (1085, "part_paid")
 
 
+async def test_what_a_fleet_has_too_much_is_told_and_a_paid_invoice_that_is_credited_says_so(depot: Depot) -> None:
+    till = depot.till
+    [invoice] = await billed(depot, 10_000)
+    await depot.read(booked("9.00", DAY, structured=invoice.reference))
+
+    async def over() -> list[tuple[str, int]]:
+        async with till.tenants.tenant(depot.tenant_id) as conn:
+            return await left_over(conn, depot.tenant_id, depot.fleet_id)
+
+    assert await over() == [("EUR", 305)]
+    paid = await depot.invoice(invoice.invoice_id)
+    assert (paid.noted, paid.state(DAY)) == (0, "paid")
+    async with till.tenants.tenant(depot.tenant_id) as conn:
+        _, left = await left_of(conn, depot.tenant_id, await depot.lines(invoice))
+        made = await credit(conn, till.actor, invoice.invoice_id, None, "free of charge", till.clock.now())
+        notes = await list_notes(conn, depot.tenant_id, invoice.invoice_id)
+        _, after = await left_of(conn, depot.tenant_id, await depot.lines(invoice))
+    assert (sum(left.values()), sum(after.values())) == (595, 0)
+    note = await depot.invoice(made)
+    assert notes == [(made, note.number, 595)]
+    credited = await depot.invoice(invoice.invoice_id)
+    assert (credited.noted, credited.credited, credited.state(DAY)) == (595, 0, "credited")
+    assert (await over(), depot.owes()) == ([("EUR", 900)], -900)
+
+
 async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_fleets(depot: Depot) -> None:
     till = depot.till
     [invoice] = await billed(depot, 10_000)
@@ -168,6 +196,11 @@ async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_flee
     await depot.read(came)
     line = till.one("SELECT line_id AS it FROM bank_lines WHERE tenant_id = %s", depot.tenant_id)
     assert (await standing(depot), depot.owes()) == ([(0, "paid")], -305)
+
+    async def aged(days: int) -> list[list[int]]:
+        async with till.tenants.tenant(depot.tenant_id) as conn:
+            at = till.clock.now() + timedelta(days=days)
+            return [list(row.by_age) for row in await read_receivables(conn, depot.tenant_id, at, limit=9)]
 
     async def unmatch(why: str = "not theirs") -> str | None:
         return (await depot.reconciler.unmatch(till.actor, line, why)).matched_by
@@ -189,6 +222,11 @@ async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_flee
     assert await unmatch() is None
     assert (await standing(depot), depot.owes()) == ([(595, "open")], 595)
     assert till.balances().get("bank") is None
+    # It is as old as it was before, and not as the match that was taken back.
+    sold = till.one("SELECT extract(day FROM %s - min(at))::int AS it FROM journal WHERE tenant_id = %s",
+                    till.clock.now(), depot.tenant_id)  # fmt: skip
+    assert sold > 1
+    assert await aged(30 - sold + 1) == [[0, 595, 0, 0]]
     with pytest.raises(BankLineOpen):
         await unmatch()
     # The same statement, read again, matches it no more; a person does, as often as it is wrong.
@@ -214,6 +252,18 @@ async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_flee
     assert len({row["key"].removesuffix(":back") for row in keys}) * 2 == len(keys) == 10
     unknown = "SELECT 1 FROM reconcile_differences WHERE tenant_id = %s AND gone_at IS NULL AND kind = 'bank_unknown'"
     assert len(till.rows(unknown, depot.tenant_id)) == 2
+
+
+async def test_an_invoice_that_is_drawn_names_the_account_and_writes_numbers_as_its_language_does(depot: Depot) -> None:
+    said = {name: getattr(TERMS, name) for name in TERMS.__struct_fields__} | {"pays_by": "debit", "language": "de"}
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        await store.put_terms(conn, depot.tenant_id, depot.fleet_id, TERMS.__class__(**said), FIRST_OF_APRIL)
+    await depot.mandate()
+    [invoice] = await billed(depot, 21_111)
+    _, xml = await depot.documents(invoice)
+    text = xml.decode()
+    assert f">{THEIRS}</ram:IBANID></ram:PayerPartyDebtorFinancialAccount>" in "".join(text.split())
+    assert ("21,111 kWh" in text, "21.111 kWh" in text) == (True, False)
 
 
 async def debits(depot: Depot) -> list[dict[str, Any]]:

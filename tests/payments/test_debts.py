@@ -157,6 +157,9 @@ async def test_what_was_paid_otherwise_before_it_was_taken_by_hand_is_nobodys_an
     await by_hand(till, intent, 1190)
     twice = await till.payments.saga.heed(till.tenant_id, intent.intent_id)
     assert (twice.state, till.balances()["unmatched"]) == (State.CAPTURED, -1190)
-    await till.payments.refund(till.actor, intent.intent_id, None, "paid twice")
+    await till.payments.refund(till.actor, intent.intent_id, 1190, "paid twice")
     books = till.balances()
     assert (books.get("unmatched"), books["revenue:energy"], books.get("driver_receivable")) == (None, -1000, None)
+    # Then what paid for it.
+    await till.payments.refund(till.actor, intent.intent_id, None, "all of it")
+    assert till.balances() == {}

@@ -100,6 +100,7 @@ async def test_a_fleet_is_made_billed_and_credited_on_the_console(
     account = (await owner.get(f"/api/v1/fleets/{fleet_id}/account")).json()
     assert account == {
         "open": [], "unbilled": [{"total": {"amount": 3570, "currency": "EUR"}, "lines": 3}], "over_limit": [],
+        "left_over": [],
     }  # fmt: skip
     assert (await owner.get("/api/v1/fleets/999999/account")).status_code == 404
     assert "It was not said yet whom its invoices are for" in page

@@ -9,12 +9,16 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
+from msgspec.structs import replace
 
 from forecourt.payments.bank.days import banking_day, easter, is_banking_day, next_banking_day
 from forecourt.payments.bank.model import Bank, IbanRefused, read_iban
 from forecourt.payments.hosts import shares
 from forecourt.payments.hosts.model import RuleRefused, Share, back_of, check_rule, share_of
-from forecourt.payments.hosts.payouts import Payouts
+from forecourt.payments.hosts.payouts import Payouts, carried_out_on
+from forecourt.payments.hosts.store.lines import LineRow
+from forecourt.payments.hosts.words import KEPT, line_words, memo_words
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.service import post
 from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
@@ -415,3 +419,31 @@ async def test_refunds_in_any_order_of_looking_leave_the_host_what_is_left(yard:
             await paid.refund(amount)
         left += rest
     assert abs(await owed(yard, host) - left * 3333 / 119_00) < 12
+
+
+@pytest.mark.parametrize(
+    ("asked", "on"),
+    [
+        ("2026-11-27T13:59", "2026-11-27"), ("2026-11-27T22:30", "2026-11-30"), ("2026-11-28T09:00", "2026-11-30"),
+        ("2026-12-24T15:00", "2026-12-28"),
+    ],
+)  # fmt: skip
+def test_a_bank_is_asked_for_no_day_on_which_it_cant_carry_that_out(asked: str, on: str) -> None:
+    assert carried_out_on(datetime.fromisoformat(asked), "EUR").isoformat() == on
+
+
+def test_a_host_reads_what_they_got_and_an_operator_what_they_gave() -> None:
+    line = convert(
+        dict.fromkeys(LineRow.__struct_fields__)
+        | {
+            "line_id": 1, "entry_id": 1, "kind": "host_share_back", "at": datetime(2026, 3, 2, tzinfo=UTC),
+            "currency": "EUR", "amount": 331, "share": 331, "vat": 0, "platform_fee": 0, "memo": "debt_paid",
+        },
+        LineRow,
+    )  # fmt: skip
+    assert line_words(line, own=False) == "Host's share given after all"
+    assert line_words(line, own=True) == "Your share given after all"
+    assert memo_words(line) == "Debt paid"
+    back = replace(line, amount=-331, memo="sorry")
+    assert (line_words(back, own=True), memo_words(back)) == ("Your share taken back", "sorry")
+    assert set(KEPT[True]) == set(KEPT[False])

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -17,6 +18,7 @@ from forecourt.payments.ledger.building import between
 from forecourt.payments.ledger.entries import OTHER_INCOME, wallet
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.service import post
+from forecourt.payments.ledger.store.reports import name_debts, read_receivables
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.payments.reconcile import service as reconcile
 from forecourt.payments.reconcile.service import Reconciler
@@ -105,7 +107,7 @@ async def driver(till: Till) -> AsyncIterator[Driver]:
     yield Driver(Bank(till))
 
 
-async def test_a_debt_is_paid_from_the_wallet_its_host_has_the_share_at_once_and_what_goes_back_is_owed_again(
+async def test_a_debt_is_paid_from_the_wallet_its_host_has_the_share_at_once_and_what_goes_back_is_refunded(
     driver: Driver,
 ) -> None:
     till, host = driver.till, await an_owner(driver.till)
@@ -122,16 +124,41 @@ async def test_a_debt_is_paid_from_the_wallet_its_host_has_the_share_at_once_and
     assert await driver.room() == 5000 - BILL
     with pytest.raises(NothingOwed):
         await driver.pay()
-    # Half of it goes back into the wallet, is owed again, and its host's half is taken back until it is paid anew.
+    # Half of it goes back into the wallet: so do revenue, tax and the host's half, and nothing is owed again.
     await driver.give_back(paid, BILL // 2)
     books = till.balances()
-    assert (books["driver_receivable"], books[payable]) == (BILL // 2, -SHARE // 2)
+    assert (books.get("driver_receivable"), books[payable]) == (None, -SHARE // 2)
+    assert (books["revenue:energy"], books["vat_payable:DE:19"]) == (-500, -95)
     assert await driver.room() == driver.in_wallet() == 5000 - BILL // 2
     with pytest.raises(RefundTooHigh):
         await driver.give_back(paid, BILL)
-    await driver.pay()
+    with pytest.raises(NothingOwed):
+        await driver.pay()
+    # The rest by the session's own payment.
+    await driver.give_back(debt)
     books = till.balances()
-    assert (books.get("driver_receivable"), books[payable], await driver.room()) == (None, -SHARE, 5000 - BILL)
+    assert (books.get(payable), books.get("revenue:energy"), driver.in_wallet()) == (None, None, 5000)
+
+
+async def test_who_owes_what_nets_a_debt_with_all_that_paid_it(driver: Driver) -> None:
+    till = driver.till
+
+    async def receivables() -> list[tuple[str, int, list[int]]]:
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            rows = await read_receivables(conn, till.tenant_id, till.clock.now() + timedelta(days=40), limit=9)
+            named = await name_debts(conn, till.tenant_id, [row.who for row in rows])
+        return [(str(named[row.who].intent_id), row.total, list(row.by_age)) for row in rows]
+
+    debt = await driver.owe()
+    assert await receivables() == [(str(debt.intent_id), BILL, [0, BILL, 0, 0])]
+    await driver.put_in(500)
+    await driver.pay()
+    assert await receivables() == [(str(debt.intent_id), BILL - 500, [0, BILL - 500, 0, 0])]
+    await driver.put_in(BILL)
+    paid = await driver.pay()
+    assert await receivables() == []
+    await driver.give_back(paid)
+    assert await receivables() == []
 
 
 async def test_a_wallet_that_holds_less_pays_a_part_and_the_page_the_rest(driver: Driver) -> None:

@@ -119,10 +119,15 @@ def _posted(entry: dict[str, Any], *, as_json: bool) -> None:
 _FILE = typer.Argument(help="The bank's file.", exists=True, dir_okay=False)
 
 
+_OURS = typer.Option("--ours", help="Its account is yours, though you pay from another one.")
+
+
 @app.command("read-statement")
-def read_statement(file: Annotated[Path, _FILE], as_json: AsJson = False, url: Url = None) -> None:
+def read_statement(
+    file: Annotated[Path, _FILE], ours: Annotated[bool, _OURS] = False, as_json: AsJson = False, url: Url = None
+) -> None:
     """Read a bank's statement (camt.053). Read again it changes nothing."""
-    said = Api(url).post("bank-lines", "import", body={"camt": _xml(file)})
+    said = Api(url).post("bank-lines", "import", body={"camt": _xml(file), "ours": ours})
     columns: list[shown.Column] = [
         ("Lines", lambda each: str(each["lines"])),
         ("New", lambda each: str(each["new"])),

@@ -8,17 +8,17 @@ from uuid import UUID
 import structlog
 
 from forecourt.driver.brands import home_of
-from forecourt.driver.letters import write_receipt, write_refund, write_refund_failed
+from forecourt.driver.letters import Back, write_receipt, write_refund, write_refund_failed
 from forecourt.driver.model import PAID, WEB_PAYMENT_S, Stage
 from forecourt.driver.service import Way, Ways
 from forecourt.driver.speech import Speech
-from forecourt.driver.store import find_brand
+from forecourt.driver.store import Connection, find_brand
 from forecourt.ocpp.neutral import WebPaymentBegun
-from forecourt.payments.hosts.store.lines import list_paid_by
+from forecourt.payments.debts.store import list_paid_by, list_payers, list_refunds_of
 from forecourt.payments.intents import store as intents
 from forecourt.payments.intents.errors import PaymentUnknown
-from forecourt.payments.intents.model import CallKind, Method, Purpose
-from forecourt.payments.intents.refunds import CAME_BACK
+from forecourt.payments.intents.model import CallKind, Intent, Method, Purpose
+from forecourt.payments.intents.refunds import CAME_BACK, DEBT_REFUNDED
 from forecourt.payments.intents.store import story
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -80,18 +80,16 @@ class DriverJobs:
             told = {kind: await story.told_of(conn, tenant_id, intent_id, kind) for kind in WRITERS}
             brand = await find_brand(conn, tenant_id)
             home = home_of(brand, self._address)
-            for call in await intents.list_calls(conn, tenant_id, intent_id):
-                about = str(call.call_id)
-                if call.kind is not CallKind.REFUND:
-                    continue
+            for back in await _going_back(conn, intent):
+                call, about = back.call, str(back.call.call_id)
                 failed = call.state == "failed" and call.reason == CAME_BACK and about in told[TOLD_REFUNDED]
                 kind = TOLD_FAILED if failed else TOLD_REFUNDED
                 done = call.state == "done" and call.ended_at is not None and now - TOLD_WITHIN < call.ended_at
                 if about in told[kind] or not (failed or done):
                     continue
                 with self._speech.speaking_of(intent.language):
-                    await WRITERS[kind](conn, brand, intent, call, home)
-                await story.insert_step(conn, tenant_id, intent_id, kind, now, amount=call.amount, detail=about)
+                    await WRITERS[kind](conn, brand, back, home)
+                await story.insert_step(conn, tenant_id, intent_id, kind, now, amount=back.amount, detail=about)
 
     async def _write(self, tenant_id: int, way: Way) -> None:
         if way.stage not in PAID or way.intent.email is None or way.intent.session_id is None:
@@ -115,3 +113,26 @@ class DriverJobs:
             await self._commander.command(tenant_id, intent.station, told, TELLER)
         except ForecourtError as fault:
             log.info("a station did not hear that somebody pays there", station=intent.station, fault=fault.code)
+
+
+async def _going_back(conn: Connection, intent: Intent) -> list[Back]:
+    """Every refund of a payment, and of what paid its session later, with what its receipt comes to."""
+    tenant_id, name = intent.tenant_id, str(intent.intent_id)
+    calls = [
+        (call, intent.method, call.amount) for call in await intents.list_calls(conn, tenant_id, intent.intent_id)
+    ]  # fmt: skip
+    late = {payment: amount for payment, amount, _ in await list_payers(conn, tenant_id, name) if payment != name}
+    for payment in late:
+        payer = await intents.find_intent(conn, tenant_id, UUID(payment))
+        if payer is None or payer.purpose is not Purpose.DEBT:
+            continue
+        of = await list_refunds_of(conn, tenant_id, intent.intent_id, payment)
+        for call in await intents.list_calls(conn, tenant_id, payer.intent_id):
+            amount = sum(part for entry, part in of if call.call_id.hex in entry.replace("-", ""))
+            calls += [(call, payer.method, amount)] if amount else []
+    left = intent.captured_amount - intent.refunded_amount + sum(late.values())
+    left -= await story.sum_steps(conn, tenant_id, intent.intent_id, DEBT_REFUNDED)
+    return [
+        Back(intent=intent, call=call, method=method, amount=amount, left=left)
+        for call, method, amount in calls if call.kind is CallKind.REFUND
+    ]  # fmt: skip

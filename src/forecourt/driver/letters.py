@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec import Struct
+
 from forecourt.driver.receipt import lines_of
 from forecourt.driver.service import Way
 from forecourt.driver.store import Brand, Connection
@@ -32,28 +34,41 @@ async def write_receipt(conn: Connection, way: Way, email: str, address: str) ->
     await mail.write(conn, way.tenant_id, Letter(recipient=email, subject=head, body="\n".join(lines)))
 
 
-async def write_refund(conn: Connection, brand: Brand, intent: Intent, call: Call, address: str) -> None:
+class Back(Struct, frozen=True, kw_only=True):
+    """What goes back of a payment, or of what paid its session later: `method` is how that was paid, `left` what the
+    receipt comes to then, in minor units."""
+
+    intent: Intent
+    call: Call
+    method: Method
+    amount: int
+    left: int
+
+
+async def write_refund(conn: Connection, brand: Brand, back: Back, address: str) -> None:
     """Writes to whoever paid how much goes back, why, and what the receipt comes to then, in the language that is being
     spoken."""
+    intent, call = back.intent, back.call
     assert intent.email is not None, "somebody with an address"
-    amount = money(Money(amount=call.amount, currency=intent.currency))
+    amount = money(Money(amount=back.amount, currency=intent.currency))
     subject = _("Your refund from %(name)s: %(amount)s") % {"name": brand.name, "amount": amount}
     where = (
         _("It is in your wallet now.")
-        if intent.method is Method.WALLET
+        if back.method is Method.WALLET
         else _("It goes back to where it came from. Your bank may take some days to show it.")
     )
     lines = [subject, where]
     if call.said:
         lines.append(_("Reason: %(why)s") % {"why": _(WHY[call.said]) if call.said in WHY else call.said})
-    lines += [_stays(intent), *_receipt(intent, address)]
+    lines += [_stays(back), *_receipt(intent, address)]
     await mail.write(conn, intent.tenant_id, Letter(recipient=intent.email, subject=subject, body="\n\n".join(lines)))
 
 
-async def write_refund_failed(conn: Connection, brand: Brand, intent: Intent, call: Call, address: str) -> None:
+async def write_refund_failed(conn: Connection, brand: Brand, back: Back, address: str) -> None:
     """Writes to whoever was told of a refund that it came to nothing, in the language that is being spoken."""
+    intent = back.intent
     assert intent.email is not None, "somebody with an address"
-    amount = money(Money(amount=call.amount, currency=intent.currency))
+    amount = money(Money(amount=back.amount, currency=intent.currency))
     told = {"name": brand.name, "amount": amount}
     subject = _("Your refund from %(name)s did not arrive: %(amount)s") % told
     lines = [
@@ -64,12 +79,12 @@ async def write_refund_failed(conn: Connection, brand: Brand, intent: Intent, ca
     ways = [each for each in (brand.help_email, brand.help_phone) if each]
     if ways:
         lines.append(", ".join(ways))
-    lines += [_stays(intent), *_receipt(intent, address)]
+    lines += [_stays(back), *_receipt(intent, address)]
     await mail.write(conn, intent.tenant_id, Letter(recipient=intent.email, subject=subject, body="\n\n".join(lines)))
 
 
-def _stays(intent: Intent) -> str:
-    left = Money(amount=intent.captured_amount - intent.refunded_amount, currency=intent.currency)
+def _stays(back: Back) -> str:
+    left = Money(amount=back.left, currency=back.intent.currency)
     return _("Your receipt now comes to %(amount)s.") % {"amount": money(left)}
 
 

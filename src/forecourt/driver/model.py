@@ -125,12 +125,14 @@ class Running(Struct, frozen=True, kw_only=True):
 
 
 def stage_of(
-    intent: Intent, running: Running | None, start_expires_at: datetime | None, paid_late: int = 0
+    intent: Intent, running: Running | None, start_expires_at: datetime | None, paid_late: int = 0,
+    owed_again: int = 0,
 ) -> Stage:  # fmt: skip
     """Where a driver is. `running`: the session, once there is one; `start_expires_at`: until when the station waits
-    for the plug, once it has accepted the start; `paid_late`: what was paid later of what was owed, in minor units."""
+    for the plug, once it has accepted the start; `paid_late`: what was paid later of what was owed, in minor units;
+    `owed_again`: what of that the provider took back since."""
     if intent.state in UNPAID:
-        if intent.owed_amount:
+        if intent.owed_amount or owed_again:
             return Stage.OWED
         if paid_late:
             return Stage.PAID_LATE
@@ -144,7 +146,7 @@ def stage_of(
             return Stage.FREE
         return Stage.NOTHING
     if intent.state in TAKEN and not intent.is_ahead:
-        return Stage.OWED if intent.owed_amount else Stage.RECEIPT
+        return Stage.OWED if intent.owed_amount or owed_again else Stage.RECEIPT
     if intent.state is State.HOLD_REQUESTED and intent.ends_as is State.ABANDONED:
         # Given up while the provider doesn't answer: what is asked of it is taken back once it does.
         return Stage.NOTHING

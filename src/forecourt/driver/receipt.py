@@ -69,8 +69,8 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
     if cost is not None and cost.bill is not None:
         # As the books have it: less may have been taken than the bill says.
         yield from _taxes(of_quote(cost.bill, "").within(way.paid.amount))
-    if intent.refunded_amount:
-        yield _("Refunded"), money(Money(amount=intent.refunded_amount, currency=intent.currency))
+    if way.refunded.amount:
+        yield _("Refunded"), money(way.refunded)
     if way.taken_back:
         yield _("Taken back by the bank"), money(Money(amount=way.taken_back, currency=intent.currency))
     if way.left != way.paid:

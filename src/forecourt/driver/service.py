@@ -36,17 +36,19 @@ from forecourt.drivers.fleets.store import priced_for
 from forecourt.loyalty.promising import Promises
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.disputes.store import list_disputes
+from forecourt.payments.debts.store import list_payers, sum_owed_again
 from forecourt.payments.fleets.model import Seller as Issuer
 from forecourt.payments.fleets.store.invoices import find_seller
-from forecourt.payments.hosts.store.lines import list_payers
 from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.errors import ConnectorInUse, ConnectorTaken, PaymentUnknown, PriceMissing
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.intents.prices import Offer
+from forecourt.payments.intents.refunds import DEBT_REFUNDED
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sizing import Sized
 from forecourt.payments.intents.standing import shut
+from forecourt.payments.intents.store.story import sum_steps
 from forecourt.payments.receipts.model import Numbered
 from forecourt.payments.receipts.store import find_numbered
 from forecourt.platform import outbox
@@ -178,11 +180,18 @@ class Way(Struct, frozen=True, kw_only=True):
     paid_late: int = 0
     #: What the bank of whoever paid took back for good, in minor units.
     taken_back: int = 0
+    #: What of that went back.
+    refunded_late: int = 0
+
+    @property
+    def refunded(self) -> Money:
+        """What went back of what was paid, then and later."""
+        return Money(amount=self.intent.refunded_amount + self.refunded_late, currency=self.intent.currency)
 
     @property
     def left(self) -> Money:
         """What is left of it after all that went back."""
-        back = self.intent.refunded_amount + self.taken_back
+        back = self.refunded.amount + self.taken_back
         return Money(amount=max(self.paid.amount - back, 0), currency=self.intent.currency)
 
     @property
@@ -404,17 +413,19 @@ class Ways:
                 running = await store.find_running(conn, tenant_id, intent.session_id)
                 cost = await cost_of(conn, tenant_id, intent.session_id, self._clock.now(), self._discounts)
                 signed = await find_signature(conn, tenant_id, intent.session_id)
-            paid_late = 0
+            paid_late = refunded_late = owed_again = 0
             short = intent.state in UNPAID or (intent.billed_amount or 0) > intent.captured_amount
             if short and intent.session_id is not None:
                 payers = await list_payers(conn, tenant_id, str(intent.intent_id))
                 paid_late = sum(amount for _, amount, _ in payers)
+                refunded_late = await sum_steps(conn, tenant_id, intent.intent_id, DEBT_REFUNDED)
+                owed_again = await sum_owed_again(conn, tenant_id, intent.intent_id)
             account = None
             if intent.account_id is not None and (intent.captured_amount or paid_late):
                 account = await find_account(conn, tenant_id, intent.account_id)
             if intent.session_id is None and intent.token_uid is not None:
                 plug_until = await store.start_expires(conn, tenant_id, intent.token_uid)
-        stage = stage_of(intent, running, plug_until, paid_late)
+        stage = stage_of(intent, running, plug_until, paid_late, owed_again)
         issuer, issued_at, taken_back = None, None, 0
         numbered = Numbered()
         if stage in PAID:
@@ -442,6 +453,7 @@ class Ways:
             seller=Seller() if account is None else Seller(name=account.merchant, statement=account.statement),
             paid_late=paid_late,
             taken_back=taken_back,
+            refunded_late=refunded_late,
             issuer=issuer,
             issued_at=issued_at,
             numbered=numbered,

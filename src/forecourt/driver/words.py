@@ -75,7 +75,10 @@ STAGES: Final = {
         mark("Payment failed"),
         mark("It was declined or not completed. Nothing was taken."),
     ),
-    Stage.OWED: (mark("Payment is open"), mark("The session could not be charged to your card. Please pay it below.")),
+    Stage.OWED: (
+        mark("Payment is open"),
+        mark("The session could not be charged. Until it is paid, your cards start no other."),
+    ),
     Stage.PAID_LATE: (mark("Receipt"), mark("Thank you. It was paid later, and nothing is owed any more.")),
 }
 

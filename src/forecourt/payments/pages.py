@@ -31,7 +31,7 @@ from forecourt.payments.intents.errors import (
     PaymentUnknown,
     RefundTooHigh,
 )
-from forecourt.payments.intents.model import MAX_REASON, Call, CallKind, Intent, Step, left_to_refund
+from forecourt.payments.intents.model import MAX_REASON, Call, CallKind, Intent, Step
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter, story
 from forecourt.platform.database import Pool
@@ -106,6 +106,7 @@ STEPS: Final[Mapping[str, str]] = {
     "driver_told_stopped": mark("The driver was told that the session was stopped"),
     "driver_told_owed": mark("The driver was told what is owed"),
     "debt_paid": mark("Of the debt was paid"),
+    "debt_refunded": mark("Of what paid the debt later was given back"),
     "written_off": mark("The debt was written off"),
     "disputed": mark("The driver's bank disputes it"),
     "dispute_won": mark("The dispute was won"),
@@ -195,6 +196,11 @@ class PaymentPages:
             hooks = await story.list_hooks(conn, actor.tenant_id, payment_id)
             disputes = await list_disputes(conn, actor.tenant_id, payment_id)
             left, kept = await self._refundable(conn, intent, calls)
+            seen_left = await self._payments.left(conn, intent, calls)
+            late = {
+                kind: await story.sum_steps(conn, actor.tenant_id, payment_id, kind)
+                for kind in ("debt_paid", "debt_refunded")
+            }
         return self._page(
             "payment", request, status=status, row=intent, calls=list(reversed(calls)), steps=steps, hooks=hooks,
             states=STATES, tones=TONES, asked=CALLS, outcomes=OUTCOMES, words=STEPS, amount=amount, detail=detail_of,
@@ -202,7 +208,7 @@ class PaymentPages:
             disputes=disputes,
             dispute_words=STATUSES_OF_DISPUTES, reasons=REASONS,
             written=amount_shown,
-            left=left, kept=kept, seen_left=left_to_refund(intent, calls),
+            left=left, kept=kept, seen_left=seen_left, late=late,
             typed=typed or {"amount": "", "why": ""}, asked_back=asked,
         )  # fmt: skip
 
@@ -218,7 +224,8 @@ class PaymentPages:
         async with self._db.tenant(intent.tenant_id) as conn:
             calls = await store.list_calls(conn, intent.tenant_id, intent.intent_id)
             left, _ = await self._refundable(conn, intent, calls)
-        return 0 < wanted <= left and seen_left in (None, left_to_refund(intent, calls))
+            seen = await self._payments.left(conn, intent, calls)
+        return 0 < wanted <= left and seen_left in (None, seen)
 
     async def refund(self, request: WebRequest, payment_id: UUID) -> Response[Any]:
         """Gives back what the form says, once it is confirmed; what can't be given back is told at once."""

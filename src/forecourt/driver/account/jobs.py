@@ -4,13 +4,17 @@ not pay is told."""
 from typing import Final
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from forecourt.driver.account import store
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.drivers.fleets.store import note_session
 from forecourt.payments.contracts.service import goes_unpaid
+from forecourt.payments.debts.store import list_paid_by
 from forecourt.payments.fees.model import FeeState
 from forecourt.payments.fees.store import find_by_intent, find_fee
-from forecourt.payments.intents.store import find_intent
+from forecourt.payments.intents.model import Intent, Purpose
+from forecourt.payments.intents.store import Connection, find_intent
 from forecourt.payments.intents.store.story import insert_step, list_steps
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -64,6 +68,9 @@ class AccountJobs:
         intent_id, now = UUID(subject), self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
             intent = await find_intent(conn, tenant_id, intent_id, lock=True)
+            if intent is not None and intent.purpose is Purpose.DEBT and intent.owed_amount:
+                await self._owed_again(conn, intent)
+                return
             if intent is None or intent.email is None or intent.contract_key is None:
                 return
             if not intent.owed_amount and not goes_unpaid(intent):
@@ -73,3 +80,15 @@ class AccountJobs:
                 return
             await self._letters.unpaid(conn, intent)
             await insert_step(conn, tenant_id, intent_id, kind, now)
+
+    async def _owed_again(self, conn: Connection, payment: Intent) -> None:
+        """What a debt was paid with was taken back by the provider: whoever owes the session is told, once of each."""
+        tenant_id = payment.tenant_id
+        if any(step.kind == TOLD_OWED for step in await list_steps(conn, tenant_id, payment.intent_id)):
+            return
+        for name, amount in await list_paid_by(conn, tenant_id, str(payment.intent_id)):
+            session = await find_intent(conn, tenant_id, UUID(name))
+            if session is not None and session.email is not None:
+                owed = min(amount, payment.owed_amount)
+                await self._letters.unpaid(conn, replace(session, owed_amount=session.owed_amount + owed))
+        await insert_step(conn, tenant_id, payment.intent_id, TOLD_OWED, self._clock.now())

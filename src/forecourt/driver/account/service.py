@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from forecourt.access.model import Origin
 from forecourt.driver import store as pages
@@ -46,12 +47,13 @@ from forecourt.loyalty.model.campaigns import Campaign
 from forecourt.loyalty.own import Own, own_of
 from forecourt.loyalty.rewards import service as rewards
 from forecourt.loyalty.rewards.service import Purse as Points
+from forecourt.payments.debts.store import list_paid_by
 from forecourt.payments.fees.service import Fees
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.debts import payable
 from forecourt.payments.intents.errors import PaymentUnknown
-from forecourt.payments.intents.model import Intent, Method
+from forecourt.payments.intents.model import Intent, Method, Purpose
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sizing import Car
 from forecourt.payments.ledger.entries import wallet
@@ -146,6 +148,7 @@ class Members:
             held, usual, debts = await self.money(conn, driver)
             book = Book(self._tenants, driver.tenant_id, BookKind.WALLET, self._clock)
             due = await payable(conn, book, driver.payer, debts)
+            debts = [await _as_session(conn, each) for each in debts]
             disputed = await self.disputed(conn, driver, held)
             await driver_rows.act_as(conn, driver.driver_id)
             methods = await saved_store.list_methods(conn, driver.tenant_id, driver.payer)
@@ -397,6 +400,15 @@ class Members:
     async def _tell_tokens(self, conn: Connection, driver: Driver, wants: Preferences, now: datetime) -> None:
         for token in (await accounts.owned_by(conn, driver)).tokens:
             await change_preferences(conn, driver.acting(), token.uid, wants, now, None)
+
+
+async def _as_session(conn: Connection, debt: Intent) -> Intent:
+    """What is owed of a payment as it is shown: of one that had paid a debt and was taken back, the session's."""
+    if debt.purpose is not Purpose.DEBT:
+        return debt
+    paid = await list_paid_by(conn, debt.tenant_id, str(debt.intent_id))
+    session = await payments_store.find_intent(conn, debt.tenant_id, UUID(paid[0][0])) if paid else None
+    return debt if session is None else replace(session, owed_amount=debt.owed_amount)
 
 
 def _car(vehicles: Sequence[Vehicle]) -> Car | None:

@@ -105,7 +105,9 @@ async def list_charged(conn: Connection, tenant_id: int, driver_id: int, *, befo
             coalesce(c.currency, p.currency) AS currency, c.incl_minor AS cost, coalesce(c.final, false) AS final,
             p.intent_id AS payment, p.state AS payment_state, p.captured_amount - p.refunded_amount
                 + coalesce((SELECT sum(d.amount)::bigint FROM payment_steps d WHERE d.tenant_id = p.tenant_id
-                    AND d.intent_id = p.intent_id AND d.kind = 'debt_paid'), 0) AS paid,
+                    AND d.intent_id = p.intent_id AND d.kind = 'debt_paid'), 0)
+                - coalesce((SELECT sum(d.amount)::bigint FROM payment_steps d WHERE d.tenant_id = p.tenant_id
+                    AND d.intent_id = p.intent_id AND d.kind = 'debt_refunded'), 0) AS paid,
             p.owed_amount AS owed
         FROM sessions s
         LEFT JOIN session_costs c ON c.session_id = s.session_id AND c.tenant_id = s.tenant_id

@@ -35,6 +35,8 @@ class BankLine(Struct, frozen=True, kw_only=True):
     #: It is money that came back, and why.
     returned: bool
     return_reason: str
+    #: On which account it was booked, shown by its ends; None where the bank didn't say.
+    account: str | None = None
 
 
 class BankLineRow(BankLine, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ What a fleet owes is an entry of the ledger and a line, in one transaction. A mo
 none: under a lock of the fleet, with its number, in one transaction. Whoever is killed leaves all of it or nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -251,10 +251,7 @@ async def credit(
     if seller is None:
         raise InvoicingMissing
     lines = {line.line_id: line for line in await store.list_lines(conn, tenant_id, invoice_id, MAX_LINES)}
-    sold = {number: line for number, line in lines.items() if line.kind == "session" and line.session_id is not None}
-    gone = await store.given_back(conn, tenant_id, [line.session_id for line in sold.values() if line.session_id])
-    before = {number: gone.get(line.session_id, []) for number, line in sold.items() if line.session_id}
-    left = {number: line.amount - sum(before[number]) for number, line in sold.items()}
+    before, left = await left_of(conn, tenant_id, lines.values())
     wanted = {number: rest for number, rest in left.items() if rest > 0} if amounts is None else dict(amounts)
     for number, amount in wanted.items():
         if number not in left:
@@ -272,6 +269,17 @@ async def credit(
     detail = {"invoice": invoice.number, "amount": sum(wanted.values()), "currency": invoice.currency, "why": why}
     await audit(conn, actor, "credit invoice", f"fleet-invoice:{invoice_id}", detail)
     return made
+
+
+async def left_of(
+    conn: Connection, tenant_id: int, lines: Iterable[Line]
+) -> tuple[dict[int, list[int]], dict[int, int]]:
+    """What went back of each session among these lines so far, and what is left to be credited of it, in minor units
+    with VAT, by the number of the line."""
+    sold = {line.line_id: line for line in lines if line.kind == "session" and line.session_id is not None}
+    gone = await store.given_back(conn, tenant_id, [line.session_id for line in sold.values() if line.session_id])
+    before = {number: gone.get(line.session_id, []) for number, line in sold.items() if line.session_id}
+    return before, {number: line.amount - sum(before[number]) for number, line in sold.items()}
 
 
 async def _credit_line(

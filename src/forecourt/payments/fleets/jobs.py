@@ -22,7 +22,7 @@ from forecourt.payments.fleets.store import Connection
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store import money as debits
 from forecourt.payments.fleets.store.documents import find_letter, insert_document, list_undocumented
-from forecourt.payments.fleets.store.money import DebitRow
+from forecourt.payments.fleets.store.money import DebitRow, find_mandate_named
 from forecourt.payments.ledger.store import list_tenants
 from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
@@ -103,9 +103,12 @@ class FleetJobs:
             invoice = await billing.find(conn, tenant_id, invoice_id)
             lines = await store.list_lines(conn, tenant_id, invoice_id, MAX_LINES)
             ours = await find_bank(conn, tenant_id)
+            named = invoice.said.account.mandate
+            mandate = await find_mandate_named(conn, tenant_id, invoice.fleet_id, named) if named else None
         iban = "" if ours is None else self._bank.open(ours.iban_sealed)
+        drawn = "" if mandate is None else self._bank.open(mandate.iban_sealed)
         # It takes seconds where there are thousands of sessions: no transaction waits for that.
-        pdf, xml = await asyncio.to_thread(self._made, invoice, lines, iban)
+        pdf, xml = await asyncio.to_thread(self._made, invoice, lines, iban, drawn)
         now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
             if not await insert_document(conn, tenant_id, invoice_id, pdf, xml, now):
@@ -116,9 +119,9 @@ class FleetJobs:
                     await write_invoice(conn, tenant_id, invoice, fleet.email, now)
         return True
 
-    def _made(self, invoice: Invoice, lines: list[Line], iban: str) -> tuple[bytes, bytes]:
+    def _made(self, invoice: Invoice, lines: list[Line], iban: str, drawn: str) -> tuple[bytes, bytes]:
         with self._speaking(invoice):
-            xml = facturx(invoice, lines, iban)
+            xml = facturx(invoice, lines, iban, drawn)
             return document(invoice, lines, xml, iban), xml
 
     def _speaking(self, invoice: Invoice) -> AbstractContextManager[None]:

@@ -178,7 +178,8 @@ class Said(Struct, frozen=True, kw_only=True):
 
 
 class Invoice(Struct, frozen=True, kw_only=True):
-    """An invoice or a credit note, and how it stands: `open_amount` is what is still asked for."""
+    """An invoice or a credit note, and how it stands: `open_amount` is what is still asked for; `noted`: what credit
+    notes take of it, more than `credited` where it was paid before."""
 
     invoice_id: int
     fleet_id: int
@@ -206,6 +207,7 @@ class Invoice(Struct, frozen=True, kw_only=True):
     level: int
     asked: bool
     documented: bool
+    noted: int = 0
 
     @property
     def open_amount(self) -> int:
@@ -219,7 +221,8 @@ class Invoice(Struct, frozen=True, kw_only=True):
         if self.kind is Kind.CREDIT_NOTE:
             return "credit_note"
         if self.open_amount <= 0:
-            return "written_off" if self.written_off else "credited" if self.credited and not self.paid else "paid"
+            whole = self.noted >= self.total or (self.credited and not self.paid)
+            return "written_off" if self.written_off else "credited" if whole else "paid"
         if self.asked:
             return "collecting"
         if self.due_on < today:

@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect
 
-from forecourt.access import Verb
+from forecourt.access import Role, Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.bank.reasons import in_words, is_of_file
@@ -31,7 +31,7 @@ from forecourt.payments.hosts.sepa import reference_of
 from forecourt.payments.hosts.store import Connection, documents, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import payouts as kept
-from forecourt.payments.hosts.words import asked_for
+from forecourt.payments.hosts.words import KEPT, asked_for, line_words, memo_words
 from forecourt.payments.ledger.words import EVERY, KINDS, STATES, money
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.platform.clock import Clock
@@ -115,7 +115,8 @@ class HostScreens:
         return self._page(
             "host", request, actor, host=found, owed=owed, spans=_spans(host_id, now.astimezone(zone)), state=state,
             wayless=await self._connect.wayless(actor.tenant_id, [found], owed), gone_after=now - GIVEN_UP_AFTER,
-            in_words=in_words, is_of_file=is_of_file,
+            in_words=in_words, is_of_file=is_of_file, own=actor.role is Role.SITE_HOST,
+            kept=KEPT[actor.role is Role.SITE_HOST], line_words=line_words, memo_words=memo_words,
             percents=PERCENTS, done=done == "stored", reference_of=reference_of, least=MIN_REFERENCE,
             most=MAX_REFERENCE, today=now.astimezone(zone).date(), zone=zone,
             asked=[] if state is None else asked_for(state.due), fault=SAID.get(said, OTHER if said else ""),

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from forecourt.payments.bank.days import banking_day, is_banking_day
+from forecourt.payments.bank.days import banking_day, is_banking_day, next_banking_day
 from forecourt.payments.bank.model import Bank
 from forecourt.payments.bank.sepa import CURRENCY, Account
 from forecourt.payments.bank.store import find_bank
@@ -36,6 +36,8 @@ from forecourt.platform.money import Money
 
 log = structlog.get_logger(__name__)
 
+#: Until then, by the clock of the organisation, a bank carries out on the same day what it is given.
+CUT_OFF: Final = time(14)
 #: Days of the longest turn.
 MAX_TURN: Final = 31
 #: Errors of a provider that say for certain that it did nothing.
@@ -48,6 +50,12 @@ def turn_of(host: HostRow, day: date, currency: str) -> date:
         return banking_day(day, currency)
     turn = day.replace(day=1) if host.payout_every == "month" else day - timedelta(days=day.weekday())
     return banking_day(turn, currency)
+
+
+def carried_out_on(at: datetime, currency: str) -> date:
+    """The first day on which a bank can carry out what it is given then, by the clock of the organisation."""
+    day = at.date()
+    return banking_day(day, currency) if at.time() < CUT_OFF else next_banking_day(day, currency)
 
 
 def way_of(host: HostRow, currency: str, providers: Container[str]) -> Way | None:
@@ -94,7 +102,9 @@ class Payouts:
                 with apart("a payout by hand was not listed", tenant=tenant_id, host=each.host_id):
                     await self._list_by_hand(tenant_id, each, day)
         return made + await self._file(
-            tenant_id, [each.host_id for each in due if ways[each.host_id, each.currency] == "sepa"], day
+            tenant_id,
+            [each.host_id for each in due if ways[each.host_id, each.currency] == "sepa"],
+            carried_out_on(now.astimezone(zone), CURRENCY),
         )
 
     async def _due(

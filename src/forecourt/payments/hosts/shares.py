@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from forecourt.payments.debts.store import list_payers
 from forecourt.payments.fleets.billing import owe_home
 from forecourt.payments.fleets.store.invoices import fleet_named
 from forecourt.payments.hosts.entries import back_key, host_fee, reimbursement, share, share_back
@@ -93,7 +94,7 @@ async def _follow_one(conn: Connection, tenant_id: int, payment: str, now: datet
     sale = next((each for each in told if each.entry.kind in SALES), None)
     if sale is None or sale.entry.session_id is None:
         return
-    payers = await lines.list_payers(conn, tenant_id, payment)
+    payers = await list_payers(conn, tenant_id, payment)
     paid = await _paid(conn, tenant_id, sale, told, payers, settled)
     found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
     if found is None and paid:

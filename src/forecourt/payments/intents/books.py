@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -12,15 +13,19 @@ from forecourt.payments.fleets.store.invoices import find_line_of_session, fleet
 from forecourt.payments.intents import events
 from forecourt.payments.intents.model import Call, Intent, Method, Purpose
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.intents.store import Connection
+from forecourt.payments.intents.store import Connection, story
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.billed import Billed, of_fee
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
+from forecourt.payments.ledger.store import EntryRow
 from forecourt.payments.receipts.model import Series
 from forecourt.payments.receipts.service import number, number_again
 from forecourt.platform import outbox
+
+#: Debts that one payment paid and that are looked for where its refund came to nothing.
+MAX_PARTS: Final = 100
 
 
 async def post_captured(conn: Connection, prices: Prices, intent: Intent, captured: int, at: datetime) -> bool:
@@ -205,21 +210,66 @@ async def _post_sold_back(
         await number_again(conn, intent.tenant_id, sale, payment=intent.intent_id, entry=entry.key, at=at)
 
 
-async def post_refund_back(conn: Connection, intent: Intent, call: Call, at: datetime) -> None:
-    """A refund that was posted came to nothing: the same, the other way round."""
-    posted = await ledger.find_by_key(conn, intent.tenant_id, entries.refund_key(str(call.call_id)))
-    assert posted is not None, "what was done was posted"
+async def post_late_back(
+    conn: Connection, prices: Prices, payer: Intent, call: Call, parts: list[tuple[Intent, int]], rest: int,
+    at: datetime,
+) -> list[str]:  # fmt: skip
+    """What sessions that were owed were paid with went back: revenue and tax of each go down with its part. `rest`: of
+    money that paid none of them. The keys of the entries, one for each part."""
+    keys, source = [], await _source(conn, payer)
+    for number_of, (debt, amount) in enumerate(parts, 1):
+        billed = await prices.billed(conn, debt.tenant_id, _session_of(debt))
+        own = billed.within(debt.captured_amount - await _taken_above(conn, debt)).total
+        before = await story.sum_steps(conn, debt.tenant_id, debt.intent_id, "debt_refunded")
+        entry = entries.refund(
+            refund=_part_of(call, number_of), intent=str(payer.intent_id), session_id=debt.session_id, at=at,
+            source=source, part=billed.part(amount, [own, before]), memo=call.said or "",
+            owed=rest if number_of == 1 else 0,
+        )  # fmt: skip
+        keys.append(entry.key)
+        if await post(conn, debt.tenant_id, entry):
+            sale = entries.capture_key(str(debt.intent_id))
+            await number_again(conn, debt.tenant_id, sale, payment=debt.intent_id, entry=entry.key, at=at)
+    return keys
+
+
+def _part_of(call: Call, number_of: int) -> str:
+    """How a part of a refund is called: one that is of one session alone as the refund."""
+    return str(call.call_id) if number_of == 1 else f"{call.call_id}:{number_of}"
+
+
+def _session_of(intent: Intent) -> UUID:
+    assert intent.session_id is not None, "a session that was charged for"
+    return intent.session_id
+
+
+async def post_refund_back(conn: Connection, intent: Intent, call: Call, at: datetime) -> list[str]:
+    """A refund that was posted came to nothing: the same, the other way round. The keys of what was posted."""
+    keys = []
+    for number_of in range(1, MAX_PARTS + 1):
+        posted = await ledger.find_by_key(conn, intent.tenant_id, entries.refund_key(_part_of(call, number_of)))
+        if posted is None:
+            break
+        keys.append(posted.key)
+        await _post_part_back(conn, intent, posted, at)
+    assert keys, "what was done was posted"
+    return keys
+
+
+async def _post_part_back(conn: Connection, intent: Intent, posted: EntryRow, at: datetime) -> None:
     legs = await ledger.legs_of(conn, intent.tenant_id, posted.entry_id)
     if not intent.is_ahead:
         # What went back before the session had its price was not sold since: it is nobody's.
         legs = [replace(leg, account=entries.UNMATCHED) if leg.account == entries.AHEAD else leg for leg in legs]
     nets = await ledger.nets_of(conn, intent.tenant_id, posted.entry_id)
     entry = entries.refund_back(
-        refund=str(call.call_id), intent=str(intent.intent_id), session_id=posted.session_id, at=at, legs=legs,
-        nets=nets,
+        refund=posted.key.removeprefix(entries.refund_key("")), intent=str(intent.intent_id),
+        session_id=posted.session_id, at=at, legs=legs, nets=nets,
     )  # fmt: skip
     if await post(conn, intent.tenant_id, entry):
-        await number_again(conn, intent.tenant_id, posted.key, payment=intent.intent_id, entry=entry.key, at=at)
+        told = await story.list_of_entry(conn, intent.tenant_id, "debt_refunded", posted.key)
+        of = told[0][0] if told else intent.intent_id
+        await number_again(conn, intent.tenant_id, posted.key, payment=of, entry=entry.key, at=at)
 
 
 def _parted(above: int, before: list[int], amount: int) -> tuple[list[int], int, int]:

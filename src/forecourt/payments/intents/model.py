@@ -246,6 +246,8 @@ class Call(Struct, frozen=True, kw_only=True):
     next_at: datetime
     #: Since when it has its key, if that is not its first.
     keyed_at: datetime | None = None
+    #: Of what paid this debt it gives back; None: of whatever was paid last.
+    debt: UUID | None = None
 
 
 class Step(Struct, frozen=True, kw_only=True):

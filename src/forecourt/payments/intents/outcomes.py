@@ -59,23 +59,28 @@ class Turn:
         self.intent = replace(self.intent, **known, updated_at=self.now)
 
     async def step(
-        self, kind: str, *, amount: int | None = None, detail: str | None = None, by: str | None = None
-    ) -> None:
-        """Tells of it in the payment's story."""
+        self, kind: str, *, amount: int | None = None, detail: str | None = None, by: str | None = None,
+        entry: str | None = None,
+    ) -> None:  # fmt: skip
+        """Tells of it in the payment's story. `entry`: the key of that by which it was posted, where that is asked
+        later."""
         await story.insert_step(
-            self.conn, self.intent.tenant_id, self.intent.intent_id, kind, self.now, amount=amount, detail=detail, by=by
-        )
+            self.conn, self.intent.tenant_id, self.intent.intent_id, kind, self.now, amount=amount, detail=detail,
+            by=by, entry=entry,
+        )  # fmt: skip
 
     async def say(self, event: str) -> None:
         """Tells others."""
         await outbox.write(self.conn, self.intent.tenant_id, event, str(self.intent.intent_id))
 
-    async def open_call(self, kind: CallKind, amount: int, *, by: str | None = None, said: str | None = None) -> Call:
+    async def open_call(
+        self, kind: CallKind, amount: int, *, by: str | None = None, said: str | None = None, debt: UUID | None = None
+    ) -> Call:
         """Writes down a call that is to be made once this transaction is over."""
         await self.change({"next_at": self.now})
         return await store.insert_call(
             self.conn, self.intent.tenant_id, self.intent.intent_id, kind=kind, amount=amount, at=self.now, asked_by=by,
-            said=said,
+            said=said, debt=debt,
         )  # fmt: skip
 
     # What a hold came to.

@@ -33,6 +33,7 @@ from forecourt.payments.intents.errors import (
     RefundTooHigh,
     WalletEmpty,
 )
+from forecourt.payments.intents.late import Payer, payers_of
 from forecourt.payments.intents.model import (
     FINAL,
     TOKEN_LENGTH,
@@ -45,6 +46,7 @@ from forecourt.payments.intents.model import (
     left_to_refund,
 )
 from forecourt.payments.intents.opening import open_payment
+from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.refundable import left_of
 from forecourt.payments.intents.saga import Saga
@@ -271,28 +273,64 @@ class Payments:
         """Gives money back: so much, or all that is left. `seen_left`: what was left when whoever asks looked, so that
         who presses twice gives back once; None: whatever it is by now. Raises NothingCaptured, PaymentDisputed,
         InvoicedAlready, RefundTooHigh, ChangedMeanwhile."""
-        async with self.saga.turn(actor.tenant_id, intent_id) as turn:
-            intent = turn.intent
-            calls = await store.list_calls(turn.conn, actor.tenant_id, intent_id)
-            if seen_left is not None and seen_left != left_to_refund(intent, calls):
+        tenant_id = actor.tenant_id
+        intent = await self.find(tenant_id, intent_id)
+        async with self._tenants.tenant(tenant_id) as conn:
+            # Whoever paid a debt is held before it.
+            late = await payers_of(conn, intent, lock=True)
+            intent = await store.find_intent(conn, tenant_id, intent_id, lock=True) or intent
+            calls = await store.list_calls(conn, tenant_id, intent_id)
+            if seen_left is not None and seen_left != await self.left(conn, intent, calls):
                 raise ChangedMeanwhile
-            left = await self.refundable(turn.conn, intent, calls, amount)
+            left = await self.refundable(conn, intent, calls, amount)
             wanted = left if amount is None else amount
             if not 0 < wanted <= left:
                 raise RefundTooHigh(left=left)
-            await turn.open_call(CallKind.REFUND, wanted, by=str(actor), said=why)
+            turn = Turn(conn, self._prices, intent, self._clock.now())
+            # What it took itself, which may be nobody's, goes back before what others paid of it.
+            own = min(wanted, left - sum(part for _, part in await self._backwards(conn, late, None)))
+            if own:
+                await turn.open_call(CallKind.REFUND, own, by=str(actor), said=why)
+            for payer, part in await self._backwards(conn, late, wanted - own):
+                of = Turn(conn, self._prices, payer, turn.now)
+                await of.open_call(CallKind.REFUND, part, by=str(actor), said=why, debt=intent_id)
             await turn.step("refund_asked", amount=wanted, detail=why, by=str(actor))
             await audit(
-                turn.conn, actor, "refund payment", f"payment:{intent_id}",
+                conn, actor, "refund payment", f"payment:{intent_id}",
                 {"amount": wanted, "currency": intent.currency, "why": why},
             )  # fmt: skip
-        return await self.carry_on(actor.tenant_id, intent_id)
+        for each in late:
+            await self.carry_on(tenant_id, each.intent.intent_id)
+        return await self.carry_on(tenant_id, intent_id)
+
+    async def left(self, conn: Connection, intent: Intent, calls: list[Call]) -> int:
+        """What of a payment, and of what paid its debt later, neither went back nor was asked to. `calls`: those of
+        it."""
+        return left_to_refund(intent, calls) + sum(each.left for each in await payers_of(conn, intent))
 
     async def refundable(self, conn: Connection, intent: Intent, calls: list[Call], amount: int | None = None) -> int:
-        """What may go back of a payment now, in minor units. `calls`: those of it; `amount`: so much is wanted. Raises
-        as `refund` does."""
+        """What may go back of a payment now, and of what paid its debt later, in minor units. `calls`: those of it;
+        `amount`: so much is wanted. Raises as `refund` does."""
+        late = await payers_of(conn, intent)
+        of_late = sum(part for _, part in await self._backwards(conn, late, None))
+        if late and not intent.captured_amount:
+            return of_late
         wallets = Book(self._tenants, intent.tenant_id, BookKind.WALLET, self._clock)
-        return await left_of(conn, intent, calls, wallets, amount)
+        return of_late + await left_of(conn, intent, calls, wallets, amount)
+
+    async def _backwards(self, conn: Connection, late: list[Payer], most: int | None) -> list[tuple[Intent, int]]:
+        """What may go back of payments that paid a debt, in that order, `most` in all. Raises as `left_of` does."""
+        found = []
+        for each in late:
+            part = each.left if most is None else min(each.left, most)
+            if part:
+                calls = await store.list_calls(conn, each.intent.tenant_id, each.intent.intent_id)
+                wallets = Book(self._tenants, each.intent.tenant_id, BookKind.WALLET, self._clock)
+                part = max(min(part, await left_of(conn, each.intent, calls, wallets, None)), 0)
+            most = None if most is None else most - part
+            if part:
+                found.append((each.intent, part))
+        return found
 
     async def write_off(self, actor: Actor, intent_id: UUID, why: str) -> Intent:
         """Gives up what is owed of a payment. Raises NothingOwed."""

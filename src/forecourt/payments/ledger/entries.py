@@ -247,15 +247,15 @@ def refund_unbilled(
 
 def refund(
     *, refund: str, intent: str, session_id: UUID | None, at: datetime, source: str, part: Billed, memo: str = "",
-    unbilled: int = 0,
+    unbilled: int = 0, owed: int = 0,
 ) -> Entry:  # fmt: skip
     """A driver got money back. `source`: the account it came from, `psp(account)` or `wallet(driver)`; `part`: of what
     was billed, by `Billed.part`, so that revenue and VAT go down with it; `unbilled`: beside it, of what had been taken
-    above the bill."""
-    back = [*((line.account, line.amount) for line in part.lines), (UNMATCHED, unbilled)]
+    above the bill; `owed`: of what a debt was paid with and that was none, or is one again."""
+    back = [*((line.account, line.amount) for line in part.lines), (UNMATCHED, unbilled), (DRIVERS, owed)]
     return Entry(
         key=refund_key(refund), kind=Kind.REFUND, at=at, memo=memo, session_id=session_id, intent=intent,
-        legs=legs_from(part.currency, [*back, (source, -part.total - unbilled)]), nets=part.nets,
+        legs=legs_from(part.currency, [*back, (source, -part.total - unbilled - owed)]), nets=part.nets,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from forecourt.access.guard import Asker
 from forecourt.access.store import find_organisation
 from forecourt.payments.ledger.pages import GUARDED, WebRequest
 from forecourt.payments.ledger.reports import read_profit
-from forecourt.payments.ledger.store.reports import Earned, SiteCost, name_fleets, read_receivables
+from forecourt.payments.ledger.store.reports import Earned, SiteCost, name_debts, name_fleets, read_receivables
 from forecourt.payments.ledger.store.vat import read_vat
 from forecourt.payments.ledger.words import money
 from forecourt.platform.clock import Clock
@@ -88,9 +88,10 @@ def report_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
         async with db.tenant(actor.tenant_id) as conn:
             rows = await read_receivables(conn, actor.tenant_id, clock.now(), limit=MAX_SHOWN + 1)
             fleets: dict[str, Any] = await name_fleets(conn, actor.tenant_id)
+            debts = await name_debts(conn, actor.tenant_id, [row.who for row in rows])
         return shell.page(
             "money/receivables.html", request, viewer=actor, current="ledger", rows=rows[:MAX_SHOWN], money=money,
-            fleets=fleets, more=len(rows) > MAX_SHOWN,
+            fleets=fleets, debts=debts, more=len(rows) > MAX_SHOWN,
         )  # fmt: skip
 
     return [profit, receivables]

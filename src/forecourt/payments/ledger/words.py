@@ -71,6 +71,7 @@ EVERY: Final = {"day": mark("Every banking day"), "week": mark("Every week"), "m
 #: The state whose colour it takes, and the word.
 STATES: Final = {
     "asked": ("Preparing", mark("Asked for")),
+    "sent": ("Preparing", mark("In a file for the bank")),
     "paid": ("Available", mark("Paid")),
     "refused": ("Faulted", mark("Refused")),
     "bounced": ("Faulted", mark("Came back")),

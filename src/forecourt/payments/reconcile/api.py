@@ -20,8 +20,10 @@ from forecourt.payments.reconcile.model import (
     BankLineOpen,
     BankLineStays,
     BankLineUnknown,
+    BankLineUnreadable,
     DifferenceUnknown,
     Differs,
+    OtherAccount,
     StatementUnreadable,
 )
 from forecourt.payments.reconcile.reports_api import import_report, list_bank_reports
@@ -93,6 +95,9 @@ class BankStatement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     camt: Annotated[
         str, Meta(max_length=MAX_STATEMENT, description="camt.053 (ISO 20022), as it is.", examples=[EXAMPLE])
     ]
+    ours: Annotated[
+        bool, Meta(description="Its account is yours, though you pay from another one. Said once for each account.")
+    ] = False
 
 
 class StatementRead(Struct, frozen=True, kw_only=True):
@@ -115,6 +120,9 @@ class BankLine(Struct, frozen=True, kw_only=True):
     text: Annotated[str, Meta(examples=["Invoice 12"])]
     end_to_end: Annotated[str | None, Meta(examples=[None])]
     returned: bool
+    account: Annotated[
+        str | None, Meta(description="On which account it was booked, by its ends.", examples=["DE89 … 3000"])
+    ]
     matched_by: Annotated[str | None, Meta(description="`payout`, `payout_file`, `return`, `settlement`, `posted`.")]
     matched: Annotated[str | None, Meta(description="What it was matched with.")]
 
@@ -200,14 +208,14 @@ async def explain_difference(
 
 @post(
     "/bank-lines/import",
-    opt={"verb": Verb.EXPLAIN_MONEY, "problems": [StatementUnreadable]},
+    opt={"verb": Verb.EXPLAIN_MONEY, "problems": [StatementUnreadable, BankLineUnreadable, OtherAccount]},
     status_code=200,
     summary="Read a bank's statement",
     description="Payouts that were booked, or came back, and settlements are matched; the rest is listed.",
     tags=["reconciliation"],
 )
 async def read_statement(data: JSONBody[BankStatement], actor: Asker, db: Database, clock: Ticking) -> StatementRead:
-    taken = await Reconciler(db, clock).read_statement(actor.tenant_id, data.camt.encode(), str(actor))
+    taken = await Reconciler(db, clock).read_statement(actor.tenant_id, data.camt.encode(), str(actor), ours=data.ours)
     return StatementRead(lines=taken.lines, new=taken.new, matched=taken.matched, unmatched=taken.unmatched)
 
 

@@ -14,10 +14,11 @@ from xml.etree.ElementTree import Element
 from msgspec import Struct, structs
 
 from forecourt.payments.bank.foreign import root_of
-from forecourt.payments.bank.model import BankLine
-from forecourt.payments.reconcile.model import StatementUnreadable
+from forecourt.payments.bank.model import BankLine, shown
+from forecourt.payments.reconcile.model import BankLineUnreadable, StatementUnreadable
 from forecourt.platform.decimals import plain_decimal
 from forecourt.platform.money import minor_digits
+from forecourt.ui.i18n import mark
 
 MAX_BYTES: Final = 10 * 2**20
 #: Lines of one file.
@@ -30,6 +31,12 @@ NO_NAME: Final = frozenset(
     {"", "nonref", "noref", "notprovided", "not provided", "notavailable", "unknown", "none", "n/a", "na"}
 )
 _MOST: Final = Decimal(10) ** 12
+#: What is wrong with a line.
+NO_AMOUNT: Final = mark("Its amount is none.")
+NO_CURRENCY: Final = mark("Its amount names no currency.")
+TOO_FINE: Final = mark("Its amount has more decimals than its currency.")
+NO_WAY: Final = mark("It doesn't say whether money came or went.")
+NO_DAY: Final = mark("The day on which it was booked is none.")
 
 
 class StatementLine(BankLine, frozen=True, kw_only=True):
@@ -45,6 +52,8 @@ class Statement(Struct, frozen=True, kw_only=True):
     said. Of one account all between its first and its last statement counts as covered."""
 
     lines: list[StatementLine]
+    #: The accounts that it tells of, shown by their ends.
+    accounts: list[str]
     from_on: date | None
     until_on: date | None
 
@@ -67,7 +76,8 @@ def read(content: bytes) -> Statement:
     from_on = max(begins) if begins else min(booked, default=until_on)
     if from_on is not None and until_on is not None:
         from_on = min(from_on, until_on)
-    return Statement(lines=lines, from_on=from_on, until_on=until_on)
+    accounts = sorted({shown(account) for account in map(_account, statements) if account})
+    return Statement(lines=lines, accounts=accounts, from_on=from_on, until_on=until_on)
 
 
 def _spans(statements: list[Element]) -> list[tuple[date | None, date]]:
@@ -85,7 +95,7 @@ def _spans(statements: list[Element]) -> list[tuple[date | None, date]]:
 
 
 def _account(statement: Element) -> str:
-    return statement.findtext("Acct/Id/IBAN") or statement.findtext("Acct/Id/Othr/Id") or ""
+    return (statement.findtext("Acct/Id/IBAN") or statement.findtext("Acct/Id/Othr/Id") or "").strip()
 
 
 def _from(statement: Element) -> date | None:
@@ -146,13 +156,14 @@ def _lines(statement: Element, account: str, unnamed: Counter[tuple[str, ...]]) 
         reference = said if named else f"{statement.findtext('Id')}/{number}"
         parts = _parts(entry)
         for place, (part, amount) in enumerate(parts):
-            line = _line(entry, part, amount)
+            line = _read(entry, part, amount, number + 1)
             # One without a reference is told by all that it says.
             own = (reference, str(place)) if named else (line.end_to_end or "", line.who, line.text, str(line.returned))
             told = (account, *own, f"{line.booked_on}", f"{line.amount} {line.currency}")
             alike = names if named else unnamed
             yield structs.replace(
-                line, named=named, nth=alike[told], name=_digest(*told, str(alike[told])),
+                line, account=shown(account) if account else None, named=named, nth=alike[told],
+                name=_digest(*told, str(alike[told])),
                 reference=_name(f"{reference}/{place}" if len(parts) > 1 else reference),
             )  # fmt: skip
             alike[told] += 1
@@ -167,22 +178,37 @@ def _parts(entry: Element) -> list[tuple[Element | None, Element | None]]:
     return [(part, part.find("AmtDtls/TxAmt/Amt") if amount is None else amount) for part, amount in own]
 
 
+def _read(entry: Element, part: Element | None, amount: Element | None, number: int) -> StatementLine:
+    """The line of this number, counted from 1 in its statement. Raises BankLineUnreadable, which says what is wrong."""
+    try:
+        return _line(entry, part, amount)
+    except BankLineUnreadable as fault:
+        raise BankLineUnreadable(f"Line {number} of this statement can't be read. {fault.detail}", line=number,
+                                 why=fault.detail) from fault  # fmt: skip
+
+
 def _line(entry: Element, part: Element | None, amount: Element | None) -> StatementLine:
     if amount is None or amount.text is None:
-        raise ValueError("a line without an amount")
+        raise BankLineUnreadable(NO_AMOUNT)
     currency = amount.get("Ccy", "")
     if len(currency) != 3 or not currency.isascii() or not currency.isupper():
-        raise ValueError("a line without a currency")
-    major = plain_decimal(amount.text.strip())
+        raise BankLineUnreadable(NO_CURRENCY)
+    try:
+        major = plain_decimal(amount.text.strip())
+    except (InvalidOperation, ValueError) as fault:
+        raise BankLineUnreadable(NO_AMOUNT) from fault
     if not 0 <= major <= _MOST:
-        raise ValueError("an amount that is none")
+        raise BankLineUnreadable(NO_AMOUNT)
     minor = major.scaleb(minor_digits(currency))
     if minor != int(minor):
-        raise ValueError("parts of a minor unit")
+        raise BankLineUnreadable(TOO_FINE)
     indicator = (part.findtext("CdtDbtInd") if part is not None else None) or entry.findtext("CdtDbtInd")
     if indicator not in ("CRDT", "DBIT"):
-        raise ValueError("neither came nor went")
-    booked = entry.findtext("BookgDt/Dt") or (entry.findtext("BookgDt/DtTm") or "")[:10]
+        raise BankLineUnreadable(NO_WAY)
+    try:
+        booked_on = date.fromisoformat(entry.findtext("BookgDt/Dt") or (entry.findtext("BookgDt/DtTm") or "")[:10])
+    except ValueError as fault:
+        raise BankLineUnreadable(NO_DAY) from fault
     found = part if part is not None else entry
     party = "Dbtr" if indicator == "CRDT" else "Cdtr"
     who = found.findtext(f"RltdPties/{party}/Nm") or found.findtext(f"RltdPties/{party}/Pty/Nm") or ""
@@ -191,7 +217,7 @@ def _line(entry: Element, part: Element | None, amount: Element | None) -> State
     back = found.find("RtrInf")
     reason = "" if back is None else " ".join(filter(None, (back.findtext("Rsn/Cd"), back.findtext("AddtlInf"))))
     return StatementLine(
-        reference="", name=None, named=False, nth=0, booked_on=date.fromisoformat(booked), currency=currency,
+        reference="", name=None, named=False, nth=0, booked_on=booked_on, currency=currency,
         amount=int(minor) if indicator == "CRDT" else -int(minor),
         end_to_end=(found.findtext("Refs/EndToEndId") or "")[:100] or None, who=who.strip()[:200],
         text=" ".join(text.split())[:1000], returned=back is not None, return_reason=reason[:200],

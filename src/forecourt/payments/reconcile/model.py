@@ -320,6 +320,20 @@ class StatementUnreadable(ForecourtError):
     code = "bank-statement-unreadable"
 
 
+class BankLineUnreadable(StatementUnreadable):
+    """A line of this statement can't be read. Ask the bank for it anew."""
+
+    code = "bank-line-unreadable"
+
+
+class OtherAccount(ForecourtError):
+    """This statement is of an account that you never said is yours. Read that of the account from which you pay, or say
+    that this one is yours too."""
+
+    status = 409
+    code = "bank-account-other"
+
+
 class ReportUnreadable(ForecourtError):
     """This is no bank's report that can be read. Ask the bank for pain.002 (ISO 20022), one file of XML."""
 

@@ -25,6 +25,8 @@ from forecourt.payments.reconcile.model import (
     BankLineMatched,
     BankLineOpen,
     BankLineStays,
+    BankLineUnreadable,
+    OtherAccount,
     ReportUnreadable,
     StatementUnreadable,
 )
@@ -35,6 +37,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui import formats
+from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
 
@@ -72,6 +75,7 @@ NOT_UNDONE: Final[Mapping[type[ForecourtError], str]] = {
     BankLineStays: mark("This line names a payout or a direct debit, and stays that."),
     PaidBackSince: mark("A part of this money was paid back to the fleet. Take that line back first."),
 }
+SAY_OURS: Final = mark("Nothing was read. If it is yours too, choose the file again and say so below.")
 NO_WHY: Final = mark("Say why.")
 #: Why a line is no fleet's.
 NOT_ASSIGNED: Final[Mapping[type[ForecourtError], str]] = {
@@ -126,7 +130,7 @@ def bank_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list[
 
     async def bank_page(
         request: WebRequest, actor: Actor, *, number: int = 0, report: int = 0, fault: str = "", status: int = 200,
-        done: str = "", undo: int = 0,
+        done: str = "", undo: int = 0, other: bool = False,
     ) -> Response[str]:  # fmt: skip
         async with db.tenant(actor.tenant_id) as conn:
             said = await reports.list_reports(conn, actor.tenant_id, limit=STATEMENTS_SHOWN)
@@ -138,7 +142,7 @@ def bank_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list[
             "money/bank.html", request, viewer=actor, current="ledger", status=status, statements=statements,
             lines=lines, read=next((each for each in statements if each.statement_id == number), None), money=money,
             date_of=formats.date_of, may_read=actor.may(Verb.EXPLAIN_MONEY), fault=fault, fleets=fleets,
-            done=DONE.get(done, ""), matched=matched, matched_by=MATCHED_BY,
+            done=DONE.get(done, ""), other=other, matched=matched, matched_by=MATCHED_BY,
             undo=next((each for each in matched if each.line_id == undo), None), reports=said, outcomes=OUTCOMES,
             meaning=meaning, told_of=next((each for each in said if each.report_id == report), None),
         )  # fmt: skip
@@ -181,8 +185,18 @@ def bank_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list[
         request_max_body_size=camt.MAX_BYTES + FORM_BYTES,
     )  # fmt: skip
     async def read_bank_statement(request: WebRequest, actor: Asker) -> Response[Any]:
+        ours = (await request.form()).get("ours") == "yes"
         try:
-            taken = await Reconciler(db, clock).read_statement(actor.tenant_id, await _file(request), str(actor))
+            taken = await Reconciler(db, clock).read_statement(
+                actor.tenant_id, await _file(request), str(actor), ours=ours
+            )
+        except OtherAccount as refused:
+            said = _("This statement is of %(account)s, and you never said that this account is yours.")
+            said %= {"account": ", ".join(refused.context["accounts"])}
+            return await bank_page(request, actor, fault=f"{said} {_(SAY_OURS)}", status=409, other=True)
+        except BankLineUnreadable as refused:
+            said = _("Line %(n)s of this statement can't be read.") % {"n": refused.context["line"]}
+            return await bank_page(request, actor, fault=f"{said} {_(refused.context['why'])}", status=422)
         except StatementUnreadable:
             return await bank_page(request, actor, fault=UNREADABLE, status=422)
         return Redirect(f"/reconciliation/bank?read={taken.number}", status_code=303)

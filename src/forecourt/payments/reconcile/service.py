@@ -1,7 +1,7 @@
 """The verbs of reconciliation: take what a provider says, settle, compare; read what a bank says."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from forecourt.access import Actor, audit
 from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.bank.sepa import CURRENCY
+from forecourt.payments.bank.store import find_bank
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
@@ -44,6 +45,7 @@ from forecourt.payments.reconcile.model import (
     Differs,
     Movements,
     MovementsEndless,
+    OtherAccount,
     about_of,
     compare,
     cut,
@@ -260,12 +262,17 @@ class Reconciler:
         await comparing.put_differences(conn, tenant_id, account, left, now, kinds, until=until)
         return left
 
-    async def read_statement(self, tenant_id: int, content: bytes, by: str = "") -> StatementTaken:
-        """Takes a bank's statement (camt.053) and matches its lines. `by`: who gave it. Raises StatementUnreadable."""
+    async def read_statement(
+        self, tenant_id: int, content: bytes, by: str = "", *, ours: bool = False
+    ) -> StatementTaken:
+        """Takes a bank's statement (camt.053) and matches its lines. `by`: who gave it; `ours`: who says that its
+        account is one of the organisation's, which is not asked again. Raises StatementUnreadable, OtherAccount."""
         statement = await asyncio.to_thread(camt.read, content)
         lines = statement.lines
         async with self._pool.tenant(tenant_id) as conn:
             await money.hold_bank(conn, tenant_id)
+            if not ours:
+                await _check_account(conn, tenant_id, statement.accounts)
             kept = [await bank.keep_line(conn, tenant_id, line, self._clock.now()) for line in lines]
             new, told = sum(is_new for _, is_new in kept), {line_id for line_id, _ in kept}
             named = [payout_of(row.end_to_end or "") async for row in bank.each_unmatched(conn, tenant_id)]
@@ -283,6 +290,7 @@ class Reconciler:
             number = await bank.insert_statement(
                 conn, tenant_id, by=by, at=self._clock.now(), from_on=min(statement.from_on or until_on, until_on),
                 until_on=until_on, lines=len(lines), new=new, matched=matched,
+                accounts=statement.accounts,
             )  # fmt: skip
         await self.compare_bank(tenant_id)
         return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=len(told) - matched)
@@ -402,3 +410,13 @@ async def _begin(conn: Connection, tenant_id: int, account: str, now: datetime) 
     if last is None:
         return now - LOOK_BACK
     return last.until if last.until < last.made_at else min(last.until, now - LOOK_BACK)
+
+
+async def _check_account(conn: Connection, tenant_id: int, accounts: Sequence[str]) -> None:
+    """Raises OtherAccount for a statement of an account that is none of those that are known: the one from which the
+    organisation pays, and those whose statements were taken before."""
+    own = await find_bank(conn, tenant_id)
+    known = await bank.accounts_read(conn, tenant_id) | ({own.iban_shown} if own is not None else set())
+    other = [account for account in accounts if account not in known]
+    if known and other:
+        raise OtherAccount(accounts=other)

@@ -11,8 +11,8 @@ from forecourt.drivers.fleets.api import FleetInPath, Ticking
 from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.drivers.fleets.service import find_fleet
 from forecourt.payments.fleets.api.invoices import TAGS, LineOfInvoice, line_shown
+from forecourt.payments.fleets.store import credits, screens
 from forecourt.payments.fleets.store import invoices as store
-from forecourt.payments.fleets.store import screens
 from forecourt.platform.money import Money
 
 #: Sessions beyond a fleet's limits that are listed.
@@ -38,6 +38,9 @@ class FleetAccount(Struct, frozen=True, kw_only=True):
 
     open: list[FleetOpen]
     unbilled: list[FleetUnbilled]
+    left_over: Annotated[
+        list[Money], Meta(description="What it has too much with you: the next invoice takes it, or you pay it back.")
+    ]
     over_limit: Annotated[
         list[LineOfInvoice],
         Meta(description="The latest 50 sessions that went beyond what the fleet, or its driver, may spend."),
@@ -55,6 +58,7 @@ async def find_fleet_account(fleet_id: FleetInPath, actor: Asker, db: Database, 
         await find_fleet(conn, actor.tenant_id, fleet_id, clock.now())
         asked = (await screens.open_of_fleets(conn, actor.tenant_id)).get(fleet_id, ())
         unbilled = await store.unbilled(conn, actor.tenant_id, fleet_id)
+        left_over = await credits.left_over(conn, actor.tenant_id, fleet_id)
         over_limit = await store.list_over_limit(conn, actor.tenant_id, fleet_id, MAX_OVER_LIMIT)
     return FleetAccount(
         open=[
@@ -64,6 +68,7 @@ async def find_fleet_account(fleet_id: FleetInPath, actor: Asker, db: Database, 
             FleetUnbilled(total=Money(amount=amount, currency=currency), lines=lines)
             for currency, amount, lines in unbilled
         ],
+        left_over=[Money(amount=amount, currency=currency) for currency, amount in left_over],
         over_limit=[line_shown(line) for line in over_limit],
     )
 

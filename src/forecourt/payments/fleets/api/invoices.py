@@ -117,6 +117,14 @@ class DebitShown(Struct, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(description="Why it came back, or came to nothing.", examples=["AM04"])]
 
 
+class NoteShown(Struct, frozen=True, kw_only=True):
+    """A credit note of an invoice: what it credits, in minor units."""
+
+    id: int
+    number: Annotated[str, Meta(examples=["FC-2026-00013"])]
+    amount: Annotated[int, Meta(examples=[1190])]
+
+
 class InvoiceWhole(Struct, frozen=True, kw_only=True):
     """An invoice with all that is said of it."""
 
@@ -125,6 +133,7 @@ class InvoiceWhole(Struct, frozen=True, kw_only=True):
     lines: list[LineOfInvoice]
     settlements: list[SettlementShown]
     debits: Annotated[list[DebitShown], Meta(description="The oldest first.")]
+    credit_notes: Annotated[list[NoteShown], Meta(description="That credit it, the oldest first.")]
 
 
 class CreditedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -291,6 +300,7 @@ async def _whole(conn: Connection, tenant_id: int, invoice_id: int, now: datetim
     lines = await store.list_lines(conn, tenant_id, invoice_id, MAX_LINES)
     settled = await credits.list_settlements(conn, tenant_id, invoice_id)
     debits = await money.list_debits(conn, tenant_id, invoice_id=invoice_id, limit=MAX_SHOWN)
+    notes = await store.list_notes(conn, tenant_id, invoice_id)
     return InvoiceWhole(
         invoice=_invoice(invoice, now),
         rates=[_rate(part) for part in invoice.said.rates],
@@ -308,6 +318,7 @@ async def _whole(conn: Connection, tenant_id: int, invoice_id: int, now: datetim
             )
             for each in debits
         ],
+        credit_notes=[NoteShown(id=number, number=name, amount=total) for number, name, total in notes],
     )
 
 

@@ -74,11 +74,14 @@ class InvoiceScreens:
             settled = await credits.list_settlements(conn, actor.tenant_id, invoice_id)
             letters = await list_letters(conn, actor.tenant_id, invoice_id)
             debits = await money.list_debits(conn, actor.tenant_id, invoice_id=invoice_id, limit=SHOWN)
+            notes = await store.list_notes(conn, actor.tenant_id, invoice_id)
+            _gone, left = await billing.left_of(conn, actor.tenant_id, lines)
         today = self._clock.now().astimezone(ZoneInfo(invoice.said.zone)).date()
         return self._shell.page(
             "fleets/invoice.html", request, viewer=actor, current="fleets", status=422 if fault else 200,
             invoice=invoice, groups=grouped(lines[:SHOWN]), more=len(lines) > SHOWN, settled=settled, letters=letters,
-            debits=debits, today=today, states=STATES, kinds=LINES, settled_words=SETTLED, letter_words=LETTERS,
+            debits=debits, notes=notes, may_credit=any(left.values()), today=today,
+            states=STATES, kinds=LINES, settled_words=SETTLED, letter_words=LETTERS,
             in_words=in_words,
             money=amount, date_of=formats.date_of, rate_name=rate_name, may_change=actor.may(Verb.CHANGE_PAYMENTS),
             done=DONE.get(done, ""), fault=fault, why=why, zone=invoice.said.zone, day_of=day,

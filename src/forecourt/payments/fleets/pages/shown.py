@@ -16,7 +16,7 @@ from forecourt.drivers.fleets import service as fleets
 from forecourt.drivers.fleets import store as members
 from forecourt.drivers.fleets.model import MAX_COST_CENTRE
 from forecourt.payments.fleets.pages.words import DONE, READING, STATES, TOKENS, Done, Number, WebRequest
-from forecourt.payments.fleets.store import Connection, money, screens
+from forecourt.payments.fleets.store import Connection, credits, money, screens
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.forms import LINE_WRONG, MONEY_WRONG, Field, limit_in, read_form, text_as, tick, typed_of
 from forecourt.payments.ledger.words import money as amount
@@ -108,6 +108,7 @@ class FleetScreens:
             "invoices": await store.list_invoices(conn, tenant_id, fleet_id=fleet_id, limit=SHOWN),
             "over_limit": await store.list_over_limit(conn, tenant_id, fleet_id, SHOWN),
             "unbilled": await store.unbilled(conn, tenant_id, fleet_id),
+            "left_over": await credits.left_over(conn, tenant_id, fleet_id),
             "terms": await store.find_terms(conn, tenant_id, fleet_id),
             "mandate": await money.find_mandate(conn, tenant_id, fleet_id),
             "seller": await store.find_seller(conn, tenant_id),

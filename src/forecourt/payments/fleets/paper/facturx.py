@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from forecourt.payments.fleets.model import Invoice, Kind, Line, Part, Seller, Terms
 from forecourt.platform.money import minor_digits
-from forecourt.ui.i18n import date_of
+from forecourt.ui.i18n import date_of, number
 from forecourt.ui.i18n import gettext as _
 
 SCHEMA: Final = "FACTUR-X_EN16931"
@@ -23,8 +23,8 @@ DEBIT: Final = "59"
 ON_BEHALF: Final = "VATEX-EU-79-C"
 
 
-def facturx(invoice: Invoice, lines: Sequence[Line], iban: str) -> bytes:
-    """The XML of an invoice. `iban`: where a transfer goes."""
+def facturx(invoice: Invoice, lines: Sequence[Line], iban: str, drawn: str = "") -> bytes:
+    """The XML of an invoice. `iban`: where a transfer goes; `drawn`: from where it is drawn by a direct debit."""
     from drafthorse.models.document import Document
     from drafthorse.models.note import IncludedNote
     from drafthorse.models.party import TaxRegistration
@@ -50,9 +50,9 @@ def facturx(invoice: Invoice, lines: Sequence[Line], iban: str) -> bytes:
     if said.buyer.buyer_reference:
         trade.agreement.buyer_reference = said.buyer.buyer_reference
     trade.delivery.event.occurrence = invoice.period_to
-    for number, line in enumerate(_flat(lines), start=1):
-        trade.items.add(_item(invoice, number, *line))
-    _settlement(trade.settlement, invoice, iban)
+    for nth, line in enumerate(_flat(lines), start=1):
+        trade.items.add(_item(invoice, nth, *line))
+    _settlement(trade.settlement, invoice, iban, drawn)
     written: bytes = document.serialize(schema=SCHEMA)
     return written
 
@@ -69,13 +69,13 @@ def _flat(lines: Sequence[Line]) -> list[tuple[Line, Part]]:
     return [(line, part) for line in lines for part in line.parts]
 
 
-def _item(invoice: Invoice, number: int, line: Line, part: Part) -> Any:
+def _item(invoice: Invoice, nth: int, line: Line, part: Part) -> Any:
     """One session at one rate. Prices are never below 0 (BR-27): what is given back is a quantity below 0."""
     from drafthorse.models.tradelines import LineItem
 
     net = _sign(invoice) * part.net
     item: Any = LineItem()
-    item.document.line_id = str(number)
+    item.document.line_id = str(nth)
     item.product.name = line_words(line)
     item.product.description = line_details(line, invoice.said.zone)
     item.agreement.net.amount = _major(abs(net), invoice.currency)
@@ -88,7 +88,7 @@ def _item(invoice: Invoice, number: int, line: Line, part: Part) -> Any:
     return item
 
 
-def _settlement(settlement: Any, invoice: Invoice, iban: str) -> None:
+def _settlement(settlement: Any, invoice: Invoice, iban: str, drawn: str) -> None:
     from drafthorse.models.accounting import ApplicableTradeTax
     from drafthorse.models.payment import PaymentMeans, PaymentTerms
 
@@ -99,6 +99,8 @@ def _settlement(settlement: Any, invoice: Invoice, iban: str) -> None:
     if said.account.mandate:
         settlement.creditor_reference_id = said.seller.creditor_id
         means.type_code = DEBIT
+        if drawn:
+            means.payer_account.iban = drawn
         terms.debit_mandate_id = said.account.mandate
     else:
         means.type_code = TRANSFER
@@ -166,7 +168,7 @@ def line_details(line: Line, zone: str) -> str:
     from zoneinfo import ZoneInfo
 
     day = (line.started_at or line.ended_at).astimezone(ZoneInfo(zone))
-    energy = "" if line.energy_wh is None else f"{line.energy_wh // 1000}.{line.energy_wh % 1000:03} kWh"
+    energy = "" if line.energy_wh is None else f"{number(Decimal(line.energy_wh) / 1000, 3)} kWh"
     place = " ".join(filter(None, (line.site, line.station)))
     parts = (f"{date_of(day.date())} {day:%H:%M}", place, energy, line.driver, line.cost_centre, line.memo)
     return ", ".join(filter(None, parts))

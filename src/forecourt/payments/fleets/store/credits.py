@@ -55,6 +55,19 @@ async def list_unspent(conn: Connection, tenant_id: int, fleet_id: int, currency
     return [(int(number), str(kind), int(rest)) for number, kind, rest in await cursor.fetchall() if rest > 0]
 
 
+async def left_over(conn: Connection, tenant_id: int, fleet_id: int) -> list[tuple[str, int]]:
+    """What a fleet has too much with us, by currency: the next invoice takes it, or it is paid back."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT currency FROM fleet_credits WHERE tenant_id = %s AND fleet_id = %s ORDER BY 1",
+        (tenant_id, fleet_id),
+    )
+    found = []
+    for (currency,) in await cursor.fetchall():
+        rest = sum(left for *_, left in await list_unspent(conn, tenant_id, fleet_id, currency))
+        found += [(str(currency), rest)] if rest else []
+    return found
+
+
 async def insert_settlement(conn: Connection, tenant_id: int, values: Mapping[str, Any]) -> None:
     """Something settled a part of an invoice, or added to it."""
     await conn.execute(

@@ -30,6 +30,8 @@ _INVOICE: Final = """
             AND r.invoice_id = i.invoice_id) AS level,
         EXISTS (SELECT FROM fleet_debits d WHERE d.tenant_id = i.tenant_id AND d.invoice_id = i.invoice_id
             AND d.state = 'asked') AS asked,
+        coalesce((SELECT -sum(n.total) FROM fleet_invoices n WHERE n.tenant_id = i.tenant_id
+            AND n.corrects = i.invoice_id), 0)::bigint AS noted,
         EXISTS (SELECT FROM fleet_documents d WHERE d.tenant_id = i.tenant_id
             AND d.invoice_id = i.invoice_id) AS documented
     FROM fleet_invoices i JOIN fleets f ON f.tenant_id = i.tenant_id AND f.fleet_id = i.fleet_id
@@ -40,6 +42,8 @@ _INVOICE: Final = """
             -sum(amount) FILTER (WHERE kind = 'fee') AS fees, sum(amount) AS settled
         FROM fleet_settlements WHERE tenant_id = i.tenant_id AND invoice_id = i.invoice_id) s ON true
     WHERE i.tenant_id = %(tenant)s"""
+#: Credit notes of one invoice that are listed.
+MAX_NOTES: Final = 100
 #: Of which something is asked for.
 OPEN: Final = " AND i.kind = 'invoice' AND i.total > coalesce(s.settled, 0)"
 
@@ -309,6 +313,16 @@ async def list_invoices(
         f" {onward(_ORDERS[order], place)}",
         {"tenant": tenant_id, "fleet": fleet_id, **bounds(place, limit)},
     )
+
+
+async def list_notes(conn: Connection, tenant_id: int, invoice_id: int) -> list[tuple[int, str, int]]:
+    """The credit notes of an invoice: id, number and how much each credits, the oldest first."""
+    cursor = await conn.execute(
+        "SELECT invoice_id, number, -total FROM fleet_invoices WHERE tenant_id = %s AND corrects = %s"
+        " ORDER BY invoice_id LIMIT %s",
+        (tenant_id, invoice_id, MAX_NOTES),
+    )
+    return [(int(number), str(name), int(total)) for number, name, total in await cursor.fetchall()]
 
 
 async def given_back(conn: Connection, tenant_id: int, session_ids: Sequence[UUID]) -> dict[UUID, list[int]]:

@@ -101,6 +101,17 @@ async def find_mandate(conn: Connection, tenant_id: int, fleet_id: int) -> Manda
     return await cursor.fetchone()
 
 
+async def find_mandate_named(conn: Connection, tenant_id: int, fleet_id: int, reference: str) -> MandateRow | None:
+    """The latest mandate of a fleet that is called so, whether it stands or not."""
+    cursor = conn.cursor(row_factory=class_row(MandateRow))
+    await cursor.execute(
+        f"SELECT {_MANDATE} FROM fleet_mandates m WHERE tenant_id = %s AND fleet_id = %s AND reference = %s"
+        " ORDER BY mandate_id DESC LIMIT 1",
+        (tenant_id, fleet_id, reference),
+    )
+    return await cursor.fetchone()
+
+
 async def insert_debit(conn: Connection, tenant_id: int, values: Mapping[str, Any]) -> int | None:
     """A debit of an invoice that is asked for; None where one is in the air."""
     row = await (

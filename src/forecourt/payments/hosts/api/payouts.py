@@ -39,12 +39,18 @@ FILE_CURSORS = cursors_by_age("payout files")
 XML = "application/xml"
 
 
-State = Literal["asked", "paid", "refused", "bounced"]
+State = Literal["asked", "sent", "paid", "refused", "bounced"]
+
+
+class PayoutsAsked(Struct, frozen=True, kw_only=True):
+    """Hosts are about to be paid. What came of it is listed there."""
+
+    payouts: Annotated[str, Meta(examples=["/api/v1/payouts"])] = "/api/v1/payouts"
 
 
 class Payout(Struct, frozen=True, kw_only=True):
-    """One payment to a host. `asked`: it isn't known yet what came of it, or it waits to be paid by hand; `bounced`: it
-    came back."""
+    """One payment to a host. `asked`: it isn't known yet what came of it, or it waits to be paid by hand; `sent`: a
+    file for the bank asks for it, and the bank did not book it yet; `bounced`: it came back."""
 
     id: int
     host: int
@@ -174,14 +180,18 @@ async def give_up_payout(payout_id: Number, data: JSONBody[Bounced], actor: Aske
 @post(
     "/payouts/run",
     opt={"verb": Verb.CHANGE_HOSTS},
-    status_code=204,
+    status_code=202,
     summary="Pay hosts now",
-    description="As every night: who is to be paid today is. Asked for twice it is done once, and pays nobody twice.",
+    description=(
+        "As every night: who is to be paid today is. It is done some seconds later: look at `payouts`. Asked for twice"
+        " it is done once, and pays nobody twice."
+    ),
     tags=["hosts"],
 )
-async def run_payouts(actor: Asker, db: Database) -> None:
+async def run_payouts(actor: Asker, db: Database) -> PayoutsAsked:
     async with db.tenant(actor.tenant_id) as conn:
         await service.ask_to_pay(conn, actor)
+    return PayoutsAsked()
 
 
 @get(
@@ -247,7 +257,7 @@ async def put_own_bank(
 def _payout(row: PayoutRow) -> Payout:
     return Payout(
         id=row.payout_id, host=row.host_id, host_name=row.host, way=row.way,  # type: ignore[arg-type]  # the table's own
-        amount=Money(amount=row.amount, currency=row.currency), state=row.state,  # type: ignore[arg-type]  # checks
+        amount=Money(amount=row.amount, currency=row.currency), state=row.stands,  # type: ignore[arg-type]  # checks
         execution_on=row.execution_on, to=row.bank_shown, file=row.file_id, to_write=reference_of(row.payout_id),
         reference=row.reference, reason=row.reason, made_at=row.made_at, booked_on=row.booked_on,
         taken_back=row.taken_back,

@@ -280,36 +280,6 @@ async def is_settled(conn: Connection, tenant_id: int, payment: str) -> bool:
     return cursor.rowcount == 1
 
 
-async def list_paid_by(conn: Connection, tenant_id: int, payment: str) -> list[tuple[str, int]]:
-    """The payments that were owed and that a payment paid, with how much of each in all, in the order in which it
-    did; what was taken back since is none of it."""
-    cursor = await conn.execute(
-        "SELECT intent_id::text, sum(amount)::bigint FROM payment_steps WHERE tenant_id = %s AND kind = 'debt_paid'"
-        " AND detail = %s GROUP BY intent_id ORDER BY min(step_id)",
-        (tenant_id, payment),
-    )
-    return [(str(intent), int(amount)) for intent, amount in await cursor.fetchall()]
-
-
-async def list_payers(conn: Connection, tenant_id: int, intent: str) -> list[tuple[str, int, bool]]:
-    """The payments by which something that was owed was paid, how much by each, and whether their money is ours: the
-    provider has let us have it, or none had it, as a wallet was paid in advance."""
-    try:
-        intent_id = UUID(intent)
-    except ValueError:
-        return []
-    cursor = await conn.execute(
-        "SELECT s.detail, sum(s.amount)::bigint, EXISTS (SELECT FROM provider_movements m"
-        "  WHERE m.tenant_id = s.tenant_id AND m.intent = s.detail AND m.settled_at IS NOT NULL)"
-        " OR EXISTS (SELECT FROM payment_intents i WHERE i.tenant_id = s.tenant_id AND i.method = 'wallet'"
-        "  AND i.intent_id = s.detail::uuid)"
-        " FROM payment_steps s WHERE s.tenant_id = %s AND s.kind = 'debt_paid' AND s.intent_id = %s"
-        " AND s.detail IS NOT NULL GROUP BY s.tenant_id, s.detail ORDER BY min(s.step_id)",
-        (tenant_id, intent_id),
-    )
-    return [(str(payment), int(amount), bool(ours)) for payment, amount, ours in await cursor.fetchall()]
-
-
 async def sum_back(conn: Connection, tenant_id: int, session_id: UUID, *, late: bool) -> Back:
     """What went back of a session's share: `late` with what was paid of its debt, else by its own refunds and
     disputes."""

@@ -46,6 +46,11 @@ class PayoutRow(Struct, frozen=True, kw_only=True):
     #: When the bank said that it would not carry it out.
     refused_at: datetime | None = None
 
+    @property
+    def stands(self) -> str:
+        """How it stands, as it is shown: what a file asks the bank for is paid once the bank booked it."""
+        return "sent" if self.state == "paid" and self.way == "sepa" and self.booked_on is None else self.state
+
 
 class FileRow(Struct, frozen=True, kw_only=True):
     """One file for the bank as stored."""
@@ -96,7 +101,8 @@ async def list_payouts(
         f"""
         SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %(tenant_id)s
         AND (%(host_id)s::int IS NULL OR p.host_id = %(host_id)s)
-        AND (%(state)s::text IS NULL OR p.state = %(state)s)
+        AND (%(state)s::text IS NULL OR %(state)s = CASE WHEN p.state = 'paid' AND p.way = 'sepa'
+            AND p.booked_on IS NULL THEN 'sent' ELSE p.state END)
         AND (%(way)s::text IS NULL OR p.way = %(way)s)
         AND (%(file_id)s::int IS NULL OR p.file_id = %(file_id)s)
         {onward(_ORDERS[order], place)}

@@ -33,7 +33,7 @@ _FROM: Final = """
     """
 _CALL: Final = (
     "call_id, number, intent_id, kind, key, amount, state, tries, refusals, asked_by, said, reason, reference,"
-    " asked_at, ended_at, next_at, keyed_at"
+    " asked_at, ended_at, next_at, keyed_at, debt"
 )
 #: Payments of debts of one payer that are under way: on a page, from the wallet, and by themselves of saved cards.
 MAX_PAYING: Final = 10
@@ -185,18 +185,18 @@ async def update_intent(
 
 async def insert_call(
     conn: Connection, tenant_id: int, intent_id: UUID, *, kind: CallKind, amount: int, at: datetime,
-    asked_by: str | None = None, said: str | None = None,
+    asked_by: str | None = None, said: str | None = None, debt: UUID | None = None,
 ) -> Call:  # fmt: skip
     """Stores a call that is about to be made, with a key that nobody had before."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
-        f"INSERT INTO payment_calls (call_id, tenant_id, intent_id, kind, key, amount, asked_by, said, asked_at,"
+        f"INSERT INTO payment_calls (call_id, tenant_id, intent_id, kind, key, amount, asked_by, said, debt, asked_at,"
         " next_at) SELECT id, %(tenant)s, %(intent)s, %(kind)s, 'forecourt-' || replace(id::text, '-', ''), %(amount)s,"
-        " %(by)s, %(said)s,"
+        " %(by)s, %(said)s, %(debt)s,"
         f" %(at)s, %(at)s FROM gen_random_uuid() AS id RETURNING {_CALL}",
         {
             "tenant": tenant_id, "intent": intent_id, "kind": kind.value, "amount": amount, "by": asked_by,
-            "said": said, "at": at,
+            "said": said, "debt": debt, "at": at,
         },
     )  # fmt: skip
     return msgspec.convert(await cursor.fetchone(), Call)

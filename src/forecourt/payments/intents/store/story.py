@@ -55,6 +55,27 @@ async def told_of(conn: Connection, tenant_id: int, intent_id: UUID, kind: str) 
     return {str(detail) for (detail,) in await cursor.fetchall()}
 
 
+async def list_of_entry(conn: Connection, tenant_id: int, kind: str, entry: str) -> list[tuple[UUID, int]]:
+    """The payments of which something was told with an entry, and how much of each."""
+    cursor = await conn.execute(
+        "SELECT intent_id, amount FROM payment_steps WHERE tenant_id = %s AND kind = %s AND entry = %s",
+        (tenant_id, kind, entry),
+    )
+    return [(intent_id, int(amount)) for intent_id, amount in await cursor.fetchall()]
+
+
+async def sum_steps(conn: Connection, tenant_id: int, intent_id: UUID, kind: str) -> int:
+    """What the steps of a kind come to."""
+    cursor = await conn.execute(
+        "SELECT coalesce(sum(amount), 0)::bigint FROM payment_steps WHERE tenant_id = %s AND intent_id = %s"
+        " AND kind = %s",
+        (tenant_id, intent_id, kind),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def list_steps(conn: Connection, tenant_id: int, intent_id: UUID) -> list[Step]:
     """What happened to a payment, the latest first."""
     cursor = conn.cursor(row_factory=class_row(Step))

@@ -269,3 +269,15 @@ async def legs_of(conn: Connection, tenant_id: int, entry_id: int) -> list[Leg]:
         Leg(account=row.account, currency=row.currency, amount=row.amount)
         for row in await list_postings(conn, tenant_id, [entry_id])
     ]
+
+
+async def sum_on(conn: Connection, tenant_id: int, keys: Sequence[str], account: str) -> int:
+    """What the entries of these keys posted to an account."""
+    cursor = await conn.execute(
+        "SELECT coalesce(sum(p.amount), 0)::bigint FROM journal j JOIN postings p USING (entry_id)"
+        " JOIN ledger_accounts a USING (account_id) WHERE j.tenant_id = %s AND j.key = ANY(%s) AND a.name = %s",
+        (tenant_id, list(keys), account),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])

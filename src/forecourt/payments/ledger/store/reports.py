@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from msgspec import Struct
 from psycopg.rows import class_row
@@ -12,13 +13,28 @@ from forecourt.platform.ordering import Place, bounds, oldest, onward
 
 #: Days after which a receivable falls into the next class.
 AGES: Final = (30, 60, 90)
+DRIVERS: Final = "driver_receivable:"
 _AGED: Final = """
-WITH legs AS (
+WITH said AS (
     SELECT CASE WHEN a.name = 'driver_receivable' THEN a.name || ':' || coalesce(j.intent, '') ELSE a.name END
         COLLATE "C" AS who, p.currency, j.at, j.entry_id, p.leg, p.amount
     FROM ledger_accounts a JOIN postings p USING (account_id) JOIN journal j USING (entry_id)
     WHERE a.tenant_id = %(tenant_id)s AND (a.name = 'driver_receivable'
-        OR starts_with(a.name, 'fleet_receivable:') OR starts_with(a.name, 'roaming_receivable:'))),
+        OR starts_with(a.name, 'fleet_receivable:') OR starts_with(a.name, 'roaming_receivable:'))
+    -- A match that was taken back never was: what it settled is as old as it is.
+    AND NOT (j.kind = 'fleet_paid' AND (j.key LIKE '%%:back' OR EXISTS (
+        SELECT FROM journal b WHERE b.tenant_id = j.tenant_id AND b.key = j.key || ':back')))),
+-- A payment that paid debts is posted under its own name: it settles theirs.
+settled AS (
+    SELECT s.intent_id::text AS debt, s.detail AS payment, i.currency, sum(s.amount)::bigint AS amount, min(s.at) AS at
+    FROM payment_steps s JOIN payment_intents i ON i.tenant_id = s.tenant_id AND i.intent_id = s.intent_id
+    WHERE s.tenant_id = %(tenant_id)s AND s.kind = 'debt_paid' AND s.detail IS NOT NULL
+        AND s.detail <> s.intent_id::text
+    GROUP BY s.intent_id, s.detail, i.currency HAVING sum(s.amount) <> 0),
+legs AS (
+    SELECT * FROM said
+    UNION ALL SELECT 'driver_receivable:' || debt, currency, at, 0, 0, -amount FROM settled
+    UNION ALL SELECT 'driver_receivable:' || payment, currency, at, 0, 0, amount FROM settled),
 left_ AS (
     SELECT who, currency, sum(amount)::bigint AS total FROM legs GROUP BY 1, 2 HAVING sum(amount) <> 0),
 newest AS (
@@ -95,8 +111,9 @@ class SiteCost(Struct, frozen=True, kw_only=True):
 async def read_receivables(
     conn: Connection, tenant_id: int, now: datetime, *, place: Place = None, limit: int
 ) -> list[Aged]:
-    """Who owes what since when: drivers by payment, fleets and roaming partners, the oldest first, behind the time, the
-    name and the currency of a place. What was paid settles the oldest first, so what is open is the newest of it."""
+    """Who owes what since when: drivers by the payment that is owed, whatever paid of it, fleets and roaming partners;
+    the oldest first, behind the time, the name and the currency of a place. What was paid settles the oldest first, so
+    what is open is the newest of it."""
     cursor = conn.cursor(row_factory=class_row(Aged))
     await cursor.execute(
         f"{_AGED} {onward(_AGED_ORDER, place)}",
@@ -183,6 +200,28 @@ async def first_and_last(conn: Connection, tenant_id: int, until: datetime | Non
         )
     ).fetchone()
     return None if row is None or row[0] is None else (row[0], row[1])
+
+
+class Debt(Struct, frozen=True, kw_only=True):
+    """Of which payment something is owed: by whom, and where it was."""
+
+    intent_id: UUID
+    payer: str | None
+    station: str | None
+    site: str | None
+
+
+async def name_debts(conn: Connection, tenant_id: int, who: Sequence[str]) -> dict[str, Debt]:
+    """What is owed by drivers, by the names under which `read_receivables` has it."""
+    cursor = conn.cursor(row_factory=class_row(Debt))
+    await cursor.execute(
+        "SELECT i.intent_id, i.payer, coalesce(s.identity, s.retired_identity) AS station, p.name AS site"
+        " FROM payment_intents i LEFT JOIN stations s ON s.tenant_id = i.tenant_id AND s.station_id = i.station_id"
+        " LEFT JOIN sites p ON p.tenant_id = s.tenant_id AND p.site_id = s.site_id"
+        " WHERE i.tenant_id = %s AND i.intent_id::text = ANY(%s)",
+        (tenant_id, [name.removeprefix(DRIVERS) for name in who if name.startswith(DRIVERS)]),
+    )
+    return {f"{DRIVERS}{row.intent_id}": row for row in await cursor.fetchall()}
 
 
 async def name_fleets(conn: Connection, tenant_id: int) -> dict[str, tuple[int, str]]:

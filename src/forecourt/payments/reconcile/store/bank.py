@@ -1,6 +1,6 @@
 """Statements of banks, their lines, and what these are matched with."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -14,7 +14,7 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, oldest, onwa
 
 _LINE: Final = (
     "line_id, reference, name, booked_on, amount, currency, end_to_end, who, text, returned, return_reason, matched_by,"
-    " matched, read_at, undone"
+    " matched, read_at, undone, account"
 )
 #: A file's sum, whole or without what the bank refused.
 _IS_SUM: Final = (
@@ -38,6 +38,8 @@ class StatementRow(Struct, frozen=True, kw_only=True):
     lines: int
     new: int
     matched: int
+    #: The accounts that it tells of, shown by their ends.
+    accounts: list[str]
 
 
 async def keep_line(conn: Connection, tenant_id: int, line: StatementLine, now: datetime) -> tuple[int, bool]:
@@ -71,25 +73,33 @@ async def keep_line(conn: Connection, tenant_id: int, line: StatementLine, now: 
 
 async def insert_statement(
     conn: Connection, tenant_id: int, *, by: str, at: datetime, from_on: date, until_on: date, lines: int, new: int,
-    matched: int,
+    matched: int, accounts: Sequence[str],
 ) -> int:  # fmt: skip
     """Notes that a statement was read; its number."""
     row = await (
         await conn.execute(
-            "INSERT INTO bank_statements (tenant_id, read_at, read_by, from_on, until_on, lines, new, matched)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING statement_id",
-            (tenant_id, at, by, from_on, until_on, lines, new, matched),
+            "INSERT INTO bank_statements (tenant_id, read_at, read_by, from_on, until_on, lines, new, matched,"
+            " accounts) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING statement_id",
+            (tenant_id, at, by, from_on, until_on, lines, new, matched, list(accounts)),
         )
     ).fetchone()
     assert row is not None
     return int(row[0])
 
 
+async def accounts_read(conn: Connection, tenant_id: int) -> set[str]:
+    """The accounts of statements that were taken before, shown by their ends."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT unnest(accounts) FROM bank_statements WHERE tenant_id = %s", (tenant_id,)
+    )
+    return {str(account) for (account,) in await cursor.fetchall()}
+
+
 async def list_statements(conn: Connection, tenant_id: int, limit: int) -> list[StatementRow]:
     """Statements that were read, the latest first."""
     cursor = conn.cursor(row_factory=class_row(StatementRow))
     await cursor.execute(
-        "SELECT statement_id, read_at, read_by, until_on, lines, new, matched FROM bank_statements"
+        "SELECT statement_id, read_at, read_by, until_on, lines, new, matched, accounts FROM bank_statements"
         " WHERE tenant_id = %s ORDER BY statement_id DESC LIMIT %s",
         (tenant_id, limit),
     )
