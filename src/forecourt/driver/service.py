@@ -35,8 +35,8 @@ from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.fleets.store import priced_for
 from forecourt.loyalty.promising import Promises
 from forecourt.payments.accounts.store import find_account
-from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.debts.store import list_payers, sum_owed_again
+from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.fleets.model import Seller as Issuer
 from forecourt.payments.fleets.store.invoices import find_seller
 from forecourt.payments.intents.beginning import Begin
