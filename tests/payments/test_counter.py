@@ -23,6 +23,7 @@ from forecourt.platform.settings import Settings
 from tests.conftest import Database
 from tests.http import SECRET, House, Tenant, problem
 from tests.payments.hosts import IBANS
+from tests.payments.online import online
 from tests.payments.signing import signed
 from tests.receiver import Receiver, receiving
 from tests.sandbox import Sandbox, sandbox
@@ -74,6 +75,8 @@ class Shop:
     async def opened(self, name: str) -> "Shop":
         self.site_id = (await self.made("/sites", {"name": "Yard", "slug": f"yard-{self.tenant.tenant_id}"}))["id"]
         await self.made("/stations", {"id": self.station, "site": self.site})
+        with self.house.admin() as connection:
+            online(connection, self.station)
         parts = [{"price_components": [{"type": "ENERGY", "price": "0.50", "vat": "19"}]}]
         tariff = await self.made(
             "/tariffs", {"name": "Day", "tariff": {"id": "", "currency": "EUR", "elements": parts}}

@@ -16,6 +16,7 @@ from forecourt.payments.intents.service import Payments
 from forecourt.pricing.assigning import Scope
 from tests.ground import Ground
 from tests.payments.lot import VERSIONS, Lot, a_lot
+from tests.payments.online import online
 from tests.sandbox import Sandbox
 
 GOLD = {"name": "gold", "title": "Gold", "currency": "EUR", "month_fee": 1190, "vat": 19}
@@ -88,6 +89,7 @@ async def test_a_member_is_quoted_and_held_and_billed_the_same_by_the_page(lot: 
     others = await payments.quote(lot.tenant_id, "CP1", 1)
     assert (mine.offer.name, mine.offer.subscription, mine.hold.likely) == ("At 0.25", "gold", 1190)
     assert (others.offer.name, others.offer.subscription, others.hold.likely) == ("At 0.50", None, 2380)
+    online(lot.rig.admin, "CP1")
     asked = Begin(station="CP1", evse=1, return_url="https://x.test/", method=Method.WALLET,
                   payer=f"driver:{driver}", driver_id=driver)  # fmt: skip
     intent = await payments.begin(lot.tenant_id, asked)

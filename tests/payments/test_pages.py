@@ -301,6 +301,38 @@ async def test_a_refund_is_offered_as_far_as_it_may_be_and_refused_in_words_that
     assert (answer.status_code, said in answer.text) == (409, True)
 
 
+@pytest.mark.parametrize(
+    ("owed", "steps", "said"),
+    [
+        (0, ["owed", "debt_paid", "debt_paid"], "Paid later"),
+        (480, ["owed", "debt_paid"], "Failed"),
+        (0, ["owed", "debt_paid", "written_off"], "Failed"),
+        (0, [], "Failed"),
+    ],
+    ids=["whole", "in part", "and a part given up", "never owed"],
+)
+async def test_a_debt_that_was_paid_whole_is_called_paid_wherever_it_stands(
+    yard: Yard, tenant: Tenant, owed: int, steps: list[str], said: str
+) -> None:
+    payment, now = uuid4(), yard.clock.now()
+    yard.admin.execute(
+        "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount,"
+        " authorised_amount, captured_amount, owed_amount, hold_said, created_at, updated_at)"
+        " VALUES (%s, %s, 'session', 'hosted', 'failed', 'EUR', 2000, 0, 0, %s, '{}', %s, %s)",
+        (payment, yard.tenant_id, owed, now, now),
+    )
+    for kind in steps:
+        yard.admin.execute(
+            "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount) VALUES (%s, %s, %s, %s, 490)",
+            (yard.tenant_id, payment, now, kind),
+        )
+    owner = await tenant.client()
+    [heading] = re.findall(r'<header class="head">.*?</header>', await text(owner, f"/payments/{payment}"), re.DOTALL)
+    [row] = re.findall(r'<td class="status".*?</td>', await text(owner, f"/payments?q={payment}"), re.DOTALL)
+    other = {"Paid later": "Failed", "Failed": "Paid later"}[said]
+    assert (said in heading, said in row, other in heading, other in row) == (True, True, False, False)
+
+
 async def test_an_owner_sees_what_is_to_be_paid_by_hand_and_says_what_came_of_it(yard: Yard, tenant: Tenant) -> None:
     first, second = await a_swiss(yard), await a_swiss(yard, "Vreni", 900)
     for _ in range(2):  # Banks may rest for some days.

@@ -42,6 +42,7 @@ from forecourt.sessions.remote.jobs import RemoteStartJobs
 from tests.adyen import AdyenBox
 from tests.ground import Ground
 from tests.http import an_actor
+from tests.payments.online import online
 from tests.sandbox import Sandbox
 from tests.support import FakeClock
 
@@ -130,21 +131,9 @@ class Till:
             " RETURNING station_id AS it",
             self.tenant_id, self.station, site,
         )  # fmt: skip
-        self.connected()
+        online(self.admin, self.station)
         await self.priced(tariff)
         return self
-
-    def connected(self) -> None:
-        """The station is on line, and says nothing of its connectors."""
-        self.rows(
-            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES ('g', now(), now() + interval '1 hour')"
-            " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until"
-        )
-        self.rows(
-            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
-            " VALUES (%s, %s, 1, 'g', 'ocpp2.0.1', now(), now())",
-            self.station_id, self.tenant_id,
-        )  # fmt: skip
 
     def connector(self, state: str) -> None:
         """What the station says of its first one."""

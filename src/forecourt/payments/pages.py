@@ -166,12 +166,14 @@ class PaymentPages:
         wanted = IntentFilter(state=state or None, search=search or None)
         async with self._db.tenant(actor.tenant_id) as conn:
             rows = await store.list_intents(conn, actor.tenant_id, wanted, place=place, limit=PAGE_SIZE + 1)
+            late = await story.paid_later(conn, actor.tenant_id, [each.intent_id for each in rows])
         asked = {name: value for name, value in (("state", state), ("q", search)) if value}
         more = None
         if len(rows) > PAGE_SIZE:
             more = "/payments?" + urlencode({**asked, "cursor": CURSORS["newest"].encode(rows[PAGE_SIZE - 1].number)})
         return self._page(
             "list", request, rows=rows[:PAGE_SIZE], more=more, first=cursor is None, state=state, search=search,
+            late=late,
             states=STATES, tones=TONES, purposes=PURPOSES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
             may_trust=actor.may(Verb.CHANGE_TOKENS),
         )  # fmt: skip
@@ -201,8 +203,10 @@ class PaymentPages:
                 kind: await story.sum_steps(conn, actor.tenant_id, payment_id, kind)
                 for kind in ("debt_paid", "debt_refunded")
             }
+            paid_late = await story.paid_later(conn, actor.tenant_id, [payment_id])
         return self._page(
             "payment", request, status=status, row=intent, calls=list(reversed(calls)), steps=steps, hooks=hooks,
+            paid_late=bool(paid_late),
             states=STATES, tones=TONES, asked=CALLS, outcomes=OUTCOMES, words=STEPS, amount=amount, detail=detail_of,
             fault=fault, may_change=actor.may(Verb.CHANGE_PAYMENTS),
             disputes=disputes,
