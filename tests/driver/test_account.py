@@ -197,7 +197,7 @@ async def test_a_debt_is_shown_blocks_the_next_start_and_is_paid(porch: Porch) -
 
 
 async def test_what_paid_a_debt_and_went_back_is_told_alike_on_every_page(porch: Porch) -> None:
-    browser, ada = await porch.signed_in("ada@example.com")
+    browser, _ada = await porch.signed_in("ada@example.com")
     till = porch.till
     session = await porch.pay_page(await browser.post(porch.there, data={"by": "page"}))
     await till.work()
