@@ -78,7 +78,7 @@ async def test_fleets_are_made_changed_and_looked_at(shell: Shell) -> None:
     listed = (await shell.run("fleets", "list")).out
     assert all(word in listed for word in ("Vans", "0.00 EUR", "200.00"))
     account = (await shell.run("fleets", "account", number, "--json")).json()
-    assert account == [{"open": [], "unbilled": [], "over_limit": []}]
+    assert account == [{"open": [], "unbilled": [], "left_over": [], "over_limit": []}]
     assert (await shell.run("fleets", "invoices", number, "--json")).json() == []
     nobody = await shell.run("fleets", "put", number, "999999", "--cost-centre", "4711")
     assert (nobody.code, "There is no such driver." in nobody.err) == (3, True)

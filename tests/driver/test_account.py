@@ -233,6 +233,39 @@ async def test_a_debt_is_shown_blocks_the_next_start_and_is_paid(porch: Porch) -
     assert (await porch.driver(ada.driver_id)).driver_id == ada.driver_id
 
 
+async def test_what_paid_a_debt_and_went_back_is_told_alike_on_every_page(porch: Porch) -> None:
+    browser, _ada = await porch.signed_in("ada@example.com")
+    till = porch.till
+    session = await porch.pay_page(await browser.post(porch.there, data={"by": "page"}))
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    till.plug_in(session, wh=10_000)
+    await till.work()
+    paid = await porch.pay_page(await browser.post("/my/money/pay", follow_redirects=False))
+    # A refund is one of the session: nothing is owed, and less was paid.
+    await till.payments.refund(till.actor, paid.intent_id, 195, "too slow")
+    home, money = (await browser.get("/my")).text, (await browser.get("/my/money")).text
+    assert ("still unpaid" in home, "€4.00" in home, "Pay what is owed" in money) == (False, True, False)
+    # What the provider takes back is owed of the session, on each page by its place, and told by letter.
+    async with till.payments.saga.turn(till.tenant_id, paid.intent_id) as turn:
+        await turn.capture_lost("taken back")
+    home, money = (await browser.get("/my")).text, (await browser.get("/my/money")).text
+    history = (await browser.get("/my/sessions")).text
+    assert "still unpaid" in home
+    for page in (home, history):
+        assert ">owed<" in page
+        assert "€4.00" in page
+    assert f'href="/charging/{session.intent_id}">{till.station}<' in money
+    assert "€4.00" in money
+    till.rows("DELETE FROM letters WHERE tenant_id = %s", till.tenant_id)
+    for _ in range(2):
+        await porch.jobs.unpaid(tenant_id=till.tenant_id, subject=str(paid.intent_id))
+    [letter] = till.rows("SELECT recipient, body FROM letters WHERE tenant_id = %s", till.tenant_id)
+    assert letter["recipient"] == "ada@example.com"
+    assert "€4.00 is owed. Your cards start no other session" in letter["body"]
+
+
 async def test_a_debt_is_paid_from_the_wallet_as_far_as_there_is_money_and_a_top_up_offers_it(porch: Porch) -> None:
     browser, ada = await porch.signed_in("ada@example.com")
     till = porch.till

@@ -28,6 +28,7 @@ from forecourt.payments.intents.errors import (
     RefundTooHigh,
 )
 from forecourt.payments.intents.model import MAX_REASON, Call, CallKind, Intent, Method, Purpose, State, Step
+from forecourt.payments.intents.refunds import DEBT_REFUNDED
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter, story
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
@@ -111,6 +112,10 @@ class PaymentWhole(Struct, frozen=True, kw_only=True):
     """A payment with what a bank disputes of it, what was asked of its provider and what happened, the latest first."""
 
     payment: Payment
+    paid_later: Annotated[
+        int, Meta(description="Of what was owed, so much was paid by other payments: see `steps`.", examples=[0])
+    ]
+    refunded_later: Annotated[int, Meta(description="What was given back of that.", examples=[0])]
     disputes: list[DisputeShown]
     calls: list[CallShown]
     steps: list[StepShown]
@@ -179,8 +184,12 @@ async def find_payment(payment_id: PaymentId, actor: Asker, db: Database) -> Pay
         calls = await store.list_calls(conn, actor.tenant_id, payment_id)
         steps = await story.list_steps(conn, actor.tenant_id, payment_id)
         disputes = await list_disputes(conn, actor.tenant_id, payment_id)
+        paid = await story.sum_steps(conn, actor.tenant_id, payment_id, "debt_paid")
+        back = await story.sum_steps(conn, actor.tenant_id, payment_id, DEBT_REFUNDED)
     return PaymentWhole(
         payment=shown(intent),
+        paid_later=paid,
+        refunded_later=back,
         disputes=[dispute_shown(each) for each in disputes],
         calls=[_call(each) for each in calls],
         steps=[_step(each) for each in steps],

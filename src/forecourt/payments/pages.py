@@ -17,6 +17,7 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
 from forecourt.payments.api import CURSORS, MAX_SEARCH
+from forecourt.payments.debts.store import sum_owed_again
 from forecourt.payments.disputes.shown import REASONS
 from forecourt.payments.disputes.shown import STATUSES as STATUSES_OF_DISPUTES
 from forecourt.payments.disputes.store import list_disputes
@@ -202,7 +203,7 @@ class PaymentPages:
             late = {
                 kind: await story.sum_steps(conn, actor.tenant_id, payment_id, kind)
                 for kind in ("debt_paid", "debt_refunded")
-            }
+            } | {"owed": await sum_owed_again(conn, actor.tenant_id, payment_id)}
             paid_late = await story.paid_later(conn, actor.tenant_id, [payment_id])
         return self._page(
             "payment", request, status=status, row=intent, calls=list(reversed(calls)), steps=steps, hooks=hooks,

@@ -105,14 +105,22 @@ async def list_charged(conn: Connection, tenant_id: int, driver_id: int, *, befo
             coalesce(c.currency, p.currency) AS currency, c.incl_minor AS cost, coalesce(c.final, false) AS final,
             p.intent_id AS payment, p.state AS payment_state, p.captured_amount - p.refunded_amount
                 + coalesce((SELECT sum(d.amount)::bigint FROM payment_steps d WHERE d.tenant_id = p.tenant_id
-                    AND d.intent_id = p.intent_id AND d.kind = 'debt_paid'), 0)
+                    AND d.intent_id = p.intent_id AND d.kind = 'debt_paid'
+                    AND d.detail IS DISTINCT FROM d.intent_id::text), 0)
                 - coalesce((SELECT sum(d.amount)::bigint FROM payment_steps d WHERE d.tenant_id = p.tenant_id
-                    AND d.intent_id = p.intent_id AND d.kind = 'debt_refunded'), 0) AS paid,
-            p.owed_amount AS owed
+                    AND d.intent_id = p.intent_id AND d.kind = 'debt_refunded'), 0) - coalesce(a.owed, 0) AS paid,
+            p.owed_amount + coalesce(a.owed, 0) AS owed
         FROM sessions s
         LEFT JOIN session_costs c ON c.session_id = s.session_id AND c.tenant_id = s.tenant_id
         LEFT JOIN payment_intents p ON p.session_id = s.session_id AND p.tenant_id = s.tenant_id
             AND p.purpose = 'session'
+        LEFT JOIN LATERAL (
+            -- What paid it later and was taken back by the provider.
+            SELECT sum(least(d.paid, i.owed_amount))::bigint AS owed
+            FROM (SELECT detail, sum(amount) AS paid FROM payment_steps WHERE tenant_id = p.tenant_id
+                AND intent_id = p.intent_id AND kind = 'debt_paid' AND detail <> p.intent_id::text GROUP BY detail) d
+            JOIN payment_intents i ON i.tenant_id = p.tenant_id AND i.intent_id = d.detail::uuid
+            WHERE i.owed_amount > 0) a ON true
         LEFT JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id
         LEFT JOIN sites i ON i.site_id = t.site_id AND i.tenant_id = t.tenant_id
         WHERE s.tenant_id = %(tenant)s AND s.number < %(before)s AND s.session_id IN ({_OWN})

@@ -77,10 +77,10 @@ async def list_of_entry(conn: Connection, tenant_id: int, kind: str, entry: str)
 
 
 async def sum_steps(conn: Connection, tenant_id: int, intent_id: UUID, kind: str) -> int:
-    """What the steps of a kind come to."""
+    """What the steps of a kind that tell of another payment come to."""
     cursor = await conn.execute(
         "SELECT coalesce(sum(amount), 0)::bigint FROM payment_steps WHERE tenant_id = %s AND intent_id = %s"
-        " AND kind = %s",
+        " AND kind = %s AND detail IS DISTINCT FROM intent_id::text",
         (tenant_id, intent_id, kind),
     )
     row = await cursor.fetchone()
