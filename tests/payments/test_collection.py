@@ -219,12 +219,12 @@ async def test_a_match_that_was_wrong_is_taken_back_and_the_line_is_another_flee
     assert depot.owes() == -105
     await depot.reconciler.unmatch(till.actor, back["line_id"], "it was a gift")
     assert depot.owes() == -305
-    till.clock.advance(20 * 86_400)
+    till.clock.advance(13 * 86_400)
     assert await unmatch() is None
     assert (await standing(depot), depot.owes()) == ([(595, "open")], 595)
     assert till.balances().get("bank") is None
     # It is as old as it was before, and not as the match that was taken back.
-    assert await aged(15) == [[0, 595, 0, 0]]
+    assert await aged(20) == [[0, 595, 0, 0]]
     with pytest.raises(BankLineOpen):
         await unmatch()
     # The same statement, read again, matches it no more; a person does, as often as it is wrong.
