@@ -561,3 +561,30 @@ async def test_a_voucher_comes_back_until_it_has_run_out_and_a_late_word_still_f
         assert (await own_of(conn, tenant, driver, till.clock.now())).kept == []
     await till.loyalty.settle_due()
     assert club.uses() == [("released", 500, None)]
+
+
+async def test_a_campaign_that_a_voucher_was_better_than_is_there_for_the_next_session_and_no_more_often(
+    club: Club,
+) -> None:
+    [(driver, uid)] = club.drivers()
+    tenant, till = club.tenant_id, club.till
+    once = await club.campaign(amount=100, per_driver=1)
+    await club.campaign(codes=("BETTER",), amount=500)
+    async with till.tenants.tenant(tenant) as conn:
+        await giving.enter(conn, tenant, driver, "better", till.clock.now())
+    till.clock.advance(3601)
+    first = club.session(uid)
+    assert (await club.priced(first)).incl_vat == euro(95)
+    # Promised to who pays and doesn't come after all, it is free; nobody is given it twice.
+    for _ in range(2):
+        async with club.promises.kept(tenant, till.station, 1, driver_id=driver):
+            assert (await club.priced(club.session(uid))).incl_vat == euro(595)
+        till.clock.advance(2 * 3600)
+        await till.loyalty.settle_due()
+    second = club.session(uid)
+    assert (await club.priced(second)).incl_vat == euro(495)
+    assert (await club.priced(first)).incl_vat == euro(95)
+    assert (await club.priced(club.session(uid))).incl_vat == euro(595)
+    till.clock.advance(timedelta(days=4).total_seconds())
+    await till.loyalty.settle_due()
+    assert ((await club.find(once)).spent, (await club.find(once)).reserved) == (100, 0)

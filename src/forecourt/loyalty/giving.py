@@ -83,7 +83,7 @@ async def offers_at(
     if code:
         found.append(await _by_code(conn, tenant_id, occasion, code, found))
     if occasion.driver_id is not None:
-        found += await _of_driver(conn, tenant_id, occasion, occasion.driver_id)
+        found += await _of_driver(conn, tenant_id, occasion, occasion.driver_id, lock=lock)
     by_id = {each.campaign.campaign_id: each for each in reversed(found)}
     return [by_id[each.campaign_id] for each in considered([each.campaign for each in by_id.values()])]
 
@@ -220,20 +220,25 @@ async def _by_code(
     return Offered(campaign=campaign, code=held)
 
 
-async def _of_driver(conn: Connection, tenant_id: int, occasion: Occasion, driver_id: int) -> list[Offered]:
-    """Campaigns that a driver has and that are for such a session."""
+async def _of_driver(
+    conn: Connection, tenant_id: int, occasion: Occasion, driver_id: int, *, lock: bool
+) -> list[Offered]:  # fmt: skip
+    """Campaigns that a driver has and that are for such a session. One that may not be given once more is given again
+    where the bill of another session didn't use it."""
     treated = await campaigns.list_treated(conn, tenant_id, driver_id)
     if not treated:
         return []
-    return [
-        Offered(campaign=each)
-        for each in await campaigns.list_running(conn, tenant_id)
-        if each.campaign_id in treated
-        and each.counts_at(occasion.at)
-        and fits(each, occasion)
-        and (each.left is None or each.left >= each.terms.reserve)
-        and await _allowed(conn, tenant_id, each, driver_id)
-    ]
+    found = []
+    for each in await campaigns.list_running(conn, tenant_id):
+        if each.campaign_id not in treated or not each.counts_at(occasion.at) or not fits(each, occasion):
+            continue
+        if each.left is not None and each.left < each.terms.reserve:
+            continue
+        if await _allowed(conn, tenant_id, each, driver_id):
+            found.append(Offered(campaign=each))
+        elif spare := await uses.find_spare(conn, tenant_id, each.campaign_id, driver_id, lock=lock):
+            found.append(Offered(campaign=each, use=spare))
+    return found
 
 
 async def _allowed(conn: Connection, tenant_id: int, campaign: Campaign, driver_id: int | None) -> bool:

@@ -144,9 +144,9 @@ def considered(candidates: Iterable[Campaign]) -> Sequence[Campaign]:
 
 
 def best(candidates: Iterable[Campaign], bill: Bill, less: Callable[[Sequence[Discount]], Bill]) -> Sequence[Discount]:
-    """What counts for this very bill: of those that it comes to enough for, one that bears no other or all that do,
-    whichever leaves least to pay; of equals what uses up fewer vouchers, then what was made first. `less`: the bill
-    with such discounts."""
+    """What counts for this very bill: of those that it comes to enough for, one that bears no other, or all that do,
+    with their vouchers or without, whichever leaves least to pay; of equals what uses up fewer vouchers, then what was
+    made first. `less`: the bill with such discounts."""
     cost = bill.total.incl_vat
     enough = [
         each
@@ -155,7 +155,8 @@ def best(candidates: Iterable[Campaign], bill: Bill, less: Callable[[Sequence[Di
         and cost >= Fraction(each.terms.minimum, 10 ** minor_digits(each.terms.currency))
     ]
     together = [each for each in enough if each.terms.stacks]
-    ways = [[each] for each in enough if not each.terms.stacks] + ([together] if together else []) + [[]]
+    ways = [[each] for each in enough if not each.terms.stacks]
+    ways += [together, [each for each in together if not each.terms.by_code], []]
     left: list[tuple[tuple[int, int, bool, int], Sequence[Discount]]] = []
     for way in ways:
         billed, vouchers = less([discount_of(each) for each in way]), sum(each.terms.by_code for each in way)

@@ -175,11 +175,11 @@ async def claim(
     conn: Connection, tenant_id: int, use_id: UUID, token_uid: str | None, until_at: datetime | None
 ) -> None:
     """What a driver keeps is for the session of a token until then, or with None for any again; no longer for the one
-    that didn't use it."""
+    that didn't use it. What is not kept is free after."""
     await conn.execute(
-        "UPDATE loyalty_uses SET token_uid = %s, claimed_until = %s, session_id = NULL, state = 'open'"
-        " WHERE tenant_id = %s AND use_id = %s",
-        (token_uid, until_at, tenant_id, use_id),
+        "UPDATE loyalty_uses SET token_uid = %(token)s, claimed_until = %(until)s, session_id = NULL, state = 'open',"
+        " until_at = CASE WHEN kept THEN until_at ELSE %(until)s END WHERE tenant_id = %(tenant)s AND use_id = %(use)s",
+        {"token": token_uid, "until": until_at, "tenant": tenant_id, "use": use_id},
     )
 
 
@@ -218,6 +218,22 @@ async def kept_for(conn: Connection, tenant_id: int, driver_id: int, at: datetim
         f" AND (state = 'open' OR {_SPARE}) ORDER BY made_at DESC LIMIT %(limit)s"
     )
     return await _uses(conn, query, {"tenant": tenant_id, "driver": driver_id, "at": at, "limit": MAX_LISTED})
+
+
+async def find_spare(
+    conn: Connection, tenant_id: int, campaign_id: int, driver_id: int, *, lock: bool = False
+) -> Use | None:  # fmt: skip
+    """What of a campaign is kept for a session of the driver's whose bill didn't use it; the first."""
+    query = (
+        f"{_USE} AND driver_id = %(driver)s AND campaign_id = %(campaign)s AND {_SPARE}"
+        f" ORDER BY made_at, use_id LIMIT 1{' FOR UPDATE' if lock else ''}"
+    )
+    values = {"tenant": tenant_id, "driver": driver_id, "campaign": campaign_id}
+    if lock:
+        # As `list_open` does.
+        await _uses(conn, query, values)
+    found = await _uses(conn, query, values)
+    return found[0] if found else None
 
 
 async def bind(conn: Connection, tenant_id: int, use_ids: Sequence[UUID], session_id: UUID) -> None:
