@@ -119,6 +119,25 @@ async def test_a_campaign_that_ran_elsewhere_is_told_of_by_imported_sessions(clu
     assert club.uses() == []
 
 
+async def test_of_a_campaign_nothing_is_told_before_its_drivers_did_anything(club: Club) -> None:
+    drivers, till = club.drivers(60), club.till
+    # What they did before says nothing of what it changes.
+    club.session(drivers[0][1], ago=timedelta(days=2))
+    campaign = await club.campaign(amount=100, holdout_percent=Decimal(50))
+    till.clock.advance(7_200)
+
+    async def told() -> list[Measure]:
+        async with till.tenants.tenant(club.tenant_id) as conn:
+            found = await measure_effect(conn, club.tenant_id, campaign.campaign_id, till.clock.now())
+        assert min(found.treated, found.held_out) >= 10
+        return [each.measure for each in found.compared]
+
+    assert await told() == []
+    # One that has no price says nothing of revenue.
+    club.session(drivers[0][1], ago=timedelta(minutes=1))
+    assert await told() == [Measure.ENERGY, Measure.VISITS]
+
+
 async def test_whom_a_campaign_is_for_is_told_by_imported_sessions_too(club: Club, tmp_path: Path) -> None:
     [(often, uid), (once, other), _] = club.drivers(3)
     now, path = club.till.clock.now(), tmp_path / "old.csv"

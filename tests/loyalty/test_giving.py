@@ -13,6 +13,7 @@ from forecourt.loyalty import api, giving, service
 from forecourt.loyalty.effect.service import measure_effect
 from forecourt.loyalty.errors import AccountNeeded, CampaignRefused, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model.terms import Audience, Places, QuietBy
+from forecourt.loyalty.own import own_of
 from forecourt.loyalty.store import uses as uses_store
 from forecourt.payments.hosts.shares import follow, follow_given
 from forecourt.payments.intents.beginning import Begin
@@ -446,3 +447,144 @@ async def test_only_who_has_it_and_agreed_to_letters_is_told_and_once(club: Club
     assert treated & {driver for driver, _ in others}
     assert "€1.50 off" in letters[0]["subject"]
     assert "/my/account" in letters[0]["body"]
+
+
+async def test_of_a_kept_voucher_and_a_campaign_the_one_that_is_best_for_this_very_bill_counts(club: Club) -> None:
+    [(driver, uid)] = club.drivers()
+    tenant, till = club.tenant_id, club.till
+    await club.campaign(percent=Decimal(15), most=300, label="Night")
+    voucher = await club.campaign(codes=("OPEN-26",), amount=500, minimum=1_000, per_driver=1, label="Opening")
+    asked: dict[str, Any] = {"driver": driver, "seconds": 135}
+    # Below its least bill the voucher is not for it: 15 % of 5.95 are off, whether it is typed or kept.
+    typed = await quoted(club, energy_wh=10_000, voucher="OPEN-26", **asked)
+    assert ([each.label for each in typed.discounts], typed.rounded.incl_vat) == (["Night"], euro(506))
+    async with till.tenants.tenant(tenant) as conn:
+        await giving.enter(conn, tenant, driver, "open-26", till.clock.now())
+    small = await quoted(club, energy_wh=10_000, **asked)
+    large = await quoted(club, energy_wh=20_000, **asked)
+    assert ([each.label for each in large.discounts], large.rounded.incl_vat) == (["Opening"], euro(690))
+    assert small.rounded == typed.rounded
+    till.clock.advance(3601)
+    first = club.session(uid, wh=10_000)
+    await club.begun(first)
+    async with till.tenants.tenant(tenant) as conn:
+        assert (await own_of(conn, tenant, driver, till.clock.now())).kept == []
+    assert (await club.priced(first)).incl_vat == small.rounded.incl_vat
+    # It was not for it, so it is there again at once, and counts for the next one that it is for.
+    async with till.tenants.tenant(tenant) as conn:
+        own = await own_of(conn, tenant, driver, till.clock.now())
+        assert [each.campaign.campaign_id for each in own.kept] == [voucher.campaign_id]
+        await giving.enter(conn, tenant, driver, "open-26", till.clock.now())
+    # By the page, too: what is promised for a payment that is refused is kept by the driver again.
+    with pytest.raises(ConnectorTaken):
+        await till.paid()
+        async with club.promises.kept(tenant, till.station, 1, driver_id=driver) as token:
+            await till.begin(token_uid=token)
+    second = club.session(uid, wh=20_000)
+    await club.begun(second)
+    assert (await club.priced(second)).incl_vat == large.rounded.incl_vat
+    # The first is priced again: what it had stays, what went elsewhere does too.
+    assert (await club.priced(first)).incl_vat == small.rounded.incl_vat
+    async with till.tenants.tenant(tenant) as conn:
+        assert (await own_of(conn, tenant, driver, till.clock.now())).kept == []
+    till.clock.advance(timedelta(days=4).total_seconds())
+    await till.loyalty.settle_due()
+    assert ((await club.find(voucher)).spent, (await club.find(voucher)).reserved) == (500, 0)
+    assert sorted(club.uses(), key=str)[-2:] == [("settled", 300, 89), ("settled", 500, 500)]
+
+
+async def test_a_kept_voucher_that_was_not_used_stays_kept_when_its_session_is_settled(club: Club) -> None:
+    [(driver, uid)] = club.drivers()
+    tenant, till = club.tenant_id, club.till
+    voucher = await club.campaign(codes=("LATER",), uses=1, amount=500, minimum=1_000, budget=500)
+    async with till.tenants.tenant(tenant) as conn:
+        await giving.enter(conn, tenant, driver, "later", till.clock.now())
+    till.clock.advance(3601)
+    session = club.session(uid, wh=10_000)
+    await club.begun(session)
+    assert (await club.priced(session)).incl_vat == euro(595)
+    till.clock.advance(timedelta(days=4).total_seconds())
+    await till.loyalty.settle_due()
+    assert club.uses() == [("open", 500, None)]
+    assert (await club.find(voucher)).reserved == 500
+    async with till.tenants.tenant(tenant) as conn:
+        assert len((await own_of(conn, tenant, driver, till.clock.now())).kept) == 1
+    assert (await club.priced(club.session(uid, wh=20_000))).incl_vat == euro(690)
+    assert club.uses() == [("bound", 500, None)]
+
+
+async def test_a_driver_who_enters_a_code_again_while_he_charges_keeps_one_of_it_and_nothing_of_the_budget_is_lost(
+    club: Club,
+) -> None:
+    [(driver, uid)] = club.drivers()
+    tenant, till = club.tenant_id, club.till
+    voucher = await club.campaign(codes=("TWICE",), amount=500, minimum=1_000)
+
+    async def entered() -> None:
+        async with till.tenants.tenant(tenant) as conn:
+            await giving.enter(conn, tenant, driver, "twice", till.clock.now())
+
+    await entered()
+    till.clock.advance(3601)
+    session = club.session(uid, wh=10_000)
+    await club.begun(session)
+    await entered()
+    assert (await club.priced(session)).incl_vat == euro(595)
+    async with till.tenants.tenant(tenant) as conn:
+        assert len((await own_of(conn, tenant, driver, till.clock.now())).kept) == 1
+    async with club.promises.kept(tenant, till.station, 1, driver_id=driver):
+        pass
+    till.clock.advance(timedelta(days=4).total_seconds())
+    await till.loyalty.settle_due()
+    assert sorted(club.uses()) == [("open", 500, None), ("released", 500, None)]
+    assert (await club.find(voucher)).reserved == 500
+
+
+async def test_a_voucher_comes_back_until_it_has_run_out_and_a_late_word_still_finds_it(club: Club) -> None:
+    [(driver, uid)] = club.drivers()
+    tenant, till = club.tenant_id, club.till
+    await club.campaign(codes=("LATE",), amount=500, minimum=1_000)
+    async with till.tenants.tenant(tenant) as conn:
+        await giving.enter(conn, tenant, driver, "late", till.clock.now())
+    till.clock.advance(3601)
+    session = club.session(uid, wh=10_000)
+    await club.begun(session)
+    assert (await club.priced(session)).incl_vat == euro(595)
+    till.rows("UPDATE sessions SET meter_stop_wh = 20000 WHERE session_id = %s", session)
+    assert (await club.priced(session)).incl_vat == euro(690)
+    async with till.tenants.tenant(tenant) as conn:
+        assert (await own_of(conn, tenant, driver, till.clock.now())).kept == []
+    till.rows("UPDATE sessions SET meter_stop_wh = 10000 WHERE session_id = %s", session)
+    assert (await club.priced(session)).incl_vat == euro(595)
+    till.clock.advance(timedelta(days=91).total_seconds())
+    async with till.tenants.tenant(tenant) as conn:
+        assert (await own_of(conn, tenant, driver, till.clock.now())).kept == []
+    await till.loyalty.settle_due()
+    assert club.uses() == [("released", 500, None)]
+
+
+async def test_a_campaign_that_a_voucher_was_better_than_is_there_for_the_next_session_and_no_more_often(
+    club: Club,
+) -> None:
+    [(driver, uid)] = club.drivers()
+    tenant, till = club.tenant_id, club.till
+    once = await club.campaign(amount=100, per_driver=1)
+    await club.campaign(codes=("BETTER",), amount=500)
+    async with till.tenants.tenant(tenant) as conn:
+        await giving.enter(conn, tenant, driver, "better", till.clock.now())
+    till.clock.advance(3601)
+    first = club.session(uid)
+    assert (await club.priced(first)).incl_vat == euro(95)
+    # Promised to who pays and doesn't come after all, it is free; nobody is given it twice.
+    for _ in range(2):
+        async with club.promises.kept(tenant, till.station, 1, driver_id=driver):
+            assert (await club.priced(club.session(uid))).incl_vat == euro(595)
+        till.clock.advance(2 * 3600)
+        await till.loyalty.settle_due()
+    second = club.session(uid)
+    assert (await club.priced(second)).incl_vat == euro(495)
+    assert (await club.priced(first)).incl_vat == euro(95)
+    assert (await club.priced(club.session(uid))).incl_vat == euro(595)
+    till.clock.advance(timedelta(days=4).total_seconds())
+    await till.loyalty.settle_due()
+    assert ((await club.find(once)).spent, (await club.find(once)).reserved) == (100, 0)

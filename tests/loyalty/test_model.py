@@ -2,16 +2,30 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
+from itertools import permutations
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from forecourt.loyalty.errors import CampaignRefused
 from forecourt.loyalty.model.audiences import belongs, held_out, segment_of
-from forecourt.loyalty.model.campaigns import Campaign, Occasion, chosen, fits
+from forecourt.loyalty.model.campaigns import Campaign, Occasion, best, considered, fits
 from forecourt.loyalty.model.terms import Audience, Places, Segment, State, Terms, check
 from forecourt.loyalty.model.uses import plain
-from forecourt.pricing.model import Day
+from forecourt.pricing.engine import Pricer
+from forecourt.pricing.model import (
+    Circumstances,
+    Day,
+    Dimension,
+    Element,
+    PriceComponent,
+    SegmentKind,
+    Tariff,
+    TaxIncluded,
+)
+from forecourt.pricing.model import Segment as Stretch
 
 AT = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
 
@@ -98,15 +112,50 @@ def test_a_plug_is_the_same_however_it_is_written(said: str, there: str) -> None
     assert not fits(meant, occasion(connector_type=None))
 
 
-def test_one_that_bears_no_other_counts_alone_and_a_code_comes_first() -> None:
-    alone, early, late = campaign(1), campaign(2, stacks=True), campaign(3, stacks=True)
-    code = campaign(9, by_code=True)
-    assert [each.campaign_id for each in chosen([late, early])] == [2, 3]
-    assert [each.campaign_id for each in chosen([late, alone, early])] == [1]
-    assert [each.campaign_id for each in chosen([late, early, code])] == [9]
-    stacking = campaign(9, by_code=True, stacks=True)
-    assert [each.campaign_id for each in chosen([alone, late, stacking])] == [9, 3]
-    assert len(chosen([campaign(n, stacks=True) for n in range(9)])) == 5
+def counting(wh: int, *found: Campaign) -> list[str]:
+    """What counts for a session of so much energy at 0.50, no tax."""
+    component = PriceComponent(type=Dimension.ENERGY, price=Decimal("0.5"))
+    tariff = Tariff(
+        id="t", currency="EUR", tax_included=TaxIncluded.NOT_APPLICABLE,
+        elements=(Element(price_components=(component,)),),
+    )  # fmt: skip
+    pricer = Pricer(tariff, ZoneInfo("UTC"), Circumstances())
+    pieces = pricer.pieces(AT, [Stretch(seconds=3600, kind=SegmentKind.CHARGING, energy_wh=wh)])
+    told = [
+        [each.id for each in best(ordered, pricer.bill(pieces), partial(pricer.bill, pieces))]
+        for ordered in permutations(found)
+    ]
+    assert all(each == told[0] for each in told), "in whatever order they are found"
+    return told[0]
+
+
+def test_for_a_bill_counts_what_leaves_least_to_pay_and_of_equals_what_uses_up_no_voucher() -> None:
+    tenth = campaign(2)
+    code = campaign(9, by_code=True, percent=None, amount=200, most=None, minimum=1_000)
+    # 9.98 is not enough for the voucher; 10.00 are, of which 2.00 are more than a tenth.
+    assert counting(19_960, tenth, code) == ["campaign-2"]
+    assert counting(20_000, tenth, code) == ["campaign-9"]
+    # A tenth of 20.00 is as much: the voucher is left for another time.
+    assert counting(40_000, tenth, code) == ["campaign-2"]
+    assert counting(40_000, campaign(3), tenth, campaign(4)) == ["campaign-2"]
+    # What stacks counts together where that is more, five of them at the most, and alone where it is not.
+    few = [campaign(n, stacks=True, percent=None, amount=30, most=None) for n in range(11, 17)]
+    assert counting(10_000, campaign(2, percent=Decimal(20)), *few[:3]) == ["campaign-2"]
+    assert counting(10_000, campaign(2, percent=Decimal(18)), *few[:4]) == [f"campaign-{n}" for n in range(11, 15)]
+    assert counting(10_000, *few) == [f"campaign-{n}" for n in range(11, 16)]
+    # What takes nothing is not used up: neither of a bill of nothing, nor where others left nothing.
+    assert counting(0, code, campaign(8, by_code=True)) == []
+    free = campaign(1, stacks=True, percent=Decimal(100), most=9_000)
+    assert counting(20_000, free, campaign(9, by_code=True, stacks=True)) == ["campaign-1"]
+    assert counting(20_000, campaign(1, currency="SEK")) == []
+
+
+def test_no_more_is_kept_for_a_session_than_may_be() -> None:
+    many = [campaign(n, stacks=n % 2 == 0) for n in range(1, 101)]
+    found = considered(reversed([*many, campaign(200, by_code=True)]))
+    alone = [each.campaign_id for each in found if not each.terms.stacks]
+    assert alone == [200, *range(1, 39, 2)]
+    assert [each.campaign_id for each in found if each.terms.stacks] == [2, 4, 6, 8, 10]
 
 
 @pytest.mark.parametrize(

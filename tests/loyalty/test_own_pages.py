@@ -190,8 +190,43 @@ def test_a_driver_reads_how_points_are_earned(language: str, said: str) -> None:
         currency="EUR", points_per_kwh=2, points_per_unit=3, value_of_100=100, cashback_percent=Decimal("1.50")
     )
     with Speech().speaking_of(language):
-        assert "|".join(earning_words(program)).replace("\N{NO-BREAK SPACE}", " ") == said
-        assert earning_words(structs.replace(program, active=False)) == []
+        assert "|".join(earning_words(program, None)).replace("\N{NO-BREAK SPACE}", " ") == said
+        assert earning_words(structs.replace(program, active=False), None) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Points for each kWh: 1.5|Points for each €1.00 that you pay: 4.5|Back into your wallet, of what you"
+               " pay: 2.5 %"),
+        ("de", "Punkte für jede kWh: 1,5|Punkte für jede bezahlten 1,00 €: 4,5|Zurück in Ihr Guthaben, von dem, was Sie"
+               " bezahlen: 2,5 %"),
+    ],
+)  # fmt: skip
+def test_a_driver_with_a_tier_reads_what_he_earns_himself(language: str, said: str) -> None:
+    program = Program(
+        currency="EUR", points_per_kwh=1, points_per_unit=3, value_of_100=100, cashback_percent=Decimal("1.50")
+    )
+    with Speech().speaking_of(language):
+        silver = Tier(name="Silver", least=5, points_percent=150, cashback_percent=Decimal("2.50"))
+        assert "|".join(earning_words(program, silver)).replace("\N{NO-BREAK SPACE}", " ") == said
+        # What a tier doesn't say is the program's; one without points says nothing of them.
+        plain = Tier(name="Bronze", least=1)
+        assert earning_words(program, plain) == earning_words(program, None)
+        assert len(earning_words(program, Tier(name="None", least=1, points_percent=0))) == 1
+
+
+async def test_a_driver_sees_what_he_earns_with_his_tier_and_what_the_next_one_gives(club: Club) -> None:
+    porch, till = Porch(club.till), club.till
+    browser, _ = await porch.signed_in("silver@example.com")
+    tiers = (Tier(name="Silver", least=0, points_percent=150), Tier(name="Gold", least=30, points_percent=200))
+    async with till.tenants.tenant(porch.tenant) as conn:
+        program = Program(currency="EUR", points_per_kwh=1, value_of_100=100, tiers=tiers)
+        await rewards.set_program(conn, till.actor, program, till.clock.now())
+    page = (await browser.get("/my/offers")).text
+    own, above = page[: page.index("Gold from")], page[page.index("Gold from") :]
+    assert "Points for each kWh: 1.5<" in own
+    assert "Points for each kWh: 2<" in above
 
 
 async def test_who_leaves_takes_along_what_was_given_and_points_are_owed_no_more(club: Club) -> None:

@@ -166,3 +166,22 @@ async def test_codes_are_made_and_a_program_is_stored(house: House) -> None:
 
 def test_nothing_said_is_for_all() -> None:
     assert (Audience().segments, Places().hours) == (frozenset(), frozenset())
+
+
+async def test_the_page_of_a_campaign_that_just_began_says_that_nothing_is_known_yet(house: House) -> None:
+    tenant = await house.tenant()
+    owner = await looking(tenant)
+    with house.admin() as admin:
+        admin.execute(
+            "INSERT INTO driver_accounts (tenant_id, email, name, state, pays_by, created_at, updated_at)"
+            " SELECT %s, 'd' || n || '@new.test', 'D', 'active', 'wallet', now(), now() FROM generate_series(1, 60) n",
+            (tenant.tenant_id,),
+        )
+    told = {"segment": "", "holdout_percent": "50", "marketing": ""}
+    made = await owner.post("/campaigns/new", data=FORM | told)
+    here = made.headers["location"].partition("?")[0]
+    assert (await owner.post(f"{here}/start")).status_code == 303
+    page = (await owner.get(here)).text
+    assert "no session of its drivers since it began" in page
+    for wrong in ("0.00 kWh", "100.0", "ten drivers must have it"):
+        assert wrong not in page

@@ -60,7 +60,11 @@ def effect(number: Number, url: Url = None, as_json: AsJson = False) -> None:
         return
     shown.line(f"{told['treated']} drivers had it and {told['held_out']} were held out, until {told['until']}.")
     if not told["compared"]:
-        shown.line("There are fewer than ten drivers in a group: nothing can be told yet.")
+        from forecourt.loyalty.effect.estimate import MIN_GROUP
+
+        few = min(told["treated"], told["held_out"]) < MIN_GROUP
+        why = "There are fewer than ten drivers in a group" if few else "There is no session of them since it began"
+        shown.line(f"{why}: nothing can be told yet.")
         return
     columns: list[shown.Column] = [("measure", lambda each: each["measure"])]
     columns += [_number(name) for name in ("treated", "held_out", "difference", "low", "high", "p_value")]

@@ -12,7 +12,7 @@ from babel.numbers import format_decimal
 from forecourt.driver.model import Stage
 from forecourt.loyalty.model.campaigns import Told, spans
 from forecourt.loyalty.model.terms import Terms
-from forecourt.loyalty.rewards.model import Program, Tier, TierBy
+from forecourt.loyalty.rewards.model import Program, Tier, TierBy, rate_of
 from forecourt.payments.psp.words import Card
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.model import Day
@@ -207,18 +207,22 @@ def _offered_end(until: datetime, zone: str) -> str:
     return day(last, zone) if (last.hour, last.minute) == _LAST_MINUTE else stamp(until, zone)
 
 
-def earning_words(program: Program) -> list[str]:
-    """How a driver comes to points and cashback, a line each; nothing while the program is off."""
+def earning_words(program: Program, tier: Tier | None) -> list[str]:
+    """How a driver of a tier comes to points and cashback, a line each; nothing while the program is off."""
     if not program.active:
         return []
-    said = []
-    if program.points_per_kwh:
-        said.append(_("Points for each kWh: %(n)s") % {"n": number(program.points_per_kwh, 0)})
-    if program.points_per_unit:
-        about = {"money": price(Decimal(1), program.currency), "n": number(program.points_per_unit, 0)}
+
+    def plain(value: Decimal) -> str:
+        return str(format_decimal(value.normalize(), locale=current().locale))
+
+    said, rate = [], rate_of(program, tier)
+    if rate.points_per_kwh:
+        said.append(_("Points for each kWh: %(n)s") % {"n": plain(rate.points_per_kwh)})
+    if rate.points_per_unit:
+        about = {"money": price(Decimal(1), program.currency), "n": plain(rate.points_per_unit)}
         said.append(_("Points for each %(money)s that you pay: %(n)s") % about)
-    if program.cashback_percent:
-        percent = format_decimal(program.cashback_percent.normalize(), locale=current().locale)
+    if rate.cashback_percent:
+        percent = plain(rate.cashback_percent)
         said.append(_("Back into your wallet, of what you pay: %(percent)s %%") % {"percent": percent})
     return said
 

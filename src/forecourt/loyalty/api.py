@@ -1,5 +1,6 @@
 """Routes of campaigns, their codes, and of what a session would cost with them."""
 
+from functools import partial
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,7 @@ from forecourt.loyalty.errors import (
     VoucherUnknown,
     VoucherUsed,
 )
-from forecourt.loyalty.model.campaigns import MAX_CAMPAIGNS, Campaign
+from forecourt.loyalty.model.campaigns import MAX_CAMPAIGNS, Campaign, best
 from forecourt.loyalty.model.terms import Terms
 from forecourt.loyalty.model.uses import CODE_PATTERN, MAX_CODE, MAX_CODES_AT_ONCE, Code
 from forecourt.loyalty.rewards import api as rewards
@@ -219,8 +220,8 @@ async def quote_with_campaigns(
     pricer = Pricer(offer.tariff, ZoneInfo(str(offer.zone)), offer.circumstances)
     pieces = pricer.pieces(now, [Segment(seconds=data.seconds, kind=SegmentKind.CHARGING, energy_wh=data.energy_wh)])
     plain = pricer.bill(pieces)
-    discounts = giving.discounts_for([each.campaign for each in offers], plain.total.incl_vat)
-    return shown(pricer.bill(pieces, discounts) if discounts else plain, pieces)
+    discounts = best([each.campaign for each in offers], plain, partial(pricer.bill, pieces))
+    return shown(pricer.bill(pieces, discounts), pieces)
 
 
 @get(

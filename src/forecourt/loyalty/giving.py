@@ -17,11 +17,11 @@ from psycopg.errors import UniqueViolation
 from forecourt.drivers.fleets.model import PricedFor
 from forecourt.drivers.fleets.store import priced_for
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
-from forecourt.loyalty.model.campaigns import Campaign, Occasion, chosen, discount_id, discount_of, fits
+from forecourt.loyalty.model.campaigns import Campaign, Occasion, best, considered, discount_id, fits
 from forecourt.loyalty.model.uses import KEPT_FOR, PROMISED_FOR, Code, Use, UseState, plain
 from forecourt.loyalty.store import campaigns, uses
 from forecourt.platform.clock import Clock
-from forecourt.platform.money import minor_digits, rounded
+from forecourt.platform.money import rounded
 from forecourt.pricing import service as pricing
 from forecourt.pricing.discounts import Priced
 from forecourt.pricing.model import Discount
@@ -45,35 +45,25 @@ class Giving:
         self._clock = clock
 
     async def __call__(self, conn: Connection, tenant_id: int, priced: Priced, /) -> tuple[Discount, ...]:
-        """The discounts of a session; none where its bill is below what a campaign asks for."""
+        """The discounts of a session: what is best for its driver of what was kept for it."""
         if priced.session_id is None:
             return ()
         if priced.final:
             # A look at a running cost decides nothing: whoever looks may see too little to decide by.
             await decide(conn, tenant_id, priced.session_id, self._clock.now())
         found = []
-        for use in await uses.of_session(conn, tenant_id, priced.session_id):
+        for use in await uses.of_session(conn, tenant_id, priced.session_id, lock=priced.final):
             campaign = await campaigns.find_campaign(conn, tenant_id, use.campaign_id)
             assert campaign is not None, "campaigns stay"
-            if priced.bill.tariff.currency == campaign.terms.currency:
-                found.append(campaign)
-        return discounts_for(found, priced.bill.total.incl_vat)
-
-
-def discounts_for(found: Sequence[Campaign], cost: Fraction) -> tuple[Discount, ...]:
-    """What campaigns take off a session that costs so much before, in major units with taxes."""
-    return tuple(
-        discount_of(each)
-        for each in found
-        if cost >= Fraction(each.terms.minimum, 10 ** minor_digits(each.terms.currency))
-    )
+            found.append(campaign)
+        return tuple(best(found, priced.bill, priced.less)) if found else ()
 
 
 async def offers_at(
     conn: Connection, tenant_id: int, occasion: Occasion, code: str | None = None, *, lock: bool = False
 ) -> list[Offered]:  # fmt: skip
-    """What would count there and then; nothing is kept by it. `code`: as it was typed; `lock`: what is kept stays so
-    until the transaction ends.
+    """What would be kept there and then, of which the bill says what counts; nothing is kept by it. `code`: as it was
+    typed; `lock`: what is kept stays so until the transaction ends.
 
     Raises VoucherUnknown, VoucherUsed, AccountNeeded for a code that doesn't count.
     """
@@ -93,9 +83,9 @@ async def offers_at(
     if code:
         found.append(await _by_code(conn, tenant_id, occasion, code, found))
     if occasion.driver_id is not None:
-        found += await _of_driver(conn, tenant_id, occasion, occasion.driver_id)
+        found += await _of_driver(conn, tenant_id, occasion, occasion.driver_id, lock=lock)
     by_id = {each.campaign.campaign_id: each for each in reversed(found)}
-    return [by_id[each.campaign_id] for each in chosen([each.campaign for each in by_id.values()])]
+    return [by_id[each.campaign_id] for each in considered([each.campaign for each in by_id.values()])]
 
 
 async def enter(conn: Connection, tenant_id: int, driver_id: int, code: str, now: datetime) -> Campaign:
@@ -120,7 +110,7 @@ async def promise(
     `offers_at`, and VoucherUsed where the last of it was just taken."""
     assert occasion.token_uid is not None, "promised to a token"
     given = []
-    for offered in await offers_at(conn, tenant_id, occasion, code, lock=True):
+    for offered in _in_turn(await offers_at(conn, tenant_id, occasion, code, lock=True)):
         until, who = now + PROMISED_FOR, occasion.driver_id
         if offered.use is not None:
             if not _promised(offered, occasion):
@@ -148,7 +138,7 @@ async def decide(conn: Connection, tenant_id: int, session_id: UUID, now: dateti
     occasion = await uses.occasion_of_session(conn, tenant_id, session_id)
     if occasion is None or not await uses.decide(conn, tenant_id, session_id, occasion.driver_id, now):
         return
-    for offered in await offers_at(conn, tenant_id, occasion, lock=True):
+    for offered in _in_turn(await offers_at(conn, tenant_id, occasion, lock=True)):
         if offered.use is not None:
             await uses.bind(conn, tenant_id, [offered.use.use_id], session_id)
         else:
@@ -157,7 +147,7 @@ async def decide(conn: Connection, tenant_id: int, session_id: UUID, now: dateti
 
 async def settle(conn: Connection, tenant_id: int, use: Use, now: datetime) -> None:
     """Spends what was kept, as the final bill of its session says. What no session came of, or took nothing of its
-    session, is free again, and its code good once more."""
+    session, is free again, and its code good once more; a voucher that a driver keeps is kept on until it runs out."""
     if use.session_id is None or use.state is UseState.OPEN:
         await uses.settle(conn, tenant_id, use, None, now)
         return
@@ -168,7 +158,8 @@ async def settle(conn: Connection, tenant_id: int, use: Use, now: datetime) -> N
         (Fraction(each["incl_vat"]) for each in shown if each["id"] == discount_id(use.campaign_id)), Fraction(0)
     )
     taken = min(rounded(exact, campaign.terms.currency), use.reserved)
-    await uses.settle(conn, tenant_id, use, taken or None, now)
+    if taken or not await uses.keep_on(conn, tenant_id, use.use_id, now):
+        await uses.settle(conn, tenant_id, use, taken or None, now)
 
 
 async def _priced(conn: Connection, tenant_id: int, occasion: Occasion) -> Occasion:
@@ -185,9 +176,20 @@ async def _priced(conn: Connection, tenant_id: int, occasion: Occasion) -> Occas
     return structs.replace(occasion, tariff_id=found.tariff_id, currency=found.tariff.currency)
 
 
+def _in_turn(offers: Sequence[Offered]) -> list[Offered]:
+    """As budgets are locked: who keeps several of them waits for nobody who waits for him."""
+    return sorted(offers, key=lambda each: each.campaign.campaign_id)
+
+
 def _promised(offered: Offered, occasion: Occasion) -> bool:
     """Whether it is kept for the token of this session."""
-    return offered.use is not None and occasion.token_uid is not None and offered.use.token_uid == occasion.token_uid
+    use = offered.use
+    return (
+        use is not None
+        and use.state is UseState.OPEN
+        and occasion.token_uid is not None
+        and use.token_uid == occasion.token_uid
+    )
 
 
 async def _of_code(conn: Connection, tenant_id: int, code: str, now: datetime) -> tuple[Code, Campaign]:
@@ -218,20 +220,25 @@ async def _by_code(
     return Offered(campaign=campaign, code=held)
 
 
-async def _of_driver(conn: Connection, tenant_id: int, occasion: Occasion, driver_id: int) -> list[Offered]:
-    """Campaigns that a driver has and that are for such a session."""
+async def _of_driver(
+    conn: Connection, tenant_id: int, occasion: Occasion, driver_id: int, *, lock: bool
+) -> list[Offered]:  # fmt: skip
+    """Campaigns that a driver has and that are for such a session. One that may not be given once more is given again
+    where the bill of another session didn't use it."""
     treated = await campaigns.list_treated(conn, tenant_id, driver_id)
     if not treated:
         return []
-    return [
-        Offered(campaign=each)
-        for each in await campaigns.list_running(conn, tenant_id)
-        if each.campaign_id in treated
-        and each.counts_at(occasion.at)
-        and fits(each, occasion)
-        and (each.left is None or each.left >= each.terms.reserve)
-        and await _allowed(conn, tenant_id, each, driver_id)
-    ]
+    found = []
+    for each in await campaigns.list_running(conn, tenant_id):
+        if each.campaign_id not in treated or not each.counts_at(occasion.at) or not fits(each, occasion):
+            continue
+        if each.left is not None and each.left < each.terms.reserve:
+            continue
+        if await _allowed(conn, tenant_id, each, driver_id):
+            found.append(Offered(campaign=each))
+        elif spare := await uses.find_spare(conn, tenant_id, each.campaign_id, driver_id, lock=lock):
+            found.append(Offered(campaign=each, use=spare))
+    return found
 
 
 async def _allowed(conn: Connection, tenant_id: int, campaign: Campaign, driver_id: int | None) -> bool:

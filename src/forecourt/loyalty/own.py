@@ -52,9 +52,7 @@ async def own_of(conn: Connection, tenant_id: int, driver_id: int, now: datetime
         terms = (await named(use.campaign_id)).terms
         amount = Money(amount=use.taken or 0, currency=terms.currency)
         given.append(Given(label=terms.label, amount=amount, at=use.made_at))
-    open_ = [
-        use for use in mine if use.state is UseState.OPEN and use.kept and (use.until_at is None or use.until_at > now)
-    ]
+    open_ = await uses.kept_for(conn, tenant_id, driver_id, now)
     running = await campaigns.list_running(conn, tenant_id)
     offered = [each for each in running if each.campaign_id in treated and each.counts_at(now)]
     kept = await told_of(conn, tenant_id, [await named(use.campaign_id) for use in open_])

@@ -4,6 +4,7 @@ Free kWh and minutes are those that come first and make the quantities less; a p
 what is left within the tariff's caps and limits, in the order in which they are given, and never more than there is.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
@@ -17,7 +18,7 @@ from forecourt.pricing.model import Circumstances, Discount
 
 class Priced(Struct, frozen=True, kw_only=True):
     """What a discount may depend on. `token_uid`: by whom it is paid, as far as that is known; `final`: the session is
-    over, so what is given is given."""
+    over, so what is given is given. `bill`: before discounts; `less`: the same with some of them."""
 
     session_id: UUID | None
     tariff_id: UUID
@@ -26,6 +27,7 @@ class Priced(Struct, frozen=True, kw_only=True):
     started_at: datetime
     final: bool
     bill: Bill
+    less: Callable[[Sequence[Discount]], Bill]
 
 
 @runtime_checkable

@@ -52,7 +52,8 @@ class Effect(Struct, frozen=True, kw_only=True):
     """What a campaign changed from its beginning, `start`, until `until`; when it was paused is left out. Drivers are
     compared as they were drawn, whether they came or not; what they did since `before` narrows the intervals. Sessions
     that other records tell of count, too.
-    `compared` is empty with fewer than ten drivers in a group. `given`: of the budget, in minor units."""
+    `compared` is empty with fewer than ten drivers in a group, and has nothing of what none of them did yet: that is
+    not known to be the same. `given`: of the budget, in minor units."""
 
     campaign_id: int
     before: datetime
@@ -101,7 +102,9 @@ def _compare(did: Sequence[Did], treated: np.ndarray, currency: str, hours: Sequ
         (Measure.REVENUE, column(lambda each: each.minor, unit), column(lambda each: each.minor_b, unit)),
     )
     many = int(treated.sum())
-    found = [_compared(measure, difference(during, past, treated), many) for measure, during, past in pairs]
+    found = [
+        _compared(measure, difference(during, past, treated), many) for measure, during, past in pairs if during.any()
+    ]
     there = column(lambda each: each.there)
     if hours and wh[treated].any() and wh[~treated].any():
         found.append(_compared(Measure.SHARE_IN_HOURS, difference_of_shares(there, wh, treated), None))

@@ -1,8 +1,9 @@
 """Campaigns as they stand, which sessions they are for, and which of several counts. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,11 +13,13 @@ from msgspec import Meta, Struct
 from forecourt.loyalty.errors import Unbegun
 from forecourt.loyalty.model.terms import HOURS, State, Terms
 from forecourt.platform.money import minor_digits
+from forecourt.pricing.bill import Bill
 from forecourt.pricing.model import Day, Discount
 from forecourt.stations.plugs import plain_type
 
-#: Campaigns of one session.
+#: Campaigns of one session, and those of which one alone may count for it: each is kept of its budget meanwhile.
 MAX_STACKED: Final = 5
+MAX_ALONE: Final = 20
 #: Campaigns of one organisation, and those of them that run at once.
 MAX_CAMPAIGNS: Final = 1_000
 MAX_RUNNING: Final = 100
@@ -132,13 +135,35 @@ def spans(hours: Collection[int]) -> list[tuple[int, int]]:
     return found
 
 
-def chosen(candidates: Iterable[Campaign]) -> Sequence[Campaign]:
-    """Which of several count for one session: what came by a code first, then those made first. Where the first bears
-    no other, it alone; else all that bear others, MAX_STACKED at the most."""
+def considered(candidates: Iterable[Campaign]) -> Sequence[Campaign]:
+    """What may count for one session, of which its bill says what does: what came by a code first, then those made
+    first. MAX_ALONE of those that bear no other, and MAX_STACKED of those that do."""
     ordered = sorted(candidates, key=lambda each: (not each.terms.by_code, each.campaign_id))
-    if ordered and not ordered[0].terms.stacks:
-        return ordered[:1]
-    return [each for each in ordered if each.terms.stacks][:MAX_STACKED]
+    alone = [each for each in ordered if not each.terms.stacks][:MAX_ALONE]
+    return [*alone, *[each for each in ordered if each.terms.stacks][:MAX_STACKED]]
+
+
+def best(candidates: Iterable[Campaign], bill: Bill, less: Callable[[Sequence[Discount]], Bill]) -> Sequence[Discount]:
+    """What counts for this very bill: of those that it comes to enough for, one that bears no other, or all that do,
+    with their vouchers or without, whichever leaves least to pay; of equals what uses up fewer vouchers, then what was
+    made first. `less`: the bill with such discounts."""
+    cost = bill.total.incl_vat
+    enough = [
+        each
+        for each in considered(candidates)
+        if each.terms.currency == bill.tariff.currency
+        and cost >= Fraction(each.terms.minimum, 10 ** minor_digits(each.terms.currency))
+    ]
+    together = [each for each in enough if each.terms.stacks]
+    ways = [[each] for each in enough if not each.terms.stacks]
+    ways += [together, [each for each in together if not each.terms.by_code], []]
+    left: list[tuple[tuple[int, int, bool, int], Sequence[Discount]]] = []
+    for way in ways:
+        billed, vouchers = less([discount_of(each) for each in way]), sum(each.terms.by_code for each in way)
+        taken = [] if billed.adjusted is None else [each.discount for each in billed.adjusted.taken if each.incl_vat]
+        oldest = min((each.campaign_id for each in way), default=0)
+        left.append(((sum(each.incl_vat for each in billed.rounded()), vouchers, not way, oldest), taken))
+    return min(left, key=lambda each: each[0])[1]
 
 
 def discount_of(campaign: Campaign) -> Discount:

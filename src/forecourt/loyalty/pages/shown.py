@@ -9,6 +9,7 @@ from litestar.response import Redirect
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.loyalty import service
+from forecourt.loyalty.effect.estimate import MIN_GROUP
 from forecourt.loyalty.effect.service import measure_effect
 from forecourt.loyalty.errors import CampaignOver, CampaignRefused, CampaignUnbegun, CodesRefused, CodeTaken
 from forecourt.loyalty.model.terms import State
@@ -110,7 +111,8 @@ class CampaignScreens:
         fields = code_fields()
         return self._shell.page(
             "loyalty/campaign.html", request, viewer=actor, current="campaigns", status=422 if wrong or fault else 200,
-            campaign=campaign, terms=campaign.terms, meant=meant, effect=effect, told=effect_words, number=number,
+            campaign=campaign, terms=campaign.terms, meant=meant, effect=effect, told=effect_words,
+            enough=min(effect.treated, effect.held_out) >= MIN_GROUP, number=number,
             where=where_words(campaign, names), days=days_words(campaign), measures=MEASURES,
             states=STATES, codes=codes[:CODES_SHOWN], more=len(codes) > CODES_SHOWN, given=given_words,
             hours=hours_words(campaign), audience=audience_words(campaign.terms.audience), unbegun=UNBEGUN,

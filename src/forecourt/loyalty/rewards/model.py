@@ -68,6 +68,14 @@ class Program(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tiers: Annotated[tuple[Tier, ...], Meta(max_length=MAX_TIERS, examples=[[]])] = ()
 
 
+class Rate(Struct, frozen=True, kw_only=True):
+    """What a driver of a tier earns."""
+
+    points_per_kwh: Decimal
+    points_per_unit: Decimal
+    cashback_percent: Decimal
+
+
 class Use(Struct, frozen=True, kw_only=True):
     """What a driver did in the window: `paid` in minor units with taxes."""
 
@@ -155,16 +163,25 @@ def tier_of(program: Program, use: Use) -> Tier | None:
     return max((each for each in program.tiers if done >= each.least), key=lambda each: each.least, default=None)
 
 
+def rate_of(program: Program, tier: Tier | None) -> Rate:
+    """What a program gives in a tier; None: without one."""
+    share = Decimal(_PER_CENT if tier is None else tier.points_percent) / _PER_CENT
+    return Rate(
+        points_per_kwh=program.points_per_kwh * share, points_per_unit=program.points_per_unit * share,
+        cashback_percent=program.cashback_percent if tier is None or tier.cashback_percent is None
+        else tier.cashback_percent,
+    )  # fmt: skip
+
+
 def earned(program: Program, tier: Tier | None, *, energy_wh: int, paid: int) -> Earned:
     """What a session gives that took so much energy and for which so much was paid, in minor units with taxes."""
-    rate = _PER_CENT if tier is None else tier.points_percent
-    exact = Fraction(program.points_per_kwh * energy_wh, _WH_A_KWH)
-    exact += Fraction(program.points_per_unit * paid, 10 ** minor_digits(program.currency))
-    points = (exact * rate / _PER_CENT).__floor__()
-    back = program.cashback_percent if tier is None or tier.cashback_percent is None else tier.cashback_percent
+    rate = rate_of(program, tier)
+    exact = Fraction(rate.points_per_kwh) * energy_wh / _WH_A_KWH
+    exact += Fraction(rate.points_per_unit) * paid / 10 ** minor_digits(program.currency)
+    points = exact.__floor__()
     return Earned(
         points=points, minor=points * program.value_of_100 // _PER_CENT,
-        cashback=(Fraction(back) * paid / _PER_CENT).__floor__(),
+        cashback=(Fraction(rate.cashback_percent) * paid / _PER_CENT).__floor__(),
     )  # fmt: skip
 
 

@@ -22,6 +22,22 @@ _DUE: Final = (
     " OR (u.state = 'bound' AND EXISTS (SELECT FROM session_bills c WHERE c.tenant_id = u.tenant_id"
     " AND c.session_id = u.session_id AND (c.sealed_at IS NOT NULL OR c.priced_at < %(before)s))))"
 )
+#: A driver keeps one of a voucher at a time.
+_ALONE: Final = (
+    "NOT EXISTS (SELECT FROM loyalty_uses o WHERE o.tenant_id = u.tenant_id AND o.campaign_id = u.campaign_id"
+    " AND o.driver_id = u.driver_id AND o.state = 'open' AND o.kept)"
+)
+#: It was not the best for its session: the bill of that doesn't name it.
+_SPARE: Final = (
+    "(u.state = 'bound' AND EXISTS (SELECT FROM session_bills c WHERE c.tenant_id = u.tenant_id"
+    " AND c.session_id = u.session_id AND c.priced_at IS NOT NULL AND NOT coalesce(c.discounts, '[]'::jsonb)"
+    f" @> jsonb_build_array(jsonb_build_object('id', 'campaign-' || u.campaign_id))) AND {_ALONE})"
+)
+#: Kept for a driver at a time, whatever session it was not used for.
+_KEPT: Final = (
+    f"(u.kept AND u.driver_id = %(driver)s AND (u.until_at IS NULL OR u.until_at > %(at)s) AND ({_SPARE} OR"
+    " (u.state = 'open' AND (u.claimed_until IS NULL OR u.claimed_until <= %(at)s))))"
+)
 #: Uses that are answered at once.
 MAX_LISTED: Final = 1_000
 
@@ -141,30 +157,51 @@ async def list_open(
     conn: Connection, tenant_id: int, *, token_uid: str | None, driver_id: int | None, at: datetime, lock: bool = False
 ) -> list[Use]:
     """What is kept for a token, or for a driver who entered a code ahead, and still good; the first first. What was
-    promised to the token is good as long as it was promised, though the driver keeps it no longer."""
+    promised to the token is good as long as it was promised, though the driver keeps it no longer. What the bill of a
+    driver's session didn't use is kept for the next one."""
     query = (
-        f"{_USE} AND state = 'open' AND ((token_uid = %(token)s AND (until_at IS NULL OR until_at > %(at)s"
-        " OR claimed_until > %(at)s)) OR (kept AND driver_id = %(driver)s AND (until_at IS NULL OR until_at > %(at)s)"
-        " AND (claimed_until IS NULL OR claimed_until <= %(at)s)))"
+        f"{_USE} AND ((state = 'open' AND token_uid = %(token)s AND (until_at IS NULL OR until_at > %(at)s"
+        f" OR claimed_until > %(at)s)) OR {_KEPT})"
         f" ORDER BY made_at, use_id LIMIT %(limit)s{' FOR UPDATE' if lock else ''}"
     )
     values = {"tenant": tenant_id, "token": token_uid, "driver": driver_id, "at": at, "limit": MAX_LISTED}
+    if lock:
+        # Who waited for a bill to be made looks again at what that says.
+        await _uses(conn, query, values)
     return await _uses(conn, query, values)
 
 
 async def claim(
     conn: Connection, tenant_id: int, use_id: UUID, token_uid: str | None, until_at: datetime | None
 ) -> None:
-    """What a driver keeps is for the session of a token until then, or with None for any again."""
+    """What a driver keeps is for the session of a token until then, or with None for any again; no longer for the one
+    that didn't use it. What is not kept is free after."""
     await conn.execute(
-        "UPDATE loyalty_uses SET token_uid = %s, claimed_until = %s WHERE tenant_id = %s AND use_id = %s",
-        (token_uid, until_at, tenant_id, use_id),
+        "UPDATE loyalty_uses SET token_uid = %(token)s, claimed_until = %(until)s, session_id = NULL, state = 'open',"
+        " until_at = CASE WHEN kept THEN until_at ELSE %(until)s END WHERE tenant_id = %(tenant)s AND use_id = %(use)s",
+        {"token": token_uid, "until": until_at, "tenant": tenant_id, "use": use_id},
     )
 
 
-async def of_session(conn: Connection, tenant_id: int, session_id: UUID) -> list[Use]:
-    """What counts for a session, the first first."""
-    query = f"{_USE} AND session_id = %(session)s AND state IN ('bound', 'settled') ORDER BY made_at, campaign_id"
+async def keep_on(conn: Connection, tenant_id: int, use_id: UUID, now: datetime) -> bool:
+    """What took nothing of its session is kept for its driver on; whether it is: a driver entered it ahead, and it has
+    not run out."""
+    query = (
+        "UPDATE loyalty_uses u SET token_uid = NULL, claimed_until = NULL, session_id = NULL, state = 'open'"
+        " WHERE tenant_id = %(tenant)s AND use_id = %(use)s AND kept AND driver_id IS NOT NULL"
+        f" AND (until_at IS NULL OR until_at > %(now)s) AND {_ALONE}"
+    )
+    cursor = await conn.execute(query.encode(), {"tenant": tenant_id, "use": use_id, "now": now})
+    return cursor.rowcount == 1
+
+
+async def of_session(conn: Connection, tenant_id: int, session_id: UUID, *, lock: bool = False) -> list[Use]:
+    """What is kept for a session or was spent on it, the first first. `lock`: it stays so until the transaction
+    ends."""
+    query = (
+        f"{_USE} AND session_id = %(session)s AND state IN ('bound', 'settled') ORDER BY made_at, campaign_id"
+        f"{' FOR UPDATE' if lock else ''}"
+    )
     return await _uses(conn, query, {"tenant": tenant_id, "session": session_id})
 
 
@@ -174,11 +211,36 @@ async def of_driver(conn: Connection, tenant_id: int, driver_id: int, limit: int
     return await _uses(conn, query, {"tenant": tenant_id, "driver": driver_id, "limit": limit})
 
 
+async def kept_for(conn: Connection, tenant_id: int, driver_id: int, at: datetime) -> list[Use]:
+    """What a driver keeps, be it promised for a session that hasn't begun; the latest first."""
+    query = (
+        f"{_USE} AND kept AND driver_id = %(driver)s AND (until_at IS NULL OR until_at > %(at)s)"
+        f" AND (state = 'open' OR {_SPARE}) ORDER BY made_at DESC LIMIT %(limit)s"
+    )
+    return await _uses(conn, query, {"tenant": tenant_id, "driver": driver_id, "at": at, "limit": MAX_LISTED})
+
+
+async def find_spare(
+    conn: Connection, tenant_id: int, campaign_id: int, driver_id: int, *, lock: bool = False
+) -> Use | None:  # fmt: skip
+    """What of a campaign is kept for a session of the driver's whose bill didn't use it; the first."""
+    query = (
+        f"{_USE} AND driver_id = %(driver)s AND campaign_id = %(campaign)s AND {_SPARE}"
+        f" ORDER BY made_at, use_id LIMIT 1{' FOR UPDATE' if lock else ''}"
+    )
+    values = {"tenant": tenant_id, "driver": driver_id, "campaign": campaign_id}
+    if lock:
+        # As `list_open` does.
+        await _uses(conn, query, values)
+    found = await _uses(conn, query, values)
+    return found[0] if found else None
+
+
 async def bind(conn: Connection, tenant_id: int, use_ids: Sequence[UUID], session_id: UUID) -> None:
-    """What was kept counts for a session."""
+    """What was kept, or not used by the session before, is for a session."""
     await conn.execute(
         "UPDATE loyalty_uses SET state = 'bound', session_id = %s WHERE tenant_id = %s AND use_id = ANY (%s)"
-        " AND state = 'open'",
+        " AND state IN ('open', 'bound')",
         (session_id, tenant_id, list(use_ids)),
     )
 

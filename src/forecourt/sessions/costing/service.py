@@ -8,6 +8,7 @@ words in any order come to the same bill. When money has moved by it, it changes
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
+from functools import partial
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -280,12 +281,13 @@ async def _running(
     pricer = ready(frozen.tariff_id, frozen.tariff_version, version.tariff, frozen.zone, there)
     cut = segments_of(await measured(connection, tenant_id, costed, at))
     pieces = pricer.pieces(cut.start_at, cut.segments)
+    plain, most = pricer.bill(pieces), _major(costed.most_minor, version.tariff.currency)
+    less = partial(_billed, pricer, pieces, plain, most)
     asked = Question(
         session_id=costed.session_id, tariff_id=frozen.tariff_id, circumstances=there, token_uid=costed.token_uid,
-        started_at=costed.started_at, final=final, bill=pricer.bill(pieces),
+        started_at=costed.started_at, final=final, bill=plain, less=less,
     )  # fmt: skip
-    most = _major(costed.most_minor, version.tariff.currency)
-    bill = _billed(pricer, pieces, asked.bill, await discounts(connection, tenant_id, asked), most)
+    bill = less(await discounts(connection, tenant_id, asked))
     quote = shown(bill, pieces)
     return SessionCost(
         session_id=costed.session_id,
@@ -301,7 +303,7 @@ async def _running(
 
 
 def _billed(
-    pricer: Pricer, pieces: Sequence[Piece], plain: Bill, discounts: Sequence[Discount], most: Fraction | None
+    pricer: Pricer, pieces: Sequence[Piece], plain: Bill, most: Fraction | None, discounts: Sequence[Discount]
 ) -> Bill:
     return plain if not discounts and most is None else pricer.bill(pieces, discounts, most)
 
