@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
 from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs, ReplacementInputsRefused
 from forecourt.insight.replacement.lives import Lives, lives_of
@@ -28,6 +29,7 @@ from tests.insight.worlds import played
 TODAY = date(2026, 11, 1)
 STATION, CONTROLLER = HardwarePlace(kind=HardwareKind.STATION), HardwarePlace(kind=HardwareKind.CONTROLLER)
 CABLE = HardwarePlace(kind=HardwareKind.CABLE, evse=1, connector=1)
+POWER = HardwarePlace(kind=HardwareKind.POWER, evse=1)
 ALWAYS = {kind: date(2020, 1, 1) for kind in HardwareKind}
 
 
@@ -193,6 +195,24 @@ def test_a_plan_adds_up_and_its_budget_is_its_ends_times_their_cost() -> None:
     assert all(unit.age_y >= best.age_y for unit in ahead)
     assert cables.models[0].due >= len(ahead)
     assert plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY) == found
+
+
+def test_kinds_are_drawn_apart_so_that_their_sum_is_no_wider_than_chance_makes_it() -> None:
+    """Two kinds alike: what one of them has too many of, the other has not."""
+    cables = network(3, 3.0)
+    power = [structs.replace(each, place=POWER) for each in cables.lives]
+    found = plan(
+        Lives(lives=[*cables.lives, *power], ageless={}, exchanges=[]),
+        ReplacementInputs(cable=COSTS, power=COSTS),
+        TODAY,
+    )
+    widths = [each.year.high - each.year.low for each in found.kinds if each.year is not None]
+    assert len(widths) == 2
+    assert found.year is not None
+    total = found.year.high - found.year.low
+    # Apart they widen by the root of two; together by two.
+    assert total < 1.7 * max(widths)
+    assert total > 1.15 * max(widths)
 
 
 def test_nothing_is_advised_nor_budgeted_where_nobody_said_a_cost() -> None:

@@ -216,7 +216,8 @@ def _kind(
     if not lives:
         return base, [], None
     groups = [Group(entry[models == n], leave[models == n], ended[models == n]) for n in range(len(names))]
-    chance = np.random.default_rng(SEED)
+    # Kinds end apart from each other: the same numbers for all would add up their luck.
+    chance = np.random.default_rng((SEED, list(HardwareKind).index(kind)))
     if base.told not in (HardwareTold.RATE, HardwareTold.AGE):
         return _with(base, names, lives, models, groups, None, None, None, inputs, 0.0), [], None
     wear = (
