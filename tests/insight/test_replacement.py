@@ -12,6 +12,7 @@ from forecourt.insight.replacement.lives import Lives, lives_of
 from forecourt.insight.replacement.model import (
     Cause,
     ChangeReason,
+    CountsAs,
     Hardware,
     HardwareChange,
     HardwareKind,
@@ -136,8 +137,8 @@ def test_another_serial_number_is_another_station_and_nobody_has_to_explain_it_t
     assert [(each.cause, each.model) for each in at(lives, STATION)] == [
         (Cause.WEAR, "Ampère One"), (None, "Ampère One"), (None, "Ampère Two"),
     ]  # fmt: skip
-    assert [(each.before, each.after, each.same_model) for each in lives.exchanges] == [
-        ("A", "B", True), ("B", "C", False),
+    assert [(each.before, each.after, each.counts_as) for each in lives.exchanges] == [
+        ("A", "B", CountsAs.WORN), ("B", "C", CountsAs.UPGRADE),
     ]  # fmt: skip
     said = [
         change(date(2025, 1, 9), ChangeReason.RECALL, STATION),
@@ -149,6 +150,39 @@ def test_another_serial_number_is_another_station_and_nobody_has_to_explain_it_t
     assert [each.cause for each in at(explained, CONTROLLER)] == [None, Cause.WEAR, None]
     # A new controller is no new cable.
     assert len(at(explained)) == 2
+
+
+def test_a_station_that_makes_up_its_serial_number_was_not_exchanged_each_time() -> None:
+    daily = hardware(*((f"S{n}", "One", date(2026, 1, 1) + timedelta(days=n)) for n in range(50)))
+    rarely = hardware(*((f"S{n}", "One", date(2024, 6, 1) + timedelta(days=100 * n)) for n in range(5)))
+    twice = hardware(*((f"S{n}", "One", date(2024, 6, 1) + timedelta(days=14 * n)) for n in range(3)))
+    for spoke in (daily, rarely, twice):
+        lives = lives_of([station(hardware=spoke)], [], ALWAYS, TODAY)
+        assert told(at(lives, STATION)) == [(date(2024, 1, 1), 0, 1035, None, True, True)]
+        # One line to look at, not 49.
+        assert [(each.after, each.counts_as) for each in lives.exchanges] == [(spoke[-1].serial, CountsAs.NOTHING)]
+    # What somebody explained is no sign of it.
+    said = [change(date(2026, 1, 1) + timedelta(days=n), ChangeReason.WORN, STATION) for n in (1, 20, 40)]
+    some = hardware(*((f"S{n}", "One", date(2026, 1, 1) + timedelta(days=n)) for n in (0, 1, 20, 40, 100)))
+    lives = lives_of([station(hardware=some)], said, ALWAYS, TODAY)
+    assert [(each.after, each.counts_as) for each in lives.exchanges] == [("S100", CountsAs.WORN)]
+
+
+def test_hardware_that_two_stations_swapped_is_worn_at_neither() -> None:
+    first = station(1, hardware=hardware(("A", "One", date(2024, 1, 1)), ("B", "One", date(2025, 6, 1))))
+    second = station(2, hardware=hardware(("B", "One", date(2024, 1, 1)), ("A", "One", date(2025, 6, 2))))
+    lives = lives_of([first, second], [], ALWAYS, TODAY)
+    assert {each.counts_as for each in lives.exchanges} == {CountsAs.MOVED}
+    # What came isn't new.
+    assert [(each.cause, each.assumed) for each in at(lives, STATION)] == [(None, True)] * 4
+    # What was taken to another station lives on there, though something new was put in for it.
+    sent = station(3, hardware=hardware(("C", "One", date(2024, 1, 1)), ("D", "One", date(2025, 6, 1))))
+    got = station(4, hardware=hardware(("C", "One", date(2025, 7, 1))))
+    assert [each.cause for each in at(lives_of([sent, got], [], ALWAYS, TODAY), STATION)] == [None, None, None]
+    # Another maker's number is another piece.
+    other = station(4, hardware=(Hardware(serial="C", vendor="Volt", model="One", first_on=date(2025, 7, 1)),))
+    lives = lives_of([sent, other], [], ALWAYS, TODAY)
+    assert [each.counts_as for each in lives.exchanges] == [CountsAs.WORN]
 
 
 def network(seed: int, shape: float | None = None) -> Lives:

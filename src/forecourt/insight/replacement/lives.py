@@ -11,12 +11,13 @@ from datetime import date
 from itertools import pairwise
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.insight.replacement.model import (
     CAUSES,
     Cause,
     ChangeReason,
+    CountsAs,
     Hardware,
     HardwareChange,
     HardwareExchange,
@@ -28,6 +29,8 @@ from forecourt.insight.replacement.model import (
 
 #: Another serial number is explained by what somebody says of the station within so many days of it.
 EXPLAINED_D: Final = 14
+#: Exchanges that nobody explained, of one station, above which its numbers are no sign of hardware.
+MAX_UNEXPLAINED: Final = 3
 #: What ends on the day on which it began had this age.
 LEAST_D: Final = 0.5
 
@@ -48,6 +51,12 @@ class _Event(Struct, frozen=True):
     cause: Cause | None
     #: Nothing was taken out.
     begins: bool
+    #: What begins isn't new: it was elsewhere before.
+    moved: bool = False
+
+
+#: By maker and serial number: the stations that it was seen at, and from when on.
+_Seen = Mapping[tuple[str | None, str], Sequence[tuple[int, date]]]
 
 
 def lives_of(
@@ -61,9 +70,14 @@ def lives_of(
     said: dict[int, list[HardwareChange]] = defaultdict(list)
     for change in changes:
         said[change.station_id].append(change)
+    stations = list(stations)
+    seen: dict[tuple[str | None, str], list[tuple[int, date]]] = defaultdict(list)
+    for station in stations:
+        for each in station.hardware:
+            seen[each.vendor, each.serial].append((station.station_id, each.first_on))
     made = Lives(lives=[], ageless=defaultdict(int), exchanges=[])
     for station in stations:
-        _live(made, station, said[station.station_id], since, today)
+        _live(made, station, said[station.station_id], since, today, seen)
     made.lives.sort(key=lambda each: each.open)
     return made
 
@@ -74,6 +88,7 @@ def _live(
     changes: Sequence[HardwareChange],
     since: Mapping[HardwareKind, date | None],
     today: date,
+    seen: _Seen,
 ) -> None:
     own: dict[HardwarePlace, list[_Event]] = defaultdict(list)
     for change in changes:
@@ -83,12 +98,13 @@ def _live(
     whole = own[HardwarePlace(kind=HardwareKind.STATION)]
     # A new controller may bring a new serial number, too.
     stated = [event.on for event in (*whole, *own[HardwarePlace(kind=HardwareKind.CONTROLLER)]) if not event.begins]
-    for exchange in exchanges_of(station):
-        if all(abs((exchange.on - on).days) > EXPLAINED_D for on in stated):
-            made.exchanges.append(exchange)
-            whole.append(_Event(exchange.on, Cause.WEAR if exchange.same_model else None, begins=False))
+    for exchange in unexplained(station, stated, seen):
+        made.exchanges.append(exchange)
+        if exchange.counts_as is not CountsAs.NOTHING:
+            cause = Cause.WEAR if exchange.counts_as is CountsAs.WORN else None
+            whole.append(_Event(exchange.on, cause, begins=False, moved=exchange.counts_as is CountsAs.MOVED))
     # Parts begin with their station, and go with it.
-    with_station = [_Event(event.on, None, begins=event.begins) for event in whole]
+    with_station = [_Event(event.on, None, begins=event.begins, moved=event.moved) for event in whole]
     for place in places_of(station):
         from_on = since.get(place.kind)
         if place.kind is HardwareKind.STATION:
@@ -100,15 +116,30 @@ def _live(
         _at(made, station, place, events, known_from, today)
 
 
-def exchanges_of(station: Station) -> list[HardwareExchange]:
-    """Each time that a station booted by another serial number, explained or not."""
-    return [
+def unexplained(station: Station, stated: Sequence[date], seen: _Seen) -> list[HardwareExchange]:
+    """Each time that a station booted by another serial number, and nobody said why. Of one that tells numbers so often
+    that they can't be hardware, the last alone."""
+    found = [
         HardwareExchange(
             station=station.station, site=station.site, on=after.first_on, before=before.serial, after=after.serial,
-            same_model=(before.vendor, before.model) == (after.vendor, after.model),
+            counts_as=_counts_as(station, before, after, seen),
         )
         for before, after in pairwise(station.hardware)
+        if all(abs((after.first_on - on).days) > EXPLAINED_D for on in stated)
     ]  # fmt: skip
+    often = any((later.on - each.on).days <= EXPLAINED_D for each, later in pairwise(found))
+    if often or len(found) > MAX_UNEXPLAINED:
+        return [structs.replace(found[-1], counts_as=CountsAs.NOTHING)]
+    return found
+
+
+def _counts_as(station: Station, before: Hardware, after: Hardware, seen: _Seen) -> CountsAs:
+    on = after.first_on
+    came = any(other != station.station_id and first <= on for other, first in seen[after.vendor, after.serial])
+    went = any(other != station.station_id and first >= on for other, first in seen[before.vendor, before.serial])
+    if came or went:
+        return CountsAs.MOVED
+    return CountsAs.WORN if (before.vendor, before.model) == (after.vendor, after.model) else CountsAs.UPGRADE
 
 
 def places_of(station: Station) -> list[HardwarePlace]:
@@ -135,7 +166,7 @@ def _at(
             made.ageless[place.kind] += event.cause is not None
         elif event.on > began:
             _add(made, station, place, (began, event.on), known_from, cause=event.cause, assumed=assumed, open=False)
-        began, assumed = event.on, False
+        began, assumed = event.on, event.moved
         if over is not None and not event.begins and event.on >= over:
             return
     if over is None or over > began:

@@ -161,13 +161,25 @@ class Life(Struct, frozen=True, kw_only=True):
     assumed: bool
 
 
+class CountsAs(StrEnum):
+    """What another serial number counts as, until somebody says why."""
+
+    #: The same model.
+    WORN = "worn"
+    #: Another model.
+    UPGRADE = "upgrade"
+    #: One of both numbers was, or is, at another station: cut short, and what came isn't new.
+    MOVED = "moved"
+    #: The station tells other numbers too often for each to be another piece.
+    NOTHING = "nothing"
+
+
 class HardwareExchange(Struct, frozen=True, kw_only=True):
-    """Another serial number at the same station, that nobody explained. `same_model`: it counts as worn, else as an
-    upgrade, until somebody says."""
+    """Another serial number at the same station, that nobody explained."""
 
     station: str
     site: str | None
     on: date
     before: str
     after: str
-    same_model: bool
+    counts_as: CountsAs

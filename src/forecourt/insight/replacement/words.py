@@ -4,7 +4,7 @@ from datetime import date
 from typing import Final
 from urllib.parse import urlencode
 
-from forecourt.insight.replacement.model import ChangeReason, HardwareKind
+from forecourt.insight.replacement.model import ChangeReason, CountsAs, HardwareKind
 from forecourt.insight.replacement.planned import HardwareTold
 from forecourt.insight.replacement.policy import AheadVerdict
 from forecourt.ui.i18n import mark
@@ -26,6 +26,12 @@ REASONS: Final = {
     ChangeReason.RECALL: mark("Recall"),
     ChangeReason.UPGRADE: mark("Upgrade"),
     ChangeReason.COMMISSIONED: mark("Put in, nothing was taken out"),
+}
+COUNTS_AS: Final = {
+    CountsAs.WORN: mark("worn, since the model is the same"),
+    CountsAs.UPGRADE: mark("upgrade, since the model is another"),
+    CountsAs.MOVED: mark("moved: one of the two is known from another station"),
+    CountsAs.NOTHING: mark("nothing: the station tells other numbers too often"),
 }
 #: What is likely replaced where a part of connector health was found worn; a meter is no kind of its own.
 OF_PART: Final = {
