@@ -250,6 +250,39 @@ async def test_hardware_and_costs_are_said_on_pages_too(house: House, tenant: Te
     assert "60 will be created" in shown.text
 
 
+async def test_this_morning_is_no_future_east_of_greenwich(house: House, tenant: Tenant) -> None:
+    """Of an organisation whose day has begun while it is yesterday by UTC."""
+    now = house.clock.now()
+    house.clock.set(now.replace(hour=22))
+    today = (now + timedelta(days=1)).date()
+    try:
+        with house.admin() as admin:
+            admin.execute(
+                "UPDATE organisations SET time_zone = 'Pacific/Auckland' WHERE tenant_id = %s", (tenant.tenant_id,)
+            )
+        api = await tenant.client()
+        one = name(tenant, 1)
+        said = {"station": one, "kind": "controller", "on": today.isoformat(), "reason": "worn"}
+        assert (await api.post(f"{API}/changes", json=said)).status_code == 201
+        tomorrow = (today + timedelta(days=1)).isoformat()
+        problem(await api.post(f"{API}/changes", json=said | {"on": tomorrow}), 422, "hardware-change-refused")
+        lines = f"station,kind,on,reason\n{one},station,{today},worn\n{one},station,{tomorrow},worn"
+        done = (await api.post(f"{API}/changes/import", json={"csv": lines, "dry_run": False})).json()
+        assert [each["action"] for each in done["lines"]] == ["create", "refused"]
+        inputs = {"controller": {"recorded_since": (today - timedelta(days=700)).isoformat()}}
+        assert (await api.put(f"{API}/inputs", json=inputs)).status_code == 200
+        future = {"controller": {"recorded_since": tomorrow}}
+        problem(await api.put(f"{API}/inputs", json=future), 422, "replacement-inputs-refused")
+        plan = (await api.get(API)).json()["plan"]
+        assert plan["on"] == today.isoformat()
+        # What was said this morning is in what is told.
+        assert {each["kind"]: each["wear"]["ends"] for each in plan["kinds"] if each["wear"]} == {
+            "station": 1, "controller": 1,
+        }  # fmt: skip
+    finally:
+        house.clock.set(now)
+
+
 async def test_more_than_is_kept_is_refused(house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MAX_CHANGES", 1)
     api = await tenant.client()

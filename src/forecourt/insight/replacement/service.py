@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, date
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from forecourt.access import Actor, audit
+from forecourt.access.members import find_organisation
 from forecourt.access.model import Service
 from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
@@ -43,7 +45,8 @@ class Replacing:
             stations = await store.list_stations(conn, tenant_id)
             changes = await store.list_changes(conn, tenant_id)
             inputs = await self.inputs(conn, tenant_id)
-        return await self._reckoned(stations, changes, inputs)
+            today = await self.today(conn, tenant_id)
+        return await self._reckoned(stations, changes, inputs, today)
 
     async def inputs(self, conn: Connection, tenant_id: int) -> ReplacementInputs:
         """What is said of replacing; nothing, where nobody said anything."""
@@ -51,7 +54,7 @@ class Replacing:
 
     async def say_inputs(self, conn: Connection, actor: Actor | Service, inputs: ReplacementInputs) -> None:
         """Says what replacing costs, and since when ends are recorded. Raises ReplacementInputsRefused."""
-        inputs.check(self.today())
+        inputs.check(await self.today(conn, actor.tenant_id))
         before = await store.find_inputs(conn, actor.tenant_id)
         await store.keep_inputs(conn, actor.tenant_id, inputs, self._clock.now(), str(actor))
         await audit(
@@ -62,7 +65,7 @@ class Replacing:
     async def say(self, conn: Connection, actor: Actor, said: HardwareSaid) -> HardwareChange:
         """Says that hardware was put in or taken out. Raises ChangeRefused, StationUnknown, ChangeExists,
         TooManyChanges."""
-        if not is_whole(said.place) or not FIRST_DAY <= said.on <= self.today():
+        if not is_whole(said.place) or not FIRST_DAY <= said.on <= await self.today(conn, actor.tenant_id):
             raise ChangeRefused
         standing = stood(said, (await store.list_standings(conn, actor.tenant_id, [said.station])).get(said.station))
         [made] = await self.keep(conn, actor, [(standing.station_id, said)])
@@ -89,14 +92,15 @@ class Replacing:
         told: dict[str, Any] = msgspec.to_builtins(change)
         await audit(conn, actor, "take back what was said of hardware", f"station:{change.station}", before=told)
 
-    def today(self) -> date:
-        """By UTC."""
-        return self._clock.now().astimezone(UTC).date()
+    async def today(self, conn: Connection, tenant_id: int) -> date:
+        """By the clock of the organisation, or by UTC where it is a day ahead: days of stations are UTC's."""
+        now = self._clock.now()
+        zone = ZoneInfo((await find_organisation(conn, tenant_id)).time_zone)
+        return max(now.astimezone(UTC).date(), now.astimezone(zone).date())
 
     async def _reckoned(
-        self, stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs
+        self, stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs, today: date
     ) -> YearAhead:
-        today = self.today()
         key = hashlib.sha256(msgspec.msgpack.encode((stations, changes, inputs, today))).digest()
         async with self._room:
             found = self._kept.get(key)

@@ -80,7 +80,8 @@ async def import_changes(
         (each.station_id, each.place, each.on): each for each in await store.list_changes(conn, actor.tenant_id)
     }  # fmt: skip
     seen: set[_Key] = set()
-    lines = [_planned(line, standings, known, seen, replacing.today()) for line in sheet.lines]
+    today = await replacing.today(conn, actor.tenant_id)
+    lines = [_planned(line, standings, known, seen, today) for line in sheet.lines]
     plan = Plan(lines=[line for line, _ in lines], done=not dry_run)
     wanted = [said for line, said in lines if said is not None and line.action == "create"]
     if not dry_run and wanted:
