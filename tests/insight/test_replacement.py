@@ -185,6 +185,22 @@ def test_hardware_that_two_stations_swapped_is_worn_at_neither() -> None:
     assert [each.counts_as for each in lives.exchanges] == [CountsAs.WORN]
 
 
+def test_what_is_said_of_a_station_that_told_of_no_connectors_is_where_somebody_says() -> None:
+    silent = station(plugs=())
+    said = [
+        change(date(2024, 6, 1), ChangeReason.COMMISSIONED, STATION),
+        change(date(2025, 6, 1), ChangeReason.WORN, HardwarePlace(kind=HardwareKind.CABLE, evse=2, connector=3)),
+    ]
+    lives = lives_of([silent], said, ALWAYS, TODAY)
+    found = [each for each in lives.lives if each.place.kind is HardwareKind.CABLE]
+    assert [(each.place.evse, each.place.connector, each.cause) for each in found] == [
+        (2, 3, Cause.WEAR), (2, 3, None),
+    ]  # fmt: skip
+    # Where it told of others since, nothing is made of it.
+    lives = lives_of([station()], said, ALWAYS, TODAY)
+    assert {each.place.evse for each in lives.lives if each.place.kind is HardwareKind.CABLE} == {1, 2}
+
+
 def network(seed: int, shape: float | None = None) -> Lives:
     """Cables that were played, as records tell of them."""
     lives = [

@@ -211,6 +211,23 @@ async def test_lines_that_cannot_be_are_refused_and_the_others_kept(house: House
     assert (again["unchanged"], again["refused"]) == (2, 0)
 
 
+async def test_a_plug_that_the_station_does_not_have_is_refused(house: House, tenant: Tenant) -> None:
+    """As where an operator numbers the plugs of one EVSE otherwise."""
+    api = await tenant.client()
+    one, day = name(tenant, 1), house.clock.now().date().isoformat()
+    said = {"station": one, "kind": "cable", "evse": 1, "connector": 2, "on": day, "reason": "worn"}
+    problem(await api.post(f"{API}/changes", json=said), 422, "hardware-change-refused")
+    power = {"station": one, "kind": "power", "evse": 2, "on": day, "reason": "worn"}
+    problem(await api.post(f"{API}/changes", json=power), 422, "hardware-change-refused")
+    lines = f"station,kind,evse,connector,on,reason\n{one},cable,1,2,{day},worn\n{one},power,2,,{day},worn"
+    done = (await api.post(f"{API}/changes/import", json={"csv": lines})).json()
+    assert [[each["column"] for each in line["problems"]] for line in done["lines"]] == [["connector"], ["evse"]]
+    # One that never spoke has whatever somebody says.
+    with house.admin() as admin:
+        admin.execute("DELETE FROM connectors WHERE tenant_id = %s", (tenant.tenant_id,))
+    assert (await api.post(f"{API}/changes", json=said)).status_code == 201
+
+
 async def test_hardware_and_costs_are_said_on_pages_too(house: House, tenant: Tenant) -> None:
     console = await signed_in(house, tenant)
     one, today = name(tenant, 1), house.clock.now().date().isoformat()

@@ -6,7 +6,7 @@ short (right censored).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import Final
@@ -105,7 +105,7 @@ def _live(
             whole.append(_Event(exchange.on, cause, begins=False, moved=exchange.counts_as is CountsAs.MOVED))
     # Parts begin with their station, and go with it.
     with_station = [_Event(event.on, None, begins=event.begins, moved=event.moved) for event in whole]
-    for place in places_of(station):
+    for place in places_of(station, own):
         from_on = since.get(place.kind)
         if place.kind is HardwareKind.STATION:
             events, known_from = whole, from_on or station.seen_on
@@ -142,13 +142,14 @@ def _counts_as(station: Station, before: Hardware, after: Hardware, seen: _Seen)
     return CountsAs.WORN if (before.vendor, before.model) == (after.vendor, after.model) else CountsAs.UPGRADE
 
 
-def places_of(station: Station) -> list[HardwarePlace]:
-    """Where hardware is at a station, as far as it told of its connectors."""
+def places_of(station: Station, said: Collection[HardwarePlace]) -> list[HardwarePlace]:
+    """Where hardware is at a station: as it told of its connectors; of one that told of none, as people say."""
     evses = sorted({evse for evse, _ in station.plugs})
     return [
         HardwarePlace(kind=HardwareKind.STATION), HardwarePlace(kind=HardwareKind.CONTROLLER),
         *(HardwarePlace(kind=HardwareKind.POWER, evse=evse) for evse in evses),
         *(HardwarePlace(kind=HardwareKind.CABLE, evse=evse, connector=connector) for evse, connector in station.plugs),
+        *(place for place in said if place.evse is not None and not station.plugs),
     ]  # fmt: skip
 
 

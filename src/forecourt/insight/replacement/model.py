@@ -3,6 +3,7 @@
 Ages are whole days; rates, shapes and chances are floats, by years; money is whole minor units.
 """
 
+from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -80,6 +81,13 @@ def is_whole(place: HardwarePlace) -> bool:
     return (place.evse is not None) == (place.kind in (HardwareKind.POWER, HardwareKind.CABLE)) and (
         place.connector is not None
     ) == (place.kind is HardwareKind.CABLE)
+
+
+def has_place(plugs: Collection[tuple[int, int]], place: HardwarePlace) -> bool:
+    """Whether a station that told of these connectors has that place; one that told of none may have any."""
+    if not plugs or place.evse is None:
+        return True
+    return any(place.evse == evse and place.connector in (None, connector) for evse, connector in plugs)
 
 
 class HardwareSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

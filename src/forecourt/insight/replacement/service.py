@@ -18,7 +18,15 @@ from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
 from forecourt.insight.replacement.inputs import ReplacementInputs
 from forecourt.insight.replacement.lives import lives_of
-from forecourt.insight.replacement.model import FIRST_DAY, HardwareChange, HardwareKind, HardwareSaid, Station, is_whole
+from forecourt.insight.replacement.model import (
+    FIRST_DAY,
+    HardwareChange,
+    HardwareKind,
+    HardwareSaid,
+    Station,
+    has_place,
+    is_whole,
+)
 from forecourt.insight.replacement.planned import YearAhead, plan
 from forecourt.insight.replacement.store import MAX_CHANGES, Standing
 from forecourt.insight.store import Connection
@@ -68,6 +76,8 @@ class Replacing:
         if not is_whole(said.place) or not FIRST_DAY <= said.on <= await self.today(conn, actor.tenant_id):
             raise ChangeRefused
         standing = stood(said, (await store.list_standings(conn, actor.tenant_id, [said.station])).get(said.station))
+        if not has_place(standing.plugs, said.place):
+            raise ChangeRefused
         [made] = await self.keep(conn, actor, [(standing.station_id, said)])
         if made is None:
             raise ChangeExists

@@ -18,6 +18,7 @@ from forecourt.insight.replacement.model import (
     HardwareKind,
     HardwarePlace,
     HardwareSaid,
+    has_place,
     is_whole,
 )
 from forecourt.insight.replacement.service import Replacing, stood
@@ -64,6 +65,7 @@ MISSING: Final = mark("is missing")
 #: Another line or what is stored says something of the same hardware and day.
 TAKEN: Final = mark("something is said of this hardware and that day already")
 NOWHERE: Final = mark("doesn't fit the kind: power units are at an EVSE, cables at an EVSE and a connector")
+NOT_THERE: Final = mark("is not there: the station told of others")
 
 _Key = tuple[int, HardwarePlace, date]
 
@@ -129,7 +131,12 @@ def _fresh(
     known: Mapping[_Key, HardwareChange],
     seen: set[_Key],
 ) -> tuple[Planned, tuple[int, HardwareSaid] | None]:
-    station_id = stood(said, standings[said.station]).station_id
+    standing = stood(said, standings[said.station])
+    if not has_place(standing.plugs, said.place):
+        column = "evse" if said.connector is None else "connector"
+        number = said.evse if said.connector is None else said.connector
+        return _refused(line, [Wrong(column=column, value=str(number), rule=NOT_THERE)]), None
+    station_id = standing.station_id
     key = (station_id, said.place, said.on)
     before = known.get(key)
     if before is not None and (before.reason, before.note) == (said.reason, said.note):

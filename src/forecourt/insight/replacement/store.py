@@ -34,12 +34,14 @@ _CHANGE: Final = """
 
 
 class Standing(Struct, frozen=True):
-    """A station of an identity: where, since when, and until when if it is out of service."""
+    """A station of an identity: where, since when, until when if it is out of service, and its connectors as (EVSE,
+    connector)."""
 
     station_id: int
     station: str
     created_on: date
     retired_on: date | None
+    plugs: tuple[tuple[int, int], ...] = ()
 
 
 async def list_stations(conn: Connection, tenant_id: int) -> list[Station]:
@@ -77,13 +79,17 @@ async def list_stations(conn: Connection, tenant_id: int) -> list[Station]:
 async def list_standings(conn: Connection, tenant_id: int, stations: Collection[str]) -> dict[str, list[Standing]]:
     """Stations by identity: the one in service first, then retired ones, the latest first."""
     rows = await conn.execute(
-        "SELECT station_id, station, created_at, retired_at FROM station_places"
-        " WHERE tenant_id = %s AND station = ANY (%s) ORDER BY retired_at DESC NULLS FIRST",
+        "SELECT p.station_id, p.station, p.created_at, p.retired_at, c.evses, c.connectors FROM station_places p,"
+        " LATERAL (SELECT array_agg(evse) AS evses, array_agg(connector) AS connectors FROM connector_places"
+        " WHERE tenant_id = p.tenant_id AND station_id = p.station_id) c"
+        " WHERE p.tenant_id = %s AND p.station = ANY (%s) ORDER BY p.retired_at DESC NULLS FIRST",
         (tenant_id, list(stations)),
     )
     found: dict[str, list[Standing]] = defaultdict(list)
-    for number, station, created, retired in await rows.fetchall():
-        found[station].append(Standing(number, station, _day(created), None if retired is None else _day(retired)))
+    for number, station, created, retired, evses, connectors in await rows.fetchall():
+        plugs = tuple(zip(evses or (), connectors or (), strict=True))
+        retired_on = None if retired is None else _day(retired)
+        found[station].append(Standing(number, station, _day(created), retired_on, plugs))
     return found
 
 
