@@ -1,5 +1,6 @@
 """Lives of hardware: when one begins, when its end would be known, and what ends it."""
 
+import random
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -25,6 +26,7 @@ from forecourt.insight.replacement.policy import AheadVerdict
 from forecourt.insight.replacement.sheet import COLUMNS
 from forecourt.platform.sheets import Line, read_line
 from forecourt.simulator import worn
+from tests.insight.test_survival import sampling
 from tests.insight.worlds import played
 
 TODAY = date(2026, 11, 1)
@@ -276,7 +278,7 @@ def test_nothing_is_advised_nor_budgeted_where_nobody_said_a_cost() -> None:
 def some(ended: int, lives: int = 20) -> Lives:
     made = [
         Life(station=f"CP{n}", site=None, place=CABLE, model="M", began_on=date(2024, 11, 1), entry_d=0, exit_d=730.5,
-             cause=Cause.WEAR if n < ended else None, open=n >= ended, assumed=True)
+             cause=Cause.WEAR if n < ended else None, open=n >= ended, assumed=False)
         for n in range(lives)
     ]  # fmt: skip
     return Lives(lives=made, ageless={}, exchanges=[])
@@ -301,6 +303,68 @@ def test_how_much_is_told_grows_with_what_ended() -> None:
     assert few.year.low <= few.year.expected <= few.year.high
     assert [model.advice for model in few.models] == [None]
     assert cables(some(8)).told is HardwareTold.AGE
+
+
+def half_of_unknown_age(seed: int) -> tuple[Lives, int]:
+    """200 cables that were two to six years old when they were first seen, two years ago; of every second somebody said
+    since when. And how many ended within the year, at places whose age is known today."""
+    chance = random.Random(seed)
+    lives, came = [], 0
+    for number in range(200):
+        born, ends = -chance.uniform(2, 6), 0.0
+        while ends <= 0:
+            ends = born + chance.weibullvariate(9, 4)
+        unknown = number % 2 == 0
+        began = 0.0 if unknown else born
+        while True:
+            until = min(ends, 2.0)
+            entry = max(0.0, -began) * 365.25
+            lives.append(
+                Life(station=f"CP{number}", site=None, place=CABLE, model="M", began_on=TODAY, entry_d=entry,
+                     exit_d=max((until - began) * 365.25, entry + 0.5), cause=Cause.WEAR if ends < 2 else None,
+                     open=ends >= 2, assumed=unknown)
+            )  # fmt: skip
+            if ends >= 2:
+                break
+            began, unknown, ends = ends, False, ends + chance.weibullvariate(9, 4)
+        while ends < 3 and not unknown:
+            came += 1
+            ends += chance.weibullvariate(9, 4)
+    return Lives(lives=lives, ageless={}, exchanges=[]), came
+
+
+def test_bounds_hold_beside_hardware_of_unknown_age() -> None:
+    worlds, held, shapes = 40, 0, []
+    for seed in range(worlds):
+        lives, came = half_of_unknown_age(seed)
+        found = plan(lives, ReplacementInputs(cable=COSTS), TODAY)
+        [cables] = [each for each in found.kinds if each.kind is HardwareKind.CABLE]
+        assert cables.assumed == sum(each.assumed and each.open for each in lives.lives)
+        assert cables.units == 200
+        assert len(found.units) == sum(each.units for each in found.sites) == 200 - cables.assumed
+        assert found.year is not None
+        held += found.year.low <= came <= found.year.high
+        if cables.shape is not None:
+            shapes.append(cables.shape.value)
+    assert held >= sampling(worlds, 0.8)[0]
+    assert 2 < sum(shapes) / len(shapes) < 5
+
+
+def test_of_unknown_ages_alone_nothing_is_told_unless_somebody_says_they_were_new() -> None:
+    seen = [station(number, retired_on=date(2026, 1, 1) if number < 4 else None) for number in range(1, 60)]
+    gone = [change(date(2026, 1, 1), ChangeReason.WORN, STATION, number) for number in range(1, 4)]
+
+    def stations(new: bool) -> Any:
+        inputs = ReplacementInputs(station=KindInputs(new_when_registered=new))
+        lives = lives_of(seen, gone, ALWAYS, TODAY, [HardwareKind.STATION] if new else [])
+        return next(each for each in plan(lives, inputs, TODAY).kinds if each.kind is HardwareKind.STATION)
+
+    unknown = stations(new=False)
+    assert (unknown.told, unknown.units, unknown.assumed, unknown.ageless) == (HardwareTold.UNKNOWN_AGE, 56, 56, 3)
+    assert unknown.year is None
+    known = stations(new=True)
+    assert (known.told, known.units, known.assumed, known.ageless) == (HardwareTold.RATE, 56, 0, 0)
+    assert known.wear.ends == 3
 
 
 def test_damage_is_expected_whatever_the_age() -> None:

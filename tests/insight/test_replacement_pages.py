@@ -75,7 +75,7 @@ async def test_past_replacements_lead_to_a_plan_with_a_budget(house: House, tena
     api = await tenant.client()
     today = house.clock.now().date()
     blank = (await api.get(API)).json()["plan"]
-    assert {each["told"] for each in blank["kinds"]} == {"bound", "not_recorded"}
+    assert {each["told"] for each in blank["kinds"]} == {"unknown_age", "not_recorded"}
     assert blank["year"] is None
     dry = (await api.post(f"{API}/changes/import", json={"csv": sheet(tenant, today)})).json()
     assert (dry["dry_run"], dry["created"], dry["refused"]) == (True, 60, 0)
@@ -286,7 +286,9 @@ async def test_this_morning_is_no_future_east_of_greenwich(house: House, tenant:
         lines = f"station,kind,on,reason\n{one},station,{today},worn\n{one},station,{tomorrow},worn"
         done = (await api.post(f"{API}/changes/import", json={"csv": lines, "dry_run": False})).json()
         assert [each["action"] for each in done["lines"]] == ["create", "refused"]
-        inputs = {"controller": {"recorded_since": (today - timedelta(days=700)).isoformat()}}
+        since = (today - timedelta(days=700)).isoformat()
+        inputs = {"controller": {"recorded_since": since, "new_when_registered": True},
+                  "station": {"new_when_registered": True}}  # fmt: skip
         assert (await api.put(f"{API}/inputs", json=inputs)).status_code == 200
         future = {"controller": {"recorded_since": tomorrow}}
         problem(await api.put(f"{API}/inputs", json=future), 422, "replacement-inputs-refused")

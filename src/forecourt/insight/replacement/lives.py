@@ -64,9 +64,10 @@ def lives_of(
     changes: Iterable[HardwareChange],
     since: Mapping[HardwareKind, date | None],
     today: date,
+    new: Collection[HardwareKind] = (),
 ) -> Lives:
     """`since` says from when on ends of a kind are recorded, all of them. None: of stations since each is known here;
-    of parts it isn't said, so nothing is made of them."""
+    of parts it isn't said, so nothing is made of them. `new`: kinds of which what was registered was new then."""
     said: dict[int, list[HardwareChange]] = defaultdict(list)
     for change in changes:
         said[change.station_id].append(change)
@@ -77,7 +78,7 @@ def lives_of(
             seen[each.vendor, each.serial].append((station.station_id, each.first_on))
     made = Lives(lives=[], ageless=defaultdict(int), exchanges=[])
     for station in stations:
-        _live(made, station, said[station.station_id], since, today, seen)
+        _live(made, station, said[station.station_id], since, today, new, seen)
     made.lives.sort(key=lambda each: each.open)
     return made
 
@@ -88,6 +89,7 @@ def _live(
     changes: Sequence[HardwareChange],
     since: Mapping[HardwareKind, date | None],
     today: date,
+    new: Collection[HardwareKind],
     seen: _Seen,
 ) -> None:
     own: dict[HardwarePlace, list[_Event]] = defaultdict(list)
@@ -113,7 +115,7 @@ def _live(
             continue
         else:
             events, known_from = own[place] + with_station, from_on
-        _at(made, station, place, events, known_from, today)
+        _at(made, station, place, events, known_from, today, new=place.kind in new)
 
 
 def unexplained(station: Station, stated: Sequence[date], seen: _Seen) -> list[HardwareExchange]:
@@ -154,25 +156,27 @@ def places_of(station: Station, said: Collection[HardwarePlace]) -> list[Hardwar
 
 
 def _at(
-    made: Lives, station: Station, place: HardwarePlace, events: list[_Event], known_from: date, today: date
-) -> None:
+    made: Lives, station: Station, place: HardwarePlace, events: list[_Event], known_from: date, today: date,
+    *, new: bool,
+) -> None:  # fmt: skip
     """The lives at one place, one after another."""
     # On one day what is said of a part comes before what is said of its station, and ends before beginnings.
     events = sorted((each for each in events if each.on <= today), key=lambda each: (each.on, each.begins))
     over = station.retired_on
-    began, assumed = station.seen_on, True
+    # What nobody said the beginning of is of unknown age, unless it was new when it was registered.
+    began, assumed, ageless = station.seen_on, True, not new
     for event in events:
         if event.on < began or (assumed and event.on == began) or (event.begins and assumed):
             # What was there before is of an age that nobody knows, or wasn't yet: it was registered ahead of its time.
             made.ageless[place.kind] += event.cause is not None
         elif event.on > began:
-            _add(made, station, place, (began, event.on), known_from, cause=event.cause, assumed=assumed, open=False)
-        began, assumed = event.on, event.moved
+            _add(made, station, place, (began, event.on), known_from, cause=event.cause, assumed=ageless, open=False)
+        began, assumed, ageless = event.on, event.moved, event.moved
         if over is not None and not event.begins and event.on >= over:
             return
     if over is None or over > began:
         span = (began, over or today)
-        _add(made, station, place, span, known_from, cause=None, assumed=assumed, open=over is None)
+        _add(made, station, place, span, known_from, cause=None, assumed=ageless, open=over is None)
 
 
 def _add(

@@ -153,8 +153,8 @@ class Station(Struct, frozen=True, kw_only=True):
 class Life(Struct, frozen=True, kw_only=True):
     """One piece of hardware at a place, from one age in days to another during which its end would be known.
 
-    `cause` None: it was cut short, or is in use (`open`). `assumed`: nobody said when it was put in, so it counts as
-    new on the day on which it was first seen.
+    `cause` None: it was cut short, or is in use (`open`). `assumed`: nobody knows when it was put in; its ages
+    are those since it was first seen, and nothing is told by them.
     """
 
     station: str

@@ -140,4 +140,5 @@ def _planned(
     stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs, today: date
 ) -> YearAhead:
     since = {kind: inputs.of(kind).recorded_since for kind in HardwareKind}
-    return plan(lives_of(stations, changes, since, today), inputs, today)
+    new = [kind for kind in HardwareKind if inputs.of(kind).new_when_registered]
+    return plan(lives_of(stations, changes, since, today, new), inputs, today)

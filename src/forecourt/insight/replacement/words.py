@@ -41,6 +41,7 @@ OF_PART: Final = {
 NOT_TOLD: Final = {
     HardwareTold.NOT_RECORDED: mark("Nobody said since when its replacements are recorded, so nothing can be told."),
     HardwareTold.SHORT: mark("None ended, but all were watched for too short a time to tell anything."),
+    HardwareTold.UNKNOWN_AGE: mark("Nobody said when any of it was put in, so nothing can be told."),
     HardwareTold.NOTHING: mark("None was in use while ends were recorded, so nothing can be told."),
 }
 VERDICTS: Final = {
