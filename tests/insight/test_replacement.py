@@ -384,6 +384,23 @@ def test_damage_is_expected_whatever_the_age() -> None:
     assert rough.shape.value == pytest.approx(calm.shape.value, rel=0.1)
 
 
+def test_what_nobody_saw_yet_is_no_less_uncertain_of_damage_than_of_wear() -> None:
+    """One ended in five years of use: whichever of both it was, the other may come, too."""
+
+    def ten(cause: Cause) -> Any:
+        lives = [
+            Life(station=f"CP{n}", site=None, place=CABLE, model="M", began_on=date(2026, 5, 1), entry_d=0, exit_d=182.6,
+                 cause=None if n else cause, open=n > 0, assumed=False)
+            for n in range(10)
+        ]  # fmt: skip
+        found = plan(Lives(lives=lives, ageless={}, exchanges=[]), ReplacementInputs(cable=COSTS), TODAY)
+        return next(each for each in found.kinds if each.kind is HardwareKind.CABLE).year
+
+    worn, damaged = ten(Cause.WEAR), ten(Cause.DAMAGE)
+    assert worn.expected == pytest.approx(damaged.expected, rel=0.1)
+    assert abs(worn.high - damaged.high) <= 1
+
+
 @pytest.mark.parametrize("wrong", [{"currency": "XYZ"}, {"cable": KindInputs(recorded_since=date(2027, 1, 1))},
                                    {"power": KindInputs(recorded_since=date(1999, 1, 1))}],
                          ids=["currency", "future", "long ago"])  # fmt: skip

@@ -75,8 +75,8 @@ class CostBounds(Struct, frozen=True, kw_only=True):
 
 
 class ModelAhead(Struct, frozen=True, kw_only=True):
-    """Of one model, of known age; '' is of those whose model nobody knows. `own_share`: how much it is told of by its own
-    ends."""
+    """Of one model, of known age; '' is of those whose model nobody knows. `own_share`: how much it is told of by
+    its own ends."""
 
     model: str
     units: int
@@ -231,7 +231,8 @@ def _kind(
         if base.told is HardwareTold.AGE
         else steady(worn, years, len(names), futures, chance)
     )  # fmt: skip
-    damage = chance.gamma(damaged + 0.5, size=futures) / years if damaged else np.zeros(futures)
+    # None so far is not none to come, as little as of wear.
+    damage = chance.gamma(damaged + 0.5, size=futures) / years
     age = np.array([each.exit_d for each in units]) / DAYS_A_YEAR
     own = np.array([model_of.get(each.model, len(names) - 1) for each in units], dtype=np.int64)
     ends = drawn(age, own, wear, damage, chance)
