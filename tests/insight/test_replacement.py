@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from msgspec import structs
 
+from forecourt.insight.replacement import planned
 from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs, ReplacementInputsRefused
 from forecourt.insight.replacement.lives import Lives, lives_of
 from forecourt.insight.replacement.model import (
@@ -21,7 +22,7 @@ from forecourt.insight.replacement.model import (
     Life,
     Station,
 )
-from forecourt.insight.replacement.planned import HardwareTold, plan
+from forecourt.insight.replacement.planned import HardwareTold, LeftOut, plan
 from forecourt.insight.replacement.policy import AheadVerdict
 from forecourt.insight.replacement.sheet import COLUMNS
 from forecourt.platform.sheets import Line, read_line
@@ -267,6 +268,14 @@ def test_kinds_are_drawn_apart_so_that_their_sum_is_no_wider_than_chance_makes_i
     assert total > 1.15 * max(widths)
 
 
+def test_what_is_left_out_is_said_beside_the_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planned, "MAX_UNITS", 30)
+    cables = network(3, 3.0)
+    found = plan(cables, ReplacementInputs(cable=COSTS), TODAY)
+    assert found.left_out == LeftOut(units=sum(each.open for each in cables.lives) - 30)
+    assert len(found.units) == 30
+
+
 def test_nothing_is_advised_nor_budgeted_where_nobody_said_a_cost() -> None:
     found = plan(network(3, 3.0), ReplacementInputs(cable=KindInputs(recorded_since=date(2020, 1, 1))), TODAY)
     assert found.budget is None
@@ -389,7 +398,7 @@ def test_what_nobody_saw_yet_is_no_less_uncertain_of_damage_than_of_wear() -> No
 
     def ten(cause: Cause) -> Any:
         lives = [
-            Life(station=f"CP{n}", site=None, place=CABLE, model="M", began_on=date(2026, 5, 1), entry_d=0, exit_d=182.6,
+            Life(station=f"CP{n}", site=None, place=CABLE, model="M", began_on=TODAY, entry_d=0, exit_d=182.6,
                  cause=None if n else cause, open=n > 0, assumed=False)
             for n in range(10)
         ]  # fmt: skip

@@ -302,6 +302,27 @@ async def test_this_morning_is_no_future_east_of_greenwich(house: House, tenant:
         house.clock.set(now)
 
 
+async def test_stations_beyond_those_that_are_looked_at_are_counted(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAX_STATIONS", STATIONS - 3)
+    monkeypatch.setattr(service, "MAX_CHANGES", 1)
+    api = await tenant.client()
+    said = {"station": name(tenant, 1), "kind": "controller", "on": "2026-01-01", "reason": "worn"}
+    assert (await api.post(f"{API}/changes", json=said)).status_code == 201
+    with house.admin() as admin:
+        admin.execute(
+            "INSERT INTO hardware_changes (tenant_id, station_id, kind, happened_on, reason, said_at, said_by)"
+            " SELECT tenant_id, station_id, kind, happened_on - 1, reason, said_at, said_by FROM hardware_changes"
+            " WHERE tenant_id = %s",
+            (tenant.tenant_id,),
+        )
+    told = (await api.get(API)).json()["plan"]["left_out"]
+    assert told == {"stations": 3, "units": 0, "changes": 1}
+    page = (await (await signed_in(house, tenant)).get(PAGE)).text
+    assert "3 stations, 0 pieces of hardware and 1 notes" in page
+
+
 async def test_more_than_is_kept_is_refused(house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MAX_CHANGES", 1)
     api = await tenant.client()

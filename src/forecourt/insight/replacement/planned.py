@@ -153,6 +153,14 @@ class ReplacementBudget(Struct, frozen=True, kw_only=True):
     lacking: list[HardwareKind]
 
 
+class LeftOut(Struct, frozen=True, kw_only=True):
+    """More than is looked at: in no number of the plan. `changes`: what is said of hardware, the oldest."""
+
+    stations: int = 0
+    units: int = 0
+    changes: int = 0
+
+
 class YearAhead(Struct, frozen=True, kw_only=True):
     """The year from a day on. `units` by chance, the highest first, of kinds of which something is told."""
 
@@ -164,6 +172,7 @@ class YearAhead(Struct, frozen=True, kw_only=True):
     budget: ReplacementBudget | None
     units: list[HardwareUnit]
     exchanges: list[HardwareExchange]
+    left_out: LeftOut = LeftOut()
 
 
 class _Ahead(Struct, frozen=True):
@@ -196,6 +205,7 @@ def plan(lives: Lives, inputs: ReplacementInputs, on: date) -> YearAhead:
         quarters=[bounds(total[:, q]) for q in range(QUARTERS)] if ahead else [], sites=_sites(ahead, futures),
         budget=_budget(ahead, inputs, futures), units=units,
         exchanges=sorted(lives.exchanges, key=lambda each: each.on, reverse=True),
+        left_out=LeftOut(units=sum(each.left_out for each in kinds)),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import structs
 
 from forecourt.access import Actor, audit
 from forecourt.access.members import find_organisation
@@ -27,7 +28,7 @@ from forecourt.insight.replacement.model import (
     has_place,
     is_whole,
 )
-from forecourt.insight.replacement.planned import YearAhead, plan
+from forecourt.insight.replacement.planned import LeftOut, YearAhead, plan
 from forecourt.insight.replacement.store import MAX_CHANGES, Standing
 from forecourt.insight.store import Connection
 from forecourt.platform.clock import Clock
@@ -51,10 +52,15 @@ class Replacing:
         """The year from today on."""
         async with self._db.tenant(tenant_id) as conn:
             stations = await store.list_stations(conn, tenant_id)
-            changes = await store.list_changes(conn, tenant_id)
+            changes = await store.list_changes(conn, tenant_id, limit=MAX_CHANGES)
+            left_out = LeftOut(
+                stations=await store.count_stations(conn, tenant_id) - len(stations),
+                changes=await store.count_changes(conn, tenant_id) - len(changes),
+            )
             inputs = await self.inputs(conn, tenant_id)
             today = await self.today(conn, tenant_id)
-        return await self._reckoned(stations, changes, inputs, today)
+        found = await self._reckoned(stations, changes, inputs, today)
+        return structs.replace(found, left_out=structs.replace(left_out, units=found.left_out.units))
 
     async def inputs(self, conn: Connection, tenant_id: int) -> ReplacementInputs:
         """What is said of replacing; nothing, where nobody said anything."""

@@ -76,6 +76,15 @@ async def list_stations(conn: Connection, tenant_id: int) -> list[Station]:
     ]  # fmt: skip
 
 
+async def count_stations(conn: Connection, tenant_id: int) -> int:
+    """How many there are, of all that who asks may see."""
+    row = await (
+        await conn.execute("SELECT count(*) FROM station_places WHERE tenant_id = %s", (tenant_id,))
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def list_standings(conn: Connection, tenant_id: int, stations: Collection[str]) -> dict[str, list[Standing]]:
     """Stations by identity: the one in service first, then retired ones, the latest first."""
     rows = await conn.execute(
