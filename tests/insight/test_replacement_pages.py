@@ -1,7 +1,9 @@
 """Replacement as it is reached: what stations tell, what people say, what they are told; each who may."""
 
+import asyncio
 import csv
 import io
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,6 +13,7 @@ import pytest_asyncio
 
 from forecourt.access import Role
 from forecourt.insight.replacement import service, store
+from forecourt.insight.turns import AnswerTooSlow
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import signed_in
@@ -321,6 +324,32 @@ async def test_stations_beyond_those_that_are_looked_at_are_counted(
     assert told == {"stations": 3, "units": 0, "changes": 1}
     page = (await (await signed_in(house, tenant)).get(PAGE)).text
     assert "3 stations, 0 pieces of hardware and 1 notes" in page
+
+
+async def test_who_waits_too_long_for_a_plan_is_told_so(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+    made = service._planned
+
+    def slowly(*given: Any) -> Any:
+        begun.set()
+        go.wait()
+        return made(*given)
+
+    monkeypatch.setattr(service, "_planned", slowly)
+    replacing = service.Replacing(house.db, house.clock, within_s=0)
+    first = asyncio.create_task(replacing.plan(tenant.tenant_id))
+    try:
+        await asyncio.to_thread(begun.wait)
+        for other in (tenant, await house.tenant()):
+            with pytest.raises(AnswerTooSlow):
+                await replacing.plan(other.tenant_id)
+    finally:
+        go.set()
+        plan = await first
+    # Nobody waits any more.
+    assert await replacing.plan(tenant.tenant_id) == plan
 
 
 async def test_more_than_is_kept_is_refused(house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:

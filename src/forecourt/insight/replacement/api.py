@@ -17,6 +17,7 @@ from forecourt.insight.replacement.model import HardwareChange, HardwareKind, Ha
 from forecourt.insight.replacement.planned import HardwareUnit, YearAhead, place_of
 from forecourt.insight.replacement.service import Replacing
 from forecourt.insight.replacement.sheet import import_changes
+from forecourt.insight.turns import AnswerTooSlow
 from forecourt.platform.paging import DEFAULT_LIMIT, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
 from forecourt.platform.text import ONE_LINE
@@ -55,6 +56,7 @@ def shown_to(actor: Actor, plan: YearAhead) -> YearAhead:
 
 @get(
     "/insight/replacement",
+    opt={"problems": [AnswerTooSlow]},
     summary="Show what hardware will have to be replaced",
     description="Within a year, by kind, model and site, with bounds and costs, and when replacing ahead pays.",
     tags=TAGS,
@@ -68,7 +70,7 @@ async def show_replacement(actor: Asker, db: Database, replacing: Planning) -> R
 
 @get(
     "/insight/replacement/units",
-    opt={"problems": [CursorRefused]},
+    opt={"problems": [CursorRefused, AnswerTooSlow]},
     summary="List hardware by its chance to end",
     description="Within a year, the likeliest first.",
     tags=TAGS,

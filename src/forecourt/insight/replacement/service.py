@@ -31,25 +31,32 @@ from forecourt.insight.replacement.model import (
 from forecourt.insight.replacement.planned import LeftOut, YearAhead, plan
 from forecourt.insight.replacement.store import MAX_CHANGES, Standing
 from forecourt.insight.store import Connection
+from forecourt.insight.turns import Turns
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations.commands import StationUnknown
 
 #: Plans that are remembered: of those who asked last.
 MAX_KEPT: Final = 8
+#: Plans that are made at once, and of one organisation; who comes meanwhile waits, organisations in turn.
+AT_ONCE: Final = 1
+AT_ONCE_OF_ONE: Final = 1
+#: Seconds after which somebody who waits for his turn is told that it takes too long.
+TURN_WITHIN_S: Final = 30.0
 
 
 class Replacing:
     """Plans of organisations, of what who asks may see; the same facts are reckoned once, and by one at a time."""
 
-    def __init__(self, db: Pool, clock: Clock) -> None:
+    def __init__(self, db: Pool, clock: Clock, within_s: float = TURN_WITHIN_S) -> None:
         self._db = db
         self._clock = clock
-        self._room = asyncio.Semaphore(1)
+        self._within_s = within_s
+        self._turns = Turns(AT_ONCE, AT_ONCE_OF_ONE)
         self._kept: OrderedDict[bytes, YearAhead] = OrderedDict()
 
     async def plan(self, tenant_id: int) -> YearAhead:
-        """The year from today on."""
+        """The year from today on. Raises AnswerTooSlow."""
         async with self._db.tenant(tenant_id) as conn:
             stations = await store.list_stations(conn, tenant_id)
             changes = await store.list_changes(conn, tenant_id, limit=MAX_CHANGES)
@@ -59,7 +66,7 @@ class Replacing:
             )
             inputs = await self.inputs(conn, tenant_id)
             today = await self.today(conn, tenant_id)
-        found = await self._reckoned(stations, changes, inputs, today)
+        found = await self._reckoned(tenant_id, stations, changes, inputs, today)
         return structs.replace(found, left_out=structs.replace(left_out, units=found.left_out.units))
 
     async def inputs(self, conn: Connection, tenant_id: int) -> ReplacementInputs:
@@ -115,10 +122,13 @@ class Replacing:
         return max(now.astimezone(UTC).date(), now.astimezone(zone).date())
 
     async def _reckoned(
-        self, stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs, today: date
-    ) -> YearAhead:
-        key = hashlib.sha256(msgspec.msgpack.encode((stations, changes, inputs, today))).digest()
-        async with self._room:
+        self, tenant_id: int, stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs,
+        today: date,
+    ) -> YearAhead:  # fmt: skip
+        until = asyncio.get_running_loop().time() + self._within_s
+        # In a thread, for there is much of it.
+        key = await asyncio.to_thread(_key, stations, changes, inputs, today)
+        async with self._turns.of(tenant_id, until):
             found = self._kept.get(key)
             if found is None:
                 found = await asyncio.to_thread(_planned, stations, changes, inputs, today)
@@ -140,6 +150,10 @@ def stood(said: HardwareSaid, standings: Sequence[Standing] | None) -> Standing:
             if each.retired_on is not None and each.created_on <= said.on <= each.retired_on:
                 return each
     return first
+
+
+def _key(stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs, today: date) -> bytes:
+    return hashlib.sha256(msgspec.msgpack.encode((stations, changes, inputs, today))).digest()
 
 
 def _planned(
