@@ -231,6 +231,36 @@ async def test_a_plug_that_the_station_does_not_have_is_refused(house: House, te
     assert (await api.post(f"{API}/changes", json=said)).status_code == 201
 
 
+async def test_an_import_does_not_say_it_created_what_somebody_else_said_meanwhile(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = await tenant.client()
+    one, day = name(tenant, 1), house.clock.now().date().isoformat()
+    said = {"station": one, "kind": "controller", "on": day, "reason": "worn"}
+    assert (await api.post(f"{API}/changes", json=said)).status_code == 201
+
+    async def nothing_yet(*_given: Any, **_more: Any) -> list[Any]:
+        return []
+
+    # What the import read before the other one wrote.
+    monkeypatch.setattr(store, "list_changes", nothing_yet)
+    lines = f"station,kind,evse,on,reason,note\n{one},controller,,{day},recall,\n{one},power,1,{day},ahead,all good"
+    done = (await api.post(f"{API}/changes/import", json={"csv": lines, "dry_run": False})).json()
+    monkeypatch.undo()
+    assert [each["action"] for each in done["lines"]] == ["refused", "create"]
+    assert (done["created"], done["refused"]) == (1, 1)
+    kept = (await api.get(f"{API}/changes", params={"station": one})).json()["items"]
+    assert {(each["place"]["kind"], each["reason"], each["note"]) for each in kept} == {
+        ("controller", "worn", None), ("power", "ahead", "all good"),
+    }  # fmt: skip
+    with house.admin() as admin:
+        [(traced,)] = admin.execute(
+            "SELECT detail FROM audit WHERE tenant_id = %s AND action = 'import what was said of hardware'",
+            (tenant.tenant_id,),
+        ).fetchall()
+    assert traced == {"lines": 1}
+
+
 async def test_hardware_and_costs_are_said_on_pages_too(house: House, tenant: Tenant) -> None:
     console = await signed_in(house, tenant)
     one, today = name(tenant, 1), house.clock.now().date().isoformat()

@@ -87,8 +87,16 @@ async def import_changes(
     plan = Plan(lines=[line for line, _ in lines], done=not dry_run)
     wanted = [said for line, said in lines if said is not None and line.action == "create"]
     if not dry_run and wanted:
-        await replacing.keep(conn, actor, wanted)
-        await audit(conn, actor, "import what was said of hardware", "replacement", {"lines": len(wanted)})
+        kept = await replacing.keep(conn, actor, wanted)
+        await audit(
+            conn, actor, "import what was said of hardware", "replacement",
+            {"lines": sum(each is not None for each in kept)},
+        )  # fmt: skip
+        # Somebody else said something of that day meanwhile.
+        lost = {id(each) for each, made in zip(wanted, kept, strict=True) if made is None}
+        read = zip(sheet.lines, lines, strict=True)
+        told = [_taken(line, said[1]) if said and id(said) in lost else done for line, (done, said) in read]
+        plan = Plan(lines=told, done=True)
     return plan
 
 
@@ -142,10 +150,14 @@ def _fresh(
     if before is not None and (before.reason, before.note) == (said.reason, said.note):
         return Planned(line=line.number, id=said.station, action="same"), None
     if before is not None or key in seen:
-        return _refused(line, [Wrong(column="on", value=said.on.isoformat(), rule=TAKEN)]), None
+        return _taken(line, said), None
     seen.add(key)
     values: dict[str, Any] = msgspec.to_builtins(said)
     return Planned(line=line.number, id=said.station, action="create", values=values), (station_id, said)
+
+
+def _taken(line: Line, said: HardwareSaid) -> Planned:
+    return _refused(line, [Wrong(column="on", value=said.on.isoformat(), rule=TAKEN)])
 
 
 def _refused(line: Line, wrong: list[Wrong]) -> Planned:

@@ -138,18 +138,20 @@ async def count_changes(conn: Connection, tenant_id: int) -> int:
 async def insert_changes(
     conn: Connection, tenant_id: int, said: Sequence[tuple[int, HardwareSaid]], at: datetime, by: str
 ) -> list[UUID | None]:
-    """Keeps what is said of stations, by their numbers; None for what is said of that day already."""
-    made: list[UUID | None] = []
-    for station_id, each in said:
-        rows = await conn.execute(
-            "INSERT INTO hardware_changes (tenant_id, station_id, kind, evse, connector, happened_on, reason, note,"
-            " said_at, said_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
-            " RETURNING change_id",
-            (tenant_id, station_id, each.kind, each.evse, each.connector, each.on, each.reason, each.note, at, by),
-        )
-        row = await rows.fetchone()
-        made.append(None if row is None else row[0])
-    return made
+    """Keeps what is said of stations, by their numbers, at once; None for what is said of that day already."""
+    rows = await conn.execute(
+        "INSERT INTO hardware_changes (tenant_id, station_id, kind, evse, connector, happened_on, reason, note,"
+        " said_at, said_by) SELECT %s, s.*, %s, %s FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::int[],"
+        " %s::date[], %s::text[], %s::text[]) s ON CONFLICT DO NOTHING"
+        " RETURNING change_id, station_id, kind, evse, connector, happened_on",
+        (
+            tenant_id, at, by, [number for number, _ in said], [each.kind.value for _, each in said],
+            [each.evse for _, each in said], [each.connector for _, each in said], [each.on for _, each in said],
+            [each.reason.value for _, each in said], [each.note for _, each in said],
+        ),
+    )  # fmt: skip
+    made = {tuple(key): change_id for change_id, *key in await rows.fetchall()}
+    return [made.get((number, each.kind.value, each.evse, each.connector, each.on)) for number, each in said]
 
 
 async def delete_change(conn: Connection, tenant_id: int, change_id: UUID) -> bool:
