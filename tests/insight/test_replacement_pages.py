@@ -170,6 +170,8 @@ async def test_who_is_limited_to_a_site_sees_and_says_what_is_there_and_no_money
     assert told["plan"]["budget"] is None
     assert {each["site"] for each in told["plan"]["sites"]} == {"yard"}
     assert {each["cost"] for each in told["plan"]["sites"]} == {None}
+    advised = [model["advice"] for kind in told["plan"]["kinds"] for model in kind["models"] if model["advice"]]
+    assert [(each["verdict"], each["saved"]) for each in advised] == [("pays", None)]
     assert next(each["units"] for each in told["plan"]["kinds"] if each["kind"] == "cable") == 20
     # The whole organisation's plan was reckoned before, and is nobody else's.
     assert (

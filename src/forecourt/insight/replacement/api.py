@@ -14,7 +14,7 @@ from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
 from forecourt.insight.replacement.inputs import ReplacementInputs, ReplacementInputsRefused
 from forecourt.insight.replacement.model import HardwareChange, HardwareKind, HardwareSaid
-from forecourt.insight.replacement.planned import HardwareUnit, YearAhead, place_of
+from forecourt.insight.replacement.planned import HardwareUnit, ModelAhead, YearAhead, place_of
 from forecourt.insight.replacement.service import Replacing
 from forecourt.insight.replacement.sheet import import_changes
 from forecourt.insight.turns import AnswerTooSlow
@@ -45,13 +45,19 @@ class ReplacementPlan(Struct, frozen=True, kw_only=True):
 
 
 def shown_to(actor: Actor, plan: YearAhead) -> YearAhead:
-    """A plan without money for who may not read any."""
+    """A plan without money for who may not read any; what is advised stays, and what it saves goes."""
     if actor.may(Verb.READ_MONEY):
         return plan
     return structs.replace(
-        plan, budget=None, kinds=[structs.replace(each, cost=None) for each in plan.kinds],
+        plan, budget=None, kinds=[
+            structs.replace(each, cost=None, models=[_unpriced(model) for model in each.models]) for each in plan.kinds
+        ],
         sites=[structs.replace(each, cost=None) for each in plan.sites],
     )  # fmt: skip
+
+
+def _unpriced(model: ModelAhead) -> ModelAhead:
+    return model if model.advice is None else structs.replace(model, advice=structs.replace(model.advice, saved=None))
 
 
 @get(
