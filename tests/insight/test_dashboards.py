@@ -28,7 +28,7 @@ from forecourt.access import Role
 from forecourt.access.limits import SiteName
 from forecourt.cli import app as cli
 from forecourt.insight.dashboards import answering, availability, drivers, words
-from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers, AnswerTooSlow
+from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
 from forecourt.insight.dashboards.asking import Question, groups_of, whole_months
 from forecourt.insight.dashboards.availability import Outage, by_month, down, months_before
 from forecourt.insight.dashboards.files import Form
@@ -59,6 +59,7 @@ from forecourt.insight.reports.paper import _places as places_on_paper
 from forecourt.insight.reports.paper import pdf_of
 from forecourt.insight.reports.sheets import xlsx_of
 from forecourt.insight.reports.told import Told
+from forecourt.insight.turns import AnswerTooSlow
 from forecourt.payments.ledger.store.reports import Earned, SiteCost
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR

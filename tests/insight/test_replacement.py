@@ -1,16 +1,20 @@
 """Lives of hardware: when one begins, when its end would be known, and what ends it."""
 
+import random
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
+from forecourt.insight.replacement import planned
 from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs, ReplacementInputsRefused
 from forecourt.insight.replacement.lives import Lives, lives_of
 from forecourt.insight.replacement.model import (
     Cause,
     ChangeReason,
+    CountsAs,
     Hardware,
     HardwareChange,
     HardwareKind,
@@ -18,16 +22,18 @@ from forecourt.insight.replacement.model import (
     Life,
     Station,
 )
-from forecourt.insight.replacement.planned import HardwareTold, plan
+from forecourt.insight.replacement.planned import HardwareTold, LeftOut, plan
 from forecourt.insight.replacement.policy import AheadVerdict
 from forecourt.insight.replacement.sheet import COLUMNS
 from forecourt.platform.sheets import Line, read_line
 from forecourt.simulator import worn
+from tests.insight.test_survival import sampling
 from tests.insight.worlds import played
 
 TODAY = date(2026, 11, 1)
 STATION, CONTROLLER = HardwarePlace(kind=HardwareKind.STATION), HardwarePlace(kind=HardwareKind.CONTROLLER)
 CABLE = HardwarePlace(kind=HardwareKind.CABLE, evse=1, connector=1)
+POWER = HardwarePlace(kind=HardwareKind.POWER, evse=1)
 ALWAYS = {kind: date(2020, 1, 1) for kind in HardwareKind}
 
 
@@ -134,8 +140,8 @@ def test_another_serial_number_is_another_station_and_nobody_has_to_explain_it_t
     assert [(each.cause, each.model) for each in at(lives, STATION)] == [
         (Cause.WEAR, "Ampère One"), (None, "Ampère One"), (None, "Ampère Two"),
     ]  # fmt: skip
-    assert [(each.before, each.after, each.same_model) for each in lives.exchanges] == [
-        ("A", "B", True), ("B", "C", False),
+    assert [(each.before, each.after, each.counts_as) for each in lives.exchanges] == [
+        ("A", "B", CountsAs.WORN), ("B", "C", CountsAs.UPGRADE),
     ]  # fmt: skip
     said = [
         change(date(2025, 1, 9), ChangeReason.RECALL, STATION),
@@ -147,6 +153,55 @@ def test_another_serial_number_is_another_station_and_nobody_has_to_explain_it_t
     assert [each.cause for each in at(explained, CONTROLLER)] == [None, Cause.WEAR, None]
     # A new controller is no new cable.
     assert len(at(explained)) == 2
+
+
+def test_a_station_that_makes_up_its_serial_number_was_not_exchanged_each_time() -> None:
+    daily = hardware(*((f"S{n}", "One", date(2026, 1, 1) + timedelta(days=n)) for n in range(50)))
+    rarely = hardware(*((f"S{n}", "One", date(2024, 6, 1) + timedelta(days=100 * n)) for n in range(5)))
+    twice = hardware(*((f"S{n}", "One", date(2024, 6, 1) + timedelta(days=14 * n)) for n in range(3)))
+    for spoke in (daily, rarely, twice):
+        lives = lives_of([station(hardware=spoke)], [], ALWAYS, TODAY)
+        assert told(at(lives, STATION)) == [(date(2024, 1, 1), 0, 1035, None, True, True)]
+        # One line to look at, not 49.
+        assert [(each.after, each.counts_as) for each in lives.exchanges] == [(spoke[-1].serial, CountsAs.NOTHING)]
+    # What somebody explained is no sign of it.
+    said = [change(date(2026, 1, 1) + timedelta(days=n), ChangeReason.WORN, STATION) for n in (1, 20, 40)]
+    some = hardware(*((f"S{n}", "One", date(2026, 1, 1) + timedelta(days=n)) for n in (0, 1, 20, 40, 100)))
+    lives = lives_of([station(hardware=some)], said, ALWAYS, TODAY)
+    assert [(each.after, each.counts_as) for each in lives.exchanges] == [("S100", CountsAs.WORN)]
+
+
+def test_hardware_that_two_stations_swapped_is_worn_at_neither() -> None:
+    first = station(1, hardware=hardware(("A", "One", date(2024, 1, 1)), ("B", "One", date(2025, 6, 1))))
+    second = station(2, hardware=hardware(("B", "One", date(2024, 1, 1)), ("A", "One", date(2025, 6, 2))))
+    lives = lives_of([first, second], [], ALWAYS, TODAY)
+    assert {each.counts_as for each in lives.exchanges} == {CountsAs.MOVED}
+    # What came isn't new.
+    assert [(each.cause, each.assumed) for each in at(lives, STATION)] == [(None, True)] * 4
+    # What was taken to another station lives on there, though something new was put in for it.
+    sent = station(3, hardware=hardware(("C", "One", date(2024, 1, 1)), ("D", "One", date(2025, 6, 1))))
+    got = station(4, hardware=hardware(("C", "One", date(2025, 7, 1))))
+    assert [each.cause for each in at(lives_of([sent, got], [], ALWAYS, TODAY), STATION)] == [None, None, None]
+    # Another maker's number is another piece.
+    other = station(4, hardware=(Hardware(serial="C", vendor="Volt", model="One", first_on=date(2025, 7, 1)),))
+    lives = lives_of([sent, other], [], ALWAYS, TODAY)
+    assert [each.counts_as for each in lives.exchanges] == [CountsAs.WORN]
+
+
+def test_what_is_said_of_a_station_that_told_of_no_connectors_is_where_somebody_says() -> None:
+    silent = station(plugs=())
+    said = [
+        change(date(2024, 6, 1), ChangeReason.COMMISSIONED, STATION),
+        change(date(2025, 6, 1), ChangeReason.WORN, HardwarePlace(kind=HardwareKind.CABLE, evse=2, connector=3)),
+    ]
+    lives = lives_of([silent], said, ALWAYS, TODAY)
+    found = [each for each in lives.lives if each.place.kind is HardwareKind.CABLE]
+    assert [(each.place.evse, each.place.connector, each.cause) for each in found] == [
+        (2, 3, Cause.WEAR), (2, 3, None),
+    ]  # fmt: skip
+    # Where it told of others since, nothing is made of it.
+    lives = lives_of([station()], said, ALWAYS, TODAY)
+    assert {each.place.evse for each in lives.lives if each.place.kind is HardwareKind.CABLE} == {1, 2}
 
 
 def network(seed: int, shape: float | None = None) -> Lives:
@@ -195,6 +250,32 @@ def test_a_plan_adds_up_and_its_budget_is_its_ends_times_their_cost() -> None:
     assert plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY) == found
 
 
+def test_kinds_are_drawn_apart_so_that_their_sum_is_no_wider_than_chance_makes_it() -> None:
+    """Two kinds alike: what one of them has too many of, the other has not."""
+    cables = network(3, 3.0)
+    power = [structs.replace(each, place=POWER) for each in cables.lives]
+    found = plan(
+        Lives(lives=[*cables.lives, *power], ageless={}, exchanges=[]),
+        ReplacementInputs(cable=COSTS, power=COSTS),
+        TODAY,
+    )
+    widths = [each.year.high - each.year.low for each in found.kinds if each.year is not None]
+    assert len(widths) == 2
+    assert found.year is not None
+    total = found.year.high - found.year.low
+    # Apart they widen by the root of two; together by two.
+    assert total < 1.7 * max(widths)
+    assert total > 1.15 * max(widths)
+
+
+def test_what_is_left_out_is_said_beside_the_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planned, "MAX_UNITS", 30)
+    cables = network(3, 3.0)
+    found = plan(cables, ReplacementInputs(cable=COSTS), TODAY)
+    assert found.left_out == LeftOut(units=sum(each.open for each in cables.lives) - 30)
+    assert len(found.units) == 30
+
+
 def test_nothing_is_advised_nor_budgeted_where_nobody_said_a_cost() -> None:
     found = plan(network(3, 3.0), ReplacementInputs(cable=KindInputs(recorded_since=date(2020, 1, 1))), TODAY)
     assert found.budget is None
@@ -206,7 +287,7 @@ def test_nothing_is_advised_nor_budgeted_where_nobody_said_a_cost() -> None:
 def some(ended: int, lives: int = 20) -> Lives:
     made = [
         Life(station=f"CP{n}", site=None, place=CABLE, model="M", began_on=date(2024, 11, 1), entry_d=0, exit_d=730.5,
-             cause=Cause.WEAR if n < ended else None, open=n >= ended, assumed=True)
+             cause=Cause.WEAR if n < ended else None, open=n >= ended, assumed=False)
         for n in range(lives)
     ]  # fmt: skip
     return Lives(lives=made, ageless={}, exchanges=[])
@@ -233,6 +314,68 @@ def test_how_much_is_told_grows_with_what_ended() -> None:
     assert cables(some(8)).told is HardwareTold.AGE
 
 
+def half_of_unknown_age(seed: int) -> tuple[Lives, int]:
+    """200 cables that were two to six years old when they were first seen, two years ago; of every second somebody said
+    since when. And how many ended within the year, at places whose age is known today."""
+    chance = random.Random(seed)
+    lives, came = [], 0
+    for number in range(200):
+        born, ends = -chance.uniform(2, 6), 0.0
+        while ends <= 0:
+            ends = born + chance.weibullvariate(9, 4)
+        unknown = number % 2 == 0
+        began = 0.0 if unknown else born
+        while True:
+            until = min(ends, 2.0)
+            entry = max(0.0, -began) * 365.25
+            lives.append(
+                Life(station=f"CP{number}", site=None, place=CABLE, model="M", began_on=TODAY, entry_d=entry,
+                     exit_d=max((until - began) * 365.25, entry + 0.5), cause=Cause.WEAR if ends < 2 else None,
+                     open=ends >= 2, assumed=unknown)
+            )  # fmt: skip
+            if ends >= 2:
+                break
+            began, unknown, ends = ends, False, ends + chance.weibullvariate(9, 4)
+        while ends < 3 and not unknown:
+            came += 1
+            ends += chance.weibullvariate(9, 4)
+    return Lives(lives=lives, ageless={}, exchanges=[]), came
+
+
+def test_bounds_hold_beside_hardware_of_unknown_age() -> None:
+    worlds, held, shapes = 40, 0, []
+    for seed in range(worlds):
+        lives, came = half_of_unknown_age(seed)
+        found = plan(lives, ReplacementInputs(cable=COSTS), TODAY)
+        [cables] = [each for each in found.kinds if each.kind is HardwareKind.CABLE]
+        assert cables.assumed == sum(each.assumed and each.open for each in lives.lives)
+        assert cables.units == 200
+        assert len(found.units) == sum(each.units for each in found.sites) == 200 - cables.assumed
+        assert found.year is not None
+        held += found.year.low <= came <= found.year.high
+        if cables.shape is not None:
+            shapes.append(cables.shape.value)
+    assert held >= sampling(worlds, 0.8)[0]
+    assert 2 < sum(shapes) / len(shapes) < 5
+
+
+def test_of_unknown_ages_alone_nothing_is_told_unless_somebody_says_they_were_new() -> None:
+    seen = [station(number, retired_on=date(2026, 1, 1) if number < 4 else None) for number in range(1, 60)]
+    gone = [change(date(2026, 1, 1), ChangeReason.WORN, STATION, number) for number in range(1, 4)]
+
+    def stations(new: bool) -> Any:
+        inputs = ReplacementInputs(station=KindInputs(new_when_registered=new))
+        lives = lives_of(seen, gone, ALWAYS, TODAY, [HardwareKind.STATION] if new else [])
+        return next(each for each in plan(lives, inputs, TODAY).kinds if each.kind is HardwareKind.STATION)
+
+    unknown = stations(new=False)
+    assert (unknown.told, unknown.units, unknown.assumed, unknown.ageless) == (HardwareTold.UNKNOWN_AGE, 56, 56, 3)
+    assert unknown.year is None
+    known = stations(new=True)
+    assert (known.told, known.units, known.assumed, known.ageless) == (HardwareTold.RATE, 56, 0, 0)
+    assert known.wear.ends == 3
+
+
 def test_damage_is_expected_whatever_the_age() -> None:
     lives = network(5, 3.0)
     hurt = [
@@ -248,6 +391,23 @@ def test_damage_is_expected_whatever_the_age() -> None:
     assert rough.year.expected - calm.year.expected == pytest.approx(60 / years * rough.units, rel=0.25)
     # It isn't taken for wear.
     assert rough.shape.value == pytest.approx(calm.shape.value, rel=0.1)
+
+
+def test_what_nobody_saw_yet_is_no_less_uncertain_of_damage_than_of_wear() -> None:
+    """One ended in five years of use: whichever of both it was, the other may come, too."""
+
+    def ten(cause: Cause) -> Any:
+        lives = [
+            Life(station=f"CP{n}", site=None, place=CABLE, model="M", began_on=TODAY, entry_d=0, exit_d=182.6,
+                 cause=None if n else cause, open=n > 0, assumed=False)
+            for n in range(10)
+        ]  # fmt: skip
+        found = plan(Lives(lives=lives, ageless={}, exchanges=[]), ReplacementInputs(cable=COSTS), TODAY)
+        return next(each for each in found.kinds if each.kind is HardwareKind.CABLE).year
+
+    worn, damaged = ten(Cause.WEAR), ten(Cause.DAMAGE)
+    assert worn.expected == pytest.approx(damaged.expected, rel=0.1)
+    assert abs(worn.high - damaged.high) <= 1
 
 
 @pytest.mark.parametrize("wrong", [{"currency": "XYZ"}, {"cable": KindInputs(recorded_since=date(2027, 1, 1))},

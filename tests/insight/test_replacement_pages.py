@@ -1,7 +1,9 @@
 """Replacement as it is reached: what stations tell, what people say, what they are told; each who may."""
 
+import asyncio
 import csv
 import io
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,6 +13,7 @@ import pytest_asyncio
 
 from forecourt.access import Role
 from forecourt.insight.replacement import service, store
+from forecourt.insight.turns import AnswerTooSlow
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import signed_in
@@ -75,7 +78,7 @@ async def test_past_replacements_lead_to_a_plan_with_a_budget(house: House, tena
     api = await tenant.client()
     today = house.clock.now().date()
     blank = (await api.get(API)).json()["plan"]
-    assert {each["told"] for each in blank["kinds"]} == {"bound", "not_recorded"}
+    assert {each["told"] for each in blank["kinds"]} == {"unknown_age", "not_recorded"}
     assert blank["year"] is None
     dry = (await api.post(f"{API}/changes/import", json={"csv": sheet(tenant, today)})).json()
     assert (dry["dry_run"], dry["created"], dry["refused"]) == (True, 60, 0)
@@ -167,6 +170,8 @@ async def test_who_is_limited_to_a_site_sees_and_says_what_is_there_and_no_money
     assert told["plan"]["budget"] is None
     assert {each["site"] for each in told["plan"]["sites"]} == {"yard"}
     assert {each["cost"] for each in told["plan"]["sites"]} == {None}
+    advised = [model["advice"] for kind in told["plan"]["kinds"] for model in kind["models"] if model["advice"]]
+    assert [(each["verdict"], each["saved"]) for each in advised] == [("pays", None)]
     assert next(each["units"] for each in told["plan"]["kinds"] if each["kind"] == "cable") == 20
     # The whole organisation's plan was reckoned before, and is nobody else's.
     assert (
@@ -211,6 +216,53 @@ async def test_lines_that_cannot_be_are_refused_and_the_others_kept(house: House
     assert (again["unchanged"], again["refused"]) == (2, 0)
 
 
+async def test_a_plug_that_the_station_does_not_have_is_refused(house: House, tenant: Tenant) -> None:
+    """As where an operator numbers the plugs of one EVSE otherwise."""
+    api = await tenant.client()
+    one, day = name(tenant, 1), house.clock.now().date().isoformat()
+    said = {"station": one, "kind": "cable", "evse": 1, "connector": 2, "on": day, "reason": "worn"}
+    problem(await api.post(f"{API}/changes", json=said), 422, "hardware-change-refused")
+    power = {"station": one, "kind": "power", "evse": 2, "on": day, "reason": "worn"}
+    problem(await api.post(f"{API}/changes", json=power), 422, "hardware-change-refused")
+    lines = f"station,kind,evse,connector,on,reason\n{one},cable,1,2,{day},worn\n{one},power,2,,{day},worn"
+    done = (await api.post(f"{API}/changes/import", json={"csv": lines})).json()
+    assert [[each["column"] for each in line["problems"]] for line in done["lines"]] == [["connector"], ["evse"]]
+    # One that never spoke has whatever somebody says.
+    with house.admin() as admin:
+        admin.execute("DELETE FROM connectors WHERE tenant_id = %s", (tenant.tenant_id,))
+    assert (await api.post(f"{API}/changes", json=said)).status_code == 201
+
+
+async def test_an_import_does_not_say_it_created_what_somebody_else_said_meanwhile(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = await tenant.client()
+    one, day = name(tenant, 1), house.clock.now().date().isoformat()
+    said = {"station": one, "kind": "controller", "on": day, "reason": "worn"}
+    assert (await api.post(f"{API}/changes", json=said)).status_code == 201
+
+    async def nothing_yet(*_given: Any, **_more: Any) -> list[Any]:
+        return []
+
+    # What the import read before the other one wrote.
+    monkeypatch.setattr(store, "list_changes", nothing_yet)
+    lines = f"station,kind,evse,on,reason,note\n{one},controller,,{day},recall,\n{one},power,1,{day},ahead,all good"
+    done = (await api.post(f"{API}/changes/import", json={"csv": lines, "dry_run": False})).json()
+    monkeypatch.undo()
+    assert [each["action"] for each in done["lines"]] == ["refused", "create"]
+    assert (done["created"], done["refused"]) == (1, 1)
+    kept = (await api.get(f"{API}/changes", params={"station": one})).json()["items"]
+    assert {(each["place"]["kind"], each["reason"], each["note"]) for each in kept} == {
+        ("controller", "worn", None), ("power", "ahead", "all good"),
+    }  # fmt: skip
+    with house.admin() as admin:
+        [(traced,)] = admin.execute(
+            "SELECT detail FROM audit WHERE tenant_id = %s AND action = 'import what was said of hardware'",
+            (tenant.tenant_id,),
+        ).fetchall()
+    assert traced == {"lines": 1}
+
+
 async def test_hardware_and_costs_are_said_on_pages_too(house: House, tenant: Tenant) -> None:
     console = await signed_in(house, tenant)
     one, today = name(tenant, 1), house.clock.now().date().isoformat()
@@ -248,6 +300,88 @@ async def test_hardware_and_costs_are_said_on_pages_too(house: House, tenant: Te
     assert "Needed in each line: station, kind, on, reason." in (await console.get(f"{PAGE}/changes/import")).text
     shown = await console.post(f"{PAGE}/changes/import", data={"csv": sheet(tenant, date.fromisoformat(today))})
     assert "60 will be created" in shown.text
+
+
+async def test_this_morning_is_no_future_east_of_greenwich(house: House, tenant: Tenant) -> None:
+    """Of an organisation whose day has begun while it is yesterday by UTC."""
+    now = house.clock.now()
+    house.clock.set(now.replace(hour=22))
+    today = (now + timedelta(days=1)).date()
+    try:
+        with house.admin() as admin:
+            admin.execute(
+                "UPDATE organisations SET time_zone = 'Pacific/Auckland' WHERE tenant_id = %s", (tenant.tenant_id,)
+            )
+        api = await tenant.client()
+        one = name(tenant, 1)
+        said = {"station": one, "kind": "controller", "on": today.isoformat(), "reason": "worn"}
+        assert (await api.post(f"{API}/changes", json=said)).status_code == 201
+        tomorrow = (today + timedelta(days=1)).isoformat()
+        problem(await api.post(f"{API}/changes", json=said | {"on": tomorrow}), 422, "hardware-change-refused")
+        lines = f"station,kind,on,reason\n{one},station,{today},worn\n{one},station,{tomorrow},worn"
+        done = (await api.post(f"{API}/changes/import", json={"csv": lines, "dry_run": False})).json()
+        assert [each["action"] for each in done["lines"]] == ["create", "refused"]
+        since = (today - timedelta(days=700)).isoformat()
+        inputs = {"controller": {"recorded_since": since, "new_when_registered": True},
+                  "station": {"new_when_registered": True}}  # fmt: skip
+        assert (await api.put(f"{API}/inputs", json=inputs)).status_code == 200
+        future = {"controller": {"recorded_since": tomorrow}}
+        problem(await api.put(f"{API}/inputs", json=future), 422, "replacement-inputs-refused")
+        plan = (await api.get(API)).json()["plan"]
+        assert plan["on"] == today.isoformat()
+        # What was said this morning is in what is told.
+        assert {each["kind"]: each["wear"]["ends"] for each in plan["kinds"] if each["wear"]} == {
+            "station": 1, "controller": 1,
+        }  # fmt: skip
+    finally:
+        house.clock.set(now)
+
+
+async def test_stations_beyond_those_that_are_looked_at_are_counted(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAX_STATIONS", STATIONS - 3)
+    monkeypatch.setattr(service, "MAX_CHANGES", 1)
+    api = await tenant.client()
+    said = {"station": name(tenant, 1), "kind": "controller", "on": "2026-01-01", "reason": "worn"}
+    assert (await api.post(f"{API}/changes", json=said)).status_code == 201
+    with house.admin() as admin:
+        admin.execute(
+            "INSERT INTO hardware_changes (tenant_id, station_id, kind, happened_on, reason, said_at, said_by)"
+            " SELECT tenant_id, station_id, kind, happened_on - 1, reason, said_at, said_by FROM hardware_changes"
+            " WHERE tenant_id = %s",
+            (tenant.tenant_id,),
+        )
+    told = (await api.get(API)).json()["plan"]["left_out"]
+    assert told == {"stations": 3, "units": 0, "changes": 1}
+    page = (await (await signed_in(house, tenant)).get(PAGE)).text
+    assert "3 stations, 0 pieces of hardware and 1 notes" in page
+
+
+async def test_who_waits_too_long_for_a_plan_is_told_so(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+    made = service._planned
+
+    def slowly(*given: Any) -> Any:
+        begun.set()
+        go.wait()
+        return made(*given)
+
+    monkeypatch.setattr(service, "_planned", slowly)
+    replacing = service.Replacing(house.db, house.clock, within_s=0)
+    first = asyncio.create_task(replacing.plan(tenant.tenant_id))
+    try:
+        await asyncio.to_thread(begun.wait)
+        for other in (tenant, await house.tenant()):
+            with pytest.raises(AnswerTooSlow):
+                await replacing.plan(other.tenant_id)
+    finally:
+        go.set()
+        plan = await first
+    # Nobody waits any more.
+    assert await replacing.plan(tenant.tenant_id) == plan
 
 
 async def test_more_than_is_kept_is_refused(house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:

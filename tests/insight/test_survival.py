@@ -1,6 +1,7 @@
 """How long hardware lives: by lives that were played elsewhere, whose truth is known."""
 
 import math
+import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from scipy import differentiate, integrate, optimize, stats
 from forecourt.insight.replacement.futures import bounds, chances, counts, drawn
 from forecourt.insight.replacement.policy import AheadVerdict, advice
 from forecourt.insight.replacement.survival import kaplan_meier, rate_of
-from forecourt.insight.replacement.weibull import Draws, Group, fitted, steady
+from forecourt.insight.replacement.weibull import Draws, Group, _powers, fitted, steady
 from tests.insight.worlds import PlayedLife, World, played
 
 #: An analyst's way to see lives before a model does; some are wrong.
@@ -97,6 +98,21 @@ def test_of_100_worlds_80_come_within_the_bounds_that_are_told() -> None:
 def test_who_sees_lives_wrongly_is_found_out(seen: Seen) -> None:
     whole, _, _ = held(seen, 60)
     assert whole < sampling(60, 0.8)[0]
+
+
+def test_a_fit_holds_no_more_at_once_than_it_says() -> None:
+    """Of 120,000 lives."""
+    chance = np.random.default_rng(1)
+    leave = chance.uniform(1, 9, 120_000)
+    group = Group(np.zeros(120_000), leave, leave < 2)
+    tracemalloc.start()
+    wear = fitted([group], 250, chance)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 60_000_000
+    # As much as all at once.
+    shapes = wear.shape[:3]
+    assert np.allclose(_powers(leave, shapes), [(leave**k).sum() for k in shapes])
 
 
 @pytest.mark.parametrize("shape", [0.7, 1.0, 2.0, 4.0])

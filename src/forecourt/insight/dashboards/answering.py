@@ -7,12 +7,11 @@ organisation, so that who asks much waits behind himself. What takes too long is
 import asyncio
 import tempfile
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 import structlog
 from litestar.di import NamedDependency
@@ -23,7 +22,7 @@ from forecourt.insight.dashboards.model import Answer, Asked, Family, Table
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.lake import asking
 from forecourt.insight.model import OWN
-from forecourt.platform.errors import ForecourtError
+from forecourt.insight.turns import AnswerTooSlow, Turns
 
 log = structlog.get_logger(__name__)
 
@@ -61,21 +60,13 @@ class Lake(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
 
 
-class AnswerTooSlow(ForecourtError):
-    """The answer takes too long. Ask for fewer days or for one site, or again when fewer others ask."""
-
-    status = 503
-    code = "answer-too-slow"
-
-
 class Answers:
     """Answers from the lakes below a folder, each within so many seconds, waiting included."""
 
     def __init__(self, root: Path, within_s: float = ANSWER_WITHIN_S) -> None:
         self._root = root
         self._within_s = within_s
-        self._room = asyncio.Semaphore(AT_ONCE)
-        self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
+        self._turns = Turns(AT_ONCE, AT_ONCE_OF_ONE)
         self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 
     async def lake(self, tenant_id: int) -> Lake:
@@ -121,42 +112,20 @@ class Answers:
                 return behind.behind(scope, outcome, most)
 
         until = asyncio.get_running_loop().time() + self._within_s
-        async with self._turns(tenant_id, until):
+        async with self._turns.of(tenant_id, until):
             found: Table = await _made(made, until)
         return found
 
     async def _once(self, tenant_id: int, key: tuple[object, ...], make: Callable[[asking.Hand], Any]) -> Any:
         if key not in self._kept:
             until = asyncio.get_running_loop().time() + self._within_s
-            async with self._turns(tenant_id, until):
+            async with self._turns.of(tenant_id, until):
                 if key not in self._kept:
                     self._kept[key] = await _made(make, until)
             while len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
-
-    @asynccontextmanager
-    async def _turns(self, tenant_id: int, until: float) -> AsyncIterator[None]:
-        """A place among those of the organisation, and among all."""
-        # Whoever waits holds it, and the last one lets it go.
-        mine = self._rooms.setdefault(tenant_id, asyncio.Semaphore(AT_ONCE_OF_ONE))
-        async with _turn(mine, until), _turn(self._room, until):
-            yield
-
-
-@asynccontextmanager
-async def _turn(room: asyncio.Semaphore, until: float) -> AsyncIterator[None]:
-    """A place in a room, which is given in order. Raises AnswerTooSlow where there is none by that time of the loop."""
-    try:
-        async with asyncio.timeout_at(until):
-            await room.acquire()
-    except TimeoutError:
-        raise AnswerTooSlow from None
-    try:
-        yield
-    finally:
-        room.release()
 
 
 async def _made(make: Callable[[asking.Hand], Any], until: float) -> Any:

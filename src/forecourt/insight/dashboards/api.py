@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.insight.dashboards.answering import Answering, AnswerTooSlow
+from forecourt.insight.dashboards.answering import Answering
 from forecourt.insight.dashboards.asking import (
     DaysRefused,
     OfCompare,
@@ -29,6 +29,7 @@ from forecourt.insight.dashboards.counting import TooManySessions
 from forecourt.insight.dashboards.model import Compare, Family, GroupUnknown, PlaceUnknown, TraitRefused
 from forecourt.insight.dashboards.told import Answered, tell
 from forecourt.insight.lake.layout import LakeMissing
+from forecourt.insight.turns import AnswerTooSlow
 from forecourt.platform.clock import Clock
 
 TAGS: Final = ["insight"]

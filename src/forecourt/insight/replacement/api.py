@@ -14,9 +14,10 @@ from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
 from forecourt.insight.replacement.inputs import ReplacementInputs, ReplacementInputsRefused
 from forecourt.insight.replacement.model import HardwareChange, HardwareKind, HardwareSaid
-from forecourt.insight.replacement.planned import HardwareUnit, YearAhead, place_of
+from forecourt.insight.replacement.planned import HardwareUnit, ModelAhead, YearAhead, place_of
 from forecourt.insight.replacement.service import Replacing
 from forecourt.insight.replacement.sheet import import_changes
+from forecourt.insight.turns import AnswerTooSlow
 from forecourt.platform.paging import DEFAULT_LIMIT, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
 from forecourt.platform.text import ONE_LINE
@@ -44,17 +45,24 @@ class ReplacementPlan(Struct, frozen=True, kw_only=True):
 
 
 def shown_to(actor: Actor, plan: YearAhead) -> YearAhead:
-    """A plan without money for who may not read any."""
+    """A plan without money for who may not read any; what is advised stays, and what it saves goes."""
     if actor.may(Verb.READ_MONEY):
         return plan
     return structs.replace(
-        plan, budget=None, kinds=[structs.replace(each, cost=None) for each in plan.kinds],
+        plan, budget=None, kinds=[
+            structs.replace(each, cost=None, models=[_unpriced(model) for model in each.models]) for each in plan.kinds
+        ],
         sites=[structs.replace(each, cost=None) for each in plan.sites],
     )  # fmt: skip
 
 
+def _unpriced(model: ModelAhead) -> ModelAhead:
+    return model if model.advice is None else structs.replace(model, advice=structs.replace(model.advice, saved=None))
+
+
 @get(
     "/insight/replacement",
+    opt={"problems": [AnswerTooSlow]},
     summary="Show what hardware will have to be replaced",
     description="Within a year, by kind, model and site, with bounds and costs, and when replacing ahead pays.",
     tags=TAGS,
@@ -68,7 +76,7 @@ async def show_replacement(actor: Asker, db: Database, replacing: Planning) -> R
 
 @get(
     "/insight/replacement/units",
-    opt={"problems": [CursorRefused]},
+    opt={"problems": [CursorRefused, AnswerTooSlow]},
     summary="List hardware by its chance to end",
     description="Within a year, the likeliest first.",
     tags=TAGS,

@@ -4,8 +4,9 @@ from forecourt.platform.errors import ForecourtError
 
 
 class ChangeRefused(ForecourtError):
-    """Hardware is at its station alone, power units at an EVSE, cables at an EVSE and a connector; and nothing is put
-    in or taken out before 2000 or in the future. Mend what was said."""
+    """Hardware is at its station alone, power units at an EVSE, cables at an EVSE and a connector, which the
+    station has if it told of any; and nothing is put in or taken out before 2000 or in the future. Mend what was
+    said."""
 
     status = 422
     code = "hardware-change-refused"

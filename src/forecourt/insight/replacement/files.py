@@ -11,7 +11,7 @@ from forecourt.insight.replacement.sheet import COLUMNS
 from forecourt.platform.sheets import csv_line
 
 UNIT_COLUMNS: Final = (
-    "station", "site", "kind", "evse", "connector", "model", "put_in_on", "assumed", "age_years", "chance_in_a_year",
+    "station", "site", "kind", "evse", "connector", "model", "put_in_on", "age_years", "chance_in_a_year",
     "replace_ahead",
 )  # fmt: skip
 
@@ -23,7 +23,7 @@ def units(plan: YearAhead) -> Response[bytes]:
         place = each.place
         values = [
             each.station, each.site or "", place.kind.value, place.evse, place.connector, each.model,
-            each.began_on.isoformat(), each.assumed, round(each.age_y, 2), round(each.chance, 4), each.ahead,
+            each.began_on.isoformat(), round(each.age_y, 2), round(each.chance, 4), each.ahead,
         ]  # fmt: skip
         lines.append(csv_line(values))
     return _file("replacement.csv", lines)

@@ -68,6 +68,9 @@ def input_fields(kind: HardwareKind, currency: str) -> list[Field]:
         since = mark("Since then every replacement is recorded. Nothing: since each station is known here.")
     return [
         Field(name=name("recorded_since"), label=mark("Recorded since"), read=_day, wrong=DAY_WRONG, hint=since),
+        Field(name=name("new_when_registered"), label=mark("What was registered here was new then"), read=_yes,
+              choices=[("", mark("No, or not all of it")), ("yes", mark("Yes"))],
+              hint=mark("Else its age isn't known where nobody said when it was put in, and nothing is told of it.")),
         Field(name=name("planned_minor"), label=mark("Cost if planned"), read=_amount("planned_minor", currency),
               wrong=MONEY_WRONG, mode="decimal", hint=mark("Hardware and work. Nothing: not known.")),
         Field(name=name("failed_minor"), label=mark("Cost once it failed"), read=_amount("failed_minor", currency),
@@ -91,7 +94,8 @@ def typed_as(inputs: ReplacementInputs) -> dict[str, str]:
         of = inputs.of(kind)
         for name in KindInputs.__struct_fields__:
             value = getattr(of, name)
-            made[f"{kind.value}_{name}"] = amount_shown(value, inputs.currency) if name in MONEY else shown(value)
+            text = amount_shown(value, inputs.currency) if name in MONEY else shown(value)
+            made[f"{kind.value}_{name}"] = ("yes" if value else "") if isinstance(value, bool) else text
     return made
 
 
@@ -131,6 +135,10 @@ def _note(text: str) -> str | None:
 
 def _day(text: str) -> date | None:
     return date.fromisoformat(text) if text else None
+
+
+def _yes(text: str) -> bool:
+    return text == "yes"
 
 
 def _hours(text: str) -> int:

@@ -37,6 +37,13 @@ class KindInputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             examples=["2025-03-01"],
         ),
     ] = None  # fmt: skip
+    new_when_registered: Annotated[
+        bool,
+        Meta(
+            description="What was at a station when it was registered was new then, unless somebody says when it was"
+            " put in. Else its age isn't known, and nothing is told of it."
+        ),
+    ] = False  # fmt: skip
     planned_minor: Annotated[Minor | None, Meta(description="Hardware and work, planned ahead.")] = None
     failed_minor: Annotated[Minor | None, Meta(description="Hardware and work, once it failed.")] = None
     planned_down_h: Annotated[Hours, Meta(description="Hours out of service where it was planned.")] = 0

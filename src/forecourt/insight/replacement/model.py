@@ -3,6 +3,7 @@
 Ages are whole days; rates, shapes and chances are floats, by years; money is whole minor units.
 """
 
+from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -82,6 +83,13 @@ def is_whole(place: HardwarePlace) -> bool:
     ) == (place.kind is HardwareKind.CABLE)
 
 
+def has_place(plugs: Collection[tuple[int, int]], place: HardwarePlace) -> bool:
+    """Whether a station that told of these connectors has that place; one that told of none may have any."""
+    if not plugs or place.evse is None:
+        return True
+    return any(place.evse == evse and place.connector in (None, connector) for evse, connector in plugs)
+
+
 class HardwareSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What somebody says: hardware at a place of a station was put in or taken out on a day."""
 
@@ -145,8 +153,8 @@ class Station(Struct, frozen=True, kw_only=True):
 class Life(Struct, frozen=True, kw_only=True):
     """One piece of hardware at a place, from one age in days to another during which its end would be known.
 
-    `cause` None: it was cut short, or is in use (`open`). `assumed`: nobody said when it was put in, so it counts as
-    new on the day on which it was first seen.
+    `cause` None: it was cut short, or is in use (`open`). `assumed`: nobody knows when it was put in; its ages
+    are those since it was first seen, and nothing is told by them.
     """
 
     station: str
@@ -161,13 +169,25 @@ class Life(Struct, frozen=True, kw_only=True):
     assumed: bool
 
 
+class CountsAs(StrEnum):
+    """What another serial number counts as, until somebody says why."""
+
+    #: The same model.
+    WORN = "worn"
+    #: Another model.
+    UPGRADE = "upgrade"
+    #: One of both numbers was, or is, at another station: cut short, and what came isn't new.
+    MOVED = "moved"
+    #: The station tells other numbers too often for each to be another piece.
+    NOTHING = "nothing"
+
+
 class HardwareExchange(Struct, frozen=True, kw_only=True):
-    """Another serial number at the same station, that nobody explained. `same_model`: it counts as worn, else as an
-    upgrade, until somebody says."""
+    """Another serial number at the same station, that nobody explained."""
 
     station: str
     site: str | None
     on: date
     before: str
     after: str
-    same_model: bool
+    counts_as: CountsAs

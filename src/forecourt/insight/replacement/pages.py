@@ -199,8 +199,8 @@ def _change_pages(shell: Shell, pages: ReplacementPages) -> list[HTTPRouteHandle
 #: What can't be said of hardware, in words of pages.
 FAULTS: Final = {
     ChangeRefused.code: mark(
-        "A station and its controller have no EVSE, a power unit has one, a cable an EVSE and a connector; and the day"
-        " is from 2000 until today."
+        "A station and its controller have no EVSE, a power unit has one, a cable an EVSE and a connector; the station"
+        " has them, if it told of any; and the day is from 2000 until today."
     ),
     ChangeExists.code: mark("Something is said of this hardware and that day already. Take it back first."),
     TooManyChanges.code: mark("More is said of hardware than is kept. Take back what is oldest."),

@@ -44,6 +44,8 @@ class HardwareTold(StrEnum):
 
     #: Nobody said since when ends of it are recorded.
     NOT_RECORDED = "not_recorded"
+    #: Nobody said when any of it was put in.
+    UNKNOWN_AGE = "unknown_age"
     #: Nothing of it was in use while ends were recorded.
     NOTHING = "nothing"
     #: None ended, and in so little use that nearly all might within a year.
@@ -73,7 +75,8 @@ class CostBounds(Struct, frozen=True, kw_only=True):
 
 
 class ModelAhead(Struct, frozen=True, kw_only=True):
-    """Of one model; '' is of those whose model nobody knows. `own_share`: how much it is told of by its own ends."""
+    """Of one model, of known age; '' is of those whose model nobody knows. `own_share`: how much it is told of by
+    its own ends."""
 
     model: str
     units: int
@@ -94,7 +97,7 @@ class KindAhead(Struct, frozen=True, kw_only=True):
     told: HardwareTold
     units: int
     left_out: int
-    assumed: Annotated[int, Meta(description="In use, and nobody said when it was put in: new when first seen.")]
+    assumed: Annotated[int, Meta(description="In use, and nobody said when it was put in: in no number but `units`.")]
     ageless: Annotated[int, Meta(description="Ended, of an age that nobody knows: left out.")]
     wear: EndRate | None
     damage: EndRate | None
@@ -127,7 +130,6 @@ class HardwareUnit(Struct, frozen=True, kw_only=True):
     place: HardwarePlace
     model: str
     began_on: date
-    assumed: bool
     age_y: float
     chance: float
     ahead: bool
@@ -151,6 +153,14 @@ class ReplacementBudget(Struct, frozen=True, kw_only=True):
     lacking: list[HardwareKind]
 
 
+class LeftOut(Struct, frozen=True, kw_only=True):
+    """More than is looked at: in no number of the plan. `changes`: what is said of hardware, the oldest."""
+
+    stations: int = 0
+    units: int = 0
+    changes: int = 0
+
+
 class YearAhead(Struct, frozen=True, kw_only=True):
     """The year from a day on. `units` by chance, the highest first, of kinds of which something is told."""
 
@@ -162,6 +172,7 @@ class YearAhead(Struct, frozen=True, kw_only=True):
     budget: ReplacementBudget | None
     units: list[HardwareUnit]
     exchanges: list[HardwareExchange]
+    left_out: LeftOut = LeftOut()
 
 
 class _Ahead(Struct, frozen=True):
@@ -194,12 +205,17 @@ def plan(lives: Lives, inputs: ReplacementInputs, on: date) -> YearAhead:
         quarters=[bounds(total[:, q]) for q in range(QUARTERS)] if ahead else [], sites=_sites(ahead, futures),
         budget=_budget(ahead, inputs, futures), units=units,
         exchanges=sorted(lives.exchanges, key=lambda each: each.on, reverse=True),
+        left_out=LeftOut(units=sum(each.left_out for each in kinds)),
     )  # fmt: skip
 
 
 def _kind(
     kind: HardwareKind, lives: Sequence[Life], ageless: int, inputs: KindInputs, futures: int
 ) -> tuple[KindAhead, list[HardwareUnit], _Ahead | None]:
+    # Whoever takes what was there before for new is wrong about all: unknown ages are in no rate and no bound.
+    ended_ageless = sum(each.assumed and each.cause is not None for each in lives)
+    unknown = sum(each.assumed and each.open for each in lives)
+    lives = [each for each in lives if not each.assumed]
     current = sorted((each for each in lives if each.open), key=lambda each: -each.exit_d)
     units = current[:MAX_UNITS]
     years = sum(each.exit_d - each.entry_d for each in lives) / DAYS_A_YEAR
@@ -209,14 +225,15 @@ def _kind(
     model_of = {name: number for number, name in enumerate(names)}
     models = np.array([model_of.get(each.model, len(names) - 1) for each in lives], dtype=np.int64)
     base = KindAhead(
-        kind=kind, told=_told(kind, inputs, years, worn, damaged), units=len(current),
-        left_out=len(current) - len(units), assumed=sum(each.assumed for each in current), ageless=ageless,
+        kind=kind, told=_told(kind, inputs, years, worn, damaged, unknown), units=len(current) + unknown,
+        left_out=len(current) - len(units), assumed=unknown, ageless=ageless + ended_ageless,
         wear=rate_of(worn, years), damage=rate_of(damaged, years), curve=kaplan_meier(entry, leave, ended), models=[],
     )  # fmt: skip
     if not lives:
         return base, [], None
     groups = [Group(entry[models == n], leave[models == n], ended[models == n]) for n in range(len(names))]
-    chance = np.random.default_rng(SEED)
+    # Kinds end apart from each other: the same numbers for all would add up their luck.
+    chance = np.random.default_rng((SEED, list(HardwareKind).index(kind)))
     if base.told not in (HardwareTold.RATE, HardwareTold.AGE):
         return _with(base, names, lives, models, groups, None, None, None, inputs, 0.0), [], None
     wear = (
@@ -224,7 +241,8 @@ def _kind(
         if base.told is HardwareTold.AGE
         else steady(worn, years, len(names), futures, chance)
     )  # fmt: skip
-    damage = chance.gamma(damaged + 0.5, size=futures) / years if damaged else np.zeros(futures)
+    # None so far is not none to come, as little as of wear.
+    damage = chance.gamma(damaged + 0.5, size=futures) / years
     age = np.array([each.exit_d for each in units]) / DAYS_A_YEAR
     own = np.array([model_of.get(each.model, len(names) - 1) for each in units], dtype=np.int64)
     ends = drawn(age, own, wear, damage, chance)
@@ -234,11 +252,13 @@ def _kind(
     return told, ranked, _Ahead(units, ends, inputs.failed)
 
 
-def _told(kind: HardwareKind, inputs: KindInputs, years: float, worn: int, damaged: int) -> HardwareTold:
+def _told(
+    kind: HardwareKind, inputs: KindInputs, years: float, worn: int, damaged: int, unknown: int
+) -> HardwareTold:  # fmt: skip
     if kind is not HardwareKind.STATION and inputs.recorded_since is None:
         return HardwareTold.NOT_RECORDED
     if years <= 0:
-        return HardwareTold.NOTHING
+        return HardwareTold.UNKNOWN_AGE if unknown else HardwareTold.NOTHING
     if not worn and not damaged:
         none = rate_of(0, years)
         return HardwareTold.BOUND if none is not None and none.high < 100 else HardwareTold.SHORT
@@ -318,7 +338,7 @@ def _ranked(units: Sequence[Life], age: Floats, chance: Floats, ahead: Sequence[
     return [
         HardwareUnit(
             station=each.station, site=each.site, place=each.place, model=each.model, began_on=each.began_on,
-            assumed=each.assumed, age_y=float(years), chance=float(share), ahead=at is not None and bool(years >= at),
+            age_y=float(years), chance=float(share), ahead=at is not None and bool(years >= at),
         )
         for each, years, share, at in zip(units, age, chance, ahead, strict=True)
     ]  # fmt: skip

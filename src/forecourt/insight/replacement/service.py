@@ -7,43 +7,67 @@ from collections.abc import Sequence
 from datetime import UTC, date
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import structs
 
 from forecourt.access import Actor, audit
+from forecourt.access.members import find_organisation
 from forecourt.access.model import Service
 from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
 from forecourt.insight.replacement.inputs import ReplacementInputs
 from forecourt.insight.replacement.lives import lives_of
-from forecourt.insight.replacement.model import FIRST_DAY, HardwareChange, HardwareKind, HardwareSaid, Station, is_whole
-from forecourt.insight.replacement.planned import YearAhead, plan
+from forecourt.insight.replacement.model import (
+    FIRST_DAY,
+    HardwareChange,
+    HardwareKind,
+    HardwareSaid,
+    Station,
+    has_place,
+    is_whole,
+)
+from forecourt.insight.replacement.planned import LeftOut, YearAhead, plan
 from forecourt.insight.replacement.store import MAX_CHANGES, Standing
 from forecourt.insight.store import Connection
+from forecourt.insight.turns import Turns
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations.commands import StationUnknown
 
 #: Plans that are remembered: of those who asked last.
 MAX_KEPT: Final = 8
+#: Plans that are made at once, and of one organisation; who comes meanwhile waits, organisations in turn.
+AT_ONCE: Final = 1
+AT_ONCE_OF_ONE: Final = 1
+#: Seconds after which somebody who waits for his turn is told that it takes too long.
+TURN_WITHIN_S: Final = 30.0
 
 
 class Replacing:
     """Plans of organisations, of what who asks may see; the same facts are reckoned once, and by one at a time."""
 
-    def __init__(self, db: Pool, clock: Clock) -> None:
+    def __init__(self, db: Pool, clock: Clock, within_s: float = TURN_WITHIN_S) -> None:
         self._db = db
         self._clock = clock
-        self._room = asyncio.Semaphore(1)
+        self._within_s = within_s
+        self._turns = Turns(AT_ONCE, AT_ONCE_OF_ONE)
         self._kept: OrderedDict[bytes, YearAhead] = OrderedDict()
 
     async def plan(self, tenant_id: int) -> YearAhead:
-        """The year from today on."""
+        """The year from today on. Raises AnswerTooSlow."""
         async with self._db.tenant(tenant_id) as conn:
             stations = await store.list_stations(conn, tenant_id)
-            changes = await store.list_changes(conn, tenant_id)
+            changes = await store.list_changes(conn, tenant_id, limit=MAX_CHANGES)
+            left_out = LeftOut(
+                stations=await store.count_stations(conn, tenant_id) - len(stations),
+                changes=await store.count_changes(conn, tenant_id) - len(changes),
+            )
             inputs = await self.inputs(conn, tenant_id)
-        return await self._reckoned(stations, changes, inputs)
+            today = await self.today(conn, tenant_id)
+        found = await self._reckoned(tenant_id, stations, changes, inputs, today)
+        return structs.replace(found, left_out=structs.replace(left_out, units=found.left_out.units))
 
     async def inputs(self, conn: Connection, tenant_id: int) -> ReplacementInputs:
         """What is said of replacing; nothing, where nobody said anything."""
@@ -51,7 +75,7 @@ class Replacing:
 
     async def say_inputs(self, conn: Connection, actor: Actor | Service, inputs: ReplacementInputs) -> None:
         """Says what replacing costs, and since when ends are recorded. Raises ReplacementInputsRefused."""
-        inputs.check(self.today())
+        inputs.check(await self.today(conn, actor.tenant_id))
         before = await store.find_inputs(conn, actor.tenant_id)
         await store.keep_inputs(conn, actor.tenant_id, inputs, self._clock.now(), str(actor))
         await audit(
@@ -62,9 +86,11 @@ class Replacing:
     async def say(self, conn: Connection, actor: Actor, said: HardwareSaid) -> HardwareChange:
         """Says that hardware was put in or taken out. Raises ChangeRefused, StationUnknown, ChangeExists,
         TooManyChanges."""
-        if not is_whole(said.place) or not FIRST_DAY <= said.on <= self.today():
+        if not is_whole(said.place) or not FIRST_DAY <= said.on <= await self.today(conn, actor.tenant_id):
             raise ChangeRefused
         standing = stood(said, (await store.list_standings(conn, actor.tenant_id, [said.station])).get(said.station))
+        if not has_place(standing.plugs, said.place):
+            raise ChangeRefused
         [made] = await self.keep(conn, actor, [(standing.station_id, said)])
         if made is None:
             raise ChangeExists
@@ -89,16 +115,20 @@ class Replacing:
         told: dict[str, Any] = msgspec.to_builtins(change)
         await audit(conn, actor, "take back what was said of hardware", f"station:{change.station}", before=told)
 
-    def today(self) -> date:
-        """By UTC."""
-        return self._clock.now().astimezone(UTC).date()
+    async def today(self, conn: Connection, tenant_id: int) -> date:
+        """By the clock of the organisation, or by UTC where it is a day ahead: days of stations are UTC's."""
+        now = self._clock.now()
+        zone = ZoneInfo((await find_organisation(conn, tenant_id)).time_zone)
+        return max(now.astimezone(UTC).date(), now.astimezone(zone).date())
 
     async def _reckoned(
-        self, stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs
-    ) -> YearAhead:
-        today = self.today()
-        key = hashlib.sha256(msgspec.msgpack.encode((stations, changes, inputs, today))).digest()
-        async with self._room:
+        self, tenant_id: int, stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs,
+        today: date,
+    ) -> YearAhead:  # fmt: skip
+        until = asyncio.get_running_loop().time() + self._within_s
+        # In a thread, for there is much of it.
+        key = await asyncio.to_thread(_key, stations, changes, inputs, today)
+        async with self._turns.of(tenant_id, until):
             found = self._kept.get(key)
             if found is None:
                 found = await asyncio.to_thread(_planned, stations, changes, inputs, today)
@@ -122,8 +152,13 @@ def stood(said: HardwareSaid, standings: Sequence[Standing] | None) -> Standing:
     return first
 
 
+def _key(stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs, today: date) -> bytes:
+    return hashlib.sha256(msgspec.msgpack.encode((stations, changes, inputs, today))).digest()
+
+
 def _planned(
     stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs, today: date
 ) -> YearAhead:
     since = {kind: inputs.of(kind).recorded_since for kind in HardwareKind}
-    return plan(lives_of(stations, changes, since, today), inputs, today)
+    new = [kind for kind in HardwareKind if inputs.of(kind).new_when_registered]
+    return plan(lives_of(stations, changes, since, today, new), inputs, today)

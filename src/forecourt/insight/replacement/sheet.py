@@ -18,6 +18,7 @@ from forecourt.insight.replacement.model import (
     HardwareKind,
     HardwarePlace,
     HardwareSaid,
+    has_place,
     is_whole,
 )
 from forecourt.insight.replacement.service import Replacing, stood
@@ -64,6 +65,7 @@ MISSING: Final = mark("is missing")
 #: Another line or what is stored says something of the same hardware and day.
 TAKEN: Final = mark("something is said of this hardware and that day already")
 NOWHERE: Final = mark("doesn't fit the kind: power units are at an EVSE, cables at an EVSE and a connector")
+NOT_THERE: Final = mark("is not there: the station told of others")
 
 _Key = tuple[int, HardwarePlace, date]
 
@@ -80,12 +82,21 @@ async def import_changes(
         (each.station_id, each.place, each.on): each for each in await store.list_changes(conn, actor.tenant_id)
     }  # fmt: skip
     seen: set[_Key] = set()
-    lines = [_planned(line, standings, known, seen, replacing.today()) for line in sheet.lines]
+    today = await replacing.today(conn, actor.tenant_id)
+    lines = [_planned(line, standings, known, seen, today) for line in sheet.lines]
     plan = Plan(lines=[line for line, _ in lines], done=not dry_run)
     wanted = [said for line, said in lines if said is not None and line.action == "create"]
     if not dry_run and wanted:
-        await replacing.keep(conn, actor, wanted)
-        await audit(conn, actor, "import what was said of hardware", "replacement", {"lines": len(wanted)})
+        kept = await replacing.keep(conn, actor, wanted)
+        await audit(
+            conn, actor, "import what was said of hardware", "replacement",
+            {"lines": sum(each is not None for each in kept)},
+        )  # fmt: skip
+        # Somebody else said something of that day meanwhile.
+        lost = {id(each) for each, made in zip(wanted, kept, strict=True) if made is None}
+        read = zip(sheet.lines, lines, strict=True)
+        told = [_taken(line, said[1]) if said and id(said) in lost else done for line, (done, said) in read]
+        plan = Plan(lines=told, done=True)
     return plan
 
 
@@ -128,16 +139,25 @@ def _fresh(
     known: Mapping[_Key, HardwareChange],
     seen: set[_Key],
 ) -> tuple[Planned, tuple[int, HardwareSaid] | None]:
-    station_id = stood(said, standings[said.station]).station_id
+    standing = stood(said, standings[said.station])
+    if not has_place(standing.plugs, said.place):
+        column = "evse" if said.connector is None else "connector"
+        number = said.evse if said.connector is None else said.connector
+        return _refused(line, [Wrong(column=column, value=str(number), rule=NOT_THERE)]), None
+    station_id = standing.station_id
     key = (station_id, said.place, said.on)
     before = known.get(key)
     if before is not None and (before.reason, before.note) == (said.reason, said.note):
         return Planned(line=line.number, id=said.station, action="same"), None
     if before is not None or key in seen:
-        return _refused(line, [Wrong(column="on", value=said.on.isoformat(), rule=TAKEN)]), None
+        return _taken(line, said), None
     seen.add(key)
     values: dict[str, Any] = msgspec.to_builtins(said)
     return Planned(line=line.number, id=said.station, action="create", values=values), (station_id, said)
+
+
+def _taken(line: Line, said: HardwareSaid) -> Planned:
+    return _refused(line, [Wrong(column="on", value=said.on.isoformat(), rule=TAKEN)])
 
 
 def _refused(line: Line, wrong: list[Wrong]) -> Planned:

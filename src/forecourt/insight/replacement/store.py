@@ -34,12 +34,14 @@ _CHANGE: Final = """
 
 
 class Standing(Struct, frozen=True):
-    """A station of an identity: where, since when, and until when if it is out of service."""
+    """A station of an identity: where, since when, until when if it is out of service, and its connectors as (EVSE,
+    connector)."""
 
     station_id: int
     station: str
     created_on: date
     retired_on: date | None
+    plugs: tuple[tuple[int, int], ...] = ()
 
 
 async def list_stations(conn: Connection, tenant_id: int) -> list[Station]:
@@ -74,16 +76,29 @@ async def list_stations(conn: Connection, tenant_id: int) -> list[Station]:
     ]  # fmt: skip
 
 
+async def count_stations(conn: Connection, tenant_id: int) -> int:
+    """How many there are, of all that who asks may see."""
+    row = await (
+        await conn.execute("SELECT count(*) FROM station_places WHERE tenant_id = %s", (tenant_id,))
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def list_standings(conn: Connection, tenant_id: int, stations: Collection[str]) -> dict[str, list[Standing]]:
     """Stations by identity: the one in service first, then retired ones, the latest first."""
     rows = await conn.execute(
-        "SELECT station_id, station, created_at, retired_at FROM station_places"
-        " WHERE tenant_id = %s AND station = ANY (%s) ORDER BY retired_at DESC NULLS FIRST",
+        "SELECT p.station_id, p.station, p.created_at, p.retired_at, c.evses, c.connectors FROM station_places p,"
+        " LATERAL (SELECT array_agg(evse) AS evses, array_agg(connector) AS connectors FROM connector_places"
+        " WHERE tenant_id = p.tenant_id AND station_id = p.station_id) c"
+        " WHERE p.tenant_id = %s AND p.station = ANY (%s) ORDER BY p.retired_at DESC NULLS FIRST",
         (tenant_id, list(stations)),
     )
     found: dict[str, list[Standing]] = defaultdict(list)
-    for number, station, created, retired in await rows.fetchall():
-        found[station].append(Standing(number, station, _day(created), None if retired is None else _day(retired)))
+    for number, station, created, retired, evses, connectors in await rows.fetchall():
+        plugs = tuple(zip(evses or (), connectors or (), strict=True))
+        retired_on = None if retired is None else _day(retired)
+        found[station].append(Standing(number, station, _day(created), retired_on, plugs))
     return found
 
 
@@ -123,18 +138,20 @@ async def count_changes(conn: Connection, tenant_id: int) -> int:
 async def insert_changes(
     conn: Connection, tenant_id: int, said: Sequence[tuple[int, HardwareSaid]], at: datetime, by: str
 ) -> list[UUID | None]:
-    """Keeps what is said of stations, by their numbers; None for what is said of that day already."""
-    made: list[UUID | None] = []
-    for station_id, each in said:
-        rows = await conn.execute(
-            "INSERT INTO hardware_changes (tenant_id, station_id, kind, evse, connector, happened_on, reason, note,"
-            " said_at, said_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
-            " RETURNING change_id",
-            (tenant_id, station_id, each.kind, each.evse, each.connector, each.on, each.reason, each.note, at, by),
-        )
-        row = await rows.fetchone()
-        made.append(None if row is None else row[0])
-    return made
+    """Keeps what is said of stations, by their numbers, at once; None for what is said of that day already."""
+    rows = await conn.execute(
+        "INSERT INTO hardware_changes (tenant_id, station_id, kind, evse, connector, happened_on, reason, note,"
+        " said_at, said_by) SELECT %s, s.*, %s, %s FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::int[],"
+        " %s::date[], %s::text[], %s::text[]) s ON CONFLICT DO NOTHING"
+        " RETURNING change_id, station_id, kind, evse, connector, happened_on",
+        (
+            tenant_id, at, by, [number for number, _ in said], [each.kind.value for _, each in said],
+            [each.evse for _, each in said], [each.connector for _, each in said], [each.on for _, each in said],
+            [each.reason.value for _, each in said], [each.note for _, each in said],
+        ),
+    )  # fmt: skip
+    made = {tuple(key): change_id for change_id, *key in await rows.fetchall()}
+    return [made.get((number, each.kind.value, each.evse, each.connector, each.on)) for number, each in said]
 
 
 async def delete_change(conn: Connection, tenant_id: int, change_id: UUID) -> bool:

@@ -31,6 +31,8 @@ _COARSE: Final = (25, 7, 36)
 _FINE: Final = (37, 9, 37)
 #: How often it is looked closer: the more lives, the less of a grid holds what they tell.
 _LOOKS: Final = 3
+#: Powers of ages that are held at once.
+CELLS_AT_ONCE: Final = 1_000_000
 #: What lies so far below the best, in log, is left out.
 _FAR: Final = 12.0
 
@@ -87,10 +89,16 @@ def _within(axis: Floats, draws: int, chance: np.random.Generator) -> Floats:
 
 def _used(group: Group, shape: Floats) -> Floats:
     """Sum of exit^k - entry^k for each k: what theta is counted against."""
-    leave = np.exp(np.multiply.outer(shape, np.log(group.leave))).sum(axis=1)
-    late = group.entry[group.entry > 0]
-    used: Floats = leave - np.exp(np.multiply.outer(shape, np.log(late))).sum(axis=1)
-    return used
+    return _powers(group.leave, shape) - _powers(group.entry[group.entry > 0], shape)
+
+
+def _powers(ages: Floats, shape: Floats) -> Floats:
+    """Sum of age^k for each k, of so many ages at once that no more than CELLS_AT_ONCE are held."""
+    each = max(1, CELLS_AT_ONCE // max(len(shape), 1))
+    found = np.zeros(len(shape))
+    for first in range(0, len(ages), each):
+        found += np.exp(np.multiply.outer(shape, np.log(ages[first : first + each]))).sum(axis=1)
+    return found
 
 
 def _cells(groups: Sequence[Group], log_shape: Floats, apart: Floats, log_scale: Floats) -> _Cells:

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Final
 from urllib.parse import urlencode
 
-from forecourt.insight.replacement.model import ChangeReason, HardwareKind
+from forecourt.insight.replacement.model import ChangeReason, CountsAs, HardwareKind
 from forecourt.insight.replacement.planned import HardwareTold
 from forecourt.insight.replacement.policy import AheadVerdict
 from forecourt.ui.i18n import mark
@@ -27,6 +27,12 @@ REASONS: Final = {
     ChangeReason.UPGRADE: mark("Upgrade"),
     ChangeReason.COMMISSIONED: mark("Put in, nothing was taken out"),
 }
+COUNTS_AS: Final = {
+    CountsAs.WORN: mark("worn, since the model is the same"),
+    CountsAs.UPGRADE: mark("upgrade, since the model is another"),
+    CountsAs.MOVED: mark("moved: one of the two is known from another station"),
+    CountsAs.NOTHING: mark("nothing: the station tells other numbers too often"),
+}
 #: What is likely replaced where a part of connector health was found worn; a meter is no kind of its own.
 OF_PART: Final = {
     "contact": HardwareKind.CABLE, "lock": HardwareKind.CABLE, "contactor": HardwareKind.POWER,
@@ -35,6 +41,7 @@ OF_PART: Final = {
 NOT_TOLD: Final = {
     HardwareTold.NOT_RECORDED: mark("Nobody said since when its replacements are recorded, so nothing can be told."),
     HardwareTold.SHORT: mark("None ended, but all were watched for too short a time to tell anything."),
+    HardwareTold.UNKNOWN_AGE: mark("Nobody said when any of it was put in, so nothing can be told."),
     HardwareTold.NOTHING: mark("None was in use while ends were recorded, so nothing can be told."),
 }
 VERDICTS: Final = {
