@@ -63,6 +63,7 @@ def _few_are_left(scope: Scope, large: Mapping[date, Set[str]]) -> Set[date]:
     """Months in which somebody came who was in none of that month's large groups, and fewer than LEAST_OF_GROUP did:
     the rest would tell of them, anywhere."""
     months = {month for month, groups in large.items() if groups}
+    left: dict[date, int] = {}
     # They are in the order of their numbers: to look at the first of them is little, and mostly enough.
     for part in (True, False):
         if months:
