@@ -76,6 +76,31 @@ async def test_groups_of_drivers_are_told_of_where_nobody_is_found_by_them(
             await answers.behind(tenant_id, lake, asked(driver_group=name), "", 500)
 
 
+async def test_who_is_limited_to_sites_is_told_of_no_group(desk: Desk, stays: list[Stay], tmp_path: Path) -> None:
+    """Row-level security keeps fleets and groups of tokens from them, and so does the lake."""
+    tenant_id = desk.organisation("limited to sites")
+    rows = [f"{line},{fleet_of(s)}" for s, line in zip(stays, lines(stays), strict=True)]
+    await desk.bring(tenant_id, written(tmp_path, *rows, head=f"{HEAD},fleet"), "old")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    answers = Answers(tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    for place in ({}, {"site": "old/north"}, {"station": "old/north-1"}):
+        whole = await answers.answer(tenant_id, lake, Family.USE, asked(**place))
+        mine = await answers.answer(tenant_id, lake, Family.USE, asked(**place, allowed=("old/north", "old/south")))
+        table = whole.table("driver_group")
+        assert table is not None
+        assert {"Taxis", "Buses"} <= {*table.cells("driver_group")}
+        assert mine.table("driver_group") is None
+        assert figures(mine) == figures(whole)
+    for name in ("Buses", "Twins", "Trams"):
+        limited = asked(driver_group=name, allowed=("old/north", "old/south"))
+        for family in (Family.USE, Family.SUCCESS):
+            with pytest.raises(GroupUnknown):
+                await answers.answer(tenant_id, lake, family, limited)
+        with pytest.raises(GroupUnknown):
+            await answers.behind(tenant_id, lake, limited, "", 500)
+
+
 async def test_a_group_of_which_few_came_is_not_told_of_in_these_days_nor_in_longer_ones(
     desk: Desk, tmp_path: Path
 ) -> None:
@@ -94,3 +119,41 @@ async def test_a_group_of_which_few_came_is_not_told_of_in_these_days_nor_in_lon
         table = told.table("driver_group")
         assert table is not None
         assert ("Taxis" in table.cells("driver_group")) == is_told, (first, last)
+
+
+async def test_what_is_left_of_the_groups_is_not_one_of_few(desk: Desk, tmp_path: Path) -> None:
+    """At a depot all others are of large groups: the rest would be the family by another name."""
+    tenant_id = desk.organisation("depot")
+    head = "id,station,site,driver,start,end,kwh,fleet"
+    fleets = {"Taxis": 8, "Buses": 5, "Vans": 6, "Twins": 2}
+    # In January they are alone, in February a guest comes, in March five do.
+    guests = {1: 0, 2: 1, 3: 5, 4: 0}
+    came = [
+        (month, f"{fleet}{n}", fleet)
+        for month, more in guests.items()
+        for fleet, drivers in [*fleets.items(), ("", more)]
+        for n in range(drivers)
+        if month < 4 or fleet != "Twins"
+    ]
+    rows = [
+        f"{n},A,north,{driver},2025-0{month}-03 10:00,2025-0{month}-03 11:00,5,{fleet}"
+        for n, (month, driver, fleet) in enumerate(came)
+    ]
+    await desk.bring(tenant_id, written(tmp_path, *rows, head=head), "old")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    answers = Answers(tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    for first, last, told in (
+        (1, 2, [("Taxis", 8), ("Vans", 6), ("", 7)]), (2, 3, [("Taxis", 8), ("Vans", 6), ("", 8)]),
+        (3, 4, [("Taxis", 8), ("Vans", 6), ("Buses", 5), ("", 7)]), (4, 5, [("Taxis", 8), ("Vans", 6), ("Buses", 5)]),
+        (2, 4, [("Taxis", 16), ("Vans", 12), ("", 20)]),
+    ):  # fmt: skip
+        span = Span(since=datetime(2025, first, 1, tzinfo=UTC), until=datetime(2025, last, 1, tzinfo=UTC))
+        for station in (None, "old/A"):
+            asked_of = Asked(span=span, zone="UTC", station=station)
+            table = (await answers.answer(tenant_id, lake, Family.USE, asked_of)).table("driver_group")
+            assert table is not None
+            assert [row[:2] for row in table.rows] == told, (first, last, station)
+        if ("Buses", 5) not in told:
+            with pytest.raises(GroupUnknown):
+                await answers.answer(tenant_id, lake, Family.USE, Asked(span=span, zone="UTC", driver_group="Buses"))

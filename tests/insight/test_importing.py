@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -432,9 +432,9 @@ async def test_plugs_that_were_stored_by_other_names_have_ocpis_now_and_the_lake
     desk.admin.execute(
         "UPDATE imported_sessions SET connector_type = 'cCCS2' WHERE tenant_id = %s AND source_id = '1'", (tenant_id,)
     )
-    desk.admin.execute("DELETE FROM lake_marks WHERE tenant_id = %s", (tenant_id,))
     migration = (Path(forecourt.__file__).parent / "insight/migrations/insight.0089.sql").read_text(encoding="utf-8")
-    begins = migration.index("-- The lake makes days anew")
+    begins = migration.index("-- The lake of a form before")
     desk.admin.execute(migration[begins:].encode())
     assert desk.rows(kinds, tenant_id) == named
-    assert desk.rows("SELECT day FROM lake_marks WHERE tenant_id = %s", tenant_id) == [(date(2025, 3, 3),)]
+    # Nobody waits for it: a session that is recorded or looked at stands in none of its way.
+    assert not {"sessions", "evse_plugs", "lake_marks"} & {*migration[begins:].replace(";", " ").split()}

@@ -42,7 +42,7 @@ from tests.http import House, Tenant
 from tests.insight.conftest import Desk
 from tests.insight.test_importing import written
 
-HEAD = "id,station,site,start,end,kwh,currency,cost"
+HEAD = "id,station,site,start,end,kwh,currency,cost,driver,fleet"
 #: A Monday; the week before is told of.
 MONDAY = datetime(2026, 3, 9, tzinfo=UTC)
 WEEKLY = Report(
@@ -128,7 +128,8 @@ def test_a_report_says_of_which_months_drivers_are_and_why_it_tells_of_none() ->
 
 
 def sessions() -> list[str]:
-    """Four a day in the week that is told of, and one on the day before it and after it."""
+    """Four a day in the week that is told of, the first of them by a taxi, and one on the day before it and after it.
+    Nobody came twice."""
     found = []
     for day in range(-1, 8):
         for number in range(4 if 0 <= day < 7 else 1):
@@ -136,6 +137,7 @@ def sessions() -> list[str]:
             end = start + timedelta(hours=2)
             found.append(
                 f"{day}-{number},S{number},north,{start:%Y-%m-%d %H:%M},{end:%Y-%m-%d %H:%M},{7 + day}.5,EUR,3"
+                f",d{day}-{number},{'Taxis' if number == 0 and 0 <= day < 7 else ''}"
             )
     return found
 
@@ -229,6 +231,25 @@ async def test_what_is_sent_opens_and_sums_up_to_what_the_dashboard_answers(offi
     text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
     assert "2 Mar 2026" in text
     assert f"{float(told['Energy']):,.1f}\xa0kWh".replace("\xa0", " ") in text.replace("\xa0", " ")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_report_of_one_group_tells_of_its_sessions_alone(office: Office, database: Any) -> None:
+    await office.report(driver_group="Taxis", recipients=["ada@example.org"])
+    assert await office.reporter.make_due(office.tenant_id) == 1
+    box = Box()
+    async with Pool(database.url, "forecourt_worker", size=1) as worker:
+        mail = MailJobs(worker, box, office.desk.clock, ReportEnclosures(office.pool))
+        for (letter_id,) in office.desk.rows(
+            "SELECT letter_id::text FROM letters WHERE tenant_id = %s", office.tenant_id
+        ):
+            await mail.send(office.tenant_id, letter_id)
+    pdf, sheet = (each.content for each in box.letters[0].enclosed)
+    book = CalamineWorkbook.from_filelike(io.BytesIO(sheet))
+    told: dict[Any, Any] = {row[1]: row[2] for row in book.get_sheet_by_index(0).to_python()[7:]}
+    assert told["Sessions"] == 7
+    assert told["Energy"] == pytest.approx(sum(7.5 + day for day in range(7)))
+    assert "Taxis" in " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -9,6 +9,7 @@ from forecourt.driver.account.store import driver_of_session
 from forecourt.insight.lake.store import copy_out
 from forecourt.loyalty.rewards.store import sum_use
 from forecourt.loyalty.store import uses
+from forecourt.loyalty.store.effects import list_did
 from forecourt.stations.plugs import _PLAIN, _TYPES, plain_type
 from tests.loyalty.club import Club
 
@@ -64,6 +65,26 @@ async def test_what_one_driver_did_is_found_without_reading_what_all_others_did(
         assert found.driver_id == driver
         assert await read_by(conn) < 50
     assert campaign.members == OTHERS + 1
+
+
+async def test_what_a_campaign_changed_is_found_without_reading_what_all_others_did(club: Club) -> None:
+    campaign = await club.campaign(amount=100, codes=("ONE",))
+    a_crowd(club)
+    [(driver, uid)] = club.drivers()
+    for day in (2, 3, 20):
+        club.session(uid, ago=timedelta(days=day))
+    now = club.till.clock.now()
+    club.till.rows(
+        "INSERT INTO loyalty_members (tenant_id, campaign_id, driver_id, treated) VALUES (%s, %s, %s, true)",
+        club.tenant_id, campaign.campaign_id, driver,
+    )  # fmt: skip
+    async with club.till.tenants.tenant(club.tenant_id) as conn:
+        [did] = await list_did(
+            conn, club.tenant_id, campaign.campaign_id, since=now - timedelta(days=30),
+            start=now - timedelta(days=10), until=now, hours=[], currency="EUR",
+        )  # fmt: skip
+        assert (did.treated, did.visits_b, did.visits, did.wh) == (True, 1, 2, 20_000)
+        assert await read_by(conn) < 50
 
 
 async def test_whose_a_session_is_is_the_same_for_points_and_for_the_lake(club: Club, tmp_path: Path) -> None:

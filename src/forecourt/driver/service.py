@@ -32,7 +32,7 @@ from forecourt.driver.store import Brand, FoundSpot, Spot
 from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.store import site_of_station
 from forecourt.drivers.accounts.model import Driver
-from forecourt.drivers.fleets.store import priced_for
+from forecourt.drivers.fleets.service import priced_for
 from forecourt.loyalty.promising import Promises
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.debts.store import list_payers, sum_owed_again

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
 from forecourt.drivers.fleets.model import PricedFor
-from forecourt.drivers.fleets.store import priced_for
+from forecourt.drivers.fleets.service import priced_for
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model.campaigns import Campaign, Occasion, best, considered, discount_id, fits
 from forecourt.loyalty.model.uses import KEPT_FOR, PROMISED_FOR, Code, Use, UseState, plain

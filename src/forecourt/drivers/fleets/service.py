@@ -22,6 +22,7 @@ from forecourt.drivers.fleets.model import (
     Plan,
     PlanNameTaken,
     PlanUnknown,
+    PricedFor,
     Subscription,
     TooManyFleets,
     TooManyPlans,
@@ -153,3 +154,8 @@ async def unsubscribe(conn: Connection, actor: Actor, driver_id: int, now: datet
     await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=True)
     if await store.end_subscription(conn, actor.tenant_id, driver_id, now):
         await audit(conn, actor, "end subscription", payer_of(driver_id))
+
+
+async def priced_for(conn: Connection, tenant_id: int, driver_id: int, at: datetime) -> PricedFor:
+    """By what tariffs are chosen for a driver with an account at a time."""
+    return await store.priced_for(conn, tenant_id, driver_id, at)

@@ -16,12 +16,13 @@ from forecourt.insight.actions.rules import Busy, Plug, Top, Used
 from forecourt.insight.dashboards.answering import Lake, scoped
 from forecourt.insight.dashboards.counting import Station
 from forecourt.insight.dashboards.model import Asked, Span
-from forecourt.insight.dashboards.rows import literal, rows_of
+from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.expansion.model import Load
 from forecourt.insight.expansion.offered import loads
 from forecourt.insight.model import OWN, Session
 from forecourt.insight.usage import expressions
+from forecourt.insight.usage.expressions import literal
 
 WEEKS: Final = 8
 DAYS: Final = 7 * WEEKS

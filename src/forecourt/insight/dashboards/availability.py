@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, structs
 
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Span, Table, Unit, table
-from forecourt.insight.dashboards.rows import literal, rows_of
+from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import measures
+from forecourt.insight.usage.expressions import literal
 from forecourt.ui.i18n import mark
 
 if TYPE_CHECKING:

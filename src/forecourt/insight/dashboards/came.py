@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from forecourt.insight.dashboards.rows import literal, rows_of
+from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope, midnight, next_month
 from forecourt.insight.lake import years
 from forecourt.insight.usage import expressions
+from forecourt.insight.usage.expressions import literal
 
 if TYPE_CHECKING:
     import ibis

@@ -14,9 +14,10 @@ from forecourt.insight.dashboards import paying
 from forecourt.insight.dashboards.came import drivers, has_few
 from forecourt.insight.dashboards.hiding import few, hidden
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
-from forecourt.insight.dashboards.rows import literal, rows_of
+from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import expressions, measures
+from forecourt.insight.usage.expressions import literal
 from forecourt.ui.i18n import mark
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ _NOBODY: Final = Counter[str]()
 
 def answer(scope: Scope) -> Answer:
     """Everything of the family, of a span of whole months; nothing where fewer than LEAST_OF_MONTH came in one of them:
-    what somebody finds by taking one answer from another is of the months between, and so of as many at the least."""
+    what somebody finds by taking an answer of other months from it is of the months between, and so of as many at the
+    least. Of one place less another it may be of fewer."""
     if has_few(scope, LEAST_OF_MONTH):
         return Answer(figures=(), tables=(), too_few=True)
     currency, alone = paying.currency_of(scope)

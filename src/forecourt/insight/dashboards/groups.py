@@ -4,14 +4,17 @@ A fleet is a firm; what a group of tokens is, nobody says: it may be a family. S
 where its name stands for so many drivers that none of them is found by it, and in days of which this is so throughout:
 `LEAST_OF_GROUP` came in the months before each month of them in which any came, anywhere. Whether it is doesn't depend
 on the days, the place or the tariff that are asked for, so nothing follows from two answers but what some of as many
-did. All others are told of with those who are in none.
+did. All others are told of with those who are in none; where all of these are few in a month, the smallest group that
+is large enough is of them as well.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from forecourt.insight.dashboards.came import FIRST_NUMBERS
 from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP
 from forecourt.insight.dashboards.model import Cell, Column, GroupUnknown, Table, Unit, table
 from forecourt.insight.dashboards.parts import Counted, mean
@@ -37,15 +40,59 @@ def check(scope: Scope) -> None:
 
 def told_of(scope: Scope) -> frozenset[str]:
     """Groups of drivers that are told of: of which enough came, wherever that was, as of each month of the span in
-    which any did."""
+    which any did. None for whoever is limited to some sites: which there are is known to the whole organisation's."""
+    if scope.asked.allowed is not None:
+        return frozenset()
     counts, clock = scope.tables["driver_groups"], ZoneInfo(scope.asked.zone)
     # What clocks of sites count to the months beside may be of these by a day.
     more = timedelta(days=0 if scope.zones <= {scope.asked.zone} else 1)
     first = years.back((scope.span.since.astimezone(clock) - more).date(), 0)
     end = years.back((scope.asked.span.until.astimezone(clock) + more - SECOND).date(), -1)
-    found = counts.filter(counts.month >= first, counts.month < end)
-    least = found.group_by("driver_group").aggregate(drivers=found.drivers.min())
-    return frozenset(row["driver_group"] for row in rows_of(least) if row["drivers"] >= LEAST_OF_GROUP)
+    came: dict[date, dict[str, int]] = defaultdict(dict)
+    for row in rows_of(counts.filter(counts.month >= first, counts.month < end)):
+        came[row["month"]][row["driver_group"]] = row["drivers"]
+    large = {month: {name for name, drivers in found.items() if drivers >= LEAST_OF_GROUP}
+             for month, found in came.items()}  # fmt: skip
+    few = {each for month, found in came.items() for each in found.keys() - large[month]}
+    for month in _few_are_left(scope, large):
+        few.add(min(large[month], key=lambda name: (came[month][name], name)))
+    return frozenset({each for found in large.values() for each in found} - few)
+
+
+def _few_are_left(scope: Scope, large: Mapping[date, Set[str]]) -> Set[date]:
+    """Months in which somebody came who was in none of that month's large groups, and fewer than LEAST_OF_GROUP did:
+    the rest would tell of them, anywhere."""
+    months = {month for month, groups in large.items() if groups}
+    left: dict[date, int] = {}
+    # They are in the order of their numbers: to look at the first of them is little, and mostly enough.
+    for part in (True, False):
+        if months:
+            left = _left(scope, {month: large[month] for month in months}, part=part)
+            months = {month for month in months if left.get(month, 0) < LEAST_OF_GROUP}
+    return {month for month in months if left.get(month)}
+
+
+def _left(scope: Scope, large: Mapping[date, Set[str]], *, part: bool) -> dict[date, int]:
+    """How many known drivers came in each month not by these groups alone, of all or of a part of them."""
+    import ibis
+
+    told = ibis.memtable(
+        [(month, name) for month, names in sorted(large.items()) for name in sorted(names)],
+        schema=ibis.schema({"month": "date", "driver_group": "string"}),
+    )
+    days, all_of = scope.tables["group_days"], scope.tables["driver_months"]
+    days = days.mutate(month=days.local_date.truncate("M"))
+    all_of = all_of.filter(all_of.month.isin(sorted(large)))
+    if part:
+        days, all_of = days.filter(days.driver < FIRST_NUMBERS), all_of.filter(all_of.driver < FIRST_NUMBERS)
+    mine = days.semi_join(told, ["month", "driver_group"])
+    by = ["month", "driver"]
+    every = all_of.group_by(by).aggregate(sessions=all_of.sessions.sum())
+    grouped = mine.group_by(by).aggregate(inside=mine.sessions.sum())
+    both = every.left_join(grouped, by)
+    others = both.filter(both.sessions > both.inside.coalesce(0))
+    rows = rows_of(others.group_by("month").aggregate(drivers=others.count().cast("int64")))
+    return {row["month"]: row["drivers"] for row in rows}
 
 
 def _grouped(scope: Scope) -> "ibis.Table":
@@ -56,9 +103,11 @@ def _grouped(scope: Scope) -> "ibis.Table":
     return expressions.counted(sessions.filter(sessions.driver_group.notnull()))
 
 
-def by_group(scope: Scope, whole: Counted, energy_wh: int) -> Table:
+def by_group(scope: Scope, whole: Counted, energy_wh: int) -> tuple[Table, ...]:
     """Sessions by group, the most frequent first, and the rest of all that is `whole`; `energy_wh` is what all of these
-    sessions took."""
+    sessions took. No table for whoever is limited to some sites."""
+    if scope.asked.allowed is not None:
+        return ()
     found: dict[str, Counted] = {}
     groups = told_of(scope)
     if groups:
@@ -90,7 +139,7 @@ def by_group(scope: Scope, whole: Counted, energy_wh: int) -> Table:
             for each in currencies
         ),
     )
-    return table("driver_group", mark("By group of drivers"), columns, rows)
+    return (table("driver_group", mark("By group of drivers"), columns, rows),)
 
 
 def _take(kept: Counted, row: Mapping[str, Any]) -> None:

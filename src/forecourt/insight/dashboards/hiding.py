@@ -3,8 +3,8 @@
 Drivers of a span are told of in two tables, by segment and by number of sessions. Both split them the same way in two,
 those who came often and the others, so what one table hides the other may tell, and all of them together are told of
 too. A class of fewer than LEAST is hidden; then others are, the smallest first, until whatever can be reckoned of
-hidden ones is of several classes, of LEAST or more, and leaves open how many are in each: complementary suppression
-(Hundepool et al. 2012, "Statistical Disclosure Control", chapter 4).
+hidden ones is of several classes, of LEAST or more, and leaves open how many are in each, LEAST among others:
+complementary suppression (Hundepool et al. 2012, "Statistical Disclosure Control", chapter 4).
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ def _told(found: set[Cell], counts: Mapping[Cell, int]) -> int | None:
         low, high = (often_from, often_to) if number in (0, 2) else (every - often_to, every - often_from)
         together = _TABLES[number // 2] if low < high else (number,)
         if mine and (
-            high - shown[number] <= least[number]
+            high - shown[number] < LEAST + max(least[number] - 1, 0)
             or (len(mine) == 1 and low == high)
             or (sum(counts[cell] for cell in found if cell[0] in together) < LEAST and least[number])
         ):

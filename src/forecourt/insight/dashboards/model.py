@@ -218,8 +218,8 @@ class PlaceUnknown(ForecourtError):
 
 
 class GroupUnknown(ForecourtError):
-    """There is no such group of drivers in these days, or too few of them came to be told of. The table of groups names
-    those there are."""
+    """There is no such group of drivers in these days, or too few of them came to be told of; who may see some sites
+    alone is told of none. The table of groups names those there are."""
 
     status = 404
     code = "group-unknown"

@@ -3,8 +3,8 @@ sessions.
 
 A session that was free is not one of which nobody knows what it came to, and who paid in another currency alone paid.
 Money is told where each month has `LEAST_OF_MONTH` drivers who paid some, or none; by segment and by number of sessions
-where no class of these has one or two who did, and by class where no class has so few drivers: what is left of a sum is
-never one driver's.
+where no class of these has one or two who did, and by class where no class has so few drivers: what is left of a sum of
+one place is never one driver's. Of one place less another it may be.
 """
 
 from collections.abc import Mapping

@@ -31,10 +31,3 @@ def _cells(column: Any) -> list[Any]:
         return cells
     since = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
     return [None if each is None else _EPOCH + timedelta(microseconds=each) for each in since]
-
-
-def literal(at: datetime) -> Any:
-    """A time in an expression."""
-    import ibis
-
-    return ibis.literal(at, type="timestamp('UTC')")

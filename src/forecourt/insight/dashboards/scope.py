@@ -25,8 +25,9 @@ from forecourt.insight.dashboards.model import (
     Unit,
     table,
 )
-from forecourt.insight.dashboards.rows import literal, rows_of
+from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.usage import expressions
+from forecourt.insight.usage.expressions import literal
 from forecourt.ui.i18n import mark
 
 if TYPE_CHECKING:

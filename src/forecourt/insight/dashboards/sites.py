@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from forecourt.insight.dashboards.model import NO_SITE
 from forecourt.insight.dashboards.parts import Counted
-from forecourt.insight.dashboards.rows import held, literal, rows_of
+from forecourt.insight.dashboards.rows import held, rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import expressions
+from forecourt.insight.usage.expressions import literal
 
 if TYPE_CHECKING:
     import ibis

@@ -14,9 +14,10 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
-from forecourt.insight.dashboards.rows import literal, rows_of
+from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import expressions, measures
+from forecourt.insight.usage.expressions import literal
 from forecourt.ui.i18n import mark
 
 #: Kinds of incidents and reasons of ends that are listed.

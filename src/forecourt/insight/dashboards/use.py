@@ -48,7 +48,7 @@ def answer(scope: Scope) -> Answer:
             _dwell(minutes),
             *places(scope, by_part, stays, site_peaks, currency),
             *(mix(stays, column, title, label) for column, (title, label) in MIXES.items()),
-            by_group(scope, whole, sum(row["energy_wh"] for row in stays)),
+            *by_group(scope, whole, sum(row["energy_wh"] for row in stays)),
         ),
     )
 

@@ -7,20 +7,19 @@ that lead to the same one. What was copied before a kill is not copied again.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import msgspec
 from msgspec import Struct
 
-from forecourt.insight.lake import store, tables, years
+from forecourt.insight.lake import following, store, tables
 from forecourt.insight.lake.erasing import Eraser
 from forecourt.insight.lake.layout import FORMAT, File, Folder, Manifest, Work
-from forecourt.insight.lake.parts import between, bounds, holds, outgrown, partitions_of
+from forecourt.insight.lake.parts import bounds, holds, outgrown, partitions_of
 from forecourt.insight.lake.store import Place
 from forecourt.insight.lake.tables import Names
 from forecourt.insight.store import pseudonym_key
@@ -131,7 +130,7 @@ class _Run:
                 work = await self._part(work, table, partition, marks, names)
                 _put(found.setdefault(table, {}), table, partition, work)
                 done += 1
-        placed = _digest(places)
+        placed = following.digest(places)
         moved: set[str] = set()
         if placed != before.places:
             moved = await asyncio.to_thread(self._moved, before, places)
@@ -248,14 +247,14 @@ class _Run:
         sessions, old = found.get("sessions", {}), {file.partition: file for file in before.tables.get("sessions", ())}
         days: set[date] = set()
         for each in (*sessions.values(), *old.values()):
-            if self._anew or (moved and await asyncio.to_thread(_names, self._folder.path / each.path, moved)):
-                days |= _days(each)
+            if self._anew or (moved and await asyncio.to_thread(following.names, self._folder.path / each.path, moved)):
+                days |= following.days(each)
         for partition in copied:
             inside = [file for name, file in old.items() if name.startswith(partition)]
             now = [sessions[partition]] if partition in sessions else []
             if inside != now:
                 for each in (*inside, *now):
-                    days |= _days(each)
+                    days |= following.days(each)
         for table in COUNTED:
             days |= {bounds(each)[0].date() for each in outgrown(found.get(table, {}), self._today)}
         wanted = partitions_of(days, self._today)
@@ -264,10 +263,11 @@ class _Run:
             for number, partition in enumerate(wanted):
                 self._progress("hours", number, len(wanted))
                 await asyncio.to_thread(self._hours, roll_up, found, sessions, partition)
-            await asyncio.to_thread(self._stations, roll_up, found, places)
-            await asyncio.to_thread(self._drivers, roll_up, before, found)
-            await asyncio.to_thread(self._years, roll_up, before, found)
-            await asyncio.to_thread(self._groups, roll_up, before, found)
+            follows = following.Following(self._folder, roll_up, self._placed, self._today)
+            await asyncio.to_thread(follows.stations, found, places)
+            await asyncio.to_thread(follows.drivers, before, found)
+            await asyncio.to_thread(follows.years, before, found)
+            await asyncio.to_thread(follows.groups, before, found)
         finally:
             roll_up.close()
 
@@ -305,56 +305,6 @@ class _Run:
                 file = self._placed(draft, table, partition, tables.from_table(table, counted[table], draft))
                 if file is not None:
                     there[partition] = file
-
-    def _stations(self, roll_up: "RollUp", found: dict[str, dict[str, File]], places: Sequence[Place]) -> None:
-        """All stations in one file. A station has at least as many EVSEs as stood there at once."""
-        import pyarrow as pa
-
-        months = self._paths(found, "station_months")
-        peaks = roll_up.peaks(months) if months else {}
-        rows = [
-            msgspec.structs.asdict(place) | {"evses": max(place.evses, peaks.get(place.station, 0), 1)}
-            for place in places
-        ]
-        self._whole(found, "stations", pa.Table.from_pylist(rows, tables.schema("stations")))
-
-    def _drivers(self, roll_up: "RollUp", before: Manifest, found: dict[str, dict[str, File]]) -> None:
-        """All drivers in one file, made again where any month of theirs was."""
-        months = self._paths(found, "driver_months")
-        if {*found.get("driver_months", {}).values()} == {*before.tables.get("driver_months", ())}:
-            return
-        self._whole(found, "drivers", roll_up.first_seen(months) if months else tables.schema("drivers").empty_table())
-
-    def _years(self, roll_up: "RollUp", before: Manifest, found: dict[str, dict[str, File]]) -> None:
-        """Years of drivers, made again where any month of theirs was."""
-        months, old = found.get("driver_months", {}).values(), before.tables.get("driver_months", ())
-        there, kept = found.get("driver_years", {}), dict[str, File]()
-        for month in years.ends(self._today):
-            name, near = f"{month:%Y-%m}", years.sources(months, month)
-            if name in there and near == years.sources(old, month):
-                kept[name] = there[name]
-            elif years.has_any(near, month):
-                rows = roll_up.year([self._folder.path / file.path for file in near], month)
-                draft = self._folder.draft("driver_years", name)
-                made = self._placed(draft, "driver_years", name, tables.from_table("driver_years", rows, draft))
-                kept |= {} if made is None else {name: made}
-        found["driver_years"] = kept
-
-    def _groups(self, roll_up: "RollUp", before: Manifest, found: dict[str, dict[str, File]]) -> None:
-        """How many drivers groups have, made again where any day of theirs was."""
-        if {*found.get("group_days", {}).values()} != {*before.tables.get("group_days", ())}:
-            days = self._paths(found, "group_days")
-            empty = tables.schema("driver_groups").empty_table()
-            self._whole(found, "driver_groups", roll_up.groups(days) if days else empty)
-
-    def _whole(self, found: dict[str, dict[str, File]], table: str, rows: "pa.Table") -> None:
-        """The one file of a table."""
-        draft = self._folder.draft(table, "all")
-        made = self._placed(draft, table, "all", tables.from_table(table, rows, draft))
-        found[table] = {} if made is None else {"all": made}
-
-    def _paths(self, found: dict[str, dict[str, File]], table: str) -> list[Path]:
-        return [self._folder.path / file.path for file in found.get(table, {}).values()]
 
     async def _finish(self, before: Manifest, after: Manifest, marks: dict[date, int], went_on: bool) -> Exported:
         """Publishes a snapshot that is another than the last one, takes the marks away, lets old snapshots go."""
@@ -397,26 +347,3 @@ def _put(files: dict[str, File], table: str, partition: str, work: Work) -> None
     file = work.made[f"{table}/{partition}"][0]
     if file is not None:
         files[partition] = file
-
-
-def _names(path: Path, stations: set[str]) -> bool:
-    """Whether a file of sessions has one of these stations."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    found = pq.read_table(path, columns=["station"]).column("station")
-    return bool(pc.any(pc.is_in(found, value_set=pa.array(sorted(stations), found.type))).as_py())
-
-
-def _days(file: File) -> set[date]:
-    """The days in which sessions of a file stood, and those beside them that other clocks count to."""
-    since, until = bounds(file.partition)
-    last = max(until, file.until or until)
-    return {*between(since - timedelta(days=1), last)}
-
-
-def _digest(places: Sequence[Place]) -> str:
-    """What hours depend on beside sessions: where each station is, and in which zone."""
-    facts: list[Any] = [(place.station, place.site, place.zone) for place in places]
-    return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()

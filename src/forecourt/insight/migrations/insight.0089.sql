@@ -11,36 +11,11 @@ SELECT tenant_id, station, own_station, site, zone, started_at, energy_wh FROM i
 COMMENT ON COLUMN imported_use.own_station IS 'the station is one that is registered here';
 GRANT SELECT ON imported_use TO forecourt_app;
 
--- The lake makes days anew of which it knows a plug by another name.
+-- The lake of a form before makes all its days anew, so no day is marked for it.
 ALTER TABLE imported_sessions NO FORCE ROW LEVEL SECURITY;
-ALTER TABLE lake_marks NO FORCE ROW LEVEL SECURITY;
-ALTER TABLE evse_plugs NO FORCE ROW LEVEL SECURITY;
-WITH told AS (
-    UPDATE imported_sessions SET connector_type = plain_connector_type(connector_type)
-    WHERE connector_type <> plain_connector_type(connector_type)
-    RETURNING tenant_id, (started_at AT TIME ZONE 'UTC')::date AS day)
-INSERT INTO lake_marks (tenant_id, day, number)
-SELECT tenant_id, day, nextval('lake_mark_numbers') FROM (SELECT DISTINCT tenant_id, day FROM told) d
-ON CONFLICT (tenant_id, day) DO UPDATE SET number = excluded.number;
-DO $recorded$
-BEGIN
-    -- Recorded sessions are held up for it only where a plug has such a name.
-    IF EXISTS (SELECT FROM evse_plugs WHERE connector_type <> plain_connector_type(connector_type)) THEN
-        ALTER TABLE sessions NO FORCE ROW LEVEL SECURITY;
-        INSERT INTO lake_marks (tenant_id, day, number)
-        SELECT tenant_id, day, nextval('lake_mark_numbers') FROM (
-            SELECT DISTINCT f.tenant_id, (f.started_at AT TIME ZONE 'UTC')::date AS day FROM session_facts f
-            JOIN evse_plugs g ON g.station_id = f.station_id
-                AND g.connector_type <> plain_connector_type(g.connector_type)
-        ) d
-        ON CONFLICT (tenant_id, day) DO UPDATE SET number = excluded.number;
-        ALTER TABLE sessions FORCE ROW LEVEL SECURITY;
-    END IF;
-END
-$recorded$;
+UPDATE imported_sessions SET connector_type = plain_connector_type(connector_type)
+WHERE connector_type <> plain_connector_type(connector_type);
 ALTER TABLE imported_sessions FORCE ROW LEVEL SECURITY;
-ALTER TABLE lake_marks FORCE ROW LEVEL SECURITY;
-ALTER TABLE evse_plugs FORCE ROW LEVEL SECURITY;
 
 -- Who was erased is forgotten once nothing could bring them back.
 GRANT DELETE ON lake_erasures TO forecourt_app;

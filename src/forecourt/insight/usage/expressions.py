@@ -35,9 +35,9 @@ def within(
     at = table.hour_at if "hour_at" in table.columns else table.started_at
     conditions: list[Any] = []
     if since is not None:
-        conditions.append(at >= _literal(since))
+        conditions.append(at >= literal(since))
     if until is not None:
-        conditions.append(at < _literal(until))
+        conditions.append(at < literal(until))
     if sites:
         conditions.append(table.site.isin(list(sites)))
     if stations:
@@ -257,7 +257,8 @@ def _grouped(table: "ibis.Table", by: Sequence[str], sums: "dict[str, Any]") -> 
     return table.group_by(list(by)).aggregate(**sums).order_by(list(by))
 
 
-def _literal(at: datetime) -> Any:
+def literal(at: datetime) -> Any:
+    """A time in an expression."""
     import ibis
 
     return ibis.literal(at, type="timestamp('UTC')")

@@ -152,7 +152,8 @@ def _gift_fields(currency: str) -> list[Field]:
 
 def _audience_fields() -> list[Field]:
     return [
-        Field(name="segment", label=mark("Drivers"), read=str, choices=SEGMENTS),
+        Field(name="segment", label=mark("Drivers"), read=str, choices=SEGMENTS,
+              hint=mark("By the days looked back; the drivers' page tells them apart by the days asked for.")),
         _number("window_days", mark("Days looked back"), MAX_WINDOW_D,
                 mark("What drivers did in so many days before the start counts here.")),
         _number("min_sessions", mark("Sessions at least"), 10_000, mark("In these days; empty: any number.")),

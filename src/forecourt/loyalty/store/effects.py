@@ -27,36 +27,39 @@ class Did(Struct, frozen=True, kw_only=True):
     there: int
 
 
+#: What one driver did is found by the driver, as by OFFSET 0: by a place, all that came there would be read.
 _DID: Final = """
-SELECT m.treated,
-    count(v.started_at) FILTER (WHERE v.started_at < %(start)s) AS visits_b,
-    count(v.started_at) FILTER (WHERE v.started_at >= %(start)s) AS visits,
-    coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at < %(start)s), 0)::bigint AS wh_b,
-    coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at >= %(start)s), 0)::bigint AS wh,
-    coalesce(sum(v.excl_minor) FILTER (WHERE v.started_at < %(start)s AND v.currency = %(currency)s), 0)::bigint
-        AS minor_b,
-    coalesce(sum(v.excl_minor) FILTER (WHERE v.started_at >= %(start)s AND v.currency = %(currency)s), 0)::bigint
-        AS minor,
-    coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at < %(start)s AND v.there), 0)::bigint AS there_b,
-    coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at >= %(start)s AND v.there), 0)::bigint AS there
-FROM loyalty_members m
+SELECT m.treated, did.*
+FROM unnest(%(drivers)s::bigint[], %(names)s::text[]) AS n (driver_id, name)
+JOIN loyalty_members m ON m.tenant_id = %(tenant)s AND m.campaign_id = %(campaign)s AND m.driver_id = n.driver_id
 JOIN loyalty_campaigns c ON c.tenant_id = m.tenant_id AND c.campaign_id = m.campaign_id
-LEFT JOIN (
-    SELECT d.driver_id, d.started_at, d.energy_wh, d.currency, d.excl_minor,
-        extract(hour FROM d.started_at AT TIME ZONE p.time_zone)::int = ANY (%(hours)s) AS there
-    FROM driver_visits d
-    JOIN campaign_places p ON p.tenant_id = d.tenant_id AND p.station_id = d.station_id
-    WHERE d.tenant_id = %(tenant)s AND d.started_at >= %(since)s AND d.started_at < %(until)s
-    UNION ALL
-    SELECT n.driver_id, i.started_at, i.energy_wh, i.currency, i.excl_minor,
-        extract(hour FROM i.started_at AT TIME ZONE i.zone)::int = ANY (%(hours)s)
-    FROM unnest(%(drivers)s::bigint[], %(names)s::text[]) AS n (driver_id, name)
-    JOIN imported_visits i ON i.tenant_id = %(tenant)s AND i.driver = n.name
-    WHERE i.started_at >= %(since)s AND i.started_at < %(until)s
-) v ON v.driver_id = m.driver_id AND NOT v.started_at <@ c.paused
-    AND (c.paused_at IS NULL OR v.started_at < c.paused_at)
-WHERE m.tenant_id = %(tenant)s AND m.campaign_id = %(campaign)s
-GROUP BY m.driver_id, m.treated
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE v.started_at < %(start)s) AS visits_b,
+        count(*) FILTER (WHERE v.started_at >= %(start)s) AS visits,
+        coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at < %(start)s), 0)::bigint AS wh_b,
+        coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at >= %(start)s), 0)::bigint AS wh,
+        coalesce(sum(v.excl_minor) FILTER (WHERE v.started_at < %(start)s AND v.currency = %(currency)s), 0)::bigint
+            AS minor_b,
+        coalesce(sum(v.excl_minor) FILTER (WHERE v.started_at >= %(start)s AND v.currency = %(currency)s), 0)::bigint
+            AS minor,
+        coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at < %(start)s AND v.there), 0)::bigint AS there_b,
+        coalesce(sum(v.energy_wh) FILTER (WHERE v.started_at >= %(start)s AND v.there), 0)::bigint AS there
+    FROM (
+        SELECT d.started_at, d.energy_wh, d.currency, d.excl_minor,
+            extract(hour FROM d.started_at AT TIME ZONE p.time_zone)::int = ANY (%(hours)s) AS there
+        FROM (
+            SELECT * FROM driver_visits w WHERE w.tenant_id = %(tenant)s AND w.driver_id = m.driver_id OFFSET 0
+        ) d
+        JOIN campaign_places p ON p.tenant_id = d.tenant_id AND p.station_id = d.station_id
+        UNION ALL
+        SELECT i.started_at, i.energy_wh, i.currency, i.excl_minor,
+            extract(hour FROM i.started_at AT TIME ZONE i.zone)::int = ANY (%(hours)s)
+        FROM imported_visits i
+        WHERE i.tenant_id = %(tenant)s AND i.driver = n.name
+    ) v
+    WHERE v.started_at >= %(since)s AND v.started_at < %(until)s AND NOT v.started_at <@ c.paused
+        AND (c.paused_at IS NULL OR v.started_at < c.paused_at)
+) did
 """
 
 

@@ -15,7 +15,7 @@ import structlog
 
 from forecourt.access import Actor, audit
 from forecourt.drivers.fleets.model import PricedFor
-from forecourt.drivers.fleets.store import priced_for
+from forecourt.drivers.fleets.service import priced_for
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.fleets.store.money import fleet_held
 from forecourt.payments.intents import books, store
