@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import forecourt
 from forecourt.cli import app
-from forecourt.insight.importing import service
+from forecourt.insight.importing import service, store
 from forecourt.insight.importing.files import understood
 from forecourt.insight.importing.looking import looked
 from forecourt.insight.importing.model import ImportRefused
@@ -225,6 +225,60 @@ def test_looking_counts_as_importing_does(tmp_path: Path) -> None:
         assert told.exit_code == 1
         with pytest.raises(ImportRefused, match="--source"):
             looked(understood(path, Options(), EPOCH), name)
+
+
+async def test_numbers_that_no_session_has_are_refused_and_the_rest_is_taken(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("too-large")
+    head = "id,station,start,end,kwh,charging_time_h,cost,currency"
+    stay = "A,2025-01-01 10:00,2025-01-01 11:00"
+    path = written(
+        tmp_path,
+        f"1,{stay},5,0.5,10.00,USD",
+        f"2,{stay},5,0.5,1e308,USD",
+        f"3,{stay},5,0.5,-1e308,USD",
+        f"4,{stay},5,0.5,100000000.01,USD",
+        f"5,{stay},1e308,0.5,10.00,USD",
+        f"6,{stay},1e999999,0.5,10.00,USD",
+        f"7,{stay},5,1e12,10.00,USD",
+        f"8,{stay},5,999999999:00,10.00,USD",
+        "9,B,2025-01-01 10:00,2025-01-01 11:00,5,0.5,100000000.00,USD",
+        head=head,
+    )
+    looked_at = looked(understood(path, Options(), EPOCH), "old")
+    report = await desk.bring(tenant_id, path, "old")
+    for each in (looked_at, report):
+        assert (each.read, each.taken, each.refused) == (9, 2, {"too-large": 7})
+        assert [(refusal.line, refusal.reason) for refusal in each.refusals] == [
+            (line, "too-large") for line in range(3, 10)
+        ]
+        assert each.money == {"USD": 10_000_001_000}
+    assert looked_at.refused_wh == report.refused_wh
+    assert "1e308" in report.refusals[0].words
+
+
+async def test_an_import_that_was_stopped_can_be_forgotten(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "BATCH_ROWS", 50)
+    tenant_id = desk.organisation("stopped")
+    path = written(tmp_path, *many(150))
+    note, noted = store.note, []
+
+    async def stopping(*given: Any) -> None:
+        noted.append(given)
+        if len(noted) == 2:
+            raise RuntimeError("stopped")
+        await note(*given)
+
+    monkeypatch.setattr(store, "note", stopping)
+    with pytest.raises(RuntimeError, match="stopped"):
+        await desk.bring(tenant_id, path)
+    importer = desk.importer
+    [begun] = await importer.imports(tenant_id, 10)
+    assert (begun.rows_done, begun.ended_at) == (50, None)
+    assert await importer.forget(tenant_id, begun.import_id) == begun.report["taken"] > 0
+    assert await importer.imports(tenant_id, 10) == []
+    assert desk.kept(tenant_id) == []
 
 
 async def test_two_at_once_bring_every_row_once(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

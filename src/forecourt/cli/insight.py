@@ -139,7 +139,7 @@ def imports(organisation: Organisation = None, as_json: Annotated[bool, typer.Op
             ("file", lambda each: each["file"]),
             ("rows", lambda each: each["rows_done"]),
             ("taken", lambda each: each["report"]["taken"]),
-            ("done", lambda each: "yes" if each["ended_at"] else "no: import it again to go on"),
+            ("done", lambda each: "yes" if each["ended_at"] else "no: import it again to go on, or forget it"),
         ),
         as_json=as_json,
     )
