@@ -256,6 +256,29 @@ async def test_numbers_that_no_session_has_are_refused_and_the_rest_is_taken(des
     assert "1e308" in report.refusals[0].words
 
 
+async def test_a_group_that_comes_later_is_told_as_not_taken(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("groups-later")
+    lines = [f"{n},A,d{n},2025-01-01 1{n}:00,2025-01-01 1{n}:30,5" for n in range(4)]
+    await desk.bring(tenant_id, written(tmp_path, *lines), "old")
+    groups = ("Lab", "Lab", "", "Lab")
+    more = [
+        *(f"{line},{group}" for line, group in zip(lines, groups, strict=True)),
+        "9,A,d9,2025-02-01 10:00,2025-02-01 11:00,5,Lab",
+    ]
+    later = written(tmp_path, *more, name="later.csv", head=f"{HEAD},fleet")
+    report = await desk.bring(tenant_id, later, "old")
+    assert (report.taken, report.already, report.ungrouped) == (1, 4, 3)
+    # Taken back and brought again, it is there, and then there is nothing more to say.
+    for begun in await desk.importer.imports(tenant_id, 10):
+        await desk.importer.forget(tenant_id, begun.import_id)
+    assert (await desk.bring(tenant_id, later, "old")).ungrouped == 0
+    again = await desk.bring(tenant_id, later, "old")
+    assert (again.already, again.ungrouped) == (5, 0)
+    assert desk.rows(
+        "SELECT count(*)::int FROM imported_sessions WHERE tenant_id = %s AND driver_group = 'Lab'", tenant_id
+    ) == [(4,)]
+
+
 async def test_an_import_that_was_stopped_can_be_forgotten(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

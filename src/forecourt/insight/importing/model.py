@@ -111,6 +111,7 @@ class Report(Struct, kw_only=True):
     Energy in Wh of each, of those rows whose energy is known; `money` in minor units by currency, before taxes;
     `money_incl` the same of those rows that say no more than what it came to after them. `apart` are stations by the
     names that they are kept by, where another station of the source has theirs at another site; MAX_APART_TOLD at most.
+    `ungrouped`: of those that were there already, how many have another group of drivers here, which is not taken.
     """
 
     import_id: str = ""
@@ -121,6 +122,7 @@ class Report(Struct, kw_only=True):
     read: int = 0
     taken: int = 0
     already: int = 0
+    ungrouped: int = 0
     taken_wh: int = 0
     already_wh: int = 0
     refused_wh: int = 0
