@@ -118,7 +118,7 @@ def test_a_plan_says_what_growth_costs_and_earns_with_bounds() -> None:
     ids=["one", "one-too-few", "enough", "many-in-few-days"],
 )
 def test_nothing_is_recommended_on_too_little(sessions: int, every_h: float, *, told: bool) -> None:
-    starts = np.arange(sessions) * every_h * 3600
+    starts = np.arange(sessions, dtype=np.float64) * (every_h * 3600)
     seen = Seen(
         site="A", zone="UTC", plugs=1, starts=starts, ends=starts + 7_200, charging_s=np.full(sessions, np.nan),
         energy_wh=np.full(sessions, np.nan),
