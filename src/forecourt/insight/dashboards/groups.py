@@ -7,24 +7,32 @@ on the days, the place or the tariff that are asked for, so nothing follows from
 did. All others are told of with those who are in none.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP
-from forecourt.insight.dashboards.model import Cell, Column, GroupUnknown, Table, Unit, table
+from forecourt.insight.dashboards.model import Cell, Column, GroupUnknown, Note, Table, Unit, table
 from forecourt.insight.dashboards.parts import Counted, mean
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.lake import years
-from forecourt.insight.usage import expressions
+from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark
 
 if TYPE_CHECKING:
     import ibis
 
 SECOND: Final = timedelta(seconds=1)
+_FEW: Final = Note(
+    text=mark(
+        "Not all groups of drivers are told of by their names: one of which in a month of these days, with the two"
+        " before it, fewer than %(n)s drivers came stands with those who are in none. Of fewer months more may be told."
+    ),
+    values={"n": str(LEAST_OF_GROUP)},
+)
 #: What is told of sessions that no group is told of.
 REST: Final = ""
 
@@ -35,9 +43,19 @@ def check(scope: Scope) -> None:
         raise GroupUnknown
 
 
+def notes(scope: Scope) -> tuple[Note, ...]:
+    """That some group isn't told of by its name, where that is so."""
+    return (_FEW,) if any(drivers < LEAST_OF_GROUP for drivers in _least(scope).values()) else ()
+
+
 def told_of(scope: Scope) -> frozenset[str]:
     """Groups of drivers that are told of: of which enough came, wherever that was, as of each month of the span in
     which any did."""
+    return frozenset(group for group, drivers in _least(scope).items() if drivers >= LEAST_OF_GROUP)
+
+
+def _least(scope: Scope) -> dict[str, int]:
+    """Of each group of which any came, how many did as of the month of the span of which they were the fewest."""
     counts, clock = scope.tables["driver_groups"], ZoneInfo(scope.asked.zone)
     # What clocks of sites count to the months beside may be of these by a day.
     more = timedelta(days=0 if scope.zones <= {scope.asked.zone} else 1)
@@ -45,7 +63,7 @@ def told_of(scope: Scope) -> frozenset[str]:
     end = years.back((scope.asked.span.until.astimezone(clock) + more - SECOND).date(), -1)
     found = counts.filter(counts.month >= first, counts.month < end)
     least = found.group_by("driver_group").aggregate(drivers=found.drivers.min())
-    return frozenset(row["driver_group"] for row in rows_of(least) if row["drivers"] >= LEAST_OF_GROUP)
+    return {row["driver_group"]: row["drivers"] for row in rows_of(least)}
 
 
 def _grouped(scope: Scope) -> "ibis.Table":
@@ -60,11 +78,13 @@ def by_group(scope: Scope, whole: Counted, energy_wh: int) -> Table:
     """Sessions by group, the most frequent first, and the rest of all that is `whole`; `energy_wh` is what all of these
     sessions took."""
     found: dict[str, Counted] = {}
+    priced: Counter[str] = Counter()
     groups = told_of(scope)
     if groups:
         for row in rows_of(expressions.group_sums(_grouped(scope))):
             if row["driver_group"] in groups:
                 _take(found.setdefault(row["driver_group"], Counted()), row)
+                priced[row["driver_group"]] += row["excl_known"]
     rest = _rest(whole, energy_wh, found.values())
     if found and rest.sessions:
         found[REST] = rest
@@ -77,6 +97,8 @@ def by_group(scope: Scope, whole: Counted, energy_wh: int) -> Table:
                 mean(each.idle_s, each.idle_known),
                 # Where nothing is known to have cost anything, nobody knows what it came to.
                 *(each.money.get(currency, 0 if each.money else None) for currency in currencies),
+                # Days are counted without it, so of the rest nobody knows.
+                None if group == REST else measures.share(priced[group], each.sessions),
             )
         )  # fmt: skip
     columns = (
@@ -89,6 +111,7 @@ def by_group(scope: Scope, whole: Counted, energy_wh: int) -> Table:
             Column(name=f"revenue_{each.lower()}_minor", label=mark("Revenue"), unit=Unit.MONEY, currency=each)
             for each in currencies
         ),
+        Column(name="priced", label=mark("Sessions of which it is known what they came to"), unit=Unit.SHARE),
     )
     return table("driver_group", mark("By group of drivers"), columns, rows)
 
