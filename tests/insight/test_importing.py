@@ -13,20 +13,23 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from typer.testing import CliRunner
 
 import forecourt
 from forecourt.cli import app
+from forecourt.cli.insight import _tell, _tell_age
 from forecourt.insight.importing import service, store
 from forecourt.insight.importing.files import understood
 from forecourt.insight.importing.looking import looked
-from forecourt.insight.importing.model import ImportRefused
+from forecourt.insight.importing.model import ImportRefused, Report
 from forecourt.insight.importing.service import ImportBusy, ImportUnknown, import_number
 from forecourt.insight.importing.tables import Options
 from forecourt.insight.lake.store import list_places
 from forecourt.insight.pseudonyms import of_token
+from forecourt.platform.settings import load
 from tests.insight.conftest import DATA, Desk
 from tests.support import EPOCH, WAIT_S
 
@@ -389,6 +392,25 @@ def test_the_command_line_tells_what_a_file_would_come_to(tmp_path: Path) -> Non
     assert told.exit_code == 0
     assert "1 would be taken" in told.output
     assert "line 3: neither an end nor a duration" in told.output
+
+
+@pytest.mark.parametrize(
+    ("first", "kept", "told"),
+    [(801, 800, True), (799, 800, False), (5_000, 0, False)],
+    ids=["old", "young", "for-ever"],
+)
+def test_the_command_line_tells_of_which_sessions_the_lake_forgets_who_came(
+    first: int, kept: int, capsys: pytest.CaptureFixture[str], *, told: bool
+) -> None:
+    began = datetime.now(UTC) - timedelta(days=first)
+    _tell_age(Report(first_at=began.isoformat()), msgspec.structs.replace(load({}), keep_pseudonyms_days=kept))
+    assert ("FORECOURT_KEEP_PSEUDONYMS_DAYS" in capsys.readouterr().err) == told
+
+
+def test_the_command_line_tells_of_groups_that_were_not_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    for ungrouped in (2, 0):
+        _tell(Report(file="a.csv", read=3, already=3, ungrouped=ungrouped))
+        assert ("2 that are there already have another driver_group" in capsys.readouterr().err) == bool(ungrouped)
 
 
 #: What each public data set holds by its own words: rows, energy in Wh, refused by reason.
