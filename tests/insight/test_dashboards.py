@@ -704,6 +704,13 @@ async def test_pages_drill_compare_and_give_their_tables_away(
     assert 'evse=2"' in (await owner.get(f"/insight?{days}&station=old/north-1")).text
     assert (await owner.get(f"/insight?{days}&site=nowhere")).status_code == 404
     assert "tariff=night" in page
+    # What isn't told by traits says so, as the API does, and no tab leads there.
+    for family in ("drivers", "availability", "profit"):
+        refused = await owner.get(f"/insight/{family}?{days}&driver_group=Lab&tariff=night")
+        assert (refused.status_code, "Only use and success are told of some" in refused.text) == (422, True)
+    assert (
+        '/insight/drivers?from=2025-03-10&amp;to=2025-03-16"' in (await owner.get(f"/insight?{days}&tariff=night")).text
+    )
     night = (await owner.get(f"/insight?{days}&tariff=night")).text
     assert "/insight/sessions?from=2025-03-10&amp;to=2025-03-16&amp;tariff=night" in night
     listed = (await owner.get(f"/insight/sessions?{days}&tariff=night&outcome=nothing")).text
@@ -745,7 +752,7 @@ async def test_pages_drill_compare_and_give_their_tables_away(
         assert (told.status_code, told.json()["code"]) == (status, code)
     refused = await owner.get(f"/api/v1/insight/drivers?{days}&tariff=night")
     assert (refused.status_code, refused.json()["code"]) == (422, "trait-refused")
-    assert (await owner.get(f"/insight/drivers?{days}&tariff=night")).status_code == 200
+    assert (await owner.get(f"/insight/drivers?{days}&tariff=night")).status_code == 422
     told_of = (await owner.get(f"/api/v1/insight/success?{days}")).json()
     values = {each["key"]: each["value"] for each in told_of["figures"]}
     assert (values["incidents"], values["mttd"], values["mttr"]) == (1, 30, 90)

@@ -9,7 +9,7 @@ import pytest
 
 from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.dashboards.model import Asked, Family, GroupUnknown, Span
-from forecourt.insight.dashboards.words import cell
+from forecourt.insight.dashboards.words import cell, note
 from forecourt.insight.lake.export import Exporter
 from tests.insight.conftest import Desk
 from tests.insight.test_dashboards import HEAD, Stay, asked, figures, lines, made_up
@@ -58,7 +58,7 @@ async def test_groups_of_drivers_are_told_of_where_nobody_is_found_by_them(
         told = (await answers.answer(tenant_id, lake, Family.USE, asked(**place))).table("driver_group")
         assert told is not None
         assert [(row[0], row[1], row[2], row[3], row[5]) for row in told.rows] == plain(there)
-        assert told.columns[-1].currency == "EUR"
+        assert told.columns[-2].currency == "EUR"
         assert cell(told, told.rows[-1], 0) == "None, or one of few drivers"
     for family in (Family.USE, Family.SUCCESS):
         alone = await answers.answer(tenant_id, lake, family, asked(driver_group="Buses"))
@@ -119,6 +119,8 @@ async def test_a_group_of_which_few_came_is_not_told_of_in_these_days_nor_in_lon
         table = told.table("driver_group")
         assert table is not None
         assert ("Taxis" in table.cells("driver_group")) == is_told, (first, last)
+        # What isn't there by its name isn't missing without a word.
+        assert [note(each, str)[:24] for each in told.notes] == ([] if is_told else ["Not all groups of driver"])
 
 
 async def test_what_is_left_of_the_groups_is_not_one_of_few(desk: Desk, tmp_path: Path) -> None:

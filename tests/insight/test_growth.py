@@ -22,8 +22,9 @@ from forecourt.insight.expansion.erlang import blocking
 from forecourt.insight.expansion.inputs import Inputs
 from forecourt.insight.expansion.model import Costs, Counted, Load, Power, Target, size
 from forecourt.insight.expansion.offered import Seen, weeks
+from forecourt.insight.expansion.pages import _why
 from forecourt.insight.expansion.past import SitePast
-from forecourt.insight.expansion.planned import plan
+from forecourt.insight.expansion.planned import LEAST_SESSIONS, TOO_LITTLE, plan
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.siting import covering, jobs
 from forecourt.insight.siting.jobs import Siter
@@ -104,6 +105,31 @@ def test_a_plan_says_what_growth_costs_and_earns_with_bounds() -> None:
     assert found.payback_bounds.low < found.size.payback_years < found.payback_bounds.high
     short = structs.replace(past, weeks=weeks(played(1, plugs=1, rate=1.0, stay_h=0.5, hours=300)))
     assert plan(short, inputs, own=False).more_bounds is None
+
+
+@pytest.mark.parametrize(
+    ("sessions", "every_h", "told"),
+    [
+        (1, 1.0, False),
+        (LEAST_SESSIONS - 1, 24.0, False),
+        (LEAST_SESSIONS, 24.0, True),
+        (LEAST_SESSIONS * 4, 1.0, False),
+    ],
+    ids=["one", "one-too-few", "enough", "many-in-few-days"],
+)
+def test_nothing_is_recommended_on_too_little(sessions: int, every_h: float, *, told: bool) -> None:
+    starts = np.arange(sessions, dtype=np.float64) * (every_h * 3600)
+    seen = Seen(
+        site="A", zone="UTC", plugs=1, starts=starts, ends=starts + 7_200, charging_s=np.full(sessions, np.nan),
+        energy_wh=np.full(sessions, np.nan),
+    )  # fmt: skip
+    past = structs.replace(site_of(played(1, plugs=1, rate=1.0, stay_h=0.5)), weeks=weeks(seen))
+    found = plan(past, Inputs(), own=False)
+    assert (found.size is not None) is told
+    assert found.load is None or told
+    assert found.reason == (None if told else TOO_LITTLE)
+    assert found.seen == sessions
+    assert told or f"{sessions} of the {LEAST_SESSIONS} sessions, {found.days} of the" in _why(found)
 
 
 def test_of_a_site_that_is_paid_in_other_money_nothing_is_earned_in_ours_until_somebody_says_what() -> None:

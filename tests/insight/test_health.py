@@ -13,6 +13,7 @@ from forecourt.insight.health.days import counted
 from forecourt.insight.health.drift import MOVED, MOVED_MUCH, drift, spread_of
 from forecourt.insight.health.features import NAMES, SIGNS, reckoned
 from forecourt.insight.health.judging import Known, figures, judged
+from forecourt.insight.health.night import REASON_D, reasons_of
 from forecourt.insight.health.training import Life, lived
 from forecourt.simulator.wear import ELSEWHERE, make
 
@@ -123,6 +124,20 @@ def test_contributions_name_the_part_that_wears() -> None:
     assert learned.strongest(added) == "burst"
     added[list(SIGNS).index("lock")] = 0.9
     assert learned.strongest(added) == "lock"
+
+
+def test_no_sign_is_named_of_which_a_connector_is_no_worse_than_the_rest(lives: list[Life]) -> None:
+    history, names = lives[0].history, [*SIGNS]
+    added = np.zeros((len(history.plugs), len(SIGNS)))
+    added[:, names.index("quiet")], added[:, names.index("failed")] = 2.0, 1.0
+    starts = history.counts["starts"][:, -REASON_D:].sum(1)
+    told = []
+    for plug, reasons in enumerate(reasons_of(history, added)):
+        beside = [other for other in np.flatnonzero(history.site == history.site[plug]) if other != plug]
+        fewer = not beside or starts[plug] * len(beside) < starts[beside].sum()
+        told.append("quiet" in [each.sign for each in reasons])
+        assert told[-1] == fewer
+    assert {*told} == {True, False}
 
 
 def test_the_chart_forgets_what_was_before_a_repair(lives: list[Life]) -> None:

@@ -13,20 +13,23 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from typer.testing import CliRunner
 
 import forecourt
 from forecourt.cli import app
-from forecourt.insight.importing import service
+from forecourt.cli.insight import _tell, _tell_age
+from forecourt.insight.importing import service, store
 from forecourt.insight.importing.files import understood
 from forecourt.insight.importing.looking import looked
-from forecourt.insight.importing.model import ImportRefused
+from forecourt.insight.importing.model import ImportRefused, Report
 from forecourt.insight.importing.service import ImportBusy, ImportUnknown, import_number
 from forecourt.insight.importing.tables import Options
 from forecourt.insight.lake.store import list_places
 from forecourt.insight.pseudonyms import of_token
+from forecourt.platform.settings import load
 from tests.insight.conftest import DATA, Desk
 from tests.support import EPOCH, WAIT_S
 
@@ -227,6 +230,83 @@ def test_looking_counts_as_importing_does(tmp_path: Path) -> None:
             looked(understood(path, Options(), EPOCH), name)
 
 
+async def test_numbers_that_no_session_has_are_refused_and_the_rest_is_taken(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("too-large")
+    head = "id,station,start,end,kwh,charging_time_h,cost,currency"
+    stay = "A,2025-01-01 10:00,2025-01-01 11:00"
+    path = written(
+        tmp_path,
+        f"1,{stay},5,0.5,10.00,USD",
+        f"2,{stay},5,0.5,1e308,USD",
+        f"3,{stay},5,0.5,-1e308,USD",
+        f"4,{stay},5,0.5,100000000.01,USD",
+        f"5,{stay},1e308,0.5,10.00,USD",
+        f"6,{stay},1e999999,0.5,10.00,USD",
+        f"7,{stay},5,1e12,10.00,USD",
+        f"8,{stay},5,999999999:00,10.00,USD",
+        "9,B,2025-01-01 10:00,2025-01-01 11:00,5,0.5,100000000.00,USD",
+        head=head,
+    )
+    looked_at = looked(understood(path, Options(), EPOCH), "old")
+    report = await desk.bring(tenant_id, path, "old")
+    for each in (looked_at, report):
+        assert (each.read, each.taken, each.refused) == (9, 2, {"too-large": 7})
+        assert [(refusal.line, refusal.reason) for refusal in each.refusals] == [
+            (line, "too-large") for line in range(3, 10)
+        ]
+        assert each.money == {"USD": 10_000_001_000}
+    assert looked_at.refused_wh == report.refused_wh
+    assert "1e308" in report.refusals[0].words
+
+
+async def test_a_group_that_comes_later_is_told_as_not_taken(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("groups-later")
+    lines = [f"{n},A,d{n},2025-01-01 1{n}:00,2025-01-01 1{n}:30,5" for n in range(4)]
+    await desk.bring(tenant_id, written(tmp_path, *lines), "old")
+    groups = ("Lab", "Lab", "", "Lab")
+    more = [
+        *(f"{line},{group}" for line, group in zip(lines, groups, strict=True)),
+        "9,A,d9,2025-02-01 10:00,2025-02-01 11:00,5,Lab",
+    ]
+    later = written(tmp_path, *more, name="later.csv", head=f"{HEAD},fleet")
+    report = await desk.bring(tenant_id, later, "old")
+    assert (report.taken, report.already, report.ungrouped) == (1, 4, 3)
+    # Taken back and brought again, it is there, and then there is nothing more to say.
+    for begun in await desk.importer.imports(tenant_id, 10):
+        await desk.importer.forget(tenant_id, begun.import_id)
+    assert (await desk.bring(tenant_id, later, "old")).ungrouped == 0
+    again = await desk.bring(tenant_id, later, "old")
+    assert (again.already, again.ungrouped) == (5, 0)
+    assert desk.rows(
+        "SELECT count(*)::int FROM imported_sessions WHERE tenant_id = %s AND driver_group = 'Lab'", tenant_id
+    ) == [(4,)]
+
+
+async def test_an_import_that_was_stopped_can_be_forgotten(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "BATCH_ROWS", 50)
+    tenant_id = desk.organisation("stopped")
+    path = written(tmp_path, *many(150))
+    note, noted = store.note, []
+
+    async def stopping(*given: Any) -> None:
+        noted.append(given)
+        if len(noted) == 2:
+            raise RuntimeError("stopped")
+        await note(*given)
+
+    monkeypatch.setattr(store, "note", stopping)
+    with pytest.raises(RuntimeError, match="stopped"):
+        await desk.bring(tenant_id, path)
+    importer = desk.importer
+    [begun] = await importer.imports(tenant_id, 10)
+    assert (begun.rows_done, begun.ended_at) == (50, None)
+    assert await importer.forget(tenant_id, begun.import_id) == begun.report["taken"] > 0
+    assert await importer.imports(tenant_id, 10) == []
+    assert desk.kept(tenant_id) == []
+
+
 async def test_two_at_once_bring_every_row_once(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "BATCH_ROWS", 50)
     tenant_id = desk.organisation("together")
@@ -312,6 +392,25 @@ def test_the_command_line_tells_what_a_file_would_come_to(tmp_path: Path) -> Non
     assert told.exit_code == 0
     assert "1 would be taken" in told.output
     assert "line 3: neither an end nor a duration" in told.output
+
+
+@pytest.mark.parametrize(
+    ("first", "kept", "told"),
+    [(801, 800, True), (799, 800, False), (5_000, 0, False)],
+    ids=["old", "young", "for-ever"],
+)
+def test_the_command_line_tells_of_which_sessions_the_lake_forgets_who_came(
+    first: int, kept: int, capsys: pytest.CaptureFixture[str], *, told: bool
+) -> None:
+    began = datetime.now(UTC) - timedelta(days=first)
+    _tell_age(Report(first_at=began.isoformat()), msgspec.structs.replace(load({}), keep_pseudonyms_days=kept))
+    assert ("FORECOURT_KEEP_PSEUDONYMS_DAYS" in capsys.readouterr().err) == told
+
+
+def test_the_command_line_tells_of_groups_that_were_not_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    for ungrouped in (2, 0):
+        _tell(Report(file="a.csv", read=3, already=3, ungrouped=ungrouped))
+        assert ("2 that are there already have another driver_group" in capsys.readouterr().err) == bool(ungrouped)
 
 
 #: What each public data set holds by its own words: rows, energy in Wh, refused by reason.

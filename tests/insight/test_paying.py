@@ -13,7 +13,8 @@ import pytest
 from forecourt.insight.dashboards import came, drivers
 from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.dashboards.model import Answer, Asked, Family, Span
-from forecourt.insight.dashboards.paying import by_paid
+from forecourt.insight.dashboards.paying import ELSEWHERE, FREE, by_paid, tells_each
+from forecourt.insight.dashboards.paying import figures as figures_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.words import cell
 from forecourt.insight.lake.export import Exporter
@@ -54,7 +55,7 @@ async def test_what_drivers_paid_is_told_and_what_was_free_or_is_not_known_is_so
             by_driver[driver] += round(float(cost) * 100)
     total = sum(by_driver.values())
     found = figures(answer)
-    assert (found["paid"], found["paid_a_driver"]) == (total, round(Fraction(total, 27)))
+    assert (found["paid"], found["paid_a_driver"]) == (total, round(Fraction(total, 15)))
     assert found["priced"] == Fraction(len(rows) - 6, len(rows))
     paid = answer.table("paid")
     assert paid is not None
@@ -77,6 +78,62 @@ async def test_what_drivers_paid_is_told_and_what_was_free_or_is_not_known_is_so
         sums = [each for each in told.cells("paid_minor") if isinstance(each, int)]
         # None of their classes has one or two who paid, so money is told by both.
         assert sum(sums) == total
+
+
+@pytest.mark.parametrize(
+    ("free", "others", "told"),
+    [(4, 3, True), (1, 3, False), (4, 0, True), (0, 0, True)],
+    ids=["told", "one-free", "free-alone", "all-paid"],
+)
+def test_what_each_paid_is_told_where_it_does_not_tell_how_few_paid_nothing(
+    free: int, others: int, *, told: bool
+) -> None:
+    pays = {number: Counter(drivers=count) for number, count in ((FREE, free), (1, 12), (ELSEWHERE, others))}
+    whole = Counter(drivers=12 + free + others, payer=12, paid_minor=24_000, paid_known=12, excl_known=12, sessions=20)
+    each = {figure.key: figure.value for figure in figures_of(whole, "EUR", each=tells_each(pays))}
+    assert (each["paid"], each["paid_a_driver"]) == (24_000, 2_000 if told else None)
+
+
+async def test_what_is_not_known_of_some_sessions_is_neither_free_nor_left_out(desk: Desk, tmp_path: Path) -> None:
+    """Who paid nothing once and nobody knows what at other times may have paid; and groups tell how much is known."""
+    tenant_id = desk.organisation("partly-known")
+    head = "id,station,site,driver,start,end,kwh,cost,currency,fleet"
+    rows = [
+        f"{kind}{n}-{k},A,north,{kind}{n},2025-03-05 {8 + k}:00,2025-03-05 {9 + k}:00,5,{cost},{cost and 'EUR'},{fleet}"
+        for kind, count, costs, fleet in (
+            ("pays", 12, ("9.00",), "Paid"), ("free", 4, ("0", "0"), "Half"), ("half", 6, ("0", ""), "Half"),
+        )
+        for n in range(count)
+        for k, cost in enumerate(costs)
+    ]  # fmt: skip
+    await desk.bring(tenant_id, written(tmp_path, *rows, head=head), "old")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    answers = Answers(tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    span = Span(since=datetime(2025, 3, 1, tzinfo=UTC), until=datetime(2025, 4, 1, tzinfo=UTC))
+    answer = await answers.answer(tenant_id, lake, Family.DRIVERS, Asked(span=span, zone="UTC"))
+    paid = answer.table("paid")
+    assert paid is not None
+    assert paid.cells("drivers") == [4, 12, 0, 0, 0, 0, 0, 0, 0, 6]
+    use = await answers.answer(tenant_id, lake, Family.USE, Asked(span=span, zone="UTC"))
+    by_group = use.table("driver_group")
+    assert by_group is not None
+    assert dict(zip(by_group.cells("driver_group"), by_group.cells("priced"), strict=True)) == {
+        "Half": Fraction(14, 20), "Paid": Fraction(1),
+    }  # fmt: skip
+
+
+async def test_where_nobody_knows_who_came_no_drivers_are_not_none(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("nobody-known")
+    rows = [f"{n},A,north,,2025-03-05 {n}:00,2025-03-05 {n}:30,5" for n in range(20)]
+    await desk.bring(tenant_id, written(tmp_path, *rows, head="id,station,site,driver,start,end,kwh"), "old")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    answers = Answers(tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    for month, known, notes in ((3, None, 1), (4, 0, 0)):
+        span = Span(since=datetime(2025, month, 1, tzinfo=UTC), until=datetime(2025, month + 1, 1, tzinfo=UTC))
+        answer = await answers.answer(tenant_id, lake, Family.DRIVERS, Asked(span=span, zone="UTC"))
+        assert (figures(answer)["drivers"], figures(answer)["new"], len(answer.notes)) == (known, known, notes)
 
 
 def test_one_payer_is_found_in_no_sum() -> None:

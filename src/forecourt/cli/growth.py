@@ -106,8 +106,12 @@ async def _past(organisation: str | None) -> "Past":
 
 
 def _of(each: Mapping[str, Any], told: Any) -> Any:
+    from forecourt.insight.expansion.planned import TOO_LITTLE
+
     if each["size"] is not None:
         return told(each["size"])
+    if each["reason"] == TOO_LITTLE:
+        return f"{each['reason']}: {each['seen']} in {each['days']} days"
     return f"{each['reason']}, the last one was on {each['last_on']}" if each["last_on"] else each["reason"] or ""
 
 

@@ -114,6 +114,7 @@ async def _bring(
 
                 made = await importer.bring(tenant_id, path, source, name, progress)
             _tell(made)
+            _tell_age(made, settings)
             reports.append(made)
     return reports
 
@@ -139,7 +140,7 @@ def imports(organisation: Organisation = None, as_json: Annotated[bool, typer.Op
             ("file", lambda each: each["file"]),
             ("rows", lambda each: each["rows_done"]),
             ("taken", lambda each: each["report"]["taken"]),
-            ("done", lambda each: "yes" if each["ended_at"] else "no: import it again to go on"),
+            ("done", lambda each: "yes" if each["ended_at"] else "no: import it again to go on, or forget it"),
         ),
         as_json=as_json,
     )
@@ -191,6 +192,12 @@ def _tell(report: "Report", taken: str = "taken") -> None:
         for currency, amount in sums.items():
             told = f"            money taken, {words}: {shown.major(amount, currency)} {currency}"
             console.print(told, highlight=False)
+    if report.ungrouped:
+        words = (
+            f"  {report.ungrouped} that are there already have another driver_group here, which was not taken: forget"
+            " the import that brought them (`imports` lists it), then import this file again"
+        )
+        console.print(words, style="yellow", highlight=False, markup=False)
     for reason, count in sorted(report.refused.items(), key=lambda each: -each[1]):
         console.print(f"  refused {count}: {REASONS[reason]}", style="yellow", highlight=False, markup=False)
     for flag, count in sorted(report.flagged.items(), key=lambda each: -each[1]):
@@ -203,6 +210,23 @@ def _tell(report: "Report", taken: str = "taken") -> None:
         console.print(f"    line {refusal.line}: {refusal.words}", style="dim", highlight=False, markup=False)
     if len(report.refusals) > MAX_PRINTED:
         console.print("    ... --json FILE writes all of them", style="dim", highlight=False)
+
+
+def _tell_age(report: "Report", settings: Settings) -> None:
+    """Of what was taken, that who came is forgotten by the lake where it is older than that is kept."""
+    from forecourt.platform.clock import SystemClock
+    from forecourt.platform.settings import days
+
+    kept = days(settings.keep_pseudonyms_days)
+    if kept is None or report.first_at is None:
+        return
+    least = (SystemClock().now() - kept).date().isoformat()
+    if report.first_at < least:
+        words = (
+            f"  of sessions before {least} the lake tells no drivers and no groups of drivers: they are kept for"
+            f" {kept.days} days (FORECOURT_KEEP_PSEUDONYMS_DAYS)"
+        )
+        console.print(words, style="yellow", highlight=False, markup=False)
 
 
 @app.command()

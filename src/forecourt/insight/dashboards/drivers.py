@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from forecourt.insight.dashboards import paying
 from forecourt.insight.dashboards.came import drivers, has_few
 from forecourt.insight.dashboards.hiding import few, hidden
-from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
+from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Note, Table, Unit, table
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import expressions, measures
@@ -38,6 +38,12 @@ SEGMENTS: Final = {
 #: Those who came often; the segments split all drivers in the same two as the classes from OFTEN on.
 REGULAR: Final = frozenset({"often", "away"})
 
+_NOBODY_KNOWN: Final = Note(
+    text=mark(
+        "Of these sessions nobody knows who came: pseudonyms of drivers are kept for a while only, or none came with"
+        " the history that was brought in. So how many drivers there were is not known."
+    )
+)
 #: What is added up of drivers of a class.
 SUMS: Final = ("sessions", "energy_wh", "new", "repeat", "payer", "paid_minor", "paid_known", "excl_known")
 _NOBODY: Final = Counter[str]()
@@ -58,14 +64,17 @@ def answer(scope: Scope) -> Answer:
     whole = Counter[str]()
     for sums in by_segment.values():
         whole.update(sums)
+    by_pays = _added(rows, "pays")
+    each = paying.tells_each(by_pays)
     blank = _blank(by_segment, by_class)
     once, known = whole["drivers"] - whole["repeat"], whole["drivers"] - whole["new"]
     [counts] = rows_of(expressions.stays(scope.counts))
+    unknown = bool(counts["sessions"]) and not counts["with_driver"]
     return Answer(
         figures=(
             Figure(
                 key="drivers", label=mark("Different drivers"), unit=Unit.COUNT, more_is=1,
-                value=whole["drivers"],
+                value=None if unknown else whole["drivers"],
             ),
             Figure(
                 key="repeat", label=mark("Came more than once"), unit=Unit.SHARE, more_is=1,
@@ -73,22 +82,24 @@ def answer(scope: Scope) -> Answer:
             ),
             Figure(
                 key="new", label=mark("Never here before"), unit=Unit.COUNT, more_is=1,
-                value=None if few(whole["new"]) or few(known) else whole["new"],
+                value=None if unknown or few(whole["new"]) or few(known) else whole["new"],
             ),
             Figure(
                 key="sessions_a_driver", label=mark("Sessions a driver"), unit=Unit.MEAN, more_is=1,
                 value=measures.share(whole["sessions"], whole["drivers"]),
             ),
-            *paying.figures(whole, currency),
+            *paying.figures(whole, currency, each=each),
             Figure(
                 key="known", label=mark("Sessions with a known driver"), unit=Unit.SHARE,
                 value=measures.share(counts["with_driver"], counts["sessions"]),
             ),
         ),
         tables=(
-            _segments(by_segment, whole["drivers"], blank, currency), _frequency(by_class, blank, currency),
-            *(() if currency is None else (paying.by_paid(_added(rows, "pays"), whole["drivers"], currency),)),
+            _segments(by_segment, whole["drivers"], blank, currency, each=each),
+            _frequency(by_class, blank, currency, each=each),
+            *(() if currency is None else (paying.by_paid(by_pays, whole["drivers"], currency),)),
         ),
+        notes=(_NOBODY_KNOWN,) if unknown else (),
     )  # fmt: skip
 
 
@@ -140,16 +151,26 @@ def _blank(by_segment: Mapping[str, Mapping[str, int]], by_class: Mapping[int, M
 
 
 def _segments(
-    found: Mapping[str, Mapping[str, int]], whole: int, blank: set[str | int], currency: str | None = None
+    found: Mapping[str, Mapping[str, int]],
+    whole: int,
+    blank: set[str | int],
+    currency: str | None = None,
+    *,
+    each: bool = True,
 ) -> Table:
     rows: list[tuple[Cell, ...]] = []
     # Where it isn't told how many came often, sessions would tell it: who did has OFTEN of them or more.
     apart = bool(REGULAR & blank and (SEGMENTS.keys() - REGULAR) & blank)
+    each = each and currency is not None and paying.parts(found)
     for segment in SEGMENTS:
         row = found.get(segment, _NOBODY)
         used = (None, None) if apart else (row["sessions"], row["energy_wh"])
         # What was paid is told of all or of none.
-        paid = paying.paid(row, told=not apart and segment not in blank and paying.tells(found)) if currency else ()
+        paid = (
+            paying.paid(row, told=not apart and segment not in blank and paying.tells(found), each=each)
+            if currency
+            else ()
+        )
         rows.append(
             (segment, None, None, None, None, *paid)
             if segment in blank
@@ -166,18 +187,21 @@ def _segments(
     return table("segments", mark("Drivers by how lately and how often they came"), columns, rows)
 
 
-def _frequency(found: Mapping[int, Mapping[str, int]], blank: set[str | int], currency: str | None = None) -> Table:
+def _frequency(
+    found: Mapping[int, Mapping[str, int]], blank: set[str | int], currency: str | None = None, *, each: bool = True
+) -> Table:
     ends = [*CLASSES[1:], None]
     rows: list[tuple[Cell, ...]] = []
     # Sessions of classes that are told of would tell how many drivers the others have: each has its own number of them.
     apart = bool(blank & {*CLASSES})
+    each = each and currency is not None and paying.parts(found)
     for begins, end in zip(CLASSES, ends, strict=True):
         row = found.get(begins, _NOBODY)
         rows.append(
             (
                 begins, None if end is None else end - 1, None if begins in blank else row["drivers"],
                 None if apart else row["sessions"],
-                *(paying.paid(row, told=not apart and paying.tells(found)) if currency else ()),
+                *(paying.paid(row, told=not apart and paying.tells(found), each=each) if currency else ()),
             )
         )  # fmt: skip
     columns = (

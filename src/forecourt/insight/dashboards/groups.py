@@ -8,7 +8,7 @@ did. All others are told of with those who are in none; where all of these are f
 is large enough is of them as well.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Set
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -16,18 +16,25 @@ from zoneinfo import ZoneInfo
 
 from forecourt.insight.dashboards.came import FIRST_NUMBERS
 from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP
-from forecourt.insight.dashboards.model import Cell, Column, GroupUnknown, Table, Unit, table
+from forecourt.insight.dashboards.model import Cell, Column, GroupUnknown, Note, Table, Unit, table
 from forecourt.insight.dashboards.parts import Counted, mean
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.lake import years
-from forecourt.insight.usage import expressions
+from forecourt.insight.usage import expressions, measures
 from forecourt.ui.i18n import mark
 
 if TYPE_CHECKING:
     import ibis
 
 SECOND: Final = timedelta(seconds=1)
+_FEW: Final = Note(
+    text=mark(
+        "Not all groups of drivers are told of by their names: one of which in a month of these days, with the two"
+        " before it, fewer than %(n)s drivers came stands with those who are in none. Of fewer months more may be told."
+    ),
+    values={"n": str(LEAST_OF_GROUP)},
+)
 #: What is told of sessions that no group is told of.
 REST: Final = ""
 
@@ -38,11 +45,21 @@ def check(scope: Scope) -> None:
         raise GroupUnknown
 
 
+def notes(scope: Scope) -> tuple[Note, ...]:
+    """That some group isn't told of by its name, where that is so."""
+    return (_FEW,) if _told(scope)[1] else ()
+
+
 def told_of(scope: Scope) -> frozenset[str]:
     """Groups of drivers that are told of: of which enough came, wherever that was, as of each month of the span in
     which any did. None for whoever is limited to some sites: which there are is known to the whole organisation's."""
+    return _told(scope)[0]
+
+
+def _told(scope: Scope) -> tuple[frozenset[str], frozenset[str]]:
+    """Groups that are told of, and all others of which any came."""
     if scope.asked.allowed is not None:
-        return frozenset()
+        return frozenset(), frozenset()
     counts, clock = scope.tables["driver_groups"], ZoneInfo(scope.asked.zone)
     # What clocks of sites count to the months beside may be of these by a day.
     more = timedelta(days=0 if scope.zones <= {scope.asked.zone} else 1)
@@ -56,7 +73,8 @@ def told_of(scope: Scope) -> frozenset[str]:
     few = {each for month, found in came.items() for each in found.keys() - large[month]}
     for month in _few_are_left(scope, large):
         few.add(min(large[month], key=lambda name: (came[month][name], name)))
-    return frozenset({each for found in large.values() for each in found} - few)
+    told = frozenset({each for found in large.values() for each in found} - few)
+    return told, frozenset({each for found in came.values() for each in found} - told)
 
 
 def _few_are_left(scope: Scope, large: Mapping[date, Set[str]]) -> Set[date]:
@@ -109,11 +127,13 @@ def by_group(scope: Scope, whole: Counted, energy_wh: int) -> tuple[Table, ...]:
     if scope.asked.allowed is not None:
         return ()
     found: dict[str, Counted] = {}
+    priced: Counter[str] = Counter()
     groups = told_of(scope)
     if groups:
         for row in rows_of(expressions.group_sums(_grouped(scope))):
             if row["driver_group"] in groups:
                 _take(found.setdefault(row["driver_group"], Counted()), row)
+                priced[row["driver_group"]] += row["excl_known"]
     rest = _rest(whole, energy_wh, found.values())
     if found and rest.sessions:
         found[REST] = rest
@@ -126,6 +146,8 @@ def by_group(scope: Scope, whole: Counted, energy_wh: int) -> tuple[Table, ...]:
                 mean(each.idle_s, each.idle_known),
                 # Where nothing is known to have cost anything, nobody knows what it came to.
                 *(each.money.get(currency, 0 if each.money else None) for currency in currencies),
+                # Days are counted without it, so of the rest nobody knows.
+                None if group == REST else measures.share(priced[group], each.sessions),
             )
         )  # fmt: skip
     columns = (
@@ -138,6 +160,7 @@ def by_group(scope: Scope, whole: Counted, energy_wh: int) -> tuple[Table, ...]:
             Column(name=f"revenue_{each.lower()}_minor", label=mark("Revenue"), unit=Unit.MONEY, currency=each)
             for each in currencies
         ),
+        Column(name="priced", label=mark("Sessions of which it is known what they came to"), unit=Unit.SHARE),
     )
     return (table("driver_group", mark("By group of drivers"), columns, rows),)
 

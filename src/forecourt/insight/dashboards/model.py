@@ -218,8 +218,9 @@ class PlaceUnknown(ForecourtError):
 
 
 class GroupUnknown(ForecourtError):
-    """There is no such group of drivers in these days, or too few of them came to be told of; who may see some sites
-    alone is told of none. The table of groups names those there are."""
+    """There is no such group of drivers in these days, or in one of their months, with the two before it, fewer than
+    five of them came; who may see some sites alone is told of none. Ask for fewer months, or see the table of groups
+    for those that are told of."""
 
     status = 404
     code = "group-unknown"

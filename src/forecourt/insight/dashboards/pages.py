@@ -1,6 +1,6 @@
 """`/insight`: what an operator asks, one page a family, over one span of time for all; and every table as a file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
@@ -31,7 +31,7 @@ from forecourt.insight.dashboards.asking import (
 )
 from forecourt.insight.dashboards.files import MEDIA_TYPES, Form, written
 from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP
-from forecourt.insight.dashboards.model import Answer, Compare, Family, GroupUnknown, PlaceUnknown, Table
+from forecourt.insight.dashboards.model import Answer, Compare, Family, GroupUnknown, PlaceUnknown, Table, TraitRefused
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.pages import SUB_PAGES, tabs_of
 from forecourt.insight.tries import troubles
@@ -44,6 +44,8 @@ from forecourt.ui.shell import Shell
 LATE_AFTER: Final = timedelta(hours=36)
 #: Rows of a table on a page; its file has all.
 MAX_SHOWN: Final = 50
+#: How a page that can't tell what is asked answers, by why.
+STATUSES: Final = {"place": PlaceUnknown.status, "group": GroupUnknown.status, "traits": TraitRefused.status}
 #: The page of each family, and what one must be allowed to open it.
 PATHS: Final = {key: path for key, _, path, _ in SUB_PAGES}
 VERBS: Final = {key: verb for key, _, _, verb in SUB_PAGES}
@@ -76,9 +78,7 @@ class InsightPages(Struct, frozen=True, kw_only=True):
     async def show(
         self, request: WebRequest, actor: Actor, answers: Answers, family: Family, asked: Question
     ) -> Response[str]:
-        """A family's page; one that isn't told by traits is told of all sessions."""
-        if family not in BY_TRAITS:
-            asked = asked.untraited
+        """A family's page; one that isn't told by traits says so, as the API does."""
         lake, answer, fault = None, None, ""
         try:
             lake = await answers.lake(actor.tenant_id)
@@ -89,6 +89,8 @@ class InsightPages(Struct, frozen=True, kw_only=True):
                 answer = await answered(self.db, answers, actor.tenant_id, None, family, asked)
         except PlaceUnknown:
             fault = "place"
+        except TraitRefused:
+            fault = "traits"
         except GroupUnknown:
             fault = "group"
         now, path = self.clock.now(), PATHS[family.value]
@@ -98,9 +100,9 @@ class InsightPages(Struct, frozen=True, kw_only=True):
                 trouble = (await troubles(conn, actor.tenant_id, now)).get("written")
         return self.shell.page(
             "insight/dashboard.html", request, viewer=actor, current="insight", family=family, answer=answer,
-            asked=asked, lake=lake, fault=fault, status=404 if fault in ("place", "group") else 200, path=path,
+            asked=asked, lake=lake, fault=fault, status=STATUSES.get(fault, 200), path=path,
             trouble=trouble, behind=_behind_figures(asked, lake, family), least_of_group=LEAST_OF_GROUP,
-            narrowed=words.told_apart(asked),
+            narrowed=words.told_apart(asked) if family in BY_TRAITS else (), tabs_href=_tab_of(asked),
             late=lake is not None and now - lake.watermark > LATE_AFTER, presets=LONG_PRESETS,
             empty=_is_empty(answer), tabs=tabs_of(actor), words=words, drawings=drawings, most=MAX_SHOWN,
             last_days=_last_days(asked, lake, path), place=words.place_of(asked), compares=words.COMPARES,
@@ -229,6 +231,12 @@ def _behind_figures(asked: Question, lake: Lake | None, family: Family) -> Mappi
     return {
         key: asked.href("/insight/sessions", outcome=outcome, compare="") for key, outcome in behind.FIGURES.items()
     }
+
+
+def _tab_of(asked: Question) -> Callable[[str], str]:
+    """The address of each sub-page: traits go along to those that are told by them."""
+    narrow = {PATHS[family.value] for family in BY_TRAITS}
+    return lambda path: (asked if path in narrow else asked.untraited).href(path)
 
 
 def _is_empty(answer: Answer | None) -> bool:

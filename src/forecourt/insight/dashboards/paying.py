@@ -64,8 +64,9 @@ def classed(each: "ibis.Table", currency: str | None) -> "ibis.Table":
                            paid_known=nothing)  # fmt: skip
     amounts = reversed([*enumerate(begins(currency), 1)])
     pays = ibis.cases(
-        *((each.paid_minor >= least, number) for number, least in amounts), (each.paid_known > 0, FREE),
-        (each.excl_known > 0, ELSEWHERE), else_=UNKNOWN,
+        *((each.paid_minor >= least, number) for number, least in amounts),
+        # What nobody knows of one session may have been paid.
+        (each.paid_known >= each.sessions, FREE), (each.excl_known > each.paid_known, ELSEWHERE), else_=UNKNOWN,
     )  # fmt: skip
     return each.mutate(pays=pays.cast("int64"), payer=(each.paid_minor > 0).ifelse(1, 0).cast("int64"))
 
@@ -75,11 +76,22 @@ def tells(found: Mapping[Any, Mapping[str, int]]) -> bool:
     return not any(few(sums["payer"]) for sums in found.values())
 
 
-def paid(sums: Mapping[str, int], *, told: bool) -> tuple[Cell, Cell]:
-    """What drivers of a class paid together, and each on the mean, in minor units."""
+def tells_each(found: Mapping[Any, Mapping[str, int]]) -> bool:
+    """Whether it is told what each who paid did on the mean, for it tells how many they are: of what was paid, no class
+    is hidden (`by_paid`)."""
+    return not any(few(sums["drivers"]) for sums in found.values())
+
+
+def parts(found: Mapping[Any, Mapping[str, int]]) -> bool:
+    """The same of other classes of drivers: in none of them one or two paid nothing."""
+    return not any(few(sums["drivers"] - sums["payer"]) for sums in found.values())
+
+
+def paid(sums: Mapping[str, int], *, told: bool, each: bool = True) -> tuple[Cell, Cell]:
+    """What drivers of a class paid together, and each of those who paid something on the mean, in minor units."""
     if not told or not sums["paid_known"]:
         return (None, None) if not told or sums["drivers"] else (0, None)
-    return sums["paid_minor"], round(measures.share(sums["paid_minor"], sums["drivers"]) or 0)
+    return sums["paid_minor"], None if not each else round(measures.share(sums["paid_minor"], sums["payer"]) or 0)
 
 
 def columns(currency: str | None) -> tuple[Column, ...]:
@@ -88,20 +100,22 @@ def columns(currency: str | None) -> tuple[Column, ...]:
         return ()
     return (
         Column(name="paid_minor", label=mark("Paid"), unit=Unit.MONEY, currency=currency),
-        Column(name="paid_a_driver_minor", label=mark("Paid a driver"), unit=Unit.MONEY, currency=currency),
+        Column(name="paid_a_driver_minor", label=mark("Paid by each who paid"), unit=Unit.MONEY, currency=currency),
     )
 
 
-def figures(whole: Mapping[str, int], currency: str | None) -> tuple[Figure, ...]:
+def figures(whole: Mapping[str, int], currency: str | None, *, each: bool) -> tuple[Figure, ...]:
     """What all drivers paid, and of how much that is known."""
     if currency is None:
         return ()
-    together, each = paid(whole, told=not few(whole["payer"]))
+    each = each and not few(whole["drivers"] - whole["payer"])
+    together, mean = paid(whole, told=not few(whole["payer"]), each=each)
     assert not isinstance(together, str)
     return (
         Figure(key="paid", label=mark("Paid"), unit=Unit.MONEY, value=together, currency=currency, more_is=1),  # type: ignore[arg-type]
         Figure(
-            key="paid_a_driver", label=mark("Paid a driver"), unit=Unit.MONEY, value=each, currency=currency, more_is=1,  # type: ignore[arg-type]
+            key="paid_a_driver", label=mark("Paid by each who paid"), unit=Unit.MONEY, value=mean,  # type: ignore[arg-type]
+            currency=currency, more_is=1,
         ),
         Figure(
             key="priced", label=mark("Sessions of which it is known what they came to"), unit=Unit.SHARE,

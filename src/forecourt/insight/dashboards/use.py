@@ -6,7 +6,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from forecourt.insight.dashboards.groups import by_group
+from forecourt.insight.dashboards.groups import by_group, notes
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.parts import Counted, mean, mix, money, places
 from forecourt.insight.dashboards.rows import rows_of
@@ -50,6 +50,7 @@ def answer(scope: Scope) -> Answer:
             *(mix(stays, column, title, label) for column, (title, label) in MIXES.items()),
             *by_group(scope, whole, sum(row["energy_wh"] for row in stays)),
         ),
+        notes=notes(scope),
     )
 
 

@@ -14,7 +14,18 @@ from forecourt.insight.expansion import forms
 from forecourt.insight.expansion.api import CHANGES, READS, Growing, OfSite
 from forecourt.insight.expansion.inputs import Inputs, InputsRefused
 from forecourt.insight.expansion.model import Counted
-from forecourt.insight.expansion.planned import HELD, LEAST_WEEKS, LONG_AGO, NO_SESSION, TOO_LARGE, Bounds, Plan
+from forecourt.insight.expansion.planned import (
+    HELD,
+    LEAST_DAYS,
+    LEAST_SESSIONS,
+    LEAST_WEEKS,
+    LONG_AGO,
+    NO_SESSION,
+    TOO_LARGE,
+    TOO_LITTLE,
+    Bounds,
+    Plan,
+)
 from forecourt.insight.expansion.service import Plans
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.pages import tabs_of
@@ -32,6 +43,9 @@ PATH: Final = "/insight/expansion"
 REASONS: Final = {
     NO_SESSION: mark("no session was seen there"),
     LONG_AGO: mark("no session was seen there in the last year, the last one was on %(day)s"),
+    TOO_LITTLE: mark(
+        "too little was seen there: %(seen)s of the %(sessions)s sessions, %(days)s of the %(least)s days that it takes"
+    ),
     TOO_LARGE: mark("it needs more plugs than are tried"),
 }
 #: Columns of the CSV.
@@ -131,6 +145,9 @@ def _why(plan: Plan) -> str:
     """Why a site has no plan."""
     assert plan.reason is not None
     text = _(REASONS[plan.reason])
+    if plan.reason == TOO_LITTLE:
+        least = {"sessions": number(LEAST_SESSIONS), "least": number(LEAST_DAYS)}
+        return text % {"seen": number(plan.seen), "days": number(plan.days), **least}
     return text % {"day": formats.date_of(plan.last_on)} if plan.last_on else text
 
 

@@ -27,10 +27,15 @@ from forecourt.insight.expansion.model import (
 )
 from forecourt.insight.expansion.past import SitePast
 
+DAY_S: Final = 86_400
 #: Times that the past is drawn again.
 DRAWN: Final = 200
 #: The share, 0 to 1, of drawings that bounds hold.
 HELD: Final = 0.8
+#: Sessions, and days from the first of them on, below which nothing is told: the day of a few cars is not that of a
+#: site.
+LEAST_SESSIONS: Final = 30
+LEAST_DAYS: Final = 14
 #: Weeks of a past below which there are no bounds.
 LEAST_WEEKS: Final = 4
 
@@ -43,10 +48,11 @@ class Bounds(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """One site. `reason` says why there is no `size`, `last_on` when the last session was where it is LONG_AGO. Money
-    in whole minor units a year: `margin_minor` is earned by the sessions more; bounds are None where the past is
-    shorter than LEAST_WEEKS. `paid_in`: the money in which sessions were paid there, where none was in `currency`, and
-    nobody said what one earns: then nothing is told of what is earned."""
+    """One site. `reason` says why there is no `size`, `last_on` when the last session was where it is LONG_AGO, `seen`
+    and `days` how many sessions were seen in how many days. Money in whole minor units a year: `margin_minor` is earned
+    by the sessions more; bounds are None where the past is shorter than LEAST_WEEKS. `paid_in`: the money in which
+    sessions were paid there, where none was in `currency`, and nobody said what one earns: then nothing is told of what
+    is earned."""
 
     site: str
     name: str
@@ -56,6 +62,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     currency: str
     reason: str | None = None
     last_on: date | None = None
+    seen: int = 0
+    days: int = 0
     weeks: int = 0
     load: Load | None = None
     size: Size | None = None
@@ -71,6 +79,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 #: Why a site has no plan; words of pages.
 NO_SESSION: Final = "no session was seen there"
 LONG_AGO: Final = "no session was seen there in the last year"
+TOO_LITTLE: Final = "too few sessions were seen there"
 TOO_LARGE: Final = "it needs more plugs than are tried"
 
 
@@ -83,6 +92,9 @@ def plan(past: SitePast, inputs: Inputs, *, own: bool) -> Plan:
     )
     if past.weeks is None:
         return structs.replace(base, reason=LONG_AGO if past.last_on else NO_SESSION, last_on=past.last_on)
+    base = structs.replace(base, seen=past.weeks.seen, days=-(-int(past.weeks.held_s.sum()) // DAY_S))
+    if base.seen < LEAST_SESSIONS or base.days < LEAST_DAYS:
+        return structs.replace(base, reason=TOO_LITTLE)
     revenue = past.revenue(inputs.currency)
     costs = inputs.costs(power.plug_w, revenue or Decimal(0))
     load = past.weeks.load()

@@ -13,7 +13,7 @@ from msgspec import Struct
 from forecourt.insight.health import learned
 from forecourt.insight.health.alerts import episodes
 from forecourt.insight.health.days import Flags, Floats, History
-from forecourt.insight.health.features import SIGNS, Features
+from forecourt.insight.health.features import SIGNS, Features, Sign
 from forecourt.insight.health.found import (
     MAX_REASONS,
     SAID,
@@ -92,7 +92,8 @@ def renewed(history: History, alerts: Sequence[Alert]) -> History:
 
 def reasons_of(history: History, added: Floats) -> list[list[Reason]]:
     """Of each plug the signs that added most to its risk on the last day, with what they were over REASON_D days; none
-    of which nothing was heard: that nothing is known may raise a risk, and is no reason."""
+    of which nothing was heard: that nothing is known may raise a risk, and is no reason; and none of which the
+    connector is no worse than the rest of its site, for that is what they are told beside."""
     arrays = history.counts | {
         "day": np.ones_like(history.counts["starts"]), "visits": history.counts["starts"] + 1.0
     }  # fmt: skip
@@ -101,9 +102,9 @@ def reasons_of(history: History, added: Floats) -> list[list[Reason]]:
     of_site = {name: np.bincount(history.site, values) if len(values) else values for name, values in sums.items()}
     found = []
     for plug, each in enumerate(added):
-        heard = [sums[SIGNS[name].whole][plug] > 0 for name in names]
-        strongest = [int(place) for place in np.argsort(-each) if each[place] > 0 and heard[place]][:MAX_REASONS]
         site = history.site[plug]
+        told = [_is_worse(sign, sums, {at: of_site[at][site] for at in of_site}, plug) for sign in SIGNS.values()]
+        strongest = [int(place) for place in np.argsort(-each) if each[place] > 0 and told[place]][:MAX_REASONS]
         reasons = []
         for place in strongest:
             part, whole = SIGNS[names[place]].part, SIGNS[names[place]].whole
@@ -116,6 +117,15 @@ def reasons_of(history: History, added: Floats) -> list[list[Reason]]:
             )  # fmt: skip
         found.append(reasons)
     return found
+
+
+def _is_worse(sign: Sign, sums: Mapping[str, Floats], of_site: Mapping[str, float], plug: int) -> bool:
+    """Whether a sign was heard of a plug, and is worse there than at the rest of the site, where that has any."""
+    part, whole = float(sums[sign.part][plug]), float(sums[sign.whole][plug])
+    others_part, others_whole = of_site[sign.part] - part, of_site[sign.whole] - whole
+    if whole <= 0:
+        return False
+    return sign.worse == 0 or others_whole <= 0 or sign.worse * (part / whole - others_part / others_whole) > 0
 
 
 def standing_of(night: Night, alerts: Sequence[Alert]) -> dict[Key, date]:

@@ -57,7 +57,7 @@ class Document(Struct, frozen=True, kw_only=True):
             except KeyError as missing:
                 yield refused(number, BadRow("bad-row", f"it has no {missing.args[0]}"), energy_wh)
                 continue
-            except (TypeError, ValueError, AttributeError) as fault:
+            except (TypeError, ValueError, AttributeError, OverflowError) as fault:
                 yield refused(number, BadRow("bad-row", f"a part of it is of another form: {fault}"), energy_wh)
                 continue
             yield taken(number, session, self.now)

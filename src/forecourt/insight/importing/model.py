@@ -39,6 +39,7 @@ REASONS: Final[dict[str, str]] = {
     "no-such-time": "the clock skipped that time in spring; check --time-zone",
     "bad-year": "a year with two digits; say --century 2000, if that is meant",
     "bad-number": "a number can't be read",
+    "too-large": "a number is larger than that of any session: check the column and its unit",
     "ends-before-start": "it ends before it starts",
     "in-future": "it starts in the future",
     "negative-energy": "its energy is negative",
@@ -110,6 +111,7 @@ class Report(Struct, kw_only=True):
     Energy in Wh of each, of those rows whose energy is known; `money` in minor units by currency, before taxes;
     `money_incl` the same of those rows that say no more than what it came to after them. `apart` are stations by the
     names that they are kept by, where another station of the source has theirs at another site; MAX_APART_TOLD at most.
+    `ungrouped`: of those that were there already, how many have another group of drivers here, which is not taken.
     """
 
     import_id: str = ""
@@ -120,6 +122,7 @@ class Report(Struct, kw_only=True):
     read: int = 0
     taken: int = 0
     already: int = 0
+    ungrouped: int = 0
     taken_wh: int = 0
     already_wh: int = 0
     refused_wh: int = 0

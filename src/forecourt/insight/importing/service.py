@@ -168,6 +168,8 @@ class Importer:
             else:
                 report.already += 1
                 report.already_wh += each.session.energy_wh or 0
+                # It is no part of the digest: history that was brought before groups were read has none.
+                report.ungrouped += each.session.driver_group not in (None, other.driver_group)
         return refused
 
     async def _end(self, tenant_id: int, begun: Begun, report: Report) -> Report:

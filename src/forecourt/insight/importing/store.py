@@ -48,6 +48,7 @@ class There(Struct, frozen=True, kw_only=True):
     source_id: str
     digest: bytes
     import_id: UUID
+    driver_group: str | None
 
 
 _BEGUN: Final = "import_id, source, file, form, begun_at, ended_at, rows_done, report"
@@ -210,7 +211,7 @@ async def find(conn: Connection, tenant_id: int, source: str, ids: Sequence[str]
     """What is there of a source under these ids."""
     rows = conn.cursor(row_factory=class_row(There))
     await rows.execute(
-        "SELECT source_id, digest, import_id FROM imported_sessions"
+        "SELECT source_id, digest, import_id, driver_group FROM imported_sessions"
         " WHERE tenant_id = %s AND source = %s AND source_id = ANY(%s)",
         (tenant_id, source, list(ids)),
     )

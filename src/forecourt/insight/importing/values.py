@@ -22,13 +22,19 @@ MAX_SHOWN: Final = 40
 FIRST_YEAR: Final = 1990
 #: Beyond this many seconds since 1970 a number is one of milliseconds.
 MOST_SECONDS: Final = 10_000_000_000
+#: No number of a session is larger, in whatever unit.
+MOST_NUMBER: Final = 10**12
+#: Minor units that a session costs at the most, either way.
+MOST_MINOR: Final = 10**10
+#: Seconds of a length of time: 20 years.
+MOST_LENGTH_S: Final = 20 * 366 * 86_400
 
 Order = Literal["ymd", "dmy", "mdy"]
 _PARTS = re.compile(
     r"^(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})"
     r"(?:[T ,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?)?\s*(Z|[+-]\d{2}:?\d{2})?$"
 )
-_CLOCK = re.compile(r"^(?:(\d+) days?,? )?(\d+):(\d{2})(?::(\d{2})(?:\.\d+)?)?$")
+_CLOCK = re.compile(r"^(?:(\d{1,9}) days?,? )?(\d{1,9}):(\d{2})(?::(\d{2})(?:\.\d+)?)?$")
 
 
 class Times(Struct, frozen=True, kw_only=True):
@@ -60,7 +66,7 @@ class Times(Struct, frozen=True, kw_only=True):
         if isinstance(value, date):
             return self._aged(datetime.combine(value, time()))
         if isinstance(value, int | float):
-            return _since_epoch(float(value))
+            return _since_epoch(value)
         text = str(value).strip()
         if self.form is not None:
             try:
@@ -115,11 +121,11 @@ def _of_words(text: str) -> datetime:
 
 
 def _since_epoch(number: float) -> datetime:
-    seconds = number / 1000 if abs(number) > MOST_SECONDS else number
     try:
+        seconds = number / 1000 if abs(number) > MOST_SECONDS else number
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
-        raise BadRow("bad-time", f"{number:g} is no time") from None
+        raise BadRow("bad-time", f"{shown(number)} is no time") from None
 
 
 def _sane(at: datetime) -> datetime:
@@ -159,7 +165,7 @@ class Numbers(Struct, frozen=True, kw_only=True):
         if isinstance(value, int | float):
             if not math.isfinite(value):
                 raise BadRow("bad-number", f"{value} is no number")
-            return Decimal(repr(value))
+            return _believed(Decimal(repr(value)), value)
         text = re.sub(r"[\s'\u2019$\u20ac\u00a3]", "", str(value))
         text = text.replace(".", "").replace(",", ".") if self.decimal == "," else text.replace(",", "")
         try:
@@ -168,7 +174,14 @@ class Numbers(Struct, frozen=True, kw_only=True):
             raise BadRow("bad-number", f"{shown(value)} is no number") from None
         if not number.is_finite():
             raise BadRow("bad-number", f"{shown(value)} is no number")
-        return number
+        return _believed(number, value)
+
+
+def _believed(number: Decimal, value: Any, most: int = MOST_NUMBER) -> Decimal:
+    """The number, if some session may have it. Raises BadRow."""
+    if abs(number) > most:
+        raise BadRow("too-large", f"{shown(value)} is more than any session has: check the column and its unit")
+    return number
 
 
 def decimal_of(values: Sequence[str], *, commas_part: bool) -> Literal[".", ","]:
@@ -189,14 +202,18 @@ def decimal_of(values: Sequence[str], *, commas_part: bool) -> Literal[".", ","]
 def seconds_of(value: Any, unit_s: int, numbers: Numbers) -> int:
     """A length of time in whole seconds: a number of a unit, or hours, minutes and seconds with colons."""
     if isinstance(value, timedelta):
-        return round(value.total_seconds())
+        return _length(round(value.total_seconds()), value)
     if isinstance(value, time):
         return value.hour * 3600 + value.minute * 60 + value.second
     clock = _CLOCK.match(str(value).strip())
     if clock is not None:
         days, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        return days * 86_400 + hours * 3600 + minutes * 60 + seconds
-    return round(numbers.read(value) * unit_s)
+        return _length(days * 86_400 + hours * 3600 + minutes * 60 + seconds, value)
+    return _length(round(numbers.read(value) * unit_s), value)
+
+
+def _length(seconds: int, value: Any) -> int:
+    return int(_believed(Decimal(seconds), value, MOST_LENGTH_S))
 
 
 def wh_of(value: Any, unit_wh: int, numbers: Numbers) -> int:
@@ -206,7 +223,7 @@ def wh_of(value: Any, unit_wh: int, numbers: Numbers) -> int:
 
 def minor_of(value: Any, currency: str, numbers: Numbers) -> int:
     """Money in minor units of an amount in major ones, half of one away from zero."""
-    scaled = numbers.read(value) * 10 ** minor_digits(currency)
+    scaled = _believed(numbers.read(value) * 10 ** minor_digits(currency), value, MOST_MINOR)
     return int(scaled.to_integral_value("ROUND_HALF_UP"))
 
 
