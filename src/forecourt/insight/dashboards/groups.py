@@ -14,6 +14,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from forecourt.insight.dashboards.came import FIRST_NUMBERS
 from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP
 from forecourt.insight.dashboards.model import Cell, Column, GroupUnknown, Note, Table, Unit, table
@@ -39,27 +41,29 @@ _FEW: Final = Note(
 REST: Final = ""
 
 
+class Named(Struct, frozen=True):
+    """Groups of which any came: those that are told of by their names, and all others."""
+
+    told: frozenset[str]
+    others: frozenset[str]
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """That some group isn't told of by its name, where that is so."""
+        return (_FEW,) if self.others else ()
+
+
 def check(scope: Scope) -> None:
     """Raises GroupUnknown where a group of drivers is named and there is none that may be told of."""
-    if scope.asked.driver_group is not None and scope.asked.driver_group not in told_of(scope):
+    if scope.asked.driver_group is not None and scope.asked.driver_group not in named(scope).told:
         raise GroupUnknown
 
 
-def notes(scope: Scope) -> tuple[Note, ...]:
-    """That some group isn't told of by its name, where that is so."""
-    return (_FEW,) if _told(scope)[1] else ()
-
-
-def told_of(scope: Scope) -> frozenset[str]:
-    """Groups of drivers that are told of: of which enough came, wherever that was, as of each month of the span in
-    which any did. None for whoever is limited to some sites: which there are is known to the whole organisation's."""
-    return _told(scope)[0]
-
-
-def _told(scope: Scope) -> tuple[frozenset[str], frozenset[str]]:
-    """Groups that are told of, and all others of which any came."""
+def named(scope: Scope) -> Named:
+    """Told of are groups of which enough came, wherever that was, as of each month of the span in which any did. None
+    for whoever is limited to some sites: which there are is known to the whole organisation's."""
     if scope.asked.allowed is not None:
-        return frozenset(), frozenset()
+        return Named(frozenset(), frozenset())
     counts, clock = scope.tables["driver_groups"], ZoneInfo(scope.asked.zone)
     # What clocks of sites count to the months beside may be of these by a day.
     more = timedelta(days=0 if scope.zones <= {scope.asked.zone} else 1)
@@ -74,7 +78,7 @@ def _told(scope: Scope) -> tuple[frozenset[str], frozenset[str]]:
     for month in _few_are_left(scope, large):
         few.add(min(large[month], key=lambda name: (came[month][name], name)))
     told = frozenset({each for found in large.values() for each in found} - few)
-    return told, frozenset({each for found in came.values() for each in found} - told)
+    return Named(told, frozenset({each for found in came.values() for each in found} - told))
 
 
 def _few_are_left(scope: Scope, large: Mapping[date, Set[str]]) -> Set[date]:
@@ -121,17 +125,16 @@ def _grouped(scope: Scope) -> "ibis.Table":
     return expressions.counted(sessions.filter(sessions.driver_group.notnull()))
 
 
-def by_group(scope: Scope, whole: Counted, energy_wh: int) -> tuple[Table, ...]:
+def by_group(scope: Scope, groups: Named, whole: Counted, energy_wh: int) -> tuple[Table, ...]:
     """Sessions by group, the most frequent first, and the rest of all that is `whole`; `energy_wh` is what all of these
     sessions took. No table for whoever is limited to some sites."""
     if scope.asked.allowed is not None:
         return ()
     found: dict[str, Counted] = {}
     priced: Counter[str] = Counter()
-    groups = told_of(scope)
-    if groups:
+    if groups.told:
         for row in rows_of(expressions.group_sums(_grouped(scope))):
-            if row["driver_group"] in groups:
+            if row["driver_group"] in groups.told:
                 _take(found.setdefault(row["driver_group"], Counted()), row)
                 priced[row["driver_group"]] += row["excl_known"]
     rest = _rest(whole, energy_wh, found.values())

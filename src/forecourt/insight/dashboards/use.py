@@ -6,7 +6,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from forecourt.insight.dashboards.groups import by_group, notes
+from forecourt.insight.dashboards.groups import by_group, named
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.parts import Counted, mean, mix, money, places
 from forecourt.insight.dashboards.rows import rows_of
@@ -39,7 +39,7 @@ def answer(scope: Scope) -> Answer:
         whole.stayed(row)
     whole.peak = _peak(scope, by_part)
     minutes = scope.stay_minutes()
-    currency = _usual(by_part.values())
+    currency, groups = _usual(by_part.values()), named(scope)
     return Answer(
         figures=_figures(scope, whole, minutes),
         tables=(
@@ -48,9 +48,9 @@ def answer(scope: Scope) -> Answer:
             _dwell(minutes),
             *places(scope, by_part, stays, site_peaks, currency),
             *(mix(stays, column, title, label) for column, (title, label) in MIXES.items()),
-            *by_group(scope, whole, sum(row["energy_wh"] for row in stays)),
+            *by_group(scope, groups, whole, sum(row["energy_wh"] for row in stays)),
         ),
-        notes=notes(scope),
+        notes=groups.notes,
     )
 
 
