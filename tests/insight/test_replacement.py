@@ -121,6 +121,19 @@ def test_parts_go_with_their_station() -> None:
     assert at(lives)[1].began_on == date(2025, 1, 1)
 
 
+def test_what_is_put_in_twice_is_as_old_as_the_first_time_and_nothing_lives_between_an_end_and_a_beginning() -> None:
+    first, again = (change(date(year, 3, 1), ChangeReason.COMMISSIONED, STATION) for year in (2021, 2024))
+    once = lives_of([station()], [first], ALWAYS, TODAY)
+    assert lives_of([station()], [first, again], ALWAYS, TODAY) == once
+    # Before it was there somebody says that it was worn.
+    early = change(date(2005, 3, 1), ChangeReason.WORN, STATION)
+    assert lives_of([station()], [early, first], ALWAYS, TODAY).lives == once.lives
+    # A cable that was put in later than its station is younger, whatever became of the one before.
+    cable = change(date(2023, 3, 1), ChangeReason.COMMISSIONED)
+    [before, later] = at(lives_of([station()], [first, cable], ALWAYS, TODAY))
+    assert (before.cause, before.open, later.began_on, later.open) == (None, False, date(2023, 3, 1), True)
+
+
 def test_a_retired_station_ends_its_lives_and_by_wear_if_somebody_says_so() -> None:
     gone = station(retired_on=date(2025, 1, 1))
     assert told(at(lives_of([gone], [], ALWAYS, TODAY))) == [(date(2024, 1, 1), 0, 366, None, False, True)]

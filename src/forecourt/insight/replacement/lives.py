@@ -53,6 +53,8 @@ class _Event(Struct, frozen=True):
     begins: bool
     #: What begins isn't new: it was elsewhere before.
     moved: bool = False
+    #: It is said of the station, not of the part alone.
+    of_station: bool = False
 
 
 #: By maker and serial number: the stations that it was seen at, and from when on.
@@ -95,8 +97,11 @@ def _live(
     own: dict[HardwarePlace, list[_Event]] = defaultdict(list)
     for change in changes:
         own[change.place].append(
-            _Event(change.on, CAUSES.get(change.reason), begins=change.reason is ChangeReason.COMMISSIONED)
-        )
+            _Event(
+                change.on, CAUSES.get(change.reason), begins=change.reason is ChangeReason.COMMISSIONED,
+                of_station=change.place.kind is HardwareKind.STATION,
+            )
+        )  # fmt: skip
     whole = own[HardwarePlace(kind=HardwareKind.STATION)]
     # A new controller may bring a new serial number, too.
     stated = [event.on for event in (*whole, *own[HardwarePlace(kind=HardwareKind.CONTROLLER)]) if not event.begins]
@@ -104,9 +109,11 @@ def _live(
         made.exchanges.append(exchange)
         if exchange.counts_as is not CountsAs.NOTHING:
             cause = Cause.WEAR if exchange.counts_as is CountsAs.WORN else None
-            whole.append(_Event(exchange.on, cause, begins=False, moved=exchange.counts_as is CountsAs.MOVED))
+            moved = exchange.counts_as is CountsAs.MOVED
+            whole.append(_Event(exchange.on, cause, begins=False, moved=moved, of_station=True))
+    whole = _in_order(whole)
     # Parts begin with their station, and go with it.
-    with_station = [_Event(event.on, None, begins=event.begins, moved=event.moved) for event in whole]
+    with_station = [structs.replace(event, cause=None) for event in whole]
     for place in places_of(station, own):
         from_on = since.get(place.kind)
         if place.kind is HardwareKind.STATION:
@@ -160,13 +167,15 @@ def _at(
     *, new: bool,
 ) -> None:  # fmt: skip
     """The lives at one place, one after another."""
-    # On one day what is said of a part comes before what is said of its station, and ends before beginnings.
-    events = sorted((each for each in events if each.on <= today), key=lambda each: (each.on, each.begins))
+    events = [each for each in _in_order(events) if each.on <= today]
     over = station.retired_on
     # What nobody said the beginning of is of unknown age, unless it was new when it was registered.
     began, assumed, ageless = station.seen_on, True, not new
-    for event in events:
-        if event.on < began or (assumed and event.on == began) or (event.begins and assumed):
+    for before, event in zip([None, *events], events, strict=False):
+        if before is not None and not before.begins and event.begins and before.of_station == event.of_station:
+            # Until then nothing was there.
+            pass
+        elif event.on < began or (assumed and event.on == began) or (event.begins and assumed):
             # What was there before is of an age that nobody knows, or wasn't yet: it was registered ahead of its time.
             made.ageless[place.kind] += event.cause is not None
         elif event.on > began:
@@ -177,6 +186,17 @@ def _at(
     if over is None or over > began:
         span = (began, over or today)
         _add(made, station, place, span, known_from, cause=None, assumed=ageless, open=over is None)
+
+
+def _in_order(events: Iterable[_Event]) -> list[_Event]:
+    """On one day what is said of a part comes before what is said of its station, and ends before beginnings. What was
+    put in twice, and nobody said that it was taken out between, was put in when that was said of first."""
+    found: list[_Event] = []
+    for event in sorted(events, key=lambda each: (each.on, each.begins)):
+        if found and event.begins and found[-1].begins and found[-1].of_station == event.of_station:
+            continue
+        found.append(event)
+    return found
 
 
 def _add(
