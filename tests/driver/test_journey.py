@@ -28,10 +28,11 @@ from forecourt.driver.jobs import DriverJobs
 from forecourt.driver.model import CAN_GIVE_UP, HeldBack, Running, Stage, departure_of, stage_of
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.scans import Scans
-from forecourt.driver.service import Leaving, Ways
+from forecourt.driver.service import Ways
 from forecourt.driver.shell import DriverShell, theme_css
 from forecourt.driver.speech import Speech
 from forecourt.driver.store import OpenStart
+from forecourt.driver.way import Leaving
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.refunds import heed_refunds
 from forecourt.payments.intents.store import IntentFilter, list_intents

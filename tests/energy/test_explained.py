@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from forecourt.access import Role
 from forecourt.app.driving import Departures
 from forecourt.driver.model import HeldBack
-from forecourt.driver.service import Leaving
+from forecourt.driver.way import Leaving
 from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import BESIDE, WHY, sentences
 from forecourt.energy.keeper.notes import note_in_force

@@ -14,10 +14,11 @@ from forecourt.driver.account.service import Members
 from forecourt.driver.gates import Gates
 from forecourt.driver.model import HeldBack
 from forecourt.driver.scans import Scans
-from forecourt.driver.service import Leaving, Ways
+from forecourt.driver.service import Ways
 from forecourt.driver.waiting.letters import TurnLetters
 from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.serving import Serving
+from forecourt.driver.way import Leaving
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.providers import DriverProviders
 from forecourt.energy.explained.session import Explanation

@@ -17,9 +17,10 @@ from forecourt.driver import words
 from forecourt.driver.idle import idle_words
 from forecourt.driver.leaving import leaving_words, paused_words
 from forecourt.driver.model import PAID, HeldBack, NotRunning, PlaceUnknown, Stage
-from forecourt.driver.service import Shown, Way, Ways
+from forecourt.driver.service import Ways
 from forecourt.driver.speech import Speech
 from forecourt.driver.store import FoundSpot
+from forecourt.driver.way import Shown, Way
 from forecourt.energy.errors import NeedsRefused
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model.uses import CODE_PATTERN, MAX_CODE

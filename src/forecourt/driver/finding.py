@@ -10,8 +10,9 @@ from msgspec import Struct, structs
 
 from forecourt.driver import store
 from forecourt.driver.model import Box, PlaceUnknown
-from forecourt.driver.service import Shown, Ways
+from forecourt.driver.service import Ways
 from forecourt.driver.store import Brand, FoundSpot
+from forecourt.driver.way import Shown
 from forecourt.platform.clock import Clock
 from forecourt.platform.ordering import Place as Behind
 from forecourt.pricing.display import Unit

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from forecourt.driver.model import Stage
-from forecourt.driver.service import Way
+from forecourt.driver.way import Way
 from forecourt.driver.words import money
 from forecourt.payments.intents.model import Method
 from forecourt.payments.intents.sizing import most_held

@@ -8,7 +8,7 @@ from fractions import Fraction
 from msgspec import Struct
 
 from forecourt.driver.receipt import price_of_minute
-from forecourt.driver.service import Way
+from forecourt.driver.way import Way
 from forecourt.driver.words import hour, price
 from forecourt.pricing.model import Dimension, SegmentKind
 from forecourt.pricing.shown import LineShown, PeriodShown, Quote

@@ -10,9 +10,10 @@ import structlog
 from forecourt.driver.brands import home_of
 from forecourt.driver.letters import Back, write_receipt, write_refund, write_refund_failed
 from forecourt.driver.model import PAID, WEB_PAYMENT_S, Stage
-from forecourt.driver.service import Way, Ways
+from forecourt.driver.service import Ways
 from forecourt.driver.speech import Speech
 from forecourt.driver.store import Connection, find_brand
+from forecourt.driver.way import Way
 from forecourt.ocpp.neutral import WebPaymentBegun
 from forecourt.payments.debts.store import list_paid_by, list_payers, list_refunds_of
 from forecourt.payments.intents import store as intents

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from forecourt.driver.model import HeldBack, Stage
-from forecourt.driver.service import Way
+from forecourt.driver.way import Way
 from forecourt.driver.words import NOT_HELD, day, hour, rated_kwh, stage_words
 from forecourt.payments.intents.model import Method, Purpose
 from forecourt.ui.i18n import gettext as _

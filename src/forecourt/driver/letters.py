@@ -5,8 +5,8 @@ from typing import Final
 from msgspec import Struct
 
 from forecourt.driver.receipt import lines_of
-from forecourt.driver.service import Way
 from forecourt.driver.store import Brand, Connection
+from forecourt.driver.way import Way
 from forecourt.driver.words import money
 from forecourt.payments.intents.ahead import OVER
 from forecourt.payments.intents.model import Call, Intent, Method, Purpose

@@ -50,10 +50,11 @@ from forecourt.driver.model import (
 )
 from forecourt.driver.receipt import facts_of, lines_of, name_of, receipt_pdf
 from forecourt.driver.scans import MOST_ENERGY_WH
-from forecourt.driver.service import Shown, Way, Ways
+from forecourt.driver.service import Ways
 from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Joining, WaitingLists
+from forecourt.driver.way import Shown, Way
 from forecourt.driver.words import named_spot
 from forecourt.loyalty.errors import AccountNeeded, VoucherUnknown, VoucherUsed
 from forecourt.loyalty.model.campaigns import Campaign

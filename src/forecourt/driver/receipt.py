@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from babel.numbers import format_decimal
 
-from forecourt.driver.service import Way
 from forecourt.driver.store import Brand
+from forecourt.driver.way import Way
 from forecourt.driver.words import card_name, day, money, named_spot, price
 from forecourt.payments.intents.model import Intent, Method
 from forecourt.payments.ledger.billed import Billed, in_proportion, of_quote

@@ -28,9 +28,10 @@ from forecourt.driver.account.model import (
     WayRefused,
 )
 from forecourt.driver.account.store import Charged, Connection
-from forecourt.driver.service import Shown, Way, Ways
+from forecourt.driver.service import Ways
 from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Seen, WaitingLists
+from forecourt.driver.way import Shown, Way
 from forecourt.driver.words import named_spot
 from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts import store as driver_rows
