@@ -49,7 +49,9 @@ class Estate:
     async def opened(self, **more: Any) -> "Estate":
         till = self.till
         while not is_banking_day(till.clock.now().date(), "EUR"):
+            # The provider's clock goes with it: its pages are of one day only.
             till.clock.advance(86_400)
+            till.box.advance(86_400)
         site = till.one("SELECT site_id AS it FROM sites WHERE tenant_id = %s", till.tenant_id)
         values = {"name": "Ada", "country": "DE", "email": "ada@owners.test", "site_ids": [site]} | more
         async with till.tenants.tenant(till.tenant_id) as conn:
@@ -114,8 +116,11 @@ class Estate:
 
 
 @pytest_asyncio.fixture
-async def estate(till: Till) -> AsyncIterator[Estate]:
-    yield await Estate(till).opened()
+async def estate(ground: Ground, clock: FakeClock) -> AsyncIterator[Estate]:
+    """With a provider of its own: its clock goes on with the test's."""
+    with sandbox() as box:
+        async with a_till(ground, clock, box) as till:
+            yield await Estate(till).opened()
 
 
 async def test_a_host_goes_to_the_provider_once_or_in_two_turns_and_is_known_after_it(estate: Estate) -> None:
