@@ -350,8 +350,11 @@ class BankLineUnknown(ForecourtError):
 
 #: How a line of the bank is matched with a payment provider's settlement: nothing is posted by that.
 SETTLEMENT: Final = "settlement"
-#: Matches that somebody may take back: a fleet's money, by a person's word or its text, and a settlement's.
-UNDONE: Final = frozenset({SETTLEMENT, "posted", "fleet"})
+#: How lines are matched with payouts, one or a file of them, and with direct debits.
+OF_PAYOUTS: Final = frozenset({"payout", "payout_file"})
+OF_DEBITS: Final = frozenset({"debit", "debit_file"})
+#: Matches that somebody may take back: all but those of what came back.
+UNDONE: Final = frozenset({SETTLEMENT, "posted", "fleet"}) | OF_PAYOUTS | OF_DEBITS
 
 
 class BankLineOpen(ForecourtError):
@@ -362,8 +365,8 @@ class BankLineOpen(ForecourtError):
 
 
 class BankLineStays(ForecourtError):
-    """This line names a payout or a direct debit by its own reference, so it stays that. What is wrong there is said of
-    the payout or the debit."""
+    """This line says that a payout or a direct debit came back, by its own reference, so it stays that. What is wrong
+    there is said of the payout or the debit."""
 
     status = 409
     code = "bank-line-stays"
