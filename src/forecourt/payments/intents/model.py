@@ -195,6 +195,12 @@ class Intent(Struct, frozen=True, kw_only=True):
         return None if said is None else int(said)
 
     @property
+    def costs_most(self) -> int | None:
+        """The most that its session costs by the tariff that was agreed; None where that sets no most."""
+        said = self.hold_said.get("costs_most")
+        return None if said is None else int(said)
+
+    @property
     def at_once(self) -> bool:
         """Whether the money is taken as soon as somebody pays; else it is held first."""
         return self.purpose is not Purpose.SESSION
