@@ -130,10 +130,9 @@ class Way(Struct, frozen=True, kw_only=True):
         return Money(amount=self.intent.refunded_amount + self.refunded_late, currency=self.intent.currency)
 
     @property
-    def left(self) -> Money:
-        """What is left of it after all that went back."""
-        back = self.refunded.amount + self.taken_back
-        return Money(amount=max(self.paid.amount - back, 0), currency=self.intent.currency)
+    def comes_to(self) -> Money:
+        """The price after what was given back. What a bank took back changes no price."""
+        return Money(amount=max(self.paid.amount - self.refunded.amount, 0), currency=self.intent.currency)
 
     @property
     def paid(self) -> Money:
