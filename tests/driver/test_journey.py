@@ -391,6 +391,40 @@ async def test_a_session_that_was_paid_later_and_refunded_says_so_wherever_it_is
     assert (stage(page), "nothing is owed any more" in page) == ("owed", False)
 
 
+async def test_who_has_no_account_pays_what_is_owed_by_the_link_of_its_receipt(street: Street) -> None:
+    till = street.till
+    debt = await till.paid(email="ada@example.com")
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    till.plug_in(debt, wh=10_000)
+    await till.work()
+    way = f"/charging/{debt.intent_id}"
+    page = await street.page(way)
+    assert (stage(page), 'href="/my/money"' in page, "your cards start no other" in page) == ("owed", False, False)
+    assert f'<form method="post" action="{way}/pay"><button type="submit">Pay €5.95</button></form>' in page
+    begun = await street.browser.post(f"{way}/pay")
+    paying = begun.url.path
+    assert (paying != way, stage(begun.text)) == (True, "pay")
+    again = await street.browser.post(f"{way}/pay")
+    assert again.url.path == paying
+    # Given up, it is still owed, and told where it was.
+    gone = await street.browser.post(f"{paying}/give-up")
+    assert (stage(gone.text), f'action="{way}/pay"' in gone.text) == ("owed", True)
+    paying = (await street.browser.post(f"{way}/pay")).url.path
+    intent = await street.intent(paying)
+    assert intent.reference is not None
+    await asyncio.to_thread(till.box.pay, intent.reference, "visa")
+    back = await street.browser.get(f"{paying}/back")
+    assert (stage(back.text), "nothing is owed any more" in back.text) == ("paid_late", True)
+    assert stage(await street.page(way)) == "paid_late"
+    late = await street.browser.post(f"{way}/pay")
+    assert (late.url.path, "Nothing is owed of this any more." in late.text) == (way, True)
+    await street.jobs.captured(tenant_id=till.tenant_id, subject=paying.rpartition("/")[2])
+    [letter] = till.rows("SELECT recipient, body FROM letters WHERE tenant_id = %s", till.tenant_id)
+    assert (letter["recipient"], "€5.95" in letter["body"]) == ("ada@example.com", True)
+
+
 async def test_who_is_given_money_back_is_written_to_once_and_once_more_if_it_fails(street: Street) -> None:
     till = street.till
     intent = await till.paid(email="ada@example.com", language="de")

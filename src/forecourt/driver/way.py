@@ -121,6 +121,8 @@ class Way(Struct, frozen=True, kw_only=True):
     paid_late: int = 0
     #: What of that went back.
     refunded_late: int = 0
+    #: What of that is owed again, as the provider took those payments back.
+    owed_again: int = 0
     #: What the bank of whoever paid took back for good, in minor units.
     taken_back: int = 0
 
@@ -128,6 +130,11 @@ class Way(Struct, frozen=True, kw_only=True):
     def refunded(self) -> Money:
         """What went back of what was paid, then and later."""
         return Money(amount=self.intent.refunded_amount + self.refunded_late, currency=self.intent.currency)
+
+    @property
+    def owed(self) -> Money:
+        """What is to be paid still."""
+        return Money(amount=self.intent.owed_amount + self.owed_again, currency=self.intent.currency)
 
     @property
     def comes_to(self) -> Money:

@@ -187,6 +187,8 @@ class Intent(Struct, frozen=True, kw_only=True):
     #: Reads in a row that the provider didn't answer, and until when it is not asked again by itself.
     reads_missed: int = 0
     read_next_at: datetime | None = None
+    #: The payment whose debt it pays, and no other; None: it pays what its payer owes, or no debt.
+    debt_of: UUID | None = None
 
     @property
     def most(self) -> int | None:
