@@ -189,8 +189,9 @@ EXPLAINED: Final[Mapping[Differs, tuple[str, str]]] = {
     Differs.BANK_MISSING: (
         mark("A payout or a direct debit is days old, and the bank has not booked it, or what comes back of it."),
         mark(
-            "See whether its file was given to the bank, and whether the bank took it. If a debit came to nothing, say"
-            " so at its invoice: what it asked for is open again then."
+            "See whether its file was given to the bank, and whether the bank took it. If the bank booked a payout that"
+            " no statement tells of, say so at its host. If a debit came to nothing, say so at its invoice: what it"
+            " asked for is open again then."
         ),
     ),
 }  # fmt: skip
