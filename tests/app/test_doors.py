@@ -254,6 +254,8 @@ NEEDS = {
     ("GET", "/api/v1/host-documents/{document_id}/content"): Verb.READ_HOSTS,
     ("POST", "/api/v1/payouts/{payout_id}/bounce"): Verb.CHANGE_HOSTS,
     ("POST", "/api/v1/payouts/{payout_id}/paid-by-hand"): Verb.CHANGE_HOSTS,
+    ("POST", "/api/v1/payouts/{payout_id}/booked"): Verb.CHANGE_HOSTS,
+    ("POST", "/api/v1/payouts/{payout_id}/not-booked"): Verb.CHANGE_HOSTS,
     ("POST", "/api/v1/payouts/{payout_id}/give-up"): Verb.CHANGE_HOSTS,
     ("POST", "/api/v1/payouts/run"): Verb.CHANGE_HOSTS,
     ("GET", "/api/v1/payout-files"): Verb.CHANGE_HOSTS,

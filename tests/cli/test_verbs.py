@@ -62,6 +62,9 @@ async def test_payouts_and_vat_are_read_and_a_payout_that_is_not_there_is_not_gi
     assert (await shell.run("payouts", "list", "--json")).json() == []
     refused = await shell.run("payouts", "paid", "1", "--on", "2026-03-02", "--reference", "PAYOUT-1")
     assert (refused.code, "There is no such payout." in refused.err) == (3, True)
+    for verb in (("booked", "1", "--on", "2026-03-02", "--reason", "Seen"), ("not-booked", "1", "--reason", "Another")):
+        refused = await shell.run("payouts", *verb)
+        assert (refused.code, "There is no such payout." in refused.err) == (3, True)
     refused = await shell.run("payouts", "fail", "1", "--reason", "Closed")
     assert (refused.code, "There is no such payout." in refused.err) == (3, True)
 

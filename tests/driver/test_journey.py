@@ -350,7 +350,11 @@ async def test_a_receipt_says_what_it_comes_to_after_money_went_back_as_the_book
         " 'fraudulent', now(), now(), true FROM payment_intents WHERE intent_id = %s",
         intent.intent_id,
     )
-    assert (await lines())[-2:] == [("Taken back by the bank", "€4.67"), ("Now comes to", "€0.00")]
+    # The supply stands, and with it the tax that was declared for it.
+    assert till.balances()["vat_payable:DE:19"] == -75
+    assert (await lines())[-3:] == [
+        ("Now comes to", "€4.67"), ("of which VAT 19 %", "€0.75"), ("Taken back by the bank", "€4.67"),
+    ]  # fmt: skip
 
 
 async def test_a_session_that_was_paid_later_and_refunded_says_so_wherever_it_is_shown(street: Street) -> None:
@@ -385,6 +389,40 @@ async def test_a_session_that_was_paid_later_and_refunded_says_so_wherever_it_is
         await turn.capture_lost("taken back")
     page = await street.page(way)
     assert (stage(page), "nothing is owed any more" in page) == ("owed", False)
+
+
+async def test_who_has_no_account_pays_what_is_owed_by_the_link_of_its_receipt(street: Street) -> None:
+    till = street.till
+    debt = await till.paid(email="ada@example.com")
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    till.plug_in(debt, wh=10_000)
+    await till.work()
+    way = f"/charging/{debt.intent_id}"
+    page = await street.page(way)
+    assert (stage(page), 'href="/my/money"' in page, "your cards start no other" in page) == ("owed", False, False)
+    assert f'<form method="post" action="{way}/pay"><button type="submit">Pay €5.95</button></form>' in page
+    begun = await street.browser.post(f"{way}/pay")
+    paying = begun.url.path
+    assert (paying != way, stage(begun.text)) == (True, "pay")
+    again = await street.browser.post(f"{way}/pay")
+    assert again.url.path == paying
+    # Given up, it is still owed, and told where it was.
+    gone = await street.browser.post(f"{paying}/give-up")
+    assert (stage(gone.text), f'action="{way}/pay"' in gone.text) == ("owed", True)
+    paying = (await street.browser.post(f"{way}/pay")).url.path
+    intent = await street.intent(paying)
+    assert intent.reference is not None
+    await asyncio.to_thread(till.box.pay, intent.reference, "visa")
+    back = await street.browser.get(f"{paying}/back")
+    assert (stage(back.text), "nothing is owed any more" in back.text) == ("paid_late", True)
+    assert stage(await street.page(way)) == "paid_late"
+    late = await street.browser.post(f"{way}/pay")
+    assert (late.url.path, "Nothing is owed of this any more." in late.text) == (way, True)
+    await street.jobs.captured(tenant_id=till.tenant_id, subject=paying.rpartition("/")[2])
+    [letter] = till.rows("SELECT recipient, body FROM letters WHERE tenant_id = %s", till.tenant_id)
+    assert (letter["recipient"], "€5.95" in letter["body"]) == ("ada@example.com", True)
 
 
 async def test_who_is_given_money_back_is_written_to_once_and_once_more_if_it_fails(street: Street) -> None:
@@ -638,6 +676,39 @@ async def test_the_price_page_promises_no_other_price_than_is_paid(
         till.plug_in(await street.intent(way), wh=1_000)
         await till.work()
         assert (await street.intent(way)).captured_amount == 500
+
+
+@pytest.mark.parametrize(
+    ("most", "said"),
+    [
+        (Decimal(50), "If your session costs more, that may be raised, to €50.00, the most that a session costs."),
+        (Decimal(4), None),
+    ],
+)
+async def test_a_driver_who_charges_is_told_no_higher_most_than_the_tariffs_and_stopped_for_none(
+    ground: Ground, clock: FakeClock, box: Sandbox, most: Decimal, said: str | None
+) -> None:
+    capped = replace(
+        a_tariff(), tax_included=TaxIncluded.YES, max_price=PriceLimit(before_taxes=most, after_taxes=most)
+    )  # fmt: skip
+    async with a_till(ground, clock, box, capped) as till:
+        street = Street(till)
+        street.connector("Available")
+        way = await street.pay()
+        await till.work()
+        session = till.plug_in(await street.intent(way), wh=4_000, over=False)
+        till.rows("UPDATE payment_intents SET may_increment = true WHERE tenant_id = %s", till.tenant_id)
+        await till.work()
+        page = unescape(await street.page(way)).replace("\N{NO-BREAK SPACE}", " ")
+        assert "€300.00" not in page
+        if said is not None:
+            assert said in page
+        else:
+            assert "is never taken" not in page
+            till.go_on(session, wh=90_000)
+            await till.work()
+            assert till.stations.stops == [], "it costs no more, however long it goes on"
+            assert (await street.intent(way)).slowed_at is None
 
 
 async def test_an_app_is_told_what_the_page_shows_of_a_plan(street: Street) -> None:

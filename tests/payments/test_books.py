@@ -258,6 +258,10 @@ async def test_a_site_host_sees_their_own_and_neither_others_nor_the_books(yard:
     [line] = await walk(client, f"/api/v1/hosts/{ada.host_id}/lines")
     assert (line["amount"]["amount"], line["net"]) == (700, 1000)
     sheet = await client.get(f"/api/v1/hosts/{ada.host_id}/statement", params=MARCH)
+    carried, told, left = csv.DictReader(io.StringIO(sheet.text))
+    assert [(row["kind"], row["what"]) for row in (carried, told, left)] == [
+        ("carried", "Carried over"), ("host_share", "Your share"), ("left", "Left"),
+    ]  # fmt: skip
     assert f"/api/v1/sessions/{line['session']}/signed-values" in sheet.text
     # Each line leads to what the host may read.
     assert (await client.get(f"/api/v1/sessions/{line['session']}")).status_code == 200

@@ -436,6 +436,15 @@ async def test_a_debit_of_which_no_statement_tells_is_given_up_drawn_again_and_p
     await said(drawing.draw_again, depot.bank, invoice.invoice_id)
     [_, _, again] = await debits(depot)
     assert (again["amount"], again["collection_on"], again["sequence"]) == (595, date(2026, 4, 20), "FRST")
+    # Its fleet is told before, in the same transaction: how much, when, from where, by whom.
+    [letter] = depot.till.rows(
+        "SELECT l.recipient, l.subject, l.body FROM letters l JOIN fleet_letters f USING (letter_id)"
+        " WHERE f.tenant_id = %s AND f.kind = 'debit_again'",
+        depot.tenant_id,
+    )
+    assert (invoice.number in letter["subject"], "drawn again" in letter["subject"]) == (True, True)
+    told = letter["body"].replace("\N{NO-BREAK SPACE}", " ")
+    assert all(each in told for each in ("5.95", "20 Apr 2026", "VANS-1", "DE98ZZZ09999999999")), told
     await said(drawing.come_to_nothing, invoice.invoice_id, "AC04 closed account")
     with pytest.raises(MandateMissing):
         await said(drawing.draw_again, depot.bank, invoice.invoice_id)

@@ -20,7 +20,7 @@ from forecourt.payments.reconcile.store import comparing
 from forecourt.platform.database import Pool
 from tests.care.yard import Yard
 from tests.ground import Ground
-from tests.http import House, Tenant
+from tests.http import House, Tenant, problem
 from tests.payments.francs import a_swiss
 from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, rules
 
@@ -362,3 +362,42 @@ async def test_an_owner_sees_what_is_to_be_paid_by_hand_and_says_what_came_of_it
     assert ("Account closed" in page, "Pay them again" in page) == (True, True)
     verbs = {row["action"] for row in yard.rows("SELECT action FROM audit WHERE tenant_id = %s", yard.tenant_id)}
     assert verbs >= {"pay payout by hand", "give up payout"}
+
+
+async def test_an_owner_says_by_hand_that_the_bank_booked_a_payout_and_takes_it_back(
+    yard: Yard, tenant: Tenant
+) -> None:
+    await a_bank(yard)
+    site = yard.site()
+    host = await a_host(yard)
+    await rules(yard, host, site, a_rule(), yard.clock.now() - timedelta(days=9))
+    await (await a_session(yard, yard.station(site_id=site))).follow(settled=True)
+    for _ in range(2):  # Banks may rest for some days.
+        await Payouts(yard.tenants, yard.clock, Bank(SECRET)).pay(yard.tenant_id, {})
+        yard.clock.advance(86_400 * 4)
+    owner = await tenant.client()
+    [made] = (await owner.get("/api/v1/payouts?state=sent")).json()["items"]
+    assert (made["booked_on"], made["booked_by"]) == (None, None)
+    here, way = f"/hosts/{host.host_id}", f"/payouts/{made['id']}"
+    page = await text(owner, here)
+    assert ("In a file for the bank" in page, "The bank booked it" in page) == (True, True)
+    today = yard.clock.now().date().isoformat()
+    form = {"host": str(host.host_id), "on": today, "reason": "Seen there"}
+    wrong = await owner.post(f"{way}/booked", data=form | {"reason": " "})
+    assert "it stands in the audit" in await text(owner, wrong.headers["location"])
+    early = await owner.post(f"{way}/booked", data=form | {"on": "2020-01-02"})
+    assert "from the day the payout was listed" in await text(owner, early.headers["location"])
+    done = await owner.post(f"{way}/booked", data=form)
+    assert (done.status_code, done.headers["location"]) == (303, f"{here}?done=stored")
+    [said] = (await owner.get("/api/v1/payouts?state=paid")).json()["items"]
+    assert (said["booked_on"], said["booked_by"]) == (today, "hand")
+    page = await text(owner, here)
+    assert ("In a file for the bank" in page, "by hand" in page, f"{way}/not-booked" in page) == (False, True, True)
+    back = await owner.post(f"/api/v1{way}/not-booked", json={"reason": "Another one"})
+    assert (back.status_code, back.json()["state"], back.json()["booked_on"]) == (200, "sent", None)
+    problem(await owner.post(f"/api/v1{way}/not-booked", json={"reason": "Again"}), 409, "payout-stands")
+    problem(
+        await owner.post(f"/api/v1{way}/booked", json={"reason": "x", "on": "2020-01-02"}), 422, "payout-day-refused"
+    )
+    guest = await tenant.client(Role.OPERATOR)
+    assert f"{way}/booked" not in await text(guest, here)

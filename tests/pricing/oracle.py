@@ -25,22 +25,22 @@ def price(tariff: Tariff, zone: str, start_at: datetime, segments: Sequence[Segm
     expired = all(segment.kind is SegmentKind.RESERVATION for segment in segments)
     quantity: dict[tuple[int, int], Fraction] = defaultdict(Fraction)
     order: list[tuple[Dimension, bool, tuple[int, int]]] = []
-    flats: list[tuple[bool, tuple[int, int]]] = []
+    flats: list[tuple[int, int]] = []
     for now, energy_kwh, seconds in _seconds(zone, start_at, segments):
         reserved = now.kind is SegmentKind.RESERVATION
         for dimension, amount in _amounts(now, energy_kwh, seconds):
             for key in _winners(tariff, now, dimension, expired):
                 if dimension is Dimension.FLAT:
-                    flats.append((reserved, key))
+                    flats.append(key)
                 elif amount:
                     quantity[key] += amount
                     order.append((dimension, reserved, key))
     _step(tariff, quantity, order)
-    for key in {key for reserved, key in flats if reserved}:
-        quantity[key] = Fraction(1)
-    own = [key for reserved, key in flats if not reserved]
-    if own:
-        quantity[own[0]] = Fraction(1)
+    # Each once: of the session, of its reservation, and of one that expired.
+    for kind in (None, *Reserved):
+        own = [key for key in flats if tariff.elements[key[0]].conditions.reservation is kind]
+        if own:
+            quantity[own[0]] = Fraction(1)
     total_excl = total_incl = Fraction(0)
     for key, amount in quantity.items():
         component = _component(tariff, key)

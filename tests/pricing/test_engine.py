@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -181,3 +182,24 @@ def test_a_night_of_25_hours_is_priced_for_each_of_them() -> None:
     ):
         night = [Segment(seconds=int(timedelta(hours=6).total_seconds()), kind=SegmentKind.CHARGING)]
         assert pricer.price(start_at, night).total.excl_vat == hours
+
+
+@pytest.mark.parametrize(("expired", "fees"), [(False, 2), (True, 2 + 3)])
+def test_a_reservation_has_its_fee_once_whatever_counts_later(expired: bool, fees: int) -> None:
+    def fee(price: int, **conditions: Any) -> Element:
+        component = PriceComponent(type=Dimension.FLAT, price=Decimal(price))
+        return Element(price_components=(component,), conditions=Conditions(**conditions))
+
+    early = {"max_duration": 600}
+    tariff = Tariff(
+        id="T", currency="EUR",
+        elements=(
+            fee(2, reservation=Reserved.RESERVATION, **early), fee(7, reservation=Reserved.RESERVATION),
+            fee(3, reservation=Reserved.RESERVATION_EXPIRES, **early), fee(9, reservation=Reserved.RESERVATION_EXPIRES),
+        ),
+    )  # fmt: skip
+    session = [Segment(seconds=1200, kind=SegmentKind.RESERVATION)]
+    if not expired:
+        session.append(Segment(seconds=60, kind=SegmentKind.CHARGING))
+    start_at = datetime(2026, 6, 2, 22, tzinfo=UTC)
+    assert Pricer(tariff, ZoneInfo("Europe/Berlin")).price(start_at, session).total.excl_vat == fees

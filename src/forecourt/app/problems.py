@@ -87,16 +87,24 @@ def of_framework(request: AnyRequest, fault: HTTPException) -> Response[Any]:
     if isinstance(fault, ValidationException):
         if (missing := _MISSING.match(fault.detail)) is not None:
             return of_ours(request, refused(_left_out(request, missing[1], missing[2])))
-        return of_ours(request, refused(_members(request, fault.extra), fault.detail))
+        members = _members(request, fault.extra)
+        if astray := [member for member, path in members if path]:
+            return _response(request, _nothing_at(astray), {})
+        return of_ours(request, refused([member for member, _ in members], fault.detail))
     if fault.status_code == 400:
         return of_ours(request, RequestInvalid(fault.detail))
     if fault.status_code >= 500:
         return of_stranger(request, fault)
     problem = of_status(fault.status_code)
     if fault.status_code == 404 and (part := malformed_part(request.app, request.url.path)) is not None:
-        problem["detail"] = f"There is nothing at this address: {part.detail} ({part.name})."
-        problem["errors"] = [InvalidMember(detail=part.detail, pointer=part.name)]
+        problem = _nothing_at([InvalidMember(detail=part.detail, pointer=part.name)])
     return _response(request, problem, dict(fault.headers or {}))
+
+
+def _nothing_at(parts: list[InvalidMember]) -> dict[str, Any]:
+    """The problem of an address with parts that nothing is called: whether they can't be read, or only can't be."""
+    detail = f"There is nothing at this address: {parts[0].detail} ({parts[0].pointer})."
+    return of_status(404) | {"detail": detail, "errors": parts}
 
 
 def of_status(status: int) -> dict[str, Any]:
@@ -184,12 +192,13 @@ def _left_out(request: AnyRequest, kind: str, named: str) -> list[InvalidMember]
     return [InvalidMember(detail=f"This address needs the {words} {each!r}", pointer=each) for each in told]
 
 
-def _members(request: AnyRequest, extra: Any) -> list[InvalidMember]:
+def _members(request: AnyRequest, extra: Any) -> list[tuple[InvalidMember, bool]]:
+    """Each part of a request that is wrong, and whether it is one of its address."""
     if not isinstance(extra, list):
         return []
     handler = request.scope.get("route_handler")
     fields = {} if handler is None else handler.parsed_fn_signature.parameters
-    return [_member(each, fields) for each in extra if isinstance(each, dict)]
+    return [(_member(each, fields), each.get("source") == "path") for each in extra if isinstance(each, dict)]
 
 
 def _member(each: dict[str, Any], fields: Mapping[str, FieldDefinition]) -> InvalidMember:

@@ -46,6 +46,31 @@ def paid(
 
 
 @app.command()
+def booked(
+    number: Annotated[int, typer.Argument(help="The payout's number.")],
+    on: Annotated[str, typer.Option(help="The day on which the bank booked it, such as 2026-03-02.")],
+    reason: Annotated[str, typer.Option(help="Whence you know. It stands in the audit.")],
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Say that the bank booked a payout of a file, where no statement tells."""
+    shown.facts(
+        Api(url).post("payouts", str(number), "booked", body={"on": on, "reason": reason}), as_json=as_json
+    )  # fmt: skip
+
+
+@app.command("not-booked")
+def not_booked(
+    number: Annotated[int, typer.Argument(help="The payout's number.")],
+    reason: Annotated[str, typer.Option(help="Why it is taken back. It stands in the audit.")],
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Take back that the bank booked a payout: it waits in its file again."""
+    shown.facts(Api(url).post("payouts", str(number), "not-booked", body={"reason": reason}), as_json=as_json)
+
+
+@app.command()
 def fail(
     number: Annotated[int, typer.Argument(help="The payout's number.")],
     reason: Annotated[str, typer.Option(help="Why it never went, as the host will read it.")],

@@ -1,6 +1,6 @@
 """What is held for a session that runs, what it came to so far, and what that means for the driver, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -9,7 +9,7 @@ from forecourt.driver.model import Stage
 from forecourt.driver.way import Way
 from forecourt.driver.words import money
 from forecourt.payments.intents.model import Method
-from forecourt.payments.intents.sizing import most_held
+from forecourt.payments.intents.sizing import may_hold
 from forecourt.platform.money import Money
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
@@ -50,22 +50,26 @@ def held_of(way: Way) -> Held | None:
         amount=held,
         so_far=Money(amount=so_far, currency=held.currency),
         rest=Money(amount=held.amount - so_far, currency=held.currency),
-        words=[_words(way, held)],
+        words=list(_words(way, held)),
     )
 
 
-def _words(way: Way, held: Money) -> str:
-    """What happens when the cost comes near to what is held."""
+def _words(way: Way, held: Money) -> Iterator[str]:
+    """What happens when the cost comes near to what is held; nothing where it can't, as no session costs more."""
     intent = way.intent
+    costs_most = intent.costs_most
+    if costs_most is not None and costs_most <= held.amount:
+        return
+    most = may_hold(held.currency, limit=intent.most, costs_most=costs_most)
     if intent.slowed_at is not None:
         words = _("%(amount)s are nearly used up. Your car charges more slowly now, and stops before more is due.")
-        return words % {"amount": money(held)}
-    if not intent.may_increment:
+        yield words % {"amount": money(held)}
+    elif not intent.may_increment or held.amount >= most.amount:
         words = _("More than %(amount)s is never taken: before that your car charges more slowly, then stops.")
-        return words % {"amount": money(held)}
-    most = most_held(held.currency) if intent.most is None else Money(amount=intent.most, currency=held.currency)
-    if held.amount >= most.amount:
-        words = _("More than %(amount)s is never taken: before that your car charges more slowly, then stops.")
-        return words % {"amount": money(held)}
-    words = _("If your session costs more, more is held, up to %(most)s. Then it stops.")
-    return words % {"most": money(most)}
+        yield words % {"amount": money(held)}
+    elif most.amount == costs_most:
+        words = _("If your session costs more, that may be raised, to %(most)s, the most that a session costs.")
+        yield words % {"most": money(most)}
+    else:
+        words = _("If your session costs more, more is held, up to %(most)s. Then it stops.")
+        yield words % {"most": money(most)}

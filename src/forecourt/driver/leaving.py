@@ -57,6 +57,8 @@ def paused_words(way: Way) -> tuple[str, str]:
         )
     if way.stage is Stage.RECEIPT and (way.intent.purpose is not Purpose.SESSION or way.intent.method in NOT_HELD_BY):
         return heading, _(NOT_HELD)
+    if way.stage is Stage.OWED and way.intent.payer is None:
+        return heading, _("The session could not be charged. You can pay it here.")
     idles = way.stage is Stage.PAUSED or (way.stage is Stage.CHARGING and way.running and not way.running.power_w)
     if idles and way.leaving is not None and way.leaving.waits:
         why = way.leaving.why

@@ -63,6 +63,7 @@ from forecourt.payments.accounts.model import AccountMissing
 from forecourt.payments.intents.errors import (
     ConnectorOutOfOrder,
     ConnectorTaken,
+    NothingOwed,
     PaymentUnknown,
     PriceChanged,
     PriceMissing,
@@ -229,6 +230,9 @@ class DriverPages:
         """Where the driver is now: a page, or the part of it that changes. `tomorrow`: the time of which they are asked
         whether they mean tomorrow's. Raises PaymentUnknown."""
         way = await self._ways.find(intent_id)
+        if way.intent.debt_of is not None and way.stage in LAST:
+            # What became of it is told where it was owed.
+            way = await self._ways.find(way.intent.debt_of)
         going = way.stage is Stage.PAY and not back
         with self._shell.speech.speaking(request, lang):
             over = way.stage in PAID
@@ -260,6 +264,16 @@ class DriverPages:
             tomorrow=tomorrow,
             lasted=None if way.running is None else self._clock.now() - way.running.started_at,
         )
+
+    async def pay_owed(self, request: Any, intent_id: UUID) -> Redirect:
+        """Begins to pay what is owed, and leads on. Raises PaymentUnknown."""
+        with self._shell.speech.speaking(request) as language:
+            pass
+        try:
+            begun = await self._ways.pay_owed(intent_id, return_to=self._back, language=language)
+        except (NothingOwed, AccountMissing) as fault:
+            return Redirect(f"/charging/{intent_id}?said={fault.code}", status_code=303, headers=HEADERS)
+        return Redirect(f"/charging/{begun.intent_id}", status_code=303, headers=HEADERS)
 
     async def back(self, intent_id: UUID) -> Redirect:
         """The provider leads here."""
@@ -405,6 +419,10 @@ def driver_pages(
     async def give_up(intent_id: IntentId) -> Redirect:
         return await pages.done(intent_id, ways.give_up)
 
+    @post("/charging/{intent_id:uuid}/pay", status_code=303, **quiet)
+    async def pay_owed(request: Request[Any, Any, Any], intent_id: IntentId) -> Redirect:
+        return await pages.pay_owed(request, intent_id)
+
     @post("/charging/{intent_id:uuid}/leave", status_code=303, **quiet)
     async def leave(intent_id: IntentId, data: URLEncodedBody[LeaveForm]) -> Redirect:
         return await pages.leave(intent_id, data)
@@ -422,6 +440,6 @@ def driver_pages(
         return await pages.signed(intent_id)
 
     return [
-        *find_pages(shell, ways, clock), price, pay, scanned, pay_scanned, way, part, back, stop, give_up, leave, email,
-        receipt, measured,
+        *find_pages(shell, ways, clock), price, pay, scanned, pay_scanned, way, part, back, stop, give_up, pay_owed,
+        leave, email, receipt, measured,
     ]  # fmt: skip

@@ -71,15 +71,15 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
         yield from _taxes(of_quote(cost.bill, "").within(way.paid.amount))
     if way.refunded.amount:
         yield _("Refunded"), money(way.refunded)
-    if way.taken_back:
-        yield _("Taken back by the bank"), money(Money(amount=way.taken_back, currency=intent.currency))
-    if way.left != way.paid:
-        yield _("Now comes to"), money(way.left)
+        yield _("Now comes to"), money(way.comes_to)
         if cost is not None and cost.bill is not None:
             # What went back had its share of the tax, to the cent as the books have it.
             billed = of_quote(cost.bill, "").within(way.paid.amount)
-            left = min(way.left.amount, billed.total)
+            left = min(way.comes_to.amount, billed.total)
             yield from _taxes(billed.part(left, [billed.total - left]))
+    if way.taken_back:
+        # That is no lower price: the energy was supplied, and its tax stays due as the books have it.
+        yield _("Taken back by the bank"), money(Money(amount=way.taken_back, currency=intent.currency))
 
 
 def _taxes(billed: Billed) -> Iterator[tuple[str, str]]:

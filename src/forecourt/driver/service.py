@@ -20,6 +20,7 @@ from forecourt.driver.model import (
     Box,
     NotRunning,
     PlaceUnknown,
+    Stage,
     stage_of,
 )
 from forecourt.driver.scans import Scans
@@ -31,17 +32,15 @@ from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.fleets.service import priced_for
 from forecourt.loyalty.promising import Promises
 from forecourt.payments.accounts.store import find_account
-from forecourt.payments.debts.store import list_payers, sum_owed_again
+from forecourt.payments.debts.store import NOTHING, find_late, list_payers
 from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.fleets.store.invoices import find_seller
 from forecourt.payments.intents.beginning import Begin
 from forecourt.payments.intents.charging import Charging
-from forecourt.payments.intents.errors import PaymentUnknown, PriceMissing
+from forecourt.payments.intents.errors import NothingOwed, PaymentUnknown, PriceMissing
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.intents.prices import Offer
-from forecourt.payments.intents.refunds import DEBT_REFUNDED
 from forecourt.payments.intents.service import Payments
-from forecourt.payments.intents.store.story import sum_steps
 from forecourt.payments.receipts.model import Numbered
 from forecourt.payments.receipts.store import find_numbered
 from forecourt.platform import outbox
@@ -221,6 +220,16 @@ class Ways:
         tenant_id = await self._tenant_of(intent_id)
         return await self._way(tenant_id, await self._payments.abandon(tenant_id, intent_id))
 
+    async def pay_owed(self, intent_id: UUID, *, return_to: Callable[[Brand], str], language: str) -> Intent:
+        """Who has no account pays what is owed of a payment, on the provider's page. Raises PaymentUnknown,
+        NothingOwed, AccountMissing."""
+        way = await self.find(intent_id)
+        if way.stage is not Stage.OWED:
+            raise NothingOwed
+        return await self._payments.pay_debt_of(
+            way.tenant_id, intent_id, return_url=return_to(way.brand), language=language
+        )
+
     async def stop(self, intent_id: UUID) -> Way:
         """The driver is done. Raises PaymentOver where no session runs, and what the station answered."""
         tenant_id = await self._tenant_of(intent_id)
@@ -283,8 +292,8 @@ class Ways:
             if short and intent.session_id is not None:
                 payers = await list_payers(conn, tenant_id, str(intent.intent_id))
                 paid_late = sum(amount for _, amount, _ in payers)
-                refunded_late = await sum_steps(conn, tenant_id, intent.intent_id, DEBT_REFUNDED)
-                owed_again = await sum_owed_again(conn, tenant_id, intent.intent_id)
+                late = (await find_late(conn, tenant_id, [intent.intent_id])).get(intent.intent_id, NOTHING)
+                refunded_late, owed_again = late.refunded, late.owed_again
             account = None
             if intent.account_id is not None and (intent.captured_amount or paid_late):
                 account = await find_account(conn, tenant_id, intent.account_id)
@@ -319,6 +328,7 @@ class Ways:
             paid_late=paid_late,
             taken_back=taken_back,
             refunded_late=refunded_late,
+            owed_again=owed_again,
             issuer=issuer,
             issued_at=issued_at,
             numbered=numbered,

@@ -121,6 +121,8 @@ class Way(Struct, frozen=True, kw_only=True):
     paid_late: int = 0
     #: What of that went back.
     refunded_late: int = 0
+    #: What of that is owed again, as the provider took those payments back.
+    owed_again: int = 0
     #: What the bank of whoever paid took back for good, in minor units.
     taken_back: int = 0
 
@@ -130,10 +132,14 @@ class Way(Struct, frozen=True, kw_only=True):
         return Money(amount=self.intent.refunded_amount + self.refunded_late, currency=self.intent.currency)
 
     @property
-    def left(self) -> Money:
-        """What is left of it after all that went back."""
-        back = self.refunded.amount + self.taken_back
-        return Money(amount=max(self.paid.amount - back, 0), currency=self.intent.currency)
+    def owed(self) -> Money:
+        """What is to be paid still."""
+        return Money(amount=self.intent.owed_amount + self.owed_again, currency=self.intent.currency)
+
+    @property
+    def comes_to(self) -> Money:
+        """The price after what was given back. What a bank took back changes no price."""
+        return Money(amount=max(self.paid.amount - self.refunded.amount, 0), currency=self.intent.currency)
 
     @property
     def paid(self) -> Money:

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.payments.accounts import api as accounts
+from forecourt.payments.debts.store import NOTHING, find_late
 from forecourt.payments.disputes.shown import DisputeShown
 from forecourt.payments.disputes.shown import shown as dispute_shown
 from forecourt.payments.disputes.store import list_disputes
@@ -28,7 +29,6 @@ from forecourt.payments.intents.errors import (
     RefundTooHigh,
 )
 from forecourt.payments.intents.model import MAX_REASON, Call, CallKind, Intent, Method, Purpose, State, Step
-from forecourt.payments.intents.refunds import DEBT_REFUNDED
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter, story
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
@@ -184,12 +184,11 @@ async def find_payment(payment_id: PaymentId, actor: Asker, db: Database) -> Pay
         calls = await store.list_calls(conn, actor.tenant_id, payment_id)
         steps = await story.list_steps(conn, actor.tenant_id, payment_id)
         disputes = await list_disputes(conn, actor.tenant_id, payment_id)
-        paid = await story.sum_steps(conn, actor.tenant_id, payment_id, "debt_paid")
-        back = await story.sum_steps(conn, actor.tenant_id, payment_id, DEBT_REFUNDED)
+        late = (await find_late(conn, actor.tenant_id, [payment_id])).get(payment_id, NOTHING)
     return PaymentWhole(
         payment=shown(intent),
-        paid_later=paid,
-        refunded_later=back,
+        paid_later=late.paid,
+        refunded_later=late.refunded,
         disputes=[dispute_shown(each) for each in disputes],
         calls=[_call(each) for each in calls],
         steps=[_step(each) for each in steps],

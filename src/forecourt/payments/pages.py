@@ -17,7 +17,7 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
 from forecourt.payments.api import CURSORS, MAX_SEARCH
-from forecourt.payments.debts.store import sum_owed_again
+from forecourt.payments.debts.store import NOTHING, Late, find_late
 from forecourt.payments.disputes.shown import REASONS
 from forecourt.payments.disputes.shown import STATUSES as STATUSES_OF_DISPUTES
 from forecourt.payments.disputes.store import list_disputes
@@ -32,7 +32,7 @@ from forecourt.payments.intents.errors import (
     PaymentUnknown,
     RefundTooHigh,
 )
-from forecourt.payments.intents.model import MAX_REASON, Call, CallKind, Intent, Step
+from forecourt.payments.intents.model import MAX_REASON, Call, CallKind, Intent, State, Step
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter, story
 from forecourt.platform.database import Pool
@@ -167,14 +167,14 @@ class PaymentPages:
         wanted = IntentFilter(state=state or None, search=search or None)
         async with self._db.tenant(actor.tenant_id) as conn:
             rows = await store.list_intents(conn, actor.tenant_id, wanted, place=place, limit=PAGE_SIZE + 1)
-            late = await story.paid_later(conn, actor.tenant_id, [each.intent_id for each in rows])
+            late = await find_late(conn, actor.tenant_id, [each.intent_id for each in rows])
         asked = {name: value for name, value in (("state", state), ("q", search)) if value}
         more = None
         if len(rows) > PAGE_SIZE:
             more = "/payments?" + urlencode({**asked, "cursor": CURSORS["newest"].encode(rows[PAGE_SIZE - 1].number)})
         return self._page(
             "list", request, rows=rows[:PAGE_SIZE], more=more, first=cursor is None, state=state, search=search,
-            late=late,
+            late={each.intent_id for each in rows if _is_paid_later(each, late.get(each.intent_id, NOTHING))},
             states=STATES, tones=TONES, purposes=PURPOSES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
             may_trust=actor.may(Verb.CHANGE_TOKENS),
         )  # fmt: skip
@@ -200,14 +200,10 @@ class PaymentPages:
             disputes = await list_disputes(conn, actor.tenant_id, payment_id)
             left, kept = await self._refundable(conn, intent, calls)
             seen_left = await self._payments.left(conn, intent, calls)
-            late = {
-                kind: await story.sum_steps(conn, actor.tenant_id, payment_id, kind)
-                for kind in ("debt_paid", "debt_refunded")
-            } | {"owed": await sum_owed_again(conn, actor.tenant_id, payment_id)}
-            paid_late = await story.paid_later(conn, actor.tenant_id, [payment_id])
+            late = (await find_late(conn, actor.tenant_id, [payment_id])).get(payment_id, NOTHING)
         return self._page(
             "payment", request, status=status, row=intent, calls=list(reversed(calls)), steps=steps, hooks=hooks,
-            paid_late=bool(paid_late),
+            paid_late=_is_paid_later(intent, late),
             states=STATES, tones=TONES, asked=CALLS, outcomes=OUTCOMES, words=STEPS, amount=amount, detail=detail_of,
             fault=fault, may_change=actor.may(Verb.CHANGE_PAYMENTS),
             disputes=disputes,
@@ -317,6 +313,11 @@ def _amount_wrong(typed: str) -> str:
     if set(typed) <= set("0.,"):
         return mark("Nothing would go back. Write an amount above 0.")
     return mark("This amount can't be read. Write it without thousands, as 1234.50 or 1234,50, to the cent at most.")
+
+
+def _is_paid_later(intent: Intent, late: Late) -> bool:
+    """Whether a payment that failed was paid all the same, by others."""
+    return intent.state is State.FAILED and late.all_of(intent.owed_amount)
 
 
 async def _found(conn: store.Connection, tenant_id: int, payment_id: UUID) -> Intent:

@@ -6,7 +6,8 @@ All is counted in whole numbers: prices are put over one denominator; quantities
 
 Rules that OCPI leaves open, and how they are read here:
 
-- FLAT is charged once a session, at the first second in which some element prices it; a reservation has its own.
+- FLAT is charged once a session, at the first second in which some element prices it; a reservation has its own, once,
+  and one that expired one of each kind.
 - A step rounds up what was priced of a dimension in all, at the last price that counted. Of charging and parking time
   only the last that was priced is rounded (OCPI 2.2.1 CDRs, step_size); a reservation's time is rounded for itself.
 - A limit on the price moves the amount after taxes in proportion where the tariff gives none for it.
@@ -160,8 +161,9 @@ class Pricer:
         """The sum of all fees. Quantities are counted in parts of a Wh or s, `under` of them in each."""
         rates, under = self._rates, 1
         used: dict[int, int] = {}
-        last_energy = last_time = last_reserved = flat = -1
-        once: dict[int, None] = {}
+        last_energy = last_time = last_reserved = -1
+        #: What is charged once: of the session, and of each kind of reservation.
+        once: dict[Reserved | None, int] = {}
         for piece in pieces:
             number = piece.energy
             if number >= 0 and piece.parts:
@@ -178,11 +180,8 @@ class Pricer:
                     last_reserved = number
                 else:
                     last_time = number
-            if piece.kind is _RESERVATION:
-                once.update(dict.fromkeys(piece.flats))
-            elif flat < 0 and piece.flats:
-                flat = piece.flats[0]
-                once[flat] = None
+            for number in piece.flats:
+                once.setdefault(self._conditions[rates[number].element].reservation, number)
         billed = dict(used)
         for last in (last_energy, last_time, last_reserved):
             step = rates[last].step * under if last >= 0 else 0
@@ -190,7 +189,7 @@ class Pricer:
                 stepped = rates[last].stepped_as
                 total = sum(each for number, each in used.items() if rates[number].stepped_as == stepped)
                 billed[last] += -total % step
-        for number in once:
+        for number in once.values():
             used[number] = billed[number] = under
         return Bill(
             tariff=self.tariff, rates=rates, denominator=self._denominator, under=under, used=used, billed=billed

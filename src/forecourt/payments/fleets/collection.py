@@ -16,16 +16,15 @@ from forecourt.payments.bank.days import banking_day
 from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.bank.sepa import CURRENCY
 from forecourt.payments.fleets import entries, sepa
-from forecourt.payments.fleets.errors import InvoiceUnknown, NothingLeftOver, NothingOpen, PaidBackSince
+from forecourt.payments.fleets.errors import InvoiceUnknown, NothingLeftOver, NothingOpen
 from forecourt.payments.fleets.model import MAX_OPEN, STATEMENT_WAIT, STATEMENTS_LAPSE, Dunning, Invoice, level_due
 from forecourt.payments.fleets.references import references_in
 from forecourt.payments.fleets.sepa import debit_of
 from forecourt.payments.fleets.store import Connection, credits, money
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store.money import DebitRow
-from forecourt.payments.ledger.entries import fleet_paid, fleet_paid_back, fleet_paid_key
+from forecourt.payments.ledger.entries import fleet_paid
 from forecourt.payments.ledger.service import post
-from forecourt.payments.ledger.store import find_by_key, legs_of
 
 #: Why banks return a debit after which no other by the same mandate can be paid (ISO 20022 external codes): the
 #: account is wrong, closed or barred, there is no mandate, or the debtor is no more.
@@ -120,33 +119,6 @@ async def go_back(
         memo=row.text[:300],
     )  # fmt: skip
     await post(conn, tenant_id, entry)
-
-
-async def undo(conn: Connection, tenant_id: int, row: BankLineRow, why: str, now: datetime) -> None:
-    """What the bank booked was not that fleet's: what was posted of it is reversed, what it settled is open again, and
-    what it was paid back is left over again. Raises PaidBackSince where a part of it was paid back by another line."""
-    credit = await credits.find_credit_of(conn, tenant_id, row.line_id)
-    key = fleet_paid_key(row.movement)
-    if credit is not None:
-        await store.hold_fleet(conn, tenant_id, credit.fleet_id)
-        about = {"fleet_id": credit.fleet_id, "currency": row.currency, "bank_line": row.line_id, "at": now}
-        if row.amount > 0:
-            if await credits.paid_back_of(conn, tenant_id, credit.credit_id):
-                raise PaidBackSince
-            for invoice_id, amount in await credits.settled_by(conn, tenant_id, credit.credit_id):
-                back = {"invoice_id": invoice_id, "kind": "returned", "amount": -amount, "memo": why[:300], "at": now}
-                await credits.insert_settlement(conn, tenant_id, back | {"credit_id": credit.credit_id})
-            taken = {"kind": "returned", "amount": -row.amount, "of_credit": credit.credit_id}
-            await credits.insert_credit(conn, tenant_id, about | taken)
-        for credit_id, amount in await credits.paid_back_by(conn, tenant_id, row.line_id) if row.amount < 0 else ():
-            again = {"kind": "paid", "amount": amount, "of_credit": credit_id}
-            await credits.insert_credit(conn, tenant_id, about | again)
-    posted = await find_by_key(conn, tenant_id, key)
-    assert posted is not None, "what a fleet's line was matched with was posted"
-    legs = await legs_of(conn, tenant_id, posted.entry_id)
-    await post(conn, tenant_id, fleet_paid_back(key=key, at=now, legs=legs, memo=why[:300]))
-    if credit is not None:
-        await spend(conn, tenant_id, credit.fleet_id, row.currency, now)
 
 
 async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetime) -> tuple[str, str] | None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from msgspec import structs
 
 from forecourt.access import Actor, audit
+from forecourt.drivers.fleets import store as fleets
 from forecourt.payments.bank.days import next_banking_day
 from forecourt.payments.bank.model import Bank, read_iban, shown
 from forecourt.payments.bank.sepa import CURRENCY, Account
@@ -23,11 +24,14 @@ from forecourt.payments.fleets.errors import (
     MandateRefused,
 )
 from forecourt.payments.fleets.model import MAX_OPEN, Invoice
+from forecourt.payments.fleets.paper import languages
+from forecourt.payments.fleets.paper.letters import write_drawn_again
 from forecourt.payments.fleets.sepa import Debit
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.fleets.store.money import MandateRow
 from forecourt.platform.apart import apart
+from forecourt.ui.i18n import speaking
 
 #: How many days before it is drawn a debit is given to the bank.
 AHEAD: Final = timedelta(days=3)
@@ -146,7 +150,7 @@ async def _ask(
 
 async def draw_again(conn: Connection, actor: Actor, bank: Bank, invoice_id: int, now: datetime) -> int:
     """One more debit of what is open of an invoice whose debit came to nothing, on the next banking day; the number of
-    its file. Raises InvoiceUnknown, DebitRefused, MandateMissing, InvoicingMissing."""
+    its file. Its fleet is written to before. Raises InvoiceUnknown, DebitRefused, MandateMissing, InvoicingMissing."""
     tenant_id = actor.tenant_id
     seller, ours = await store.find_seller(conn, tenant_id), await find_bank(conn, tenant_id)
     if seller is None:
@@ -167,6 +171,12 @@ async def draw_again(conn: Connection, actor: Actor, bank: Bank, invoice_id: int
     assert asked is not None, "none is in the air, as the bank's lines are held"
     account = Account(name=ours.name, iban=bank.open(ours.iban_sealed), bic=ours.bic)
     made = await _file(conn, tenant_id, bank, account, seller[0].creditor_id, mandate.scheme, day, [asked], now)
+    fleet = await fleets.find_fleet(conn, tenant_id, invoice.fleet_id, now)
+    if fleet is not None and fleet.email:
+        # Whoever is drawn is told before, as the SEPA rulebooks ask: the day is tomorrow at the earliest.
+        creditor = seller[0].creditor_id
+        with speaking(languages().choose(invoice.said.buyer.language, "")):
+            await write_drawn_again(conn, tenant_id, invoice, mandate, creditor, day, fleet.email, now)
     detail = {"invoice": invoice.number, "amount": invoice.open_amount, "currency": invoice.currency}
     await audit(conn, actor, "draw invoice again", f"fleet-invoice:{invoice_id}", detail)
     return made

@@ -88,6 +88,13 @@ class DebitFileUnknown(ForecourtError):
     code = "debit-file-unknown"
 
 
+class DebitBackSince(ForecourtError):
+    """A direct debit that this line paid came back since, by another line of the bank: it was drawn by this one."""
+
+    status = 409
+    code = "fleet-debit-back-since"
+
+
 class PaidBackSince(ForecourtError):
     """A part of this money was paid back to the fleet by another line of the bank. Take that line back first."""
 

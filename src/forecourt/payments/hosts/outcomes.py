@@ -52,9 +52,7 @@ async def paid_by_hand(
         return row
     if row.way != "hand" or row.state != "asked":
         raise PayoutStands("This payout doesn't wait to be paid by hand.")
-    zone = ZoneInfo(await store.time_zone(conn, tenant_id))
-    if not row.made_at.astimezone(zone).date() <= on <= now.astimezone(zone).date():
-        raise PayoutDayRefused
+    await _check_day(conn, tenant_id, row, on, now)
     await post_by_hand(conn, tenant_id, row, on, reference, now)
     found = await kept.find_payout(conn, tenant_id, payout_id)
     assert found is not None
@@ -71,6 +69,49 @@ async def post_by_hand(
         conn, tenant_id, row.payout_id, was="asked", state="paid", at=now, reference=reference, execution_on=on
     ):
         await book_payout(conn, tenant_id, host, row, now, memo=reference)
+
+
+async def booked(
+    conn: Connection, tenant_id: int, payout_id: int, on: date, by: str, now: datetime
+) -> tuple[PayoutRow, bool]:
+    """Somebody says that the bank booked a payout of a file, where no statement tells: nothing moves by that, and a
+    statement may still tell. `on`: the day on which it did, from the day on which the file was made to today, where
+    the organisation is. Said again with the same day it changes nothing: whether it is new.
+
+    Raises PayoutUnknown, PayoutStands, PayoutDayRefused.
+    """
+    row = await _held(conn, tenant_id, payout_id)
+    if row is None:
+        raise PayoutUnknown
+    if (row.state, row.booked_on, row.said_booked_on) == ("paid", None, on):
+        return row, False
+    if row.stands != "sent":
+        raise PayoutStands("This payout doesn't wait in a file for the bank: it is known what came of it.")
+    await _check_day(conn, tenant_id, row, on, now)
+    await kept.say_booked(conn, tenant_id, payout_id, on=on, by=by, at=now)
+    found = await kept.find_payout(conn, tenant_id, payout_id)
+    assert found is not None
+    return found, True
+
+
+async def not_booked(conn: Connection, tenant_id: int, payout_id: int) -> tuple[PayoutRow, date]:
+    """Nobody says any more that the bank booked a payout: it waits in its file again; and the day that was said.
+    Raises PayoutUnknown, PayoutStands."""
+    row = await _held(conn, tenant_id, payout_id)
+    if row is None:
+        raise PayoutUnknown
+    if row.said_booked_on is None or not await kept.unsay_booked(conn, tenant_id, payout_id):
+        raise PayoutStands("Nobody said by hand that the bank booked this payout, or more came of it since.")
+    found = await kept.find_payout(conn, tenant_id, payout_id)
+    assert found is not None
+    return found, row.said_booked_on
+
+
+async def _check_day(conn: Connection, tenant_id: int, row: PayoutRow, on: date, now: datetime) -> None:
+    """Raises PayoutDayRefused for a day on which the money can't have gone."""
+    zone = ZoneInfo(await store.time_zone(conn, tenant_id))
+    if not row.made_at.astimezone(zone).date() <= on <= now.astimezone(zone).date():
+        raise PayoutDayRefused
 
 
 async def _held(conn: Connection, tenant_id: int, payout_id: int) -> PayoutRow | None:

@@ -26,7 +26,7 @@ from forecourt.payments.hosts.model import (
     PayoutUnderWay,
 )
 from forecourt.payments.hosts.outcomes import GIVEN_UP_AFTER
-from forecourt.payments.hosts.payout_pages import WRONG_PAID
+from forecourt.payments.hosts.payout_pages import WRONG_BOOKED, WRONG_PAID
 from forecourt.payments.hosts.sepa import reference_of
 from forecourt.payments.hosts.store import Connection, documents, lines
 from forecourt.payments.hosts.store import hosts as store
@@ -72,6 +72,7 @@ SAID: Final = {
     PayoutStands.code: mark("It is known by now what came of this payout."),
     PayoutDayRefused.code: mark("Say the day on which the money went: from the day the payout was listed to today."),
     WRONG_PAID: mark("Say the day, and a reference of 3 to 140 signs by which the bank or the host finds it."),
+    WRONG_BOOKED: mark("Say the day, and why: it stands in the audit."),
     ProviderAway.code: mark("The payment provider doesn't answer just now. Try again in a minute."),
 }
 OTHER: Final = mark("The payment provider refused it. Look at the host's country and e-mail address.")

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from forecourt.payments.files import kwh, plain
 from forecourt.payments.hosts.documents import Document
-from forecourt.payments.hosts.statement import WORDS, Statement, session_path, signed_path
+from forecourt.payments.hosts.statement import Statement, session_path, signed_path
 from forecourt.payments.hosts.store.lines import LineRow
+from forecourt.payments.hosts.words import line_words, memo_words
 from forecourt.ui.paper import BOLD, FONT, styles, worded
 
 _HEAD: Final = ("Date", "What", "Session", "Station", "kWh", "Net", "Share", "Fee", "VAT", "Amount", "Sum")
@@ -113,9 +114,9 @@ def _table(lines: Sequence[LineRow], public_url: str, currency: str, zone: ZoneI
         rows.append(
             [
                 f"{line.at.astimezone(zone):%Y-%m-%d}",
-                Paragraph(worded(WORDS.get(line.kind, line.kind)), small),
+                Paragraph(worded(line_words(line, own=True)), small),
                 Paragraph(links, small),
-                Paragraph(worded(line.station or line.memo), small),
+                Paragraph(worded(line.station or memo_words(line)), small),
                 kwh(line.energy_wh),
                 *(plain(amount, currency) for amount in amounts),
             ]

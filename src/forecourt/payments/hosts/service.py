@@ -184,6 +184,25 @@ async def paid_by_hand(
     return row
 
 
+async def booked(
+    conn: Connection, actor: Actor, payout_id: int, on: date, reason: str, at: datetime
+) -> PayoutRow:  # fmt: skip
+    """The bank booked a payout of a file, as somebody says. Raises PayoutUnknown, PayoutStands, PayoutDayRefused."""
+    row, new = await outcomes.booked(conn, actor.tenant_id, payout_id, on, str(actor), at)
+    if new:
+        detail = {"on": on.isoformat(), "reason": reason}
+        await audit(conn, actor, "say payout booked", f"payout:{payout_id}", detail)
+    return row
+
+
+async def not_booked(conn: Connection, actor: Actor, payout_id: int, reason: str) -> PayoutRow:
+    """What somebody said of a payout's booking is taken back. Raises PayoutUnknown, PayoutStands."""
+    row, on = await outcomes.not_booked(conn, actor.tenant_id, payout_id)
+    detail = {"on": on.isoformat(), "reason": reason}
+    await audit(conn, actor, "take back payout booked", f"payout:{payout_id}", detail)
+    return row
+
+
 async def ask_to_pay(conn: Connection, actor: Actor) -> None:
     """Hosts are paid now, in a minute. Asking again meanwhile changes nothing."""
     await outbox.write(conn, actor.tenant_id, PAY, str(actor.tenant_id))

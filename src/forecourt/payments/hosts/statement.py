@@ -19,6 +19,7 @@ from forecourt.payments.hosts.store import Connection, lines
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.store.lines import LineRow, Sums
+from forecourt.payments.hosts.words import line_words, memo_words
 from forecourt.platform.database import Pool
 from forecourt.platform.ordering import Place
 from forecourt.platform.sheets import plain_cell
@@ -26,19 +27,12 @@ from forecourt.platform.sheets import plain_cell
 HEADINGS: Final = (
     "date", "kind", "entry", "session", "started", "station", "evse", "connector", "energy_kwh", "net", "share",
     "platform_fee", "vat", "amount", "balance", "currency", "payout", "note", "session_url", "signed_values_url",
+    "what", "why",
 )  # fmt: skip
 #: Lines of a sheet that are read in one transaction.
 AT_ONCE: Final = 5_000
-#: What a line is, as a statement says it.
-WORDS: Final = {
-    "host_share": "Share of a session",
-    "host_share_back": "Share taken back",
-    "host_fee": "Monthly fee",
-    "payout": "Payout",
-    "payout_bounced": "Payout came back",
-    "expense": "Expense",
-    "reimbursement": "Charging at home",
-}
+#: The first and the last row of a sheet: what was open before, and what is left. By their kinds, what each is.
+EDGES: Final = {"carried": "Carried over", "left": "Left"}
 
 
 class Statement(Struct, frozen=True, kw_only=True):
@@ -129,7 +123,7 @@ def _sheet(rows: Sequence[Sequence[str]]) -> str:
 
 def _edge(statement: Statement, kind: str, at: datetime, balance: int) -> list[str]:
     cells = dict.fromkeys(HEADINGS, "")
-    cells |= {"date": f"{at:%Y-%m-%d}", "kind": kind, "currency": statement.currency}
+    cells |= {"date": f"{at:%Y-%m-%d}", "kind": kind, "what": EDGES[kind], "currency": statement.currency}
     return list((cells | {"balance": plain(balance, statement.currency)}).values())
 
 
@@ -145,4 +139,5 @@ def _row(statement: Statement, line: LineRow, zone: ZoneInfo, balance: int, publ
         money(line.share) if session else "", money(line.platform_fee), money(line.vat), money(line.amount),
         money(balance), line.currency, str(line.payout_id or ""), plain_cell(line.memo),
         f"{public_url}{session_path(line)}" if session else "", f"{public_url}{signed_path(line)}" if session else "",
+        line_words(line, own=True), plain_cell(memo_words(line)),
     ]  # fmt: skip

@@ -26,7 +26,7 @@ from forecourt.payments.intents.model import (
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
-from forecourt.payments.intents.sizing import most_held
+from forecourt.payments.intents.sizing import may_hold
 from forecourt.payments.intents.store import story
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -66,8 +66,8 @@ def payer(tenant_id: int) -> Service:
 
 
 def _ceiling(intent: Intent) -> int:
-    """What may be held for a session in all: by the limit of its fleet, else what its driver was told."""
-    return most_held(intent.currency).amount if intent.most is None else intent.most
+    """What may be held for a session in all."""
+    return may_hold(intent.currency, limit=intent.most, costs_most=intent.costs_most).amount
 
 
 async def _is_to_be_asked(turn: Turn) -> bool:
@@ -222,6 +222,9 @@ class Charging:
             return
         # While the provider is away a driver's own token charges for what is to be held, and no more.
         within = intent.authorised_amount if held else intent.hold_amount
+        if intent.costs_most is not None and intent.costs_most <= within:
+            # However long it goes on, it costs no more than is held.
+            return
         may_raise = held and intent.may_increment and within < _ceiling(intent)
         told = watched(cost.amount, within, intent.per_hour, may_raise)
         if told is Watch.RAISE:

@@ -187,11 +187,19 @@ class Intent(Struct, frozen=True, kw_only=True):
     #: Reads in a row that the provider didn't answer, and until when it is not asked again by itself.
     reads_missed: int = 0
     read_next_at: datetime | None = None
+    #: The payment whose debt it pays, and no other; None: it pays what its payer owes, or no debt.
+    debt_of: UUID | None = None
 
     @property
     def most(self) -> int | None:
         """What may be held and billed at the most, by the limit of a fleet for one session; None: no limit."""
         said = self.hold_said.get("most")
+        return None if said is None else int(said)
+
+    @property
+    def costs_most(self) -> int | None:
+        """The most that its session costs by the tariff that was agreed; None where that sets no most."""
+        said = self.hold_said.get("costs_most")
         return None if said is None else int(said)
 
     @property

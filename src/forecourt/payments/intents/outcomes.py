@@ -310,8 +310,7 @@ class Turn:
     async def _pay_debts(self, amount: int) -> None:
         """What somebody owed is paid, the oldest first; what is over goes back. Debts are held in one order, so that
         each is paid or given up once, whoever comes first."""
-        assert self.intent.payer is not None, "somebody who owed"
-        for debt in await store.owed_by(self.conn, self.intent.tenant_id, self.intent.payer, lock=True):
+        for debt in await self._debts():
             part = min(amount, debt.owed_amount) if debt.currency == self.intent.currency else 0
             if part:
                 turn = Turn(self.conn, self.prices, debt, self.now)
@@ -322,6 +321,14 @@ class Turn:
         if amount:
             await self.open_call(CallKind.REFUND, amount, said=NOT_OWED)
             await self.step("refund_asked", amount=amount, detail=NOT_OWED)
+
+    async def _debts(self) -> list[Intent]:
+        """What a payment of debts may pay, held."""
+        intent = self.intent
+        if intent.debt_of is not None:
+            return await store.owed_of(self.conn, intent.tenant_id, intent.debt_of, lock=True)
+        assert intent.payer is not None, "somebody who owed"
+        return await store.owed_by(self.conn, intent.tenant_id, intent.payer, lock=True)
 
     async def hold_lost(self, amount: int, reason: str) -> None:
         """Nothing can be taken of the hold: the saved card is tried, else it is owed."""

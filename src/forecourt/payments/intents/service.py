@@ -195,6 +195,32 @@ class Payments:
             )
         return await self.carry_on(tenant_id, intent_id)
 
+    async def pay_debt_of(
+        self, tenant_id: int, intent_id: UUID, *, return_url: str, language: str = "en", description: str = "Charging"
+    ) -> Intent:
+        """Begins a payment of what is owed of one payment of somebody who has no account; one that was begun and waits
+        is returned instead, so that nothing is paid twice. Raises PaymentUnknown, NothingOwed, AccountMissing."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            debt = await store.find_intent(conn, tenant_id, intent_id)
+            if debt is None:
+                raise PaymentUnknown
+            if debt.payer is not None:
+                raise NothingOwed("Whoever has an account pays what is owed there.")
+            await store.hold_payer(conn, tenant_id, f"payment:{intent_id}")
+            paying = await store.find_paying_of(conn, tenant_id, intent_id)
+            if paying is None:
+                owed = await store.owed_of(conn, tenant_id, intent_id)
+                if not owed:
+                    raise NothingOwed
+                amount = Money(amount=sum(each.owed_amount for each in owed), currency=debt.currency)
+                how = Begin(station="", evse=0, return_url=return_url)
+                begun = await self._insert_taken(
+                    conn, tenant_id, Purpose.DEBT, amount, how, language, description, debt_of=intent_id
+                )
+            else:
+                begun = paying.intent_id
+        return await self.carry_on(tenant_id, begun)
+
     async def pay_from_wallet(
         self, tenant_id: int, payer: str, *, language: str = "en", description: str = "Charging"
     ) -> Intent:
@@ -225,11 +251,12 @@ class Payments:
 
     async def _insert_taken(
         self, conn: Connection, tenant_id: int, purpose: Purpose, amount: Money, how: Begin, language: str,
-        description: str, intent_id: UUID | None = None,
+        description: str, intent_id: UUID | None = None, debt_of: UUID | None = None,
     ) -> UUID:  # fmt: skip
         values = {
             **await self.way(conn, tenant_id, how),
             **({} if intent_id is None else {"intent_id": intent_id}),
+            "debt_of": debt_of,
             "purpose": purpose.value,
             "currency": amount.currency,
             "hold_amount": amount.amount,

@@ -58,10 +58,7 @@ class Sized(Struct, frozen=True, kw_only=True):
     @property
     def most(self) -> Money:
         """What may be held in all, if the session costs more: never more than one can cost."""
-        held = most_held(self.amount.currency)
-        return (
-            held if self.costs_most is None else Money(amount=min(self.costs_most, held.amount), currency=held.currency)
-        )
+        return may_hold(self.amount.currency, costs_most=self.costs_most)
 
     @property
     def costs_no_more(self) -> bool:
@@ -70,7 +67,7 @@ class Sized(Struct, frozen=True, kw_only=True):
 
     def said(self) -> dict[str, Any]:
         """As it is kept beside the payment."""
-        names = ("likely", "energy_wh", "power_w", "charging_s", "idle_s", "capped")
+        names = ("likely", "energy_wh", "power_w", "charging_s", "idle_s", "capped", "costs_most")
         return {name: getattr(self, name) for name in names}
 
 
@@ -106,6 +103,13 @@ def size_hold(
 def most_held(currency: str) -> Money:
     """What one session may have held in all, unless a fleet's limit says otherwise: what its driver is told before."""
     return Money(amount=RAISED_MOST * MOST * _unit(currency), currency=currency)
+
+
+def may_hold(currency: str, *, limit: int | None = None, costs_most: int | None = None) -> Money:
+    """What one session may have held in all, in minor units: by the limit of its fleet, else what its driver is told;
+    never more than one costs at the most by its tariff."""
+    most = most_held(currency).amount if limit is None else limit
+    return Money(amount=most if costs_most is None else min(most, costs_most), currency=currency)
 
 
 def _unit(currency: str) -> int:

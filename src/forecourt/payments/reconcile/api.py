@@ -12,7 +12,7 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import BankLineRow
-from forecourt.payments.fleets.errors import NothingLeftOver, PaidBackSince
+from forecourt.payments.fleets.errors import DebitBackSince, NothingLeftOver, PaidBackSince
 from forecourt.payments.hosts.model import FLEET_PATTERN
 from forecourt.payments.reconcile.model import (
     EXPLAINED,
@@ -123,7 +123,13 @@ class BankLine(Struct, frozen=True, kw_only=True):
     account: Annotated[
         str | None, Meta(description="On which account it was booked, by its ends.", examples=["DE89 … 3000"])
     ]
-    matched_by: Annotated[str | None, Meta(description="`payout`, `payout_file`, `return`, `settlement`, `posted`.")]
+    matched_by: Annotated[
+        str | None,
+        Meta(
+            description="`payout`, `payout_file`, `return`, `settlement`, `posted`, `fleet`, `debit`, `debit_file`,"
+            " `debit_return`."
+        ),
+    ]
     matched: Annotated[str | None, Meta(description="What it was matched with.")]
 
 
@@ -257,12 +263,17 @@ async def assign_line(
 
 @post(
     "/bank-lines/{line_id:int}/unmatch",
-    opt={"verb": Verb.EXPLAIN_MONEY, "problems": [BankLineUnknown, BankLineOpen, BankLineStays, PaidBackSince]},
+    opt={
+        "verb": Verb.EXPLAIN_MONEY,
+        "problems": [BankLineUnknown, BankLineOpen, BankLineStays, PaidBackSince, DebitBackSince],
+    },
     status_code=200,
     summary="Take back what a line of the bank was matched with",
     description=(
-        "For money of a fleet, and for a settlement. What was posted is reversed by an entry against it, what was"
-        " settled is open again, and the line is matched by nobody but a person from then on."
+        "For all but what came back. What was posted of it is reversed by an entry against it, what was settled is open"
+        " again, direct debits are being drawn again, payouts wait in their file again, and the line is matched by"
+        " nobody but a person from then on. A payout by hand that the line posted stays posted: if it never went, say"
+        " that it came back."
     ),
     tags=["reconciliation"],
 )

@@ -30,7 +30,7 @@ async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetim
             conn, tenant_id, amount=-row.amount, currency=row.currency, said=f"{row.end_to_end or ''} {row.text}",
             first=row.booked_on - BANK_DAYS, last=row.booked_on + BANK_DAYS,
         )  # fmt: skip
-        if by_hand is not None and await payouts.set_booked(conn, tenant_id, by_hand, row.booked_on):
+        if by_hand is not None and await payouts.set_booked(conn, tenant_id, by_hand, row.booked_on, row.line_id):
             await bank.match_line(conn, tenant_id, row.line_id, "payout", str(by_hand))
             return
         file_id = await bank.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
@@ -39,7 +39,7 @@ async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetim
             whole = sum(each.amount for each in made) == -row.amount
             for each in made:
                 if each.refused_at is None or whole:
-                    await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on)
+                    await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on, row.line_id)
             await bank.match_line(conn, tenant_id, row.line_id, "payout_file", str(file_id))
             return
     said = await collection.match(conn, tenant_id, row, now)
@@ -63,7 +63,9 @@ async def _match_payout(conn: Connection, tenant_id: int, row: BankLineRow, payo
             reference = row.end_to_end or reference_of(payout.payout_id)
             await post_by_hand(conn, tenant_id, payout, row.booked_on, reference, now)
         # One that the bank refused is owed again: should it book it all the same, the host is paid twice.
-        if payout.refused_at is None and await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on):
+        if payout.refused_at is None and await payouts.set_booked(
+            conn, tenant_id, payout.payout_id, row.booked_on, row.line_id
+        ):
             await bank.match_line(conn, tenant_id, row.line_id, "payout", about)
         return
     second = await bank.find_second(conn, tenant_id, row)
@@ -82,7 +84,10 @@ async def of_line(conn: Connection, tenant_id: int, row: BankLineRow) -> Differe
     number = payout_of(row.end_to_end or "")
     payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
     kind, booked = Differs.BANK_UNKNOWN, None
-    if payout is not None and payout.state in WENT:
+    if row.undone:
+        # Whatever it names: somebody said that it is not that.
+        pass
+    elif payout is not None and payout.state in WENT:
         again = _is_of(row, payout)
         kind, booked = (Differs.BANK_TWICE, row.amount) if again else (Differs.BANK_AMOUNT, -payout.amount)
     elif row.amount < 0 and await bank.names_file(conn, tenant_id, -row.amount, row.currency, row.text):

@@ -189,8 +189,9 @@ EXPLAINED: Final[Mapping[Differs, tuple[str, str]]] = {
     Differs.BANK_MISSING: (
         mark("A payout or a direct debit is days old, and the bank has not booked it, or what comes back of it."),
         mark(
-            "See whether its file was given to the bank, and whether the bank took it. If a debit came to nothing, say"
-            " so at its invoice: what it asked for is open again then."
+            "See whether its file was given to the bank, and whether the bank took it. If the bank booked a payout that"
+            " no statement tells of, say so at its host. If a debit came to nothing, say so at its invoice: what it"
+            " asked for is open again then."
         ),
     ),
 }  # fmt: skip
@@ -350,8 +351,11 @@ class BankLineUnknown(ForecourtError):
 
 #: How a line of the bank is matched with a payment provider's settlement: nothing is posted by that.
 SETTLEMENT: Final = "settlement"
-#: Matches that somebody may take back: a fleet's money, by a person's word or its text, and a settlement's.
-UNDONE: Final = frozenset({SETTLEMENT, "posted", "fleet"})
+#: How lines are matched with payouts, one or a file of them, and with direct debits.
+OF_PAYOUTS: Final = frozenset({"payout", "payout_file"})
+OF_DEBITS: Final = frozenset({"debit", "debit_file"})
+#: Matches that somebody may take back: all but those of what came back.
+UNDONE: Final = frozenset({SETTLEMENT, "posted", "fleet"}) | OF_PAYOUTS | OF_DEBITS
 
 
 class BankLineOpen(ForecourtError):
@@ -362,8 +366,8 @@ class BankLineOpen(ForecourtError):
 
 
 class BankLineStays(ForecourtError):
-    """This line names a payout or a direct debit by its own reference, so it stays that. What is wrong there is said of
-    the payout or the debit."""
+    """This line says that a payout or a direct debit came back, by its own reference, so it stays that. What is wrong
+    there is said of the payout or the debit."""
 
     status = 409
     code = "bank-line-stays"

@@ -15,11 +15,13 @@ from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.drivers.fleets.store import list_fleets
 from forecourt.payments.bank.model import Bank
 from forecourt.payments.bank.reasons import meaning
-from forecourt.payments.fleets.errors import NothingLeftOver, PaidBackSince
+from forecourt.payments.fleets.errors import DebitBackSince, NothingLeftOver, PaidBackSince
 from forecourt.payments.ledger.words import money
 from forecourt.payments.reconcile import camt, pain
 from forecourt.payments.reconcile.model import (
     EXPLAINED,
+    OF_DEBITS,
+    OF_PAYOUTS,
     SETTLEMENT,
     UNDONE,
     BankLineMatched,
@@ -68,11 +70,18 @@ MATCHED_BY: Final[Mapping[str, str]] = {
     SETTLEMENT: mark("a payment provider's settlement"),
     "posted": mark("a fleet, as somebody said"),
     "fleet": mark("a fleet's invoice"),
+    "payout": mark("a payout"),
+    "payout_file": mark("a file of payouts"),
+    "debit": mark("a direct debit"),
+    "debit_file": mark("a file of direct debits"),
 }
+#: Of which the name or the number is told.
+NAMED: Final = frozenset({"fleet"}) | OF_PAYOUTS | OF_DEBITS
 #: Why a match stays.
 NOT_UNDONE: Final[Mapping[type[ForecourtError], str]] = {
     BankLineOpen: mark("This line belongs to nothing already."),
-    BankLineStays: mark("This line names a payout or a direct debit, and stays that."),
+    BankLineStays: mark("This line says that a payout or a direct debit came back, and stays that."),
+    DebitBackSince: mark("A direct debit of this line came back since. The line stays what it is."),
     PaidBackSince: mark("A part of this money was paid back to the fleet. Take that line back first."),
 }
 SAY_OURS: Final = mark("Nothing was read. If it is yours too, choose the file again and say so below.")
@@ -142,7 +151,7 @@ def bank_pages(shell: Shell, db: Pool, clock: Clock, secret_key: bytes) -> list[
             "money/bank.html", request, viewer=actor, current="ledger", status=status, statements=statements,
             lines=lines, read=next((each for each in statements if each.statement_id == number), None), money=money,
             date_of=formats.date_of, may_read=actor.may(Verb.EXPLAIN_MONEY), fault=fault, fleets=fleets,
-            done=DONE.get(done, ""), other=other, matched=matched, matched_by=MATCHED_BY,
+            done=DONE.get(done, ""), other=other, matched=matched, matched_by=MATCHED_BY, named=NAMED,
             undo=next((each for each in matched if each.line_id == undo), None), reports=said, outcomes=OUTCOMES,
             meaning=meaning, told_of=next((each for each in said if each.report_id == report), None),
         )  # fmt: skip

@@ -14,7 +14,7 @@ from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.model import BankLineRow
 from forecourt.payments.bank.sepa import CURRENCY
 from forecourt.payments.bank.store import find_bank
-from forecourt.payments.fleets import collection
+from forecourt.payments.fleets import collection, undoing
 from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
 from forecourt.payments.hosts.outcomes import take_back
@@ -33,6 +33,8 @@ from forecourt.payments.reconcile.matching import BANK_DAYS, about_of_line, matc
 from forecourt.payments.reconcile.model import (
     CHARGES,
     MAX_COMPARED,
+    OF_DEBITS,
+    OF_PAYOUTS,
     SETTLEMENT,
     TRANSFERS,
     UNDONE,
@@ -366,7 +368,8 @@ class Reconciler:
 
     async def unmatch(self, actor: Actor, line_id: int, why: str) -> BankLineRow:
         """Takes back what a line of the bank was matched with, so that it belongs to nothing: what was posted of it is
-        reversed by an entry against it. Raises BankLineUnknown, BankLineOpen, BankLineStays, PaidBackSince."""
+        reversed by an entry against it. Raises BankLineUnknown, BankLineOpen, BankLineStays, PaidBackSince,
+        DebitBackSince."""
         tenant_id, now = actor.tenant_id, self._clock.now()
         async with self._pool.tenant(tenant_id) as conn:
             await money.hold_bank(conn, tenant_id)
@@ -377,8 +380,12 @@ class Reconciler:
                 raise BankLineOpen
             if row.matched_by not in UNDONE:
                 raise BankLineStays
-            if row.matched_by != SETTLEMENT:
-                await collection.undo(conn, tenant_id, row, why, now)
+            if row.matched_by in OF_PAYOUTS:
+                await payouts.unset_booked(conn, tenant_id, line_id)
+            elif row.matched_by in OF_DEBITS:
+                await undoing.undo_debits(conn, tenant_id, row, why, now)
+            elif row.matched_by != SETTLEMENT:
+                await undoing.undo(conn, tenant_id, row, why, now)
             await bank.unmatch_line(conn, tenant_id, line_id)
             detail = {"why": why, "was": row.matched_by, "of": row.matched, "amount": row.amount}
             await audit(conn, actor, "unmatch bank line", f"bank-line:{line_id}", detail)

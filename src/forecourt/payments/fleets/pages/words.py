@@ -40,6 +40,7 @@ LETTERS: Final = {
     "credit_note": mark("Credit note"),
     "reminder": mark("Reminder"),
     "debit_returned": mark("Letter of a debit that came back"),
+    "debit_again": mark("Letter before a debit is drawn again"),
 }
 LINES: Final = {
     "session": mark("Session"),

@@ -1,6 +1,6 @@
 """Letters to fleets: an invoice, a credit note, a reminder, with the document. In the fleet's language."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -8,7 +8,7 @@ from forecourt.payments.bank.reasons import CODE, meaning
 from forecourt.payments.fleets.model import Invoice, Kind, Line
 from forecourt.payments.fleets.store import Connection
 from forecourt.payments.fleets.store.documents import insert_letter
-from forecourt.payments.fleets.store.money import DebitRow
+from forecourt.payments.fleets.store.money import DebitRow, MandateRow
 from forecourt.payments.ledger.words import money
 from forecourt.platform import mail
 from forecourt.platform.mail import Letter
@@ -86,6 +86,27 @@ async def write_returned(
     if not stands:
         body.append(_("We can't draw from that account any more. Please give us a new mandate."))
     await _write(conn, tenant_id, invoice, "debit_returned", 0, email, subject, body, at)
+
+
+async def write_drawn_again(
+    conn: Connection, tenant_id: int, invoice: Invoice, mandate: MandateRow, creditor: str, day: date, email: str,
+    at: datetime,
+) -> None:  # fmt: skip
+    """The letter before a debit is drawn again that came back, or came to nothing: how much, when, from where, and by
+    which mandate and whom, as its fleet was told before the first one."""
+    about = {
+        "number": invoice.number, "name": invoice.said.seller.name, "day": date_of(day),
+        "amount": money(invoice.open_amount, invoice.currency), "iban": mandate.iban_shown,
+        "mandate": mandate.reference, "creditor": creditor,
+    }  # fmt: skip
+    subject = _("Invoice %(number)s from %(name)s is drawn again") % about
+    body = [
+        _("%(amount)s of invoice %(number)s is open, as its direct debit did not go through.") % about,
+        _("We draw this on %(day)s from %(iban)s by direct debit, mandate %(mandate)s, creditor id %(creditor)s.")
+        % about,
+        _("If you have paid by now, tell us before that day, so that nothing is drawn twice."),
+    ]
+    await _write(conn, tenant_id, invoice, "debit_again", 0, email, subject, body, at)
 
 
 async def write_over_limit(

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from psycopg.rows import class_row
 
 from forecourt.payments.fleets.store import Connection
+
+#: Of `c`, what came: nobody took back the match of its line.
+STILL: Final = (
+    "NOT EXISTS (SELECT FROM fleet_credits u WHERE u.tenant_id = c.tenant_id AND u.of_credit = c.credit_id"
+    " AND u.bank_line = c.bank_line)"
+)
 
 
 class CreditRow(Struct, frozen=True, kw_only=True):
@@ -15,6 +21,13 @@ class CreditRow(Struct, frozen=True, kw_only=True):
 
     credit_id: int
     fleet_id: int
+
+
+class DrawnRow(CreditRow, frozen=True, kw_only=True):
+    """What a direct debit brought, in minor units."""
+
+    debit_id: int
+    amount: int
 
 
 class SettlementRow(Struct, frozen=True, kw_only=True):
@@ -92,7 +105,7 @@ async def settled_by_debit(conn: Connection, tenant_id: int, debit_id: int) -> l
     """What the money of a debit settled: invoice and amount."""
     cursor = await conn.execute(
         "SELECT s.invoice_id, s.amount FROM fleet_settlements s JOIN fleet_credits c USING (tenant_id, credit_id)"
-        " WHERE s.tenant_id = %s AND c.debit_id = %s AND c.kind = 'paid' ORDER BY s.settlement_id",
+        f" WHERE s.tenant_id = %s AND c.debit_id = %s AND c.kind = 'paid' AND {STILL} ORDER BY s.settlement_id",
         (tenant_id, debit_id),
     )
     return [(int(invoice), int(amount)) for invoice, amount in await cursor.fetchall()]
@@ -111,6 +124,17 @@ async def find_credit_of(conn: Connection, tenant_id: int, line_id: int) -> Cred
         (tenant_id, line_id),
     )
     return await cursor.fetchone()
+
+
+async def drawn_by(conn: Connection, tenant_id: int, line_id: int) -> list[DrawnRow]:
+    """What a line of the bank brought of direct debits, and still does."""
+    cursor = conn.cursor(row_factory=class_row(DrawnRow))
+    await cursor.execute(
+        "SELECT c.credit_id, c.fleet_id, c.debit_id, c.amount FROM fleet_credits c WHERE c.tenant_id = %s"
+        f" AND c.bank_line = %s AND c.debit_id IS NOT NULL AND c.kind = 'paid' AND {STILL} ORDER BY c.credit_id",
+        (tenant_id, line_id),
+    )
+    return await cursor.fetchall()
 
 
 async def paid_back_of(conn: Connection, tenant_id: int, credit_id: int) -> int:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from psycopg.rows import class_row
 
 from forecourt.payments.fleets.store import Connection
+from forecourt.payments.fleets.store.credits import STILL
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 #: Debits of which nothing came yet that are told of at once.
@@ -161,7 +162,8 @@ async def find_asked(conn: Connection, tenant_id: int, invoice_id: int) -> int |
 async def was_drawn(conn: Connection, tenant_id: int, debit_id: int) -> bool:
     """Whether the bank ever booked a debit."""
     cursor = await conn.execute(
-        "SELECT FROM fleet_credits WHERE tenant_id = %s AND debit_id = %s AND kind = 'paid'", (tenant_id, debit_id)
+        f"SELECT FROM fleet_credits c WHERE tenant_id = %s AND debit_id = %s AND kind = 'paid' AND {STILL}",
+        (tenant_id, debit_id),
     )
     return cursor.rowcount > 0
 
@@ -203,6 +205,14 @@ async def end_debit(
         (state, at, reason, tenant_id, debit_id, list(was)),
     )
     return cursor.rowcount == 1
+
+
+async def ask_again(conn: Connection, tenant_id: int, debit_id: int) -> None:
+    """The bank did not book a debit after all. No other of its invoice is in the air."""
+    await conn.execute(
+        "UPDATE fleet_debits SET state = 'asked', ended_at = NULL, reason = '' WHERE tenant_id = %s AND debit_id = %s",
+        (tenant_id, debit_id),
+    )
 
 
 async def list_untold(conn: Connection, tenant_id: int, limit: int, *, after: int = 0) -> list[DebitRow]:
@@ -287,7 +297,7 @@ async def find_file_of(conn: Connection, tenant_id: int, total: int, text: str, 
         " AND f.total >= %(total)s AND ((SELECT sum(d.amount) FROM fleet_debits d WHERE d.tenant_id = f.tenant_id"
         " AND d.file_id = f.file_id AND d.state = 'asked') = %(total)s OR (f.total = %(total)s"
         " AND NOT EXISTS (SELECT FROM fleet_debits d JOIN fleet_credits c USING (tenant_id, debit_id)"
-        " WHERE d.tenant_id = f.tenant_id AND d.file_id = f.file_id)))"
+        f" WHERE d.tenant_id = f.tenant_id AND d.file_id = f.file_id AND {STILL})))"
         " AND (position(f.message IN %(text)s) > 0 OR (f.collection_on BETWEEN %(on)s::date - 5 AND %(on)s"
         " AND EXISTS (SELECT FROM fleet_debits d WHERE d.tenant_id = f.tenant_id AND d.file_id = f.file_id"
         " AND d.state = 'asked')))"

@@ -50,7 +50,8 @@ class PayoutsAsked(Struct, frozen=True, kw_only=True):
 
 class Payout(Struct, frozen=True, kw_only=True):
     """One payment to a host. `asked`: it isn't known yet what came of it, or it waits to be paid by hand; `sent`: a
-    file for the bank asks for it, and the bank did not book it yet; `bounced`: it came back."""
+    file for the bank asks for it, and neither a statement nor anybody says that the bank booked it; `bounced`: it came
+    back."""
 
     id: int
     host: int
@@ -65,7 +66,12 @@ class Payout(Struct, frozen=True, kw_only=True):
     reference: str | None
     reason: Annotated[str, Meta(examples=[""])]
     made_at: datetime
-    booked_on: Annotated[date | None, Meta(description="When our bank booked it.")]
+    booked_on: Annotated[
+        date | None, Meta(description="When our bank booked it, by its statement; else as somebody says.")
+    ]
+    booked_by: Annotated[
+        Literal["statement", "hand"] | None, Meta(description="Whence that is known.", examples=["statement"])
+    ]
     taken_back: Annotated[int, Meta(description="Minor units of it that came back at the provider.", examples=[0])]
 
 
@@ -82,6 +88,20 @@ class PaidByHand(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reference: Annotated[
         str, Meta(min_length=MIN_REFERENCE, max_length=MAX_REFERENCE, pattern=NAME_LINE, examples=["PAYOUT-12"])
     ]
+
+
+class Reason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why somebody says so. It stands in the audit."""
+
+    reason: Annotated[
+        str, Meta(min_length=1, max_length=300, pattern=NAME_LINE, examples=["Seen on the account's statement."])
+    ]
+
+
+class BookedByBank(Reason, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the bank booked a payout, and whence somebody knows."""
+
+    on: Annotated[date, Meta(description="The day on which it did, where the organisation is.")]
 
 
 class PayoutFile(Struct, frozen=True, kw_only=True):
@@ -159,6 +179,40 @@ async def pay_by_hand(
 ) -> Payout:
     async with db.tenant(actor.tenant_id) as conn:
         return _payout(await service.paid_by_hand(conn, actor, payout_id, data.on, data.reference, clock.now()))
+
+
+@post(
+    "/payouts/{payout_id:int}/booked",
+    opt={"verb": Verb.CHANGE_HOSTS, "problems": [PayoutUnknown, PayoutStands, PayoutDayRefused]},
+    status_code=200,
+    summary="Say that the bank booked a payout of a file",
+    description=(
+        "Where no statement of the bank tells. It was posted with its file, so nothing moves by this; a statement that"
+        " is read later books it all the same, once. Said again with the same day it changes nothing."
+    ),
+    tags=["hosts"],
+)
+async def say_booked(
+    payout_id: Number, data: JSONBody[BookedByBank], actor: Asker, db: Database, clock: Ticking
+) -> Payout:
+    async with db.tenant(actor.tenant_id) as conn:
+        return _payout(await service.booked(conn, actor, payout_id, data.on, data.reason, clock.now()))
+
+
+@post(
+    "/payouts/{payout_id:int}/not-booked",
+    opt={"verb": Verb.CHANGE_HOSTS, "problems": [PayoutUnknown, PayoutStands]},
+    status_code=200,
+    summary="Take back that the bank booked a payout",
+    description=(
+        "As long as nothing followed: the payout waits in its file again. What a statement told is taken back at its"
+        " line, `POST /api/v1/bank-lines/{line_id}/unmatch`."
+    ),
+    tags=["hosts"],
+)
+async def take_back_booked(payout_id: Number, data: JSONBody[Reason], actor: Asker, db: Database) -> Payout:
+    async with db.tenant(actor.tenant_id) as conn:
+        return _payout(await service.not_booked(conn, actor, payout_id, data.reason))
 
 
 @post(
@@ -259,7 +313,9 @@ def _payout(row: PayoutRow) -> Payout:
         id=row.payout_id, host=row.host_id, host_name=row.host, way=row.way,  # type: ignore[arg-type]  # the table's own
         amount=Money(amount=row.amount, currency=row.currency), state=row.stands,  # type: ignore[arg-type]  # checks
         execution_on=row.execution_on, to=row.bank_shown, file=row.file_id, to_write=reference_of(row.payout_id),
-        reference=row.reference, reason=row.reason, made_at=row.made_at, booked_on=row.booked_on,
+        reference=row.reference, reason=row.reason, made_at=row.made_at,
+        booked_on=row.booked_on or row.said_booked_on,
+        booked_by="statement" if row.booked_on is not None else "hand" if row.said_booked_on is not None else None,
         taken_back=row.taken_back,
     )  # fmt: skip
 
@@ -279,6 +335,8 @@ handlers = [
     list_payouts,
     bounce_payout,
     pay_by_hand,
+    say_booked,
+    take_back_booked,
     give_up_payout,
     run_payouts,
     list_files,

@@ -13,7 +13,7 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 _COLUMNS: Final = (
     "p.payout_id, p.host_id, h.name AS host, p.way, p.currency, p.amount, p.state, p.execution_on, p.up_to_line,"
     " p.source, p.bank_shown, p.file_id, p.reference, p.reason, p.made_at, p.ended_at, p.booked_on, p.taken_back,"
-    " p.refused_at"
+    " p.refused_at, p.said_booked_on"
 )
 _FROM: Final = "FROM payouts p JOIN hosts h USING (tenant_id, host_id)"
 _FILE: Final = "file_id, message, execution_on, currency, payouts, total, sealed, made_at"
@@ -45,11 +45,15 @@ class PayoutRow(Struct, frozen=True, kw_only=True):
     taken_back: int = 0
     #: When the bank said that it would not carry it out.
     refused_at: datetime | None = None
+    #: When the bank booked it, as somebody says.
+    said_booked_on: date | None = None
 
     @property
     def stands(self) -> str:
-        """How it stands, as it is shown: what a file asks the bank for is paid once the bank booked it."""
-        return "sent" if self.state == "paid" and self.way == "sepa" and self.booked_on is None else self.state
+        """How it stands, as it is shown: what a file asks the bank for is paid once the bank booked it, as a statement
+        or somebody says."""
+        waits = self.way == "sepa" and self.booked_on is None and self.said_booked_on is None
+        return "sent" if self.state == "paid" and waits else self.state
 
 
 class FileRow(Struct, frozen=True, kw_only=True):
@@ -102,7 +106,7 @@ async def list_payouts(
         SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %(tenant_id)s
         AND (%(host_id)s::int IS NULL OR p.host_id = %(host_id)s)
         AND (%(state)s::text IS NULL OR %(state)s = CASE WHEN p.state = 'paid' AND p.way = 'sepa'
-            AND p.booked_on IS NULL THEN 'sent' ELSE p.state END)
+            AND p.booked_on IS NULL AND p.said_booked_on IS NULL THEN 'sent' ELSE p.state END)
         AND (%(way)s::text IS NULL OR p.way = %(way)s)
         AND (%(file_id)s::int IS NULL OR p.file_id = %(file_id)s)
         {onward(_ORDERS[order], place)}
@@ -186,11 +190,42 @@ async def add_taken_back(
     )
 
 
-async def set_booked(conn: Connection, tenant_id: int, payout_id: int, on: date) -> bool:
-    """Notes when the bank booked a payout; whether it had not yet."""
+async def set_booked(conn: Connection, tenant_id: int, payout_id: int, on: date, line_id: int) -> bool:
+    """Notes when the bank booked a payout, and by which line; whether it had not yet."""
     cursor = await conn.execute(
-        "UPDATE payouts SET booked_on = %s WHERE tenant_id = %s AND payout_id = %s AND booked_on IS NULL",
-        (on, tenant_id, payout_id),
+        "UPDATE payouts SET booked_on = %s, booked_line = %s"
+        " WHERE tenant_id = %s AND payout_id = %s AND booked_on IS NULL",
+        (on, line_id, tenant_id, payout_id),
+    )
+    return cursor.rowcount == 1
+
+
+async def unset_booked(conn: Connection, tenant_id: int, line_id: int) -> None:
+    """What a line of the bank had booked it did not."""
+    await conn.execute(
+        "UPDATE payouts SET booked_on = NULL, booked_line = NULL WHERE tenant_id = %s AND booked_line = %s",
+        (tenant_id, line_id),
+    )
+
+
+async def say_booked(
+    conn: Connection, tenant_id: int, payout_id: int, *, on: date, by: str, at: datetime
+) -> bool:  # fmt: skip
+    """Notes when the bank booked a payout of a file, as somebody says; whether it was in that file still."""
+    cursor = await conn.execute(
+        "UPDATE payouts SET said_booked_on = %s, said_booked_at = %s, said_booked_by = %s WHERE tenant_id = %s"
+        " AND payout_id = %s AND way = 'sepa' AND state = 'paid' AND booked_on IS NULL AND said_booked_on IS NULL",
+        (on, at, by, tenant_id, payout_id),
+    )
+    return cursor.rowcount == 1
+
+
+async def unsay_booked(conn: Connection, tenant_id: int, payout_id: int) -> bool:
+    """What somebody said of a payout's booking is said no more; False where nobody did, or more came of it since."""
+    cursor = await conn.execute(
+        "UPDATE payouts SET said_booked_on = NULL, said_booked_at = NULL, said_booked_by = NULL WHERE tenant_id = %s"
+        " AND payout_id = %s AND state = 'paid' AND booked_on IS NULL AND said_booked_on IS NOT NULL",
+        (tenant_id, payout_id),
     )
     return cursor.rowcount == 1
 

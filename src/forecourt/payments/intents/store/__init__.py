@@ -25,7 +25,7 @@ _INTENT: Final = """
     i.language, i.payer, i.station_id, coalesce(s.identity, s.retired_identity) AS station, i.evse, i.token_uid,
     i.tariff_id, i.tariff_version, i.session_id, i.authorised_at, i.start_asked_at, i.slowed_at, i.stop_asked_at,
     i.ends_as, i.reason, i.hold_said, i.created_at, i.updated_at, i.read_at, i.next_at, i.driver_id, i.contract_key,
-    i.reads_missed, i.read_next_at
+    i.reads_missed, i.read_next_at, i.debt_of
     """
 _FROM: Final = """
     FROM payment_intents i LEFT JOIN stations s ON s.tenant_id = i.tenant_id AND s.station_id = i.station_id
@@ -294,6 +294,26 @@ async def owed_by(conn: Connection, tenant_id: int, payer: str, *, lock: bool = 
         conn,
         f"AND i.payer = %(payer)s AND i.owed_amount > 0 ORDER BY i.number {'FOR UPDATE OF i' if lock else ''}",
         {"tenant_id": tenant_id, "payer": payer},
+    )
+
+
+async def owed_of(conn: Connection, tenant_id: int, intent_id: UUID, *, lock: bool = False) -> list[Intent]:
+    """A payment, and those that paid its debt alone, as far as something of them is owed, the oldest first; `lock`:
+    held until the transaction ends."""
+    return await _many(
+        conn,
+        "AND (i.intent_id = %(intent)s OR i.debt_of = %(intent)s) AND i.owed_amount > 0"
+        f" ORDER BY i.number {'FOR UPDATE OF i' if lock else ''}",
+        {"tenant_id": tenant_id, "intent": intent_id},
+    )
+
+
+async def find_paying_of(conn: Connection, tenant_id: int, intent_id: UUID) -> Intent | None:
+    """The payment that was begun for the debt of this one alone, and of which it isn't known what came."""
+    return await _one(
+        conn,
+        "AND i.debt_of = %(intent)s AND i.state IN ('hold_requested', 'authorised', 'capturing')",
+        {"tenant_id": tenant_id, "intent": intent_id},
     )
 
 

@@ -1,6 +1,5 @@
 """What happened to a payment: its steps, and the webhooks that were heard of it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -45,17 +44,6 @@ async def count_steps(conn: Connection, tenant_id: int, intent_id: UUID, kind: s
     row = await cursor.fetchone()
     assert row is not None
     return int(row[0])
-
-
-async def paid_later(conn: Connection, tenant_id: int, intents: Sequence[UUID]) -> set[UUID]:
-    """Those of these payments whose debt was paid whole, by other payments; none of which a part was given up."""
-    cursor = await conn.execute(
-        "SELECT i.intent_id FROM payment_intents i JOIN payment_steps s USING (tenant_id, intent_id)"
-        " WHERE i.tenant_id = %s AND i.intent_id = ANY(%s) AND i.state = 'failed' AND i.owed_amount = 0"
-        " GROUP BY i.intent_id HAVING bool_or(s.kind = 'debt_paid') AND NOT bool_or(s.kind = 'written_off')",
-        (tenant_id, list(intents)),
-    )
-    return {intent_id for (intent_id,) in await cursor.fetchall()}
 
 
 async def told_of(conn: Connection, tenant_id: int, intent_id: UUID, kind: str) -> set[str]:

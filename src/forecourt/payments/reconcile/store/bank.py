@@ -236,11 +236,12 @@ async def names_file(conn: Connection, tenant_id: int, total: int, currency: str
 
 
 async def find_second(conn: Connection, tenant_id: int, back: BankLineRow) -> int | None:
-    """The line by which the bank carried a payout out once more, with no match yet, of which this came back."""
+    """The line by which the bank carried a payout out once more, with no match yet, of which this came back. One of
+    which somebody said that it is not that payout is none."""
     row = await (
         await conn.execute(
-            "SELECT line_id FROM bank_lines WHERE tenant_id = %s AND matched_by IS NULL AND end_to_end = %s"
-            " AND amount = %s AND currency = %s ORDER BY line_id LIMIT 1",
+            "SELECT line_id FROM bank_lines WHERE tenant_id = %s AND matched_by IS NULL AND undone = 0"
+            " AND end_to_end = %s AND amount = %s AND currency = %s ORDER BY line_id LIMIT 1",
             (tenant_id, back.end_to_end, -back.amount, back.currency),
         )
     ).fetchone()
@@ -262,12 +263,13 @@ async def came_back(conn: Connection, tenant_id: int, payout: str) -> bool:
 
 async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, str, datetime]]:
     """Payouts by a file, and by hand from an account whose statements are read, that the bank should have booked before
-    that day: number, amount, currency, made when."""
+    that day, and of which nobody says that it did: number, amount, currency, made when."""
     rows = await conn.execute(
         "SELECT payout_id, amount, currency, made_at FROM payouts p WHERE tenant_id = %s"
         " AND (way = 'sepa' OR way = 'hand' AND EXISTS (SELECT 1 FROM bank_lines l"
         " WHERE l.tenant_id = p.tenant_id AND l.currency = p.currency))"
-        " AND state IN ('paid', 'bounced') AND booked_on IS NULL AND refused_at IS NULL AND execution_on < %s"
+        " AND state IN ('paid', 'bounced') AND booked_on IS NULL AND said_booked_on IS NULL AND refused_at IS NULL"
+        " AND execution_on < %s"
         " ORDER BY payout_id",
         (tenant_id, before),
     )

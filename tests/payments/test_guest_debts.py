@@ -1,0 +1,153 @@
+"""What somebody without an account owes is paid by its link: once, and by the books, whoever dies or comes twice."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from forecourt.payments.intents.errors import NothingOwed, PaymentUnknown
+from forecourt.payments.intents.model import Intent, State
+from forecourt.payments.intents.outcomes import Turn
+from forecourt.payments.providers.stripe import Stripe
+from forecourt.payments.psp.errors import ProviderRefused
+from tests.payments.till import Till
+from tests.sandbox import Sandbox, sandbox
+
+BACK = "https://drive.test/charging/{intent}/back"
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    """One for each test: its clock goes on by days."""
+    with sandbox() as running:
+        yield running
+
+
+async def owes(till: Till, monkeypatch: pytest.MonkeyPatch, **about: Any) -> Intent:
+    """Somebody who owes 11.90 euro, as the provider refused to take them of a hold that stands."""
+    intent = await till.paid(**about)
+    await till.work()
+
+    async def refuse(*_: Any) -> Any:
+        raise ProviderRefused("Not now.")
+
+    with monkeypatch.context() as shut:
+        shut.setattr(Stripe, "capture", refuse)
+        till.plug_in(intent, wh=20_000)
+        await till.work()
+        await till.settle()
+    owed = await till.find(intent)
+    assert (owed.state, owed.owed_amount, owed.payer) == (State.FAILED, 1190, about.get("payer"))
+    return owed
+
+
+async def begin(till: Till, debt: Intent) -> Intent:
+    return await till.payments.pay_debt_of(till.tenant_id, debt.intent_id, return_url=BACK)
+
+
+async def pay(till: Till, paying: Intent) -> None:
+    """On the provider's page; nobody comes back from it."""
+    assert paying.reference is not None
+    await asyncio.to_thread(till.box.pay, paying.reference, "visa")
+
+
+def check_what_was_taken(till: Till) -> None:
+    """Everything is taken once, and every entry comes to nothing."""
+    taken = Counter(row["payment_intent"] for row in till.happened("capture"))
+    assert list(taken.values()) == [1]
+    loose = till.rows("SELECT sum(amount) AS it FROM postings WHERE tenant_id = %s GROUP BY entry_id", till.tenant_id)
+    assert all(row["it"] == 0 for row in loose)
+
+
+def receivable(till: Till) -> int:
+    return till.balances().get("driver_receivable", 0)
+
+
+async def test_whoever_presses_twice_pays_once_and_the_debt_is_gone(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debt = await owes(till, monkeypatch)
+    assert receivable(till) == 1190
+    begun = await asyncio.gather(*(begin(till, debt) for _ in range(4)))
+    assert len({each.intent_id for each in begun}) == 1
+    assert begun[0].hold_amount == 1190
+    assert begun[0].return_url == BACK.replace("{intent}", str(begun[0].intent_id))
+    await pay(till, await till.find(begun[0]))
+    # Nobody comes back, and no webhook is heard: it is found out all the same.
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    assert (await till.find(begun[0])).state is State.CAPTURED
+    assert ((await till.find(debt)).owed_amount, receivable(till)) == (0, 0)
+    with pytest.raises(NothingOwed):
+        await begin(till, debt)
+    check_what_was_taken(till)
+
+
+async def test_who_dies_while_it_is_posted_has_posted_nothing_and_the_next_one_posts_it_once(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debt = await owes(till, monkeypatch)
+    paying = await begin(till, debt)
+    await pay(till, paying)
+    step, at = Turn.step, []
+
+    async def die(self: Turn, kind: str, **about: Any) -> None:
+        await step(self, kind, **about)
+        if kind == "debt_paid":
+            at.append(kind)
+            raise ConnectionResetError
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Turn, "step", die)
+        with pytest.raises(ConnectionResetError):
+            await till.payments.returned(till.tenant_id, paying.intent_id)
+    assert (at, (await till.find(debt)).owed_amount, receivable(till)) == (["debt_paid"], 1190, 1190)
+    for _ in range(2):
+        await till.payments.returned(till.tenant_id, paying.intent_id)
+    assert ((await till.find(debt)).owed_amount, receivable(till)) == (0, 0)
+    steps = till.rows("SELECT amount FROM payment_steps WHERE intent_id = %s AND kind = 'debt_paid'", debt.intent_id)
+    assert [row["amount"] for row in steps] == [1190]
+    check_what_was_taken(till)
+
+
+async def test_what_is_owed_no_more_when_it_is_paid_goes_back(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    debt = await owes(till, monkeypatch)
+    paying = await begin(till, debt)
+    await till.payments.write_off(till.actor, debt.intent_id, "as a courtesy")
+    await pay(till, paying)
+    await till.payments.returned(till.tenant_id, paying.intent_id)
+    await till.settle()
+    paid = await till.find(paying)
+    assert (paid.captured_amount, paid.refunded_amount, receivable(till)) == (1190, 1190, 0)
+    check_what_was_taken(till)
+
+
+async def test_what_the_provider_takes_back_is_owed_again_and_paid_by_the_same_link(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debt = await owes(till, monkeypatch)
+    first = await begin(till, debt)
+    await pay(till, first)
+    await till.payments.returned(till.tenant_id, first.intent_id)
+    async with till.payments.saga.turn(till.tenant_id, first.intent_id) as turn:
+        await turn.capture_lost("taken back")
+    second = await begin(till, debt)
+    assert (second.intent_id != first.intent_id, second.hold_amount) == (True, 1190)
+    await pay(till, second)
+    await till.payments.returned(till.tenant_id, second.intent_id)
+    assert ((await till.find(first)).owed_amount, receivable(till)) == (0, 0)
+    with pytest.raises(NothingOwed):
+        await begin(till, debt)
+
+
+async def test_only_what_is_owed_by_nobody_with_an_account_is_paid_so_and_nothing_else_of_others(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = await owes(till, monkeypatch, payer="driver:7")
+    with pytest.raises(NothingOwed):
+        await begin(till, theirs)
+    with pytest.raises(PaymentUnknown):
+        await till.payments.pay_debt_of(till.tenant_id, uuid4(), return_url=BACK)
