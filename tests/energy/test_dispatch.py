@@ -53,11 +53,12 @@ def order(
     accepted: bool | None = None,
     drawn_ma: int | None = None,
     still_since: datetime | None = None,
+    rested: bool = False,
 ) -> Order:
     valid_to = sent + (LOW_VALID_FOR if limit_ma < FALLBACK_MA else VALID_FOR)
     return Order(
         limit_ma=limit_ma, sent_at=sent, valid_to=valid_to, answered_at=answered, accepted=accepted, drawn_ma=drawn_ma,
-        still_since=still_since,
+        still_since=still_since, rested=rested,
     )  # fmt: skip
 
 
@@ -188,6 +189,41 @@ def test_nothing_counts_as_soon_as_one_that_drew_something_is_measured_to_draw_n
     mean = replace(unproven, drawn_since=NOW - 20 * S)
     assert may_draw(mean, NOW + 30 * S)[0] == 16_000
     assert may_draw(unproven, NOW + 92 * S)[0] == limit_ma
+
+
+@pytest.mark.parametrize(
+    ("told", "measured", "counts_ma"),
+    [
+        pytest.param({}, (-5, 0), 0, id="it rests"),
+        pytest.param({}, (20, 0), 0, id="and still does"),
+        pytest.param({}, (20, 7_000), 16_000, id="it began again"),
+        pytest.param({}, (-1, 7_000), 16_000, id="it began again before its station said yes"),
+        pytest.param({"rested": False}, (-5, 0), 16_000, id="it may just not have begun"),
+        pytest.param({"still_since": None}, (-5, 0), 16_000, id="nobody measured it"),
+        pytest.param({"limit_ma": 6_000}, (-5, 0), 16_000, id="it may draw something"),
+        pytest.param({"accepted": None, "answered": None}, (-5, 0), 16_000, id="its station has not said yes"),
+        pytest.param({"accepted": False}, (-5, 0), 16_000, id="its station has said no"),
+    ],
+)
+def test_nothing_counts_at_once_where_a_car_that_rests_is_told_to_draw_nothing(
+    told: dict[str, Any], measured: tuple[int, int], counts_ma: int
+) -> None:
+    ago = NOW - 300 * S
+    more = order(16_000, ago, answered=ago, accepted=True)
+    known = {"limit_ma": 0, "sent": NOW - 2 * S, "answered": NOW, "accepted": True, "drawn_ma": 0}
+    nothing = order(**{**known, "still_since": NOW - 5 * S, "rested": True, **told})
+    after_s, drawn_ma = measured
+    resting = running(
+        more, nothing, proven=False, fallback_ma=0, drawn_ma=drawn_ma, drawn_at=NOW + after_s * S
+    )  # fmt: skip
+    assert may_draw(resting, NOW + 30 * S)[0] == counts_ma
+    if counts_ma:
+        return
+    assert look(resting) is None, "it proves nothing of its station"
+    # What it draws of what it was told since is no sign that it began by itself.
+    again = order(6_000, NOW + 40 * S, answered=NOW + 41 * S, accepted=True, drawn_ma=0)
+    drawing = replace(resting, orders=(*resting.orders, again), drawn_ma=6_000, drawn_at=NOW + 55 * S)
+    assert may_draw(drawing, NOW + 60 * S)[0] == 6_000
 
 
 @pytest.mark.parametrize("proven", [False, True], ids=["unproven", "proven"])

@@ -50,6 +50,64 @@ def test_the_same_tokens_visits_weigh_more() -> None:
     assert (stranger.stay_h(0.5), stranger.need_kwh(0.5)) == (9, 10)
 
 
+def test_however_many_others_are_known_they_tell_no_more_of_who_was_here_before_than_a_few_visits_of_their_own() -> (
+    None
+):
+    others = [structs.replace(each, token=f"T{number}") for number in range(40) for each in PAST]
+    own = [visit(day, 8, 11, 30, token="AB12") for day in range(2, 7)]
+    predictor = Predictor([*others, *own], "UTC")
+    known = predictor.predict(Present(came_at=at(9, 8), taken_kwh=0, token="AB12"), at(9, 8))
+    assert (known.stay_h(0.5), known.need_kwh(0.5)) == (3, 30)
+    # One visit is worth less than what is known of everybody.
+    once = Predictor([*others, *own[:1]], "UTC")
+    little = once.predict(Present(came_at=at(9, 8), taken_kwh=0, token="AB12"), at(9, 8))
+    assert abs(little.stay_h(0.5) - 9) < 0.5
+    assert little.need_kwh(0.5) == 10
+
+
+def test_who_is_right_about_themselves_is_believed_however_many_others_are_wrong() -> None:
+    """All but one leave five hours before they say, and take a quarter of what they ask for."""
+
+    def stated(past: PastVisit, late_h: float, taken: float) -> PastVisit:
+        left_at = past.left_at - timedelta(hours=late_h)
+        return structs.replace(past, stated_left_at=left_at, stated_kwh=past.energy_kwh / taken)
+
+    others = [
+        stated(visit(day, 8, 9 + number % 9, 2 + number // 9), -5, 0.25) for day in range(2, 7) for number in range(99)
+    ]
+    # What was stated then was another time and energy each day.
+    own = [stated(visit(day, 18, 19 + day / 2, 20 + day, token="AB12"), 0, 1) for day in range(2, 7)]
+    said = Present(came_at=at(9, 8), taken_kwh=0, stated_left_at=at(9, 16), stated_kwh=12)
+    predictor = Predictor([*others, *own], "UTC")
+    stranger = predictor.predict(said, at(9, 8))
+    known = predictor.predict(structs.replace(said, token="AB12"), at(9, 8))
+    assert (stranger.stay_h(0.5), stranger.need_kwh(0.5)) == (3, 3)
+    assert known.stay_h(0.5) == 8
+    assert 8 <= known.need_kwh(0.5) <= 12
+
+
+def test_what_a_driver_does_follows_from_what_they_say_now_and_how_wrong_they_were() -> None:
+    """Who always leaves two hours before they say, and takes half, says what they never said, and nobody did."""
+    own = [
+        PastVisit(
+            came_at=at(day, 8),
+            left_at=at(day, 11),
+            energy_kwh=6,
+            token="AB12",
+            stated_left_at=at(day, 13),
+            stated_kwh=12,
+        )
+        for day in range(2, 7)
+    ]
+    predictor = Predictor(own, "UTC")
+    said = Present(came_at=at(9, 8), taken_kwh=0, token="AB12", stated_left_at=at(9, 20), stated_kwh=40)
+    known = predictor.predict(said, at(9, 8))
+    assert (known.stay_h(0.5), known.need_kwh(0.5)) == (10, 20)
+    # Of two visits that doesn't follow.
+    little = Predictor(own[:2], "UTC").predict(said, at(9, 8))
+    assert little.need_kwh(0.5) < 20
+
+
 def test_visits_at_the_same_evse_weigh_more_for_the_same_people_park_there() -> None:
     """Five at this EVSE, of twenty that came at this time."""
     past = [structs.replace(each, evse_id="far") for each in PAST]

@@ -209,6 +209,7 @@ async def test_what_may_still_hold_of_many_orders_is_never_forgotten(yard: Yard)
         orders = await keeping.orders_of(conn, yard.tenant_id, site, now, [])
         assert {order.drawn_ma for order in orders[session]} <= {9_000, None}
         assert orders[session][-1].drawn_ma == 9_000
+        assert [order.rested for order in orders[session]] == [order.limit_ma == 11_000 for order in orders[session]]
         return [(order.limit_ma, order.accepted) for order in orders[session]]
 
     async with yard.tenants.tenant(yard.tenant_id) as conn:
@@ -216,7 +217,7 @@ async def test_what_may_still_hold_of_many_orders_is_never_forgotten(yard: Yard)
             keeping.NewOrder(
                 station_id=station_id, evse=1, session_id=session, limit_ma=limit_ma, urgent=True,
                 sent_at=now - timedelta(seconds=ago_s), valid_to=now + timedelta(minutes=4),
-                drawn_ma=9_000 if limit_ma < 32_000 else None,
+                drawn_ma=9_000 if limit_ma < 32_000 else None, rested=limit_ma == 11_000,
             )
             # The clock was set back meanwhile: the latest is the one of the highest number.
             for ago_s, limit_ma in [(50, 30_000), (80, 32_000), *((n, 21_000 - 500 * n) for n in range(2, 22, 2))]

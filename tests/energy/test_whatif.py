@@ -17,6 +17,7 @@ from forecourt.cli import app
 from forecourt.energy.planner.ladder import Answer
 from forecourt.energy.site import Mode
 from forecourt.energy.whatif import schedulers
+from forecourt.energy.whatif.report import MOST_OVERLOAD
 from forecourt.energy.whatif.scenario import read_scenario
 from forecourt.energy.whatif.series import ScenarioRefused
 from forecourt.energy.whatif.ways import TOLD_BY_DRIVERS, UNSTORED
@@ -65,6 +66,49 @@ def simulate(folder: Path, *more: str, scenario: str = SCENARIO, sessions: str =
 
 def outcomes(folder: Path) -> dict[str, dict[str, Any]]:
     return {each["scheduler"]: each for each in json.loads((folder / "out.json").read_text())["outcomes"]}
+
+
+@pytest.mark.parametrize(
+    ("sessions", "said"),
+    [
+        pytest.param(
+            SESSIONS,
+            "No session begins from 2026-02-02 to 2026-02-09, by the clock of Europe/Berlin: they begin from 2026-01-05"
+            " to 2026-01-05. Say other days with --from and --to.",
+            id="others do",
+        ),
+        pytest.param(
+            SESSIONS + "A,2026-02-03 08:00:00+01:00,2026-02-03 09:00:00+01:00,0\n",
+            "All sessions that begin from 2026-02-02 to 2026-02-09 are left out (1: took no energy).",
+            id="but it is none to charge",
+        ),
+    ],
+)
+def test_a_time_in_which_nobody_comes_is_refused_with_why(tmp_path: Path, sessions: str, said: str) -> None:
+    result = simulate(tmp_path, "--from", "2026-02-02", "--to", "2026-02-09", sessions=sessions)
+    assert result.exit_code == 1
+    assert said in " ".join(result.output.split())
+    assert not (tmp_path / "out.json").exists()
+
+
+@pytest.mark.parametrize(("load_kw", "said"), [(2, False), (5, True)], ids=["it leaves something", "it takes all"])
+def test_a_building_that_takes_more_than_a_limit_bears_is_told_of(tmp_path: Path, load_kw: int, said: bool) -> None:
+    limit = LIMIT.format("10:00:00", "limit_w = 3000")
+    load = f"[load]\nweekdays = {{ hours = [0, 9, 10], values = [0, {load_kw}, 0] }}\n"
+    scenario = SCENARIO.replace("[tariff]", load + limit)
+    assert simulate(tmp_path, "--ways", "deadline", scenario=scenario).exit_code == 0
+    notes = json.loads((tmp_path / "out.json").read_text())["notes"]
+    note = "In 1 of 24 steps buildings alone take more than a limit bears: no way to charge mends that."
+    assert (note in notes) is said
+
+
+def test_what_flows_where_nothing_may_has_an_overload_that_is_a_number(tmp_path: Path) -> None:
+    limit = LIMIT.format("10:00:00", "limit_w = 0")
+    scenario = SCENARIO.replace("[tariff]", limit)
+    assert simulate(tmp_path, "--ways", "uncontrolled,deadline", scenario=scenario).exit_code == 0
+    told = outcomes(tmp_path)
+    assert told["uncontrolled"]["overload"] == MOST_OVERLOAD
+    assert told["deadline"]["overload"] <= 1
 
 
 def test_every_way_is_told_and_adds_up(tmp_path: Path) -> None:
@@ -194,7 +238,7 @@ def test_on_the_day_on_which_clocks_are_set_prices_follow_the_clock_and_hours_ar
         (("--from", "2026-01-05T12:00"), "write it as 2019-03-08"),
         (("--to", "2027-06-05", "--ways", "deadline,optimum"), "The optimum can be found for at most 8928 steps"),
         (("--from", "2026-02-01"), "must end after it begins"),
-        (("--from", "2026-01-06", "--to", "2026-01-07"), "No session of the file"),
+        (("--from", "2026-01-06", "--to", "2026-01-07"), "No session begins"),
     ],
 )
 def test_what_cant_be_meant_is_refused_in_words(tmp_path: Path, more: tuple[str, ...], said: str) -> None:

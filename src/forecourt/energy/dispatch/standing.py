@@ -85,7 +85,8 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
     may hold the limit or not). From `valid_to` on it holds no more. `gives_ma`: what was to flow back, of one that lets
     nothing be drawn. `unsent`: it never reached the station, which says nothing of it; `awaited`: somebody still waits
     for the answer. `drawn_ma`: what was drawn when it was sent, None where that wasn't known; `still_since`: from when
-    on nothing was, as it was measured, None where it wasn't."""
+    on nothing was, as it was measured, None where it wasn't; `rested`: the car drew nothing of what it might, though it
+    had had the time to begin."""
 
     limit_ma: int
     sent_at: datetime
@@ -97,6 +98,7 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
     gives_ma: int = 0
     drawn_ma: int | None = None
     still_since: datetime | None = None
+    rested: bool = False
 
 
 class Standing(Struct, frozen=True, kw_only=True, gc=False):
@@ -335,8 +337,21 @@ def settles_at(order: Order, standing: Standing) -> datetime | None:
     """From when on an order is surely obeyed; None where nobody knows."""
     if not order.accepted or order.answered_at is None or is_forgotten(order, standing):
         return None
-    in_time_at, seen_at = order.answered_at + timedelta(seconds=standing.settles_s), _seen_at(order, standing)
+    in_time_at = order.answered_at + timedelta(seconds=standing.settles_s)
+    seen_at = order.answered_at if _rests(order, standing) else _seen_at(order, standing)
     return in_time_at if seen_at is None else min(in_time_at, seen_at)
+
+
+def _rests(order: Order, standing: Standing) -> bool:
+    """Whether a car that drew nothing of what it might, and was told to draw nothing, draws nothing as far as anybody
+    knows: that it begins again just before its station surely obeys is no chance that is worth reckoning with either.
+    Until it is measured to have."""
+    if order.limit_ma or not order.rested or order.still_since is None or order.answered_at is None:
+        return False
+    if standing.drawn_ma is None or standing.drawn_at is None or is_obeyed(drawn_most(standing), 0):
+        return True
+    # What it draws of what it was told since tells nothing of that.
+    return any(order.sent_at < later.sent_at <= standing.drawn_at and later.limit_ma for later in standing.orders)
 
 
 def _seen_at(order: Order, standing: Standing) -> datetime | None:

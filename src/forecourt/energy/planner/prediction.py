@@ -1,9 +1,10 @@
 """When a car will leave and what it will take, by what cars like it did and by what its driver says.
 
 A past visit is a candidate for what the present one will be. It weighs more the nearer the time of day at which it
-came is, and more if it was at the same EVSE, where the same people park, or the same token's. What the driver states
-weighs candidates by how likely somebody who does that says this, as past statements were wrong, those of the same token
-before all: it is a prior and never the truth, and the energy that is asked for is a cap.
+came is, and more if it was at the same EVSE, where the same people park. What the driver states weighs candidates by
+how likely somebody who does that says this, as past statements were wrong: it is a prior and never the truth, and the
+energy that is asked for is a cap. Of a driver who was here before all others together tell no more than a few visits of
+their own would: the longer somebody is known, the less it matters what others do, however many those are.
 """
 
 from collections.abc import Sequence
@@ -24,16 +25,21 @@ LATE_H: Final = 1.0
 TAKEN_LOG: Final = 0.35
 #: Points at which a density is known.
 POINTS: Final = 128
-#: How many times more a visit of the same token weighs, and how wrong it was about itself.
-OWN: Final = 30.0
+#: What all visits of others, and how wrong they were about themselves, are worth together beside those of the same
+#: token: so many of its own.
+OTHERS: Final = 2.0
 #: How many times more a visit at the same EVSE weighs.
 HERE: Final = 5.0
 #: A site that knows little knows this of drivers: how many hours later they leave than they say, and the share that
 #: they take of what they ask for (2,979 sessions at workplaces; quantiles 5, 25, 50, 76, 95 %).
 LATE_PRIOR_H: Final = np.array([-10.9, -7.0, -4.3, 0.0, 5.1])
 TAKEN_PRIOR: Final = np.array([0.1, 0.27, 0.43, 0.68, 0.97])
+#: At which quantiles that is known.
+LEVELS: Final = np.array([0.05, 0.25, 0.5, 0.76, 0.95])
 #: How many past statements that is worth.
 PRIOR: Final = 10.0
+#: Of so many statements of one driver follows as well what they will do, by what they say now.
+ENOUGH: Final = 3
 
 
 class PastVisit(Struct, frozen=True, kw_only=True):
@@ -128,9 +134,11 @@ class Predictor:
         apart = np.abs(self._came_h - came_h)
         near = np.exp(-0.5 * (np.minimum(apart, 24 - apart) / DAY_H) ** 2) + 1e-3
         alike = np.where(self._weekend == (present.came_at.astimezone(self._zone).weekday() >= 5), 1.0, 0.3)
-        own = np.where((self._tokens == present.token) & (self._tokens != ""), OWN, 1.0)
         here = np.where((self._evses == present.evse_id) & (self._evses != ""), HERE, 1.0)
-        weight = near * alike * own * here
+        weight = near * alike * here
+        own = (self._tokens == present.token) & (self._tokens != "")
+        if own.any():
+            weight[~own] *= OTHERS / max(float(weight[~own].sum()), OTHERS)
         stays_h, energies_kwh = self._guesses(present)
         guess = np.full(len(stays_h), 1.0 / len(stays_h))
         return (
@@ -140,12 +148,17 @@ class Predictor:
         )
 
     def _guesses(self, present: Present) -> tuple[Floats, Floats]:
-        """What the car would do if its driver were wrong as drivers are; without a word of them, as at workplaces."""
-        stated_h = 8.0
+        """What the car would do if its driver were wrong as before, or as drivers are where that isn't known; without a
+        word of them, as at workplaces."""
+        token = present.token or ""
+        stated_h, late_h = 8.0, LATE_PRIOR_H / 2
         if present.stated_left_at is not None:
             stated_h = (present.stated_left_at - present.came_at) / timedelta(hours=1)
-        stays = np.maximum(stated_h + (LATE_PRIOR_H if present.stated_left_at else LATE_PRIOR_H / 2), 0.5)
-        energies = (present.stated_kwh or 20.0) * TAKEN_PRIOR
+            late_h = self._late.quantiles(token, LATE_PRIOR_H)
+        stays = np.maximum(stated_h + late_h, 0.5)
+        energies = 20.0 * TAKEN_PRIOR
+        if present.stated_kwh:
+            energies = present.stated_kwh * np.exp(self._shares.quantiles(token, np.log(TAKEN_PRIOR)))
         stay_h, energy_kwh = np.meshgrid(stays, energies)
         return stay_h.ravel(), energy_kwh.ravel()
 
@@ -169,10 +182,20 @@ class _Density:
     def at(self, values: Floats, token: str) -> Floats:
         """How likely values of this token are, up to a factor."""
         if token not in self._of:
-            own = self._values[(self._whose == token) & (self._whose != "")]
-            likely = self._all + self._kernels(own) * (OWN - 1)
+            own = self._own(token)
+            likely = self._all
+            if len(own):
+                likely = likely * min(1.0, OTHERS / (len(self._values) + PRIOR)) + self._kernels(own)
             self._of[token] = likely / likely.max()
         return np.asarray(np.interp(values, self._points, self._of[token], left=0.0, right=0.0) + 1e-9)
+
+    def quantiles(self, token: str, otherwise: Floats) -> Floats:
+        """LEVELS of the values of this token; `otherwise` where they are too few."""
+        own = self._own(token)
+        return otherwise if len(own) < ENOUGH else np.asarray(np.quantile(own, LEVELS))
+
+    def _own(self, token: str) -> Floats:
+        return np.asarray(self._values[(self._whose == token) & (self._whose != "")])
 
     def _kernels(self, values: Floats) -> Floats:
         apart = (self._points[:, None] - values[None, :]) / self._width

@@ -70,7 +70,8 @@ class Obedience(Struct, frozen=True, kw_only=True):
 
 class NewOrder(Struct, frozen=True, kw_only=True, gc=False):
     """A limit that is about to be sent, by a command; None: it can't be. `drawn_ma`: what is drawn meanwhile, None:
-    nobody knows; `still_since`: from when on nothing is."""
+    nobody knows; `still_since`: from when on nothing is; `rested`: though the car might charge, and had had the time to
+    begin."""
 
     station_id: int
     evse: int
@@ -83,6 +84,7 @@ class NewOrder(Struct, frozen=True, kw_only=True, gc=False):
     command_id: UUID | None = None
     drawn_ma: int | None = None
     still_since: datetime | None = None
+    rested: bool = False
 
 
 def links_held() -> Texts[Link]:
@@ -151,6 +153,7 @@ class _OrderRow(Struct, frozen=True, array_like=True, gc=False):
     gives_ma: int
     drawn_ma: int | None
     still_since: datetime | None
+    rested: bool
 
 
 class _OrdersRow(Struct, frozen=True, gc=False):
@@ -170,7 +173,7 @@ def _told(text: str) -> ToldSession:
             Order(
                 limit_ma=each.limit_ma, sent_at=each.sent_at, valid_to=each.valid_to, answered_at=each.answered_at,
                 accepted=each.accepted, unsent=each.unsent, awaited=False, gives_ma=each.gives_ma,
-                drawn_ma=each.drawn_ma, still_since=each.still_since,
+                drawn_ma=each.drawn_ma, still_since=each.still_since, rested=each.rested,
             )
             for each in row.orders
         ),
@@ -196,7 +199,7 @@ async def orders_of(
         """
         SELECT row_to_json(s)::text FROM (
             SELECT session_id, json_agg(json_build_array(order_id, limit_ma, sent_at, valid_to, answered_at, accepted,
-                unsent, gives_ma, drawn_ma, still_since) ORDER BY order_id) AS orders
+                unsent, gives_ma, drawn_ma, still_since, rested) ORDER BY order_id) AS orders
             FROM (
                 SELECT *, row_number() OVER (PARTITION BY session_id ORDER BY order_id DESC) AS age,
                     row_number() OVER (PARTITION BY session_id
@@ -245,12 +248,14 @@ async def insert_orders(conn: Connection, tenant_id: int, site_id: int, orders: 
     columns = list(zip(*(msgspec.structs.astuple(order) for order in orders), strict=True))
     cursor = await conn.execute(
         "INSERT INTO charging_orders (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at,"
-        " valid_to, gives_ma, command_id, drawn_ma, still_since)"
+        " valid_to, gives_ma, command_id, drawn_ma, still_since, rested)"
         " SELECT %s, %s, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to, gives_ma, command_id,"
-        " drawn_ma, still_since"
+        " drawn_ma, still_since, rested"
         " FROM unnest(%b::bigint[], %b::int[], %b::uuid[], %b::int[], %b::bool[], %b::timestamptz[],"
-        " %b::timestamptz[], %b::int[], %b::uuid[], %b::int[], %b::timestamptz[]) WITH ORDINALITY AS o (station_id,"
-        " evse, session_id, limit_ma, urgent, sent_at, valid_to, gives_ma, command_id, drawn_ma, still_since, place)"
+        " %b::timestamptz[], %b::int[], %b::uuid[], %b::int[], %b::timestamptz[],"
+        " %b::bool[]) WITH ORDINALITY AS o (station_id,"
+        " evse, session_id, limit_ma, urgent, sent_at, valid_to, gives_ma, command_id, drawn_ma, still_since, rested,"
+        " place)"
         " ORDER BY place"
         " RETURNING order_id",
         (tenant_id, site_id, *map(list, columns)),

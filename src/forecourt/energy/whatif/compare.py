@@ -32,7 +32,7 @@ from forecourt.energy.whatif.ways import (
     planner_of,
     scheduler_of,
 )
-from forecourt.energy.whatif.world import PART_STEPS, Course, World, course, lessened, run, stored_watts
+from forecourt.energy.whatif.world import PART_STEPS, Course, World, course, lessened, run, stored_watts, too_much_alone
 
 #: The most steps of a what-if: a year in steps of 5 minutes.
 MAX_STEPS: Final = 366 * 288
@@ -69,7 +69,7 @@ class Comparison:
             raise ScenarioRefused(f"The time must end after it begins, and have at most {MAX_STEPS} steps.")
         self._stays = stays_of(scenario, sessions, start, end)
         if not self._stays.sessions:
-            raise ScenarioRefused("No session of the file begins within that time.")
+            raise ScenarioRefused(self._nobody(sessions))
         self._known = self._what_is_known(sessions)
         self._world = self._made_world(steps)
         self._co2 = scenario.values(scenario.co2, self._start, steps, self._step)
@@ -77,6 +77,21 @@ class Comparison:
         self.outcomes: list[Outcome] = []
         self._courses: dict[str, Course] = {}
         self._journal = Journal(journal, self._key(sessions))
+
+    def _nobody(self, sessions: Sequence[PastSession]) -> str:
+        """Why there is no session to simulate, and when there would be."""
+        zone = ZoneInfo(self._scenario.zone)
+        here = [f"{count}: {why}" for why, count in self._stays.left_out.items()]
+        within = f"from {self._start.astimezone(zone):%Y-%m-%d} to {self._end.astimezone(zone):%Y-%m-%d}"
+        if any(self._start <= each.start < self._end for each in sessions):
+            return f"All sessions that begin {within} are left out ({', '.join(here)})."
+        if not sessions:
+            return f"No session begins {within}."
+        first, last = (each(session.start for session in sessions).astimezone(zone) for each in (min, max))
+        return (
+            f"No session begins {within}, by the clock of {zone.key}: they begin from {first:%Y-%m-%d} to"
+            f" {last:%Y-%m-%d}. Say other days with --from and --to."
+        )
 
     @property
     def goes_on(self) -> bool:
@@ -137,10 +152,17 @@ class Comparison:
     def _notes(self) -> tuple[str, ...]:
         """What may not be meant so."""
         worth, currency = self._scenario.planner.unserved_per_kwh, self._scenario.tariff.currency
-        most = float(self._world.horizon.price.max())
+        most, beyond = float(self._world.horizon.price.max()), too_much_alone(self._world)
+        found = []
+        if beyond:
+            found.append(
+                f"In {beyond} of {self.steps} steps buildings alone take more than a limit bears: no way to charge"
+                " mends that."
+            )
         if worth >= most:
-            return ()
+            return tuple(found)
         return (
+            *found,
             f"A kWh that a car leaves without is worth {worth:g} {currency} here (unserved_per_kwh of [planner]), and"
             f" one costs up to {most:g}: while it costs more, it is cheapest to let cars leave without.",
         )

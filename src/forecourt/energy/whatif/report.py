@@ -1,7 +1,7 @@
 """What came of each way to charge, in numbers that anyone can recompute from the file of steps."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from msgspec import Struct
@@ -13,11 +13,14 @@ from forecourt.energy.whatif.world import Course, World
 #: Days of the month by which a demand charge is shared out.
 MONTH_DAYS = 30
 CENT = Decimal("0.01")
+#: What the load of a limit is told as at the most, as a share of it: that of a limit of nothing has no number.
+MOST_OVERLOAD: Final = 1000.0
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """One way to charge. Amounts are in the scenario's currency; `score` is both costs and the worth of what cars left
-    without; `overload` the largest load of any limit as a share of it; `co2_kg` what the grid's energy stands for;
+    without; `overload` the largest load of any limit as a share of it, up to MOST_OVERLOAD, which is also said where
+    anything flows though nothing may; `co2_kg` what the grid's energy stands for;
     `fairness` Jain's index of the shares that cars got of what they asked for (Jain, Chiu, Hawe 1984); `unplanned`
     the steps in which the planner found no plan. `charged_wh` and `discharged_wh` went into the site's batteries and
     came out, `given_wh` came out of cars; `wear_cost` is what that wore, `missing_cost` what it takes to charge again
@@ -118,7 +121,7 @@ def outcome(
         energy_cost=energy_cost.quantize(CENT),
         demand_cost=demand_cost.quantize(CENT),
         score=(energy_cost + demand_cost + worth + wear_cost + missing_cost).quantize(CENT),
-        overload=round(done.overload, 6),
+        overload=round(min(done.overload, MOST_OVERLOAD), 6),
         co2_kg=None if scenario.co2 is None else round(float(drawn_w @ co2_g_per_kwh) * minutes / 60 / 1e6, 3),
         fairness=round(_jain(np.maximum(got_wh, 0.0) / np.maximum(needs_wh, 1)), 4),
         unplanned=unplanned,

@@ -135,6 +135,13 @@ def _overload(world: World, current_a: Floats, battery_w: Watts, sign: int) -> f
     return borne.rows.overload(on_evses, more, borne.limits)
 
 
+def too_much_alone(world: World) -> int:
+    """In how many steps buildings take more than a limit bears, though nobody charges."""
+    horizon, borne = world.horizon, world.borne
+    beyond = (np.abs(borne.taken) > borne.limits * (1 + 1e-9)).any(axis=0)
+    return int((beyond | (horizon.load_kw - horizon.solar_kw > horizon.limit_kw)).sum())
+
+
 def _contract_overload(world: World, power_w: Watts) -> float:
     """By what comes from the grid, as a meter counts it."""
     horizon = world.horizon
