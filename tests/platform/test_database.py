@@ -9,8 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
+from psycopg_pool import AsyncConnectionPool
+from psycopg_pool.pool_async import AddConnection
 
 from forecourt.platform.database import (
+    RECONNECT_S,
     DatabaseBusy,
     DatabaseUnsafe,
     Pool,
@@ -202,6 +205,23 @@ async def test_a_server_that_stands_still_costs_no_more_than_the_deadline_and_it
 async def test_an_unreachable_server_is_busy_not_a_crash() -> None:
     with pytest.raises(DatabaseBusy, match="can't be reached"):
         await connect("postgresql://nobody@127.0.0.1:1/none")
+
+
+async def test_a_server_that_is_back_is_found_soon_however_long_it_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    schedule = AsyncConnectionPool.schedule_task
+
+    async def noted(pool: AsyncConnectionPool[Any], task: Any, pause_s: float) -> None:
+        if isinstance(task, AddConnection):
+            pauses.append(pause_s)
+        await schedule(pool, task, pause_s)
+
+    monkeypatch.setattr(AsyncConnectionPool, "schedule_task", noted)
+    async with Pool("postgresql://nobody@127.0.0.1:1/none", ROLE, size=1):
+        async with asyncio.timeout(WAIT_S):
+            while sum(pause_s > RECONNECT_S / 2 for pause_s in pauses) < 3:
+                await asyncio.sleep(0.01)
+    assert max(pauses) <= RECONNECT_S
 
 
 async def test_the_application_s_own_login_is_safe(notes: str) -> None:

@@ -57,6 +57,34 @@ async def test_after_minutes_about_half_of_the_bays_charge_and_little_is_broken(
         assert not any(bay.tx for bay in bays)
 
 
+async def test_whom_the_demo_has_go_out_of_reach_it_names_so_that_nobody_takes_it_for_a_fault() -> None:
+    async with Stub() as stub:
+        clock = JumpClock(START)
+        told: list[str] = []
+        demo = Demo(stub.url, clock, "secret", seed=1, tell=told.append)
+        for station in demo.stations:
+            station.power_on()
+        await stub.until(lambda: all(station.accepted for station in demo.stations))
+        back_at: dict[str, str] = {}
+        losses = 0
+        while losses < 2 * LOST_STATIONS:
+            clock.advance(5)
+            away = {station.identity for station in demo.stations if not station.link.wanted}
+            demo.beat()
+            assert len(told) <= 1
+            gone = {station.identity for station in demo.stations if not station.link.wanted}
+            for line in told:
+                [identity] = gone - away
+                losses += 1
+                back_at[identity] = line.partition(" until ")[2][:8]
+                assert line == f"{identity} is out of reach until {back_at[identity]} UTC, as the demo has it."
+            assert gone - away <= back_at.keys()
+            assert all(f"{clock.now():%H:%M:%S}" >= back_at[identity] for identity in away - gone)
+            told.clear()
+        for station in demo.stations:
+            station.power_off()
+
+
 def test_the_fleet_is_some_sixty_stations_of_three_versions_in_a_tree_of_sites_under_names_of_their_own() -> None:
     demo = Demo("ws://nowhere", JumpClock(START), None, seed=1)
     assert 55 <= len(demo.stations) <= 65

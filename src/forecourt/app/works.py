@@ -47,7 +47,7 @@ from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.payments.terminals.lanes import TOLD as TERMINAL_TOLD
 from forecourt.platform import outbox
-from forecourt.platform.database import check_heard
+from forecourt.platform.database import RECONNECT_S, check_heard, try_again
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.cars import CarJobs
 from forecourt.sessions.costing.jobs import CostingJobs
@@ -182,7 +182,8 @@ async def _each_statement_by_itself(connection: AsyncConnection[Any]) -> None:
 
 def _job_pool(**how: Any) -> AsyncConnectionPool[Any]:
     """The queue's pool. A connection that the server ended is found by a look at it, not by asking the server."""
-    return AsyncConnectionPool(**how | {"check": check_heard})
+    lost = {"reconnect_timeout": RECONNECT_S, "reconnect_failed": try_again}
+    return AsyncConnectionPool(**how | {"check": check_heard} | lost)
 
 
 def _forgetting(app: procrastinate.App) -> Any:

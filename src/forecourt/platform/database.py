@@ -44,8 +44,9 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
 TRANSACTION_DEADLINE_S = 90.0
 #: An unused connection beyond MIN_SIZE is closed after this long.
 MAX_IDLE_S = 300.0
-#: How long the pool keeps trying to reach a lost server before it pauses; it resumes with the next request.
-RECONNECT_TIMEOUT_S = 30.0
+#: The longest pause between two tries to reach a lost server. The library would pause for half of the time that it was
+#: away, and so long after its return nobody would be served.
+RECONNECT_S = 1.0
 #: Readings of what a server said to a connection that nobody used: its last words, and then the end.
 MAX_READINGS = 8
 #: A server that acknowledges a commit it may lose breaks the promise made to stations.
@@ -140,7 +141,8 @@ class Pool:
             timeout=self._acquire_timeout_s,
             max_waiting=MAX_WAITING,
             max_idle=MAX_IDLE_S,
-            reconnect_timeout=RECONNECT_TIMEOUT_S,
+            reconnect_timeout=RECONNECT_S,
+            reconnect_failed=try_again,
             kwargs={
                 # A transaction is begun here, with all that it is told first.
                 "autocommit": True,
@@ -246,6 +248,11 @@ class Pool:
             raise DatabaseBusy from fault
         finally:
             alarm.cancel()
+
+
+async def try_again(pool: AsyncConnectionPool[Any]) -> None:
+    """For a pool that gave a lost server up after RECONNECT_S: it begins anew at once."""
+    await pool.check()
 
 
 async def check_heard(connection: AsyncConnection[Any]) -> None:

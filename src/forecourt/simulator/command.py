@@ -271,7 +271,7 @@ def _tell(outcome: replay.Report, path: Path | None) -> None:
 
 
 async def _demo(run: Run) -> None:
-    demo = Demo(run.url, PacedClock(), run.secret, run.seed)
+    demo = Demo(run.url, PacedClock(), run.secret, run.seed, tell=lambda line: console.print(line, highlight=False))
     await run.register(demo.sites, demo.registered, demo.tokens)
     await run.price(demo.tariffs)
     console.print(f"{len(demo.stations)} stations at {len(demo.sites)} sites connect to {run.url}; Ctrl-C stops them.")

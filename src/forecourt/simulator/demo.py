@@ -1,7 +1,7 @@
 """The demo fleet: sites in a small tree, some sixty stations of three versions, and drivers who come and go.
 
 At any time about half of the bays charge, a few cars are full, one or two bays are broken and one or two stations are
-out of reach; something changes every few seconds.
+out of reach; something changes every few seconds. Who goes out of reach is told, or it would pass for a fault.
 """
 
 from collections import Counter
@@ -103,8 +103,18 @@ def cards() -> dict[str, str]:
 class Demo:
     """The fleet and its drivers. `beat` is to be called about once a second."""
 
-    def __init__(self, url: str, clock: Clock, secret: str | None, seed: int, counts: Counts | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        secret: str | None,
+        seed: int,
+        counts: Counts | None = None,
+        *,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         self._clock = clock
+        self._tell = tell
         self._rng = Random(seed)  # noqa: S311
         self._cards = cards()
         self.counts = counts or Counts()
@@ -301,14 +311,19 @@ class Demo:
             station = self._rng.choice(self.stations)
             here = station.accepted and station.link.wanted and station.identity not in self._away
             if here and (self._is_settled(now) or not station.identity.startswith(WIRED_PREFIX)):
-                self._away[station.identity] = now + timedelta(seconds=self._rng.uniform(60, 240))
-                station.link.stop(Cut.ABORT)
+                self._lose(station, now + timedelta(seconds=self._rng.uniform(60, 240)))
         broken = sum(bay.error != "NoError" for station in self.stations for bay in station.bays)
         if broken < BROKEN_BAYS and self._rng.random() < 0.03:
             bay = self._rng.choice(self._rng.choice(self.stations).bays)
             if bay.tx is None and bay.load is None and bay.station.accepted:
                 bay.fault(self._rng.choice(ERRORS), now)
                 self._later(bay, self._rng.uniform(120, 420), self._repair)
+
+    def _lose(self, station: Station, back_at: datetime) -> None:
+        self._away[station.identity] = back_at
+        station.link.stop(Cut.ABORT)
+        if self._tell is not None:
+            self._tell(f"{station.identity} is out of reach until {back_at:%H:%M:%S} UTC, as the demo has it.")
 
     def _is_settled(self, now: datetime) -> bool:
         """Whether the wired site's stations were told what to do while nothing is heard of them."""

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from forecourt.platform.database import DatabaseBusy
 from forecourt.stations.gateway import server
 from tests.stations.gateway.conftest import Rig, StationClient
 from tests.support import WAIT_S
@@ -56,3 +57,22 @@ async def test_a_gateway_that_counted_as_dead_lets_its_stations_connect_anew(rig
         assert rig.rows("SELECT gateway_id, disconnected_at FROM station_links") == [(rig.gateway.gateway_id, None)]
         await rig.gateway._look_for_stale()
         assert "currentTime" in await station.call("Heartbeat", {})
+
+
+async def test_a_lease_that_could_not_be_renewed_is_tried_again_before_its_turn(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = asyncio.Event()
+
+    async def renew() -> None:
+        if server.RENEW_S:
+            again.set()
+        # From here on its turn never comes.
+        monkeypatch.setattr(server, "RENEW_S", 3_600.0)
+        raise DatabaseBusy
+
+    monkeypatch.setattr(server, "RENEW_S", 0.0)
+    monkeypatch.setattr(rig.gateway, "_renew", renew)
+    keeping = asyncio.create_task(rig.gateway._keep_lease())
+    await asyncio.wait_for(again.wait(), WAIT_S)
+    keeping.cancel()

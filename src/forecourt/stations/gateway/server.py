@@ -48,6 +48,8 @@ log = structlog.get_logger(__name__)
 #: A gateway that has not renewed its lease for this long holds nobody.
 LEASE_S = 10.0
 RENEW_S = 3.0
+#: One that could not be renewed is tried again so soon: once PostgreSQL is back, whom this gateway holds is online.
+RENEW_AGAIN_S = 0.5
 #: Stations that wait this long for an answer, PostgreSQL being away or slow, are closed so that they keep and replay.
 AWAY_LIMIT_S = 8.0
 WATCH_S = 1.0
@@ -312,12 +314,16 @@ class Gateway:
         )
 
     async def _keep_lease(self) -> None:
+        pause_s = RENEW_S
         while True:
-            await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(pause_s)
             try:
                 await self._renew()
             except _AWAY as fault:
                 log.warning("the lease could not be renewed", fault=type(fault).__name__)
+                pause_s = RENEW_AGAIN_S
+            else:
+                pause_s = RENEW_S
 
     async def _watch_waits(self) -> None:
         """Close the stations that wait too long for an answer, whatever keeps it: they keep their messages."""
