@@ -31,7 +31,7 @@ from forecourt.drivers.store import Connection
 from forecourt.platform import outbox
 
 
-async def create_fleet(conn: Connection, actor: Actor, values: Mapping[str, Any], now: datetime) -> Fleet:
+async def create_fleet(conn: Connection, actor: accounts.Who, values: Mapping[str, Any], now: datetime) -> Fleet:
     """A new fleet. Raises FleetNameTaken, TooManyFleets."""
     if await store.count_fleets(conn, actor.tenant_id) >= MAX_FLEETS:
         raise TooManyFleets
@@ -70,7 +70,7 @@ async def change_fleet(
 
 
 async def put_member(
-    conn: Connection, actor: Actor, fleet_id: int, driver_id: int, values: Mapping[str, Any], now: datetime, *,
+    conn: Connection, actor: accounts.Who, fleet_id: int, driver_id: int, values: Mapping[str, Any], now: datetime, *,
     pays: bool = False,
 ) -> None:  # fmt: skip
     """A driver is in a fleet, and in no other. The fleet pays once the driver chose so; with `pays` from now on, unless
