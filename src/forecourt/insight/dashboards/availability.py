@@ -9,7 +9,7 @@ yet, so the true figure is no lower; of a port that is known for a shorter time,
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import measures
 from forecourt.insight.usage.expressions import literal
+from forecourt.platform.days import midnight, month_of
 from forecourt.ui.i18n import mark
 
 if TYPE_CHECKING:
@@ -205,13 +206,8 @@ def _by_cause(in_span: Mapping[Port, Mapping[str, int]], there_s: int) -> Table:
 def months_before(until: datetime, zone: str) -> list[tuple[date, datetime]]:
     """The last MONTHS whole months before a time, the latest first: first day, and when each was over by that clock."""
     clock = ZoneInfo(zone)
-    day = until.astimezone(clock).date().replace(day=1)
-    found = []
-    for _ in range(MONTHS):
-        ends_at = datetime(day.year, day.month, 1, tzinfo=clock).astimezone(UTC)
-        day = (day - timedelta(days=1)).replace(day=1)
-        found.append((day, ends_at))
-    return found
+    ends = [month_of(until.astimezone(clock).date(), -ago) for ago in range(MONTHS)]
+    return [(month_of(end, -1), midnight(end, clock)) for end in ends]
 
 
 def by_month(
