@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, structs
 
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Span, Table, Unit, table
+from forecourt.insight.dashboards.parts import known_for
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import measures
@@ -87,7 +88,7 @@ def answer(scope: Scope) -> Answer:
         ),
         tables=(
             _by_cause(in_span, sum(there.values())),
-            _by_port(known, there, in_span, there_year, in_year),
+            _by_port(known, there, in_span, (there_year, in_year), scope.span),
             _ledger(outages, scope.span),
             by_month(known, outages, months),
         ),
@@ -244,17 +245,19 @@ def _by_port(
     known: Mapping[Port, datetime],
     there: Mapping[Port, int],
     in_span: Mapping[Port, Mapping[str, int]],
-    there_year: Mapping[Port, int],
-    in_year: Mapping[Port, Mapping[str, int]],
+    year: tuple[Mapping[Port, int], Mapping[Port, Mapping[str, int]]],
+    span: Span,
 ) -> Table:
-    """Every port, the worst first."""
+    """Every port, the worst first. `year`: how long each was there and out in twelve months."""
     none = dict.fromkeys(CAUSES, 0)
+    there_year, in_year = year
     rows: list[tuple[Cell, ...]] = []
     for port in known:
         causes, year_s = in_span.get(port, none), sum(in_year.get(port, none).values())
         rows.append(
             (
                 *port, measures.share(there[port] - sum(causes.values()), there[port]), sum(causes.values()),
+                known_for(there[port], 1, span.seconds),
                 *(causes[cause] for cause in CAUSES),
                 measures.share(there_year[port] - year_s, there_year[port]),
             )
@@ -265,6 +268,7 @@ def _by_port(
         Column(name="evse", label=mark("EVSE"), unit=Unit.COUNT),
         Column(name="uptime", label=mark("Uptime"), unit=Unit.SHARE),
         Column(name="outage_s", label=mark("Out of use"), unit=Unit.SECONDS),
+        Column(name="known_s", label=mark("Known for"), unit=Unit.SECONDS),
         Column(name="faulted_s", label=CAUSES["Faulted"], unit=Unit.SECONDS),
         Column(name="unavailable_s", label=CAUSES["Unavailable"], unit=Unit.SECONDS),
         Column(name="offline_s", label=CAUSES[OFFLINE], unit=Unit.SECONDS),

@@ -164,7 +164,7 @@ def by_group(scope: Scope, groups: Named, whole: Counted, energy_wh: int) -> tup
             Column(name=f"revenue_{each.lower()}_minor", label=mark("Revenue"), unit=Unit.MONEY, currency=each)
             for each in currencies
         ),
-        Column(name="priced", label=mark("Sessions of which it is known what they came to"), unit=Unit.SHARE),
+        Column(name="priced", label=mark("Price known"), unit=Unit.SHARE),
     )
     return (table("driver_group", mark("By group of drivers"), columns, rows),)
 

@@ -12,6 +12,7 @@ from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import measures
 from forecourt.ui.i18n import mark
 
+DAY_S: Final = 86_400
 #: Of less of a span than this, what is known is told beside what stands on it.
 LITTLE: Final = Fraction(1, 2)
 _LITTLE_KNOWN: Final = Note(
@@ -48,7 +49,7 @@ class Counted(Struct, kw_only=True):
     def known_s(self, span_s: int) -> Fraction | None:
         """How long its plugs were there on the mean, where that is LITTLE of a span: on so much stands its time in
         use."""
-        return mean(self.plug_s, self.plugs) if 0 < self.plug_s < LITTLE * self.plugs * span_s else None
+        return known_for(self.plug_s, self.plugs, span_s)
 
     def add(self, other: "Counted") -> None:
         """Takes in what plugs of another one come to; the most at once is no sum."""
@@ -103,7 +104,7 @@ def places(
     columns = (
         Column(name="plugs", label=mark("Plugs"), unit=Unit.COUNT),
         Column(name="utilisation", label=mark("Time in use"), unit=Unit.SHARE),
-        Column(name="known_s", label=mark("known for only"), unit=Unit.SECONDS),
+        Column(name="known_s", label=mark("Known for"), unit=Unit.SECONDS),
         Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
         Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
         Column(name="peak", label=mark("Most at once"), unit=Unit.COUNT),
@@ -165,6 +166,15 @@ def mix(stays: Sequence[Mapping[str, Any]], column: str, title: str, label: str)
         Column(name="idle_s", label=mark("Mean time idle"), unit=Unit.SECONDS),
     )
     return table(column, title, columns, rows)
+
+
+def known_for(there_s: int, plugs: int, span_s: int) -> Fraction | None:
+    """How long each of some plugs was there on the mean, to whole days where it was longer than one; None where that is
+    no LITTLE of a span."""
+    if not 0 < there_s < LITTLE * plugs * span_s:
+        return None
+    lasted = Fraction(there_s, plugs)
+    return Fraction(lasted // DAY_S * DAY_S) if lasted >= DAY_S else lasted
 
 
 def little_known(scope: Scope, whole: Counted) -> tuple[Note, ...]:

@@ -1,7 +1,7 @@
 """The screens of replacement: the plan, what is said of hardware, and the import of past replacements."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -232,13 +232,13 @@ def _chosen(plan: YearAhead, kind: HardwareKind | None) -> KindAhead:
     )  # fmt: skip
 
 
-def _quarters(plan: YearAhead) -> list[tuple[str, str, EndBounds, CostBounds | None]]:
+def _quarters(plan: YearAhead) -> list[tuple[date, date, EndBounds, CostBounds | None]]:
     """From when to when, how many, and at what cost."""
     found = []
     for n, each in enumerate(plan.quarters):
         first, last = (plan.on + timedelta(days=HORIZON_D * k // QUARTERS) for k in (n, n + 1))
         cost = None if plan.budget is None else plan.budget.quarters[n]
-        found.append((formats.date_of(first), formats.date_of(last - timedelta(days=1)), each, cost))
+        found.append((first, last - timedelta(days=1), each, cost))
     return found
 
 
