@@ -50,7 +50,7 @@ from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.sites import by_site
 from forecourt.insight.dashboards.success import chargex
 from forecourt.insight.dashboards.use import unused_evses
-from forecourt.insight.dashboards.words import figure
+from forecourt.insight.dashboards.words import figure, note
 from forecourt.insight.lake import asking
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import Folder
@@ -190,7 +190,11 @@ async def test_money_that_is_not_known_before_taxes_is_not_nothing_and_every_cur
     of_all = await answers.answer(tenant_id, lake, Family.USE, asked(groups=(group,)))
     [row] = named_rows(of_all.table("groups"))
     assert [row.get(each) for each in paid_of] == [1_500, "EUR", None, None, 700]
-    assert written_as(timeline, Form.CSV).splitlines()[0].endswith(b"currency,revenue_nok_minor,revenue_sek_minor")
+    assert (
+        written_as(timeline, Form.CSV, "UTC", BEGIN)
+        .splitlines()[0]
+        .endswith(b"currency,revenue_nok_minor,revenue_sek_minor")
+    )
     now = datetime(2025, 3, 17, tzinfo=UTC)
     report = Told(
         organisation="Ada", name="Week", site="", zone="UTC", first_day=BEGIN.date(), last_day=END.date(),
@@ -276,7 +280,7 @@ async def test_use_and_success_equal_a_plain_calculation_at_every_place(
         assert (success["visits"], success["visit_success"], success["first_time"]) == (
             whole, Fraction(good, whole), Fraction(at_once, whole),
         )  # fmt: skip
-    parts = {row[0]: row[5] for row in (await answers.answer(tenant_id, lake, Family.USE, asked())).tables[4].rows}
+    parts = {row[0]: row[6] for row in (await answers.answer(tenant_id, lake, Family.USE, asked())).tables[4].rows}
     assert parts == {
         f"old/{site}": sum(s.site == site and 0 <= s.began < 14 * 1440 for s in stays) for site in ("north", "south")
     }
@@ -353,6 +357,28 @@ async def test_days_that_were_counted_and_sessions_say_the_same(
     assert figures(by_days[0])["sessions"] > figures(by_days[1])["sessions"] > 0
     new = [figures(answer)["new"] for answer in by_days[-len(questions) :]]
     assert new[3] != new[0]
+
+
+async def test_time_in_use_says_on_how_little_it_stands(desk: Desk, tmp_path: Path) -> None:
+    """A plug that is known for one hour, in which it was taken, isn't taken all the time."""
+    tenant_id = desk.organisation("little known")
+    rows = [
+        "1,A,north,1,d,2025-03-03 00:00,2025-03-03 01:00,5,EUR,1,CCS,day",
+        "2,A,north,1,d,2025-03-16 22:00,2025-03-16 23:00,5,EUR,1,CCS,day",
+        "3,B,south,1,d,2025-03-10 10:00,2025-03-10 11:00,5,EUR,1,CCS,day",
+    ]
+    await desk.bring(tenant_id, written(tmp_path, *rows, head=HEAD), "old")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    answers = Answers(tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    use = await answers.answer(tenant_id, lake, Family.USE, asked())
+    told = {row["place"]: (row["utilisation"], row["known_s"]) for row in named_rows(use.table("places"))}
+    assert told == {"old/north": (Fraction(2, 13 * 24 + 23), None), "old/south": (1, 3600)}
+    # Of both together more than half of the days is known, of the one alone an hour is.
+    assert use.notes == ()
+    alone = await answers.answer(tenant_id, lake, Family.USE, asked(site="old/south"))
+    assert figures(alone)["utilisation"] == 1
+    assert [note(each, str)[:32] for each in alone.notes] == ["Time in use stands on few hours "]
 
 
 async def test_co2_is_told_of_hours_and_sites_whose_intensity_is_known(desk: Desk, tmp_path: Path) -> None:
@@ -478,10 +504,10 @@ async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behi
     answers = Answers(tmp_path, within_s=5.0)
     one, two = await answers.lake(1), await answers.lake(2)
     monkeypatch.setitem(answering.FROM_THE_LAKE, Family.USE, endless)
-    answers._within_s = 0.1
+    answers._made.within_s = 0.1
     # On a machine that is busy one may be broken off before it asks anything: then it is asked with more time.
     while not entered:
-        answers._within_s *= 2
+        answers._made.within_s *= 2
         with pytest.raises(AnswerTooSlow):
             await answers.answer(1, one, Family.USE, asked())
     assert ended == entered == [1], "its place is free again only when its thread has ended"
@@ -491,7 +517,7 @@ async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behi
         assert over.wait(30)
         return Answer(figures=(), tables=())
 
-    answers._within_s = 30.0
+    answers._made.within_s = 30.0
     monkeypatch.setitem(answering.FROM_THE_LAKE, Family.USE, waits)
     zones = ["UTC", "Europe/Berlin", "Asia/Tokyo"]
     much = [
@@ -728,6 +754,16 @@ async def test_pages_drill_compare_and_give_their_tables_away(
     assert [row["energy_wh"] for row in told_of] == [int(row["energy_wh"]) for row in rows]
     taken = await owner.get(f"/insight/tables/use/timeline.parquet?{days}")
     assert pyarrow.parquet.read_table(io.BytesIO(taken.content)).num_rows == 7
+    book = CalamineWorkbook.from_filelike(
+        io.BytesIO((await owner.get(f"/insight/tables/use/places.xlsx?{days}")).content)
+    )
+    [head, *lines_of] = book.get_sheet_by_index(0).to_python()
+    assert head[:4] == ["Id", "Name", "Plugs", "Time in use (%)"]
+    assert [(line[0], line[2]) for line in lines_of] == [(row["place"], int(row["plugs"])) for row in rows]
+    behind = await owner.get(f"/insight/sessions.xlsx?{days}&outcome=nothing")
+    sessions = CalamineWorkbook.from_filelike(io.BytesIO(behind.content)).get_sheet_by_index(0).to_python()
+    assert len(sessions) - 1 == sum(not s.charged for s in stays if 7 * 1440 <= s.began < 14 * 1440)
+    assert behind.headers["cache-control"] == "private, no-store"
     assert (await owner.get(f"/insight/tables/use/nothing.csv?{days}")).status_code == 404
     api = f"/api/v1/insight/use?{days}&site=old/north"
     answer = (await owner.get(api)).json()

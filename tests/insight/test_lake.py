@@ -16,6 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 import pytest_asyncio
 
+from forecourt.access.model import Service
+from forecourt.drivers.accounts.service import attach_token, create_driver
+from forecourt.drivers.fleets import service as fleets
+from forecourt.drivers.model import TokenState
+from forecourt.drivers.service import put_token
+from forecourt.insight.jobs import InsightJobs
 from forecourt.insight.lake import asking, erasing, store, tables
 from forecourt.insight.lake.asking import QuestionRefused
 from forecourt.insight.lake.export import Exported, Exporter, Keep, _Run
@@ -430,7 +436,7 @@ async def test_a_session_is_of_its_drivers_fleet_else_of_its_tokens_group_and_of
     shore: Shore,
 ) -> None:
     station = shore.station("CP1")
-    fleets = {
+    made = {
         name: shore.desk.rows(
             "INSERT INTO fleets (tenant_id, name, currency, zone, created_at, updated_at)"
             " VALUES (%s, %s, 'EUR', 'UTC', now(), now()) RETURNING fleet_id", shore.tenant_id, name,
@@ -458,14 +464,14 @@ async def test_a_session_is_of_its_drivers_fleet_else_of_its_tokens_group_and_of
     for uid, joined in (("JOINED", "2026-01-15Z"), ("LATE", "2026-02-20Z")):
         shore.desk.rows(
             "INSERT INTO fleet_members (tenant_id, driver_id, fleet_id, joined_at) VALUES (%s, %s, %s, %s) RETURNING 1",
-            shore.tenant_id, drivers[uid], fleets["Taxis"], joined,
+            shore.tenant_id, drivers[uid], made["Taxis"], joined,
         )  # fmt: skip
     paid = await shore.session(station, "left", datetime(2026, 2, 2, 10, tzinfo=UTC), token_uid="LEFT")
     # On the account of a fleet that the driver has left since.
     shore.desk.rows(
         "INSERT INTO fleet_sessions (tenant_id, session_id, fleet_id, driver_id, cost_centre, month, currency, amount,"
         " said_at) VALUES (%s, %s, %s, %s, '', '2026-02-01', 'EUR', 900, now()) RETURNING 1",
-        shore.tenant_id, paid, fleets["Buses"], drivers["LEFT"],
+        shore.tenant_id, paid, made["Buses"], drivers["LEFT"],
     )  # fmt: skip
     for n, uid in enumerate(("JOINED", "joined", "LATE", "LONE", "NONE")):
         await shore.session(station, uid, datetime(2026, 2, 3 + n, 10, tzinfo=UTC), token_uid=uid)
@@ -498,6 +504,69 @@ async def test_a_session_is_of_its_drivers_fleet_else_of_its_tokens_group_and_of
     # Past the time for which pseudonyms are kept, nobody is of a group.
     await shore.export(keep=Keep(drivers=timedelta(days=3)), anew=True)
     assert {*shore.ask("SELECT driver_group FROM sessions WHERE started_at < '2026-02-01'")} == {(None,)}
+
+
+async def test_a_fleets_past_is_one_whatever_it_is_called_and_whoever_leaves_it(shore: Shore) -> None:
+    """Days that are made anew have it as it is called now, with those who were in it then; and only its days are."""
+    station = shore.station("CP1")
+    who = Service(tenant_id=shore.tenant_id, id="test", name="Test")
+    at = {day: datetime(2026, 2, day, tzinfo=UTC) for day in range(1, 20)}
+    new = {"bill_to": "", "email": "", "currency": "EUR", "session_limit": None, "month_limit": None}
+    said = {"cost_centre": "", "session_limit": None, "month_limit": None}
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        cabs = await fleets.create_fleet(conn, who, new | {"name": "Cabs"}, at[1])
+        vans = await fleets.create_fleet(conn, who, new | {"name": "Vans"}, at[1])
+        for uid in ("STAYS", "MOVES", "LEAVES"):
+            await put_token(
+                conn, who, uid=uid, type_="ISO14443", status=TokenState.ACCEPTED, group=None, expires_at=None
+            )
+            made = await create_driver(conn, who, f"{uid.lower()}@example.com", None, "en", at[1])
+            await attach_token(conn, who, made.driver_id, uid, at[1], by="operator")
+            await fleets.put_member(conn, who, cabs.fleet_id, made.driver_id, said, at[2])
+            if uid == "MOVES":
+                await fleets.put_member(conn, who, vans.fleet_id, made.driver_id, said, at[6])
+                # What is said of him again changes nothing of when he came.
+                await fleets.put_member(conn, who, vans.fleet_id, made.driver_id, said, at[9])
+            if uid == "LEAVES":
+                await fleets.remove_member(conn, who, cabs.fleet_id, made.driver_id, at[6])
+    for uid in ("STAYS", "MOVES", "LEAVES"):
+        for day in (4, 8):
+            await shore.session(station, f"{uid}-{day}", at[day] + timedelta(hours=10), token_uid=uid)
+    await shore.session(station, "nobody", at[12], token_uid="GUEST")
+    rows = ("1,OLD,1,d,2025-01-05 10:00,2025-01-05 11:00,5,Cabs", "2,OLD,1,d,2025-01-06 10:00,2025-01-06 11:00,5,Trams")
+    head = "id,station,evse,driver,start,end,kwh,fleet"
+    await shore.desk.bring(shore.tenant_id, written(shore.root.parent, *rows, head=head), "old")
+    await shore.export()
+    days = "SELECT driver_group, local_date, sum(sessions)::INT FROM group_days GROUP BY ALL ORDER BY 2, 1"
+
+    def known(cab: str) -> list[tuple[Any, ...]]:
+        there = [(cab, date(2025, 1, 5), 1), ("Trams", date(2025, 1, 6), 1), (cab, at[4].date(), 3)]
+        return [*there, (cab, at[8].date(), 1), ("Vans", at[8].date(), 1)]
+
+    assert shore.ask(days) == known("Cabs")
+    await shore.export(anew=True)
+    assert shore.ask(days) == known("Cabs"), "who moved or left was in it then"
+    shore.desk.rows(
+        "INSERT INTO reports (tenant_id, name, parts, site, driver_group, covers, every, day, hour, forms, recipients,"
+        " active, next_at, created_at, changed_at) VALUES (%s, 'Fleet', '{use}', '', 'Cabs', 'month', 'month', 1, 7,"
+        " '{pdf}', '{}', true, now(), now(), now()) RETURNING 1", shore.tenant_id,
+    )  # fmt: skip
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await fleets.change_fleet(conn, who, cabs.fleet_id, {"name": "Taxis"}, shore.clock.now())
+    jobs = InsightJobs(shore.desk.pool, shore.desk.pool, shore.clock, shore.root)
+    await jobs.fleet_renamed(tenant_id=shore.tenant_id, subject=str(cabs.fleet_id))
+    marked = [day for (day,) in shore.desk.rows("SELECT day FROM lake_marks WHERE tenant_id = %s", shore.tenant_id)]
+    near = {day + timedelta(days=more) for fleet, day, _ in known("C") if fleet == "C" for more in (-1, 0, 1)}
+    assert {*marked} == near
+    await shore.export()
+    assert shore.ask(days) == known("Taxis")
+    reports = shore.desk.rows("SELECT driver_group FROM reports WHERE tenant_id = %s", shore.tenant_id)
+    assert reports == [("Taxis",)]
+    # Another fleet that takes the name takes nothing of the past.
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await fleets.create_fleet(conn, who, new | {"name": "Cabs"}, shore.clock.now())
+    await shore.export(anew=True)
+    assert shore.ask(days) == known("Taxis")
 
 
 async def test_years_of_drivers_are_their_months_and_follow_these(shore: Shore) -> None:

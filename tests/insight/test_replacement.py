@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 
 from forecourt.insight.replacement import planned
+from forecourt.insight.replacement.halting import Halt, PlanHalted
 from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs, ReplacementInputsRefused
 from forecourt.insight.replacement.lives import Lives, lives_of
 from forecourt.insight.replacement.model import (
@@ -261,6 +262,31 @@ def test_a_plan_adds_up_and_its_budget_is_its_ends_times_their_cost() -> None:
     assert all(unit.age_y >= best.age_y for unit in ahead)
     assert cables.models[0].due >= len(ahead)
     assert plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY) == found
+
+
+def test_a_plan_can_be_broken_off_at_every_step() -> None:
+    """Of a network as of a few pieces: between two steps there is never more than a part of it."""
+
+    class Counting(Halt):
+        def __init__(self, last: int) -> None:
+            super().__init__()
+            self.steps, self._last = 0, last
+
+        def check(self) -> None:
+            self.steps += 1
+            if self.steps == self._last:
+                self.interrupt()
+            super().check()
+
+    every = Counting(-1)
+    whole = plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY, every)
+    assert every.steps > 50
+    for last in range(1, every.steps + 1, 15):
+        halt = Counting(last)
+        with pytest.raises(PlanHalted):
+            plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY, halt)
+        assert halt.steps == last
+    assert plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY) == whole
 
 
 def test_kinds_are_drawn_apart_so_that_their_sum_is_no_wider_than_chance_makes_it() -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from psycopg.errors import InsufficientPrivilege
+from python_calamine import CalamineWorkbook
 
 from forecourt.access import Role
 from forecourt.insight.replacement import service, store
 from forecourt.insight.turns import AnswerTooSlow
-from forecourt.platform.database import Pool
+from forecourt.platform.database import Pool, limited_to
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import signed_in
 from tests.http import House, Tenant, problem, walk
@@ -44,7 +46,7 @@ async def tenant(house: House) -> AsyncIterator[Tenant]:
     at = house.clock.now() - timedelta(days=730)
     with house.admin() as admin:
         admin.execute(
-            "INSERT INTO sites (tenant_id, slug, name, path) SELECT %s, n, n, '{}'"
+            "INSERT INTO sites (tenant_id, slug, name, path) SELECT %s, n, 'The ' || n, '{}'"
             " FROM unnest('{dock,yard}'::text[]) n",
             (tenant.tenant_id,),
         )
@@ -118,6 +120,12 @@ async def test_past_replacements_lead_to_a_plan_with_a_budget(house: House, tena
     taken = (await (await signed_in(house, tenant)).get(f"{PAGE}.csv")).text
     rows = list(csv.DictReader(io.StringIO(taken)))
     assert len(rows) == 40
+    assert {row["site_name"] for row in rows} == {"The dock", "The yard"}
+    assert 'href="/sites/dock">The dock</a>' in page
+    book = (await (await signed_in(house, tenant)).get(f"{PAGE}.xlsx")).content
+    [head, *lines] = CalamineWorkbook.from_filelike(io.BytesIO(book)).get_sheet_by_index(0).to_python()
+    assert [line[0] for line in lines] == [row["station"] for row in rows]
+    assert "Ends within a year (%)" in head
     assert [float(row["chance_in_a_year"]) for row in rows] == sorted(
         (float(row["chance_in_a_year"]) for row in rows), reverse=True
     )
@@ -358,10 +366,10 @@ async def test_stations_beyond_those_that_are_looked_at_are_counted(
     assert "3 stations, 0 pieces of hardware and 1 notes" in page
 
 
-async def test_who_waits_too_long_for_a_plan_is_told_so(
+async def test_who_waits_too_long_for_a_plan_is_told_so_and_one_that_takes_too_long_is_broken_off(
     house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, go = threading.Event(), threading.Event()
+    begun, go, ended = threading.Event(), threading.Event(), threading.Event()
     made = service._planned
 
     def slowly(*given: Any) -> Any:
@@ -369,11 +377,19 @@ async def test_who_waits_too_long_for_a_plan_is_told_so(
         go.wait()
         return made(*given)
 
+    def endless(*given: Any) -> Any:
+        try:
+            while True:
+                given[-1].check()
+        finally:
+            ended.set()
+
     monkeypatch.setattr(service, "_planned", slowly)
-    replacing = service.Replacing(house.db, house.clock, within_s=0)
+    replacing = service.Replacing(house.db, house.clock)
     first = asyncio.create_task(replacing.plan(tenant.tenant_id))
     try:
         await asyncio.to_thread(begun.wait)
+        replacing._made.within_s = 0
         for other in (tenant, await house.tenant()):
             with pytest.raises(AnswerTooSlow):
                 await replacing.plan(other.tenant_id)
@@ -381,15 +397,59 @@ async def test_who_waits_too_long_for_a_plan_is_told_so(
         go.set()
         plan = await first
     # Nobody waits any more.
+    replacing._made.within_s = 30.0
     assert await replacing.plan(tenant.tenant_id) == plan
+    slow = service.Replacing(house.db, house.clock, within_s=0.1)
+    monkeypatch.setattr(service, "_planned", endless)
+    with pytest.raises(AnswerTooSlow):
+        await slow.plan(tenant.tenant_id)
+    assert ended.is_set(), "its place is free again only when its thread has ended"
+    monkeypatch.setattr(service, "_planned", made)
+    slow._made.within_s = 30.0
+    assert await slow.plan(tenant.tenant_id) == plan
 
 
-async def test_more_than_is_kept_is_refused(house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_than_is_kept_is_refused_whatever_who_asks_may_see(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "MAX_CHANGES", 1)
     api = await tenant.client()
-    said = {"station": name(tenant, 1), "kind": "controller", "reason": "worn"}
-    assert (await api.post(f"{API}/changes", json=said | {"on": "2026-01-01"})).status_code == 201
+    said = {"station": name(tenant, 2), "kind": "controller", "reason": "worn"}
+    made = await api.post(f"{API}/changes", json=said | {"on": "2026-01-01"})
+    assert made.status_code == 201
     problem(await api.post(f"{API}/changes", json=said | {"on": "2026-01-02"}), 409, "too-many-hardware-changes")
+    with house.admin() as admin:
+        [(yard,)] = admin.execute(
+            "UPDATE sites SET path = ARRAY[site_id] WHERE tenant_id = %s AND slug = 'yard' RETURNING site_id",
+            (tenant.tenant_id,),
+        ).fetchall()
+    limited = await tenant.client(Role.OPERATOR, (yard,))
+    assert (await limited.get(f"{API}/changes")).json()["items"] == []
+    other = said | {"station": name(tenant, 1), "on": "2026-01-02"}
+    problem(await limited.post(f"{API}/changes", json=other), 409, "too-many-hardware-changes")
+    # What was taken back makes room.
+    assert (await api.delete(f"{API}/changes/{made.json()['change_id']}")).status_code == 204
+    assert (await limited.post(f"{API}/changes", json=other)).status_code == 201
+
+
+async def test_who_is_limited_to_a_site_cannot_say_what_replacing_costs_even_past_the_application(
+    house: House, tenant: Tenant
+) -> None:
+    owner = await tenant.client()
+    assert (await owner.put(f"{API}/inputs", json={"cable": {"recorded_since": "2025-01-01"}})).status_code == 200
+    with limited_to((-1,)):
+        async with house.db.tenant(tenant.tenant_id) as conn:
+            # A plan of their own site is reckoned by it.
+            assert (await store.find_inputs(conn, tenant.tenant_id)) is not None
+            done = await conn.execute("UPDATE replacement_inputs SET inputs = '{}'")
+            assert done.rowcount == 0
+    other = (await house.tenant()).tenant_id
+    with limited_to((-1,)), pytest.raises(InsufficientPrivilege):
+        async with house.db.tenant(other) as conn:
+            await conn.execute(
+                "INSERT INTO replacement_inputs (tenant_id, inputs, said_at, said_by)"
+                " VALUES (forecourt_tenant(), '{}', now(), 'x')"
+            )
 
 
 async def test_what_is_said_of_a_day_is_of_the_station_that_stood_there_then(house: House) -> None:

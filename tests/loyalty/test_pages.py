@@ -143,6 +143,22 @@ async def test_codes_are_made_and_a_program_is_stored(house: House) -> None:
     page = (await owner.get(here)).text
     assert "SPRING26" in page
     assert len(set(re.findall(r'data-copy="(\w+)"', page))) == 4
+    # However many there are: all of them are on its pages, each once, and in the file.
+    assert (await owner.post(f"{here}/codes", data={"code": "", "count": "97", "most_uses": "1"})).status_code == 303
+    seen: list[str] = []
+    path: str | None = here
+    while path is not None:
+        page = (await owner.get(path)).text
+        found = re.findall(r'data-copy="(\w+)"', page)
+        assert 0 < len(found) <= 50
+        seen += found
+        link = re.search(r'rel="next" href="(\?after=\d+)#codes"', page)
+        path = None if link is None else here + link[1]
+    assert len(seen) == len(set(seen)) == 101
+    file = (await owner.get(f"{here}/codes.csv")).text.splitlines()
+    assert file[0] == "code,most_uses,used"
+    assert [line.partition(",")[0] for line in file[1:]] == seen
+    assert (await (await looking(await house.tenant())).get(f"{here}/codes.csv")).status_code == 404
     program = {
         "active": "yes", "currency": "EUR", "points_per_kwh": "1", "points_per_unit": "0", "value_of_100": "100",
         "expires_days": "365", "cashback_percent": "1.5", "tier_by": "sessions", "tier_window_days": "365",

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from forecourt.simulator import past
+from forecourt.simulator import firms, past
 from forecourt.simulator.clock import PacedClock
-from forecourt.simulator.demo import Demo
+from forecourt.simulator.demo import Demo, cards
 from forecourt.simulator.nudge import Nudge
 
 UNTIL = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -36,6 +36,12 @@ def test_the_past_is_the_same_each_time_of_the_demos_plugs_and_over_before_it_be
     bad = (past.FAILING[0], str(past.FAILING[1]))
     assert failed[bad] > 0.3 * tries[bad]
     assert sum(failed.values()) - failed[bad] < 0.06 * sum(tries.values())
+    # Two fleets of many and one of few, by cards that stations are shown today, none of them blocked.
+    assert {(row["driver"], row["fleet"]) for row in rows if row["fleet"]} <= {*firms.of_cards().items()}
+    assert {row["driver"] for row in rows if not row["fleet"]}.isdisjoint(firms.of_cards())
+    came = Counter(name for _, name in {(row["driver"], row["fleet"]) for row in rows})
+    assert (came["Harbour Taxis"], came["Scheldt Couriers"], came["Lakeside Bakery"]) == (24, 13, 3)
+    assert {cards()[uid] for uid in firms.of_cards()} == {"accepted"}
 
 
 def test_who_has_the_campaign_comes_more_often_and_pays_less_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:

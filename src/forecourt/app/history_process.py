@@ -8,7 +8,7 @@ it was; what is in is not brought again. It touches the demo's organisation and 
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +20,8 @@ from msgspec import structs
 
 from forecourt.access.model import Service
 from forecourt.drivers.accounts.service import attach_token, create_driver
+from forecourt.drivers.fleets.service import create_fleet, put_member
+from forecourt.drivers.fleets.store import list_fleets
 from forecourt.drivers.model import TokenState, uid_key
 from forecourt.drivers.service import put_token
 from forecourt.insight.importing.files import understood
@@ -33,7 +35,7 @@ from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs
 from forecourt.insight.replacement.service import Replacing
 from forecourt.insight.replacement.sheet import import_changes
 from forecourt.insight.replacement.store import find_inputs
-from forecourt.insight.store import list_tenants
+from forecourt.insight.store import Connection, list_tenants
 from forecourt.loyalty.model.campaigns import Past
 from forecourt.loyalty.model.terms import Terms
 from forecourt.loyalty.service import bring_campaign
@@ -52,6 +54,8 @@ SOURCE: Final = "simulated-past"
 NAME: Final = "simulated-past-{day}.csv"
 #: What is told beside it of a campaign of these weeks.
 CAMPAIGN_SUFFIX: Final = ".json"
+#: And of fleets.
+FLEETS_SUFFIX: Final = ".fleets"
 #: And of hardware that was put in and replaced.
 HARDWARE_SUFFIX: Final = ".hardware"
 #: What replacing costs there, in cents: orders of magnitude.
@@ -71,7 +75,11 @@ MAX_IMPORTS: Final = 1_000
 MAX_CAMPAIGNS: Final = 1_000
 #: Since so long before it its drivers have accounts, by addresses at which nobody reads.
 BEFORE: Final = timedelta(weeks=26)
-ADDRESS: Final = "driver-{number:03}@demo.example"
+#: So long before now drivers of fleets joined them: before all that is told of them.
+JOINED: Final = timedelta(weeks=40)
+ADDRESS: Final = "{firm}-{number:03}@demo.example"
+#: Of who is in no fleet.
+DRIVER: Final = "driver"
 
 
 class StationsMissing(ForecourtError):
@@ -115,7 +123,12 @@ async def bring(pool: Pool, clock: Clock, settings: Settings, tenant_id: int) ->
         path = await _made(settings.data_dir, clock)
     ran = await asyncio.to_thread(_ran, path.with_suffix(CAMPAIGN_SUFFIX))
     # Accounts first: who has one is known by it in what is brought in.
-    drivers = {} if ran is None else await _accounts(pool, tenant_id, ran)
+    drivers: dict[str, int] = {}
+    if ran is not None:
+        async with pool.tenant(tenant_id) as conn:
+            drivers = await _accounts(conn, tenant_id, DRIVER, ran.drivers, ran.started_at - BEFORE)
+    for firm in await asyncio.to_thread(_firms, path.with_suffix(FLEETS_SUFFIX)):
+        await _fleet(pool, tenant_id, firm, clock.now() - JOINED)
     if not is_in:
         await _until_registered(pool, clock, tenant_id, path)
         source = await asyncio.to_thread(understood, path, Options(), clock.now())
@@ -127,7 +140,7 @@ async def bring(pool: Pool, clock: Clock, settings: Settings, tenant_id: int) ->
     await _export(Exporter(pool, clock, settings.lake), tenant_id)
     await Nights(pool, clock, settings.lake, quick=True).do(tenant_id)
     # While the table is there, something is left to do.
-    for suffix in (CAMPAIGN_SUFFIX, HARDWARE_SUFFIX):
+    for suffix in (CAMPAIGN_SUFFIX, FLEETS_SUFFIX, HARDWARE_SUFFIX):
         await asyncio.to_thread(path.with_suffix(suffix).unlink, missing_ok=True)
     await asyncio.to_thread(path.unlink)
     log.info("the demo's past is told")
@@ -155,30 +168,60 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     drivers: dict[str, bool]
 
 
+class Firm(msgspec.Struct, frozen=True, kw_only=True):
+    """What it says of a fleet: whom its bills are for, and the cards of its drivers with the cost centre of each."""
+
+    name: str
+    bill_to: str
+    currency: str
+    drivers: dict[str, str]
+
+
 def _ran(path: Path) -> Ran | None:
     return msgspec.json.decode(path.read_bytes(), type=Ran) if path.exists() else None
+
+
+def _firms(path: Path) -> list[Firm]:
+    return msgspec.json.decode(path.read_bytes(), type=list[Firm]) if path.exists() else []
 
 
 def _who(tenant_id: int) -> Service:
     return Service(tenant_id=tenant_id, id=SOURCE, name="The demo's past")
 
 
-async def _accounts(pool: Pool, tenant_id: int, ran: Ran) -> dict[str, int]:
-    """Has each driver of the campaign have an account with their card since before it; numbers of drivers by card."""
-    who, since = _who(tenant_id), ran.started_at - BEFORE
-    async with pool.tenant(tenant_id) as conn:
-        holders = await list_holders(conn, tenant_id, [uid_key(uid) for uid in ran.drivers])
-        found = {uid: holders[uid_key(uid)][0].driver_id for uid in ran.drivers if uid_key(uid) in holders}
-        for number, uid in enumerate(ran.drivers, 1):
-            if uid in found:
-                continue
-            await put_token(
-                conn, who, uid=uid, type_="ISO14443", status=TokenState.ACCEPTED, group=None, expires_at=None
-            )
-            made = await create_driver(conn, who, ADDRESS.format(number=number), None, "en", since)
-            await attach_token(conn, who, made.driver_id, uid, since, by="operator")
-            found[uid] = made.driver_id
+async def _accounts(
+    conn: Connection, tenant_id: int, firm: str, cards: Iterable[str], since: datetime
+) -> dict[str, int]:
+    """Has the holder of each card have an account since then; numbers of drivers by card."""
+    who, cards = _who(tenant_id), [*cards]
+    holders = await list_holders(conn, tenant_id, [uid_key(uid) for uid in cards])
+    found = {uid: holders[uid_key(uid)][0].driver_id for uid in cards if uid_key(uid) in holders}
+    for number, uid in enumerate(cards, 1):
+        if uid in found:
+            continue
+        await put_token(conn, who, uid=uid, type_="ISO14443", status=TokenState.ACCEPTED, group=None, expires_at=None)
+        address = ADDRESS.format(firm=firm, number=number)
+        made = await create_driver(conn, who, address, None, "en", since)
+        await attach_token(conn, who, made.driver_id, uid, since, by="operator")
+        found[uid] = made.driver_id
     return found
+
+
+async def _fleet(pool: Pool, tenant_id: int, firm: Firm, since: datetime) -> None:
+    """A fleet with its drivers, for all of whom it pays; once."""
+    who = _who(tenant_id)
+    async with pool.tenant(tenant_id) as conn:
+        if any(each.name == firm.name for each in await list_fleets(conn, tenant_id, since)):
+            return
+        values = {
+            "name": firm.name, "bill_to": firm.bill_to, "email": "", "currency": firm.currency, "session_limit": None,
+            "month_limit": None,
+        }  # fmt: skip
+        made = await create_fleet(conn, who, values, since)
+        drivers = await _accounts(conn, tenant_id, firm.name.lower().replace(" ", "-"), firm.drivers, since)
+        for uid, driver_id in drivers.items():
+            said = {"cost_centre": firm.drivers[uid], "session_limit": None, "month_limit": None}
+            await put_member(conn, who, made.fleet_id, driver_id, said, since, pays=True)
 
 
 async def _campaign(pool: Pool, clock: Clock, tenant_id: int, ran: Ran, drivers: Mapping[str, int]) -> None:

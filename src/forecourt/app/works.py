@@ -24,6 +24,7 @@ from forecourt.driver.jobs import DriverJobs
 from forecourt.driver.model import BEGUN
 from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.fleets.model import BEGUN as FEE_BEGUN
+from forecourt.drivers.fleets.model import RENAMED
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.events import LIMITED
 from forecourt.energy.events import SAID as NEEDS_SAID
@@ -366,6 +367,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         WANTED: (follow("insight.export", works.insight.export, queue=LONG),),
         SITING_ASKED: (follow("insight.choose_sites", works.insight.choose_sites, queue=LONG),),
         ERASED: (follow("insight.erase", works.insight.erase, queue=LONG),),
+        RENAMED: (follow("insight.fleet_renamed", works.insight.fleet_renamed, queue=LONG),),
         REPORT_WANTED: (follow("insight.report", works.insight.report, queue=LONG),),
     }
     for kind in DESCRIBE:

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from forecourt.insight.dashboards.answering import FILE_WITHIN_S, Answers
 from forecourt.insight.health.examining import Examiner
-from forecourt.insight.lake import store
+from forecourt.insight.lake import renaming, store
 from forecourt.insight.lake.erasing import Eraser
 from forecourt.insight.lake.export import Exporter, Keep
 from forecourt.insight.nights import Nights
 from forecourt.insight.reports.making import Reporter
+from forecourt.insight.reports.store import rename_groups
 from forecourt.insight.siting.jobs import Siter
 from forecourt.insight.store import list_tenants
 from forecourt.platform.apart import apart
@@ -30,6 +31,7 @@ class InsightJobs:
     def __init__(self, pool: Pool, tenants: Pool, clock: Clock, root: Path, keep: Keep | None = None) -> None:
         self._pool = pool
         self._tenants = tenants
+        self._root = root
         self._exporter = Exporter(tenants, clock, root, keep)
         self._eraser = Eraser(tenants, clock, root)
         self._nights = Nights(tenants, clock, root, keep)
@@ -41,6 +43,13 @@ class InsightJobs:
         """A session that is over was looked at or priced: its days are to be written anew."""
         async with self._tenants.tenant(tenant_id) as conn:
             await store.mark_session(conn, tenant_id, UUID(subject))
+
+    async def fleet_renamed(self, *, tenant_id: int, subject: str) -> None:
+        """A fleet is called otherwise: reports of it are of it as it is called now, and its days are to be written
+        anew. Raises LakeBusy while the lake is written: it is tried again."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            await rename_groups(conn, tenant_id, int(subject))
+        await renaming.fleet_renamed(self._tenants, self._root, tenant_id, int(subject))
 
     async def erase(self, *, tenant_id: int, subject: str) -> None:
         """Drivers are to be erased from the lake. Raises LakeBusy while it is written: it is tried again, and whoever

@@ -1,21 +1,6 @@
-"""Files of money that people take away: how they are sent, and how amounts stand in their cells."""
-
-from collections.abc import AsyncIterator
-
-from litestar import Response
-from litestar.response import Stream
+"""How amounts stand in the cells of files of money."""
 
 from forecourt.platform.money import minor_digits
-
-
-def streamed(parts: AsyncIterator[bytes] | list[bytes], media_type: str, name: str) -> Stream:
-    """A file to take away whose parts are made while it is sent."""
-    return Stream(parts, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'})
-
-
-def file(content: bytes, media_type: str, name: str) -> Response[bytes]:
-    """A file to take away."""
-    return Response(content, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
 def plain(amount: int | None, currency: str) -> str:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from forecourt.simulator import worn
+from forecourt.simulator import firms, worn
 from forecourt.simulator.demo import GROUNDS, Ground, cards
 from forecourt.simulator.fleet import MAKES
 from forecourt.simulator.nudge import Nudge
@@ -28,7 +28,7 @@ WEEKS: Final = 12
 SEED: Final = "past"
 HEAD: Final = (
     "id", "station", "evse", "connector type", "driver", "start", "end", "done charging time", "kWh", "currency",
-    "cost", "cost incl", "tariff",
+    "cost", "cost incl", "tariff", "fleet",
 )  # fmt: skip
 #: Of visits, those of holders of a card of the demo; the others are guests, of whom so many come at all.
 WITH_CARD: Final = 0.55
@@ -44,6 +44,8 @@ WEARS_FOR: Final = timedelta(days=24)
 FAILS_WORN: Final = 0.6
 #: Nobody finds this one, behind the stadium.
 HIDDEN: Final = ("STD-04", 0.12)
+#: Whose card is a firm's.
+OF_FIRMS: Final = firms.of_cards()
 #: W that a car takes of AC, and on the mean of the power of a DC station.
 AC_W: Final = (7_200, 11_000, 11_000)
 DC_PART: Final = 0.45
@@ -135,7 +137,7 @@ def _of_site(
     ground: Ground, bays: list[Bay], begins: datetime, until: datetime, chance: Random, nudge: Nudge
 ) -> Iterator[tuple[str, ...]]:
     custom, zone = CUSTOMS[ground.site.slug], ZoneInfo(ground.site.time_zone or "UTC")
-    regulars = chance.sample([*cards(), *nudge.members], 40)
+    regulars = [*chance.sample([*cards(), *nudge.members], 40), *firms.at_home(ground.site.slug)]
     worn = Worn(until)
     hour, count = begins, 0
     again: list[tuple[datetime, str]] = []
@@ -227,7 +229,7 @@ def _row(
     return (
         bay.station, str(bay.number), "IEC_62196_T2_COMBO" if bay.dc else "IEC_62196_T2", driver,
         *(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for at in times), f"{energy_wh / 1000:.3f}", market.currency,
-        f"{net:.2f}", f"{gross:.2f}", f"{market.name}, {'DC' if bay.dc else 'AC'}",
+        f"{net:.2f}", f"{gross:.2f}", f"{market.name}, {'DC' if bay.dc else 'AC'}", OF_FIRMS.get(driver, ""),
     )  # fmt: skip
 
 
@@ -243,7 +245,7 @@ def _poisson(mean: float, chance: Random) -> int:
 
 def main() -> None:
     """`python -m forecourt.simulator.past FILE UNTIL`: writes the table, whole or not at all, and before it beside it
-    what is told of the campaign and of replaced hardware."""
+    what is told of the campaign, of firms and of replaced hardware."""
     path, until = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
     nudge = Nudge(until)
     draft = path.with_name(f".{path.name}.draft")
@@ -252,6 +254,7 @@ def main() -> None:
         rows.writerow(HEAD)
         rows.writerows(sessions(until, nudge))
     path.with_suffix(".json").write_bytes(nudge.written())
+    path.with_suffix(".fleets").write_bytes(firms.written())
     worn.write(path.with_suffix(".hardware"), until)
     draft.replace(path)
 

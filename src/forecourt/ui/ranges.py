@@ -5,13 +5,14 @@ first day and ends before the day behind its last. Where minutes count, a page t
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from litestar.params import QueryParameter
 from msgspec import Struct, structs
 
+from forecourt.platform.days import midnight, month_of
 from forecourt.ui.i18n import mark
 
 #: Days that two chosen dates may span; longer spans are cut at the end.
@@ -106,8 +107,8 @@ def time_range(
         zone=zone,
         first=begin,
         last=end,
-        start=_midnight(begin, zone),
-        end=_midnight(end + timedelta(days=1), zone),
+        start=midnight(begin, ZoneInfo(zone)),
+        end=midnight(end + timedelta(days=1), ZoneInfo(zone)),
         default=default,
     )
 
@@ -150,7 +151,7 @@ def _of_preset(preset: str, today: date) -> tuple[date, date]:
     if preset == ALWAYS:
         return today, today
     if preset == "month":
-        return today.replace(day=1), today
+        return month_of(today), today
     return today, today
 
 
@@ -165,7 +166,3 @@ def _dates(first: str, last: str) -> tuple[date, date] | None:
     if not date.min + timedelta(days=2) < begin <= end < date.max - timedelta(days=MAX_DAYS + 2):
         return None
     return begin, min(end, begin + timedelta(days=MAX_DAYS - 1))
-
-
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

@@ -18,6 +18,7 @@ from forecourt.access.model import Actor, Verb
 from forecourt.access.store import AuditFilter, AuditRow
 from forecourt.platform.ordering import Age, Place
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
+from forecourt.ui.files import streamed
 
 CURSORS = cursors_by_age("audit")
 #: The longest text that the audit is searched for.
@@ -127,11 +128,7 @@ async def export_audit(
     wanted = AuditFilter(actor=by, action=action, subject=subject, search=search, since=since, until=until)
     batches = _batches(db, actor, wanted, sort)
     lines = _csv(batches) if form == "csv" else _jsonl(batches)
-    return Stream(
-        lines,
-        media_type=MEDIA_TYPES[form],
-        headers={"content-disposition": f'attachment; filename="audit.{form}"'},
-    )
+    return streamed(lines, MEDIA_TYPES[form], f"audit.{form}")
 
 
 async def _batches(db: Database, actor: Actor, wanted: AuditFilter, order: Age) -> AsyncIterator[Sequence[AuditRow]]:

@@ -128,7 +128,7 @@ class Leaving:
             if reservation is not None:
                 await let_go(conn, tenant_id, reservation, How.RELEASED, now)
         await owned.delete_vehicle(conn, tenant_id, driver_id, None)
-        await fleets.delete_member(conn, tenant_id, driver_id)
+        await fleets.forget_member(conn, tenant_id, driver_id)
         await fleets.end_subscription(conn, tenant_id, driver_id, now)
         await fleets.forget_method(conn, tenant_id, driver_id)
         await saved.forget(conn, tenant_id, driver.payer, now)

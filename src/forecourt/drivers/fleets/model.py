@@ -12,6 +12,8 @@ from forecourt.platform.errors import ForecourtError
 
 #: The event by which others hear that a membership began; the subject is its number.
 BEGUN: Final = "subscription.begun"
+#: The event by which others hear that a fleet is called otherwise; the subject is its number.
+RENAMED: Final = "fleet.renamed"
 MAX_NAME: Final = 200
 MAX_BILL_TO: Final = 1_000
 MAX_COST_CENTRE: Final = 60

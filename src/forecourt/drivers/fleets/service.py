@@ -15,6 +15,7 @@ from forecourt.drivers.fleets.model import (
     MAX_FLEETS,
     MAX_MEMBERS,
     MAX_PLANS,
+    RENAMED,
     Fleet,
     FleetFull,
     FleetNameTaken,
@@ -31,7 +32,7 @@ from forecourt.drivers.store import Connection
 from forecourt.platform import outbox
 
 
-async def create_fleet(conn: Connection, actor: Actor, values: Mapping[str, Any], now: datetime) -> Fleet:
+async def create_fleet(conn: Connection, actor: accounts.Who, values: Mapping[str, Any], now: datetime) -> Fleet:
     """A new fleet. Raises FleetNameTaken, TooManyFleets."""
     if await store.count_fleets(conn, actor.tenant_id) >= MAX_FLEETS:
         raise TooManyFleets
@@ -51,7 +52,7 @@ async def find_fleet(conn: Connection, tenant_id: int, fleet_id: int, now: datet
 
 
 async def change_fleet(
-    conn: Connection, actor: Actor, fleet_id: int, changes: Mapping[str, Any], now: datetime
+    conn: Connection, actor: accounts.Who, fleet_id: int, changes: Mapping[str, Any], now: datetime
 ) -> Fleet:
     """Changes the named columns of a fleet. Raises FleetUnknown, FleetNameTaken."""
     held = await find_fleet(conn, actor.tenant_id, fleet_id, now)
@@ -62,6 +63,9 @@ async def change_fleet(
         raise FleetNameTaken from fault
     row = await find_fleet(conn, actor.tenant_id, fleet_id, now)
     changed = [name for name in changes if getattr(held, name) != getattr(row, name)]
+    if "name" in changed:
+        await store.note_name(conn, actor.tenant_id, fleet_id, held.name, now)
+        await outbox.write(conn, actor.tenant_id, RENAMED, str(fleet_id))
     await audit(
         conn, actor, "change fleet", f"fleet:{fleet_id}",
         before={name: getattr(held, name) for name in changed}, after={name: getattr(row, name) for name in changed},
@@ -70,7 +74,7 @@ async def change_fleet(
 
 
 async def put_member(
-    conn: Connection, actor: Actor, fleet_id: int, driver_id: int, values: Mapping[str, Any], now: datetime, *,
+    conn: Connection, actor: accounts.Who, fleet_id: int, driver_id: int, values: Mapping[str, Any], now: datetime, *,
     pays: bool = False,
 ) -> None:  # fmt: skip
     """A driver is in a fleet, and in no other. The fleet pays once the driver chose so; with `pays` from now on, unless
@@ -88,9 +92,9 @@ async def put_member(
     await audit(conn, actor, "put fleet member", f"fleet:{fleet_id}", {"driver": driver_id, **values})
 
 
-async def remove_member(conn: Connection, actor: Actor, fleet_id: int, driver_id: int, now: datetime) -> None:
+async def remove_member(conn: Connection, actor: accounts.Who, fleet_id: int, driver_id: int, now: datetime) -> None:
     """A driver is in the fleet no more, and pays on the page again where it paid. Raises DriverUnknown."""
-    if not await store.delete_member(conn, actor.tenant_id, driver_id, fleet_id):
+    if not await store.end_member(conn, actor.tenant_id, driver_id, fleet_id, now):
         raise DriverUnknown
     held = await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=True)
     if held.pays_by is PaysBy.FLEET:

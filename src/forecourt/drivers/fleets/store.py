@@ -115,23 +115,52 @@ async def put_member(
     conn: Connection, tenant_id: int, fleet_id: int, driver_id: int, *, cost_centre: str, session_limit: int | None,
     month_limit: int | None, at: datetime,
 ) -> None:  # fmt: skip
-    """A driver is in a fleet, and in no other."""
+    """A driver is in a fleet, and in no other; in one that they were in they are since they joined it."""
+    await _end_stays(conn, tenant_id, driver_id, at, "fleet_id <> %(fleet)s", fleet_id)
     await conn.execute(
-        "INSERT INTO fleet_members (tenant_id, driver_id, fleet_id, cost_centre, session_limit, month_limit, joined_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, driver_id) DO UPDATE SET"
+        "INSERT INTO fleet_members AS m (tenant_id, driver_id, fleet_id, cost_centre, session_limit, month_limit,"
+        " joined_at) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, driver_id) DO UPDATE SET"
         " fleet_id = excluded.fleet_id, cost_centre = excluded.cost_centre, session_limit = excluded.session_limit,"
-        " month_limit = excluded.month_limit",
+        " month_limit = excluded.month_limit, joined_at = CASE m.fleet_id WHEN excluded.fleet_id THEN m.joined_at"
+        " ELSE excluded.joined_at END",
         (tenant_id, driver_id, fleet_id, cost_centre, session_limit, month_limit, at),
     )
 
 
-async def delete_member(conn: Connection, tenant_id: int, driver_id: int, fleet_id: int | None = None) -> bool:
-    """A driver is in no fleet any more; whether they were in this one, or with None in any."""
+async def end_member(conn: Connection, tenant_id: int, driver_id: int, fleet_id: int, at: datetime) -> bool:
+    """A driver is in this fleet no more; whether they were. That they were is kept."""
+    await _end_stays(conn, tenant_id, driver_id, at, "fleet_id = %(fleet)s", fleet_id)
     cursor = await conn.execute(
-        "DELETE FROM fleet_members WHERE tenant_id = %s AND driver_id = %s AND (%s::bigint IS NULL OR fleet_id = %s)",
-        (tenant_id, driver_id, fleet_id, fleet_id),
+        "DELETE FROM fleet_members WHERE tenant_id = %s AND driver_id = %s AND fleet_id = %s",
+        (tenant_id, driver_id, fleet_id),
     )
     return cursor.rowcount == 1
+
+
+async def _end_stays(
+    conn: Connection, tenant_id: int, driver_id: int, at: datetime, which: LiteralString, fleet_id: int
+) -> None:
+    await conn.execute(
+        "INSERT INTO fleet_stays (tenant_id, driver_id, fleet_id, joined_at, left_at)"
+        " SELECT tenant_id, driver_id, fleet_id, joined_at, greatest(joined_at, %(at)s) FROM fleet_members"
+        f" WHERE tenant_id = %(tenant)s AND driver_id = %(driver)s AND {which}",
+        {"tenant": tenant_id, "driver": driver_id, "fleet": fleet_id, "at": at},
+    )
+
+
+async def forget_member(conn: Connection, tenant_id: int, driver_id: int) -> None:
+    """Nobody knows any more in which fleets a driver is or was."""
+    for table in (sql.Identifier("fleet_members"), sql.Identifier("fleet_stays")):
+        query = sql.SQL("DELETE FROM {} WHERE tenant_id = %s AND driver_id = %s").format(table)
+        await conn.execute(query, (tenant_id, driver_id))
+
+
+async def note_name(conn: Connection, tenant_id: int, fleet_id: int, name: str, until: datetime) -> None:
+    """Keeps what a fleet was called until then."""
+    await conn.execute(
+        "INSERT INTO fleet_names (tenant_id, fleet_id, name, until_at) VALUES (%s, %s, %s, %s)",
+        (tenant_id, fleet_id, name, until),
+    )
 
 
 async def find_member(conn: Connection, tenant_id: int, driver_id: int) -> Member | None:

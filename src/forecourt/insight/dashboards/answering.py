@@ -6,14 +6,12 @@ organisation, so that who asks much waits behind himself. What takes too long is
 
 import asyncio
 import tempfile
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import structlog
 from litestar.di import NamedDependency
 from msgspec import Struct
 
@@ -22,9 +20,7 @@ from forecourt.insight.dashboards.model import Answer, Asked, Family, Table
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.lake import asking
 from forecourt.insight.model import OWN
-from forecourt.insight.turns import AnswerTooSlow, Turns
-
-log = structlog.get_logger(__name__)
+from forecourt.insight.turns import Made, Turns
 
 #: Answers that are made at once, and of one organisation; who comes meanwhile waits, organisations in turn.
 AT_ONCE: Final = 2
@@ -32,8 +28,6 @@ AT_ONCE_OF_ONE: Final = 1
 #: Seconds after which somebody who waits is told that it takes too long, and for files that nobody waits for.
 ANSWER_WITHIN_S: Final = 30.0
 FILE_WITHIN_S: Final = 600.0
-#: How often what is to end is broken off, for an answer is several queries.
-INTERRUPT_EVERY_S: Final = 0.05
 #: Answers that are kept: the latest that were asked for.
 MAX_KEPT: Final = 256
 #: Sources of imported history that a page names.
@@ -65,9 +59,7 @@ class Answers:
 
     def __init__(self, root: Path, within_s: float = ANSWER_WITHIN_S) -> None:
         self._root = root
-        self._within_s = within_s
-        self._turns = Turns(AT_ONCE, AT_ONCE_OF_ONE)
-        self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+        self._made = Made(Turns(AT_ONCE, AT_ONCE_OF_ONE), asking.Hand, within_s, MAX_KEPT)
 
     async def lake(self, tenant_id: int) -> Lake:
         """The latest snapshot. Raises LakeMissing, AnswerTooSlow."""
@@ -85,7 +77,9 @@ class Answers:
                 first_at=row["first"], last_at=row["last"], sources=tuple(sources),
             )  # fmt: skip
 
-        found: Lake = await self._once(tenant_id, (manifest.lake_id, manifest.snapshot, manifest.watermark), looked)
+        found: Lake = await self._made.once(
+            tenant_id, (manifest.lake_id, manifest.snapshot, manifest.watermark), looked
+        )
         return found
 
     async def answer(self, tenant_id: int, lake: Lake, family: Family, asked: Asked) -> Answer:
@@ -98,7 +92,7 @@ class Answers:
                 return FROM_THE_LAKE[family](scope)
 
         key = (lake.lake_id, lake.snapshot, lake.watermark, family, asked)
-        found: Answer = await self._once(tenant_id, key, made)
+        found: Answer = await self._made.once(tenant_id, key, made)
         return found
 
     async def behind(self, tenant_id: int, lake: Lake, asked: Asked, outcome: str, most: int) -> Table:
@@ -111,40 +105,8 @@ class Answers:
                 groups.check(scope)
                 return behind.behind(scope, outcome, most)
 
-        until = asyncio.get_running_loop().time() + self._within_s
-        async with self._turns.of(tenant_id, until):
-            found: Table = await _made(made, until)
+        found: Table = await self._made.anew(tenant_id, made)
         return found
-
-    async def _once(self, tenant_id: int, key: tuple[object, ...], make: Callable[[asking.Hand], Any]) -> Any:
-        if key not in self._kept:
-            until = asyncio.get_running_loop().time() + self._within_s
-            async with self._turns.of(tenant_id, until):
-                if key not in self._kept:
-                    self._kept[key] = await _made(make, until)
-            while len(self._kept) > MAX_KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
-
-
-async def _made(make: Callable[[asking.Hand], Any], until: float) -> Any:
-    """What a thread makes; it is broken off at that time of the loop, or when nobody wants it any more, and waited for:
-    its place is another's only when it has ended. Raises AnswerTooSlow."""
-    hand = asking.Hand()
-    work = asyncio.ensure_future(asyncio.to_thread(make, hand))
-    try:
-        done, _ = await asyncio.wait({work}, timeout=until - asyncio.get_running_loop().time())
-        if done:
-            return work.result()
-        log.warning("an answer takes too long and is broken off")
-        raise AnswerTooSlow
-    finally:
-        while not work.done():
-            hand.interrupt()
-            await asyncio.wait({work}, timeout=INTERRUPT_EVERY_S)
-        # What it was broken off by is nobody's.
-        work.exception()
 
 
 Answering = NamedDependency[Answers]

@@ -27,6 +27,7 @@ from forecourt.insight.dashboards.model import (
 )
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.days import month_of, months_between
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.plugs import plain_type
 from forecourt.stations.service import site_names
@@ -256,11 +257,11 @@ def whole_months(asked: Question, known_at: datetime) -> list[TimeRange | None]:
     """Months of the calendar that days are of and that are over by what is known, at least the latest of these; and as
     many before, or the same ones a year before. By other days somebody could be told from who came on a few of them."""
     zone = asked.range.zone
-    end = min(_month(asked.range.last, 1), _month(known_at.astimezone(ZoneInfo(zone)).date()))
-    first = min(_month(asked.range.first), _month(end, -1))
-    months = (end.year - first.year) * 12 + end.month - first.month
+    end = min(month_of(asked.range.last, 1), month_of(known_at.astimezone(ZoneInfo(zone)).date()))
+    first = min(month_of(asked.range.first), month_of(end, -1))
+    months = months_between(first, end)
     back = {Compare.BEFORE: months, Compare.YEAR: 12}.get(asked.compare)
-    spans = [(first, end)] + ([] if back is None else [(_month(first, -back), _month(end, -back))])
+    spans = [(first, end)] + ([] if back is None else [(month_of(first, -back), month_of(end, -back))])
     found: list[TimeRange | None] = [
         time_range(
             known_at, zone, first=begins.isoformat(), last=(ends - timedelta(days=1)).isoformat(), default=DEFAULT
@@ -268,9 +269,3 @@ def whole_months(asked: Question, known_at: datetime) -> list[TimeRange | None]:
         for begins, ends in spans
     ]
     return [*found, None][:2]
-
-
-def _month(day: date, more: int = 0) -> date:
-    """The first of the month of a day, or of one so many months later."""
-    number = day.year * 12 + day.month - 1 + more
-    return date(number // 12, number % 12 + 1, 1)

@@ -9,7 +9,7 @@ yet, so the true figure is no lower; of a port that is known for a shorter time,
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -17,10 +17,12 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, structs
 
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Span, Table, Unit, table
+from forecourt.insight.dashboards.parts import known_for
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import measures
 from forecourt.insight.usage.expressions import literal
+from forecourt.platform.days import midnight, month_of
 from forecourt.ui.i18n import mark
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def answer(scope: Scope) -> Answer:
         ),
         tables=(
             _by_cause(in_span, sum(there.values())),
-            _by_port(known, there, in_span, there_year, in_year),
+            _by_port(known, there, in_span, (there_year, in_year), scope.span),
             _ledger(outages, scope.span),
             by_month(known, outages, months),
         ),
@@ -205,13 +207,8 @@ def _by_cause(in_span: Mapping[Port, Mapping[str, int]], there_s: int) -> Table:
 def months_before(until: datetime, zone: str) -> list[tuple[date, datetime]]:
     """The last MONTHS whole months before a time, the latest first: first day, and when each was over by that clock."""
     clock = ZoneInfo(zone)
-    day = until.astimezone(clock).date().replace(day=1)
-    found = []
-    for _ in range(MONTHS):
-        ends_at = datetime(day.year, day.month, 1, tzinfo=clock).astimezone(UTC)
-        day = (day - timedelta(days=1)).replace(day=1)
-        found.append((day, ends_at))
-    return found
+    ends = [month_of(until.astimezone(clock).date(), -ago) for ago in range(MONTHS)]
+    return [(month_of(end, -1), midnight(end, clock)) for end in ends]
 
 
 def by_month(
@@ -248,17 +245,19 @@ def _by_port(
     known: Mapping[Port, datetime],
     there: Mapping[Port, int],
     in_span: Mapping[Port, Mapping[str, int]],
-    there_year: Mapping[Port, int],
-    in_year: Mapping[Port, Mapping[str, int]],
+    year: tuple[Mapping[Port, int], Mapping[Port, Mapping[str, int]]],
+    span: Span,
 ) -> Table:
-    """Every port, the worst first."""
+    """Every port, the worst first. `year`: how long each was there and out in twelve months."""
     none = dict.fromkeys(CAUSES, 0)
+    there_year, in_year = year
     rows: list[tuple[Cell, ...]] = []
     for port in known:
         causes, year_s = in_span.get(port, none), sum(in_year.get(port, none).values())
         rows.append(
             (
                 *port, measures.share(there[port] - sum(causes.values()), there[port]), sum(causes.values()),
+                known_for(there[port], 1, span.seconds),
                 *(causes[cause] for cause in CAUSES),
                 measures.share(there_year[port] - year_s, there_year[port]),
             )
@@ -269,6 +268,7 @@ def _by_port(
         Column(name="evse", label=mark("EVSE"), unit=Unit.COUNT),
         Column(name="uptime", label=mark("Uptime"), unit=Unit.SHARE),
         Column(name="outage_s", label=mark("Out of use"), unit=Unit.SECONDS),
+        Column(name="known_s", label=mark("Known for"), unit=Unit.SECONDS),
         Column(name="faulted_s", label=CAUSES["Faulted"], unit=Unit.SECONDS),
         Column(name="unavailable_s", label=CAUSES["Unavailable"], unit=Unit.SECONDS),
         Column(name="offline_s", label=CAUSES[OFFLINE], unit=Unit.SECONDS),

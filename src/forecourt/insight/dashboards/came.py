@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from forecourt.insight.dashboards.rows import rows_of
-from forecourt.insight.dashboards.scope import Scope, midnight, next_month
+from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.lake import years
 from forecourt.insight.usage import expressions
 from forecourt.insight.usage.expressions import literal
+from forecourt.platform.days import midnight, month_of, months_between
 
 if TYPE_CHECKING:
     import ibis
@@ -70,17 +71,16 @@ def has_few(scope: Scope, least: int, currency: str | None = None) -> bool:
             return False
     else:
         made = _payers(driven(scope), currency)
-    ends = [next_month(scope.span.since.astimezone(clock).date().replace(day=1))]
+    ends = [month_of(scope.span.since.astimezone(clock).date(), 1)]
     while midnight(ends[-1], clock) < scope.span.until:
-        ends.append(next_month(ends[-1]))
+        ends.append(month_of(ends[-1], 1))
     found = _by_month(made, [midnight(end, clock) for end in ends])
     return any(row["drivers"] < least for row in rows_of(found))
 
 
 def _count(scope: Scope) -> int:
     """How many months the span has."""
-    first, end = scope.months
-    return (end.year - first.year) * 12 + end.month - first.month
+    return months_between(*scope.months)
 
 
 def _by_month(made: "ibis.Table", ends: Iterable[datetime]) -> "ibis.Table":
@@ -114,8 +114,8 @@ def _of_months(scope: Scope) -> "ibis.Table":
 def _year(scope: Scope) -> "ibis.Table | None":
     """What drivers did in the span, where it is a year that was counted."""
     first, end = scope.months
-    if scope.rest or years.back(end, years.MONTHS) != first:
+    if scope.rest or month_of(end, -years.MONTHS) != first:
         return None
     table = scope.tables["driver_years"]
-    found = table.filter(table.month == years.back(end, 1))
+    found = table.filter(table.month == month_of(end, -1))
     return found if rows_of(found.select("month").limit(1)) else None

@@ -1,4 +1,5 @@
-"""Tables as files: CSV for spreadsheets, Parquet with its types, JSON. Shares are decimals there, to the millionth."""
+"""Tables as files: CSV and Excel for spreadsheets, Parquet with its types, JSON. Shares are decimals there, to the
+millionth."""
 
 import csv
 import io
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from forecourt.insight.dashboards.model import Cell, Table, Unit
+from forecourt.insight.dashboards.workbook import XLSX, workbook
 from forecourt.platform.sheets import plain_cell
+from forecourt.ui.files import CSV
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,19 +25,32 @@ class Form(StrEnum):
     """As what a table is taken away."""
 
     CSV = "csv"
+    XLSX = "xlsx"
     PARQUET = "parquet"
     JSON = "json"
 
 
 MEDIA_TYPES: Final = {
-    Form.CSV: "text/csv; charset=utf-8",
+    Form.CSV: CSV,
+    Form.XLSX: XLSX,
     Form.PARQUET: "application/vnd.apache.parquet",
     Form.JSON: "application/json",
 }
 
 
-def written(table: Table, form: Form) -> bytes:
-    """The whole table in that form."""
+#: As what lists are taken away that are tables of no family.
+SHEETS: Final = (Form.CSV, Form.XLSX)
+
+
+def form_of(path: str) -> Form:
+    """The form that a path ends with."""
+    return Form(path.rpartition(".")[2])
+
+
+def written(table: Table, form: Form, zone: str, made_at: datetime) -> bytes:
+    """The whole table in that form; of a workbook times are of a zone's clock, and it says when it was made."""
+    if form == Form.XLSX:
+        return workbook(table, zone, made_at)
     if form == Form.CSV:
         text = io.StringIO()
         lines = csv.writer(text, lineterminator="\r\n")

@@ -22,8 +22,8 @@ from forecourt.insight.dashboards.model import Cell, Column, GroupUnknown, Note,
 from forecourt.insight.dashboards.parts import Counted, mean
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
-from forecourt.insight.lake import years
 from forecourt.insight.usage import expressions, measures
+from forecourt.platform.days import month_of
 from forecourt.ui.i18n import mark
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ SECOND: Final = timedelta(seconds=1)
 _FEW: Final = Note(
     text=mark(
         "Not all groups of drivers are told of by their names: one of which in a month of these days, with the two"
-        " before it, fewer than %(n)s drivers came stands with those who are in none. Of fewer months more may be told."
+        " before it, fewer than %(n)s drivers came stands with those who are in none; and where all of these are fewer"
+        " than %(n)s, the smallest other group stands with them. Of fewer months more may be told."
     ),
     values={"n": str(LEAST_OF_GROUP)},
 )
@@ -67,8 +68,8 @@ def named(scope: Scope) -> Named:
     counts, clock = scope.tables["driver_groups"], ZoneInfo(scope.asked.zone)
     # What clocks of sites count to the months beside may be of these by a day.
     more = timedelta(days=0 if scope.zones <= {scope.asked.zone} else 1)
-    first = years.back((scope.span.since.astimezone(clock) - more).date(), 0)
-    end = years.back((scope.asked.span.until.astimezone(clock) + more - SECOND).date(), -1)
+    first = month_of((scope.span.since.astimezone(clock) - more).date())
+    end = month_of((scope.asked.span.until.astimezone(clock) + more - SECOND).date(), 1)
     came: dict[date, dict[str, int]] = defaultdict(dict)
     for row in rows_of(counts.filter(counts.month >= first, counts.month < end)):
         came[row["month"]][row["driver_group"]] = row["drivers"]
@@ -163,7 +164,7 @@ def by_group(scope: Scope, groups: Named, whole: Counted, energy_wh: int) -> tup
             Column(name=f"revenue_{each.lower()}_minor", label=mark("Revenue"), unit=Unit.MONEY, currency=each)
             for each in currencies
         ),
-        Column(name="priced", label=mark("Sessions of which it is known what they came to"), unit=Unit.SHARE),
+        Column(name="priced", label=mark("Price known"), unit=Unit.SHARE),
     )
     return (table("driver_group", mark("By group of drivers"), columns, rows),)
 

@@ -1,7 +1,7 @@
 """`/insight`: what an operator asks, one page a family, over one span of time for all; and every table as a file."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get
@@ -29,7 +29,7 @@ from forecourt.insight.dashboards.asking import (
     answered,
     question,
 )
-from forecourt.insight.dashboards.files import MEDIA_TYPES, Form, written
+from forecourt.insight.dashboards.files import MEDIA_TYPES, SHEETS, Form, form_of, written
 from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP
 from forecourt.insight.dashboards.model import Answer, Compare, Family, GroupUnknown, PlaceUnknown, Table, TraitRefused
 from forecourt.insight.lake.layout import LakeMissing
@@ -37,6 +37,7 @@ from forecourt.insight.pages import SUB_PAGES, tabs_of
 from forecourt.insight.tries import troubles
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.ui.files import file
 from forecourt.ui.ranges import LONG_PRESETS, FromDay, RangeWord, ToDay
 from forecourt.ui.shell import Shell
 
@@ -152,7 +153,7 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
         async def taken(
             actor: Asker,
             answers: Answering,
-            name: Annotated[str, PathParameter(pattern=r"^[a-z_]{1,40}\.(csv|parquet|json)$")],
+            name: Annotated[str, PathParameter(pattern=r"^[a-z_]{1,40}\.(csv|xlsx|parquet|json)$")],
             preset: RangeWord = "",
             first: FromDay = "",
             last: ToDay = "",
@@ -172,7 +173,8 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
             lake = None if family == Family.PROFIT else await answers.lake(actor.tenant_id)
             answer = await answered(pages.db, answers, actor.tenant_id, lake, family, asked)
             key, _dot, form = name.partition(".")
-            return _file(family.value, answer.table(key), Form(form), asked)
+            known_at = pages.clock.now() if lake is None else lake.watermark
+            return _file(family.value, answer.table(key), Form(form), asked, known_at)
 
         return taken
 
@@ -197,31 +199,30 @@ def _behind(pages: InsightPages) -> list[HTTPRouteHandler]:
             "insight/behind.html", request, viewer=actor, current="insight", asked=asked, table=table, outcome=outcome,
             tabs=tabs_of(actor), words=words, outcomes=behind.OUTCOMES, on_page=behind.ON_PAGE, page_of=behind.href,
             place=words.place_of(asked), narrowed=words.told_apart(asked),
-            file=asked.href("/insight/sessions.csv", outcome=outcome),
+            file=lambda form: asked.href(f"/insight/sessions.{form}", outcome=outcome),
         )  # fmt: skip
 
-    @get("/insight/sessions.csv", include_in_schema=False)
+    @get([f"/insight/sessions.{form}" for form in SHEETS], include_in_schema=False)
     async def taken(
-        actor: Asker, answers: Answering, preset: RangeWord = "", first: FromDay = "", last: ToDay = "",
-        site: OfSite = "", station: OfStation = "", evse: OfEvse = "", kind: OfKind = "", tariff: OfTariff = "",
-        paid: OfPaid = "", driver_group: OfGroup = "", outcome: OfOutcome = "",
+        request: WebRequest, actor: Asker, answers: Answering, preset: RangeWord = "", first: FromDay = "",
+        last: ToDay = "", site: OfSite = "", station: OfStation = "", evse: OfEvse = "", kind: OfKind = "",
+        tariff: OfTariff = "", paid: OfPaid = "", driver_group: OfGroup = "", outcome: OfOutcome = "",
     ) -> Response[bytes]:  # fmt: skip
         asked = await pages.question(
             actor, (preset, first, last), Compare.NOTHING, (site, station, evse), (kind, tariff, paid, driver_group)
         )
         lake = await answers.lake(actor.tenant_id)
         table = await answers.behind(actor.tenant_id, lake, asked.asked(asked.range), outcome, behind.MAX_ROWS)
-        return _file("insight", table, Form.CSV, asked)
+        return _file("insight", table, form_of(request.url.path), asked, lake.watermark)
 
     return [shown, taken]
 
 
-def _file(family: str, table: Table | None, form: Form, asked: Question) -> Response[bytes]:
+def _file(family: str, table: Table | None, form: Form, asked: Question, known_at: datetime) -> Response[bytes]:
     if table is None:
         raise TableUnknown
     name = f"{family}-{table.key}-{asked.range.first}-{asked.range.last}.{form}".replace("_", "-")
-    headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
-    return Response(written(table, form), media_type=MEDIA_TYPES[form], headers=headers)
+    return file(written(table, form, asked.range.zone, known_at), MEDIA_TYPES[form], name)
 
 
 def _behind_figures(asked: Question, lake: Lake | None, family: Family) -> Mapping[str, str]:

@@ -3,14 +3,24 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, field, structs
 
-from forecourt.insight.dashboards.model import Cell, Column, Group, Table, Unit, table
+from forecourt.insight.dashboards.model import Cell, Column, Group, Note, Table, Unit, table
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.usage import measures
 from forecourt.ui.i18n import mark
+
+DAY_S: Final = 86_400
+#: Of less of a span than this, what is known is told beside what stands on it.
+LITTLE: Final = Fraction(1, 2)
+_LITTLE_KNOWN: Final = Note(
+    text=mark(
+        "Time in use stands on few hours of these days: plugs count from when they are known, or first used, until"
+        " their history ends, and on the mean that is less than half of the days."
+    )
+)
 
 
 class Counted(Struct, kw_only=True):
@@ -35,6 +45,11 @@ class Counted(Struct, kw_only=True):
     def currency(self) -> str | None:
         """In which most was earned, as far as that is known; None: nothing was."""
         return max(self.money, key=lambda each: (self.money[each] or 0, each), default=None)
+
+    def known_s(self, span_s: int) -> Fraction | None:
+        """How long its plugs were there on the mean, where that is LITTLE of a span: on so much stands its time in
+        use."""
+        return known_for(self.plug_s, self.plugs, span_s)
 
     def add(self, other: "Counted") -> None:
         """Takes in what plugs of another one come to; the most at once is no sum."""
@@ -75,10 +90,12 @@ def places(
     for site, peak in site_peaks.items():
         found[site].peak = peak
     there = {part: each for part, each in found.items() if each.plug_s or each.sessions}
+    span_s = scope.span.seconds
     others = also_paid(there.values())
     rows: list[tuple[Cell, ...]] = [
         (
-            part, each.plugs or None, measures.share(each.busy_s, each.plug_s), each.energy_wh, each.sessions,
+            part, each.plugs or None, measures.share(each.busy_s, each.plug_s), each.known_s(span_s), each.energy_wh,
+            each.sessions,
             each.peak, mean(each.stay_s, each.sessions), mean(each.idle_s, each.idle_known),
             *paid(each, currency, others),
         )
@@ -87,6 +104,7 @@ def places(
     columns = (
         Column(name="plugs", label=mark("Plugs"), unit=Unit.COUNT),
         Column(name="utilisation", label=mark("Time in use"), unit=Unit.SHARE),
+        Column(name="known_s", label=mark("Known for"), unit=Unit.SECONDS),
         Column(name="energy_wh", label=mark("Energy"), unit=Unit.ENERGY),
         Column(name="sessions", label=mark("Sessions"), unit=Unit.COUNT),
         Column(name="peak", label=mark("Most at once"), unit=Unit.COUNT),
@@ -148,6 +166,20 @@ def mix(stays: Sequence[Mapping[str, Any]], column: str, title: str, label: str)
         Column(name="idle_s", label=mark("Mean time idle"), unit=Unit.SECONDS),
     )
     return table(column, title, columns, rows)
+
+
+def known_for(there_s: int, plugs: int, span_s: int) -> Fraction | None:
+    """How long each of some plugs was there on the mean, to whole days where it was longer than one; None where that is
+    no LITTLE of a span."""
+    if not 0 < there_s < LITTLE * plugs * span_s:
+        return None
+    lasted = Fraction(there_s, plugs)
+    return Fraction(lasted // DAY_S * DAY_S) if lasted >= DAY_S else lasted
+
+
+def little_known(scope: Scope, whole: Counted) -> tuple[Note, ...]:
+    """That the time in use of all stands on little, where it does."""
+    return (_LITTLE_KNOWN,) if whole.known_s(scope.span.seconds) is not None else ()
 
 
 def mean(total: int, count: int) -> Fraction | None:

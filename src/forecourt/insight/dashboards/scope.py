@@ -5,7 +5,7 @@ from sessions by the lake's own roll-up, so an EVSE or a tariff is told of in th
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +28,7 @@ from forecourt.insight.dashboards.model import (
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.usage import expressions
 from forecourt.insight.usage.expressions import literal
+from forecourt.platform.days import is_midnight, midnight, month_of
 from forecourt.ui.i18n import mark
 
 if TYPE_CHECKING:
@@ -231,8 +232,8 @@ class Scope:
         """From the first of a month until the first of another, by the clock of who asks: all whole ones of the span.
         The other is no later where there is none."""
         clock = ZoneInfo(self.asked.zone)
-        first, end = (at.astimezone(clock).date().replace(day=1) for at in (self.span.since, self.span.until))
-        return (first if self.span.since <= midnight(first, clock) else next_month(first)), end
+        first, end = (month_of(at.astimezone(clock).date()) for at in (self.span.since, self.span.until))
+        return (first if self.span.since <= midnight(first, clock) else month_of(first, 1)), end
 
     @property
     def rest(self) -> list[tuple[datetime, datetime]]:
@@ -341,15 +342,3 @@ class Scope:
         path = self._folder / "own.parquet"
         found.select(*self.tables["sessions"].columns).to_parquet(path)
         return hours_of(path, places, self.span.since, self.span.until)
-
-
-def midnight(day: date, clock: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=clock).astimezone(UTC)
-
-
-def next_month(first: date) -> date:
-    return (first + timedelta(days=31)).replace(day=1)
-
-
-def is_midnight(at: datetime, clock: ZoneInfo) -> bool:
-    return at.astimezone(clock).time() == time.min

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from forecourt.insight.dashboards.groups import by_group, named
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
-from forecourt.insight.dashboards.parts import Counted, mean, mix, money, places
+from forecourt.insight.dashboards.parts import Counted, little_known, mean, mix, money, places
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.sites import by_site
@@ -50,7 +50,7 @@ def answer(scope: Scope) -> Answer:
             *(mix(stays, column, title, label) for column, (title, label) in MIXES.items()),
             *by_group(scope, groups, whole, sum(row["energy_wh"] for row in stays)),
         ),
-        notes=groups.notes,
+        notes=(*little_known(scope, whole), *groups.notes),
     )
 
 

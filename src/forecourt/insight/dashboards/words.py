@@ -46,6 +46,11 @@ def plainly(marked: str) -> str:
     return marked.replace("%%", "%")
 
 
+def said(label: str) -> str:
+    """A label of the dashboards in the language that is being spoken; there per cent is doubled, as pages want it."""
+    return _(label) % {}
+
+
 def figure(each: Figure) -> str:
     """A figure with its unit; money that nobody knows is not nothing."""
     if each.value is None and each.unit == Unit.MONEY:

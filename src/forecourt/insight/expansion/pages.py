@@ -33,6 +33,7 @@ from forecourt.payments.forms import WHOLE_WRONG, Field, read_form, typed_of
 from forecourt.platform.money import minor_digits
 from forecourt.platform.sheets import csv_line
 from forecourt.ui import formats
+from forecourt.ui.files import CSV, file
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
@@ -102,8 +103,7 @@ def expansion_pages(shell: Shell) -> list[HTTPRouteHandler]:
     async def take(actor: Asker, growth: Growing) -> Response[bytes]:
         plans = await growth.plans(actor.tenant_id)
         lines = [csv_line(COLUMNS), *(csv_line(_row(each)) for each in plans.sites if each.size is not None)]
-        headers = {"content-disposition": 'attachment; filename="expansion.csv"', "cache-control": "private, no-store"}
-        return Response("".join(lines).encode(), media_type="text/csv; charset=utf-8", headers=headers)
+        return file("".join(lines).encode(), CSV, "expansion.csv")
 
     return [show, say, forget, take]
 

@@ -19,6 +19,7 @@ from forecourt.insight.tries import troubles
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.sheets import csv_line
+from forecourt.ui.files import CSV, streamed
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
 
@@ -102,8 +103,7 @@ def forecast_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandle
     @get("/insight/forecasts.csv", include_in_schema=False)
     async def download(actor: Asker, site: Site = "", target: What = "energy") -> Stream:
         found = await asked.find_hours(db, actor.tenant_id, site, target)
-        headers = {"content-disposition": 'attachment; filename="forecast.csv"', "cache-control": "private, no-store"}
-        return Stream(_lines(found), media_type="text/csv; charset=utf-8", headers=headers)
+        return streamed(_lines(found), CSV, "forecast.csv")
 
     return [show, download]
 

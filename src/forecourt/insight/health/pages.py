@@ -22,6 +22,7 @@ from forecourt.insight.tries import troubles
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations.pages.station import IdentityPath
+from forecourt.stations.service import site_names
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
 
@@ -50,11 +51,12 @@ def health_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]
                 conn, actor.tenant_id, clock.now(), site or None, limited=actor.sites is not None
             )
             trouble = (await troubles(conn, actor.tenant_id, clock.now())).get("looked")
+            names = {each.slug: each.name for each in await site_names(conn, actor.tenant_id)}
         with_alert = [each for each in health.standings if each.alert is not None]
         others = [each for each in health.standings if each.alert is None]
         return shell.page(
             "insight/health.html", request, viewer=actor, current="insight", status=status, fault=fault,
-            tabs=tabs_of(actor), trouble=trouble, plain=lambda path: path, site=site, health=health,
+            tabs=tabs_of(actor), trouble=trouble, plain=lambda path: path, site=site, health=health, names=names,
             with_alert=with_alert, others=others[:MAX_SHOWN], few=FEW, more=len(others) - MAX_SHOWN, words=words,
             kinds=KINDS, number=number, may_review=actor.may(Verb.REVIEW), moved=MOVED, moved_much=MOVED_MUCH,
             href_to_say=href_to_say,

@@ -50,8 +50,9 @@ _SESSIONS: Final = f"""
             WHEN u.energy_wh > 0 THEN 'charged' ELSE 'nothing' END,
         u.stop_reason, array_to_string(u.notes, ' '), u.sampled_wh, u.power_wh, u.offered_wh,
         u.hottest_centi_c / 100.0, u.most_w, y.method,
-        coalesce(f.fleet, (SELECT e.fleet FROM driver_fleets e WHERE e.tenant_id = u.tenant_id
-            AND e.driver_id = d.driver_id AND e.joined_at <= u.started_at), g.group_key),
+        coalesce(f.fleet, (SELECT e.fleet FROM fleet_times e WHERE e.tenant_id = u.tenant_id
+            AND e.driver_id = d.driver_id AND e.joined_at <= u.started_at
+            AND (e.left_at IS NULL OR u.started_at < e.left_at) ORDER BY e.joined_at DESC LIMIT 1), g.group_key),
         u.token_uid, d.driver_id, NULL
     FROM session_use u
     JOIN station_places p ON p.tenant_id = u.tenant_id AND p.station_id = u.station_id
@@ -73,7 +74,10 @@ _SESSIONS: Final = f"""
         {_second("i.ended_at")}, {_second("i.charging_ended_at")}, {_stay("i")}, {_idle("i")},
         i.energy_wh, NULL, i.currency, i.excl_minor,
         i.incl_minor, i.tariff, i.outcome, i.stop_reason, array_to_string(i.flags, ' '), NULL, NULL, NULL, NULL, NULL,
-        NULL, i.driver_group, NULL, NULL, i.driver
+        NULL, CASE WHEN i.driver_group IS NOT NULL THEN coalesce((SELECT n.fleet FROM former_fleet_names n
+            WHERE n.tenant_id = i.tenant_id AND n.name = i.driver_group AND (n.until_at > i.started_at OR NOT n.taken)
+            ORDER BY n.until_at <= i.started_at, abs(extract(epoch FROM n.until_at - i.started_at)) LIMIT 1),
+            i.driver_group) END, NULL, NULL, i.driver
     FROM imported_sessions i
     WHERE i.tenant_id = %(tenant)s AND i.started_at >= %(since)s AND i.started_at < %(until)s
     ORDER BY 6, 1, 2
@@ -187,6 +191,15 @@ async def mark_session(conn: Connection, tenant_id: int, session_id: UUID) -> No
         " FROM session_facts WHERE tenant_id = %(tenant)s AND session_id = %(session)s AND over_at IS NOT NULL) AS s"
     )
     await conn.execute(query, {"tenant": tenant_id, "session": session_id, "most": MOST_DAYS})
+
+
+async def former_names(conn: Connection, tenant_id: int, fleet_id: int) -> list[str]:
+    """What a fleet was called, but not what it is called now."""
+    rows = await conn.execute(
+        "SELECT DISTINCT name FROM former_fleet_names WHERE tenant_id = %s AND fleet_id = %s AND name <> fleet",
+        (tenant_id, fleet_id),
+    )
+    return [name for (name,) in await rows.fetchall()]
 
 
 class Place(Struct, frozen=True, kw_only=True):

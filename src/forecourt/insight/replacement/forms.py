@@ -14,7 +14,8 @@ from forecourt.insight.replacement.inputs import (
     ReplacementInputs,
     ReplacementInputsRefused,
 )
-from forecourt.insight.replacement.model import MAX_NOTE, MAX_PLUG, ChangeReason, HardwareKind, HardwareSaid
+from forecourt.insight.replacement.model import MAX_NOTE, ChangeReason, HardwareKind, HardwareSaid
+from forecourt.insight.replacement.sheet import COLUMNS, MAX_ID
 from forecourt.insight.replacement.words import KINDS, REASONS
 from forecourt.payments.forms import (
     CURRENCY_WRONG,
@@ -28,13 +29,12 @@ from forecourt.payments.forms import (
     currency_of,
     money_in,
     shown,
-    text_as,
     whole,
 )
 from forecourt.ui.i18n import mark
 from forecourt.ui.numbers import NoNumber
 
-STATION_WRONG: Final = mark("must be the id of one of your stations, in service or retired")
+STATION_WRONG: Final = COLUMNS["station"][1]
 #: Amounts of a kind, with the most that each may be.
 MONEY: Final = {"planned_minor": MAX_MINOR, "failed_minor": MAX_MINOR, "hour_minor": MAX_HOUR_MINOR}
 
@@ -42,18 +42,19 @@ MONEY: Final = {"planned_minor": MAX_MINOR, "failed_minor": MAX_MINOR, "hour_min
 def said_fields() -> list[Field]:
     """What is said of hardware."""
     return [
-        Field(name="station", label=mark("Station"), read=_filled, wrong=STATION_WRONG, required=True, most=255),
+        Field(name="station", label=mark("Station"), read=COLUMNS["station"][0], wrong=STATION_WRONG, required=True,
+              most=MAX_ID),
         Field(name="kind", label=mark("Part"), read=HardwareKind,
               choices=[(each.value, word) for each, word in KINDS.items()]),
-        Field(name="evse", label=mark("EVSE"), read=_plug, wrong=WHOLE_WRONG, mode="numeric",
+        Field(name="evse", label=mark("EVSE"), read=_if_any("evse"), wrong=WHOLE_WRONG, mode="numeric",
               hint=mark("Of power units and cables; else nothing.")),
-        Field(name="connector", label=mark("Connector"), read=_plug, wrong=WHOLE_WRONG, mode="numeric",
+        Field(name="connector", label=mark("Connector"), read=_if_any("connector"), wrong=WHOLE_WRONG, mode="numeric",
               hint=mark("Of cables; else nothing.")),
-        Field(name="on", label=mark("Day"), read=date.fromisoformat, wrong=DAY_WRONG, required=True,
+        Field(name="on", label=mark("Day"), read=COLUMNS["on"][0], wrong=DAY_WRONG, required=True,
               hint=mark("Such as 2026-03-01.")),
         Field(name="reason", label=mark("Why"), read=ChangeReason,
               choices=[(each.value, word) for each, word in REASONS.items()]),
-        Field(name="note", label=mark("Note"), read=_note, wrong=LINE_WRONG, most=MAX_NOTE),
+        Field(name="note", label=mark("Note"), read=_if_any("note"), wrong=LINE_WRONG, most=MAX_NOTE),
     ]  # fmt: skip
 
 
@@ -117,20 +118,10 @@ def said_of(values: Mapping[str, Any]) -> HardwareSaid:
     return HardwareSaid(**values)
 
 
-def _filled(text: str) -> str:
-    if not text:
-        raise ValueError
-    return text
-
-
-def _plug(text: str) -> int | None:
-    found: int | None = whole(1, MAX_PLUG)(text) if text else None
-    return found
-
-
-def _note(text: str) -> str | None:
-    found: str | None = text_as(HardwareSaid.__annotations__["note"])(text) if text else None
-    return found
+def _if_any(column: str) -> Read:
+    """As a sheet's column reads it; nothing of nothing."""
+    read, _rule = COLUMNS[column]
+    return lambda text: read(text) if text else None
 
 
 def _day(text: str) -> date | None:

@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from forecourt.insight.replacement.halting import NEVER, Halt
 from forecourt.insight.replacement.model import DAYS_A_YEAR, HELD_PERCENT, HORIZON_D, QUARTERS
 from forecourt.insight.replacement.survival import Floats
 from forecourt.insight.replacement.weibull import Draws
@@ -49,27 +50,31 @@ def futures_of(units: int) -> int:
     return max(LEAST_FUTURES, min(FUTURES, CELLS // max(units, 1)))
 
 
-def drawn(age_y: Floats, model: Ints, wear: Draws, damage: Floats, chance: np.random.Generator) -> Ends:
-    """Futures of units of these ages and models; `damage`: the rate of damage from outside, a draw each."""
+def drawn(
+    age_y: Floats, model: Ints, wear: Draws, damage: Floats, chance: np.random.Generator, halt: Halt = NEVER
+) -> Ends:
+    """Futures of units of these ages and models; `damage`: the rate of damage from outside, a draw each. Raises
+    PlanHalted."""
     futures = len(wear.shape)
     each = max(1, CELLS_AT_ONCE // max(len(age_y), 1))
     found = [
         part
         for first in range(0, futures, each)
-        for part in _rounds(np.arange(first, min(first + each, futures)), age_y, model, wear, damage, chance)
+        for part in _rounds(np.arange(first, min(first + each, futures)), age_y, model, wear, damage, chance, halt)
     ]
     parts = [np.concatenate([part[i] for part in found]) for i in range(4)]
     return Ends(futures, parts[0], parts[1], parts[2], parts[3])
 
 
 def _rounds(
-    futures: Ints, age_y: Floats, model: Ints, wear: Draws, damage: Floats, chance: np.random.Generator
+    futures: Ints, age_y: Floats, model: Ints, wear: Draws, damage: Floats, chance: np.random.Generator, halt: Halt
 ) -> Iterator[tuple[Ints, Ints, Ints, NDArray[np.bool_]]]:
     """Of some futures: the first end of each unit within the year, then that of what was put in for it, and so on."""
     future = np.repeat(futures, len(age_y))
     unit = np.tile(np.arange(len(age_y)), len(futures))
     age, now = np.tile(age_y, len(futures)), np.zeros(len(future))
     for _ in range(MAX_ROUNDS):
+        halt.check()
         shape, theta = wear.shape[future], wear.theta[future, model[unit]]
         worn = (age**shape + chance.exponential(size=len(age)) / theta) ** (1 / shape) - age
         hit = chance.exponential(size=len(age)) / np.maximum(damage[future], 1e-12)
@@ -90,11 +95,17 @@ def counts(ends: Ends, by: Ints, groups: int, which: NDArray[np.bool_] | None = 
     return flat.reshape(ends.futures, groups)
 
 
-def bounds(numbers: Ints) -> EndBounds:
-    """Of numbers of futures."""
+def held(numbers: Ints) -> tuple[int, int]:
+    """From which to which number HELD_PERCENT of 100 futures come."""
     tail = (1 - HELD_PERCENT / 100) / 2
     low, high = np.quantile(numbers, (tail, 1 - tail), method="inverted_cdf")
-    return EndBounds(expected=float(numbers.mean()), low=int(low), high=int(high))
+    return int(low), int(high)
+
+
+def bounds(numbers: Ints) -> EndBounds:
+    """Of numbers of futures."""
+    low, high = held(numbers)
+    return EndBounds(expected=float(numbers.mean()), low=low, high=high)
 
 
 def chances(age_y: Floats, model: Ints, wear: Draws, damage: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """The screens of replacement: the plan, what is said of hardware, and the import of past replacements."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker, Database
+from forecourt.insight.dashboards.files import SHEETS, form_of
 from forecourt.insight.pages import tabs_of
 from forecourt.insight.replacement import files, forms, store, words
 from forecourt.insight.replacement.api import SAYS, OfKind, OfStation, Planning, shown_to
@@ -25,10 +26,12 @@ from forecourt.insight.replacement.service import Replacing
 from forecourt.insight.replacement.sheet import COLUMNS, import_changes
 from forecourt.insight.replacement.shown import drawing
 from forecourt.insight.replacement.weibull import LEAST_ENDS
+from forecourt.insight.store import Connection
 from forecourt.payments.forms import DAY_WRONG, Field, read_form, typed_of
 from forecourt.platform.sheets import Plan as SheetPlan
 from forecourt.platform.text import ONE_LINE
 from forecourt.stations.commands import StationUnknown
+from forecourt.stations.service import site_names
 from forecourt.ui import formats
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.sheets import ImportPage, ImportScreen
@@ -76,12 +79,14 @@ class ReplacementPages:
         plan = shown_to(actor, await replacing.plan(actor.tenant_id))
         async with db.tenant(actor.tenant_id) as conn:
             inputs = await replacing.inputs(conn, actor.tenant_id)
+            names = await _names(conn, actor.tenant_id)
         if not actor.may(Verb.READ_MONEY):
             inputs = ReplacementInputs(currency=inputs.currency)
         chosen = _chosen(plan, kind)
         return self._shell.page(
             "insight/replacement.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
             plain=lambda path: path, status=422 if wrong else 200, plan=plan, chosen=chosen, words=words,
+            names=names,
             Told=HardwareTold, Verdict=AheadVerdict, bars=drawing(chosen), number=number, range_of=_range,
             years_of=_years, sure_of=_sure, money_of=_money, held=round(HELD_PERCENT / 10), few=FEW,
             most=MAX_UNITS_SHOWN,
@@ -134,9 +139,11 @@ def replacement_pages(shell: Shell) -> list[HTTPRouteHandler]:
             wrong = {name: DAY_WRONG for name in typed if name.endswith("_recorded_since") and typed[name]}
         return await pages.plan(request, actor, db, replacing, typed=typed, wrong=wrong)
 
-    @get(f"{PATH}.csv", include_in_schema=False)
-    async def take(actor: Asker, replacing: Planning) -> Response[bytes]:
-        return files.units(await replacing.plan(actor.tenant_id))
+    @get([f"{PATH}.{form}" for form in SHEETS], include_in_schema=False)
+    async def take(request: WebRequest, actor: Asker, db: Database, replacing: Planning) -> Response[bytes]:
+        plan = await replacing.plan(actor.tenant_id)
+        async with db.tenant(actor.tenant_id) as conn:
+            return files.units(plan, await _names(conn, actor.tenant_id), form_of(request.url.path))
 
     return [show, say_inputs, take, *_change_pages(shell, pages)]
 
@@ -176,10 +183,10 @@ def _change_pages(shell: Shell, pages: ReplacementPages) -> list[HTTPRouteHandle
             await replacing.unsay(conn, actor, change_id)
         return Redirect(CHANGES, status_code=303)
 
-    @get(f"{CHANGES}.csv", include_in_schema=False)
-    async def take_changes(actor: Asker, db: Database) -> Response[bytes]:
+    @get([f"{CHANGES}.{form}" for form in SHEETS], include_in_schema=False)
+    async def take_changes(request: WebRequest, actor: Asker, db: Database) -> Response[bytes]:
         async with db.tenant(actor.tenant_id) as conn:
-            return files.changes(await store.list_changes(conn, actor.tenant_id))
+            return files.changes(await store.list_changes(conn, actor.tenant_id), form_of(request.url.path))
 
     @get(IMPORT.path, opt=dict(SAYS), include_in_schema=False, sync_to_thread=False)
     def choose(request: WebRequest) -> Response[str]:
@@ -207,6 +214,11 @@ FAULTS: Final = {
 }
 
 
+async def _names(conn: Connection, tenant_id: int) -> dict[str, str]:
+    """What sites are called, by their ids."""
+    return {each.slug: each.name for each in await site_names(conn, tenant_id)}
+
+
 def _groups(currency: str) -> list[tuple[HardwareKind, list[Field]]]:
     return [(kind, forms.input_fields(kind, currency)) for kind in HardwareKind]
 
@@ -220,13 +232,13 @@ def _chosen(plan: YearAhead, kind: HardwareKind | None) -> KindAhead:
     )  # fmt: skip
 
 
-def _quarters(plan: YearAhead) -> list[tuple[str, str, EndBounds, CostBounds | None]]:
+def _quarters(plan: YearAhead) -> list[tuple[date, date, EndBounds, CostBounds | None]]:
     """From when to when, how many, and at what cost."""
     found = []
     for n, each in enumerate(plan.quarters):
         first, last = (plan.on + timedelta(days=HORIZON_D * k // QUARTERS) for k in (n, n + 1))
         cost = None if plan.budget is None else plan.budget.quarters[n]
-        found.append((formats.date_of(first), formats.date_of(last - timedelta(days=1)), each, cost))
+        found.append((first, last - timedelta(days=1), each, cost))
     return found
 
 

@@ -9,12 +9,22 @@ import numpy as np
 from msgspec import Meta, Struct, structs
 from numpy.typing import NDArray
 
-from forecourt.insight.replacement.futures import EndBounds, Ends, Ints, bounds, chances, counts, drawn, futures_of
+from forecourt.insight.replacement.futures import (
+    EndBounds,
+    Ends,
+    Ints,
+    bounds,
+    chances,
+    counts,
+    drawn,
+    futures_of,
+    held,
+)
+from forecourt.insight.replacement.halting import NEVER, Halt
 from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs
 from forecourt.insight.replacement.lives import Lives
 from forecourt.insight.replacement.model import (
     DAYS_A_YEAR,
-    HELD_PERCENT,
     HORIZON_D,
     QUARTERS,
     Cause,
@@ -183,15 +193,15 @@ class _Ahead(Struct, frozen=True):
     cost_minor: int | None
 
 
-def plan(lives: Lives, inputs: ReplacementInputs, on: date) -> YearAhead:
-    """What lives tell of the year ahead."""
+def plan(lives: Lives, inputs: ReplacementInputs, on: date, halt: Halt = NEVER) -> YearAhead:
+    """What lives tell of the year ahead. Raises PlanHalted."""
     by_kind: dict[HardwareKind, list[Life]] = {kind: [] for kind in HardwareKind}
     for life in lives.lives:
         by_kind[life.place.kind].append(life)
     futures = futures_of(max((sum(each.open for each in found) for found in by_kind.values()), default=0))
     kinds, units, ahead = [], [], {}
     for kind, found in by_kind.items():
-        told, ranked, drawn_of = _kind(kind, found, lives.ageless.get(kind, 0), inputs.of(kind), futures)
+        told, ranked, drawn_of = _kind(kind, found, lives.ageless.get(kind, 0), inputs.of(kind), futures, halt)
         kinds.append(told)
         units += ranked
         if drawn_of is not None:
@@ -210,7 +220,7 @@ def plan(lives: Lives, inputs: ReplacementInputs, on: date) -> YearAhead:
 
 
 def _kind(
-    kind: HardwareKind, lives: Sequence[Life], ageless: int, inputs: KindInputs, futures: int
+    kind: HardwareKind, lives: Sequence[Life], ageless: int, inputs: KindInputs, futures: int, halt: Halt
 ) -> tuple[KindAhead, list[HardwareUnit], _Ahead | None]:
     # Whoever takes what was there before for new is wrong about all: unknown ages are in no rate and no bound.
     ended_ageless = sum(each.assumed and each.cause is not None for each in lives)
@@ -235,9 +245,9 @@ def _kind(
     # Kinds end apart from each other: the same numbers for all would add up their luck.
     chance = np.random.default_rng((SEED, list(HardwareKind).index(kind)))
     if base.told not in (HardwareTold.RATE, HardwareTold.AGE):
-        return _with(base, names, lives, models, groups, None, None, None, inputs, 0.0), [], None
+        return _with(base, names, lives, models, groups, None, None, None, inputs, 0.0, halt), [], None
     wear = (
-        fitted(groups, futures, chance)
+        fitted(groups, futures, chance, halt)
         if base.told is HardwareTold.AGE
         else steady(worn, years, len(names), futures, chance)
     )  # fmt: skip
@@ -245,8 +255,8 @@ def _kind(
     damage = chance.gamma(damaged + 0.5, size=futures) / years
     age = np.array([each.exit_d for each in units]) / DAYS_A_YEAR
     own = np.array([model_of.get(each.model, len(names) - 1) for each in units], dtype=np.int64)
-    ends = drawn(age, own, wear, damage, chance)
-    told = _with(base, names, lives, models, groups, wear, ends, own, inputs, float(leave.max()))
+    ends = drawn(age, own, wear, damage, chance, halt)
+    told = _with(base, names, lives, models, groups, wear, ends, own, inputs, float(leave.max()), halt)
     ages = {each.model: each.advice.age_y for each in told.models if each.advice and each.advice.age_y}
     ranked = _ranked(units, age, chances(age, own, wear, damage), [ages.get(names[n]) for n in own])
     return told, ranked, _Ahead(units, ends, inputs.failed)
@@ -276,13 +286,14 @@ def _names(lives: Sequence[Life]) -> list[str]:
 
 def _with(
     base: KindAhead, names: Sequence[str], lives: Sequence[Life], models: Ints, groups: Sequence[Group],
-    wear: Draws | None, ends: Ends | None, own: Ints | None, inputs: KindInputs, until_y: float,
+    wear: Draws | None, ends: Ends | None, own: Ints | None, inputs: KindInputs, until_y: float, halt: Halt,
 ) -> KindAhead:  # fmt: skip
     """What is told of a kind, with what is told of each of its models."""
     current = np.array([each.open for each in lives], dtype=bool)
     by_model = None if ends is None or own is None else counts(ends, own[ends.unit], len(names))
     found = []
     for n, name in enumerate(names):
+        halt.check()
         group = groups[n]
         years = float((group.leave - group.entry).sum())
         worn = int(group.ended.sum())
@@ -384,11 +395,8 @@ def _budget(ahead: Mapping[HardwareKind, _Ahead], inputs: ReplacementInputs, fut
 
 def _money(costs: Ints) -> CostBounds:
     """Of costs of futures, in whole minor units."""
-    tail = (1 - HELD_PERCENT / 100) / 2
-    low, high = np.quantile(costs, (tail, 1 - tail), method="inverted_cdf")
-    return CostBounds(
-        expected_minor=sum(costs.tolist()) // len(costs), low_minor=int(low), high_minor=int(high)
-    )  # fmt: skip
+    low, high = held(costs)
+    return CostBounds(expected_minor=sum(costs.tolist()) // len(costs), low_minor=low, high_minor=high)
 
 
 def _range(values: Floats) -> Believed:

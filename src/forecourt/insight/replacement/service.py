@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, date
 from typing import Any, Final
@@ -17,6 +16,7 @@ from forecourt.access.members import find_organisation
 from forecourt.access.model import Service
 from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
+from forecourt.insight.replacement.halting import Halt
 from forecourt.insight.replacement.inputs import ReplacementInputs
 from forecourt.insight.replacement.lives import lives_of
 from forecourt.insight.replacement.model import (
@@ -31,7 +31,7 @@ from forecourt.insight.replacement.model import (
 from forecourt.insight.replacement.planned import LeftOut, YearAhead, plan
 from forecourt.insight.replacement.store import MAX_CHANGES, Standing
 from forecourt.insight.store import Connection
-from forecourt.insight.turns import Turns
+from forecourt.insight.turns import Made, Turns
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations.commands import StationUnknown
@@ -41,19 +41,17 @@ MAX_KEPT: Final = 8
 #: Plans that are made at once, and of one organisation; who comes meanwhile waits, organisations in turn.
 AT_ONCE: Final = 1
 AT_ONCE_OF_ONE: Final = 1
-#: Seconds after which somebody who waits for his turn is told that it takes too long.
-TURN_WITHIN_S: Final = 30.0
+#: Seconds after which somebody who waits is told that it takes too long.
+PLAN_WITHIN_S: Final = 30.0
 
 
 class Replacing:
     """Plans of organisations, of what who asks may see; the same facts are reckoned once, and by one at a time."""
 
-    def __init__(self, db: Pool, clock: Clock, within_s: float = TURN_WITHIN_S) -> None:
+    def __init__(self, db: Pool, clock: Clock, within_s: float = PLAN_WITHIN_S) -> None:
         self._db = db
         self._clock = clock
-        self._within_s = within_s
-        self._turns = Turns(AT_ONCE, AT_ONCE_OF_ONE)
-        self._kept: OrderedDict[bytes, YearAhead] = OrderedDict()
+        self._made = Made(Turns(AT_ONCE, AT_ONCE_OF_ONE), Halt, within_s, MAX_KEPT)
 
     async def plan(self, tenant_id: int) -> YearAhead:
         """The year from today on. Raises AnswerTooSlow."""
@@ -103,7 +101,7 @@ class Replacing:
         self, conn: Connection, actor: Actor | Service, said: Sequence[tuple[int, HardwareSaid]]
     ) -> list[UUID | None]:  # fmt: skip
         """Keeps what is said, unless something is of that day. Raises TooManyChanges."""
-        if await store.count_changes(conn, actor.tenant_id) + len(said) > MAX_CHANGES:
+        if await store.count_all_changes(conn, actor.tenant_id) + len(said) > MAX_CHANGES:
             raise TooManyChanges
         return await store.insert_changes(conn, actor.tenant_id, said, self._clock.now(), str(actor))
 
@@ -125,17 +123,11 @@ class Replacing:
         self, tenant_id: int, stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs,
         today: date,
     ) -> YearAhead:  # fmt: skip
-        until = asyncio.get_running_loop().time() + self._within_s
         # In a thread, for there is much of it.
         key = await asyncio.to_thread(_key, stations, changes, inputs, today)
-        async with self._turns.of(tenant_id, until):
-            found = self._kept.get(key)
-            if found is None:
-                found = await asyncio.to_thread(_planned, stations, changes, inputs, today)
-                self._kept[key] = found
-            self._kept.move_to_end(key)
-            while len(self._kept) > MAX_KEPT:
-                self._kept.popitem(last=False)
+        found: YearAhead = await self._made.once(
+            tenant_id, key, lambda halt: _planned(stations, changes, inputs, today, halt)
+        )
         return found
 
 
@@ -157,8 +149,8 @@ def _key(stations: list[Station], changes: list[HardwareChange], inputs: Replace
 
 
 def _planned(
-    stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs, today: date
+    stations: list[Station], changes: list[HardwareChange], inputs: ReplacementInputs, today: date, halt: Halt
 ) -> YearAhead:
     since = {kind: inputs.of(kind).recorded_since for kind in HardwareKind}
     new = [kind for kind in HardwareKind if inputs.of(kind).new_when_registered]
-    return plan(lives_of(stations, changes, since, today, new), inputs, today)
+    return plan(lives_of(stations, changes, since, today, new), inputs, today, halt)

@@ -11,7 +11,6 @@ from forecourt.access.model import Service
 from forecourt.insight.replacement import store
 from forecourt.insight.replacement.model import (
     FIRST_DAY,
-    MAX_NOTE,
     MAX_PLUG,
     ChangeReason,
     HardwareChange,
@@ -24,8 +23,12 @@ from forecourt.insight.replacement.model import (
 from forecourt.insight.replacement.service import Replacing, stood
 from forecourt.insight.replacement.store import Standing
 from forecourt.insight.store import Connection
+from forecourt.payments.forms import text_as
 from forecourt.platform.sheets import Column, Line, Plan, Planned, Wrong, read_line, read_sheet
 from forecourt.ui.i18n import mark
+
+#: A line of this many characters is no id of a station.
+MAX_ID: Final = 255
 
 
 def _number(text: str) -> int:
@@ -36,16 +39,9 @@ def _number(text: str) -> int:
 
 
 def _station(text: str) -> str:
-    if not 1 <= len(text) <= 255:
+    if not 1 <= len(text) <= MAX_ID:
         raise ValueError
     return text
-
-
-def _note(text: str) -> str:
-    found: str = msgspec.convert(text, str)
-    if len(found) > MAX_NOTE or not found.isprintable():
-        raise ValueError
-    return found
 
 
 COLUMNS: Final[Mapping[str, Column]] = {
@@ -58,7 +54,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
         lambda text: ChangeReason(text.lower()),
         mark("must be one of worn, defect, vandalism, accident, ahead, recall, upgrade, commissioned"),
     ),
-    "note": (_note, mark("must be one line of 500 characters at most")),
+    "note": (text_as(HardwareSaid.__annotations__["note"]), mark("must be one line of 500 characters at most")),
 }
 _NEEDED: Final = ("station", "kind", "on", "reason")
 MISSING: Final = mark("is missing")

@@ -135,6 +135,14 @@ async def count_changes(conn: Connection, tenant_id: int) -> int:
     return int(row[0])
 
 
+async def count_all_changes(conn: Connection, tenant_id: int) -> int:
+    """How much is said, whoever asks; nobody says more until the transaction ends."""
+    row = await (
+        await conn.execute("SELECT said FROM hardware_change_counts WHERE tenant_id = %s FOR UPDATE", (tenant_id,))
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 async def insert_changes(
     conn: Connection, tenant_id: int, said: Sequence[tuple[int, HardwareSaid]], at: datetime, by: str
 ) -> list[UUID | None]:

@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from forecourt.insight.replacement.halting import NEVER, Halt
 from forecourt.insight.replacement.survival import Floats
 
 #: Ends of a kind below which no age is told from another: the rate counts as the same at any.
@@ -63,11 +64,12 @@ class _Cells(Struct, frozen=True):
     log: Floats
 
 
-def fitted(groups: Sequence[Group], draws: int, chance: np.random.Generator) -> Draws:
-    """What lives of each model tell, as so many draws."""
-    fine = _cells(groups, *(np.linspace(low, high, n) for (low, high), n in zip(_RANGES, _COARSE, strict=True)))
+def fitted(groups: Sequence[Group], draws: int, chance: np.random.Generator, halt: Halt = NEVER) -> Draws:
+    """What lives of each model tell, as so many draws. Raises PlanHalted."""
+    widths, spreads, lengths = (np.linspace(low, high, n) for (low, high), n in zip(_RANGES, _COARSE, strict=True))
+    fine = _cells(groups, widths, spreads, lengths, halt)
     for _ in range(_LOOKS):
-        fine = _cells(groups, *_around(fine))
+        fine = _cells(groups, *_around(fine), halt)
     weights = np.exp(fine.log - fine.log.max()).ravel()
     at = chance.choice(len(weights), size=draws, p=weights / weights.sum())
     i, j, m = np.unravel_index(at, fine.log.shape)
@@ -77,7 +79,7 @@ def fitted(groups: Sequence[Group], draws: int, chance: np.random.Generator) -> 
     base = np.exp(fine.scale[m] + _within(fine.scale, draws, chance)) ** -shape
     theta = np.empty((draws, len(groups)))
     for number, group in enumerate(groups):
-        used = _used(group, shape)
+        used = _used(group, shape, halt)
         theta[:, number] = chance.gamma(strength + group.ended.sum()) / (strength / base + used)
     return Draws(shape=shape, theta=theta, strength=strength)
 
@@ -87,21 +89,22 @@ def _within(axis: Floats, draws: int, chance: np.random.Generator) -> Floats:
     return found
 
 
-def _used(group: Group, shape: Floats) -> Floats:
+def _used(group: Group, shape: Floats, halt: Halt) -> Floats:
     """Sum of exit^k - entry^k for each k: what theta is counted against."""
-    return _powers(group.leave, shape) - _powers(group.entry[group.entry > 0], shape)
+    return _powers(group.leave, shape, halt) - _powers(group.entry[group.entry > 0], shape, halt)
 
 
-def _powers(ages: Floats, shape: Floats) -> Floats:
+def _powers(ages: Floats, shape: Floats, halt: Halt = NEVER) -> Floats:
     """Sum of age^k for each k, of so many ages at once that no more than CELLS_AT_ONCE are held."""
     each = max(1, CELLS_AT_ONCE // max(len(shape), 1))
     found = np.zeros(len(shape))
     for first in range(0, len(ages), each):
+        halt.check()
         found += np.exp(np.multiply.outer(shape, np.log(ages[first : first + each]))).sum(axis=1)
     return found
 
 
-def _cells(groups: Sequence[Group], log_shape: Floats, apart: Floats, log_scale: Floats) -> _Cells:
+def _cells(groups: Sequence[Group], log_shape: Floats, apart: Floats, log_scale: Floats, halt: Halt) -> _Cells:
     """Priors and likelihood on a grid."""
     from scipy import special  # long to load, and most processes ask for no replacement
 
@@ -120,7 +123,7 @@ def _cells(groups: Sequence[Group], log_shape: Floats, apart: Floats, log_scale:
         own = ends * log_shape + (shape - 1) * np.log(group.leave[group.ended]).sum()
         log = log + (
             own[:, None, None] + special.gammaln(strength + ends) - special.gammaln(strength)
-            + strength * np.log(rate) - (strength + ends) * np.log(rate + _used(group, shape)[:, None, None])
+            + strength * np.log(rate) - (strength + ends) * np.log(rate + _used(group, shape, halt)[:, None, None])
         )  # fmt: skip
     return _Cells(shape=log_shape, apart=apart, scale=log_scale, log=log)
 

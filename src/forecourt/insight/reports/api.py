@@ -32,6 +32,7 @@ from forecourt.platform.paging import Page, entire
 from forecourt.platform.preconditions import ChangedMeanwhile, etag
 from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
+from forecourt.ui.files import file
 
 TAGS: Final = ["insight"]
 Ticking = NamedDependency[Clock]
@@ -237,8 +238,7 @@ async def fetch_report(
 
 def file_of(made: Made) -> Response[bytes]:
     """A file to be kept by who asks, and by nobody on the way."""
-    headers = {"content-disposition": f'attachment; filename="{made.name}"', "cache-control": "private, no-store"}
-    return Response(made.content, media_type=MEDIA_TYPES[made.form], headers=headers)
+    return file(made.content, MEDIA_TYPES[made.form], made.name)
 
 
 def _shown(row: Report) -> ScheduledReport:

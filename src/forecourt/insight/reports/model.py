@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from forecourt.insight.dashboards.model import Family
+from forecourt.insight.dashboards.workbook import XLSX
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.i18n import mark
 
@@ -49,7 +50,7 @@ class Form(StrEnum):
 
 MEDIA_TYPES: Final = {
     Form.PDF: "application/pdf",
-    Form.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Form.XLSX: XLSX,
 }
 
 

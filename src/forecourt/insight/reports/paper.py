@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from forecourt.insight.dashboards import words
 from forecourt.insight.dashboards.model import Answer, Table, Unit
-from forecourt.insight.reports.told import TITLES, Told, remarks, said
+from forecourt.insight.dashboards.words import said
+from forecourt.insight.reports.told import TITLES, Told, remarks
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.paper import FONT, styles, worded

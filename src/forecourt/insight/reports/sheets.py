@@ -1,116 +1,32 @@
-"""A report as an Excel workbook: a sheet of figures, and one for each table; numbers are numbers, texts are texts.
+"""A report as an Excel workbook: a sheet of figures, and one for each table; times are the organisation's."""
 
-Energy is in kWh, money in the currency's own unit, times are the organisation's; only what is shown is rounded.
-"""
-
-from collections.abc import Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from fractions import Fraction
+from datetime import datetime
 from io import BytesIO
-from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from forecourt.insight.dashboards import words
-from forecourt.insight.dashboards.model import Cell, Table, Unit
-from forecourt.insight.reports.told import TITLES, Told, remarks, said
-from forecourt.platform.money import minor_digits
-from forecourt.ui import formats
+from forecourt.insight.dashboards.model import Unit
+from forecourt.insight.dashboards.words import said
+from forecourt.insight.dashboards.workbook import UNITS, WIDTH, Book
+from forecourt.insight.reports.told import TITLES, Told, remarks
 from forecourt.ui.i18n import gettext as _
-
-#: Characters of the name of a sheet, and those that none may have.
-MAX_TITLE: Final = 31
-FORBIDDEN: Final = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
-#: How cells look, by unit; money by its currency's digits.
-_LOOKS: Final = {
-    Unit.COUNT: "#,##0",
-    Unit.SECONDS: "[h]:mm:ss",
-    Unit.ENERGY: "#,##0.000",
-    Unit.MASS: "#,##0.000",
-    Unit.SHARE: "0.0%",
-    Unit.MEAN: "0.00",
-    Unit.DAY: "yyyy-mm-dd",
-    Unit.TIME: "yyyy-mm-dd hh:mm:ss",
-}
-#: What stands behind the title of a column.
-_UNITS: Final = {Unit.SECONDS: "h:mm:ss", Unit.ENERGY: "kWh", Unit.MASS: "kg", Unit.SHARE: "%"}
-DAY_S: Final = 86_400
-WIDTH: Final = 18
-
-
-class _Book:
-    """A workbook that is being written."""
-
-    def __init__(self, file: BytesIO, told: Told) -> None:
-        import xlsxwriter
-
-        # Not one text is read as anything else; and the same report is the same file.
-        self._book = xlsxwriter.Workbook(
-            file, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-                   "strings_to_numbers": False, "remove_timezone": False},
-        )  # fmt: skip
-        made_at = told.known_at or datetime.combine(told.last_day, datetime.min.time())
-        self._book.set_properties({"title": told.name, "author": told.organisation,
-                                   "created": made_at.replace(tzinfo=None)})  # fmt: skip
-        self._zone = ZoneInfo(told.zone)
-        self._looks: dict[str, Any] = {}
-        self._bold = self._book.add_format({"bold": True})
-        self._names: set[str] = set()
-
-    def sheet(self, *titles: str) -> Any:
-        """One more sheet, by the first of these names that no other has; a number tells equal ones apart."""
-        names = [title.translate(FORBIDDEN).strip()[:MAX_TITLE] for title in titles]
-        names += [f"{names[-1][: MAX_TITLE - 4]} {number}" for number in range(2, len(self._names) + 3)]
-        name = next(each for each in names if each.lower() not in self._names)
-        self._names.add(name.lower())
-        return self._book.add_worksheet(name)
-
-    def head(self, sheet: Any, row: int, texts: Sequence[str]) -> None:
-        for column, text in enumerate(texts):
-            sheet.write_string(row, column, text, self._bold)
-
-    def cell(self, sheet: Any, row: int, column: int, cell: Cell, unit: Unit, currency: str | None) -> None:
-        """Writes it as what it is; nothing for nothing."""
-        if cell is None:
-            return
-        if isinstance(cell, str):
-            sheet.write_string(row, column, words.value(cell, unit))
-        elif isinstance(cell, datetime):
-            local = cell.astimezone(self._zone).replace(tzinfo=None)
-            sheet.write_datetime(row, column, local, self._look(_LOOKS[Unit.TIME]))
-        elif isinstance(cell, date):
-            sheet.write_datetime(row, column, cell, self._look(_LOOKS[Unit.DAY]))
-        elif unit == Unit.MONEY:
-            digits = minor_digits(currency or "")
-            look = "#,##0" + ("." + "0" * digits if digits else "")
-            sheet.write_number(row, column, Decimal(int(cell)).scaleb(-digits), self._look(look))
-        else:
-            sheet.write_number(row, column, _number(cell, unit), self._look(_LOOKS[unit]))
-
-    def close(self) -> None:
-        self._book.close()
-
-    def _look(self, form: str) -> Any:
-        if form not in self._looks:
-            self._looks[form] = self._book.add_format({"num_format": form})
-        return self._looks[form]
 
 
 def xlsx_of(told: Told) -> bytes:
     """The whole report, in the language that is being spoken."""
     file = BytesIO()
-    book = _Book(file, told)
+    made_at = told.known_at or datetime.combine(told.last_day, datetime.min.time())
+    book = Book(file, name=told.name, author=told.organisation, zone=told.zone, made_at=made_at)
     _figures(book, told)
     for family, answer in told.answers:
         for table in answer.tables:
             if words.tells(table):
                 sheet = book.sheet(said(table.title), f"{said(TITLES[family])}, {said(table.title)}")
-                _table(book, sheet, table)
+                book.table(sheet, table)
     book.close()
     return file.getvalue()
 
 
-def _figures(book: _Book, told: Told) -> None:
+def _figures(book: Book, told: Told) -> None:
     sheet = book.sheet(_("Figures"))
     sheet.set_column(0, 5, WIDTH)
     book.head(sheet, 0, [told.name])
@@ -136,27 +52,5 @@ def _figures(book: _Book, told: Told) -> None:
             known = words.figure(figure) if figure.value is None and figure.unit == Unit.MONEY else figure.value
             book.cell(sheet, row, 2, known, figure.unit, figure.currency)
             book.cell(sheet, row, 3, figure.before, figure.unit, figure.currency)
-            sheet.write_string(row, 4, figure.currency or _UNITS.get(figure.unit, ""))
+            sheet.write_string(row, 4, figure.currency or UNITS.get(figure.unit, ""))
             row += 1
-
-
-def _table(book: _Book, sheet: Any, table: Table) -> None:
-    sheet.set_column(0, len(table.columns) - 1, WIDTH)
-    sheet.freeze_panes(1, 0)
-    heads = [f"{said(each.label)} ({_UNITS[each.unit]})" if each.unit in _UNITS
-             else words.heading(each, said(each.label)) for each in table.columns]  # fmt: skip
-    book.head(sheet, 0, heads)
-    for number, row in enumerate(table.rows, 1):
-        for place, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
-            book.cell(sheet, number, place, cell, column.unit, words.currency(table, row, place))
-    if table.left_out:
-        sheet.write_string(
-            len(table.rows) + 1, 0, _("%(n)s more rows are left out.") % {"n": formats.count(table.left_out)}
-        )
-
-
-def _number(cell: int | Fraction, unit: Unit) -> float | Decimal:
-    """As a spreadsheet counts: kWh, kg, days."""
-    if unit in (Unit.ENERGY, Unit.MASS):
-        return Decimal(int(cell)).scaleb(-3)
-    return float(Fraction(cell, DAY_S)) if unit == Unit.SECONDS else float(cell)

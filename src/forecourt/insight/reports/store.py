@@ -226,3 +226,12 @@ async def files_of_letter(conn: Connection, tenant_id: int, letter_id: UUID) -> 
     )
     rows = await (await conn.execute(query, (tenant_id, letter_id))).fetchall()
     return [Made(form=Form(form), name=name, content=bytes(content)) for form, name, content in rows]
+
+
+async def rename_groups(conn: Connection, tenant_id: int, fleet_id: int) -> None:
+    """Reports of a fleet by a name that it had, and that no other has now, are of it as it is called."""
+    await conn.execute(
+        "UPDATE reports r SET driver_group = n.fleet FROM former_fleet_names n WHERE r.tenant_id = %(tenant)s"
+        " AND n.tenant_id = r.tenant_id AND n.fleet_id = %(fleet)s AND n.name = r.driver_group AND NOT n.taken",
+        {"tenant": tenant_id, "fleet": fleet_id},
+    )

@@ -40,11 +40,6 @@ class Told(Struct, frozen=True, kw_only=True):
         return " · ".join(each for each in (self.site or _("All sites together"), self.driver_group) if each)
 
 
-def said(label: str) -> str:
-    """A label of the dashboards in the language that is being spoken; there per cent is doubled, as pages want it."""
-    return _(label) % {}
-
-
 def remarks(answer: Answer) -> list[str]:
     """What is said before the figures of a part: of which days it tells, where these are others than the report's, why
     it tells of nothing, and what must be known to read it; in the language that is being spoken."""

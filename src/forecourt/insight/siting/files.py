@@ -8,6 +8,7 @@ from litestar import Response
 from forecourt.insight.siting.service import Report, features
 from forecourt.insight.siting.study import Study
 from forecourt.platform.sheets import csv_line
+from forecourt.ui.files import CSV, file
 
 COLUMNS: Final = ("scenario", "name", "latitude", "longitude", "plugs", "serves")
 
@@ -23,7 +24,7 @@ def rows(report: Report) -> str:
 
 def table(study: Study) -> Response[bytes]:
     """As CSV; its header alone until the study is done."""
-    return _file(study, rows(study.report or Report(outcomes=(), words=())).encode(), "csv", "text/csv; charset=utf-8")
+    return _file(study, rows(study.report or Report(outcomes=(), words=())).encode(), "csv", CSV)
 
 
 def geojson(study: Study) -> Response[bytes]:
@@ -38,5 +39,4 @@ def points(study: Study) -> dict[str, Any]:
 
 def _file(study: Study, content: bytes, ending: str, kind: str) -> Response[bytes]:
     name = f"sites-{study.listed.study_id}.{ending}"
-    headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
-    return Response(content, media_type=kind, headers=headers)
+    return file(content, kind, name)

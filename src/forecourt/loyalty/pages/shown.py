@@ -1,10 +1,11 @@
 """The list of campaigns, and one with its budget, its codes and what it changed."""
 
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Redirect
+from litestar.response import Redirect, Stream
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
@@ -21,6 +22,7 @@ from forecourt.loyalty.pages.words import (
     READING,
     STATES,
     UNBEGUN,
+    After,
     Done,
     Number,
     WebRequest,
@@ -38,13 +40,17 @@ from forecourt.payments.forms import WHOLE_WRONG, Field, read_form, typed_of, wh
 from forecourt.payments.ledger.words import money
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.sheets import csv_line
 from forecourt.stations.service import site_names
+from forecourt.ui.files import CSV, streamed
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
 
 #: Lines of one page; the API has all of them.
 SHOWN: Final = 200
-CODES_SHOWN: Final = 100
+CODES_SHOWN: Final = 50
+#: Codes that the file reads at once.
+CODES_AT_ONCE: Final = 1_000
 MOST_USES: Final = 10**9
 CODE_WRONG: Final = mark("must be of 3 to 32 letters and digits, and not another voucher's")
 CANT: Final = mark("That can't be done with it any more.")
@@ -96,9 +102,9 @@ class CampaignScreens:
 
     async def one(
         self, request: WebRequest, actor: Actor, campaign_id: int, *, done: str = "", fault: str = "",
-        typed: dict[str, str] | None = None, wrong: dict[str, str] | None = None,
+        typed: dict[str, str] | None = None, wrong: dict[str, str] | None = None, after: int = 0,
     ) -> Response[str]:  # fmt: skip
-        """One of them. Raises CampaignUnknown."""
+        """One of them, with its codes behind the one of a number. Raises CampaignUnknown."""
         may_change = actor.may(Verb.CHANGE_PRICES)
         async with self._db.tenant(actor.tenant_id) as conn:
             effect = await measure_effect(conn, actor.tenant_id, campaign_id, self._clock.now())
@@ -107,18 +113,34 @@ class CampaignScreens:
             if campaign.state in (State.DRAFT, State.SCHEDULED) and not campaign.terms.by_code:
                 meant = await service.count_meant(conn, actor.tenant_id, campaign.terms, self._clock.now())
             names = {site.slug: site.name for site in await site_names(conn, actor.tenant_id)}
-            codes = await store.list_codes(conn, actor.tenant_id, campaign_id, CODES_SHOWN + 1) if may_change else []
+            codes, made = [], 0
+            if may_change and campaign.terms.by_code:
+                made = await store.count_codes(conn, actor.tenant_id, campaign_id)
+                codes = await store.list_codes(conn, actor.tenant_id, campaign_id, CODES_SHOWN + 1, after=after)
         fields = code_fields()
         return self._shell.page(
             "loyalty/campaign.html", request, viewer=actor, current="campaigns", status=422 if wrong or fault else 200,
             campaign=campaign, terms=campaign.terms, meant=meant, effect=effect, told=effect_words,
             enough=min(effect.treated, effect.held_out) >= MIN_GROUP, number=number,
             where=where_words(campaign, names), days=days_words(campaign), measures=MEASURES,
-            states=STATES, codes=codes[:CODES_SHOWN], more=len(codes) > CODES_SHOWN, given=given_words,
+            states=STATES, codes=codes[:CODES_SHOWN], made=made, after=after, given=given_words,
+            behind=codes[CODES_SHOWN - 1].code_id if len(codes) > CODES_SHOWN else 0,
             hours=hours_words(campaign), audience=audience_words(campaign.terms.audience), unbegun=UNBEGUN,
             money=money, may_change=may_change, done=DONE.get(done, ""), fault=fault,
             fields=fields, typed=typed or {"code": "", "count": "1", "most_uses": "1"}, wrong=wrong or {},
         )  # fmt: skip
+
+    async def codes(self, actor: Actor, campaign_id: int) -> AsyncIterator[str]:
+        """All codes of one of them as a sheet, in short transactions."""
+        yield csv_line(("code", "most_uses", "used"))
+        after = 0
+        while True:
+            async with self._db.tenant(actor.tenant_id) as conn:
+                found = await store.list_codes(conn, actor.tenant_id, campaign_id, CODES_AT_ONCE, after=after)
+            yield "".join(csv_line((each.code, each.most_uses, each.used)) for each in found)
+            if len(found) < CODES_AT_ONCE:
+                return
+            after = found[-1].code_id
 
     async def turn(self, request: WebRequest, actor: Actor, campaign_id: int, verb: str) -> Response[Any]:
         """Starts, pauses or ends it."""
@@ -162,8 +184,16 @@ def shown_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
         return await pages.listed(request, actor)
 
     @get("/campaigns/{campaign_id:int}", opt=dict(READING), include_in_schema=False)
-    async def one_campaign(request: WebRequest, actor: Asker, campaign_id: Number, done: Done = "") -> Response[str]:
-        return await pages.one(request, actor, campaign_id, done=done)
+    async def one_campaign(
+        request: WebRequest, actor: Asker, campaign_id: Number, done: Done = "", after: After = 0
+    ) -> Response[str]:
+        return await pages.one(request, actor, campaign_id, done=done, after=after)
+
+    @get("/campaigns/{campaign_id:int}/codes.csv", opt=dict(CHANGING), include_in_schema=False)
+    async def take_codes(actor: Asker, campaign_id: Number) -> Stream:
+        async with db.tenant(actor.tenant_id) as conn:
+            await service.find_campaign(conn, actor.tenant_id, campaign_id)
+        return streamed(pages.codes(actor, campaign_id), CSV, f"campaign-{campaign_id}-codes.csv")
 
     @post("/campaigns/{campaign_id:int}/start", opt=dict(CHANGING), include_in_schema=False, status_code=303)
     async def start(request: WebRequest, actor: Asker, campaign_id: Number) -> Response[Any]:
@@ -181,4 +211,4 @@ def shown_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
     async def codes(request: WebRequest, actor: Asker, campaign_id: Number) -> Response[Any]:
         return await pages.make_codes(request, actor, campaign_id)
 
-    return [campaign_list, one_campaign, start, pause, end, codes]
+    return [campaign_list, one_campaign, take_codes, start, pause, end, codes]

@@ -23,6 +23,8 @@ from forecourt.ui.i18n import mark, ngettext
 
 WebRequest = Request[Any, Any, Any]
 Number = Annotated[int, PathParameter(ge=1, le=NEWEST)]
+#: The code behind which a page of them begins.
+After = Annotated[int, QueryParameter(name="after", ge=0, le=NEWEST)]
 Done = Annotated[str, QueryParameter(name="done", max_length=40)]
 #: The campaign that a new one is made like; 0: none.
 Like = Annotated[int, QueryParameter(name="like", ge=0, le=NEWEST)]

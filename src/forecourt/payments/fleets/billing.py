@@ -5,7 +5,7 @@ none: under a lock of the fleet, with its number, in one transaction. Whoever is
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -44,6 +44,7 @@ from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
+from forecourt.platform.days import midnight, month_of
 from forecourt.ui.i18n import speaking
 
 log = structlog.get_logger(__name__)
@@ -133,22 +134,12 @@ async def _book(
 
 def months_due(zone: ZoneInfo, first: datetime, now: datetime) -> list[date]:
     """The months that are over by a fleet's clock, and settled, from that of `first` on; MAX_MONTHS at most."""
-    month = first.astimezone(zone).date().replace(day=1)
+    month = month_of(first.astimezone(zone).date())
     found: list[date] = []
-    while begin_of(next_month(month), zone) + SETTLED_AFTER <= now:
+    while midnight(month_of(month, 1), zone) + SETTLED_AFTER <= now:
         found.append(month)
-        month = next_month(month)
+        month = month_of(month, 1)
     return found[-MAX_MONTHS:]
-
-
-def next_month(month: date) -> date:
-    """The first day of the month behind."""
-    return (month + timedelta(days=32)).replace(day=1)
-
-
-def begin_of(day: date, zone: ZoneInfo) -> datetime:
-    """When a day begins in a zone."""
-    return datetime.combine(day, time(), zone)
 
 
 async def issue_month(
@@ -159,7 +150,7 @@ async def issue_month(
     await store.hold_fleet(conn, tenant_id, fleet_id)
     fleet = await collection.fleet_of(conn, tenant_id, fleet_id, now)
     zone = ZoneInfo(fleet.zone)
-    end = begin_of(next_month(month), zone)
+    end = midnight(month_of(month, 1), zone)
     part, issued_at = await store.parts_made(conn, tenant_id, fleet_id, month, currency)
     # Of a month that is invoiced only what one invoice could not hold: what is posted since then is on the next.
     lines = await store.list_open_lines(conn, tenant_id, fleet_id, currency, end, issued_at, MAX_LINES)
@@ -170,7 +161,7 @@ async def issue_month(
         log.warning("a fleet's month has more than can be invoiced", tenant=tenant_id, fleet=fleet_id)
         return None
     first = min(line.ended_at for line in lines).astimezone(zone).date()
-    span = (min(first, month), next_month(month) - timedelta(days=1))
+    span = (min(first, month), month_of(month, 1) - timedelta(days=1))
     return await _issue(
         conn, tenant_id, fleet_id, lines, seller[0], terms, zone=zone, span=span, now=now, by=BY_THE_MONTH,
         more={"month": month, "part": part + 1},

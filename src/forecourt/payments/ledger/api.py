@@ -35,6 +35,7 @@ from forecourt.platform.paging import (
     cursors_by_age,
     entire,
 )
+from forecourt.ui.files import streamed
 
 CURSORS = cursors_by_age("journal")
 AGED_CURSORS = Cursors("receivables", 3)
@@ -280,11 +281,8 @@ _PROFIT = tuple(name for name in ProfitShown.__struct_fields__ if name != "profi
     tags=["ledger"],
 )
 async def export_beancount(actor: Asker, db: Database, until: To = None) -> Stream:
-    return Stream(
-        (part.encode() async for part in export(db, actor, until)),
-        media_type=beancount.MEDIA_TYPE,
-        headers={"content-disposition": 'attachment; filename="ledger.beancount"'},
-    )
+    parts = (part.encode() async for part in export(db, actor, until))
+    return streamed(parts, beancount.MEDIA_TYPE, "ledger.beancount")
 
 
 async def export(db: Database, actor: Actor, until: datetime | None) -> AsyncIterator[str]:

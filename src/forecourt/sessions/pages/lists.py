@@ -25,6 +25,7 @@ from forecourt.sessions.model import shown_state
 from forecourt.sessions.store import SessionFilter, ShownSession
 from forecourt.sessions.words import FINDINGS
 from forecourt.stations import store as stations
+from forecourt.ui.files import CSV, streamed
 from forecourt.ui.ranges import PRESETS, FromDay, RangeWord, TimeRange, ToDay, time_range
 from forecourt.ui.shell import Authenticate, Shell, Viewer, to_sign_in
 
@@ -213,8 +214,7 @@ def list_routes(*, shell: Shell, authenticate: Authenticate, db: Pool, clock: Cl
             viewer, (preset, first, last), station=station, site=site, token=token, status=status, noted=noted
         )
         name = f"sessions-{filters.range.first}-{filters.range.last}.csv"
-        headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
-        return Stream(lists.export(viewer, filters), media_type="text/csv; charset=utf-8", headers=headers)
+        return streamed(lists.export(viewer, filters), CSV, name)
 
     @get("/sessions/recent", include_in_schema=False)
     async def recent(

@@ -45,6 +45,7 @@ from forecourt.stations.commands import (
     StationOffline,
     StationTimeout,
 )
+from forecourt.ui.files import file
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Authenticate, Shell, Viewer, to_sign_in
 
@@ -279,19 +280,14 @@ def session_routes(
         if viewer is None:
             return to_sign_in(request)
         content = await pages.signed(viewer, session_id, number)
-        headers = {
-            "content-disposition": f'attachment; filename="session-{session_id}-signed-{number}.txt"',
-            "cache-control": "private, no-store",
-        }
-        return Response(content, media_type="application/octet-stream", headers=headers)
+        return file(content, "application/octet-stream", f"session-{session_id}-signed-{number}.txt")
 
     @get("/sessions/{session_id:uuid}/transparency.xml", include_in_schema=False)
     async def transparency(request: Request[Any, Any, Any], session_id: SessionId) -> Response[Any]:
         viewer = await authenticate(request)
         if viewer is None:
             return to_sign_in(request)
-        headers = {"content-disposition": f'attachment; filename="session-{session_id}.xml"'}
-        return Response(await pages.transparency(viewer, session_id), media_type=MEDIA_TYPE, headers=headers)
+        return file(await pages.transparency(viewer, session_id), MEDIA_TYPE, f"session-{session_id}.xml")
 
     @post("/sessions/{session_id:uuid}/release", opt={"verb": Verb.REVIEW}, include_in_schema=False, status_code=303)
     async def let_go(session_id: SessionId, data: URLEncodedBody[ReleaseAsked], actor: Asker) -> Redirect:

@@ -32,6 +32,7 @@ from forecourt.sessions.store import find_session, list_signed
 from forecourt.stations.api.fields import IdentityInPath
 from forecourt.stations.call_faults import StationUnknown
 from forecourt.stations.store import find_station
+from forecourt.ui.files import file
 
 #: A key of the curve secp256r1, for examples.
 KEY_CURSORS = Cursors("meter keys", 2)
@@ -133,7 +134,7 @@ async def show_signed(session_id: FromPath[UUID], actor: Asker, db: Database) ->
     description="Each record exactly as the meter signed it, with its public key where that is known.",
     tags=["sessions"],
 )
-async def fetch_transparency(session_id: FromPath[UUID], actor: Asker, db: Database) -> Response[str]:
+async def fetch_transparency(session_id: FromPath[UUID], actor: Asker, db: Database) -> Response[bytes]:
     async with db.tenant(actor.tenant_id) as conn:
         session = await find_session(conn, actor.tenant_id, session_id)
         if session is None:
@@ -141,8 +142,7 @@ async def fetch_transparency(session_id: FromPath[UUID], actor: Asker, db: Datab
         rows = await list_signed(conn, actor.tenant_id, session.station_id, session.transaction_id)
         found = await store.find_signature(conn, actor.tenant_id, session_id)
     content = transparency_file(rows, None if found is None else found.public_key)
-    headers = {"content-disposition": f'attachment; filename="session-{session_id}.xml"'}
-    return Response(content.decode(), media_type=MEDIA_TYPE, headers=headers)
+    return file(content, MEDIA_TYPE, f"session-{session_id}.xml")
 
 
 @post(

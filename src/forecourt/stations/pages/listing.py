@@ -28,6 +28,7 @@ from forecourt.stations.model import STATION_STATES
 from forecourt.stations.refusals import LATELY, meaning_of
 from forecourt.stations.store import knocks as kept
 from forecourt.stations.words import REGISTRATIONS
+from forecourt.ui.files import CSV, streamed
 from forecourt.ui.i18n import mark
 from forecourt.ui.live import SnapshotProvider, TotalsProvider, Value
 from forecourt.ui.shell import Authenticate, Shell, Viewer, to_sign_in
@@ -189,8 +190,7 @@ def export_csv(db: Pool, tenant_id: int, filters: Filters, identities: Sequence[
             if len(rows) < EXPORT_BATCH:
                 return
 
-    headers = {"content-disposition": 'attachment; filename="stations.csv"', "cache-control": "private, no-store"}
-    return Stream(lines(), media_type="text/csv; charset=utf-8", headers=headers)
+    return streamed(lines(), CSV, "stations.csv")
 
 
 class StationsPages:

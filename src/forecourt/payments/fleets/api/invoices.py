@@ -15,7 +15,6 @@ from forecourt.access.guard import Asker, Database
 from forecourt.drivers.fleets.api import Ticking
 from forecourt.payments.bank.fields import Sealing
 from forecourt.payments.bank.model import Bank
-from forecourt.payments.files import file
 from forecourt.payments.fleets import billing, collection, drawing
 from forecourt.payments.fleets.errors import (
     CreditRefused,
@@ -34,6 +33,7 @@ from forecourt.payments.fleets.store.documents import find_document
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST, ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.text import NAME_LINE
+from forecourt.ui.files import file
 
 TAGS = ["fleet invoices"]
 CURSORS = cursors_by_age("fleet invoices")

@@ -14,7 +14,6 @@ from forecourt.drivers.fleets.model import FleetUnknown
 from forecourt.payments.bank.fields import Bic, HolderName, Iban, Sealing
 from forecourt.payments.bank.model import Bank, IbanRefused
 from forecourt.payments.bank.sepa import CURRENCY
-from forecourt.payments.files import file
 from forecourt.payments.fleets import collection, drawing
 from forecourt.payments.fleets.errors import DebitFileUnknown, MandateMissing, MandateRefused
 from forecourt.payments.fleets.model import MANDATE_PATTERN
@@ -22,6 +21,7 @@ from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.money import DebitFileRow, MandateRow
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST, ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
+from forecourt.ui.files import file
 
 TAGS = ["fleet invoices"]
 CURSORS = cursors_by_age("debit files")

@@ -11,7 +11,6 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.payments.files import file
 from forecourt.payments.hosts import documents
 from forecourt.payments.hosts.documents import Said
 from forecourt.payments.hosts.model import MAX_ON_PAPER, DocumentUnknown
@@ -20,6 +19,7 @@ from forecourt.payments.hosts.store import documents as store
 from forecourt.payments.hosts.store.documents import DocumentRow
 from forecourt.platform.money import Money
 from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
+from forecourt.ui.files import file
 
 CURSORS = cursors_by_age("host documents")
 PDF = "application/pdf"

@@ -19,7 +19,6 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.payments.bank.fields import BankAccount, Sealing
 from forecourt.payments.bank.model import Bank, IbanRefused
-from forecourt.payments.files import streamed
 from forecourt.payments.hosts import service, statement
 from forecourt.payments.hosts.api.fields import Moment, Number, Ticking
 from forecourt.payments.hosts.connect import state_of
@@ -42,6 +41,7 @@ from forecourt.platform.paging import (
 from forecourt.platform.preconditions import ChangedMeanwhile, etag
 from forecourt.platform.tagging import IfMatch, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
+from forecourt.ui.files import streamed
 
 CURSORS = cursors_by_age("hosts", first="oldest")
 LINE_CURSORS = cursors_by_age("host lines")

@@ -12,7 +12,6 @@ from forecourt.access.guard import Asker, Database
 from forecourt.payments.bank.fields import BankAccount, Sealing
 from forecourt.payments.bank.model import Bank, IbanRefused
 from forecourt.payments.bank.store import BankRow, find_bank
-from forecourt.payments.files import file
 from forecourt.payments.hosts import service
 from forecourt.payments.hosts.api.connect import Way as Leading
 from forecourt.payments.hosts.api.fields import Number, Ticking
@@ -33,6 +32,7 @@ from forecourt.payments.hosts.store.payouts import FileRow, PayoutRow
 from forecourt.platform.money import Money
 from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.text import NAME_LINE
+from forecourt.ui.files import file
 
 PAYOUT_CURSORS = cursors_by_age("payouts")
 FILE_CURSORS = cursors_by_age("payout files")

@@ -1,0 +1,40 @@
+"""A fleet is called otherwise: days of the lake that tell of it by a name that it had are made anew, so that its past
+is one. Which these are the lake knows itself, in its few rows of days of groups."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+from forecourt.insight.lake import asking, store
+from forecourt.insight.lake.layout import Folder, LakeMissing
+from forecourt.platform.database import Pool
+
+#: A day of a site's own clock is of so many of UTC, by which files are parted.
+_NEAR = (-1, 0, 1)
+
+
+async def fleet_renamed(tenants: Pool, root: Path, tenant_id: int, fleet_id: int) -> None:
+    """Marks the days, for the next export. Raises LakeBusy while the lake is written, as what is written then may have
+    been read before: it is to be tried again."""
+    async with tenants.tenant(tenant_id) as conn:
+        names = await store.former_names(conn, tenant_id, fleet_id)
+    folder = Folder(root, tenant_id)
+    if not names or folder.latest() is None:
+        return
+    with folder.locked():
+        # What a stopped export had made is made again.
+        folder.note(None)
+        days = await asyncio.to_thread(_days, root, tenant_id, names)
+        async with tenants.tenant(tenant_id) as conn:
+            await store.mark(conn, tenant_id, days)
+
+
+def _days(root: Path, tenant_id: int, names: Sequence[str]) -> list[date]:
+    try:
+        with asking.opened(root, tenant_id) as db:
+            query = "SELECT DISTINCT local_date FROM group_days WHERE driver_group IN (SELECT unnest(?))"
+            found = [day for (day,) in db.execute(query, [list(names)]).fetchall()]
+    except LakeMissing:
+        return []
+    return sorted({day + timedelta(days=more) for day in found for more in _NEAR})
