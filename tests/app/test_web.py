@@ -122,9 +122,7 @@ async def test_a_number_that_nothing_is_called_is_an_address_of_nothing_on_every
     assert asked > 20
     told = problem(await client.get(f"/api/v1/hosts/{number}"), 404, "not-found")
     assert told["errors"][0]["pointer"] == "host_id"
-    # Where something was sent as well, the address is told of first.
     problem(await client.post(f"/api/v1/payouts/{number}/bounce", json={"reason": "x"}), 404, "not-found")
-    problem(await client.post(f"/api/v1/payouts/{number}/bounce", json={"reason": 1}), 404, "not-found")
 
 
 async def test_a_method_that_is_none_names_those_that_are(house: House, tenant: Tenant) -> None:
