@@ -90,6 +90,19 @@ def test_what_was_measured_at_a_time_to_come_is_not_believed() -> None:
             running(order(10_000, NOW - 20 * S, answered=NOW - 19 * S, accepted=True)), (10_000, Ground.ORDER), id="ok"
         ),
         pytest.param(
+            running(order(10_000, NOW - 2 * S, answered=NOW - 1 * S, accepted=True), proven=False),
+            (10_000, Ground.ORDER),
+            id="all that it may draw is what it was told, though it may draw less yet",
+        ),
+        pytest.param(
+            running(
+                order(8_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True),
+                order(20_000, NOW - 2 * S, answered=NOW - 1 * S, accepted=True),
+            ),
+            (20_000, Ground.ORDER),
+            id="more was accepted",
+        ),
+        pytest.param(
             running(
                 order(20_000, NOW - 90 * S, answered=NOW - 89 * S, accepted=True),
                 order(8_000, NOW - 2 * S, answered=NOW - 1 * S, accepted=True),

@@ -102,6 +102,17 @@ def test_a_building_that_takes_more_than_a_limit_bears_is_told_of(tmp_path: Path
     assert (note in notes) is said
 
 
+@pytest.mark.parametrize("option", ["--json", "--steps", "--picture"])
+@pytest.mark.parametrize(("place", "said"), [("", "is a folder; name a file"), ("none/out", "there is no folder")])
+def test_where_no_file_can_be_written_is_said_before_anything_is_played(
+    tmp_path: Path, option: str, place: str, said: str
+) -> None:
+    result = simulate(tmp_path, option, str(tmp_path / place))
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+    assert "deadline" not in result.output
+
+
 def test_what_flows_where_nothing_may_has_an_overload_that_is_a_number(tmp_path: Path) -> None:
     limit = LIMIT.format("10:00:00", "limit_w = 0")
     scenario = SCENARIO.replace("[tariff]", limit)

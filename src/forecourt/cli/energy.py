@@ -74,6 +74,8 @@ def simulate(
     from forecourt.energy.whatif.scenario import read_scenario
 
     chosen = _chosen(ways)
+    for path, option in ((report, "--json"), (steps, "--steps"), (picture, "--picture")):
+        _check_place(path, option)
     read = read_scenario(_path(scenario), prices)
     if power_limit is not None:
         read = msgspec.structs.replace(read, site=msgspec.structs.replace(read.site, power_limit_w=power_limit))
@@ -99,6 +101,16 @@ def simulate(
         console.print(f"Stopped; only {', '.join(each.scheduler for each in made.outcomes)} were played to the end.")
         raise typer.Exit(130)
     comparison.finish(stopped=False)
+
+
+def _check_place(path: Path | None, option: str) -> None:
+    """Before anything is played, which may take hours: whether a file could be written there."""
+    if path is None or path == Path("-"):
+        return
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder; name a file", param_hint=option)
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}; make it first", param_hint=option)
 
 
 def _journal(report: Path | None, steps: Path | None) -> Path | None:
@@ -174,7 +186,8 @@ def _read(path: Path, columns: str | None, **how: str | None) -> "list[Session]"
         mapped = sessions_file.Columns.parse(columns, **how) if columns else None
         imported = sessions_file.load(path, mapped)
     except (OSError, ValueError) as fault:
-        console.print(f"[bold red]{path} can't be read.[/] {fault}", highlight=False)
+        why = (isinstance(fault, OSError) and fault.strerror) or str(fault)
+        console.print(f"[bold red]{path} can't be read.[/] {why.rstrip('.')}.", highlight=False)
         raise typer.Exit(1) from None
     for reason, count in imported.refused.most_common():
         console.print(f"  refused {count}: {reason}", highlight=False)

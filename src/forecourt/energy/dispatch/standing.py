@@ -170,7 +170,7 @@ def _bound(standing: Standing, now: datetime) -> tuple[int, Ground]:
     if refuses and not orders and standing.fallback_ma is None:
         return _drawn(standing, now), Ground.REFUSES
     most_ma = told_ma if _is_lasting(orders, standing, now) and not refuses else max(told_ma, default_ma)
-    return min(most_ma, standing.max_ma), _why(standing, orders, refuses=refuses, now=now)
+    return min(most_ma, standing.max_ma), _why(standing, orders, most_ma, refuses=refuses, now=now)
 
 
 def controllable(standing: Standing, now: datetime) -> bool:
@@ -246,13 +246,16 @@ def _idle(standing: Standing, now: datetime) -> tuple[int, Ground]:
     return 0 if standing.refuses_default or standing.disobeys else standing.max_ma, Ground.UNGUARDED
 
 
-def _why(standing: Standing, held: Sequence[Order], *, refuses: bool, now: datetime) -> Ground:
+def _why(standing: Standing, held: Sequence[Order], most_ma: int, *, refuses: bool, now: datetime) -> Ground:
     if refuses:
         return Ground.REFUSES
     if _is_doubtful(standing, now):
         return Ground.UNANSWERED
     if any(order.valid_to > now for order in held):
-        return Ground.ORDER if len(held) == 1 and is_settled(held[0], standing, now) else Ground.UNDER_WAY
+        alone = len(held) == 1 and is_settled(held[0], standing, now)
+        # Whether it obeys yet or not, it may draw no more than it was told last.
+        known = held[0].accepted and not is_forgotten(held[0], standing) and held[0].limit_ma >= most_ma
+        return Ground.ORDER if alone or known else Ground.UNDER_WAY
     return Ground.UNCONTROLLED if standing.fallback_ma is None else Ground.FALLBACK
 
 

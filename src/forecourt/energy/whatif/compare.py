@@ -65,8 +65,13 @@ class Comparison:
         self._step = timedelta(minutes=scenario.step_min)
         sessions = list(sessions)
         steps = int((end - start) / self._step)
-        if not 0 < steps <= MAX_STEPS:
-            raise ScenarioRefused(f"The time must end after it begins, and have at most {MAX_STEPS} steps.")
+        if steps <= 0:
+            raise ScenarioRefused("The time must end after it begins: --to is the day after the last one.")
+        if steps > MAX_STEPS:
+            raise ScenarioRefused(
+                f"So long a time has {steps:,} steps of {scenario.step_min} minutes, and at most {MAX_STEPS:,} can be"
+                " simulated. Take a part of it with --from and --to, or longer steps."
+            )
         self._stays = stays_of(scenario, sessions, start, end)
         if not self._stays.sessions:
             raise ScenarioRefused(self._nobody(sessions))
