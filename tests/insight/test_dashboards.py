@@ -30,7 +30,7 @@ from forecourt.cli import app as cli
 from forecourt.insight.dashboards import answering, availability, drivers, words
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
 from forecourt.insight.dashboards.asking import Question, groups_of, whole_months
-from forecourt.insight.dashboards.availability import Outage, by_month, down, months_before
+from forecourt.insight.dashboards.availability import Life, Outage, by_month, down, months_before
 from forecourt.insight.dashboards.files import Form
 from forecourt.insight.dashboards.files import written as written_as
 from forecourt.insight.dashboards.model import (
@@ -570,6 +570,67 @@ async def test_a_year_of_outages_is_told_however_often_connectors_change_meanwhi
     assert figures(await told())["left_out"] == 1
 
 
+async def test_a_retired_station_is_out_no_more_and_who_has_its_identity_next_begins_anew(
+    desk: Desk, tmp_path: Path
+) -> None:
+    tenant_id, root = desk.organisation("retired"), tmp_path / "lake"
+
+    def at(days: float) -> datetime:
+        return BEGIN + timedelta(days=days)
+
+    def station(identity: str, retired: float | None) -> int:
+        given = {"tenant_id": tenant_id, "created_at": at(-300)}
+        names = {"identity": identity} if retired is None else {"retired_identity": identity, "retired_at": at(retired)}
+        values = given | names
+        query = f"INSERT INTO stations ({', '.join(values)}) VALUES ({', '.join(['%s'] * len(values))})"
+        [(number,)] = desk.rows(f"{query} RETURNING station_id", *values.values())
+        return int(number)
+
+    def said(number: int, days: float, state: str, evse: int = 1) -> None:
+        desk.rows(
+            "INSERT INTO connector_history (station_id, evse, connector, state_at, state, tenant_id, arrived_at)"
+            " VALUES (%s, %s, 1, %s, %s, %s, %s) RETURNING 1",
+            number, evse, at(days), state, tenant_id, at(days),
+        )  # fmt: skip
+
+    def lost(number: int, days: float) -> None:
+        query = "INSERT INTO connection_gaps (station_id, epoch, tenant_id, lost_at) VALUES (%s, 1, %s, %s) RETURNING 1"
+        desk.rows(query, number, tenant_id, at(days))
+
+    # Of the identity R first one with two plugs, faulted and lost until it was retired; another that begins at 10 days.
+    first, second, gone = station("R-retired", 4), station("R-retired", None), station("G-retired", -100)
+    for evse in (1, 2):
+        said(first, -10, "Available", evse)
+    said(first, 1, "Faulted", 2)
+    lost(first, 3)
+    said(first, 5, "Faulted")  # its clock is ahead
+    said(second, 10, "Available")
+    # One that was retired long ago, never came back, and was out for half of its fifty days.
+    said(gone, -150, "Available")
+    lost(gone, -125)
+    await Exporter(desk.pool, desk.clock, root).export(tenant_id)
+    answers = Answers(root)
+    answer = await answers.answer(tenant_id, await answers.lake(tenant_id), Family.AVAILABILITY, asked())
+    day = 86_400
+    told = figures(answer)
+    assert (told["ports"], told["outage"]) == (2, (1 + 3) * day)
+    assert told["uptime"] == 1 - Fraction(4, 4 + 4 + 4)
+    assert told["uptime_year"] == 1 - Fraction(4 + 25, (14 + 4) + 14 + 50)
+    assert told["below_goal"] == 3
+    rows = {(row["station"], row["evse"]): row for row in named_rows(answer.table("ports"))}
+    assert {port: (row["offline_s"], row["faulted_s"]) for port, row in rows.items()} == {
+        ("R-retired", 1): (day, 0), ("R-retired", 2): (0, 3 * day),
+    }  # fmt: skip
+    ledger = {(row["station"], row["evse"], row["since"]): row["until"] for row in named_rows(answer.table("outages"))}
+    assert ledger == {
+        ("R-retired", 1, at(3)): at(4), ("R-retired", 2, at(1)): at(4), ("R-retired", 2, at(3)): at(4),
+    }  # fmt: skip
+    later = structs.replace(asked(), span=Span(since=END, until=END + timedelta(days=365)))
+    answer = await answers.answer(tenant_id, await answers.lake(tenant_id), Family.AVAILABILITY, later)
+    # In the year until then the second plug was there for some days, and out for most of them.
+    assert (figures(answer)["ports"], figures(answer)["outage"], figures(answer)["below_goal"]) == (1, 0, 1)
+
+
 def test_outages_of_a_port_that_overlap_count_once() -> None:
     def outage(since: int, until: int | None, cause: str) -> Outage:
         return Outage(
@@ -592,7 +653,7 @@ def test_uptime_of_months_is_that_of_the_year_before_each_of_their_ends() -> Non
     ]
     since = months[1][1] - timedelta(minutes=1_000)
     lasting = Outage(port=("A", 1), since=since + timedelta(minutes=900), until=None, cause="Faulted")
-    march, february = by_month({("A", 1): since}, [lasting], months).rows
+    march, february = by_month({("A", 1): [Life(since=since)]}, [lasting], months).rows
     assert february == (date(2025, 2, 1), "A", 1, 1_000, 100, 0, Fraction(525_500, 525_600), Fraction(9, 10))
     # The clock went forward in March.
     minutes = 31 * 1440 - 60

@@ -3,12 +3,14 @@
 import csv
 import io
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from forecourt.access import Role
 from forecourt.energy.expecting import Foreseen, SiteForecast
@@ -16,7 +18,7 @@ from forecourt.insight.forecast import store
 from forecourt.insight.forecast.backtest import Run
 from forecourt.insight.forecast.model import TARGETS, Choice, Forecast, Judged
 from forecourt.insight.forecast.offered import forecast_of
-from forecourt.insight.forecast.recipe import ahead_of, recipe_of
+from forecourt.insight.forecast.recipe import Ahead, ahead_of, recipe_of
 from forecourt.insight.forecast.report import judged, split_of
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
@@ -43,6 +45,15 @@ def run() -> Iterator[Run]:
         yield ran(panel(week(6 * 168)[None] + np.random.default_rng(1).uniform(0, 2, (1, 6 * 168))))
 
 
+#: By how much what is forecast of a target is more than the energy.
+OF_ENERGY: dict[str, float] = {"energy": 1, "occupancy": 3, "arrivals": 7}
+
+
+def times(ahead: Ahead, factor: float) -> Ahead:
+    """Another series of the same form."""
+    return Ahead(**{name: [value * factor for value in values] for name, values in structs.asdict(ahead).items()})
+
+
 @pytest_asyncio.fixture
 async def tenant(house: House, run: Run) -> Tenant:
     """With forecasts of a site and of the network, made yesterday, and a site that has none."""
@@ -66,7 +77,10 @@ async def tenant(house: House, run: Run) -> Tenant:
                   recipe=None, judged=None, recent=[], **common)  # fmt: skip
     ahead = ahead_of(run.panel, {0: choices[0].recipe or []}, lambda: None)[0]
     forecasts = [
-        Forecast(site=each.site, target=each.target, begins_on=day, zone=ZONE, ahead=ahead) for each in choices
+        Forecast(
+            site=each.site, target=each.target, begins_on=day, zone=ZONE, ahead=times(ahead, OF_ENERGY[each.target])
+        )
+        for each in choices
     ]
     async with house.db.tenant(tenant.tenant_id) as conn:
         await store.keep_choices(conn, tenant.tenant_id, [*choices, left])
@@ -127,6 +141,11 @@ async def test_the_planner_is_offered_what_is_fresh_and_else_the_reason(house: H
         told = await offered("yard")
         assert isinstance(told, SiteForecast)
         [energy] = [each for each in await store.latest(conn, tenant.tenant_id, ["yard"]) if each.target == "energy"]
-        assert [hour.energy_kwh for hour in told.hours] == energy.ahead.expected
+        midnight = datetime.combine(energy.begins_on, time(), ZoneInfo(ZONE)).astimezone(UTC)
+        expected = enumerate(energy.ahead.expected)
+        assert [(hour.at, hour.energy_kwh, hour.plugs, hour.cars) for hour in told.hours] == [
+            (midnight + timedelta(hours=number), each, each * 3, each * 7) for number, each in expected
+        ]
+        assert len(told.hours) == 168
         assert await offered("new") is Foreseen.NO_FORECAST
         assert await offered("yard", 2) is Foreseen.OLD_FORECAST

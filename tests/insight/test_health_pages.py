@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from forecourt.access import Role
+from forecourt.insight.health import service
 from forecourt.insight.health.contest import Contest
 from forecourt.insight.health.found import Alert, Connector, Look, Reason
 from forecourt.insight.health.store import connectors, models
@@ -172,3 +173,45 @@ async def test_who_is_limited_to_a_site_sees_its_connectors_alone(house: House, 
             assert (text in page) == seeing, text
     other = await (await house.tenant()).client()
     assert (await other.get("/api/v1/insight/health")).json()["connectors"] == []
+
+
+async def test_a_quiet_site_is_told_of_beside_a_loud_one_and_counts_are_of_all(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = (house.clock.now() - timedelta(days=1)).date()
+    loud = [f"L{number}-{tenant.tenant_id}" for number in range(3)]
+    with house.admin() as admin:
+        admin.execute(
+            "INSERT INTO stations (tenant_id, identity, site_id) SELECT %s, n, s.site_id"
+            " FROM unnest(%s::text[]) AS n, sites s WHERE s.tenant_id = %s AND s.slug = 'dock'",
+            (tenant.tenant_id, loud, tenant.tenant_id),
+        )
+        [(dock,)] = admin.execute(
+            "SELECT site_id FROM sites WHERE tenant_id = %s AND slug = 'dock'", (tenant.tenant_id,)
+        ).fetchall()
+    known: dict[str, Any] = {"evse": 1, "seen_on": day, "kind": None, "part": None, "reasons": [], "recent": []}
+    rows = [Connector(station=name, site="dock", standing="known", days=90, risk=0.5 + number / 10, **known)
+            for number, name in enumerate(loud)]  # fmt: skip
+    quiet = Connector(station=f"H1-{tenant.tenant_id}", site="yard", standing="known", days=90, risk=0.1, **known)
+    new = Connector(station=loud[0], site="dock", standing="few_days", days=3, risk=None, **(known | {"evse": 2}))
+    alerts = [Alert(alert_id=uuid4(), station=name, evse=9, site="dock", opened_on=day, opened_at=house.clock.now(),
+                    part="lock", risk=0.9, reasons=[], lead_d=None, model="x") for name in loud]  # fmt: skip
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        await connectors.keep_connectors(conn, tenant.tenant_id, [*rows, quiet, new])
+        for alert in alerts:
+            await connectors.open_alert(conn, tenant.tenant_id, alert)
+    # So few are listed that the newest alerts, and the riskiest connectors, are all of the other site.
+    monkeypatch.setattr(service, "MAX_ALERTS_SHOWN", 2)
+    monkeypatch.setattr(service, "MAX_STANDINGS", 3)
+    api = await tenant.client(Role.TECHNICIAN)
+    told = (await api.get("/api/v1/insight/health", params={"site": "yard"})).json()
+    assert [each["station"] for each in told["alerts"]] == [quiet.station]
+    assert told["outcomes"] == {"open": 1}
+    # The one with an alert is told of first, though three are at more risk.
+    every = (await api.get("/api/v1/insight/health")).json()
+    assert [each["station"] for each in every["connectors"]] == [quiet.station, loud[2], loud[1]]
+    assert every["connectors"][0]["alert"]["part"] == "contactor"
+    assert every["outcomes"] == {"open": 4}
+    limited = await tenant.client(Role.TECHNICIAN, sites=(int(dock),))
+    look = (await limited.get("/api/v1/insight/health")).json()["look"]
+    assert (look["known"], look["unknown"]) == (3, 1)

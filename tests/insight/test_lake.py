@@ -763,6 +763,58 @@ async def test_a_killed_export_goes_on_to_the_same_end(shore: Shore, tmp_path: P
     assert shore.folder.work() is None
 
 
+<<<<<<< HEAD
+=======
+def kill_when_work_is_noted(folder: Folder, pid: int) -> None:
+    """Kills an export that has copied some of its thirty-six months."""
+    until = time.monotonic() + WAIT_S
+    while folder.work() is None:
+        assert time.monotonic() < until, "no part was ever noted"
+        time.sleep(0.001)
+    os.kill(pid, signal.SIGKILL)
+
+
+async def test_what_a_station_was_ends_when_it_is_retired_and_the_next_export_tells_so(shore: Shore) -> None:
+    station, other = shore.station("CP1"), shore.station("CP2")
+    before = EPOCH - timedelta(days=9)
+    for number in (station, other):
+        shore.desk.rows(
+            "INSERT INTO connector_history (station_id, evse, connector, state_at, state, tenant_id, arrived_at)"
+            " VALUES (%s, 1, 1, %s, 'Faulted', %s, %s), (%s, 0, 0, %s, 'Available', %s, %s) RETURNING 1",
+            number, before, shore.tenant_id, before, number, before, shore.tenant_id, before,
+        )  # fmt: skip
+        shore.desk.rows(
+            "INSERT INTO connection_gaps (station_id, epoch, tenant_id, lost_at) VALUES (%s, 1, %s, %s) RETURNING 1",
+            number, shore.tenant_id, before,
+        )  # fmt: skip
+    await shore.export()
+    assert shore.ask("SELECT count(*) FROM gaps WHERE returned_at IS NULL") == [(2,)]
+    shore.clock.advance(3600)
+    at = shore.clock.now()
+    shore.desk.rows(
+        "UPDATE stations SET retired_at = %s, retired_identity = identity, identity = NULL WHERE station_id = %s"
+        " RETURNING 1",
+        at, station,
+    )  # fmt: skip
+    # Its gateway cuts it off, once more.
+    shore.desk.rows(
+        "INSERT INTO connection_gaps (station_id, epoch, tenant_id, lost_at) VALUES (%s, 2, %s, %s) RETURNING 1",
+        station, shore.tenant_id, at + timedelta(seconds=3),
+    )  # fmt: skip
+    shore.clock.advance(60)
+    await shore.export()
+    name = f"CP1-{shore.tenant_id}"
+    assert shore.ask(f"SELECT lost_at, returned_at FROM gaps WHERE station = '{name}'") == [(before, at)]
+    assert shore.ask(f"SELECT evse, state, state_at FROM states WHERE station = '{name}' ORDER BY state_at, evse") == [
+        (0, "Available", before), (1, "Faulted", before), (0, "Retired", at), (1, "Retired", at),
+    ]  # fmt: skip
+    assert shore.ask("SELECT count(*) FROM gaps WHERE returned_at IS NULL") == [(1,)]
+    # Nothing is made anew whole, and nothing written where nothing was heard of.
+    shore.clock.advance(3600)
+    assert (await shore.export()).parts == 0
+
+
+>>>>>>> wa11
 async def test_a_lake_of_an_earlier_form_is_made_anew_whole(shore: Shore) -> None:
     station, day = shore.station("CP1"), datetime(2026, 2, 1, 10, tzinfo=UTC)
     await shore.session(station, "t1", day)

@@ -8,6 +8,8 @@ import pytest
 
 from forecourt.access import Role
 from forecourt.stations.api import availability
+from forecourt.stations.pages.timeline import read_past
+from forecourt.stations.store import find_station
 from tests.http import House, Tenant, problem
 from tests.stations.test_traffic import a_station, number_of
 
@@ -91,6 +93,33 @@ async def test_a_station_whose_gateway_was_killed_has_a_gap_that_lasts(house: Ho
         )
     shown = (await (await tenant.client()).get(f"/api/v1/stations/{identity}/availability")).json()
     assert shown["connection_gaps"] == [{"began_at": text(hours_ago(3)), "ended_at": None}]
+
+
+async def test_nobody_waits_for_a_station_that_was_retired(house: House, tenant: Tenant) -> None:
+    identity = await a_station(tenant, "retired")
+    with house.admin() as connection:
+        station_id = number_of(connection, identity)
+        say(connection, tenant, station_id, (1, "Available", None, 20))
+        for epoch, lost in ((1, 7), (2, 4)):
+            connection.execute(
+                "INSERT INTO connection_gaps (station_id, epoch, tenant_id, lost_at) VALUES (%s, %s, %s, %s)",
+                (station_id, epoch, tenant.tenant_id, hours_ago(lost)),
+            )
+        connection.execute(
+            "UPDATE stations SET created_at = %s, retired_at = %s, retired_identity = identity, identity = NULL"
+            " WHERE station_id = %s",
+            (hours_ago(100), hours_ago(5), station_id),
+        )
+    client = await tenant.client()
+    shown = (await client.get(f"/api/v1/stations/{identity}/availability")).json()
+    assert shown["connection_gaps"] == [{"began_at": text(hours_ago(7)), "ended_at": text(hours_ago(5))}]
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        row = await find_station(conn, tenant.tenant_id, identity)
+        assert row is not None
+        past = await read_past(conn, tenant.tenant_id, row, hours_ago(24), NOON, [])
+    # Usable for 13 of the 19 hours from noon of the day before until it was retired.
+    assert (past.ended_at, past.uptime.gap_s) == (hours_ago(5), 2 * 3600)
+    assert past.uptime.usable_permille == 13 * 1000 // 19
 
 
 async def test_a_period_that_can_not_be_shown_is_refused(

@@ -19,7 +19,7 @@ from tests.support import FakeClock
 @pytest.fixture
 def admin(database: Database) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(database.admin_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE gateways, station_links, commands")
+        connection.execute("TRUNCATE gateways, station_links, connection_gaps, commands")
         yield connection
 
 
@@ -63,10 +63,17 @@ async def test_dead_gateways_are_forgotten_and_their_stations_disconnected_since
     ).fetchall()
     assert kept[:3] == [(number, None, ended, 3) for number in (1, 2, 3)]
     assert [(row[1], row[2]) for row in kept[3:5]] == [("late", None), ("alive", None)]
+    # What nobody said goodbye of is a loss of the connection like any other.
+    gaps = "SELECT station_id, epoch, lost_at, returned_at FROM connection_gaps ORDER BY station_id"
+    lost = admin.execute(gaps).fetchall()
+    assert lost[:3] == [(number, 3, ended, None) for number in (1, 2, 3)]
+    assert [row[0] for row in lost] == [1, 2, 3, 6]
     # Of a gateway that is not known any more nobody knows when it ended: the station's last word tells.
     [seen] = admin.execute("SELECT NULL, last_seen_at FROM station_links WHERE station_id = 6").fetchall()
     assert kept[5][1:3] == seen
+    assert lost[3][2] == seen[1]
     assert await worker.tend_directory() == 0
+    assert admin.execute(gaps).fetchall() == lost
 
 
 async def test_commands_of_a_process_that_died_end_without_an_answer_and_no_others_do(

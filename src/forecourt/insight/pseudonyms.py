@@ -8,13 +8,18 @@ import hmac
 from typing import Final
 
 from forecourt.drivers.model import uid_key
+from forecourt.insight import store
 
-KEY_BYTES: Final = 32
 #: Characters of a pseudonym.
 LENGTH: Final = 32
 #: Of them the number in the lake is made: 64 bits, which two of a million drivers share once in 30 million lakes.
 _NUMBERED: Final = 16
 _MIDDLE: Final = 1 << 63
+
+
+async def key_of(conn: store.Connection, tenant_id: int) -> bytes:
+    """The organisation's key, for other rooms: made when it is first needed, in the caller's transaction."""
+    return await store.pseudonym_key(conn, tenant_id)
 
 
 def of_token(key: bytes, uid: str) -> str:

@@ -1,13 +1,14 @@
 """SQL that all of the room shares: whose work it is, and the key of its pseudonyms."""
 
 import secrets
-from typing import Any
+from typing import Any, Final
 
 from psycopg import AsyncConnection
 
-from forecourt.insight.pseudonyms import KEY_BYTES
-
 Connection = AsyncConnection[Any]
+
+#: Bytes of a key of pseudonyms.
+KEY_BYTES: Final = 32
 
 
 async def list_tenants(conn: Connection) -> list[tuple[int, str]]:

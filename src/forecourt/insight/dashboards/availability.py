@@ -5,6 +5,8 @@ it, or the station as a whole, says that it is faulted or unavailable: 23 CFR 68
 hardware and software are online and it is available or in use. By that rule uptime of the last twelve months is
 (525,600 - (outage - excluded)) / 525,600 in minutes. Nothing is excluded here, as nobody states causes with evidence
 yet, so the true figure is no lower; of a port that is known for a shorter time, that time stands in place of the year.
+A port whose station was retired is out no more, and there no more: until another station has its identity, and a port
+of that number.
 """
 
 from collections import defaultdict
@@ -20,6 +22,7 @@ from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Spa
 from forecourt.insight.dashboards.parts import known_for
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
+from forecourt.insight.lake.tables import RETIRED
 from forecourt.insight.usage import measures
 from forecourt.insight.usage.expressions import literal
 from forecourt.platform.days import midnight, month_of
@@ -45,6 +48,13 @@ CAUSES: Final = {"Faulted": mark("Faulted"), "Unavailable": mark("Out of service
 Port = tuple[str, int]
 
 
+class Life(Struct, frozen=True, kw_only=True):
+    """From when on a port was known, until its station was retired; `until` None: it is in service."""
+
+    since: datetime
+    until: datetime | None = None
+
+
 class Outage(Struct, frozen=True, kw_only=True):
     """When a port was out, and why; `until` None: it still was when the lake was written."""
 
@@ -60,14 +70,13 @@ def answer(scope: Scope) -> Answer:
     known, outages, left_out = _ports(scope, min(scope.span.since, months[-1][1] - YEAR))
     year = Span(since=scope.span.until - YEAR, until=scope.span.until)
     in_span, in_year = down(outages, scope.span), down(outages, year)
-    there = {port: _there(scope.span, since) for port, since in known.items()}
-    there_year = {port: _there(year, since) for port, since in known.items()}
+    there = {port: s for port, lives in known.items() if (s := _there(scope.span, lives))}
+    there_year = {port: s for port, lives in known.items() if (s := _there(year, lives))}
     out_s = sum(sum(causes.values()) for causes in in_span.values())
     year_s = sum(sum(causes.values()) for causes in in_year.values())
     below = sum(
-        (there_year[port] - sum(in_year.get(port, {}).values())) * 100 < GOAL_PCT * there_year[port]
-        for port in known
-        if there_year[port]
+        (seconds - sum(in_year.get(port, {}).values())) * 100 < GOAL_PCT * seconds
+        for port, seconds in there_year.items()
     )
     return Answer(
         figures=(
@@ -82,21 +91,23 @@ def answer(scope: Scope) -> Answer:
             Figure(
                 key="below_goal", label=mark("Ports below 97 %% in 12 months"), unit=Unit.COUNT, value=below, more_is=-1
             ),
-            Figure(key="ports", label=mark("Ports"), unit=Unit.COUNT, value=len(known)),
+            Figure(key="ports", label=mark("Ports"), unit=Unit.COUNT, value=len(there)),
             Figure(key="outage", label=mark("Out of use, all ports"), unit=Unit.SECONDS, value=out_s, more_is=-1),
             *_beyond(left_out),
         ),
         tables=(
             _by_cause(in_span, sum(there.values())),
-            _by_port(known, there, in_span, (there_year, in_year), scope.span),
+            _by_port(there, in_span, (there_year, in_year), scope.span),
             _ledger(outages, scope.span),
             by_month(known, outages, months),
         ),
     )  # fmt: skip
 
 
-def _there(span: Span, since: datetime) -> int:
-    return max(0, (span.until - max(span.since, since)) // timedelta(seconds=1))
+def _there(span: Span, lives: Iterable[Life]) -> int:
+    """Seconds of a span for which a port was there."""
+    ends = ((max(span.since, life.since), min(span.until, life.until or span.until)) for life in lives)
+    return sum(max(0, (until - since) // timedelta(seconds=1)) for since, until in ends)
 
 
 def down(outages: Iterable[Outage], span: Span) -> dict[Port, dict[str, int]]:
@@ -123,17 +134,12 @@ def _beyond(left_out: int) -> tuple[Figure, ...]:
     return (Figure(key="left_out", label=mark("Outages that are not counted"), unit=Unit.COUNT, value=left_out),)
 
 
-def _ports(scope: Scope, since: datetime) -> tuple[dict[Port, datetime], list[Outage], int]:
-    """Ports with when they first said something, their outages that lasted until `since` or began later, and how many
-    more of these there were than MAX_OUTAGES; by what was said until the span was over."""
+def _ports(scope: Scope, since: datetime) -> tuple[dict[Port, list[Life]], list[Outage], int]:
+    """Ports with when they were there, their outages that lasted until `since` or began later, and how many more of
+    these there were than MAX_OUTAGES; by what was said until the span was over."""
     states = scope.facts("states")
     states = states.filter(states.state_at < literal(scope.span.until))
-    of_ports = states.filter(states.evse > 0)
-    known: dict[Port, datetime] = {
-        (row["station"], row["evse"]): row["state_at"]
-        for row in rows_of(of_ports.group_by(["station", "evse"]).aggregate(state_at=of_ports.state_at.min()))
-        if scope.asked.evse in (None, str(row["evse"]))
-    }
+    known = {port: lives for port, lives in _known(states).items() if scope.asked.evse in (None, str(port[1]))}
     ports: dict[str, list[Port]] = defaultdict(list)
     for port in sorted(known):
         ports[port[0]].append(port)
@@ -143,14 +149,39 @@ def _ports(scope: Scope, since: datetime) -> tuple[dict[Port, datetime], list[Ou
     )
     said, unsaid = _latest(_outages(states, since), "since")
     lost, unlost = _latest(gaps, "lost_at")
-    return known, list(_since(known, [*_said(said, ports), *_lost(lost, ports)])), unsaid + unlost
+    return known, list(_within(known, [*_said(said, ports), *_lost(lost, ports)])), unsaid + unlost
 
 
-def _since(known: Mapping[Port, datetime], outages: Iterable[Outage]) -> Iterable[Outage]:
-    """What is of the time in which each port is known: its station may have been out before."""
+def _known(states: "ibis.Table") -> dict[Port, list[Life]]:
+    """Of each EVSE from when it first said something until its station was retired, and again where the identity was
+    given to another."""
+    said = states.filter(states.evse > 0, states.state != RETIRED)
+    retired = states.filter(states.state == RETIRED).select("station", gone_at="state_at").distinct()
+    began = said.group_by(["station", "evse"]).aggregate(since=said.state_at.min())
+    later = said.join(retired, "station")
+    later = later.filter(later.state_at >= later.gone_at)
+    again = later.group_by(["station", "evse", "gone_at"]).aggregate(since=later.state_at.min())
+    ends: dict[str, list[datetime]] = defaultdict(list)
+    for row in rows_of(retired.order_by("gone_at")):
+        ends[row["station"]].append(row["gone_at"])
+    begins: dict[Port, set[datetime]] = defaultdict(set)
+    for row in [*rows_of(began), *rows_of(again.select("station", "evse", "since"))]:
+        begins[row["station"], row["evse"]].add(row["since"])
+    return {
+        port: [
+            Life(since=since, until=next((at for at in ends[port[0]] if at > since), None)) for since in sorted(times)
+        ]
+        for port, times in begins.items()
+    }
+
+
+def _within(known: Mapping[Port, Sequence[Life]], outages: Iterable[Outage]) -> Iterable[Outage]:
+    """What is of the time in which each port was there: its station may have been out before."""
     for each in outages:
-        if each.until is None or each.until > known[each.port]:
-            yield structs.replace(each, since=max(each.since, known[each.port]))
+        for life in known[each.port]:
+            since, ends = max(each.since, life.since), [at for at in (each.until, life.until) if at is not None]
+            if not ends or min(ends) > since:
+                yield structs.replace(each, since=since, until=min(ends, default=None))
 
 
 def _outages(states: "ibis.Table", since: datetime) -> "ibis.Table":
@@ -212,7 +243,7 @@ def months_before(until: datetime, zone: str) -> list[tuple[date, datetime]]:
 
 
 def by_month(
-    known: Mapping[Port, datetime], outages: Sequence[Outage], months: Sequence[tuple[date, datetime]]
+    known: Mapping[Port, Sequence[Life]], outages: Sequence[Outage], months: Sequence[tuple[date, datetime]]
 ) -> Table:
     """What 23 CFR 680.112(a)(7) asks for: of each port and month, minutes and uptime of the twelve months up to its
     end."""
@@ -242,7 +273,6 @@ def by_month(
 
 
 def _by_port(
-    known: Mapping[Port, datetime],
     there: Mapping[Port, int],
     in_span: Mapping[Port, Mapping[str, int]],
     year: tuple[Mapping[Port, int], Mapping[Port, Mapping[str, int]]],
@@ -252,14 +282,14 @@ def _by_port(
     none = dict.fromkeys(CAUSES, 0)
     there_year, in_year = year
     rows: list[tuple[Cell, ...]] = []
-    for port in known:
+    for port in there:
         causes, year_s = in_span.get(port, none), sum(in_year.get(port, none).values())
         rows.append(
             (
                 *port, measures.share(there[port] - sum(causes.values()), there[port]), sum(causes.values()),
                 known_for(there[port], 1, span.seconds),
                 *(causes[cause] for cause in CAUSES),
-                measures.share(there_year[port] - year_s, there_year[port]),
+                measures.share(there_year.get(port, 0) - year_s, there_year.get(port, 0)),
             )
         )  # fmt: skip
     rows.sort(key=lambda row: (-int(row[3] or 0), str(row[0]), int(row[1] or 0)))  # type: ignore[arg-type]

@@ -208,12 +208,12 @@ def _is_good(choice: Choice, forecasts: Sequence[Forecast], recent: Sequence[flo
 def has_drifted(told: Judged, forecasts: Sequence[Forecast], recent: Sequence[float | None], seen_on: date) -> bool:
     """Whether what came on the last days lay outside of the intervals, or beside what was expected, more than the
     backtest lets one think."""
-    pairs = held(forecasts, recent, seen_on)
-    if len(pairs) < LEAST_DRIFT_DAYS * 24:
+    hours = held(forecasts, recent, seen_on)
+    if len(hours) < LEAST_DRIFT_DAYS * 24:
         return False
-    came, low, high, expected = (np.array(each) for each in zip(
-        *((value, hour.low, hour.high, hour.expected) for value, hour in pairs), strict=True
-    ))  # fmt: skip
+    came, low, high, expected = (
+        np.array([getattr(hour, name) for hour in hours]) for name in ("came", "low", "high", "expected")
+    )
     covered = float(((came >= low) & (came <= high)).mean())
     off = expected - came
     error = float(np.sqrt((off**2).mean()) if told.figures.metric == "rmse" else np.abs(off).mean())

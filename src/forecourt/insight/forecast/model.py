@@ -125,9 +125,18 @@ def is_fresh(forecast: Forecast, now: datetime) -> bool:
     return today - forecast.begins_on < FRESH_FOR
 
 
-def held(forecasts: Sequence[Forecast], recent: Sequence[float | None], seen_on: date) -> list[tuple[float, Hour]]:
-    """What came in the first day of each of several forecasts, beside what had been forecast. `recent` are the hours
-    before `seen_on`."""
+class HeldHour(Struct, frozen=True, kw_only=True):
+    """What came in an hour, beside what had been forecast of it."""
+
+    came: float
+    expected: float
+    low: float
+    high: float
+
+
+def held(forecasts: Sequence[Forecast], recent: Sequence[float | None], seen_on: date) -> list[HeldHour]:
+    """Hours of the first day of each of several forecasts of which it is known what came. `recent` are the hours before
+    `seen_on`, by the site's clock as those of forecasts."""
     found = []
     for forecast in forecasts:
         first = len(recent) - (seen_on - forecast.begins_on).days * 24
@@ -135,10 +144,7 @@ def held(forecasts: Sequence[Forecast], recent: Sequence[float | None], seen_on:
             came = recent[first + number] if 0 <= first + number < len(recent) else None
             if came is not None:
                 ahead = forecast.ahead
-                hour = Hour(
-                    at=datetime.combine(forecast.begins_on, time(), UTC) + timedelta(hours=number),
-                    expected=ahead.expected[number], low=ahead.low[number], middle=ahead.middle[number],
-                    high=ahead.high[number],
-                )  # fmt: skip
-                found.append((came, hour))
+                found.append(
+                    HeldHour(came=came, expected=ahead.expected[number], low=ahead.low[number], high=ahead.high[number])
+                )
     return found

@@ -15,7 +15,8 @@ from forecourt.insight.health.model import Card, version_of
 from forecourt.insight.health.store import connectors, models
 from forecourt.insight.store import Connection
 
-#: Alerts and contests that a page shows, and how far back outcomes are counted.
+#: Connectors, alerts and contests that a page shows, and how far back outcomes are counted.
+MAX_STANDINGS: Final = connectors.MAX_LISTED
 MAX_ALERTS_SHOWN: Final = 50
 MAX_CONTESTS_SHOWN: Final = 5
 COUNTED: Final = timedelta(days=365)
@@ -48,8 +49,8 @@ async def standings_of(
     conn: Connection, tenant_id: int, *, site: str | None = None, station: str | None = None
 ) -> list[Standing]:
     """Where connectors stand: of all, of a site or of a station; those with an alert first, then by risk."""
-    rows = await connectors.list_connectors(conn, tenant_id, site=site, station=station)
-    alerts = {(each.station, each.evse): each for each in await connectors.list_alerts(conn, tenant_id, open_only=True)}
+    rows = await connectors.list_connectors(conn, tenant_id, site=site, station=station, limit=MAX_STANDINGS)
+    alerts = await connectors.open_alerts(conn, tenant_id, [(row.station, row.evse) for row in rows])
     incidents = await connectors.seen_to(conn, tenant_id)
     found = []
     for row in rows:
@@ -60,7 +61,7 @@ async def standings_of(
                 acknowledged_at=acknowledged_at,
             )
         )  # fmt: skip
-    return sorted(found, key=lambda each: each.alert is None)
+    return found
 
 
 async def health_of(
@@ -71,27 +72,23 @@ async def health_of(
     model = await models.find_in_use(conn, tenant_id)
     if model is None:
         model = await asyncio.to_thread(shipped.read)
-    alerts = await connectors.list_alerts(conn, tenant_id, limit=MAX_ALERTS_SHOWN)
     contests = [] if limited else await models.list_contests(conn, tenant_id, MAX_CONTESTS_SHOWN)
-    look, standings = await connectors.find_look(conn, tenant_id), await standings_of(conn, tenant_id, site=site)
+    look = await connectors.find_look(conn, tenant_id)
     if limited and look is not None:
-        look = _narrowed(look, standings if site is None else await standings_of(conn, tenant_id))
+        look = _narrowed(look, *await connectors.count_standings(conn, tenant_id))
     return Health(
         look=look,
-        standings=standings,
-        alerts=[each for each in alerts if site in (None, each.site)],
-        outcomes=await connectors.count_outcomes(conn, tenant_id, (now - COUNTED).date()),
+        standings=await standings_of(conn, tenant_id, site=site),
+        alerts=await connectors.list_alerts(conn, tenant_id, site=site, limit=MAX_ALERTS_SHOWN),
+        outcomes=await connectors.count_outcomes(conn, tenant_id, (now - COUNTED).date(), site),
         model=version_of(model),
         card=model.card,
         contests=[(day.isoformat(), told) for day, told in contests],
     )
 
 
-def _narrowed(look: Look, standings: list[Standing]) -> Look:
-    known = sum(each.connector.standing == "known" for each in standings)
-    return structs.replace(
-        look, known=known, unknown=len(standings) - known, left_out=None, failures=None, foreseen=None, drift=None
-    )
+def _narrowed(look: Look, known: int, unknown: int) -> Look:
+    return structs.replace(look, known=known, unknown=unknown, left_out=None, failures=None, foreseen=None, drift=None)
 
 
 async def say_found(

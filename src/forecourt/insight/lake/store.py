@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 from psycopg.rows import class_row
 
+from forecourt.insight.lake.tables import RETIRED
 from forecourt.insight.store import Connection
 
 #: Days before its end that a session marks at the most, from its start on.
@@ -87,6 +88,14 @@ _STATES: Final = f"""
         {_at("s.arrived_at")}
     FROM connector_states s JOIN station_places p ON p.tenant_id = s.tenant_id AND p.station_id = s.station_id
     WHERE s.tenant_id = %(tenant)s AND s.state_at >= %(since)s AND s.state_at < %(until)s
+        AND (p.retired_at IS NULL OR s.state_at < p.retired_at)
+    UNION ALL
+    SELECT p.station, s.evse, s.connector, {_at("p.retired_at")}, '{RETIRED}', NULL, NULL, NULL, {_at("p.retired_at")}
+    FROM station_places p CROSS JOIN LATERAL (
+        SELECT DISTINCT evse, connector FROM connector_states s
+        WHERE s.tenant_id = p.tenant_id AND s.station_id = p.station_id AND s.state_at < p.retired_at
+    ) s
+    WHERE p.tenant_id = %(tenant)s AND p.retired_at >= %(since)s AND p.retired_at < %(until)s
     ORDER BY 4, 1, 2, 3, 5
     """
 _GAPS: Final = f"""
@@ -114,7 +123,9 @@ COPIES: Final = {
 _DONE: Final = {"acted": "acted_on", "looked": "looked_on", "forecast": "forecast_on"}
 #: Days of which each table has something, and those that something was heard of since a time.
 _ALL: Final = {
-    "states": "SELECT (state_at AT TIME ZONE 'UTC')::date AS day FROM connector_states WHERE tenant_id = %(tenant)s",
+    "states": "SELECT (state_at AT TIME ZONE 'UTC')::date AS day FROM"
+    " (SELECT tenant_id, state_at, arrived_at FROM connector_states UNION ALL SELECT tenant_id, retired_at, retired_at"
+    " FROM station_places WHERE retired_at IS NOT NULL) AS s WHERE tenant_id = %(tenant)s",
     "gaps": "SELECT (lost_at AT TIME ZONE 'UTC')::date AS day FROM connection_losses WHERE tenant_id = %(tenant)s",
     "prices": "SELECT (start_at AT TIME ZONE 'UTC')::date AS day FROM signal_values WHERE tenant_id = %(tenant)s",
     "incidents": "SELECT (opened_at AT TIME ZONE 'UTC')::date AS day FROM incident_facts WHERE tenant_id = %(tenant)s",

@@ -98,6 +98,9 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "acknowledged_at": "time",
     },
 }  # fmt: skip
+#: The last state of each connector of a station, from when it was retired on: nobody said it. What another station of
+#: the same identity says comes after it.
+RETIRED: Final = "Retired"
 #: Columns of sessions that stay empty where nobody knows the driver: a group may have but this one.
 OF_DRIVERS: Final = ("driver", "driver_group")
 #: Columns that come from PostgreSQL only to find the pseudonym by.

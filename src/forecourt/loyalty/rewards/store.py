@@ -10,8 +10,7 @@ from msgspec import Struct
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from forecourt.insight.pseudonyms import of_driver
-from forecourt.insight.store import pseudonym_key
+from forecourt.insight.pseudonyms import key_of, of_driver
 from forecourt.loyalty.rewards.model import MAX_LOTS, Earned, Lot, Program, RefundedLot, Taken, Use
 from forecourt.loyalty.store.campaigns import Connection
 
@@ -73,7 +72,7 @@ async def find_paid(conn: Connection, tenant_id: int, intent_id: UUID) -> PaidSe
 
 async def sum_use(conn: Connection, tenant_id: int, driver_id: int, currency: str, since: datetime) -> Use:
     """What a driver did since, here and by imported history."""
-    key = await pseudonym_key(conn, tenant_id)
+    key = await key_of(conn, tenant_id)
     cursor = conn.cursor(row_factory=class_row(Use))
     await cursor.execute(
         """

@@ -10,8 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from forecourt.insight.pseudonyms import of_driver
-from forecourt.insight.store import pseudonym_key
+from forecourt.insight.pseudonyms import key_of, of_driver
 from forecourt.loyalty.errors import Unbegun
 from forecourt.loyalty.model.campaigns import MAX_RUNNING, Campaign, Past
 from forecourt.loyalty.model.terms import State, Terms
@@ -202,7 +201,7 @@ async def list_used(
     """Active drivers with a higher number, the first first, and their use within [since, until), here and by imported
     history. Of these `drivers` and `fleets` alone, or where none is named of all."""
     looked_at = await _list_active(conn, tenant_id, drivers=drivers, fleets=fleets, after=after, limit=limit)
-    key = await pseudonym_key(conn, tenant_id)
+    key = await key_of(conn, tenant_id)
     cursor = conn.cursor(row_factory=class_row(Used))
     await cursor.execute(
         """

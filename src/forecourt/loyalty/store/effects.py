@@ -7,8 +7,7 @@ from typing import Final
 from msgspec import Struct
 from psycopg.rows import class_row
 
-from forecourt.insight.pseudonyms import of_driver
-from forecourt.insight.store import pseudonym_key
+from forecourt.insight.pseudonyms import key_of, of_driver
 from forecourt.loyalty.store.campaigns import Connection
 
 
@@ -68,7 +67,7 @@ async def list_did(
     hours: Sequence[int], currency: str,
 ) -> list[Did]:  # fmt: skip
     """What each driver of a campaign did in [since, start) and in [start, until), here and by imported history."""
-    key = await pseudonym_key(conn, tenant_id)
+    key = await key_of(conn, tenant_id)
     members = await (
         await conn.execute(
             "SELECT driver_id FROM loyalty_members WHERE tenant_id = %s AND campaign_id = %s", (tenant_id, campaign_id)

@@ -46,9 +46,10 @@ async def read_past(
     ended_at: datetime,
     others: Sequence[Event],
 ) -> Past:
-    """The past of a station from `began_at` to `ended_at`; `others` are what other rooms tell of it."""
+    """The past of a station from `began_at` to `ended_at`, or until it was retired; `others` are what other rooms tell
+    of it."""
     station_id = frame_station.station_id
-    begin = max(began_at, frame_station.created_at)
+    begin, ended_at = max(began_at, frame_station.created_at), min(ended_at, frame_station.retired_at or ended_at)
     changes: Sequence[ChangeRow] = []
     gaps: Sequence[GapRow] = []
     boots: Sequence[MessageRow] = []

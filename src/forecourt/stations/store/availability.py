@@ -58,21 +58,13 @@ async def list_changes(
 async def list_gaps(
     conn: Connection, tenant_id: int, station_id: int, began_at: datetime, ended_at: datetime, limit: int
 ) -> Sequence[GapRow]:
-    """Connection gaps that touch a period, oldest first. A gateway that died says no goodbye: until its station
-    returns, the gap is seen by the lease that ran out."""
+    """Losses of its connection that touch a period, oldest first, as the room publishes them."""
     cursor = conn.cursor(row_factory=class_row(GapRow))
     await cursor.execute(
         """
-        SELECT lost_at, returned_at FROM (
-            SELECT lost_at, returned_at FROM connection_gaps
-            WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s
-            UNION ALL
-            SELECT greatest(l.last_seen_at, g.lease_until), NULL
-            FROM station_links l LEFT JOIN gateways g USING (gateway_id)
-            WHERE l.tenant_id = %(tenant_id)s AND l.station_id = %(station_id)s AND l.gateway_id IS NOT NULL
-              AND (g.lease_until IS NULL OR g.lease_until <= now())
-        ) gaps
-        WHERE lost_at < %(ended_at)s AND (returned_at IS NULL OR returned_at > %(began_at)s)
+        SELECT lost_at, returned_at FROM connection_losses
+        WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s
+          AND lost_at < %(ended_at)s AND (returned_at IS NULL OR returned_at > %(began_at)s)
         ORDER BY lost_at LIMIT %(limit)s
         """,
         {"tenant_id": tenant_id, "station_id": station_id, "began_at": began_at, "ended_at": ended_at, "limit": limit},

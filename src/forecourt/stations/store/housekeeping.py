@@ -12,12 +12,26 @@ Connection = AsyncConnection[Any]
 async def unlink_from_the_dead(conn: Connection, gone_s: float, most: int) -> int:
     """Unlink stations from gateways whose lease ran out `gone_s` ago, or that gave it up; how many, `most` at once.
 
-    They count as disconnected since the lease ended, or since they were last heard where that is not known any more.
+    They count as disconnected since the lease ended, or since they were last heard where that was later or is all that
+    is known, and the loss is written down. Losses first, as who links a station writes them: neither waits for the
+    other in turn.
     """
+    await conn.execute(
+        """
+        INSERT INTO connection_gaps (station_id, epoch, tenant_id, lost_at)
+        SELECT l.station_id, l.epoch, l.tenant_id, greatest(l.last_seen_at, g.lease_until)
+        FROM station_links l LEFT JOIN gateways g USING (gateway_id)
+        WHERE l.gateway_id IS NOT NULL
+            AND (g.gateway_id IS NULL OR g.lease_until < now() - make_interval(secs => %s))
+        ORDER BY l.station_id LIMIT %s
+        ON CONFLICT DO NOTHING
+        """,
+        (gone_s, most),
+    )
     cursor = await conn.execute(
         """
         WITH dead AS (
-            SELECT l.station_id, coalesce(g.lease_until, l.last_seen_at) AS at
+            SELECT l.station_id, greatest(l.last_seen_at, g.lease_until) AS at
             FROM station_links l LEFT JOIN gateways g USING (gateway_id)
             WHERE l.gateway_id IS NOT NULL
                 AND (g.gateway_id IS NULL OR g.lease_until < now() - make_interval(secs => %s))

@@ -80,27 +80,56 @@ async def keep_connectors(conn: Connection, tenant_id: int, connectors: Sequence
 async def list_connectors(
     conn: Connection, tenant_id: int, *, site: str | None = None, station: str | None = None, limit: int = MAX_LISTED
 ) -> list[Connector]:
-    """Those at most risk first, then those that are down, then those of which too little is known."""
+    """Those with an open alert first, then those at most risk, those that are down, and those of which too little is
+    known."""
     rows = await conn.execute(
-        f"SELECT {_CONNECTOR} FROM connector_health WHERE tenant_id = %(tenant)s"
+        f"SELECT {_CONNECTOR} FROM connector_health h WHERE tenant_id = %(tenant)s"
         " AND (%(site)s::text IS NULL OR site = %(site)s) AND (%(station)s::text IS NULL OR station = %(station)s)"
-        " ORDER BY risk DESC NULLS LAST, standing = 'few_days', station, evse LIMIT %(limit)s",
+        " ORDER BY NOT EXISTS (SELECT FROM connector_alerts a WHERE a.tenant_id = h.tenant_id AND a.station = h.station"
+        "  AND a.evse = h.evse AND a.closed_at IS NULL),"
+        " risk DESC NULLS LAST, standing = 'few_days', station, evse LIMIT %(limit)s",
         {"tenant": tenant_id, "site": site, "station": station, "limit": limit},
     )
     return [_connector(row) for row in await rows.fetchall()]
 
 
+async def count_standings(conn: Connection, tenant_id: int) -> tuple[int, int]:
+    """Of how many connectors enough is known, and of how many it isn't."""
+    row = await (
+        await conn.execute(
+            "SELECT count(*) FILTER (WHERE standing = 'known')::int, count(*) FILTER (WHERE standing <> 'known')::int"
+            " FROM connector_health WHERE tenant_id = %s",
+            (tenant_id,),
+        )
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
 async def list_alerts(
-    conn: Connection, tenant_id: int, *, open_only: bool = False, since: date | None = None, limit: int = MAX_LISTED
+    conn: Connection, tenant_id: int, *, site: str | None = None, since: date | None = None, limit: int = MAX_LISTED
 ) -> list[Alert]:
-    """The newest first: open ones, or those that were opened on a day or later, or all."""
+    """The newest first: those that were opened on a day or later, or all; of a site, or of all."""
     rows = await conn.execute(
-        f"SELECT {_ALERT} FROM connector_alerts WHERE tenant_id = %(tenant)s AND (NOT %(open)s OR closed_at IS NULL)"
+        f"SELECT {_ALERT} FROM connector_alerts WHERE tenant_id = %(tenant)s"
+        " AND (%(site)s::text IS NULL OR site = %(site)s)"
         " AND (%(since)s::date IS NULL OR opened_on >= %(since)s OR closed_at IS NULL OR outcome IS NULL)"
         " ORDER BY number DESC LIMIT %(limit)s",
-        {"tenant": tenant_id, "open": open_only, "since": since, "limit": limit},
+        {"tenant": tenant_id, "site": site, "since": since, "limit": limit},
     )
     return [_alert(row) for row in await rows.fetchall()]
+
+
+async def open_alerts(
+    conn: Connection, tenant_id: int, evses: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], Alert]:
+    """Those of these EVSEs that are open, one of each at the most."""
+    rows = await conn.execute(
+        f"SELECT {_ALERT} FROM connector_alerts WHERE tenant_id = %s AND closed_at IS NULL"
+        " AND (station, evse) IN (SELECT * FROM unnest(%s::text[], %s::int[]))",
+        (tenant_id, [station for station, _ in evses], [evse for _, evse in evses]),
+    )
+    return {(each.station, each.evse): each for each in map(_alert, await rows.fetchall())}
 
 
 async def find_alert(conn: Connection, tenant_id: int, alert_id: UUID) -> Alert | None:
@@ -158,12 +187,12 @@ async def forget_alerts(conn: Connection, tenant_id: int, before: date, most: in
     return done.rowcount
 
 
-async def count_outcomes(conn: Connection, tenant_id: int, since: date) -> dict[str, int]:
-    """What became of alerts that were opened on a day or later; `open`: nobody knows yet."""
+async def count_outcomes(conn: Connection, tenant_id: int, since: date, site: str | None = None) -> dict[str, int]:
+    """What became of alerts that were opened on a day or later, at a site or anywhere; `open`: nobody knows yet."""
     rows = await conn.execute(
-        "SELECT coalesce(outcome, 'open'), count(*)::int FROM connector_alerts WHERE tenant_id = %s AND opened_on >= %s"
-        " GROUP BY 1",
-        (tenant_id, since),
+        "SELECT coalesce(outcome, 'open'), count(*)::int FROM connector_alerts WHERE tenant_id = %(tenant)s"
+        " AND opened_on >= %(since)s AND (%(site)s::text IS NULL OR site = %(site)s) GROUP BY 1",
+        {"tenant": tenant_id, "since": since, "site": site},
     )
     return dict(await rows.fetchall())
 
