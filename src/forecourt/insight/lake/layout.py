@@ -28,7 +28,7 @@ from msgspec import Struct, field
 from forecourt.platform.errors import ForecourtError
 
 #: The form of manifests and of the files that they name. A lake of another one is made anew by the next export.
-FORMAT: Final = 6
+FORMAT: Final = 7
 #: Bytes that are read at a time to digest a file.
 CHUNK_BYTES: Final = 1 << 20
 #: Who reads by a manifest that was replaced is waited for so long; whoever asks longer is told that the lake is busy.
