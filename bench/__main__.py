@@ -42,16 +42,19 @@ def main(
         int | None, typer.Option(min=0, help=f"Rounds of the kill test ({kills.ROUNDS}); 0 leaves it out.")
     ] = None,
     json: Annotated[Path, typer.Option(help="Where the figures are kept, part by part.")] = RESULTS,
+    part: Annotated[list[str] | None, typer.Option(help=f"Measure this part alone: {', '.join(PARTS)}.")] = None,
 ) -> None:
     """Measure Forecourt. Ctrl-C stops it and everything it started; what was measured until then is kept."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
+    if unknown := {*(part or ())} - {*PARTS}:
+        raise typer.BadParameter(f"There is no part {', '.join(sorted(unknown))}. There are: {', '.join(PARTS)}.")
     results = Results(json, quick=quick)
     if rounds is None:
-        rounds = 0 if quick else kills.ROUNDS
+        rounds = 0 if quick or part else kills.ROUNDS
     try:
-        asyncio.run(_measure(results, console, quick=quick))
+        asyncio.run(_measure(results, console, part or [*PARTS], quick=quick))
         if rounds:
             console.print(f"{rounds} rounds of kill -9 under load", style="dim")
             _kill(results, rounds, json.with_name(KILL_REPORT))
@@ -60,8 +63,8 @@ def main(
         raise typer.Exit(130) from None
     show(results.figures, console, "Forecourt beside the ordinary way, one run")
     console.print(f"Ratios are judged, absolute figures depend on the machine. Kept in {json}.", style="dim")
-    for part, fault in results.failed.items():
-        console.print(f"{part} failed: {fault}", style="red", markup=False)
+    for name, fault in results.failed.items():
+        console.print(f"{name} failed: {fault}", style="red", markup=False)
     if results.failed:
         raise typer.Exit(1)
 
@@ -90,18 +93,18 @@ class Results:
         write(self.figures, self._path, self._circumstances, self.failed)
 
 
-async def _measure(results: Results, console: Console, *, quick: bool) -> None:
+async def _measure(results: Results, console: Console, parts: list[str], *, quick: bool) -> None:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with (
         tempfile.TemporaryDirectory(prefix="forecourt-bench-") as folder,
         Progress(*columns, console=console, transient=True) as progress,
     ):
-        task = progress.add_task("Starting PostgreSQL and NATS", total=len(PARTS))
+        task = progress.add_task("Starting PostgreSQL and NATS", total=len(parts))
         async with stage(Path(folder), quick=quick) as made:
-            for name, measure in PARTS.items():
+            for name in parts:
                 progress.update(task, description=f"Measuring {name}")
                 # One part that fails costs its own figures and not those of the others.
-                [outcome] = await asyncio.gather(measure(made), return_exceptions=True)
+                [outcome] = await asyncio.gather(PARTS[name](made), return_exceptions=True)
                 results.add(name, outcome)
                 progress.advance(task)
 

@@ -21,7 +21,7 @@ from forecourt.drivers.fleets import service as fleets
 from forecourt.drivers.model import TokenState
 from forecourt.drivers.service import put_token
 from forecourt.insight.jobs import InsightJobs
-from forecourt.insight.lake import asking, erasing, store, tables
+from forecourt.insight.lake import asking, erasing, spans, store, tables
 from forecourt.insight.lake.asking import QuestionRefused
 from forecourt.insight.lake.export import Exported, Exporter, Keep, _Run
 from forecourt.insight.lake.layout import FORMAT, Folder, LakeBusy, LakeMissing, Work
@@ -585,7 +585,7 @@ async def test_a_fleets_past_is_one_whatever_it_is_called_and_whoever_leaves_it(
     assert shore.ask(days) == known("Taxis")
 
 
-async def test_years_of_drivers_are_their_months_and_follow_these(shore: Shore) -> None:
+async def test_spans_of_drivers_are_their_months_and_follow_these(shore: Shore) -> None:
     months = ["2024-01", "2024-03", "2024-12", *(f"2025-{month:02d}" for month in range(2, 13))]
     rows = [
         f"{n},OLD,1,{'ab'[n % 2]},{month}-05 10:00,{month}-05 11:00,,{n + 1},{n}.50,{'EUR' if n % 3 else 'CHF'}"
@@ -602,24 +602,27 @@ async def test_years_of_drivers_are_their_months_and_follow_these(shore: Shore) 
         return whole + paid
 
     def check() -> None:
-        for last in ("2025-02-01", "2026-02-01"):
-            inside = f"month > DATE '{last}' - INTERVAL 1 YEAR AND month <= DATE '{last}'"
-            assert sums("driver_years", f"month = DATE '{last}'") == sums("driver_months", inside) != []
+        for ago, last in ((1, "2026-02-01"), (2, "2026-01-01"), (7, "2025-08-01"), (13, "2025-02-01")):
+            for count in (months for months, ended in spans.KEPT if ended == ago):
+                inside = f"month > DATE '{last}' - to_months({count}) AND month <= DATE '{last}'"
+                told = sums("driver_spans", f"month = DATE '{last}' AND months = {count}")
+                assert told == sums("driver_months", inside)
+                assert told or count == 1
 
     check()
     # 1 March 2026. Of each driver in each currency a row; of January 2024 none of either year tells.
-    assert len(shore.ask("SELECT driver FROM driver_years WHERE month = '2026-02-01'")) == 4
-    assert shore.ask("SELECT sum(sessions)::INT FROM driver_years") == [(len(months) - 1,)]
-    began = "SELECT driver, min(began_at) FROM driver_years GROUP BY 1 ORDER BY 1"
+    assert len(shore.ask("SELECT driver FROM driver_spans WHERE month = '2026-02-01' AND months = 12")) == 4
+    assert shore.ask("SELECT sum(sessions)::INT FROM driver_spans WHERE months = 12") == [(len(months) - 1,)]
+    began = "SELECT driver, min(began_at) FROM driver_spans GROUP BY 1 ORDER BY 1"
     assert shore.ask(began) == shore.ask("SELECT driver, first_at FROM drivers ORDER BY 1")
-    paths = shore.files("driver_years")
-    # One more of September: the year that it is in is counted again, and no other.
+    paths = shore.files("driver_spans")
+    # One more of September: the half-year and the year that it is in are counted again, and nothing that ended before.
     late = "late,OLD,1,a,2025-09-07 10:00,2025-09-07 11:00,,9,7.00,EUR"
     await shore.bring(late)
     await shore.export()
     check()
-    now = shore.files("driver_years")
-    assert {name for name in now if now[name] != paths[name]} == {"2026-02"}
+    now = shore.files("driver_spans")
+    assert {name for name in now if now[name] != paths[name]} == {"2026-02.6", "2026-02.12"}
     # When somebody came first is older history's to say.
     await shore.bring("old,OLD,1,a,2023-09-07 10:00,2023-09-07 11:00,,9,7.00,EUR")
     await shore.export()
@@ -629,7 +632,7 @@ async def test_years_of_drivers_are_their_months_and_follow_these(shore: Shore) 
         await erasing.ask(conn, shore.tenant_id, 7, ["a"], EPOCH)
     await shore.export()
     check()
-    assert len(shore.ask("SELECT DISTINCT driver FROM driver_years")) == 1
+    assert len(shore.ask("SELECT DISTINCT driver FROM driver_spans")) == 1
 
 
 async def test_snapshots_and_pseudonyms_are_kept_for_their_time(shore: Shore) -> None:
@@ -757,21 +760,10 @@ async def test_a_killed_export_goes_on_to_the_same_end(shore: Shore, tmp_path: P
     assert (await shore.export(keep=Keep(drivers=None))).went_on
     ours, theirs = content(shore.root, shore.tenant_id), content(twin.root, twin.tenant_id)
     keyed = {number_of(of_token(shore.key(), f"d{n}")): number_of(of_token(twin.key(), f"d{n}")) for n in range(40)}
-    for table in ("sessions", "drivers", "driver_years"):
+    for table in ("sessions", "drivers", "driver_spans"):
         ours[table] = sorted((tuple(keyed.get(value, value) for value in row) for row in ours[table]), key=repr)
     assert ours == theirs
     assert shore.folder.work() is None
-
-
-<<<<<<< HEAD
-=======
-def kill_when_work_is_noted(folder: Folder, pid: int) -> None:
-    """Kills an export that has copied some of its thirty-six months."""
-    until = time.monotonic() + WAIT_S
-    while folder.work() is None:
-        assert time.monotonic() < until, "no part was ever noted"
-        time.sleep(0.001)
-    os.kill(pid, signal.SIGKILL)
 
 
 async def test_what_a_station_was_ends_when_it_is_retired_and_the_next_export_tells_so(shore: Shore) -> None:
@@ -814,7 +806,6 @@ async def test_what_a_station_was_ends_when_it_is_retired_and_the_next_export_te
     assert (await shore.export()).parts == 0
 
 
->>>>>>> wa11
 async def test_a_lake_of_an_earlier_form_is_made_anew_whole(shore: Shore) -> None:
     station, day = shore.station("CP1"), datetime(2026, 2, 1, 10, tzinfo=UTC)
     await shore.session(station, "t1", day)

@@ -200,23 +200,33 @@ async def test_a_year_of_drivers_is_told_of_in_one_row_each_as_of_its_months(
         lake = await answers.lake(tenant_id)
         spans = [
             Span(since=datetime(*first, 1, tzinfo=clock), until=datetime(*end, 1, tzinfo=clock))
-            for first, end in (((2025, 3), (2026, 3)), ((2025, 2), (2026, 2)), ((2025, 3), (2026, 2)))
+            for first, end in (
+                ((2025, 3), (2026, 3)),
+                ((2025, 2), (2026, 2)),
+                ((2025, 3), (2026, 2)),
+                ((2025, 9), (2026, 3)),
+                ((2025, 3), (2025, 9)),
+                ((2026, 2), (2026, 3)),
+                ((2026, 1), (2026, 2)),
+                ((2025, 12), (2026, 3)),
+            )
         ]
         return [await answers.answer(tenant_id, lake, Family.DRIVERS, Asked(span=span, zone="UTC")) for span in spans]
 
     asked_of: list[bool] = []
-    year = came._year
+    span = came._span
 
     def noted(scope: Scope) -> "ibis.Table | None":
-        found = year(scope)
+        found = span(scope)
         asked_of.append(found is not None)
         return found
 
-    monkeypatch.setattr(came, "_year", noted)
-    by_year = await told()
-    # No year tells of eleven months, or of twelve that are not the last.
-    assert {True, False} == {*asked_of}
-    monkeypatch.setattr(came, "_year", lambda scope: None)
-    assert await told() == by_year
+    monkeypatch.setattr(came, "_span", noted)
+    by_span = await told()
+    # No span tells of eleven months, of three, or of twelve that are not the last.
+    assert [*dict.fromkeys(asked_of)] == [True, False]
+    assert {*asked_of} == {True, False}
+    monkeypatch.setattr(came, "_span", lambda scope: None)
+    assert await told() == by_span
     monkeypatch.setattr(Asked, "whole", False)
-    assert await told() == by_year
+    assert await told() == by_span

@@ -280,24 +280,25 @@ EXPRESSIONS: dict[str, Any] = {
     "drivers": lambda t: expressions.drivers(expressions.driven(t["sessions"]), ("station",)),
     "drivers of all": lambda t: expressions.drivers(expressions.driven(t["sessions"])),
     "drivers by month": lambda t: expressions.driver_sums(t["driver_months"]),
-    "drivers by year": lambda t: expressions.driver_sums(t["driver_years"], "EUR"),
+    "drivers by spans": lambda t: expressions.driver_sums(t["driver_spans"], "EUR"),
     "drivers' money by month": lambda t: expressions.driver_sums(t["driver_months"], "CHF"),
     "drivers' currencies": lambda t: expressions.driver_money(t["driver_months"]),
     "groups": lambda t: expressions.group_sums(
         expressions.counted(t["sessions"].filter(t["sessions"].driver_group.notnull()))
     ),
     "groups by day": lambda t: expressions.group_sums(t["group_days"], ("site", "driver_group")),
+    "groups of all by day": lambda t: expressions.group_sums(t["group_uses"]),
     "station sums": lambda t: expressions.station_sums(t["hours"]),
     "station sums by month": lambda t: expressions.station_sums(t["station_months"]),
-    "station sums by day": lambda t: expressions.station_sums(t["station_days"]),
+    "site sums": lambda t: expressions.site_sums(t["site_uses"]),
     "peak hours by clock": lambda t: expressions.peak_hours(t["zone_hours"]),
     "a part": lambda t: expressions.totals(
         expressions.within(t["hours"], datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 9, 1, tzinfo=UTC)), ("station",)
     ),
 }
 TABLES = (
-    "sessions", "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "group_days",
-    "driver_months", "driver_years", "stations",
+    "sessions", "hours", "site_hours", "zone_hours", "station_months", "site_uses", "site_days", "group_days",
+    "group_uses", "driver_months", "driver_spans", "stations",
 )  # fmt: skip
 
 

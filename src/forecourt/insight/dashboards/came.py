@@ -1,4 +1,4 @@
-"""Who came in a span: known drivers, as years, months and sessions tell of them."""
+"""Who came in a span: known drivers, as spans, months and sessions tell of them."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
-from forecourt.insight.lake import years
 from forecourt.insight.usage import expressions
 from forecourt.insight.usage.expressions import literal
 from forecourt.platform.days import midnight, month_of, months_between
@@ -22,18 +21,18 @@ FIRST_NUMBERS: Final = -(2**63) + 2**60
 
 
 def driven(scope: Scope) -> "ibis.Table":
-    """What known drivers did: a counted year, or counted months where the span has whole ones, else sessions one by
+    """What known drivers did: a counted span, or counted months where the span has whole ones, else sessions one by
     one."""
     if not _is_counted(scope):
         return expressions.driven(scope.sessions)
-    year = _year(scope)
-    if year is not None:
-        return year.drop("month", "began_at")
+    whole = _span(scope)
+    if whole is not None:
+        return whole.drop("months", "month", "began_at")
     months = _of_months(scope)
     names = [name for name in months.columns if name != "month"]
     pieces = [expressions.driven(scope.begun(*ends)).select(*names) for ends in scope.rest]
-    whole = months.select(*names)
-    return whole.union(*pieces) if pieces else whole
+    made = months.select(*names)
+    return made.union(*pieces) if pieces else made
 
 
 def first_seen(scope: Scope) -> "ibis.Table":
@@ -45,13 +44,13 @@ def first_seen(scope: Scope) -> "ibis.Table":
 
 def drivers(scope: Scope, currency: str | None = None, *, alone: bool = False) -> "ibis.Table":
     """Each driver of the span as `expressions.driver_sums` tell, and when he first came to the place (`began_at`)."""
-    year = _year(scope) if _is_counted(scope) else None
-    if year is not None and not rows_of(year.filter(year.sessions == 0).select("month").limit(1)):
+    whole = _span(scope) if _is_counted(scope) else None
+    if whole is not None and not rows_of(whole.filter(whole.sessions == 0).select("month").limit(1)):
         # One row each: nobody paid in two currencies.
-        here = year.currency == currency
-        return year.mutate(
-            paid_minor=here.ifelse(year.excl_minor, 0).coalesce(0),
-            paid_known=here.ifelse(year.excl_known, 0).coalesce(0),
+        here = whole.currency == currency
+        return whole.mutate(
+            paid_minor=here.ifelse(whole.excl_minor, 0).coalesce(0),
+            paid_known=here.ifelse(whole.excl_known, 0).coalesce(0),
         )
     ever = first_seen(scope).select("driver", began_at="first_at")
     return expressions.driver_sums(driven(scope), currency, alone=alone).join(ever, "driver")
@@ -111,11 +110,10 @@ def _of_months(scope: Scope) -> "ibis.Table":
     return months.filter(months.month >= first, months.month < end)
 
 
-def _year(scope: Scope) -> "ibis.Table | None":
-    """What drivers did in the span, where it is a year that was counted."""
-    first, end = scope.months
-    if scope.rest or month_of(end, -years.MONTHS) != first:
+def _span(scope: Scope) -> "ibis.Table | None":
+    """What drivers did in the span, where it is one that was counted."""
+    if scope.rest:
         return None
-    table = scope.tables["driver_years"]
-    found = table.filter(table.month == month_of(end, -1))
+    table = scope.tables["driver_spans"]
+    found = table.filter(table.months == _count(scope), table.month == month_of(scope.months[1], -1))
     return found if rows_of(found.select("month").limit(1)) else None

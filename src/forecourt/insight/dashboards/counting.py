@@ -36,6 +36,7 @@ class Station(Struct, frozen=True, kw_only=True):
     power_w: int | None
     first_at: datetime | None
     last_at: datetime | None
+    used_at: datetime | None
 
 
 def as_place(station: Station, name: str) -> Place:

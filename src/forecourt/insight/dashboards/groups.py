@@ -9,19 +9,18 @@ is large enough is of them as well.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from forecourt.insight.dashboards.came import FIRST_NUMBERS
-from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP
 from forecourt.insight.dashboards.model import Cell, Column, GroupUnknown, Note, Table, Unit, table
 from forecourt.insight.dashboards.parts import Counted, mean
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
+from forecourt.insight.lake.groups import LEAST_OF_GROUP
 from forecourt.insight.usage import expressions, measures
 from forecourt.platform.days import month_of
 from forecourt.ui.i18n import mark
@@ -71,57 +70,28 @@ def named(scope: Scope) -> Named:
     first = month_of((scope.span.since.astimezone(clock) - more).date())
     end = month_of((scope.asked.span.until.astimezone(clock) + more - SECOND).date(), 1)
     came: dict[date, dict[str, int]] = defaultdict(dict)
+    left: dict[date, int] = {}
     for row in rows_of(counts.filter(counts.month >= first, counts.month < end)):
-        came[row["month"]][row["driver_group"]] = row["drivers"]
+        if row["driver_group"] is None:
+            left[row["month"]] = row["drivers"]
+        else:
+            came[row["month"]][row["driver_group"]] = row["drivers"]
     large = {month: {name for name, drivers in found.items() if drivers >= LEAST_OF_GROUP}
              for month, found in came.items()}  # fmt: skip
     few = {each for month, found in came.items() for each in found.keys() - large[month]}
-    for month in _few_are_left(scope, large):
-        few.add(min(large[month], key=lambda name: (came[month][name], name)))
+    for month, groups in large.items():
+        # The rest would tell of them, anywhere.
+        if groups and 0 < left.get(month, 0) < LEAST_OF_GROUP:
+            few.add(min(groups, key=lambda name: (came[month][name], name)))
     told = frozenset({each for found in large.values() for each in found} - few)
     return Named(told, frozenset({each for found in came.values() for each in found} - told))
-
-
-def _few_are_left(scope: Scope, large: Mapping[date, Set[str]]) -> Set[date]:
-    """Months in which somebody came who was in none of that month's large groups, and fewer than LEAST_OF_GROUP did:
-    the rest would tell of them, anywhere."""
-    months = {month for month, groups in large.items() if groups}
-    left: dict[date, int] = {}
-    # They are in the order of their numbers: to look at the first of them is little, and mostly enough.
-    for part in (True, False):
-        if months:
-            left = _left(scope, {month: large[month] for month in months}, part=part)
-            months = {month for month in months if left.get(month, 0) < LEAST_OF_GROUP}
-    return {month for month in months if left.get(month)}
-
-
-def _left(scope: Scope, large: Mapping[date, Set[str]], *, part: bool) -> dict[date, int]:
-    """How many known drivers came in each month not by these groups alone, of all or of a part of them."""
-    import ibis
-
-    told = ibis.memtable(
-        [(month, name) for month, names in sorted(large.items()) for name in sorted(names)],
-        schema=ibis.schema({"month": "date", "driver_group": "string"}),
-    )
-    days, all_of = scope.tables["group_days"], scope.tables["driver_months"]
-    days = days.mutate(month=days.local_date.truncate("M"))
-    all_of = all_of.filter(all_of.month.isin(sorted(large)))
-    if part:
-        days, all_of = days.filter(days.driver < FIRST_NUMBERS), all_of.filter(all_of.driver < FIRST_NUMBERS)
-    mine = days.semi_join(told, ["month", "driver_group"])
-    by = ["month", "driver"]
-    every = all_of.group_by(by).aggregate(sessions=all_of.sessions.sum())
-    grouped = mine.group_by(by).aggregate(inside=mine.sessions.sum())
-    both = every.left_join(grouped, by)
-    others = both.filter(both.sessions > both.inside.coalesce(0))
-    rows = rows_of(others.group_by("month").aggregate(drivers=others.count().cast("int64")))
-    return {row["month"]: row["drivers"] for row in rows}
 
 
 def _grouped(scope: Scope) -> "ibis.Table":
     """Sessions of drivers of any group that began in the span, counted."""
     if scope.by_days:
-        return scope.days_of("group_days")
+        # Of the whole network they are told without their drivers and sites, in few rows.
+        return scope.days_of("group_uses" if scope.asked.whole else "group_days")
     sessions = scope.sessions
     return expressions.counted(sessions.filter(sessions.driver_group.notnull()))
 

@@ -13,10 +13,6 @@ from typing import Final
 #: Fewer drivers than this are told of with nobody else's: two numbers would name somebody.
 LEAST: Final = 3
 
-#: Fewer drivers of a group are not told of by its name: families are seldom larger, and so much is told of a group that
-#: whoever knows one of its drivers must not know the others' by what is left.
-LEAST_OF_GROUP: Final = 5
-
 #: A class: in which of four groups it is, and by what name. Groups of a table stand beside each other; the first and
 #: the third hold the same drivers, and so do the second and the fourth.
 Cell = tuple[int, str | int]

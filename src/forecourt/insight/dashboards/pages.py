@@ -30,8 +30,8 @@ from forecourt.insight.dashboards.asking import (
     question,
 )
 from forecourt.insight.dashboards.files import MEDIA_TYPES, SHEETS, Form, form_of, written
-from forecourt.insight.dashboards.hiding import LEAST_OF_GROUP
 from forecourt.insight.dashboards.model import Answer, Compare, Family, GroupUnknown, PlaceUnknown, Table, TraitRefused
+from forecourt.insight.lake.groups import LEAST_OF_GROUP
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.pages import SUB_PAGES, tabs_of
 from forecourt.insight.tries import troubles

@@ -1,4 +1,4 @@
-"""What expressions answer: as rows of plain values, or held for further questions."""
+"""What expressions answer, as rows of plain values."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -7,13 +7,6 @@ if TYPE_CHECKING:
     import ibis
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def held(expression: "ibis.Table") -> "ibis.Table":
-    """The same, asked once and held in memory, for what is asked further more than once."""
-    import ibis
-
-    return ibis.memtable(expression.to_pyarrow())
 
 
 def rows_of(expression: "ibis.Table") -> list[dict[str, Any]]:

@@ -103,19 +103,14 @@ class Scope:
         return self.at(self.tables["site_hours"])
 
     @cached_property
-    def station_uses(self) -> "ibis.Table":
-        """What stations, or EVSEs of the one that is meant, were used for: by months and days where these tell it, else
-        by hours."""
-        if not self.by_days:
-            return self.hours
-        days, (first, end) = self.days_of("station_days"), self.months
-        if first >= end:
-            return days
-        months = self.tables["station_months"]
-        names = [name for name in months.columns if name != "month"]
-        whole = self._narrow(months.filter(months.month >= first, months.month < end))
-        rest = (days.filter(days.local_date < first), days.filter(days.local_date >= end))
-        return whole.select(*names).union(*(each.select(*names) for each in rest))
+    def site_uses(self) -> "ibis.Table":
+        """What sites were used for, with the energy of stations whose power is known (`known_wh`): by days where these
+        tell it, else by hours of stations."""
+        if self.by_days:
+            return self.days_of("site_uses")
+        stations = self.places.select("station", "power_w")
+        hours = self.hours.join(stations, "station")
+        return hours.mutate(known_wh=(hours.power_w.coalesce(0) > 0).ifelse(hours.energy_wh, 0))
 
     @cached_property
     def clock_uses(self) -> "ibis.Table":
@@ -218,10 +213,10 @@ class Scope:
         """What begins in the span, at the place."""
         return self._narrow(expressions.within(table, self.span.since, self.span.until))
 
-    def there_s(self, station: Station, first_hour: datetime | None = None) -> int:
+    def there_s(self, station: Station) -> int:
         """Seconds of the span for which a station was there: since it is known or somebody charged, whichever was
         first."""
-        known = [at for at in (station.first_at, first_hour) if at is not None]
+        known = [at for at in (station.first_at, station.used_at) if at is not None]
         begins = max(self.span.since, min(known, default=self.span.since))
         # History that is brought in ends with its last session; what is registered here goes on.
         ends = self.span.until if station.last_at is None else min(self.span.until, station.last_at)

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from fractions import Fraction
 from typing import Any, Final
 
@@ -69,33 +69,30 @@ def _usual(every: Iterable[Counted]) -> str | None:
 def _by_station(scope: Scope) -> dict[str, Counted]:
     """What each station comes to, or each EVSE of the one that is asked for."""
     found: dict[str, Counted] = defaultdict(Counted)
-    firsts: dict[str, datetime] = {}
-    for row in rows_of(expressions.station_sums(scope.station_uses)):
-        station = row["station"]
-        each = found[station]
-        firsts[station] = min(row["hour_at"], firsts.get(station, row["hour_at"]))
+    for row in rows_of(expressions.station_sums(scope.hours)):
+        each = found[row["station"]]
         each.peak = max(each.peak, row["peak"])
         each.busy_s += row["busy_s"]
         each.energy_wh += row["energy_wh"]
         if row["currency"] is not None:
             each.paid(row["currency"], row["excl_minor"] if row["excl_known"] else None)
-    _add_plugs(scope, found, firsts)
+    _add_plugs(scope, found)
     return dict(found)
 
 
-def _add_plugs(scope: Scope, found: dict[str, Counted], firsts: Mapping[str, datetime]) -> None:
+def _add_plugs(scope: Scope, found: dict[str, Counted]) -> None:
     if scope.asked.traits:
         # Nobody knows how many plugs there are of a kind, or at which tariff one stands: of what these are no share.
         return
     if scope.asked.station is None:
         for station in scope.stations:
-            each, there_s = found[station.station], scope.there_s(station, firsts.get(station.station))
+            each, there_s = found[station.station], scope.there_s(station)
             each.plugs, each.plug_s = station.evses, station.evses * there_s
             if station.power_w:
                 each.known_wh, each.power_ws = each.energy_wh, station.power_w * there_s
         return
     [station] = scope.stations
-    there_s = scope.there_s(station, min(firsts.values(), default=None))
+    there_s = scope.there_s(station)
     for each in found.values():
         each.plugs, each.plug_s = 1, there_s
     if scope.asked.evse is None:

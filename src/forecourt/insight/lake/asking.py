@@ -146,7 +146,8 @@ def expressed(
 
 
 class _Tables(Mapping[str, "ibis.Table"]):
-    """Tables by name. Each is made when it is first named, which costs more than many an answer."""
+    """Tables by name. Each is made when it is first named, and what its columns are is known without asking for it:
+    both cost more than many an answer."""
 
     def __init__(self, backend: Any, view: Callable[[str], None]) -> None:
         self._backend = backend
@@ -158,7 +159,7 @@ class _Tables(Mapping[str, "ibis.Table"]):
             if name not in tables.COLUMNS:
                 raise KeyError(name)
             self._view(name)
-            self._known[name] = self._backend.table(name)
+            self._known[name] = _described(self._backend, name)
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -166,3 +167,13 @@ class _Tables(Mapping[str, "ibis.Table"]):
 
     def __len__(self) -> int:
         return len(tables.COLUMNS)
+
+
+def _described(backend: Any, name: str) -> "ibis.Table":
+    """A table of the lake as its columns are meant to be."""
+    import ibis
+    from ibis.expr import operations
+
+    columns = ibis.Schema.from_pyarrow(tables.schema(name))
+    made: ibis.Table = operations.DatabaseTable(name=name, schema=columns, source=backend).to_expr()
+    return made

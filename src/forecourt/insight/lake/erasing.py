@@ -17,7 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.insight.lake import store, tables
-from forecourt.insight.lake.layout import File, Folder, wait_for_readers
+from forecourt.insight.lake.following import Following
+from forecourt.insight.lake.layout import File, Folder, Manifest, wait_for_readers
 from forecourt.insight.pseudonyms import of_driver, of_token
 from forecourt.insight.store import Connection, pseudonym_key
 from forecourt.platform import outbox
@@ -25,7 +26,9 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
 #: Tables that name drivers.
-NAMING: Final = ("sessions", "group_days", "driver_months", "driver_years", "drivers")
+NAMING: Final = ("sessions", "group_days", "driver_months", "driver_spans", "drivers")
+#: Tables that are counted of what drivers of groups did.
+GROUPED: Final = ("group_uses", "driver_groups")
 #: The outbox event: somebody is to be erased from the lake; the subject is the organisation.
 ERASED: Final = "insight.erasure"
 
@@ -89,6 +92,7 @@ def _rewrite(folder: Folder, names: set[str]) -> int:
 
 def _replaced(folder: Folder, names: set[str], instead: dict[str, File]) -> Iterator[BinaryIO]:
     """The manifests that others took the place of."""
+    last: Manifest | None = None
     for number in folder.snapshots():
         manifest = folder.snapshot(number)
         if manifest is None:
@@ -98,22 +102,30 @@ def _replaced(folder: Folder, names: set[str], instead: dict[str, File]) -> Iter
             table: [_clean(folder, table, file, names, instead) for file in manifest.tables.get(table, ())]
             for table in NAMING
         }
-        if clean["group_days"] != manifest.tables.get("group_days", []):
-            clean["driver_groups"] = _counted(folder, clean["group_days"])
+        last, old = msgspec.structs.replace(manifest, tables=manifest.tables | clean), last or manifest
         if any(files != manifest.tables.get(table, []) for table, files in clean.items()):
-            yield folder.replace(msgspec.structs.replace(manifest, tables=manifest.tables | clean))
+            # One snapshot has most files of the one before: what these tell of groups is counted once.
+            last.tables.update(_grouped(folder, old, last))
+            yield folder.replace(last)
 
 
-def _counted(folder: Folder, days: Sequence[File]) -> list[File]:
-    """How many drivers groups have by their days: of those that few are left of nothing is told any more."""
+def _grouped(folder: Folder, before: Manifest, after: Manifest) -> dict[str, list[File]]:
+    """What is told of groups without their drivers, counted again of what is left of these; as in a snapshot `before`
+    where that has the same."""
     from forecourt.insight.lake.rollup import RollUp
 
+    def placed(draft: Path, table: str, partition: str, written: tables.Written) -> File | None:
+        if not written.rows:
+            draft.unlink()
+            return None
+        path, digest = folder.place(draft, table, partition)
+        return File(partition=partition, path=path, rows=written.rows, digest=digest)
+
+    known = after.tables | {table: before.tables.get(table, []) for table in GROUPED}
+    found = {table: {file.partition: file for file in files} for table, files in known.items()}
     with closing(RollUp((), folder.spill)) as rolled:
-        rows = rolled.groups([folder.path / file.path for file in days])
-    draft = folder.draft("driver_groups", "all")
-    written = tables.from_table("driver_groups", rows, draft)
-    path, digest = folder.place(draft, "driver_groups", "all")
-    return [File(partition="all", path=path, rows=written.rows, digest=digest)]
+        Following(folder, rolled, placed).groups(before, found)
+    return {table: sorted(found[table].values(), key=lambda file: file.partition) for table in GROUPED}
 
 
 def _clean(folder: Folder, table: str, file: File, names: set[str], instead: dict[str, File]) -> File:

@@ -39,7 +39,7 @@ FIRST_TRY: Final = timedelta(seconds=VISIT_S)
 #: Tables that are copied as they are.
 COPIED: Final = ("sessions", "states", "gaps", "prices", "incidents")
 COUNTED: Final = (
-    "hours", "site_hours", "zone_hours", "station_days", "station_months", "site_days", "group_days", "stay_days",
+    "hours", "site_hours", "zone_hours", "station_months", "site_uses", "site_days", "group_days", "stay_days",
     "driver_months", "network_hours",
 )  # fmt: skip
 
@@ -263,10 +263,10 @@ class _Run:
             for number, partition in enumerate(wanted):
                 self._progress("hours", number, len(wanted))
                 await asyncio.to_thread(self._hours, roll_up, found, sessions, partition)
-            follows = following.Following(self._folder, roll_up, self._placed, self._today)
+            follows = following.Following(self._folder, roll_up, self._placed)
             await asyncio.to_thread(follows.stations, found, places)
             await asyncio.to_thread(follows.drivers, before, found)
-            await asyncio.to_thread(follows.years, before, found)
+            await asyncio.to_thread(follows.spans, before, found, self._today)
             await asyncio.to_thread(follows.groups, before, found)
         finally:
             roll_up.close()
@@ -275,11 +275,12 @@ class _Run:
         """Stations that hours are counted otherwise of than in a snapshot."""
         import pyarrow.parquet as pq
 
-        known: set[tuple[str, str | None, str]] = set()
+        known: set[following.Fact] = set()
         for file in before.tables.get("stations", ()):
-            rows = pq.read_table(self._folder.path / file.path, columns=["station", "site", "zone"])
-            known |= {*zip(*(column.to_pylist() for column in rows.columns), strict=True)}
-        return {station for station, _, _ in known ^ {(place.station, place.site, place.zone) for place in places}}
+            rows = pq.read_table(self._folder.path / file.path, columns=["station", "site", "zone", "power_w"])
+            columns = (column.to_pylist() for column in rows.columns)
+            known |= {(*where, bool(power_w)) for *where, power_w in zip(*columns, strict=True)}
+        return {station for station, *_ in known ^ {*following.facts(places)}}
 
     def _hours(
         self, roll_up: "RollUp", found: dict[str, dict[str, File]], sessions: dict[str, File], partition: str

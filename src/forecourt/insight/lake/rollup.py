@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from forecourt.insight.lake import tables
+from forecourt.insight.lake import groups, tables
 from forecourt.insight.lake.store import Place
 from forecourt.insight.usage import expressions
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HOUR_S: Final = 3_600
-#: Drivers of a group are counted in so many months: in each with those before it.
-MONTHS_OF_GROUP: Final = 3
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Memory that the roll-up may take; beyond it DuckDB uses the disk.
 MEMORY: Final = "1GB"
 THREADS: Final = 2
@@ -140,35 +139,27 @@ _NETWORK: Final = """
 
 #: Of each {keys} a row for each currency in which something was paid; hours in which nothing was are in the first.
 _OF_HOURS: Final = """
-    SELECT {keys}, {begins} AS hour_at, sum(busy_s)::BIGINT AS busy_s, sum(charging_s)::BIGINT AS charging_s,
-        sum(energy_wh)::BIGINT AS energy_wh, sum(starts)::BIGINT AS starts, {peaks}, paid_in AS currency,
+    SELECT {keys}, min(hour_at) AS hour_at, sum(busy_s)::BIGINT AS busy_s, sum(charging_s)::BIGINT AS charging_s,
+        sum(energy_wh)::BIGINT AS energy_wh, coalesce(sum(energy_wh) FILTER (WHERE powered), 0)::BIGINT AS known_wh,
+        sum(starts)::BIGINT AS starts, max({peak})::BIGINT AS peak, paid_in AS currency,
         sum(excl_minor)::BIGINT AS excl_minor, sum(incl_minor)::BIGINT AS incl_minor
     FROM (
-        SELECT h.*, p.zone, greatest(h.peak, coalesce(s.peak, 0)) AS site_peak,
-            coalesce(h.currency, min(h.currency) OVER (PARTITION BY {within})) AS paid_in
-        FROM hours h JOIN places p USING (station)
-        LEFT JOIN (SELECT site, hour_at, max(peak) AS peak FROM site_hours GROUP BY ALL) s
-            ON s.site = h.site AND s.hour_at = h.hour_at
-    ) GROUP BY ALL ORDER BY {keys}, hour_at, currency NULLS FIRST
+        SELECT *, coalesce(currency, min(currency) OVER (PARTITION BY {keys})) AS paid_in
+        FROM (
+            SELECT h.*, p.zone, p.powered, h.hour_at AS begins_at, date_trunc('month', h.local_date)::DATE AS month,
+                greatest(h.peak, coalesce(s.peak, 0)) AS site_peak
+            FROM hours h JOIN places p USING (station)
+            LEFT JOIN (SELECT site, hour_at, max(peak) AS peak FROM site_hours GROUP BY ALL) s
+                ON s.site = h.site AND s.hour_at = h.hour_at
+        )
+    ) GROUP BY {keys}, paid_in ORDER BY {keys}, hour_at, currency NULLS FIRST
     """
+#: The most at once is that at one site, or at a station that is at none.
 _COARSER: Final = {
-    "station_days": _OF_HOURS.format(
-        keys="station, site, local_date", begins="min(hour_at)", within="h.station, h.local_date",
-        peaks="max(peak)::BIGINT AS peak, max(site_peak)::BIGINT AS site_peak",
-    ),
-    # The most at once is that at one site, or at a station that is at none.
-    "zone_hours": _OF_HOURS.format(
-        keys="zone, local_date, weekday, hour", begins="hour_at", within="p.zone, h.hour_at",
-        peaks="max(site_peak)::BIGINT AS peak",
-    ),
-}  # fmt: skip
-_STATION_MONTHS: Final = """
-    SELECT station, site, date_trunc('month', local_date)::DATE AS month, min(hour_at) AS hour_at,
-        sum(busy_s)::BIGINT AS busy_s, sum(charging_s)::BIGINT AS charging_s, sum(energy_wh)::BIGINT AS energy_wh,
-        sum(starts)::BIGINT AS starts, max(peak) AS peak, max(site_peak) AS site_peak, currency,
-        sum(excl_minor)::BIGINT AS excl_minor, sum(incl_minor)::BIGINT AS incl_minor
-    FROM station_days GROUP BY ALL ORDER BY station, site, month, currency NULLS FIRST
-    """
+    "station_months": _OF_HOURS.format(keys="station, site, month", peak="peak"),
+    "site_uses": _OF_HOURS.format(keys="site, local_date", peak="site_peak"),
+    "zone_hours": _OF_HOURS.format(keys="zone, begins_at, local_date, weekday, hour", peak="site_peak"),
+}
 DRIVER_COLUMNS: Final = tuple(tables.COLUMNS["driver_months"])
 #: Of each driver and month a row for each currency in which something was paid; what is no money stands in the first.
 _OF_DRIVERS: Final = """
@@ -194,26 +185,15 @@ _OF_DRIVERS: Final = """
     FROM apart a JOIN whole w ON w.driver = a.driver AND w.month = a.month WHERE a.currency > w.currency
     ORDER BY driver, month, currency
     """
-#: With when each came first, of all months until then.
+#: With when each came first of all.
 _BEGAN: Final = """
-    SELECT y.*, e.began_at FROM ({year}) y
-    JOIN (SELECT driver, min(first_at) AS began_at FROM driver_months WHERE month <= $month GROUP BY driver) e
-        ON e.driver = y.driver
-    ORDER BY y.driver, y.currency
+    SELECT s.*, $months AS months, e.first_at AS began_at FROM ({span}) s JOIN drivers e ON e.driver = s.driver
+    ORDER BY s.driver, s.currency
     """
-#: How many drivers of each group came in so many months that end with each in which any did.
-_GROUPS: Final = """
-    WITH each AS (SELECT DISTINCT driver_group, driver, date_trunc('month', local_date)::DATE AS month FROM days)
-    SELECT t.driver_group, t.month, count(DISTINCT e.driver)::BIGINT AS drivers
-    FROM (SELECT DISTINCT driver_group, month FROM each) t
-    JOIN (SELECT driver_group, driver, month, unnest(generate_series(0, {months} - 1)) AS later FROM each) e
-        ON e.driver_group = t.driver_group AND (e.month + to_months(e.later::INT))::DATE = t.month
-    GROUP BY ALL ORDER BY ALL
-    """
-#: Twelve months, the last of which is $month.
-_YEAR: Final = """
+#: So many months, the last of which is $month.
+_SPAN: Final = """
     SELECT * REPLACE ($month AS month) FROM driver_months
-    WHERE month > $month - INTERVAL 1 YEAR AND month <= $month
+    WHERE month > $month - to_months($months) AND month <= $month
     """
 
 
@@ -239,17 +219,12 @@ class RollUp:
         return {table: self._db.execute(query, span).to_arrow_table() for table, query in QUERIES.items()}
 
     def coarser(self, hours: "Mapping[str, pa.Table]") -> "dict[str, pa.Table]":
-        """Days and months of stations and hours of zones, of what `hours` has just told."""
-        made: dict[str, pa.Table] = {}
+        """Months of stations, days of sites and hours of zones, of what `hours` has just told."""
         for table, counted in hours.items():
             self._db.register(table, counted)
-        for table, query in _COARSER.items():
-            made[table] = self._db.execute(query).to_arrow_table()
+        made = {table: self._db.execute(query).to_arrow_table() for table, query in _COARSER.items()}
         for table in hours:
             self._db.unregister(table)
-        self._db.register("station_days", made["station_days"])
-        made["station_months"] = self._db.execute(_STATION_MONTHS).to_arrow_table()
-        self._db.unregister("station_days")
         return made
 
     def days(self, files: Sequence[Path], since: datetime, until: datetime) -> "dict[str, pa.Table]":
@@ -260,28 +235,40 @@ class RollUp:
         found = {table: self._db.execute(query).to_arrow_table() for table, query in _days().items()}
         return found | {"network_hours": self._db.execute(_NETWORK, span).to_arrow_table()}
 
-    def peaks(self, files: Sequence[Path]) -> dict[str, int]:
-        """The most that stood at each station at once, of all its months."""
-        found = self._db.read_parquet([str(path) for path in files]).aggregate("station, max(peak)", "station")
-        return dict(found.fetchall())
+    def used(self, files: Sequence[Path]) -> dict[str, tuple[int, datetime]]:
+        """The most that stood at each station at once, and when the first hour of its use began, of all its months."""
+        found = self._db.read_parquet([str(path) for path in files])
+        rows = found.aggregate("station, max(peak) AS peak, epoch_us(min(hour_at)) AS used_us", "station").fetchall()
+        return {station: (peak, _EPOCH + timedelta(microseconds=used_us)) for station, peak, used_us in rows}
 
-    def year(self, files: Sequence[Path], month: date) -> "pa.Table":
-        """What drivers did in the twelve months that end with this one, which is told by its first day, and when each
-        came first of all; `files` hold all months until then."""
-        self._db.read_parquet([str(path) for path in files]).create_view("driver_months", replace=True)
-        year = _OF_DRIVERS.format(each=_YEAR)
-        return self._db.execute(_BEGAN.format(year=year), {"month": month}).to_arrow_table()
+    def span(self, files: Sequence[Path], drivers: Sequence[Path], months: int, month: date) -> "pa.Table":
+        """What drivers did in so many months that end with this one, which is told by its first day, and when each came
+        first of all; `files` hold these months."""
+        self._views(driver_months=files, drivers=drivers)
+        query = _BEGAN.format(span=_OF_DRIVERS.format(each=_SPAN))
+        return self._db.execute(query, {"months": months, "month": month}).to_arrow_table()
 
-    def groups(self, files: Sequence[Path]) -> "pa.Table":
-        """Of each group of drivers and month in which any of them came, how many came in MONTHS_OF_GROUP that end with
-        it, by days of groups."""
-        self._db.read_parquet([str(path) for path in files]).create_view("days", replace=True)
-        return self._db.execute(_GROUPS.format(months=MONTHS_OF_GROUP)).to_arrow_table()
+    def group_uses(self, file: Path) -> "pa.Table":
+        """What groups came to by days, of days of their drivers."""
+        self._views(group_days=[file])
+        return self._db.execute(groups.USES).to_arrow_table()
+
+    def groups(self, days: Sequence[Path], driven: Sequence[Path], month: date) -> "pa.Table":
+        """How many drivers of each group came as of a month, and how many by none that enough are of; `days` of groups
+        and months that were `driven` may hold more."""
+        self._views(group_days=days, driver_months=driven)
+        given = {"month": month, "months": groups.MONTHS_OF_GROUP, "least": groups.LEAST_OF_GROUP}
+        return self._db.execute(groups.NAMED, given).to_arrow_table()
 
     def first_seen(self, files: Sequence[Path]) -> "pa.Table":
         """When each driver first came, of all months."""
         found = self._db.read_parquet([str(path) for path in files])
         return found.aggregate("driver, min(first_at) AS first_at", "driver").order("driver").to_arrow_table()
+
+    def _views(self, **files: Sequence[Path]) -> None:
+        """Has tables of files at hand."""
+        for table, paths in files.items():
+            self._db.read_parquet([str(path) for path in paths]).create_view(table, replace=True)
 
     def _hold(self, files: Sequence[Path], since: datetime, until: datetime) -> dict[str, int]:
         """Has sessions, places and a calendar at hand; from and until in seconds since 1970."""
@@ -294,6 +281,7 @@ class RollUp:
                 "site": [place.site for place in self._places],
                 "zone": [place.zone for place in self._places],
                 "shift": shifts,
+                "powered": [place.power_known for place in self._places],
             },
             _places_schema(),
         )
@@ -301,7 +289,7 @@ class RollUp:
         calendar = pa.Table.from_pylist([*_calendar(zones, since, until)], _calendar_schema())
         self._db.register("places", places)
         self._db.register("calendar", calendar)
-        self._db.read_parquet([str(path) for path in files]).create_view("sessions", replace=True)
+        self._views(sessions=files)
         return {"since": int(since.timestamp()), "until": int(until.timestamp())}
 
 
@@ -349,7 +337,15 @@ def _summed(table: "ibis.Table") -> "ibis.Table":
 def _places_schema() -> "pa.Schema":
     import pyarrow as pa
 
-    return pa.schema([("station", pa.string()), ("site", pa.string()), ("zone", pa.string()), ("shift", pa.int64())])
+    return pa.schema(
+        [
+            ("station", pa.string()),
+            ("site", pa.string()),
+            ("zone", pa.string()),
+            ("shift", pa.int64()),
+            ("powered", pa.bool_()),
+        ]
+    )
 
 
 def _calendar_schema() -> "pa.Schema":

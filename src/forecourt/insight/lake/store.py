@@ -232,6 +232,11 @@ class Place(Struct, frozen=True, kw_only=True):
     last_at: datetime | None
     gone: bool
 
+    @property
+    def power_known(self) -> bool:
+        """Whether somebody said how much it can give."""
+        return bool(self.power_w)
+
 
 async def list_places(conn: Connection, tenant_id: int) -> list[Place]:
     """Every station, ours and those of imported history, by name; one that is both is ours."""

@@ -51,14 +51,17 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "sessions": "int", "stay_s": "int", "idle_known": "int", "idle_s": "int", "energy_wh": "int",
         "excl_minor": "int", "excl_known": "int",
     },
-    "station_days": {
-        "station": "text", "site": "text", "local_date": "date", "hour_at": "time", "busy_s": "int",
-        "charging_s": "int", "energy_wh": "int", "starts": "int", "peak": "int", "site_peak": "int", "currency": "text",
-        "excl_minor": "int", "incl_minor": "int",
+    "group_uses": {
+        "local_date": "date", "driver_group": "text", "currency": "text", "sessions": "int", "stay_s": "int",
+        "idle_known": "int", "idle_s": "int", "energy_wh": "int", "excl_minor": "int", "excl_known": "int",
+    },
+    "site_uses": {
+        "site": "text", "local_date": "date", "busy_s": "int", "charging_s": "int", "energy_wh": "int",
+        "known_wh": "int", "starts": "int", "peak": "int", "currency": "text", "excl_minor": "int", "incl_minor": "int",
     },
     "station_months": {
         "station": "text", "site": "text", "month": "date", "hour_at": "time", "busy_s": "int", "charging_s": "int",
-        "energy_wh": "int", "starts": "int", "peak": "int", "site_peak": "int", "currency": "text", "excl_minor": "int",
+        "energy_wh": "int", "starts": "int", "peak": "int", "currency": "text", "excl_minor": "int",
         "incl_minor": "int",
     },
     "zone_hours": {
@@ -71,9 +74,9 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "driver": "int", "month": "date", "first_at": "time", "last_at": "time", "sessions": "int", "energy_wh": "int",
         "currency": "text", "excl_minor": "int", "excl_known": "int",
     },
-    "driver_years": {
-        "driver": "int", "month": "date", "first_at": "time", "last_at": "time", "sessions": "int", "energy_wh": "int",
-        "currency": "text", "excl_minor": "int", "excl_known": "int", "began_at": "time",
+    "driver_spans": {
+        "driver": "int", "months": "int", "month": "date", "first_at": "time", "last_at": "time", "sessions": "int",
+        "energy_wh": "int", "currency": "text", "excl_minor": "int", "excl_known": "int", "began_at": "time",
     },
     "driver_groups": {"driver_group": "text", "month": "date", "drivers": "int"},
     "drivers": {"driver": "int", "first_at": "time"},
@@ -81,7 +84,7 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
     "stations": {
         "station": "text", "name": "text", "site": "text", "site_name": "text", "zone": "text", "source": "text",
         "evses": "int", "power_w": "int", "vendor": "text", "model": "text", "latitude": "float",
-        "longitude": "float", "first_at": "time", "last_at": "time",
+        "longitude": "float", "first_at": "time", "last_at": "time", "used_at": "time",
     },
     "states": {
         "station": "text", "evse": "int", "connector": "int", "state_at": "time", "state": "text",

@@ -51,13 +51,20 @@ def placed(sessions: "ibis.Table", stations: "ibis.Table") -> "ibis.Table":
 
 
 def station_sums(hours: "ibis.Table") -> "ibis.Table":
-    """Of each station and currency, of `hours` or `station_days`: busy seconds, energy, what was paid before taxes and
-    in how many rows that is known, the first hour of use, the most that stood there at once, and at its site where the
-    table tells it."""
-    sums = {name: hours[name].sum().coalesce(0).cast("int64") for name in ("busy_s", "energy_wh", "excl_minor")}
-    peaks = {name: hours[name].max().cast("int64") for name in ("peak", "site_peak") if name in hours.columns}
-    sums |= {"excl_known": hours.excl_minor.count().cast("int64")}
-    return _grouped(hours, ("station", "currency"), {"hour_at": hours.hour_at.min(), **sums, **peaks})
+    """Of each station and currency: busy seconds, energy, what was paid before taxes and in how many rows that is
+    known, and the most that stood there at once."""
+    return _grouped(hours, ("station", "currency"), _used(hours, ("busy_s", "energy_wh", "excl_minor")))
+
+
+def site_sums(uses: "ibis.Table") -> "ibis.Table":
+    """The same of each site, and the energy of stations whose power is known; of `site_uses`, or of hours with such
+    energy, whose most at once is that at one station."""
+    return _grouped(uses, ("site", "currency"), _used(uses, ("busy_s", "energy_wh", "known_wh", "excl_minor")))
+
+
+def _used(uses: "ibis.Table", names: Sequence[str]) -> "dict[str, Any]":
+    sums = {name: uses[name].sum().coalesce(0).cast("int64") for name in names}
+    return sums | {"excl_known": uses.excl_minor.count().cast("int64"), "peak": uses.peak.max().cast("int64")}
 
 
 def totals(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
@@ -138,7 +145,8 @@ def stays(counts: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
 
 def group_sums(counts: "ibis.Table", by: Sequence[str] = ("driver_group", "currency")) -> "ibis.Table":
     """Of each group of drivers and currency, how many sessions there were, how long they lasted and stood idle, what
-    they took, what was paid before taxes, and of how many that is known; of `counted` sessions or of `group_days`."""
+    they took, what was paid before taxes, and of how many that is known; of `counted` sessions, of `group_days` or of
+    `group_uses`."""
     names = ("sessions", "stay_s", "idle_known", "idle_s", "energy_wh", "excl_minor", "excl_known")
     return _grouped(counts, by, {name: counts[name].sum().coalesce(0).cast("int64") for name in names})
 
@@ -181,7 +189,7 @@ def drivers(made: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
 def driver_sums(made: "ibis.Table", currency: str | None = None, *, alone: bool = False) -> "ibis.Table":
     """Of each driver, when the first and the last session began, how many there were, what they took, of how many it is
     known what they came to in any currency; what was paid before taxes in this one, and of how many that is known. Of
-    sessions `driven`, of `driver_months` or of `driver_years`; in no order. `alone`: nothing was paid in any other, so
+    sessions `driven`, of `driver_months` or of `driver_spans`; in no order. `alone`: nothing was paid in any other, so
     nobody looks which it was."""
     sums = {name: made[name].sum().coalesce(0).cast("int64") for name in ("sessions", "energy_wh", "excl_known")}
     if currency is not None:
