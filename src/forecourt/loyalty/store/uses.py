@@ -300,7 +300,8 @@ async def tenants_with_uses(conn: Connection) -> list[int]:
 
 
 async def forget_driver(conn: Connection, tenant_id: int, driver_id: int) -> None:
-    """What was given stays counted, of nobody and no card; what is kept for a driver is kept no longer."""
+    """What was given stays counted, of nobody and no card; what is kept for a driver is kept no longer. How
+    many a campaign lost by it stays."""
     for table, gone in (
         ("loyalty_uses", "driver_id = NULL, token_uid = NULL"),
         ("loyalty_decisions", "driver_id = NULL"),
@@ -308,7 +309,14 @@ async def forget_driver(conn: Connection, tenant_id: int, driver_id: int) -> Non
         await conn.execute(
             f"UPDATE {table} SET {gone} WHERE tenant_id = %s AND driver_id = %s".encode(), (tenant_id, driver_id)
         )
-    await conn.execute("DELETE FROM loyalty_members WHERE tenant_id = %s AND driver_id = %s", (tenant_id, driver_id))
+    await conn.execute(
+        "WITH gone AS (DELETE FROM loyalty_members WHERE tenant_id = %(tenant)s AND driver_id = %(driver)s"
+        "  RETURNING campaign_id, treated)"
+        " UPDATE loyalty_campaigns c SET left_treated = left_treated + g.treated::int,"
+        "  left_held_out = left_held_out + (NOT g.treated)::int"
+        " FROM gone g WHERE c.tenant_id = %(tenant)s AND c.campaign_id = g.campaign_id",
+        {"tenant": tenant_id, "driver": driver_id},
+    )
 
 
 async def _uses(conn: Connection, query: str, values: dict[str, Any]) -> list[Use]:
