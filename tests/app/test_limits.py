@@ -124,3 +124,16 @@ async def test_who_is_limited_is_told_that_campaigns_are_of_the_whole_and_not_th
     problem(await limited.post("/api/v1/loyalty/quote", json=asked), 403, "forbidden-by-sites")
     for path in read[:4]:
         assert (await owner.get(f"/api/v1/loyalty/{path}")).status_code == 200
+
+
+async def test_a_sites_host_is_told_what_sessions_came_to_and_nothing_of_the_books(tenant: Tenant) -> None:
+    yard, _ = await two_yards(tenant)
+    host, limited = await tenant.client(Role.SITE_HOST, (yard,)), await tenant.client(Role.OPERATOR, (yard,))
+    for path in ("sessions", "payments", "tariffs", "insight/actions"):
+        assert (await host.get(f"/api/v1/{path}")).status_code == 200, path
+    # No lake is written yet; who may not would be told that first.
+    for path in ("insight/use", "insight/drivers"):
+        problem(await host.get(f"/api/v1/{path}"), 404, "lake-missing")
+    for path in ("insight/profit", "insight/replacement/inputs", "expansion", "ledger/profit"):
+        problem(await host.get(f"/api/v1/{path}"), 403, "forbidden")
+        problem(await limited.get(f"/api/v1/{path}"), 403, "forbidden-by-sites")
