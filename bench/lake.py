@@ -29,8 +29,8 @@ from forecourt.insight.dashboards.model import Asked, Family, Span
 from forecourt.insight.lake import asking, spans, store
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.usage import expressions, measures
-from forecourt.platform.days import month_of
 from forecourt.platform.database import Pool
+from forecourt.platform.days import month_of
 from forecourt.platform.embedded.postgres import ADMIN
 
 STATIONS, QUICK = 10_000, 500

@@ -104,3 +104,36 @@ async def test_a_live_page_of_a_limited_person_is_told_of_their_stations_alone(
             assert json.decode(await whole.next_frame()) == {"delta": said}
             assert json.decode(await limited.next_frame()) == {"delta": {f"station.yard-{number}.power_w": 8}}
     await bus.close()
+
+
+async def test_who_is_limited_is_told_that_campaigns_are_of_the_whole_and_not_that_nobody_has_them(
+    tenant: Tenant,
+) -> None:
+    """Row-level security keeps members, codes, the program and points from them: all of it would be told as none."""
+    yard, _ = await two_yards(tenant)
+    owner = await tenant.client()
+    terms = {"name": "Night", "label": "Night", "currency": "EUR", "amount": 100}
+    made = (await owner.post("/api/v1/loyalty/campaigns", json=terms)).json()["campaign_id"]
+    program = {"currency": "EUR", "points_per_kwh": 1, "value_of_100": 100}
+    assert (await owner.put("/api/v1/loyalty/program", json=program)).status_code == 200
+    limited = await tenant.client(Role.OPERATOR, (yard,))
+    read = ("campaigns", f"campaigns/{made}", f"campaigns/{made}/effect", "program", "drivers/1/points")
+    for path in read:
+        problem(await limited.get(f"/api/v1/loyalty/{path}"), 403, "forbidden-by-sites")
+    asked = {"station": f"yard-{tenant.tenant_id}", "voucher": "SPRING-26"}
+    problem(await limited.post("/api/v1/loyalty/quote", json=asked), 403, "forbidden-by-sites")
+    for path in read[:4]:
+        assert (await owner.get(f"/api/v1/loyalty/{path}")).status_code == 200
+
+
+async def test_a_sites_host_is_told_what_sessions_came_to_and_nothing_of_the_books(tenant: Tenant) -> None:
+    yard, _ = await two_yards(tenant)
+    host, limited = await tenant.client(Role.SITE_HOST, (yard,)), await tenant.client(Role.OPERATOR, (yard,))
+    for path in ("sessions", "payments", "tariffs", "insight/actions"):
+        assert (await host.get(f"/api/v1/{path}")).status_code == 200, path
+    # No lake is written yet; who may not would be told that first.
+    for path in ("insight/use", "insight/drivers"):
+        problem(await host.get(f"/api/v1/{path}"), 404, "lake-missing")
+    for path in ("insight/profit", "insight/replacement/inputs", "expansion", "ledger/profit"):
+        problem(await host.get(f"/api/v1/{path}"), 403, "forbidden")
+        problem(await limited.get(f"/api/v1/{path}"), 403, "forbidden-by-sites")

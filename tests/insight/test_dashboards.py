@@ -28,6 +28,7 @@ from forecourt.access import Role
 from forecourt.access.limits import SiteName
 from forecourt.cli import app as cli
 from forecourt.insight.dashboards import answering, availability, drivers, words
+from forecourt.insight.dashboards import told as programs
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
 from forecourt.insight.dashboards.asking import Question, groups_of, whole_months
 from forecourt.insight.dashboards.availability import Life, Outage, by_month, down, months_before
@@ -464,6 +465,23 @@ def test_drivers_are_told_of_by_whole_months(first: str, last: str, compare: Com
         datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("Europe/Berlin"))
         for day in (months[0][:10], str(date.fromisoformat(months[0][11:]) + timedelta(days=1)))
     )
+
+
+def test_programs_are_told_why_nothing_is_told_of_few_drivers() -> None:
+    days = time_range(datetime(2026, 11, 26, 23, 30, tzinfo=UTC), "UTC", preset="30d")
+    asked_for = Question(
+        range=days, before=None, compare=Compare.NOTHING, site="", station="", evse="", allowed=None, co2=()
+    )
+    few, none = (
+        programs.told(Family.DRIVERS, asked_for, Answer(figures=(), tables=(), too_few=said), None)
+        for said in (True, False)
+    )
+    assert (few.too_few, len(few.notes), few.notes[0][:45]) == (
+        True,
+        1,
+        "In one of these months fewer than ten drivers",
+    )
+    assert (none.too_few, none.notes) == (False, [])
 
 
 async def test_of_one_driver_or_two_no_total_is_told_either(desk: Desk, tmp_path: Path) -> None:

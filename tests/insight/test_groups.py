@@ -1,5 +1,6 @@
 """Use by group of drivers, against a plain calculation; and that nobody is found by a group's name."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from forecourt.insight.dashboards import owned
 from forecourt.insight.dashboards.answering import Answers
-from forecourt.insight.dashboards.model import Asked, Family, GroupUnknown, Span
+from forecourt.insight.dashboards.model import Asked, Family, GroupUnknown, Span, TraitOfFew
+from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.dashboards.words import cell, note
 from forecourt.insight.lake.export import Exporter
 from tests.insight.conftest import Desk
@@ -159,3 +162,77 @@ async def test_what_is_left_of_the_groups_is_not_one_of_few(desk: Desk, tmp_path
         if ("Buses", 5) not in told:
             with pytest.raises(GroupUnknown):
                 await answers.answer(tenant_id, lake, Family.USE, Asked(span=span, zone="UTC", driver_group="Buses"))
+
+
+async def test_a_tariff_that_few_have_to_themselves_is_told_of_by_no_name(desk: Desk, tmp_path: Path) -> None:
+    """Twins have a tariff, which Taxis have too in March; Buses have one; all else pay by day, or by night."""
+    tenant_id = desk.organisation("own tariffs")
+    head = "id,station,site,driver,start,end,kwh,currency,cost,tariff,fleet"
+    came = [
+        *((1, f"twin{n}", "twin", "Twins") for n in range(2)),
+        *((month, f"bus{n}", "bus", "Buses") for month in (1, 2, 3) for n in range(6)),
+        *(
+            (month, f"guest{n}", tariff, "")
+            for month in (1, 2, 6)
+            for n, tariff in enumerate(9 * ["day"] + 6 * ["night"])
+        ),
+        *((6, who, "twin", fleet) for who, fleet in [(f"taxi{n}", "Taxis") for n in range(8)] + [("twin0", "Twins")]),
+    ]
+    rows = [
+        f"{n},A,north,{driver},2025-0{month}-03 10:00,2025-0{month}-03 11:00,5,EUR,1.00,{tariff},{fleet}"
+        for n, (month, driver, tariff, fleet) in enumerate(came)
+    ]
+    await desk.bring(tenant_id, written(tmp_path, *rows, head=head), "old")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    answers = Answers(tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+
+    def of(first: int, end: int, own: tuple[str, ...] = ("bus", "twin"), **more: Any) -> Asked:
+        span = Span(since=datetime(2025, first, 1, tzinfo=UTC), until=datetime(2025, end, 1, tzinfo=UTC))
+        return Asked(span=span, zone="UTC", own=own, **more)
+
+    async def mix(asked_for: Asked) -> dict[str, int]:
+        table = (await answers.answer(tenant_id, lake, Family.USE, asked_for)).table("tariff")
+        assert table is not None
+        return {str(row[0]): int(str(row[1])) for row in table.rows}
+
+    # Twins are two: with them stands who paid by the tariff of fewest others that are enough, or the rest is Twins.
+    # Of Buses it would be Twins again, for these are told of as a group.
+    assert await mix(of(1, 2)) == {"day": 9, "bus": 6, "": 8}
+    # Without anybody's tariff all is told as it is.
+    assert await mix(of(1, 2, own=())) == {"day": 9, "night": 6, "bus": 6, "twin": 2}
+    # Where Twins didn't come, buses are enough.
+    assert await mix(of(2, 3)) == {"day": 9, "night": 6, "bus": 6}
+    # By the same tariff came enough of Taxis; they can be taken from it, and one is left.
+    assert await mix(of(6, 7)) == {"day": 9, "": 15}
+    # Whoever is limited to sites can take nobody from it.
+    assert await mix(of(6, 7, allowed=("old/north",))) == {"day": 9, "night": 6, "twin": 9}
+    for name in ("twin", "night"):
+        for family in (Family.USE, Family.SUCCESS):
+            with pytest.raises(TraitOfFew):
+                await answers.answer(tenant_id, lake, family, of(1, 2, tariff=name))
+        with pytest.raises(TraitOfFew):
+            await answers.behind(tenant_id, lake, of(1, 2, tariff=name), "", 500)
+    listed = await answers.behind(tenant_id, lake, of(1, 2), "", 500)
+    assert Counter(listed.cells("tariff")) == {"day": 9, "bus": 6, None: 8}
+    told = await answers.answer(tenant_id, lake, Family.USE, of(1, 2))
+    assert any(note(each, str).startswith("Not all tariffs") for each in told.notes)
+    assert figures(await answers.answer(tenant_id, lake, Family.USE, of(2, 3, tariff="bus")))["sessions"] == 6
+
+
+def test_an_invoice_is_of_a_fleet_and_told_of_where_five_came_by_it(tmp_path: Path) -> None:
+    ibis = pytest.importorskip("ibis")
+    came = [("invoice", n, month) for month, many in ((1, 4), (5, 5)) for n in range(many)]
+    came += [("hosted", 100 + n, month) for month in (1, 5) for n in range(6)]
+    at = [datetime(2025, month, 9, tzinfo=UTC) for *_, month in came]
+    sessions = ibis.memtable(
+        {"started_at": at, "paid_by": [way for way, *_ in came], "tariff": ["day"] * len(came),
+         "driver": [driver for _, driver, _ in came], "driver_group": ["Lab"] * len(came)}
+    )  # fmt: skip
+    days = sessions.mutate(local_date=sessions.started_at.date())
+    for month, hidden in ((1, {"invoice", "hosted"}), (5, set())):
+        span = Span(since=datetime(2025, month, 1, tzinfo=UTC), until=datetime(2025, month, 20, tzinfo=UTC))
+        # Who is limited to sites is told of no group.
+        limited = Asked(span=span, zone="UTC", allowed=("yard",))
+        scope = Scope({"sessions": sessions, "site_days": days}, limited, datetime(2026, 1, 1, tzinfo=UTC), tmp_path)
+        assert owned.hidden(scope) == {"tariff": frozenset(), "paid_by": frozenset(hidden)}

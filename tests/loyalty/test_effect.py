@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from forecourt.loyalty.errors import CampaignRefused
 from forecourt.loyalty.model.campaigns import Past
 from forecourt.loyalty.model.terms import Audience, Places, Segment, State, Terms
 from forecourt.loyalty.rewards.store import sum_use
+from forecourt.loyalty.store import uses
 from forecourt.simulator.campaigns import World, draw
 from tests.loyalty.club import Club
 
@@ -179,6 +181,53 @@ async def test_tiers_and_quiet_hours_count_history_that_was_brought_in(club: Clu
         none = await sum_use(conn, club.tenant_id, driver, "EUR", now)
     assert (use.sessions, use.energy_wh, use.paid) == (22, 110_000, 8_800)
     assert none.sessions == 0
+
+
+async def test_an_effect_is_what_is_reckoned_by_hand(club: Club) -> None:
+    """Who has it charges 8 kWh in its hours and 4 out of them, who is held out 2 in them and 6 out of them."""
+    drivers = club.drivers(60)
+    early, late = club.till.clock.now() + timedelta(days=2), club.till.clock.now() + timedelta(days=2, hours=6)
+    zone = ZoneInfo(club.till.rows("SELECT time_zone AS it FROM sites WHERE tenant_id = %s", club.tenant_id)[0]["it"])
+    # A session lasts an hour and counts for the one in which it began.
+    hour = (early - timedelta(hours=1)).astimezone(zone).hour
+    campaign = await club.campaign(amount=100, holdout_percent=Decimal(50), places=Places(hours=frozenset({hour})))
+    treated = {
+        row["driver_id"]: row["treated"]
+        for row in club.till.rows("SELECT driver_id, treated FROM loyalty_members WHERE tenant_id = %s", club.tenant_id)
+    }
+    for at, had, not_had in ((early, 8_000, 2_000), (late, 4_000, 6_000)):
+        club.till.clock.advance((at - club.till.clock.now()).total_seconds())
+        for driver, uid in drivers:
+            await club.priced(club.session(uid, wh=had if treated[driver] else not_had))
+    club.till.clock.advance(1)
+    async with club.till.tenants.tenant(club.tenant_id) as conn:
+        told = await measure_effect(conn, club.tenant_id, campaign.campaign_id, club.till.clock.now())
+    found = {each.measure.value: (each.treated, each.held_out, each.difference) for each in told.compared}
+    # 0.50 a kWh before VAT of 19 %, which comes to 4.76 for 8 kWh; 1.00 off leaves 3.76, 3.16 before VAT.
+    assert found == {
+        "energy": pytest.approx((12.0, 8.0, 4.0)),
+        "visits": pytest.approx((2.0, 2.0, 0.0)),
+        "revenue": pytest.approx((5.16, 4.0, 1.16)),
+        "share_in_hours": pytest.approx((8 / 12, 2 / 8, 8 / 12 - 2 / 8)),
+    }
+    totals = {each.measure.value: each.total for each in told.compared}
+    assert totals["share_in_hours"] is None
+    assert totals["revenue"] == pytest.approx(1.16 * told.treated)
+
+
+async def test_of_each_group_it_is_said_how_many_were_erased(club: Club) -> None:
+    drivers = club.drivers(24)
+    campaign = await club.campaign(amount=100, holdout_percent=Decimal(50))
+    members = club.till.rows("SELECT driver_id, treated FROM loyalty_members WHERE tenant_id = %s", club.tenant_id)
+    had, not_had = ([row["driver_id"] for row in members if row["treated"] is it] for it in (True, False))
+    async with club.till.tenants.tenant(club.tenant_id) as conn:
+        before = await measure_effect(conn, club.tenant_id, campaign.campaign_id, club.till.clock.now())
+        for driver in (*had[:2], *had[:2], not_had[0]):
+            await uses.forget_driver(conn, club.tenant_id, driver)
+        after = await measure_effect(conn, club.tenant_id, campaign.campaign_id, club.till.clock.now())
+    assert (before.left_treated, before.left_held_out, before.treated + before.held_out) == (0, 0, len(drivers))
+    assert (after.treated, after.left_treated) == (before.treated - 2, 2)
+    assert (after.held_out, after.left_held_out) == (before.held_out - 1, 1)
 
 
 async def test_an_effect_is_told_by_what_drivers_of_the_campaign_did_before_and_since(club: Club) -> None:

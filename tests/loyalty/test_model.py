@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from forecourt.loyalty.errors import CampaignRefused
@@ -165,12 +166,47 @@ def test_no_more_is_kept_for_a_session_than_may_be() -> None:
         {"percent": Decimal(101)}, {"holdout_percent": Decimal(91)}, {"by_code": True, "holdout_percent": Decimal(5)},
         {"starts_at": AT, "ends_at": AT}, {"places": Places(hours=frozenset({24}))}, {"budget": 299},
         {"places": Places(hours=frozenset({1}), quiet_hours=3)},
+        *(
+            {"by_code": True, "audience": Audience(**chosen)}
+            for chosen in (
+                {"segments": frozenset({Segment.LOYAL})}, {"min_sessions": 1}, {"marketing": True},
+                {"fleets": frozenset({1})}, {"drivers": frozenset({1})},
+            )
+        ),
     ],
 )  # fmt: skip
 def test_terms_that_can_not_be_meant_are_refused(wrong: dict[str, Any]) -> None:
     check(terms())
+    # How far back is looked for nobody chooses nobody.
+    check(terms(by_code=True, audience=Audience(window_days=30)))
     with pytest.raises(CampaignRefused):
         check(terms(**wrong))
+
+
+@pytest.mark.parametrize(
+    ("part", "named", "most"),
+    [
+        (Audience, "min_sessions", 10_000), (Audience, "max_sessions", 10_000), (Audience, "min_energy_wh", 10**9),
+        (Audience, "unseen_days", 365),
+    ],
+)  # fmt: skip
+def test_numbers_that_choose_drivers_are_none_below_nothing_nor_above_what_there_can_be(
+    part: type[Audience], named: str, most: int
+) -> None:
+    for good in (0, most):
+        assert getattr(msgspec.convert({named: good}, part), named) == good
+    for bad in (-1, most + 1):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({named: bad}, part)
+
+
+@pytest.mark.parametrize(("named", "most"), [("sites", 1_000), ("connector_types", 100)])
+def test_places_are_as_many_and_as_long_as_is_said(named: str, most: int) -> None:
+    every = [f"{'x' * 90}{number}" for number in range(most)]
+    assert len(getattr(msgspec.convert({named: every}, Places), named)) == most
+    for bad in ([*every, "one more"], ["x" * 101], [""]):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({named: bad}, Places)
 
 
 def test_a_code_is_the_same_however_it_is_typed() -> None:

@@ -1,6 +1,6 @@
 """What drivers see of vouchers, offers and points, without a script, and the same by the API."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from forecourt.loyalty.rewards.model import Program, Tier
 from forecourt.pricing.model import Day
 from tests.driver.porch import HOST, Porch, an_api
 from tests.loyalty.club import Club
+from tests.payments.till import Till
 
 
 async def test_who_has_a_code_sees_what_it_gives_before_he_pays_and_has_it_on_the_bill(club: Club) -> None:
@@ -247,3 +248,42 @@ async def test_who_leaves_takes_along_what_was_given_and_points_are_owed_no_more
     assert f"points:{ada.driver_id}" not in till.balances()
     for table in ("loyalty_members", "loyalty_uses", "loyalty_decisions"):
         assert not till.rows(f"SELECT 1 FROM {table} WHERE driver_id = %s", ada.driver_id), table
+
+
+async def test_nothing_that_is_kept_names_the_card_of_who_left(club: Club) -> None:
+    porch, till = Porch(club.till), club.till
+    browser, ada = await porch.signed_in("card@example.com")
+    card = "LEFT-c0ffee-77"
+    till.rows(
+        "INSERT INTO tokens (tenant_id, uid_key, uid, type, status) VALUES (%s, %s, %s, 'ISO14443', 'accepted')",
+        porch.tenant, card.lower(), card,
+    )  # fmt: skip
+    till.rows(
+        "INSERT INTO driver_tokens VALUES (%s, %s, %s, %s, 'operator')",
+        porch.tenant, card.lower(), ada.driver_id, till.clock.now() - timedelta(days=1),
+    )  # fmt: skip
+    await club.campaign(amount=50, label="For members")
+    till.clock.advance(7200)
+    for over in (True, False):
+        await club.begun(club.session(card, over=over))
+    # What has its session is of no card; and what was written before it was so is of none when its driver leaves.
+    assert till.rows("SELECT state, token_uid FROM loyalty_uses WHERE driver_id = %s", ada.driver_id) == 2 * [
+        {"state": "bound", "token_uid": None}
+    ]
+    till.rows("UPDATE loyalty_uses SET token_uid = %s WHERE driver_id = %s", card, ada.driver_id)
+    await browser.post("/my/erase")
+    assert till.one("SELECT count(*) AS it FROM sessions WHERE token_uid LIKE %s", f"erased-{ada.driver_id}-%") == 2
+    assert _tables_with(till, card) == []
+
+
+def _tables_with(till: Till, text: str) -> list[str]:
+    """Tables in which a row has it, however it is spelt."""
+    named = till.rows(
+        "SELECT c.oid::regclass::text AS it FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'public' AND c.relkind = 'r' ORDER BY 1"
+    )
+    return [
+        row["it"]
+        for row in named
+        if till.rows(f"SELECT 1 FROM {row['it']} t WHERE position(%s in lower(t::text)) > 0 LIMIT 1", text.lower())
+    ]

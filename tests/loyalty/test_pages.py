@@ -110,16 +110,26 @@ async def test_a_campaign_is_made_started_paused_and_ended_on_its_pages(house: H
 
 
 async def test_a_campaign_that_is_to_begin_later_says_so_and_names_whom_it_is_for(house: House) -> None:
-    owner = await looking(await house.tenant())
-    named = {"starts_on": "2099-01-01", "fleets": "7, 8", "drivers": "3", "tariffs": str(UUID(int=5))}
+    tenant = await house.tenant()
+    owner = await looking(tenant)
+    with house.admin() as admin:
+        row = admin.execute(
+            "INSERT INTO tariffs (tenant_id, name, created_at, created_by) VALUES (%s, 'Day', now(), 'test')"
+            " RETURNING tariff_id::text", (tenant.tenant_id,),
+        ).fetchone()  # fmt: skip
+    assert row is not None
+    named = {"starts_on": "2099-01-01", "fleets": "7, 8", "drivers": "3", "tariffs": row[0]}
     wrong = await owner.post("/campaigns/new", data=FORM | named | {"fleets": "vans", "tariffs": "day"})
     for words in ("must be whole numbers", "must be ids"):
         assert words in wrong.text
+    for missing in ({"tariffs": str(UUID(int=5))}, {"sites": "nowhere"}):
+        unknown = await owner.post("/campaigns/new", data=FORM | named | missing)
+        assert (unknown.status_code, "must be ones that there are" in unknown.text) == (422, True)
     made = await owner.post("/campaigns/new", data=FORM | named)
     here = made.headers["location"].partition("?")[0]
     _, terms = stored(house, here)
     assert (sorted(terms["audience"]["fleets"]), terms["audience"]["drivers"]) == ([7, 8], [3])
-    assert terms["places"]["tariffs"] == [str(UUID(int=5))]
+    assert terms["places"]["tariffs"] == [row[0]]
     assert terms["starts_at"][:10] in ("2098-12-31", "2099-01-01")
     started = await owner.post(f"{here}/start")
     assert stored(house, here)[0] == "scheduled"

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
@@ -166,10 +166,47 @@ async def test_a_campaign_may_name_drivers_fleets_and_tariffs(club: Club) -> Non
     by_name = await club.campaign(**given, audience=Audience(drivers=frozenset({one})))
     by_fleet = await club.campaign(**given, audience=Audience(fleets=frozenset({fleet})))
     by_tariff = await club.campaign(**given, places=Places(tariffs=frozenset({tariff["tariff_id"]})))
-    await club.campaign(**given, places=Places(tariffs=frozenset({uuid4()})))
+    other = till.one(
+        "INSERT INTO tariffs (tenant_id, name, created_at, created_by) VALUES (%s, 'Other', now(), 'test')"
+        " RETURNING number AS it",
+        club.tenant_id,
+    )
+    [other_tariff] = till.rows("SELECT tariff_id FROM tariffs WHERE number = %s", other)
+    await club.campaign(**given, places=Places(tariffs=frozenset({other_tariff["tariff_id"]})))
     for driver, own in ((one, [by_name]), (two, [by_fleet]), (three, [])):
         offered = await club.promises.offered(club.tenant_id, till.station, 1, driver_id=driver)
         assert [each.campaign_id for each in offered] == [each.campaign_id for each in (*own, by_tariff)]
+
+
+@pytest.mark.parametrize("where", [{"sites": frozenset({"yrad"})}, {"tariffs": frozenset({UUID(int=7)})}])
+async def test_a_campaign_for_a_place_that_there_is_none_of_is_refused(club: Club, where: Any) -> None:
+    """It would run and never fit, and nobody would know why."""
+    [name] = where
+    with pytest.raises(CampaignRefused, match="there is no") as refused:
+        await club.campaign(amount=50, places=Places(**where))
+    assert refused.value.context == {"field": name}
+    made = await club.campaign(amount=50, starts_at=club.till.clock.now() + timedelta(days=1))
+    assert made.state is State.SCHEDULED
+
+
+async def test_a_campaign_that_is_chosen_among_many_drivers_begins_by_the_worker(
+    club: Club, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for an answer while half a million drivers are looked at."""
+    monkeypatch.setattr(service, "CHOSEN_AT_ONCE", 3)
+    club.drivers(3)
+    at_once = await club.campaign(amount=50)
+    assert (at_once.state, at_once.members) == (State.RUNNING, 3)
+    [(named, _)] = club.drivers()
+    by_worker = await club.campaign(amount=50, audience=Audience(max_sessions=0))
+    assert (by_worker.state, by_worker.members, by_worker.started_at) == (State.SCHEDULED, 0, None)
+    # Of a few that are named, and of vouchers, nobody is looked for.
+    assert (await club.campaign(amount=50, audience=Audience(drivers=frozenset({named})))).state is State.RUNNING
+    assert (await club.campaign(amount=50, codes=("MANY",))).state is State.RUNNING
+    jobs: Any = club.till.loyalty
+    assert await jobs.turn_campaigns() == 1
+    begun = await club.find(by_worker)
+    assert (begun.state, begun.members) == (State.RUNNING, 4)
 
 
 async def test_what_drivers_did_while_it_was_paused_is_no_effect_of_it(club: Club) -> None:

@@ -71,6 +71,7 @@ OF_THE_WHOLE = frozenset(
         Verb.WEBHOOKS,
         Verb.LOAD_SERIES,
         Verb.CHANGE_PRICES,
+        Verb.READ_CAMPAIGNS,
         Verb.PLAN_GROWTH,
         Verb.CHANGE_PAYMENTS,
         Verb.PAYMENT_ACCOUNTS,

@@ -201,7 +201,7 @@ async def list_codes(
 
 @post(
     "/loyalty/quote",
-    opt={"problems": [StationUnknown, PriceMissing, VoucherUnknown, VoucherUsed, AccountNeeded]},
+    opt={**READS, "problems": [StationUnknown, PriceMissing, VoucherUnknown, VoucherUsed, AccountNeeded]},
     status_code=200,
     summary="Tell what a session that began now would cost with what campaigns take off",
     description="Nothing is stored and nothing is kept of a budget.",

@@ -23,6 +23,15 @@ class CampaignRefused(ForecourtError):
     code = "campaign-refused"
 
 
+class PlaceMissing(CampaignRefused):
+    """The campaign names a site or a tariff that there is none of. `GET /api/v1/sites` and `GET /api/v1/tariffs` list
+    those that exist."""
+
+    def __init__(self, field: str, missing: str) -> None:
+        super().__init__(f"The campaign can't be meant as it was sent: there is no {missing}.", field=field)
+        self.field = field
+
+
 class CampaignUnbegun(CampaignRefused):
     """The campaign can't begin: it would be for nobody. Say more widely whom it is for."""
 

@@ -19,6 +19,7 @@ from forecourt.loyalty.errors import (
     CampaignUnknown,
     CodesRefused,
     CodeTaken,
+    PlaceMissing,
     Unbegun,
 )
 from forecourt.loyalty.model.audiences import MAX_AUDIENCE, MAX_LOOKED_AT, Meant, belongs, held_out
@@ -28,6 +29,8 @@ from forecourt.loyalty.model.uses import MAX_CODES, plain
 from forecourt.loyalty.store import campaigns as store
 from forecourt.loyalty.store.campaigns import Connection
 from forecourt.platform import outbox
+from forecourt.pricing.service import unknown_tariffs
+from forecourt.stations.service import unknown_sites
 
 Who = Actor | Service
 
@@ -36,6 +39,8 @@ SEED_BYTES: Final = 16
 CODE_BYTES: Final = 5
 #: Drivers that are looked at in one go when a campaign begins.
 LOOKED_AT_ONCE: Final = 5_000
+#: Of more drivers than this those that it is for are chosen by the worker: nobody waits for an answer so long.
+CHOSEN_AT_ONCE: Final = 20_000
 #: Energy is looked at so far back for quiet hours.
 QUIET_WINDOW: Final = timedelta(days=28)
 #: And at prices so far ahead, which is as far as they are known.
@@ -45,6 +50,7 @@ PRICES_AHEAD: Final = timedelta(days=2)
 async def create_campaign(conn: Connection, actor: Actor, terms: Terms, now: datetime) -> Campaign:
     """A draft. Raises CampaignRefused."""
     check(terms)
+    await _check_places(conn, actor.tenant_id, terms.places)
     there, _ = await store.count(conn, actor.tenant_id)
     if there >= MAX_CAMPAIGNS:
         raise CampaignRefused(f"There are {MAX_CAMPAIGNS} campaigns already, as many as there can be.")
@@ -83,6 +89,7 @@ async def change_terms(conn: Connection, actor: Actor, campaign_id: int, terms: 
     if held.state is not State.DRAFT:
         raise CampaignBegun
     check(terms)
+    await _check_places(conn, actor.tenant_id, terms.places)
     if held.terms.by_code and not terms.by_code and await store.count_codes(conn, actor.tenant_id, campaign_id):
         raise CampaignRefused("The campaign has codes, so it stays one that is given by code.")
     await store.update_terms(conn, actor.tenant_id, campaign_id, terms)
@@ -91,8 +98,9 @@ async def change_terms(conn: Connection, actor: Actor, campaign_id: int, terms: 
 
 
 async def start_campaign(conn: Connection, actor: Actor, campaign_id: int, now: datetime) -> Campaign:
-    """Lets a draft begin, or one that is paused go on; a draft whose time has not come begins by itself then. Whom it
-    is for, and who of them is held out, is fixed with its beginning: both are counted alike from then on. Idempotent.
+    """Lets a draft begin, or one that is paused go on; a draft whose time has not come begins by itself then, and one
+    that is chosen among more than CHOSEN_AT_ONCE drivers within a minute. Whom it is for, and who of them is held out,
+    is fixed with its beginning: both are counted alike from then on. Idempotent.
 
     Raises CampaignUnknown, CampaignOver, CampaignRefused where too many run, and CampaignUnbegun where it would be for
     nobody, for too many, or its quiet hours are not known.
@@ -106,13 +114,22 @@ async def start_campaign(conn: Connection, actor: Actor, campaign_id: int, now: 
     _, running = await store.count(conn, tenant_id)
     if running >= MAX_RUNNING:
         raise CampaignRefused(f"{MAX_RUNNING} campaigns run already, as many as there can be. End one first.")
-    if held.state is State.DRAFT and held.terms.starts_at is not None and held.terms.starts_at > now:
+    later = held.terms.starts_at is not None and held.terms.starts_at > now
+    if held.state is State.DRAFT and (later or await _takes_long(conn, tenant_id, held)):
         await _quiet_hours(conn, tenant_id, held.terms.places, now)  # what is wrong with them is said by now
         await store.set_state(conn, tenant_id, campaign_id, State.SCHEDULED, now)
     else:
         await _run(conn, tenant_id, held, now)
     await audit(conn, actor, "start campaign", f"campaign:{campaign_id}", told(held.terms))
     return await find_campaign(conn, tenant_id, campaign_id)
+
+
+async def _takes_long(conn: Connection, tenant_id: int, campaign: Campaign) -> bool:
+    """Whether it is to be chosen among so many drivers whom it is for."""
+    audience = campaign.terms.audience
+    if campaign.terms.by_code or audience.drivers:
+        return False
+    return await store.has_active(conn, tenant_id, CHOSEN_AT_ONCE + 1, fleets=sorted(audience.fleets))
 
 
 async def turn_campaign(conn: Connection, tenant_id: int, campaign_id: int, now: datetime) -> bool:
@@ -263,6 +280,14 @@ async def _quiet_hours(conn: Connection, tenant_id: int, places: Places, now: da
         by_hour = await store.energy_by_hour(conn, tenant_id, sorted(places.sites), since, now)
     ordered = sorted(range(HOURS), key=lambda hour: (by_hour.get(hour, 0), hour))
     return sorted(ordered[: places.quiet_hours])
+
+
+async def _check_places(conn: Connection, tenant_id: int, places: Places) -> None:
+    """Raises PlaceMissing where one that is named is none: it would run and never fit."""
+    for slug in await unknown_sites(conn, tenant_id, sorted(places.sites)):
+        raise PlaceMissing("sites", f"site {slug!r}")
+    for tariff_id in await unknown_tariffs(conn, tenant_id, sorted(places.tariffs)):
+        raise PlaceMissing("tariffs", f"tariff {tariff_id}")
 
 
 async def _locked(conn: Connection, tenant_id: int, campaign_id: int) -> Campaign:

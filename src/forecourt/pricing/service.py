@@ -4,7 +4,7 @@ What sessions began by never changes: versions are added and never changed, and 
 begins before now. So a tariff is looked up for any time of the past as it was looked up then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -132,6 +132,17 @@ async def find_tariff(connection: Connection, tenant_id: int, tariff_id: UUID) -
     if row is None:
         raise TariffUnknown
     return row
+
+
+async def unknown_tariffs(connection: Connection, tenant_id: int, tariff_ids: Sequence[UUID]) -> list[UUID]:
+    """Which of these are no tariff's, in their order."""
+    return await store.list_unknown(connection, tenant_id, tariff_ids) if tariff_ids else []
+
+
+async def tariffs_of_some(connection: Connection, tenant_id: int) -> list[str]:
+    """Names of tariffs that count for a group of drivers or a subscription, or ever did; for who is limited to some
+    sites also of those of which they see none that count for all: of these it may be so elsewhere."""
+    return await assigned.list_of_some(connection, tenant_id)
 
 
 async def find_version(connection: Connection, tenant_id: int, tariff_id: UUID, version: int) -> VersionRow:

@@ -140,6 +140,11 @@ async def site_names(conn: Connection, tenant_id: int, /) -> Sequence[SiteName]:
     return await store.list_site_names(conn, tenant_id, MAX_SITE_NAMES)
 
 
+async def unknown_sites(conn: Connection, tenant_id: int, slugs: Sequence[str]) -> list[str]:
+    """Which of these slugs are no site's, in their order."""
+    return await store.list_unknown_sites(conn, tenant_id, slugs) if slugs else []
+
+
 async def find_site(conn: Connection, tenant_id: int, site: str | int, *, lock: bool = False) -> SiteRow:
     """The site of this slug, or of this id, held until the transaction ends if asked for. Raises SiteUnknown."""
     by_id = site if isinstance(site, int) else int(site) if site.isdecimal() and site.isascii() else None

@@ -15,7 +15,7 @@ from typing import Final
 from litestar.di import NamedDependency
 from msgspec import Struct
 
-from forecourt.insight.dashboards import availability, behind, drivers, groups, success, use
+from forecourt.insight.dashboards import availability, behind, drivers, groups, owned, success, use
 from forecourt.insight.dashboards.model import Answer, Asked, Family, Table
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.lake import asking
@@ -83,12 +83,14 @@ class Answers:
         return found
 
     async def answer(self, tenant_id: int, lake: Lake, family: Family, asked: Asked) -> Answer:
-        """What that snapshot says. Raises LakeMissing, PlaceUnknown, GroupUnknown, AnswerTooSlow."""
+        """What that snapshot says. Raises LakeMissing, PlaceUnknown, GroupUnknown, TraitOfFew,
+        AnswerTooSlow."""
 
         def made(hand: asking.Hand) -> Answer:
             with scoped(self._root, tenant_id, lake, asked, hand) as scope:
                 scope.check()
                 groups.check(scope)
+                owned.check(scope)
                 return FROM_THE_LAKE[family](scope)
 
         key = (lake.lake_id, lake.snapshot, lake.watermark, family, asked)
@@ -97,12 +99,13 @@ class Answers:
 
     async def behind(self, tenant_id: int, lake: Lake, asked: Asked, outcome: str, most: int) -> Table:
         """So many sessions of what is asked. It is kept for nobody. Raises LakeMissing, PlaceUnknown, GroupUnknown,
-        AnswerTooSlow."""
+        TraitOfFew, AnswerTooSlow."""
 
         def made(hand: asking.Hand) -> Table:
             with scoped(self._root, tenant_id, lake, asked, hand) as scope:
                 scope.check()
                 groups.check(scope)
+                owned.check(scope)
                 return behind.behind(scope, outcome, most)
 
         found: Table = await self._made.anew(tenant_id, made)

@@ -26,7 +26,7 @@ from forecourt.insight.dashboards.asking import (
     question,
 )
 from forecourt.insight.dashboards.counting import TooManySessions
-from forecourt.insight.dashboards.model import Compare, Family, GroupUnknown, PlaceUnknown, TraitRefused
+from forecourt.insight.dashboards.model import Compare, Family, GroupUnknown, PlaceUnknown, TraitOfFew, TraitRefused
 from forecourt.insight.dashboards.told import Answered, tell
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.turns import AnswerTooSlow
@@ -58,7 +58,8 @@ OPERATIONS: Final = {
     ),
     Family.DRIVERS: (
         "Tell how drivers came",
-        "How lately and how often, by pseudonyms; classes of 1 or 2 are left out.",
+        "How lately and how often, by pseudonyms and whole months; classes of 1 or 2 are left out. Of a place where in"
+        " one of these months fewer than ten came nothing is told, and `too_few` says so.",
     ),
     Family.PROFIT: (
         "Tell what connectors earned",
@@ -111,6 +112,7 @@ def _operation(family: Family) -> HTTPRouteHandler:
                 LakeMissing,
                 PlaceUnknown,
                 GroupUnknown,
+                TraitOfFew,
                 DaysRefused,
                 PlaceRefused,
                 TraitRefused,

@@ -22,6 +22,7 @@ from forecourt.insight.dashboards.model import (
     Group,
     GroupUnknown,
     Span,
+    TraitOfFew,
     TraitRefused,
     compared,
 )
@@ -29,6 +30,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.days import month_of, months_between
 from forecourt.platform.errors import ForecourtError
+from forecourt.pricing.service import tariffs_of_some
 from forecourt.stations.plugs import plain_type
 from forecourt.stations.service import site_names
 from forecourt.ui.ranges import LONG_PRESETS, MAX_DAYS, TimeRange, time_range
@@ -100,6 +102,7 @@ class Question(Struct, frozen=True, kw_only=True):
     driver_group: str = ""
     group: tuple[str, ...] | None = None
     groups: tuple[Group, ...] = ()
+    own: tuple[str, ...] = ()
 
     @property
     def untraited(self) -> "Question":
@@ -118,6 +121,7 @@ class Question(Struct, frozen=True, kw_only=True):
             station=self.station or None, evse=self.evse or None if self.station else None, allowed=self.allowed,
             co2=self.co2, group=self.group, groups=self.groups, connector_type=self.kind or None,
             tariff=self.tariff or None, paid_by=self.paid or None, driver_group=self.driver_group or None,
+            own=self.own,
         )  # fmt: skip
 
     @property
@@ -178,6 +182,7 @@ async def question(
         zone = (await find_organisation(conn, tenant_id)).time_zone
         co2 = tuple(await co2_zones(conn, tenant_id))
         sites = await site_names(conn, tenant_id)
+        own = tuple(await tariffs_of_some(conn, tenant_id))
     allowed = tuple(sorted(site.slug for site in sites)) if limited else None
     groups = groups_of(sites)
     group = next((each.sites for each in groups if each.slug == place[0]), None)
@@ -201,6 +206,7 @@ async def question(
         paid=traits[2],
         driver_group=traits[3],
         group=group,
+        own=own,
         groups=tuple(each for each in groups if group is None or {*each.sites} < {*group}),
     )
 
@@ -221,7 +227,7 @@ async def answered(
     db: Pool, answers: Answers, tenant_id: int, lake: Lake | None, family: Family, asked: Question
 ) -> Answer:
     """The answer, with figures beside those of the days compared with. Raises PlaceUnknown, GroupUnknown,
-    TraitRefused.
+    TraitOfFew, TraitRefused.
 
     Profit comes from the books, everything else from `lake`. Drivers are told of by whole months.
     """
@@ -242,8 +248,8 @@ async def answered(
             assert lake is not None
             try:
                 found.append(await answers.answer(tenant_id, lake, family, asked.asked(span)))
-            except GroupUnknown:
-                # Of the days before, too few drivers of a group may have come to be told of.
+            except (GroupUnknown, TraitOfFew):
+                # Of the days before, too few drivers of a group, or by a tariff, may have come to be told of.
                 if span is not asked.before:
                     raise
     told = compared(found[0], found[1] if len(found) > 1 else None)

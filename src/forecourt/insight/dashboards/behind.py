@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from forecourt.insight.dashboards import owned
 from forecourt.insight.dashboards.model import Cell, Column, Table, Unit
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.dashboards.scope import Scope
@@ -47,7 +48,8 @@ def behind(scope: Scope, outcome: str, most: int) -> Table:
         found = found.filter(found.outcome == outcome)
     [counted] = rows_of(found.aggregate(sessions=found.count().cast("int64")))
     latest = found.order_by(found.started_at.desc(), found.session).limit(most)
-    rows = [_cells(row) for row in rows_of(latest.select(*(column.name for column in _COLUMNS)))]
+    told = owned.masked(owned.hidden(scope), rows_of(latest.select(*(column.name for column in _COLUMNS))))
+    rows = [_cells(row) for row in told]
     return Table(
         key="sessions", title=mark("Sessions"), columns=_COLUMNS, rows=rows, left_out=counted["sessions"] - len(rows)
     )

@@ -167,7 +167,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     """Of which time and place something is asked. `zone`: by whose clock its days are. `allowed`: the sites that who
     asks is limited to, None for no limit. `evse` is of `station`. `co2`: sites with the zone whose intensity counts.
     `group`: the sites that are meant where `site` is one that others are part of; `groups`: those that are told apart.
-    `connector_type`, `tariff`, `paid_by`, `driver_group`: sessions with these alone."""
+    `connector_type`, `tariff`, `paid_by`, `driver_group`: sessions with these alone. `own`: tariffs that some drivers
+    have to themselves."""
 
     span: Span
     zone: str
@@ -182,6 +183,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     tariff: str | None = None
     paid_by: str | None = None
     driver_group: str | None = None
+    own: tuple[str, ...] = ()
 
     @property
     def traits(self) -> dict[str, str]:
@@ -224,6 +226,14 @@ class GroupUnknown(ForecourtError):
 
     status = 404
     code = "group-unknown"
+
+
+class TraitOfFew(ForecourtError):
+    """This tariff or way to pay is of certain drivers, and in one of the months of these days, with the two before it,
+    fewer than five of them came by it: nothing is told of it by its name. Leave it out, or ask for other days."""
+
+    status = 404
+    code = "trait-of-few"
 
 
 class TraitRefused(ForecourtError):

@@ -30,7 +30,16 @@ from forecourt.insight.dashboards.asking import (
     question,
 )
 from forecourt.insight.dashboards.files import MEDIA_TYPES, SHEETS, Form, form_of, written
-from forecourt.insight.dashboards.model import Answer, Compare, Family, GroupUnknown, PlaceUnknown, Table, TraitRefused
+from forecourt.insight.dashboards.model import (
+    Answer,
+    Compare,
+    Family,
+    GroupUnknown,
+    PlaceUnknown,
+    Table,
+    TraitOfFew,
+    TraitRefused,
+)
 from forecourt.insight.lake.groups import LEAST_OF_GROUP
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.pages import SUB_PAGES, tabs_of
@@ -46,7 +55,12 @@ LATE_AFTER: Final = timedelta(hours=36)
 #: Rows of a table on a page; its file has all.
 MAX_SHOWN: Final = 50
 #: How a page that can't tell what is asked answers, by why.
-STATUSES: Final = {"place": PlaceUnknown.status, "group": GroupUnknown.status, "traits": TraitRefused.status}
+STATUSES: Final = {
+    "place": PlaceUnknown.status,
+    "group": GroupUnknown.status,
+    "traits": TraitRefused.status,
+    "few": TraitOfFew.status,
+}
 #: The page of each family, and what one must be allowed to open it.
 PATHS: Final = {key: path for key, _, path, _ in SUB_PAGES}
 VERBS: Final = {key: verb for key, _, _, verb in SUB_PAGES}
@@ -94,6 +108,8 @@ class InsightPages(Struct, frozen=True, kw_only=True):
             fault = "traits"
         except GroupUnknown:
             fault = "group"
+        except TraitOfFew:
+            fault = "few"
         now, path = self.clock.now(), PATHS[family.value]
         trouble = None
         if lake is None or lake.watermark.date() < now.date():

@@ -9,7 +9,7 @@ from forecourt.insight.dashboards.answering import Answers, Lake
 from forecourt.insight.dashboards.asking import Question, answered
 from forecourt.insight.dashboards.files import plain
 from forecourt.insight.dashboards.model import Answer, Cell, Family, Figure, Table, Unit
-from forecourt.insight.dashboards.words import heading, note, plainly
+from forecourt.insight.dashboards.words import TOO_FEW, heading, note, plainly
 from forecourt.platform.database import Pool
 
 Value = str | int | float | None
@@ -72,6 +72,10 @@ class Answered(Struct, frozen=True, kw_only=True):
     driver_group: Annotated[str | None, Meta(description="A fleet, or a group of tokens.", examples=["Harbour taxis"])]
     snapshot: Annotated[int | None, Meta(description="Of the lake; null: it is told from the books.", examples=[41])]
     written_at: Annotated[datetime | None, Meta(description="What happened later is not in the snapshot.")]
+    too_few: Annotated[
+        bool,
+        Meta(description="Nothing is told, for it would be of too few drivers; `notes` say why.", examples=[False]),
+    ]
     figures: list[Number]
     tables: list[TableTold]
     notes: Annotated[list[str], Meta(description="What must be known to read this.", examples=[[]])]
@@ -96,8 +100,9 @@ def told(family: Family, asked: Question, answer: Answer, lake: Lake | None) -> 
         kind=asked.kind or None, tariff=asked.tariff or None, paid=asked.paid or None,
         driver_group=asked.driver_group or None,
         snapshot=None if lake is None else lake.snapshot, written_at=None if lake is None else lake.watermark,
+        too_few=answer.too_few,
         figures=[_number(each) for each in answer.figures], tables=[_table(each) for each in answer.tables],
-        notes=[note(each, str) for each in answer.notes],
+        notes=[*([plainly(TOO_FEW)] if answer.too_few else []), *(note(each, str) for each in answer.notes)],
     )  # fmt: skip
 
 

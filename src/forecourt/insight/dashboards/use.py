@@ -6,6 +6,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Any, Final
 
+from forecourt.insight.dashboards import owned
 from forecourt.insight.dashboards.groups import by_group, named
 from forecourt.insight.dashboards.model import Answer, Cell, Column, Figure, Table, Unit, table
 from forecourt.insight.dashboards.parts import Counted, little_known, mean, mix, money, places
@@ -31,7 +32,8 @@ def answer(scope: Scope) -> Answer:
     """Everything of the family."""
     # Stations of sites, EVSEs of a station; of more than one site, sites.
     by_part, site_peaks = by_site(scope) if scope.part == "site" else (_by_station(scope), {})
-    stays = rows_of(expressions.stays(scope.parted, ("part", *MIXES)))
+    few = owned.hidden(scope)
+    stays = owned.masked(few, rows_of(expressions.stays(scope.parted, ("part", *MIXES))))
     whole = Counted()
     for each in by_part.values():
         whole.add(each)
@@ -50,7 +52,7 @@ def answer(scope: Scope) -> Answer:
             *(mix(stays, column, title, label) for column, (title, label) in MIXES.items()),
             *by_group(scope, groups, whole, sum(row["energy_wh"] for row in stays)),
         ),
-        notes=(*little_known(scope, whole), *groups.notes),
+        notes=(*little_known(scope, whole), *groups.notes, *owned.notes(few)),
     )
 
 

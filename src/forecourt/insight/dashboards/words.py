@@ -39,6 +39,11 @@ DAYS: Final = (mark("Mon"), mark("Tue"), mark("Wed"), mark("Thu"), mark("Fri"), 
 MAX_NAMED: Final = 3
 WITHOUT_SITE: Final = mark("stations without a site")
 MORE: Final = mark("%(n)s more")
+#: Why nothing is told of drivers where an answer says `too_few`.
+TOO_FEW: Final = mark(
+    "In one of these months fewer than ten drivers came here. Who they are could be found out, so nothing is told: look"
+    " at more sites together."
+)
 
 
 def plainly(marked: str) -> str:

@@ -49,12 +49,7 @@ def remarks(answer: Answer) -> list[str]:
     if answer.days_before is not None:
         found.append(_("The days before are those from %(first)s to %(last)s.") % _dates(answer.days_before))
     if answer.too_few:
-        found.append(
-            _(
-                "In one of these months fewer than ten drivers came here. Who they are could be found out, so nothing"
-                " is told: look at more sites together."
-            )
-        )
+        found.append(_(words.TOO_FEW))
     return [*found, *map(words.note, answer.notes)]
 
 

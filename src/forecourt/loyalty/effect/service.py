@@ -53,7 +53,8 @@ class Effect(Struct, frozen=True, kw_only=True):
     compared as they were drawn, whether they came or not; what they did since `before` narrows the intervals. Sessions
     that other records tell of count, too.
     `compared` is empty with fewer than ten drivers in a group, and has nothing of what none of them did yet: that is
-    not known to be the same. `given`: of the budget, in minor units."""
+    not known to be the same. `left_treated`, `left_held_out`: drivers of each group who were erased since, of whom
+    nothing is known; leaving may have to do with the campaign. `given`: of the budget, in minor units."""
 
     campaign_id: int
     before: datetime
@@ -62,6 +63,8 @@ class Effect(Struct, frozen=True, kw_only=True):
     level: float
     treated: int
     held_out: int
+    left_treated: int
+    left_held_out: int
     given: int
     currency: str
     compared: list[Compared]
@@ -79,13 +82,14 @@ async def measure_effect(conn: Connection, tenant_id: int, campaign_id: int, now
             conn, tenant_id, campaign_id, since=before, start=start, until=until, hours=hours,
             currency=campaign.terms.currency,
         )  # fmt: skip
+    left_treated, left_held_out = await store.count_left(conn, tenant_id, campaign_id)
     treated = np.array([each.treated for each in did], dtype=bool)
     many = int(treated.sum())
     few = len(did) - many
     enough = min(many, few) >= MIN_GROUP
     return Effect(
         campaign_id=campaign_id, before=before, start=start, until=until, level=LEVEL, treated=many, held_out=few,
-        given=campaign.spent, currency=campaign.terms.currency,
+        left_treated=left_treated, left_held_out=left_held_out, given=campaign.spent, currency=campaign.terms.currency,
         compared=_compare(did, treated, campaign.terms.currency, hours) if enough else [],
     )  # fmt: skip
 

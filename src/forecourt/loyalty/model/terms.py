@@ -21,6 +21,13 @@ MAX_NAME: Final = 100
 MAX_LABEL: Final = 60
 #: Drivers, fleets or tariffs that a campaign names.
 MAX_NAMED: Final = 10_000
+#: Sites that a campaign names, and types of connectors, and how long one of them is.
+MAX_SITES: Final = 1_000
+MAX_TYPES: Final = 100
+MAX_WORD: Final = 100
+#: Sessions and energy of a driver in the window by which drivers are chosen.
+MAX_SESSIONS: Final = 10_000
+MAX_ENERGY_WH: Final = 10**9
 #: How far back the use looks by which drivers are chosen.
 MAX_WINDOW_D: Final = 365
 MAX_PERCENT: Final = 100
@@ -28,6 +35,9 @@ MAX_PERCENT: Final = 100
 MAX_HELD_OUT: Final = 90
 #: Hours of the day.
 HOURS: Final = 24
+
+
+Word = Annotated[str, Meta(min_length=1, max_length=MAX_WORD)]
 
 
 class State(StrEnum):
@@ -73,10 +83,13 @@ class Audience(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     segments: Annotated[
         frozenset[Segment], Meta(description="One of these; none named: any.", examples=[["leaving"]])
     ] = frozenset()
-    min_sessions: Annotated[int | None, Meta(examples=[3])] = None
-    max_sessions: Annotated[int | None, Meta(examples=[None])] = None
-    min_energy_wh: Annotated[int | None, Meta(examples=[None])] = None
-    unseen_days: Annotated[int | None, Meta(description="No session in so many days.", examples=[None])] = None
+    min_sessions: Annotated[Annotated[int, Meta(ge=0, le=MAX_SESSIONS)] | None, Meta(examples=[3])] = None
+    max_sessions: Annotated[Annotated[int, Meta(ge=0, le=MAX_SESSIONS)] | None, Meta(examples=[None])] = None
+    min_energy_wh: Annotated[Annotated[int, Meta(ge=0, le=MAX_ENERGY_WH)] | None, Meta(examples=[None])] = None
+    unseen_days: Annotated[
+        Annotated[int, Meta(ge=0, le=MAX_WINDOW_D)] | None,
+        Meta(description="No session in so many days.", examples=[None]),
+    ] = None
     marketing: Annotated[bool, Meta(description="Only who agreed to marketing.", examples=[True])] = False
     drivers: Annotated[
         frozenset[int], Meta(max_length=MAX_NAMED, description="One of these, by number.", examples=[[]])
@@ -86,16 +99,23 @@ class Audience(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(max_length=MAX_NAMED, description="Of one of these fleets, by number, when it starts.", examples=[[]]),
     ] = frozenset()
 
+    @property
+    def chooses(self) -> bool:
+        """Whether it is not for all drivers."""
+        return self != Audience(window_days=self.window_days)
+
 
 class Places(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For which sessions a campaign is, by where and when they begin; nothing said: for all. Hours and days are local
     to the site: 17 is from 17:00 until before 18:00."""
 
-    sites: Annotated[frozenset[str], Meta(description="Slugs; what is below counts too.", examples=[["yard"]])] = (
-        frozenset()
-    )
+    sites: Annotated[
+        frozenset[Word],
+        Meta(max_length=MAX_SITES, description="Slugs; what is below counts too.", examples=[["yard"]]),
+    ] = frozenset()
     connector_types: Annotated[
-        frozenset[str], Meta(description="OCPI's ConnectorType.", examples=[["IEC_62196_T2_COMBO"]])
+        frozenset[Word],
+        Meta(max_length=MAX_TYPES, description="OCPI's ConnectorType.", examples=[["IEC_62196_T2_COMBO"]]),
     ] = frozenset()
     tariffs: Annotated[
         frozenset[UUID],
@@ -205,6 +225,8 @@ def check(terms: Terms) -> None:
         wrong = "a voucher holds nobody out: whoever has a code may enter it"
     elif terms.by_code and terms.announce:
         wrong = "a voucher has no drivers to tell: hand its codes out"
+    elif terms.by_code and terms.audience.chooses:
+        wrong = "a voucher is for whoever has a code: it chooses no drivers"
     elif terms.ends_at is not None and terms.starts_at is not None and terms.ends_at <= terms.starts_at:
         wrong = "it ends after it begins"
     elif any(each not in range(HOURS) for each in terms.places.hours):

@@ -13,7 +13,7 @@ from forecourt.access import Actor
 from forecourt.access.guard import Asker
 from forecourt.access.members import find_organisation
 from forecourt.loyalty import service
-from forecourt.loyalty.errors import CampaignRefused
+from forecourt.loyalty.errors import CampaignRefused, PlaceMissing
 from forecourt.loyalty.model.terms import QuietBy
 from forecourt.loyalty.pages.fields import campaign_fields, program_fields, terms_of, tiers_shown, typed_as
 from forecourt.loyalty.pages.words import CHANGING, Like, WebRequest
@@ -35,6 +35,7 @@ from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
 
 SENSE_WRONG: Final = mark("Either a percentage with the most of a session, or an amount; the budget is enough for one.")
+PLACE_WRONG: Final = mark("must be ones that there are")
 PROGRAM_WRONG: Final = mark("Points need a worth, cashback is half at the most, and each tier begins elsewhere.")
 
 
@@ -80,11 +81,17 @@ class CampaignForms:
         if wrong:
             return self.page(request, actor, fields, typed, title=NEW, word=MAKE, wrong=wrong)
         if values["by_code"]:
-            values["holdout_percent"], values["announce"] = Decimal(0), False
+            # The form says that nobody is chosen then, so what stands in those fields is not meant.
+            chosen = {"segment": "", "min_sessions": None, "unseen_days": None, "marketing": False}
+            values |= chosen | {"fleets": frozenset(), "drivers": frozenset()}
+            values |= {"holdout_percent": Decimal(0), "announce": False}
         try:
             async with self._db.tenant(actor.tenant_id) as conn:
                 zone = ZoneInfo((await find_organisation(conn, actor.tenant_id)).time_zone)
                 made = await service.create_campaign(conn, actor, terms_of(values, zone), self._clock.now())
+        except PlaceMissing as missing:
+            wrong = {missing.field: PLACE_WRONG}
+            return self.page(request, actor, fields, typed, title=NEW, word=MAKE, wrong=wrong)
         except CampaignRefused:
             return self.page(request, actor, fields, typed, title=NEW, word=MAKE, fault=SENSE_WRONG)
         return Redirect(f"/campaigns/{made.campaign_id}?done=stored", status_code=303)

@@ -17,10 +17,11 @@ from forecourt.loyalty.rewards.service import Purse
 from forecourt.platform.clock import Clock
 
 TAGS: Final = ["loyalty"]
+READS: Final = {"verb": Verb.READ_CAMPAIGNS}
 Ticking = NamedDependency[Clock]
 
 
-@get("/loyalty/program", opt={"problems": [ProgramMissing]}, summary="Show the loyalty program", tags=TAGS)
+@get("/loyalty/program", opt={**READS, "problems": [ProgramMissing]}, summary="Show the loyalty program", tags=TAGS)
 async def find_program(actor: Asker, db: Database) -> Program:
     async with db.tenant(actor.tenant_id) as conn:
         return await service.find_program(conn, actor.tenant_id)
@@ -40,7 +41,7 @@ async def set_program(data: JSONBody[Program], actor: Asker, db: Database, clock
 
 @get(
     "/loyalty/drivers/{driver_id:int}/points",
-    opt={"problems": [DriverUnknown, ProgramMissing]},
+    opt={**READS, "problems": [DriverUnknown, ProgramMissing]},
     summary="Show a driver's points and tier",
     tags=TAGS,
 )

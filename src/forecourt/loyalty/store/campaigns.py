@@ -122,7 +122,7 @@ async def set_state(
         "UPDATE loyalty_campaigns SET state = %(state)s, hours = coalesce(%(hours)s, hours), unbegun = %(unbegun)s,"
         " started_at = CASE WHEN %(state)s = 'running' THEN coalesce(started_at, %(at)s) ELSE started_at END,"
         " ended_at = CASE WHEN %(state)s = 'ended' THEN %(at)s END,"
-        " turns_at = CASE WHEN %(state)s = 'scheduled' THEN (terms ->> 'starts_at')::timestamptz"
+        " turns_at = CASE WHEN %(state)s = 'scheduled' THEN coalesce((terms ->> 'starts_at')::timestamptz, %(at)s)"
         "  WHEN %(state)s IN ('running', 'paused') THEN (terms ->> 'ends_at')::timestamptz END,"
         " paused_at = CASE WHEN %(state)s = 'paused' THEN %(at)s::timestamptz END,"
         " paused = CASE WHEN paused_at < %(at)s THEN paused + tstzmultirange(tstzrange(paused_at, %(at)s))"
@@ -228,6 +228,12 @@ async def list_used(
         },
     )  # fmt: skip
     return await cursor.fetchall()
+
+
+async def has_active(conn: Connection, tenant_id: int, count: int, *, fleets: Sequence[int]) -> bool:
+    """Whether there are so many active drivers, of these fleets where any is named."""
+    found = await _list_active(conn, tenant_id, drivers=(), fleets=fleets, after=0, limit=count)
+    return len(found) == count
 
 
 async def _list_active(

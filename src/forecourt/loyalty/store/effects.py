@@ -62,6 +62,17 @@ CROSS JOIN LATERAL (
 """
 
 
+async def count_left(conn: Connection, tenant_id: int, campaign_id: int) -> tuple[int, int]:
+    """How many of a campaign's drivers were erased since: who had it, who were held out."""
+    row = await (
+        await conn.execute(
+            "SELECT left_treated, left_held_out FROM loyalty_campaigns WHERE tenant_id = %s AND campaign_id = %s",
+            (tenant_id, campaign_id),
+        )
+    ).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
 async def list_did(
     conn: Connection, tenant_id: int, campaign_id: int, *, since: datetime, start: datetime, until: datetime,
     hours: Sequence[int], currency: str,

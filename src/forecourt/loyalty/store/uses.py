@@ -136,14 +136,15 @@ async def insert_use(
     conn: Connection, tenant_id: int, campaign_id: int, *, code_id: int | None, driver_id: int | None,
     token_uid: str | None, session_id: UUID | None, reserved: int, at: datetime, until_at: datetime | None,
 ) -> UUID:  # fmt: skip
-    """Something kept: for a session, for a token, or where neither is named for a driver."""
+    """Something kept: for a session, for a token, or where neither is named for a driver. What has its session says
+    nothing of the token that began it: that may be somebody's card."""
     row = await (
         await conn.execute(
             "INSERT INTO loyalty_uses (tenant_id, campaign_id, code_id, driver_id, token_uid, session_id,"
             " kept, state, reserved, made_at, until_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             " RETURNING use_id",
             (
-                tenant_id, campaign_id, code_id, driver_id, token_uid, session_id,
+                tenant_id, campaign_id, code_id, driver_id, token_uid if session_id is None else None, session_id,
                 token_uid is None and session_id is None, "open" if session_id is None else "bound", reserved, at,
                 until_at,
             ),
@@ -237,10 +238,10 @@ async def find_spare(
 
 
 async def bind(conn: Connection, tenant_id: int, use_ids: Sequence[UUID], session_id: UUID) -> None:
-    """What was kept, or not used by the session before, is for a session."""
+    """What was kept, or not used by the session before, is for a session, and for no token any more."""
     await conn.execute(
-        "UPDATE loyalty_uses SET state = 'bound', session_id = %s WHERE tenant_id = %s AND use_id = ANY (%s)"
-        " AND state IN ('open', 'bound')",
+        "UPDATE loyalty_uses SET state = 'bound', session_id = %s, token_uid = NULL"
+        " WHERE tenant_id = %s AND use_id = ANY (%s) AND state IN ('open', 'bound')",
         (session_id, tenant_id, list(use_ids)),
     )
 
@@ -277,7 +278,8 @@ async def discounts_of(conn: Connection, tenant_id: int, session_id: UUID) -> li
 async def settle(conn: Connection, tenant_id: int, use: Use, taken: int | None, at: datetime) -> None:
     """What was kept is spent as far as it was taken; None: nothing came of it, and its code is good once more."""
     await conn.execute(
-        "UPDATE loyalty_uses SET state = %s, taken = %s, settled_at = %s WHERE tenant_id = %s AND use_id = %s",
+        "UPDATE loyalty_uses SET state = %s, taken = %s, settled_at = %s, token_uid = NULL"
+        " WHERE tenant_id = %s AND use_id = %s",
         ("released" if taken is None else "settled", taken, at, tenant_id, use.use_id),
     )
     await conn.execute(
@@ -298,13 +300,23 @@ async def tenants_with_uses(conn: Connection) -> list[int]:
 
 
 async def forget_driver(conn: Connection, tenant_id: int, driver_id: int) -> None:
-    """What was given stays counted, of nobody; what is kept for a driver is kept no longer."""
-    for table in ("loyalty_uses", "loyalty_decisions"):
+    """What was given stays counted, of nobody and no card; what is kept for a driver is kept no longer. How
+    many a campaign lost by it stays."""
+    for table, gone in (
+        ("loyalty_uses", "driver_id = NULL, token_uid = NULL"),
+        ("loyalty_decisions", "driver_id = NULL"),
+    ):
         await conn.execute(
-            f"UPDATE {table} SET driver_id = NULL WHERE tenant_id = %s AND driver_id = %s".encode(),
-            (tenant_id, driver_id),
+            f"UPDATE {table} SET {gone} WHERE tenant_id = %s AND driver_id = %s".encode(), (tenant_id, driver_id)
         )
-    await conn.execute("DELETE FROM loyalty_members WHERE tenant_id = %s AND driver_id = %s", (tenant_id, driver_id))
+    await conn.execute(
+        "WITH gone AS (DELETE FROM loyalty_members WHERE tenant_id = %(tenant)s AND driver_id = %(driver)s"
+        "  RETURNING campaign_id, treated)"
+        " UPDATE loyalty_campaigns c SET left_treated = left_treated + g.treated::int,"
+        "  left_held_out = left_held_out + (NOT g.treated)::int"
+        " FROM gone g WHERE c.tenant_id = %(tenant)s AND c.campaign_id = g.campaign_id",
+        {"tenant": tenant_id, "driver": driver_id},
+    )
 
 
 async def _uses(conn: Connection, query: str, values: dict[str, Any]) -> list[Use]:

@@ -259,3 +259,17 @@ async def find_station_id(conn: Connection, tenant_id: int, station: str) -> int
     )
     row = await cursor.fetchone()
     return None if row is None else int(row[0])
+
+
+async def list_of_some(connection: Connection, tenant_id: int) -> list[str]:
+    """Names of tariffs that are or were assigned for a group of drivers or a subscription; of those of which who is
+    limited to some sites sees no other assignment, too."""
+    cursor = await connection.execute(
+        "SELECT DISTINCT t.name FROM tariffs t WHERE t.tenant_id = %(tenant)s AND ("
+        " EXISTS (SELECT FROM tariff_assignments a WHERE a.tenant_id = t.tenant_id AND a.tariff_id = t.tariff_id"
+        "  AND (a.driver_group IS NOT NULL OR a.subscription IS NOT NULL))"
+        " OR ((SELECT forecourt_sites()) IS NOT NULL AND NOT EXISTS (SELECT FROM tariff_assignments a"
+        "  WHERE a.tenant_id = t.tenant_id AND a.tariff_id = t.tariff_id))) ORDER BY t.name",
+        {"tenant": tenant_id},
+    )
+    return [name for (name,) in await cursor.fetchall()]

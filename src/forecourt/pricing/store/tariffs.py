@@ -138,6 +138,17 @@ WHERE v.tenant_id = %(tenant_id)s AND v.tariff_id = %(tariff_id)s
 """
 
 
+async def list_unknown(connection: Connection, tenant_id: int, tariff_ids: Sequence[UUID]) -> list[UUID]:
+    """Which of these are no tariff's, in their order."""
+    cursor = await connection.execute(
+        "SELECT n.tariff_id FROM unnest(%s::uuid[]) WITH ORDINALITY AS n (tariff_id, place)"
+        " WHERE NOT EXISTS (SELECT FROM tariffs t WHERE t.tenant_id = %s AND t.tariff_id = n.tariff_id)"
+        " ORDER BY n.place",
+        (list(tariff_ids), tenant_id),
+    )
+    return [tariff_id for (tariff_id,) in await cursor.fetchall()]
+
+
 async def find_version(conn: Connection, tenant_id: int, tariff_id: UUID, version: int) -> VersionRow | None:
     """This very version, valid or not."""
     cursor = conn.cursor(row_factory=_version)

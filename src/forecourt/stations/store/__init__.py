@@ -99,6 +99,7 @@ from forecourt.stations.store.sites import (
     insert_site,
     list_site_names,
     list_sites,
+    list_unknown_sites,
     update_site,
 )
 from forecourt.stations.store.story import AskedRow, ReportRow, list_asked, list_reports
@@ -245,6 +246,7 @@ __all__ = [
     "list_site_names",
     "list_sites",
     "list_stations",
+    "list_unknown_sites",
     "list_unsupported",
     "list_variables",
     "list_variables_behind",

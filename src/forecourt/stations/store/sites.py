@@ -1,6 +1,6 @@
 """Sites: places with stations, a tree."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -137,6 +137,16 @@ async def list_site_names(conn: Connection, tenant_id: int, limit: int) -> list[
         {"tenant_id": tenant_id, "limit": limit},
     )
     return await cursor.fetchall()
+
+
+async def list_unknown_sites(conn: Connection, tenant_id: int, slugs: Sequence[str]) -> list[str]:
+    """Which of these slugs are no site's, in their order."""
+    cursor = await conn.execute(
+        "SELECT n.slug FROM unnest(%s::text[]) WITH ORDINALITY AS n (slug, place)"
+        " WHERE NOT EXISTS (SELECT FROM sites s WHERE s.tenant_id = %s AND s.slug = n.slug) ORDER BY n.place",
+        (list(slugs), tenant_id),
+    )
+    return [slug for (slug,) in await cursor.fetchall()]
 
 
 async def delete_site(conn: Connection, tenant_id: int, site_id: int) -> None:
