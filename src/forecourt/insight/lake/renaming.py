@@ -32,9 +32,10 @@ async def fleet_renamed(tenants: Pool, root: Path, tenant_id: int, fleet_id: int
 
 def _days(root: Path, tenant_id: int, names: Sequence[str]) -> list[date]:
     try:
-        with asking.opened(root, tenant_id) as db:
-            query = "SELECT DISTINCT local_date FROM group_days WHERE driver_group IN (SELECT unnest(?))"
-            found = [day for (day,) in db.execute(query, [list(names)]).fetchall()]
+        with asking.expressed(root, tenant_id) as tables:
+            days = tables["group_days"]
+            mine = days.filter(days.driver_group.isin(list(names))).select("local_date").distinct()
+            found: list[date] = mine.to_pyarrow().column("local_date").to_pylist()
     except LakeMissing:
         return []
     return sorted({day + timedelta(days=more) for day in found for more in _NEAR})
