@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -165,11 +166,12 @@ async def test_a_station_is_there_since_it_was_first_used_though_nobody_knew_it_
     await shore.export()
     answers = Answers(shore.root)
     lake = await answers.lake(shore.tenant_id)
+    places: tuple[dict[str, Any], ...] = ({}, {"site": "yard"}, {"station": f"CP1-{shore.tenant_id}"})
     for since, until, there_h in (
         (datetime(2026, 2, 10, tzinfo=UTC), datetime(2026, 2, 20, tzinfo=UTC), 240),
         (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 11, tzinfo=UTC), 182),
     ):
         span = Span(since=since, until=until)
-        for place in ({}, {"site": "yard"}, {"station": f"CP1-{shore.tenant_id}"}):
+        for place in places:
             told = await answers.answer(shore.tenant_id, lake, Family.USE, Asked(span=span, zone="UTC", **place))
             assert figures(told)["utilisation"] == Fraction(1, there_h), (since, place)
