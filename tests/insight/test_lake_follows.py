@@ -110,9 +110,9 @@ async def test_groups_are_counted_again_where_their_drivers_changed(shore: Shore
     check()
     whole = content(shore.root, shore.tenant_id)
     await shore.export(anew=True)
-    told = content(shore.root, shore.tenant_id)
+    anew = content(shore.root, shore.tenant_id)
     for table in ("group_days", "group_uses", "driver_groups", "driver_spans", "drivers"):
-        assert told[table] == whole[table]
+        assert anew[table] == whole[table]
 
 
 async def test_uses_of_sites_are_their_hours_and_know_whose_power_is_known(shore: Shore) -> None:
