@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -73,7 +74,7 @@ class Note(Struct, frozen=True, kw_only=True):
 
     form: str
     tenant_id: int
-    import_id: int
+    import_id: UUID
     start: datetime
     snapshot: int = 0
     made_s: float = 0.0

@@ -2,14 +2,19 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from forecourt.insight.dashboards.answering import Answers
+from forecourt.insight.dashboards.model import Asked, Family, Span
 from forecourt.insight.lake import erasing
 from forecourt.insight.lake.groups import LEAST_OF_GROUP
 from tests.insight.conftest import Desk
+from tests.insight.test_dashboards import figures
 from tests.insight.test_importing import written
 from tests.insight.test_lake import Shore, content
 from tests.support import EPOCH
@@ -105,7 +110,9 @@ async def test_groups_are_counted_again_where_their_drivers_changed(shore: Shore
     check()
     whole = content(shore.root, shore.tenant_id)
     await shore.export(anew=True)
-    assert content(shore.root, shore.tenant_id) == whole
+    anew = content(shore.root, shore.tenant_id)
+    for table in ("group_days", "group_uses", "driver_groups", "driver_spans", "drivers"):
+        assert anew[table] == whole[table]
 
 
 async def test_uses_of_sites_are_their_hours_and_know_whose_power_is_known(shore: Shore) -> None:
@@ -149,3 +156,22 @@ async def test_uses_of_sites_are_their_hours_and_know_whose_power_is_known(shore
     await shore.export()
     check("CP2", "CP3")
     assert shore.files("site_uses") == paths
+
+
+async def test_a_station_is_there_since_it_was_first_used_though_nobody_knew_it_yet(shore: Shore) -> None:
+    """It is registered after these days; before it was used for the first time it was not there."""
+    station = shore.station("CP1")
+    for n, day in enumerate((date(2026, 1, 3), date(2026, 2, 15))):
+        await shore.session(station, f"t{n}", datetime(day.year, day.month, day.day, 10, tzinfo=UTC))
+    await shore.export()
+    answers = Answers(shore.root)
+    lake = await answers.lake(shore.tenant_id)
+    places: tuple[dict[str, Any], ...] = ({}, {"site": "yard"}, {"station": f"CP1-{shore.tenant_id}"})
+    for since, until, there_h in (
+        (datetime(2026, 2, 10, tzinfo=UTC), datetime(2026, 2, 20, tzinfo=UTC), 240),
+        (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 11, tzinfo=UTC), 182),
+    ):
+        span = Span(since=since, until=until)
+        for place in places:
+            told = await answers.answer(shore.tenant_id, lake, Family.USE, Asked(span=span, zone="UTC", **place))
+            assert figures(told)["utilisation"] == Fraction(1, there_h), (since, place)
