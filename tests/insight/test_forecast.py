@@ -146,6 +146,23 @@ def test_a_series_that_mostly_stands_still_is_not_won_by_saying_zero() -> None:
         )
 
 
+def test_a_data_set_says_what_intervals_that_hold_zero_cover_at_least() -> None:
+    random = np.random.default_rng(4)
+    still = np.where(random.random((2, 8 * 168)) < 0.12, random.gamma(4, 5, (2, 8 * 168)), 0)
+    told = of_panel(panel(still))
+    own = [each for each in told.series if not each.network]
+    assert told.least_coverage == pytest.approx(np.mean([each.zero_share for each in own]))
+    assert told.coverage is not None
+    assert 0.85 < told.least_coverage < told.coverage
+    assert told.covered is False
+    assert f"no intervals that hold zero cover less than {told.least_coverage:.1%}" in " ".join(told.words)
+    # One that is busy half of the time lowers what is not its own by nothing.
+    still[0] = week(8 * 168) * random.gamma(5, 1 / 5, 8 * 168)
+    mixed = of_panel(panel(still))
+    assert mixed.least_coverage == pytest.approx((0.8 + own[1].zero_share) / 2)
+    assert "hold zero" not in " ".join(mixed.words)
+
+
 @pytest.fixture(scope="module")
 def noisy() -> Iterator[tuple[Floats, Run]]:
     with pytest.MonkeyPatch.context() as patch:
