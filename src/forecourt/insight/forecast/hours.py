@@ -25,7 +25,7 @@ MAX_POINTS: Final = 20_000_000
 CHUNK_ROWS: Final = 500_000
 COLUMNS: Final = ("series", "time", "value")
 #: The largest value; beyond, squares of errors are no numbers any more.
-MAX_VALUE: Final = 1e15
+MAX_VALUE: Final = 10**15
 ADVICE: Final = (
     "A CSV of hours instead has the columns series, time and value; else say which are: --map series=COLUMN --map"
     " time=COLUMN --map value=COLUMN."
@@ -39,7 +39,7 @@ REASONS: Final[dict[str, str]] = {
     "no-value": "it has no value: that hour is taken for unknown",
     "decimal-comma": "its value has a comma: if that stands before decimals, say --decimal ,",
     "bad-number": "its value is no number: that hour is taken for unknown",
-    "too-large": f"its value is beyond {MAX_VALUE:.0e}: that hour is taken for unknown",
+    "too-large": f"its value is beyond {MAX_VALUE:,}: that hour is taken for unknown",
     "negative": "its value is negative: that hour is taken for unknown",
     "no-series": "it names no series",
     "repeated": "the same series has that hour before, with another value: the first one counts",
