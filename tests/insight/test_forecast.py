@@ -14,12 +14,14 @@ import pytest
 
 from forecourt.insight.forecast import backtest, choosing, learned, plan, service
 from forecourt.insight.forecast.backtest import Files, Memory, Run, run
+from forecourt.insight.forecast.intervals import Tuner
 from forecourt.insight.forecast.methods import SIMPLE
 from forecourt.insight.forecast.plan import eras, planned
 from forecourt.insight.forecast.reading import panels_of, read
 from forecourt.insight.forecast.recipe import ahead_of, recipe_of
 from forecourt.insight.forecast.report import OfDataSet, Report
 from forecourt.insight.forecast.series import NETWORK, Floats, ForecastRefused, Panel, with_network
+from forecourt.insight.importing.model import ImportRefused
 from forecourt.insight.importing.tables import Options
 from forecourt.insight.model import Session
 from tests.support import EPOCH
@@ -142,6 +144,23 @@ def test_a_series_that_mostly_stands_still_is_not_won_by_saying_zero() -> None:
         assert all(
             low <= expected <= high for low, expected, high in zip(each.low, each.expected, each.high, strict=True)
         )
+
+
+def test_a_data_set_says_what_intervals_that_hold_zero_cover_at_least() -> None:
+    random = np.random.default_rng(4)
+    still = np.where(random.random((2, 8 * 168)) < 0.12, random.gamma(4, 5, (2, 8 * 168)), 0)
+    told = of_panel(panel(still))
+    own = [each for each in told.series if not each.network]
+    assert told.least_coverage == pytest.approx(np.mean([each.zero_share for each in own]))
+    assert told.coverage is not None
+    assert 0.85 < told.least_coverage < told.coverage
+    assert told.covered is False
+    assert f"no intervals that hold zero cover less than {told.least_coverage:.1%}" in " ".join(told.words)
+    # One that is busy half of the time lowers what is not its own by nothing.
+    still[0] = week(8 * 168) * random.gamma(5, 1 / 5, 8 * 168)
+    mixed = of_panel(panel(still))
+    assert mixed.least_coverage == pytest.approx((0.8 + own[1].zero_share) / 2)
+    assert "hold zero" not in " ".join(mixed.words)
 
 
 @pytest.fixture(scope="module")
@@ -312,6 +331,77 @@ def test_decimal_commas_are_read_when_said_and_named_when_refused(tmp_path: Path
         read(path, Options(), EPOCH)
     [made] = read(path, Options(decimal=","), EPOCH).panels
     assert made.values[0, :2].tolist() == [1012.5, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "asked", "note"),
+    [
+        ("series;time;value", "a;%d.%m.%Y %H:%M;{value},5", {}, "decimal comma"),
+        ("Value,Series,Time", "{value}.5,a,%m/%d/%Y %I:%M %p", {}, "dates are month, day, year"),
+        ("series,time,value", "a,%-d/%-m/%Y %H:%M:%S,{value}.5", {}, "dates are day, month, year"),
+        ("series,time,value", "a,%Y-%m-%d %H:%M:%S UTC,{value}.5", {}, None),
+        ("series,time,value", "a,%s,{value}.5", {}, None),
+        ("series,time,value", "a,%s000,{value}.5", {}, None),
+        ("series,time,value", "a,%Y%m%d-%H,{value}.5", {"time_format": "%Y%m%d-%H"}, None),
+        ("when,value,station,kWh", "%Y-%m-%dT%H:%M,9,a,{value}.5",
+         {"map": {"series": "station", "time": "when", "value": "kwh"}}, None),
+    ],
+    ids=["german", "american", "british", "said-utc", "seconds", "milliseconds", "said", "other-columns"],
+)  # fmt: skip
+def test_hours_are_read_in_the_forms_that_people_export(
+    tmp_path: Path, head: str, row: str, asked: dict[str, Any], note: str | None
+) -> None:
+    path = tmp_path / "hours.csv"
+    times = [datetime(2025, 3, 12, tzinfo=UTC) + timedelta(hours=hour) for hour in range(48)]
+    path.write_text("\n".join((head, *(at.strftime(row).format(value=n) for n, at in enumerate(times)))) + "\n")
+    found = read(path, msgspec.convert(asked, Options), EPOCH)
+    assert (found.refused, found.rows) == ({}, 48)
+    [made] = found.panels
+    assert (made.names, made.start) == (("a",), datetime(2025, 3, 12))  # noqa: DTZ001
+    assert made.values[0].tolist() == [n + 0.5 for n in range(48)]
+    assert found.notes == ([] if note is None else [note])
+
+
+def test_what_is_not_sure_of_hours_is_asked_for_and_what_is_left_out_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "hours.csv"
+    path.write_text("series,time,value\na,02/03/2025 00:00,1\na,02/03/2025 01:00,1e20\na,02.03.2022 01:00,4\n")
+    found = read(path, Options(), EPOCH)
+    assert found.refused == {"unclear-date": 2}
+    found = read(path, Options(dates="dmy"), EPOCH)
+    assert found.refused == {"too-large": 1}
+    assert "1 rows are of more than 732 days before the last one, and are not looked at" in found.notes
+    assert found.panels[0].values[0, -1] == 1
+    path.write_text("station;when;kWh\na;2025-03-01T00:00;1\n")
+    with pytest.raises(ImportRefused, match="--map series=COLUMN"):
+        read(path, Options(), EPOCH)
+    # Thousands or decimals: nobody can tell.
+    path.write_text("series;time;value\na;2025-03-01T00:00;1,250\n")
+    with pytest.raises(ForecastRefused, match="say --decimal ,"):
+        read(path, Options(), EPOCH)
+
+
+def test_intervals_of_few_days_reach_beyond_what_was_seen_inside() -> None:
+    """Of seven days ten of a hundred hours at each end are too many: the next weeks bring more than these did."""
+    random = np.random.default_rng(5)
+    origins = [*range(0, 8 * 24, 24)]
+    actual = (random.gamma(2.0, 1.0, (400, 8, 1)) * random.gamma(8.0, 1 / 8, (400, 8, 24))).astype(np.float32)
+    flat = np.ones_like(actual)
+    tuner = Tuner(flat, flat, actual, origins, 0)
+    low, high, fixed = tuner.at(7)
+    inside = (actual[:, 7] >= low) & (actual[:, 7] <= high)
+    plain = (actual[:, 7] >= fixed[0]) & (actual[:, 7] <= fixed[2])
+    assert plain.mean() < 0.75
+    assert plain.mean() + 0.01 < inside.mean() < 0.85
+
+
+def test_two_sites_speak_for_one_another() -> None:
+    """Which simple method is best at one of two sites is as much of a chance as among five."""
+    random = np.random.default_rng(6)
+    came = random.gamma(2.0, 1.0, (2, 6, 24)).astype(np.float32)
+    forecasts = np.stack([came + random.normal(0, 0.5, came.shape).astype(np.float32) for _ in range(2)])
+    found = choosing.choose(forecasts, came, ("one", "other"), 2, ["wape", "wape"], 24)
+    assert (found.simple.tolist(), found.one_simple) == ([0, 1], 0)
+    assert found.base.tolist() == [[1, 0], [0.5, 0.5]]
 
 
 def test_nothing_is_reckoned_before_all_files_can_be_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -9,9 +10,9 @@ import pytest
 
 from forecourt.insight.health import chart, learned, shipped, training
 from forecourt.insight.health.alerts import Episode, episodes
-from forecourt.insight.health.days import counted
+from forecourt.insight.health.days import COUNTS, History, Plug, counted
 from forecourt.insight.health.drift import MOVED, MOVED_MUCH, drift, spread_of
-from forecourt.insight.health.features import NAMES, SIGNS, reckoned
+from forecourt.insight.health.features import BESIDES, NAMES, OF_SIGN, SIGNS, reckoned
 from forecourt.insight.health.judging import Known, figures, judged
 from forecourt.insight.health.night import REASON_D, reasons_of
 from forecourt.insight.health.training import Life, lived
@@ -26,8 +27,6 @@ def lives() -> list[Life]:
 
 
 def test_days_count_what_was_said_on_them() -> None:
-    import duckdb
-
     at = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
     minute = timedelta(minutes=1)
     sessions = [
@@ -78,6 +77,80 @@ def test_what_moves_a_whole_site_moves_none_of_its_connectors(lives: list[Life])
     np.testing.assert_allclose(warm, quiet, atol=1e-6)
 
 
+def test_a_hot_full_load_is_no_wear_and_a_hot_small_one_is() -> None:
+    """Three plugs, one hour of a day each: the second has larger cars alone, the third is 6 degrees hotter."""
+    plugs, days = 3, 60
+    load = np.tile([[0.2, 0.9]], (plugs, days // 2)) + np.zeros((plugs, days))
+    load[1] = 0.9
+    heat = 20 + 22 * load + np.where(np.arange(plugs)[:, None] == 2, 6.0, 0.0) + 0.0 * load
+    ones = np.ones((plugs, days))
+    counts = {name: np.zeros((plugs, days)) for name in COUNTS} | {
+        "starts": ones, "heat": heat, "heats": ones, "loaded_heat": heat, "loaded_heats": ones, "load": load,
+        "load_squared": load**2, "load_heat": load * heat,
+    }  # fmt: skip
+    places = np.zeros(plugs, np.int64)
+    history = History(
+        plugs=[Plug(station=f"CP{n}", evse=1, site="yard") for n in range(plugs)], first=date(2026, 1, 1), days=days,
+        counts=counts, site=places, station=np.arange(plugs), began=places, heard=places,
+        down=np.zeros((plugs, days), bool),
+    )  # fmt: skip
+    values = reckoned(history).values[:, -1]
+    plain, loaded = (values[:, NAMES.index(f"{name}:days_30")] for name in ("heat", "loaded"))
+    assert plain[1] > 4.5
+    assert abs(loaded[1]) < 4
+    assert loaded[2] > 5
+    assert loaded[2] > loaded[1] + 6 > loaded[1] + (plain[2] - plain[1]) + 2
+
+
+def test_cars_that_fail_or_draw_little_elsewhere_too_are_no_sign_of_wear() -> None:
+    at, minute = datetime(2026, 3, 1, 8, tzinfo=UTC), timedelta(minutes=1)
+    hour = 60 * minute
+
+    def session(evse: str, driver: str | None, begun: datetime, power_wh: int | None) -> dict[str, object]:
+        failed = power_wh is None
+        return {
+            "station": "CP1", "evse": evse, "driver": driver, "started_at": begun, "source": "own",
+            "ended_at": begun + (minute / 2 if failed else hour), "outcome": "charged", "energy_wh": power_wh or 0,
+            "sampled_wh": power_wh, "power_wh": power_wh, "offered_wh": None if failed else 10_000, "hottest_c": None,
+        }  # fmt: skip
+
+    sessions = [
+        # Ann's car failed at 2 and fails at 1; Bob's never failed, does at 1, and 2 puts it right.
+        session("2", "ann", at, None), session("1", "ann", at + 2 * hour, None),
+        session("1", "bob", at + 4 * hour, None), session("2", "bob", at + 4 * hour + 3 * minute, 8_000),
+        # Bob's car drew 8 kW of 10 at 2, twice, and draws 5 at 1; whoever has no name is not told of.
+        session("2", "bob", at + 8 * hour, 8_000), session("1", "bob", at + 10 * hour, 5_000),
+        session("1", None, at + 12 * hour, 1_000),
+    ]  # fmt: skip
+    db = duckdb.connect()
+    db.execute("SET TimeZone = 'UTC'")
+    db.register("stations", pa.table({"station": ["CP1"], "site": ["yard"], "source": ["own"]}))
+    db.register("sessions", pa.Table.from_pylist(sessions))
+    for name, columns in (("states", ("station", "evse", "connector", "state", "error_code", "state_at")),
+                          ("gaps", ("station", "lost_at", "returned_at"))):  # fmt: skip
+        types = {"evse": pa.int64(), "connector": pa.int64()}
+        stamps = {each: pa.timestamp("us", tz="UTC") for each in columns if each.endswith("_at")}
+        db.register(name, pa.table({each: pa.array([], (types | stamps).get(each, pa.string())) for each in columns}))
+    history = counted(db, date(2026, 3, 1), 1)
+    first = {name: int(history.counts[name][0, 0]) for name in history.counts}
+    assert (first["starts"], first["failed"]) == (4, 2)
+    assert (first["fair_starts"], first["fair_failed"], first["moved"]) == (3, 1, 1)
+    assert (first["short_wh"], first["told_wh"]) == (3_000, 10_000)
+    assert history.counts["told_wh"][1, 0] == 0
+
+
+def test_what_looks_closer_is_told_as_the_sign_that_it_looks_at() -> None:
+    trees = learned.from_text(shipped.read().trees or "")
+    rows = np.zeros((2, len(NAMES)))
+    rows[0, [NAMES.index(f"short:{each}") for each in OF_SIGN]] = 0.3
+    added = learned.moved(trees, rows)
+    assert added.shape == (2, len(SIGNS))
+    assert int(np.argmax(added[0] - added[1])) == [*SIGNS].index("power")
+    whole = np.asarray(trees.predict(rows, pred_contrib=True))
+    besides = whole[:, len(NAMES) - len(BESIDES) : -1].sum(1)
+    np.testing.assert_allclose(added.sum(1) + besides + whole[:, -1], trees.predict(rows, raw_score=True), atol=1e-6)
+
+
 def test_an_alert_stands_until_the_risk_is_low_for_a_while() -> None:
     scores = np.array([[0, 0.9, 0, 0.9, 0.9, 0.6, *[0.1] * 8, 0.9, 0.9]])
     found = episodes(scores, np.ones_like(scores, bool), 0.8)
@@ -122,6 +195,11 @@ def test_contributions_name_the_part_that_wears() -> None:
     added = np.zeros(len(SIGNS))
     added[list(SIGNS).index("burst")] = 2.0
     assert learned.strongest(added) == "burst"
+    added[list(SIGNS).index("power")], added[list(SIGNS).index("heat")] = 0.6, 0.5
+    assert learned.strongest(added) == "power"
+    # What gets hot and fails to start is a contact, not a fan.
+    added[list(SIGNS).index("failed")] = 0.3
+    assert learned.strongest(added) == "failed"
     added[list(SIGNS).index("lock")] = 0.9
     assert learned.strongest(added) == "lock"
 

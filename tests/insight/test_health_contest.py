@@ -12,7 +12,7 @@ from forecourt.insight.health.days import Floats, History
 from forecourt.insight.health.examining import Examiner, Until
 from forecourt.insight.health.features import Features
 from forecourt.insight.health.judging import Known
-from forecourt.insight.health.model import Model, version_of
+from forecourt.insight.health.model import FORM, Model, version_of
 from forecourt.insight.health.store import models
 from forecourt.simulator.wear import HOME, make
 from tests.insight.conftest import Desk
@@ -147,3 +147,14 @@ async def test_who_wins_is_in_use_from_then_on_and_who_loses_is_noted(
         assert used is not None
         assert version_of(used) == version_of(winner)
         assert [told.won for _, told in await models.list_contests(conn, tenant_id, 10)] == [True, False]
+
+
+async def test_an_own_model_of_features_that_are_no_more_is_not_used(desk: Desk) -> None:
+    tenant_id = desk.organisation("forms")
+    model = deaf(0.5)
+    earlier = msgspec.structs.replace(model, card=msgspec.structs.replace(model.card, form=FORM - 1))
+    async with desk.pool.tenant(tenant_id) as conn:
+        await models.use_model(conn, tenant_id, "own-1", earlier, desk.clock.now())
+        assert await models.find_in_use(conn, tenant_id) is None
+        await models.use_model(conn, tenant_id, "own-2", model, desk.clock.now())
+        assert await models.find_in_use(conn, tenant_id) == model

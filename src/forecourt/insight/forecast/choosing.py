@@ -48,7 +48,7 @@ Doubles = npt.NDArray[np.float64]
 class Choice(Struct, frozen=True, kw_only=True):
     """What is chosen in one band, for each series: weights (series, methods), the best simple method by its number,
     what is chosen (`simple`, `one` other method, a `blend`), its loss and that of the simple method. `base` are the
-    weights (series, methods) that are taken where no other wins: of the best simple method, but among several series
+    weights (series, methods) that are taken where no other wins: of the best simple method, but among several
     half of it and half of the best one for all of them, unless the series' own wins for sure.
     `one_simple` is the simple method that is best for all series together. Losses are sums over `validation_hours`."""
 
@@ -119,7 +119,7 @@ def _bases(losses: Doubles, squared: npt.NDArray[np.bool_], surely: float, names
     each = np.eye(len(names), dtype=np.float32)
     base: Floats = each[best]
     for group in (squared, ~squared):
-        if group.sum() < LEAST_ALIKE:
+        if group.sum() < 2:
             continue
         one = _one_simple(sums[:, group], squared[group])
         for row in np.flatnonzero(group):

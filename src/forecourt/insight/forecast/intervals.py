@@ -21,6 +21,9 @@ CLASS_HOURS: Final = 60
 MAX_CLASSES: Final = 16
 #: Origins that are looked back on.
 MAX_LOOK_BACK: Final = 80
+#: Days by which those that are known are short at each end: conformal prediction asks for one more outcome, but the
+#: hours of a day are not all alike.
+SMALL: Final = 0.25
 #: By how much of what was missed the level moves, and how far at the most.
 GAIN: Final = 0.08
 LEAST_MISS, MOST_MISS = 0.04, 0.8
@@ -97,7 +100,7 @@ class Tuner:
         self._learn(int(before), int(now), number)
         middles, ordered, held = self._classes(int(now), number)
         asked = self._index[:, number]
-        half = self._missed / 2
+        half = self._half(int(now), number)
         rows = [read_off(middles, ordered, held, asked, level) for level in (half, 1 - half)]
         fixed = [read_off(middles, ordered, held, asked, np.full(len(half), level, np.float32)) for level in LEVELS]
         low, high = np.minimum(rows[0], self._expected[:, number]), np.maximum(rows[1], self._expected[:, number])
@@ -110,11 +113,20 @@ class Tuner:
         number = len(self._origins)
         self._learn(int(self._origins[-1]), now, number)
         middles, ordered, held = self._classes(now, number)
-        half = self._missed / 2
+        half = self._half(now, number)
         levels = (half, np.full(len(half), 0.5, np.float32), 1 - half)
         values = [at_levels(ordered, held, np.broadcast_to(each[:, None], held.shape).astype(np.float64))
                   for each in levels]  # fmt: skip
         return middles, np.stack(values)
+
+    def _half(self, now: int, number: int) -> Floats:
+        """How much is left out at each end (series): less where few days are known, whose extremes are no extremes
+        yet (the correction of conformal prediction for small samples)."""
+        seen = slice(max(0, number - MAX_LOOK_BACK), number)
+        known = (self._hour[seen] < now) & np.isfinite(self._actual[:, seen]).any(0)
+        days = max(1, len(np.unique(self._hour[seen][known] // DAY_H)))
+        half: Floats = np.maximum(1 - (1 - self._missed / 2) * (1 + SMALL / days), 0).astype(np.float32)
+        return half
 
     def _classes(self, now: int, number: int) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
         """Of what is known in an hour, of the origins before the one of that number."""

@@ -105,7 +105,8 @@ class OfDataSet(Struct, kw_only=True):
     sum; the network stands in `series`.
 
     `skill` is against the best simple method of each series, `skill_over_one` against the one simple method that is
-    best for all of them; both chosen on validation.
+    best for all of them; both chosen on validation. `least_coverage` is what intervals come to that hold zero and cover
+    no series less than they are to: the share of hours of nothing, where that is more.
     """
 
     file: str
@@ -120,6 +121,7 @@ class OfDataSet(Struct, kw_only=True):
     worst_skill: float | None = None
     skill_by_band: dict[str, float] = field(default_factory=dict)
     coverage: float | None = None
+    least_coverage: float | None = None
     pinball_skill: float | None = None
     never_worse: bool | None = None
     goal_met: bool | None = None
@@ -321,6 +323,8 @@ def _sum_up(found: OfDataSet, sites: Sequence[tuple[Run, int]]) -> None:
         found.goal_met = found.best_skill >= GOAL
     hours = np.array([each.hours for each in judged], dtype=np.float64)
     found.coverage = float(np.average([each.coverage for each in judged], weights=hours))
+    least = [max(intervals.COVER, each.zero_share) for each in judged]
+    found.least_coverage = float(np.average(least, weights=hours))
     found.pinball_skill = _skill(sum(each.pinball for each in judged), sum(each.seasonal_pinball for each in judged))
     found.never_worse = all(each is None or each >= -MOST_LOSS for each in (found.skill, found.skill_over_one))
     found.covered = LEAST_COVER <= found.coverage <= MOST_COVER
@@ -346,9 +350,9 @@ def _words(found: OfDataSet) -> list[str]:
         words.append(f"{still} series mostly stand still and are judged by the squared error")
     if found.coverage is not None:
         words.append(f"intervals that are to cover {intervals.COVER:.0%} cover {found.coverage:.1%}")
-    idle = [each.zero_share for each in found.series]
-    if found.coverage is not None and found.coverage > MOST_COVER and np.mean(idle) > MOST_COVER:
-        words.append(f"nothing comes in {np.mean(idle):.1%} of hours: no interval that holds zero covers less")
+    least = found.least_coverage
+    if least is not None and least > MOST_COVER:
+        words.append(f"nothing comes in so many hours that no intervals that hold zero cover less than {least:.1%}")
     if found.pinball_skill is not None:
         words.append(f"pinball loss {found.pinball_skill:+.1%} against seasonal quantiles")
     return words

@@ -29,8 +29,9 @@ SEED: Final = 20_263
 DOWN_S: Final = 6 * 3_600
 #: What is counted a day.
 COUNTS: Final = (
-    "starts", "failed", "retries", "energy", "power_wh", "offered_wh", "metered_wh", "drifted_wh", "heat", "heats",
-    "flaps", "away_s", *CODES, "other", "burst", "faulted_s",
+    "starts", "failed", "retries", "fair_starts", "fair_failed", "moved", "energy", "power_wh", "offered_wh",
+    "short_wh", "told_wh", "metered_wh", "drifted_wh", "heat", "heats", "loaded_heat", "loaded_heats", "load",
+    "load_squared", "load_heat", "flaps", "away_s", *CODES, "other", "burst", "faulted_s",
 )  # fmt: skip
 
 

@@ -47,10 +47,27 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "burst": Sign(part="burst", whole="day", counted=True, kappa=5),
     "quiet": Sign(part="starts", whole="day", counted=True, kappa=5, worse=-1),
 }
+#: The same signs looked at more closely, each told as one of SIGNS: what a car is or draws is taken out of what its
+#: connector shows. A start is fair where its driver failed at no other EVSE of the site lately and did not try the same
+#: one just before; `moved` are failures that the next EVSE of the site put right; power is held against what the same
+#: driver drew elsewhere, heat against the load.
+CLOSER: Final[Mapping[str, tuple[str, Sign]]] = {
+    "fair": ("failed", Sign(part="fair_failed", whole="fair_starts", counted=True, kappa=20)),
+    "moved": ("failed", Sign(part="moved", whole="starts", counted=True, kappa=20)),
+    "short": ("power", Sign(part="short_wh", whole="told_wh", counted=False, kappa=50_000)),
+    "loaded": ("heat", Sign(part="unloaded_heat", whole="loaded_heats", counted=False, kappa=2)),
+}
+#: Days over which heat by load is learned of a site, and how much of the network is mixed in, in loads squared.
+LOAD_D: Final = 60
+LOAD_KAPPA: Final = 20.0
 #: What is known of each sign, in order; then what is known besides.
 OF_SIGN: Final = (*(f"days_{span}" for span in SPANS), "off_usual", "off_long")
 BESIDES: Final = ("age", "plugs", "busy")
-NAMES: Final = (*(f"{sign}:{each}" for sign in SIGNS for each in OF_SIGN), *BESIDES)
+NAMES: Final = (*(f"{sign}:{each}" for sign in (*SIGNS, *CLOSER) for each in OF_SIGN), *BESIDES)
+#: The place in SIGNS that each of NAMES is told as, but for BESIDES.
+TOLD_AS: Final = tuple(
+    [*SIGNS].index(sign) for sign in (*SIGNS, *(told for told, _ in CLOSER.values())) for _ in OF_SIGN
+)
 
 
 class Features(Struct, frozen=True, kw_only=True):
@@ -85,12 +102,13 @@ def reckoned(history: History, latest: int | None = None) -> Features:
     kept = slice(None if latest is None else max(0, history.days - latest), None)
     since = _since(history)
     arrays = history.counts | {
-        "day": np.ones_like(history.counts["starts"]), "visits": history.counts["starts"] + 1.0
+        "day": np.ones_like(history.counts["starts"]), "visits": history.counts["starts"] + 1.0,
+        "unloaded_heat": _unloaded(history),
     }  # fmt: skip
     up = np.where(history.down, 0.0, 1.0)
     parts: list[Floats] = []
     daily: list[Floats] = []
-    for sign in SIGNS.values():
+    for sign in (*SIGNS.values(), *(closer for _, closer in CLOSER.values())):
         values, off = _of_sign(sign, arrays[sign.part] * up, arrays[sign.whole] * up, history, since)
         # A copy: what isn't kept is let go of, sign by sign.
         parts += [np.array(each[:, kept]) for each in values]
@@ -102,9 +120,24 @@ def reckoned(history: History, latest: int | None = None) -> Features:
     parts += [each[:, kept] for each in besides]
     return Features(
         values=np.stack(parts, axis=2),
-        daily=np.stack(daily, axis=2),
+        daily=np.stack(daily[: len(SIGNS)], axis=2),
         known=np.asarray((age >= LEAST_DAYS) & ~history.down)[:, kept],
     )
+
+
+def _unloaded(history: History) -> Floats:
+    """The heat of each plug's days without what the load explains: how much hotter a full load is than none was learned
+    within days of the whole site, of the last LOAD_D, towards the network's where loads are all alike."""
+    counts = history.counts
+    number, load, heat = (_summed(counts[name], history.site) for name in ("loaded_heats", "load", "loaded_heat"))
+    square, both = (_summed(counts[name], history.site) for name in ("load_squared", "load_heat"))
+    n = np.maximum(number, 1.0)
+    spread, together = square - load * load / n, both - load * heat / n
+    of_site = [_Sums(each).over(LOAD_D) for each in (spread, together)]
+    of_all = [each.sum(0, keepdims=True) for each in of_site]
+    usual = np.nan_to_num(_share(of_all[1], of_all[0]))
+    slope = (of_site[1] + LOAD_KAPPA * usual) / (of_site[0] + LOAD_KAPPA)
+    return np.asarray(counts["loaded_heat"] - slope[history.site] * counts["load"])
 
 
 def _since(history: History) -> Ints:

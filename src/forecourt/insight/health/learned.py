@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from forecourt.insight.health.days import Flags, Floats
-from forecourt.insight.health.features import BESIDES, NAMES, SIGNS, Features
+from forecourt.insight.health.features import NAMES, SIGNS, TOLD_AS, Features
 from forecourt.insight.health.judging import Known
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ SEED: Final = 20_261
 #: adds a share of what it adds.
 VAGUE: Final = ("burst", "other", "quiet", "failed", "retries")
 VAGUE_SHARE: Final = 0.2
+#: Signs of heat, by which contacts are told from cooling where starts fail besides: no fan makes a start fail.
+WARM: Final = ("power", "heat")
 #: One thread gives the same numbers on every machine.
 THREADS: Final = 1
 _PARAMETERS: Final[dict[str, Any]] = {
@@ -41,7 +43,7 @@ _PARAMETERS: Final[dict[str, Any]] = {
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
-    "max_bin": 63,
+    "max_bin": 255,
     "verbosity": -1,
     "num_threads": THREADS,
     "seed": SEED,
@@ -98,8 +100,10 @@ def risks(model: "lightgbm.Booster", features: Features) -> Floats:
 
 def moved(model: "lightgbm.Booster", rows: Floats) -> Floats:
     """What each sign adds to the risk of days, in log-odds: (days, SIGNS). What is known besides counts for none."""
-    added = np.asarray(model.predict(rows, pred_contrib=True, num_threads=THREADS))[:, : len(NAMES) - len(BESIDES)]
-    return np.asarray(added.reshape(len(rows), len(SIGNS), -1).sum(2))
+    added = np.asarray(model.predict(rows, pred_contrib=True, num_threads=THREADS))[:, : len(TOLD_AS)]
+    found = np.zeros((len(rows), len(SIGNS)))
+    np.add.at(found.T, np.array(TOLD_AS), added.T)
+    return found
 
 
 def to_text(model: "lightgbm.Booster") -> str:
@@ -119,4 +123,7 @@ def strongest(added: Floats) -> str:
     names = list(SIGNS)
     clear = [place for place, name in enumerate(names) if name not in VAGUE]
     best, most = max(clear, key=lambda place: added[place]), float(np.max(added))
+    failed = names.index("failed")
+    if names[best] in WARM and 0 < VAGUE_SHARE * added[best] <= added[failed]:
+        return names[failed]
     return names[best] if added[best] >= VAGUE_SHARE * max(most, 1e-9) else names[int(np.argmax(added))]

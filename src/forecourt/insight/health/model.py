@@ -9,7 +9,7 @@ from forecourt.insight.health.judging import Figures
 from forecourt.platform.errors import ForecourtError
 
 #: The form of what models are given. A model of another form is not used.
-FORM: Final = 1
+FORM: Final = 2
 
 LearnedFrom = Literal["simulation", "own"]
 

@@ -83,7 +83,7 @@ def lived(life: Lived) -> Life:
 
     db = duckdb.connect(config={"threads": 1})
     try:
-        db.execute("SET TimeZone = 'UTC'")
+        db.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         for name, table in life.tables.items():
             db.register(name, table)
         history = counted(db, life.begins.date(), life.days)

@@ -106,7 +106,7 @@ def _every(folder: Folder, manifest: Manifest) -> list[str]:
 
 def _views(db: "duckdb.DuckDBPyConnection", folder: Folder, manifest: Manifest) -> Callable[[str], None]:
     """What makes a table of the snapshot a view of it. From here on none but its files can be read, one by one."""
-    db.execute("SET TimeZone = 'UTC'")
+    db.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     db.execute("SET allowed_paths = ?", [_every(folder, manifest)])
 
     def view(table: str) -> None:

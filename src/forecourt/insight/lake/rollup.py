@@ -207,7 +207,7 @@ class RollUp:
         self._db: duckdb.DuckDBPyConnection = duckdb.connect(
             config={"memory_limit": MEMORY, "threads": THREADS, "temp_directory": str(spill)}
         )
-        self._db.execute("SET TimeZone = 'UTC'")
+        self._db.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
 
     def close(self) -> None:
         """Lets go of what it holds."""

@@ -14,6 +14,10 @@ LEAST_CHARGE_WH: Final = 50
 LEAST_CHARGE_S: Final = 60
 #: How soon the same driver starts at the same site again where that is a second try.
 RETRY_S: Final = 600
+#: Days that are looked back on for what a driver's car draws, and whether its starts fail, at other EVSEs of the site;
+#: and charges there below which nobody knows what it draws.
+CAR_D: Final = 90
+LEAST_CHARGES: Final = 2
 #: Codes by what they point at.
 CODES: Final[Mapping[str, tuple[str, ...]]] = {
     "lock": ("ConnectorLockFailure",),
@@ -27,8 +31,10 @@ _OURS: Final = "(s.source = 'own' OR p.source = 'own')"
 #: Each gives station, evse (None: all of the station), the day since 1970, and values; times are whole seconds.
 _SESSIONS: Final = f"""
     WITH tried AS (
-        SELECT s.station, try_cast(s.evse AS INT) AS evse, p.site, s.driver, epoch(s.started_at)::BIGINT AS a,
-            epoch(s.ended_at)::BIGINT AS b, s.sampled_wh, s.power_wh, s.offered_wh, s.hottest_c,
+        SELECT s.station, try_cast(s.evse AS INT) AS evse, coalesce(p.site, s.station) AS site, s.driver,
+            epoch(s.started_at)::BIGINT AS a, epoch(s.ended_at)::BIGINT AS b,
+            s.sampled_wh, s.power_wh, s.offered_wh, s.hottest_c,
+            s.power_wh / nullif(s.offered_wh, 0) AS load,
             coalesce(s.energy_wh, 0) AS wh, coalesce(s.energy_wh, 0) < {LEAST_CHARGE_WH}
                 OR epoch(s.ended_at)::BIGINT - epoch(s.started_at)::BIGINT < {LEAST_CHARGE_S} AS failed
         FROM sessions s LEFT JOIN stations p USING (station)
@@ -36,18 +42,48 @@ _SESSIONS: Final = f"""
             AND epoch(s.started_at)::BIGINT < $until
     ),
     followed AS (
-        SELECT *, lead(a) OVER (PARTITION BY coalesce(site, station), driver ORDER BY a) AS next_at FROM tried
+        SELECT *, lead(a) OVER next AS next_at, lead(failed) OVER next AS next_failed,
+            lead(station) OVER next <> station OR lead(evse) OVER next <> evse AS moves,
+            lag(b) OVER (PARTITION BY site, driver, station, evse ORDER BY a) AS before_at,
+            sum(failed::INT) OVER there - coalesce(sum(failed::INT) OVER here, 0) AS failed_there,
+            count(load) OVER there - count(load) OVER here AS charges_there,
+            (sum(power_wh) FILTER (WHERE load IS NOT NULL) OVER there
+                - coalesce(sum(power_wh) FILTER (WHERE load IS NOT NULL) OVER here, 0))
+            / nullif(sum(offered_wh) FILTER (WHERE load IS NOT NULL) OVER there
+                - coalesce(sum(offered_wh) FILTER (WHERE load IS NOT NULL) OVER here, 0), 0) AS usual
+        FROM tried WINDOW next AS (PARTITION BY site, driver ORDER BY a),
+            there AS (PARTITION BY site, driver ORDER BY a
+                RANGE BETWEEN {CAR_D * DAY_S} PRECEDING AND 1 PRECEDING),
+            here AS (PARTITION BY site, driver, station, evse ORDER BY a
+                RANGE BETWEEN {CAR_D * DAY_S} PRECEDING AND 1 PRECEDING)
+    ),
+    known AS (
+        SELECT *, driver IS NOT NULL AS is_known,
+            driver IS NULL
+                OR (coalesce(failed_there, 0) = 0 AND coalesce(a - before_at >= {RETRY_S}, true)) AS is_fair,
+            driver IS NOT NULL AND charges_there >= {LEAST_CHARGES} AND usual * load IS NOT NULL AS is_told
+        FROM followed
     )
     SELECT station, evse, a // {DAY_S} AS day, count(*) AS starts,
         count(*) FILTER (WHERE failed) AS failed,
-        count(*) FILTER (WHERE failed AND driver IS NOT NULL AND next_at - b < {RETRY_S}) AS retries,
+        count(*) FILTER (WHERE failed AND is_known AND next_at - b < {RETRY_S}) AS retries,
+        count(*) FILTER (WHERE is_fair) AS fair_starts,
+        count(*) FILTER (WHERE is_fair AND failed) AS fair_failed,
+        count(*) FILTER (WHERE failed AND is_known AND next_at - b < {RETRY_S} AND moves AND NOT next_failed) AS moved,
         sum(wh) AS energy,
         coalesce(sum(power_wh) FILTER (WHERE offered_wh > 0), 0) AS power_wh,
         coalesce(sum(offered_wh) FILTER (WHERE power_wh IS NOT NULL), 0) AS offered_wh,
+        coalesce(sum(usual * offered_wh - power_wh) FILTER (WHERE is_told), 0) AS short_wh,
+        coalesce(sum(offered_wh) FILTER (WHERE is_told), 0) AS told_wh,
         coalesce(sum(power_wh) FILTER (WHERE sampled_wh IS NOT NULL), 0) AS metered_wh,
         coalesce(sum(sampled_wh - power_wh), 0) AS drifted_wh,
-        coalesce(sum(hottest_c), 0) AS heat, count(hottest_c) AS heats
-    FROM followed WHERE evse IS NOT NULL GROUP BY ALL
+        coalesce(sum(hottest_c), 0) AS heat, count(hottest_c) AS heats,
+        coalesce(sum(hottest_c) FILTER (WHERE load IS NOT NULL), 0) AS loaded_heat,
+        count(hottest_c) FILTER (WHERE load IS NOT NULL) AS loaded_heats,
+        coalesce(sum(load) FILTER (WHERE hottest_c IS NOT NULL), 0) AS load,
+        coalesce(sum(load * load) FILTER (WHERE hottest_c IS NOT NULL), 0) AS load_squared,
+        coalesce(sum(load * hottest_c), 0) AS load_heat
+    FROM known WHERE evse IS NOT NULL GROUP BY ALL
     """
 _ERRORS: Final = f"""
     WITH said AS (

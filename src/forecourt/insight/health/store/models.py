@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from forecourt.insight.health.contest import Contest
-from forecourt.insight.health.model import Card, Model
+from forecourt.insight.health.model import FORM, Card, Model
 from forecourt.insight.store import Connection
 
 #: Models that are kept beside the one in use, and contests.
@@ -15,9 +15,12 @@ MAX_CONTESTS: Final = 36
 
 
 async def find_in_use(conn: Connection, tenant_id: int) -> Model | None:
-    """The organisation's own model; None: the one that ships is in use."""
+    """The organisation's own model; None: the one that ships is in use, as where its own was made of other features."""
     row = await (
-        await conn.execute("SELECT card, trees FROM connector_models WHERE tenant_id = %s AND in_use", (tenant_id,))
+        await conn.execute(
+            "SELECT card, trees FROM connector_models WHERE tenant_id = %s AND in_use AND (card->>'form')::int = %s",
+            (tenant_id, FORM),
+        )
     ).fetchone()
     return None if row is None else Model(card=msgspec.convert(row[0], Card), trees=row[1])
 
