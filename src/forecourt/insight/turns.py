@@ -1,11 +1,21 @@
-"""Who waits for something that is made in threads, a few at a time: organisations in turn, each behind itself."""
+"""What is made in threads, a few at a time: organisations wait in turn, each behind itself; what takes too long is
+broken off, and what was made is remembered."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+import structlog
+
 from forecourt.platform.errors import ForecourtError
+
+log = structlog.get_logger(__name__)
+
+#: How often what is to end is broken off, for it may be several steps.
+INTERRUPT_EVERY_S: Final = 0.05
 
 
 class AnswerTooSlow(ForecourtError):
@@ -13,6 +23,16 @@ class AnswerTooSlow(ForecourtError):
 
     status = 503
     code = "answer-too-slow"
+
+
+class Hand(Protocol):
+    """By which others break off what a thread makes."""
+
+    def interrupt(self) -> None:
+        """Has it end soon, by an error."""
+
+
+H = TypeVar("H", bound=Hand)
 
 
 class Turns:
@@ -45,3 +65,54 @@ async def _turn(room: asyncio.Semaphore, until: float) -> AsyncIterator[None]:
         yield
     finally:
         room.release()
+
+
+class Made(Generic[H]):
+    """What is made once for a key and kept, the `most` that were asked for last; each within so many seconds, waiting
+    included. `hand`: what each is broken off by."""
+
+    def __init__(self, turns: Turns, hand: Callable[[], H], within_s: float, most: int) -> None:
+        self._turns = turns
+        self._hand = hand
+        self.within_s = within_s
+        self._most = most
+        self._kept: OrderedDict[object, Any] = OrderedDict()
+
+    async def once(self, tenant_id: int, key: object, make: Callable[[H], Any]) -> Any:
+        """What is kept under the key, else what a thread makes. Raises AnswerTooSlow."""
+        if key not in self._kept:
+            until = self._until()
+            async with self._turns.of(tenant_id, until):
+                if key not in self._kept:
+                    self._kept[key] = await _made(make, self._hand(), until)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    async def anew(self, tenant_id: int, make: Callable[[H], Any]) -> Any:
+        """What a thread makes; it is kept for nobody. Raises AnswerTooSlow."""
+        until = self._until()
+        async with self._turns.of(tenant_id, until):
+            return await _made(make, self._hand(), until)
+
+    def _until(self) -> float:
+        return asyncio.get_running_loop().time() + self.within_s
+
+
+async def _made(make: Callable[[H], Any], hand: H, until: float) -> Any:
+    """What a thread makes; it is broken off at that time of the loop, or when nobody wants it any more, and waited for:
+    its place is another's only when it has ended. Raises AnswerTooSlow."""
+    work = asyncio.ensure_future(asyncio.to_thread(make, hand))
+    try:
+        done, _ = await asyncio.wait({work}, timeout=until - asyncio.get_running_loop().time())
+        if done:
+            return work.result()
+        log.warning("an answer takes too long and is broken off")
+        raise AnswerTooSlow
+    finally:
+        while not work.done():
+            hand.interrupt()
+            await asyncio.wait({work}, timeout=INTERRUPT_EVERY_S)
+        # What it was broken off by is nobody's.
+        work.exception()

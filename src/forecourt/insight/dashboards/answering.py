@@ -157,4 +157,4 @@ def scoped(root: Path, tenant_id: int, lake: Lake, asked: Asked, hand: asking.Ha
         tempfile.TemporaryDirectory(prefix="forecourt-insight-") as folder,
         asking.expressed(root, tenant_id, lake.snapshot, hand) as tables,
     ):
-        yield Scope(tables, asked, lake.watermark, Path(folder))
+        yield Scope(tables, asked, lake.watermark, Path(folder), hand)
