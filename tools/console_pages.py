@@ -267,6 +267,7 @@ PARTS = frozenset(
         "/insight/health/replacement.csv",
         "/insight/health/replacement/changes.csv",
         "/insight/siting/{study_id}/dots",
+        "/insight/siting/{study_id}/scenarios.csv",
         "/insight/siting/{study_id}/sites.csv",
         "/insight/siting/{study_id}/sites.geojson",
         "/sessions/export.csv",
