@@ -102,7 +102,7 @@ def read(root: Path, tenant_id: int, snapshot: int, until: datetime, hand: askin
     owners, begins = np.unique(np.asarray(stays["site"], dtype=str), return_index=True)
     bounds = {
         str(site): (int(first), int(last))
-        for site, first, last in zip(owners, begins, [*begins[1:], len(stays["site"])], strict=True)
+        for site, first, last in zip(owners, begins, [*begins, len(stays["site"])][1:], strict=True)
     }
     kept = sorted(places, key=lambda each: (-_length(bounds, each["site"]), each["site"]))[:MAX_SITES]
     of_site: dict[str, dict[str, tuple[int, int]]] = {}
