@@ -271,6 +271,7 @@ PARTS = frozenset(
         "/insight/health/replacement/changes.csv",
         "/insight/health/replacement/changes.xlsx",
         "/insight/siting/{study_id}/dots",
+        "/insight/siting/{study_id}/scenarios.csv",
         "/insight/siting/{study_id}/sites.csv",
         "/insight/siting/{study_id}/sites.geojson",
         "/sessions/export.csv",

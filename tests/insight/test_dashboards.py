@@ -52,7 +52,7 @@ from forecourt.insight.dashboards.sites import by_site
 from forecourt.insight.dashboards.success import chargex
 from forecourt.insight.dashboards.use import unused_evses
 from forecourt.insight.dashboards.words import figure, note
-from forecourt.insight.lake import asking
+from forecourt.insight.lake import asking, rollup
 from forecourt.insight.lake.export import Exporter
 from forecourt.insight.lake.layout import Folder
 from forecourt.insight.lake.tables import schema
@@ -550,6 +550,31 @@ async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behi
     over.set()
     await asyncio.gather(*much, other)
     assert sorted(begun[2:]) == ["Asia/Tokyo", "Europe/Berlin"]
+
+
+async def test_hours_that_are_counted_for_an_answer_are_broken_off_as_well(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant_id, root = desk.organisation("counted slowly"), tmp_path / "lake"
+    stays = [Stay("north-0", "north", "1", "a", 60, 90, 9_000, 0)]
+    lake = await (await lake_of(desk, tenant_id, stays, tmp_path, root)).lake(tenant_id)
+    begun, ended = [], []
+
+    def counted(self: rollup.RollUp, *_: Any) -> None:
+        begun.append(1)
+        try:
+            self._db.execute("SELECT count(*) FROM range(1_000_000_000_000_000) AS n (i) WHERE i % 7 = 8").fetchall()
+        finally:
+            ended.append(1)
+
+    monkeypatch.setattr(rollup.RollUp, "hours", counted)
+    within_s = 0.5
+    # On a machine that is busy it may be broken off before it counts: then it is asked with more time.
+    while not begun:
+        within_s *= 2
+        with pytest.raises(AnswerTooSlow):
+            await Answers(root, within_s).answer(tenant_id, lake, Family.USE, asked(station="old/north-0"))
+    assert ended == begun == [1]
 
 
 async def test_a_year_of_outages_is_told_however_often_connectors_change_meanwhile(

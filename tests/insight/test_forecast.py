@@ -153,6 +153,7 @@ def test_a_data_set_says_what_intervals_that_hold_zero_cover_at_least() -> None:
     own = [each for each in told.series if not each.network]
     assert told.least_coverage == pytest.approx(np.mean([each.zero_share for each in own]))
     assert told.coverage is not None
+    assert told.least_coverage is not None
     assert 0.85 < told.least_coverage < told.coverage
     assert told.covered is False
     assert f"no intervals that hold zero cover less than {told.least_coverage:.1%}" in " ".join(told.words)

@@ -18,29 +18,37 @@ from typer.testing import CliRunner
 
 from forecourt.access import Role
 from forecourt.cli import app
+from forecourt.insight.expansion import past, service
 from forecourt.insight.expansion.erlang import blocking
 from forecourt.insight.expansion.inputs import Inputs
 from forecourt.insight.expansion.model import Costs, Counted, Load, Power, Target, size
 from forecourt.insight.expansion.offered import Seen, weeks
 from forecourt.insight.expansion.pages import _why
-from forecourt.insight.expansion.past import SitePast
+from forecourt.insight.expansion.past import Past, SitePast
 from forecourt.insight.expansion.planned import LEAST_SESSIONS, TOO_LITTLE, plan
+from forecourt.insight.expansion.service import Growth
+from forecourt.insight.lake import asking
 from forecourt.insight.lake.export import Exporter
+from forecourt.insight.lake.layout import Folder
+from forecourt.insight.lake.tables import schema
 from forecourt.insight.siting import covering, jobs
+from forecourt.insight.siting.integer import Purse
 from forecourt.insight.siting.jobs import Siter
 from forecourt.insight.siting.model import SitingStopped
 from forecourt.insight.siting.service import compare
 from forecourt.insight.siting.studies import ASKED
 from forecourt.insight.siting.study import Wanted
 from forecourt.insight.siting.validating import Known, Verdict, validated
+from forecourt.insight.turns import AnswerTooSlow
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import console, signed_in
 from tests.conftest import Database
 from tests.http import House, Tenant, problem
 from tests.insight.conftest import Desk
+from tests.insight.test_health_nights import published
 from tests.insight.test_importing import written
-from tests.support import FakeClock
+from tests.support import EPOCH, WAIT_S, FakeClock
 
 needs_assets = pytest.mark.skipif(not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built")
 BEGIN = datetime(2025, 3, 3, tzinfo=UTC)
@@ -200,15 +208,15 @@ def test_a_budget_buys_the_most_that_it_can() -> None:
     for seed in range(8):
         chance = np.random.default_rng(seed)
         ways, weights = chance.random((14, 9)) * 10, chance.integers(1, 9, 14).astype(np.float64)
-        costs, none = chance.integers(1, 9, 9).astype(np.float64), np.full(14, np.inf)
-        purse = covering.Purse(costs=costs, budget=12.0)
+        costs, none = chance.integers(1, 9, 9), np.full(14, np.inf)
+        purse = Purse(costs=costs, budget_minor=12)
         best = max(
             float(weights[(ways[:, list(each)] <= 2).any(axis=1)].sum())
             for count in range(1, 5)
             for each in combinations(range(9), count)
             if costs[list(each)].sum() <= 12
         )
-        found = covering.solve(ways, none, weights, 4, 2.0, seconds=60, purse=purse)
+        found = covering.solve(ways, none, weights, 4, 2.0, seconds=60, stopped=lambda: False, purse=purse)
         assert costs[list(found.picked)].sum() <= 12
         assert found.value == best
         assert best - 1e-9 <= found.bound <= best * (1 + 1e-4)
@@ -334,6 +342,15 @@ async def test_a_study_is_asked_for_chosen_and_shown_side_by_side(house: House, 
     drawn = (await owner.get(f"/insight/siting/{number}/dots?scenario=1")).json()
     assert sum(each["kind"] == "new" for each in drawn) == 2
     assert len(list(csv.DictReader(io.StringIO((await owner.get(f"{path}/sites.csv")).text)))) == 8
+    compared = list(csv.DictReader(io.StringIO((await owner.get(f"{path}/scenarios.csv")).text)))
+    assert [row["scenario"] for row in compared] == [each["title"] for each in outcomes]
+    assert [(row["cost"], row["currency"], row["sites"]) for row in compared] == [("2000.00", "EUR", "2")] * 4
+    for row, each in zip(compared, outcomes, strict=True):
+        told = [float(row[name]) for name in ("value", "bound", "gap", "greedy", "greedy_gap", "demand", "net")]
+        assert told == [
+            *(each[name] for name in ("value", "bound", "gap", "greedy", "greedy_gap", "demand")),
+            each["taken"]["net"],
+        ]
     points = (await api.get(f"/api/v1/siting/studies/{number}/sites.geojson")).json()
     assert len(points["features"]) == 8
     # Who may read sees no button, who belongs elsewhere nothing, and neither may ask.
@@ -471,3 +488,56 @@ async def test_whatever_a_study_fails_by_ends_it_with_words_and_what_a_dead_work
     forever = await asked()
     await siter.choose(tenant.tenant_id, forever)
     assert await told(forever) == ("refused", jobs.TOO_LONG)
+
+
+async def test_growth_is_broken_off_and_nobody_waits_for_another_organisation(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = {name: schema(name).empty_table() for name in ("states", "gaps", "sessions", "stations")}
+    for tenant_id in (1, 2):
+        published(Folder(tmp_path, tenant_id), empty, EPOCH)
+    begun, ended = [], []
+
+    def read(root: Path, tenant_id: int, snapshot: int, until: datetime, hand: asking.Hand) -> Past:
+        if tenant_id == 2:
+            return past.read(root, tenant_id, snapshot, until, hand)
+        with asking.opened(root, tenant_id, snapshot, hand=hand) as db:
+            begun.append(1)
+            try:
+                db.execute("SELECT count(*) FROM range(1_000_000_000_000_000) AS n (i) WHERE i % 7 = 8").fetchall()
+            finally:
+                ended.append(1)
+        raise AssertionError
+
+    monkeypatch.setattr(service, "read", read)
+    within_s = 0.5
+    # On a machine that is busy it may be broken off before it asks anything: then it is asked with more time.
+    while not begun:
+        within_s *= 2
+        with pytest.raises(AnswerTooSlow):
+            await Growth(pool, FakeClock(), tmp_path, within_s).past(1)
+    assert ended == begun == [1]
+
+    growth = Growth(pool, FakeClock(), tmp_path)
+    slow = asyncio.create_task(growth.past(1))
+    while len(begun) < 2:
+        await asyncio.sleep(0.01)
+    assert (await growth.past(2)).sites == ()
+    assert len(ended) == 1, "the other is still at it"
+
+    # What is reckoned between queries ends at its next step.
+    stuck = threading.Event()
+
+    def never(seen: Past, hand: asking.Hand) -> None:
+        stuck.set()
+        while True:
+            hand.check()
+
+    reckoned = asyncio.create_task(growth.reckoned(2, never))
+    assert await asyncio.to_thread(stuck.wait, WAIT_S)
+    for each in (slow, reckoned):
+        each.cancel()
+    for each in (slow, reckoned):
+        with pytest.raises(asyncio.CancelledError):
+            await each
+    assert len(ended) == 2

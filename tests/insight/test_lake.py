@@ -1,9 +1,13 @@
 """The lake: what PostgreSQL says and nothing else, whatever is killed; nobody else's; and nobody who was erased."""
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,8 +24,12 @@ from forecourt.drivers.accounts.service import attach_token, create_driver
 from forecourt.drivers.fleets import service as fleets
 from forecourt.drivers.model import TokenState
 from forecourt.drivers.service import put_token
+from forecourt.insight.dashboards import answering
+from forecourt.insight.dashboards.answering import Answers
+from forecourt.insight.dashboards.model import Answer, Asked, Family, Span
+from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.jobs import InsightJobs
-from forecourt.insight.lake import asking, erasing, spans, store, tables
+from forecourt.insight.lake import asking, erasing, layout, spans, store, tables
 from forecourt.insight.lake.asking import QuestionRefused
 from forecourt.insight.lake.export import Exported, Exporter, Keep, _Run
 from forecourt.insight.lake.layout import FORMAT, Folder, LakeBusy, LakeMissing, Work
@@ -399,6 +407,75 @@ async def test_who_reads_while_somebody_is_erased_reads_on_and_the_files_go_when
     assert (await erasure).pseudonyms == 2
     assert not Path(old).exists()
     assert shore.names() == set()
+
+
+def test_readers_of_several_snapshots_are_waited_for_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(layout, "READERS_WAIT_S", 1.0)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    with contextlib.ExitStack() as files:
+        olds = []
+        for number in range(3):
+            path = tmp_path / f"{number}.json"
+            path.write_bytes(b"{}")
+            olds.append(files.enter_context(path.open("rb")))
+            if number:
+                fcntl.flock(files.enter_context(path.open("rb")), fcntl.LOCK_SH)
+        assert layout.wait_for_readers(olds) is False
+    assert sum(slept) == pytest.approx(1.0)
+    with path.open("rb") as old:
+        assert layout.wait_for_readers([old]) is True
+
+
+async def test_what_was_told_before_somebody_was_erased_is_told_from_memory_no_more(
+    shore: Shore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shore.session(shore.station("CP1"), "t", datetime(2026, 2, 26, 10, tzinfo=UTC), token_uid="GOES")
+    await shore.export()
+    answers, made = Answers(shore.root), []
+    use = answering.FROM_THE_LAKE[Family.USE]
+
+    def counted(scope: Scope) -> Answer:
+        made.append(1)
+        return use(scope)
+
+    monkeypatch.setitem(answering.FROM_THE_LAKE, Family.USE, counted)
+    asked = Asked(span=Span(since=EPOCH - timedelta(days=9), until=EPOCH), zone="UTC")
+    for _ in range(2):
+        before = await answers.lake(shore.tenant_id)
+        await answers.answer(shore.tenant_id, before, Family.USE, asked)
+    assert made == [1]
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await erasing.ask(conn, shore.tenant_id, 7, ["GOES"], EPOCH)
+    await erasing.Eraser(shore.desk.pool, shore.clock, shore.root).erase(shore.tenant_id)
+    after = await answers.lake(shore.tenant_id)
+    assert after.snapshot == before.snapshot
+    await answers.answer(shore.tenant_id, after, Family.USE, asked)
+    assert made == [1, 1]
+
+
+async def test_nothing_of_a_lake_is_written_on_the_loop(shore: Shore, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes, sweeps, threads = layout._replace, Folder.sweep, []
+
+    def written(path: Path, content: bytes) -> None:
+        threads.append(threading.get_ident())
+        writes(path, content)
+
+    def swept(folder: Folder) -> int:
+        threads.append(threading.get_ident())
+        return sweeps(folder)
+
+    monkeypatch.setattr(layout, "_replace", written)
+    monkeypatch.setattr(Folder, "sweep", swept)
+    monkeypatch.setattr(store, "WRITTEN_AT_ONCE_BYTES", 1)
+    station = shore.station("CP1")
+    for number in range(3):
+        await shore.session(station, f"t{number}", datetime(2026, 2, 26, 10 + number, tzinfo=UTC))
+    assert (await shore.export()).sessions == 3
+    assert shore.ask("SELECT count(DISTINCT session)::INT FROM sessions") == [(3,)]
+    # Work in hand, the manifest and which is the latest, and what is left.
+    assert len(threads) >= 4
+    assert threading.get_ident() not in threads
 
 
 async def test_who_asks_longer_than_is_waited_for_is_told_that_the_lake_is_busy(shore: Shore) -> None:

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from forecourt.cli import app
-from forecourt.insight.siting import covering, median, reading
+from forecourt.insight.siting import covering, integer, median, reading
+from forecourt.insight.siting.integer import Purse
 from forecourt.insight.siting.model import (
     Asked,
     Floats,
@@ -80,14 +81,53 @@ def test_a_covering_reaches_the_most_of_all_choices(seed: int) -> None:
         return float(weights[(ways[:, picked].min(axis=1) <= reach) | (fixed <= reach)].sum())
 
     best = max(reached(each) for each in combinations(range(9), new))
-    found = covering.solve(ways, fixed, weights, new, reach, seconds=60)
+    found = covering.solve(ways, fixed, weights, new, reach, seconds=60, stopped=never)
     assert found.value == reached(found.picked) == pytest.approx(best)
     assert found.bound >= best - 1e-9
     assert found.gap <= 1e-4
-    hasty = covering.solve(ways, fixed, weights, new, reach, seconds=0)
+    hasty = covering.solve(ways, fixed, weights, new, reach, seconds=0, stopped=never)
     assert hasty.bound >= best - 1e-9
     assert hasty.value >= hasty.greedy
     assert len(found.picked) == new
+
+
+def test_a_covering_that_is_stopped_ends_with_a_gap_that_says_so() -> None:
+    chance = np.random.default_rng(4)
+    at, weights = chance.random((300, 2)), chance.integers(1, 100, 300).astype(np.float64)
+    ways = np.sqrt(((at[:, None] - at[None]) ** 2).sum(axis=-1))
+    none = np.full(300, np.inf)
+    whole = covering.solve(ways, none, weights, 12, 0.12, seconds=60, stopped=never)
+    ended = covering.solve(ways, none, weights, 12, 0.12, seconds=60, stopped=lambda: True)
+    assert whole.gap <= 1e-4 < 0.05 < ended.gap
+    assert ended.value <= whole.value <= ended.bound
+
+
+def test_a_budget_is_kept_to_the_last_minor_unit() -> None:
+    ways = np.where(np.eye(3) > 0, 0.0, 9.0)
+    costs = np.array([500_000_000, 500_000_001, 400_000_000])
+    reached, weights, purse = ways <= 1, np.array([5.0, 4.0, 3.0]), Purse(costs=costs, budget_minor=1_000_000_000)
+    # One too many is less than HiGHS tells from nothing.
+    over = integer.cover(reached, weights, 2, 60, never, purse)
+    assert over.picked is not None
+    assert not purse.pays(over.picked.tolist())
+    found = covering.solve(ways, np.full(3, np.inf), weights, 2, 1.0, seconds=60, stopped=never, purse=purse)
+    assert (found.picked, found.value) == ((0, 2), 8.0)
+
+
+def test_what_is_found_is_told_whoever_wants_an_end_of_it_then() -> None:
+    asked = Asked(candidates=tuple(Place(name=str(n), latitude=52 + n, longitude=5) for n in range(3)))
+    asked = msgspec.structs.replace(asked, demand=asked.candidates)
+    scenarios = [Scenario(method=Method.COVER, new=n, reach_km=5) for n in (1, 2)]
+    begun: list[str] = []
+
+    def progress(what: str, done: int, every: int) -> None:
+        begun.append(what)
+
+    report = compare(asked, scenarios, progress, lambda: len(begun) == 2)
+    assert [len(each.sites) for each in report.outcomes] == [1, 2]
+    with pytest.raises(SitingStopped):
+        compare(asked, [*scenarios, scenarios[0]], progress, lambda: len(begun) > 3)
+    assert len(begun) == 4, "the last one isn't begun"
 
 
 def test_traffic_is_captured_once_within_the_detour() -> None:
@@ -222,7 +262,7 @@ def test_a_city_s_gap_is_a_tenth_of_a_percent_and_greedy_s_is_not() -> None:
     # No longer than a scenario may take where nobody says otherwise, and as the pages offer it.
     seconds = Scenario(method=Method.COVER, new=20, reach_km=2).seconds
     assert seconds == MAX_SCENARIO_S == 60
-    found = covering.solve(*_city(places), 20, 2.0, seconds=seconds)
+    found = covering.solve(*_city(places), 20, 2.0, seconds=seconds, stopped=never)
     assert found.gap <= 0.001 < 0.02 < found.greedy_gap
     # A third of them, since steps take as long as there are pairs; so many, however long they take here.
     some = _city(places[::3])
@@ -232,7 +272,7 @@ def test_a_city_s_gap_is_a_tenth_of_a_percent_and_greedy_s_is_not() -> None:
     soon = median.solve(*some, 20, seconds=0, stopped=never)
     assert soon.bound <= closed.value <= soon.value
     assert soon.gap >= 1 - closed.value / soon.value
-    hasty = covering.solve(*_city(places), 20, 2.0, seconds=0)
+    hasty = covering.solve(*_city(places), 20, 2.0, seconds=0, stopped=never)
     assert hasty.value < found.value <= hasty.bound
     assert hasty.gap >= 1 - hasty.value / found.value
 

@@ -88,21 +88,21 @@ def _tell(found: "Validation") -> None:
 
 
 async def _plans(organisation: str | None) -> "Plans":
-    from forecourt.insight.expansion.service import Growth
+    from forecourt.insight.expansion.service import COMMAND_WITHIN_S, Growth
     from forecourt.platform.clock import SystemClock
 
     settings = load(os.environ)
     async with tenant_of(settings, organisation) as (pool, tenant_id):
-        return await Growth(pool, SystemClock(), settings.lake).plans(tenant_id)
+        return await Growth(pool, SystemClock(), settings.lake, COMMAND_WITHIN_S).plans(tenant_id)
 
 
 async def _past(organisation: str | None) -> "Past":
-    from forecourt.insight.expansion.service import Growth
+    from forecourt.insight.expansion.service import COMMAND_WITHIN_S, Growth
     from forecourt.platform.clock import SystemClock
 
     settings = load(os.environ)
     async with tenant_of(settings, organisation) as (pool, tenant_id):
-        return await Growth(pool, SystemClock(), settings.lake).past(tenant_id)
+        return await Growth(pool, SystemClock(), settings.lake, COMMAND_WITHIN_S).past(tenant_id)
 
 
 def _of(each: Mapping[str, Any], told: Any) -> Any:

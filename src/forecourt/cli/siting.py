@@ -13,7 +13,7 @@ from forecourt.cli import shown
 
 if TYPE_CHECKING:
     from forecourt.insight.siting.model import Asked, Scenario
-    from forecourt.insight.siting.service import Report
+    from forecourt.insight.siting.report import Report
 
 _console = Console(stderr=True)
 
@@ -45,7 +45,8 @@ def site(
     table: Annotated[Path | None, typer.Option("--csv", help="Write the chosen sites here as CSV.")] = None,
 ) -> None:
     """Choose new sites, with a proven gap, greedy beside it, and what they take from own sites."""
-    from forecourt.insight.siting.service import compare, features
+    from forecourt.insight.siting.report import features
+    from forecourt.insight.siting.service import compare
 
     if flows is None and "flow" in (method or ()):
         raise typer.BadParameter("flow needs the ways that are driven: say --flows FILE", param_hint="--method")

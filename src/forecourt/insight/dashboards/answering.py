@@ -43,11 +43,13 @@ FROM_THE_LAKE: Final[dict[Family, Callable[[Scope], Answer]]] = {
 
 
 class Lake(Struct, frozen=True, kw_only=True):
-    """A snapshot. `first_at` and `last_at`: when its first session began and its last; None: it has none. `sources`:
-    whose records beside our own are in it, MAX_SOURCES at most."""
+    """A snapshot; `edition` is another one once drivers were erased from it. `first_at` and `last_at`: when its first
+    session began and its last; None: it has none. `sources`: whose records beside our own are in it, MAX_SOURCES at
+    most."""
 
     lake_id: str
     snapshot: int
+    edition: str
     watermark: datetime
     first_at: datetime | None
     last_at: datetime | None
@@ -64,6 +66,7 @@ class Answers:
     async def lake(self, tenant_id: int) -> Lake:
         """The latest snapshot. Raises LakeMissing, AnswerTooSlow."""
         _folder, manifest = await asyncio.to_thread(asking.snapshot_of, self._root, tenant_id)
+        edition = manifest.edition
 
         def looked(hand: asking.Hand) -> Lake:
             with asking.expressed(self._root, tenant_id, manifest.snapshot, hand) as tables:
@@ -73,13 +76,12 @@ class Answers:
                 others = sessions.filter(sessions.source != OWN).select("source").distinct()
                 sources = others.order_by("source").limit(MAX_SOURCES).to_pyarrow().column("source").to_pylist()
             return Lake(
-                lake_id=manifest.lake_id, snapshot=manifest.snapshot, watermark=manifest.watermark,
+                lake_id=manifest.lake_id, snapshot=manifest.snapshot, edition=edition, watermark=manifest.watermark,
                 first_at=row["first"], last_at=row["last"], sources=tuple(sources),
             )  # fmt: skip
 
-        found: Lake = await self._made.once(
-            tenant_id, (manifest.lake_id, manifest.snapshot, manifest.watermark), looked
-        )
+        key = (manifest.lake_id, manifest.snapshot, edition, manifest.watermark)
+        found: Lake = await self._made.once(tenant_id, key, looked)
         return found
 
     async def answer(self, tenant_id: int, lake: Lake, family: Family, asked: Asked) -> Answer:
@@ -93,7 +95,7 @@ class Answers:
                 owned.check(scope)
                 return FROM_THE_LAKE[family](scope)
 
-        key = (lake.lake_id, lake.snapshot, lake.watermark, family, asked)
+        key = (lake.lake_id, lake.snapshot, lake.edition, lake.watermark, family, asked)
         found: Answer = await self._made.once(tenant_id, key, made)
         return found
 
@@ -122,4 +124,4 @@ def scoped(root: Path, tenant_id: int, lake: Lake, asked: Asked, hand: asking.Ha
         tempfile.TemporaryDirectory(prefix="forecourt-insight-") as folder,
         asking.expressed(root, tenant_id, lake.snapshot, hand) as tables,
     ):
-        yield Scope(tables, asked, lake.watermark, Path(folder))
+        yield Scope(tables, asked, lake.watermark, Path(folder), hand)

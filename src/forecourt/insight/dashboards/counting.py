@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from forecourt.insight.lake.asking import Hand
 from forecourt.insight.lake.store import Place
 from forecourt.platform.errors import ForecourtError
 
@@ -48,13 +49,14 @@ def as_place(station: Station, name: str) -> Place:
     )  # fmt: skip
 
 
-def hours_of(path: Path, places: list[Place], since: datetime, until: datetime) -> dict[str, Any]:
-    """Hours of these places and of their sites that begin from one time until another, by sessions in a file."""
+def hours_of(path: Path, places: list[Place], since: datetime, until: datetime, hand: Hand) -> dict[str, Any]:
+    """Hours of these places and of their sites that begin from one time until another, by sessions in a file; `hand`
+    breaks it off."""
     from forecourt.insight.lake.rollup import RollUp
     from forecourt.insight.lake.tables import schema
 
     if not places:
         return {name: schema(name).empty_table() for name in ("hours", "site_hours")}
-    with closing(RollUp(places, path.parent)) as rolled:
+    with closing(RollUp(places, path.parent)) as rolled, rolled.held(hand):
         hours = rolled.hours([path], since, until)
     return {name: table.cast(schema(name)) for name, table in hours.items()}

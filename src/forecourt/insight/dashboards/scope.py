@@ -26,6 +26,7 @@ from forecourt.insight.dashboards.model import (
     table,
 )
 from forecourt.insight.dashboards.rows import rows_of
+from forecourt.insight.lake.asking import Hand
 from forecourt.insight.usage import expressions
 from forecourt.insight.usage.expressions import literal
 from forecourt.platform.days import is_midnight, midnight, month_of
@@ -45,11 +46,15 @@ PARTS: Final = {"site": mark("Sites"), "station": mark("Stations"), "evse": mark
 
 class Scope:
     """One snapshot, narrowed to what is asked. `watermark`: what happened later is not in it. `folder` is for files
-    that live as long as the scope."""
+    that live as long as the scope; `hand` breaks off what is counted of them."""
 
-    def __init__(self, tables: "Mapping[str, ibis.Table]", asked: Asked, watermark: datetime, folder: Path) -> None:
+    def __init__(
+        self, tables: "Mapping[str, ibis.Table]", asked: Asked, watermark: datetime, folder: Path,
+        hand: Hand | None = None,
+    ) -> None:  # fmt: skip
         self.tables = tables
         self._folder = folder
+        self._hand = hand or Hand()
         self.asked = asked
         self.span = structs.replace(asked.span, until=max(min(asked.span.until, watermark), asked.span.since))
         self.watermark = watermark
@@ -336,4 +341,4 @@ class Scope:
             places = [as_place(self.stations[0], evse) for evse in sorted(evses)]
         path = self._folder / "own.parquet"
         found.select(*self.tables["sessions"].columns).to_parquet(path)
-        return hours_of(path, places, self.span.since, self.span.until)
+        return hours_of(path, places, self.span.since, self.span.until, self._hand)

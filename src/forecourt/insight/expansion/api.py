@@ -13,6 +13,7 @@ from forecourt.insight.expansion.planned import Plan
 from forecourt.insight.expansion.service import Growth, Plans, SiteUnseen
 from forecourt.insight.forecast.asked import MAX_SITE
 from forecourt.insight.lake.layout import LakeMissing
+from forecourt.insight.turns import AnswerTooSlow
 from forecourt.platform.text import ONE_LINE
 
 TAGS: Final = ["insight"]
@@ -28,7 +29,7 @@ OneSite = Annotated[str, QueryParameter(max_length=MAX_SITE, pattern=ONE_LINE, d
 
 @get(
     "/expansion",
-    opt={**READS, "problems": [LakeMissing]},
+    opt={**READS, "problems": [AnswerTooSlow, LakeMissing]},
     summary="List what sites need",
     description="Plugs, connection, cost and pay-back of every site in the lake, with bounds.",
     tags=TAGS,
@@ -39,7 +40,7 @@ async def list_growth(actor: Asker, growth: Growing) -> Plans:
 
 @get(
     "/expansion/site",
-    opt={**READS, "problems": [LakeMissing, SiteUnseen]},
+    opt={**READS, "problems": [AnswerTooSlow, LakeMissing, SiteUnseen]},
     summary="Show what a site needs",
     tags=TAGS,
 )
@@ -49,7 +50,7 @@ async def show_growth(actor: Asker, growth: Growing, site: OneSite) -> Plan:
 
 @get(
     "/expansion/inputs",
-    opt={**READS, "problems": [LakeMissing, SiteUnseen]},
+    opt={**READS, "problems": [AnswerTooSlow, LakeMissing, SiteUnseen]},
     summary="Show what growth is reckoned by",
     description="Of a site, what is said of it, or else of all sites.",
     tags=TAGS,
@@ -62,7 +63,7 @@ async def show_growth_inputs(actor: Asker, growth: Growing, site: OfSite = "") -
 
 @put(
     "/expansion/inputs",
-    opt={**CHANGES, "problems": [LakeMissing, SiteUnseen, InputsRefused]},
+    opt={**CHANGES, "problems": [AnswerTooSlow, LakeMissing, SiteUnseen, InputsRefused]},
     summary="Say what growth is reckoned by",
     description="Of a site, or without one of all sites that nothing else is said of. What is left out is as it began.",
     tags=TAGS,

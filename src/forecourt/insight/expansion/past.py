@@ -88,9 +88,10 @@ class Past(Struct, frozen=True, kw_only=True):
     left: int
 
 
-def read(root: Path, tenant_id: int, snapshot: int, until: datetime) -> Past:
-    """Of a snapshot that knows what happened until then. Raises LakeMissing."""
-    with asking.opened(root, tenant_id, snapshot) as db:
+def read(root: Path, tenant_id: int, snapshot: int, until: datetime, hand: asking.Hand | None = None) -> Past:
+    """Of a snapshot that knows what happened until then; `hand` breaks it off. Raises LakeMissing."""
+    hand = hand or asking.Hand()
+    with asking.opened(root, tenant_id, snapshot, hand=hand) as db:
         [[last]] = db.execute(_LAST).fetchall()
         since = _since(db, until if last is None else min(last, until))
         places = db.execute(_PLACES).to_arrow_table().to_pylist()
@@ -101,7 +102,7 @@ def read(root: Path, tenant_id: int, snapshot: int, until: datetime) -> Past:
     owners, begins = np.unique(np.asarray(stays["site"], dtype=str), return_index=True)
     bounds = {
         str(site): (int(first), int(last))
-        for site, first, last in zip(owners, begins, [*begins[1:], len(stays["site"])], strict=True)
+        for site, first, last in zip(owners, begins, [*begins, len(stays["site"])][1:], strict=True)
     }
     kept = sorted(places, key=lambda each: (-_length(bounds, each["site"]), each["site"]))[:MAX_SITES]
     of_site: dict[str, dict[str, tuple[int, int]]] = {}
@@ -111,6 +112,7 @@ def read(root: Path, tenant_id: int, snapshot: int, until: datetime) -> Past:
         totals[currency] += sessions
     sites = []
     for place in sorted(kept, key=lambda each: str(each["site"])):
+        hand.check()
         site = str(place["site"])
         found = None
         if site in bounds:

@@ -1,11 +1,10 @@
 """The verbs of growth: plans of own sites from the lake, and what the operator says of them."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -18,14 +17,21 @@ from forecourt.insight.expansion.planned import Plan, plan
 from forecourt.insight.expansion.store import ALL
 from forecourt.insight.lake import asking
 from forecourt.insight.store import Connection
+from forecourt.insight.turns import Made, Turns
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 
 T = TypeVar("T")
 
-#: Organisations whose past is remembered: those that asked last.
+#: Pasts of snapshots that are remembered, and what was made of them: what was asked for last.
 MAX_KEPT: Final = 4
+#: What is made at once, and of one organisation; who comes meanwhile waits, organisations in turn.
+AT_ONCE: Final = 2
+AT_ONCE_OF_ONE: Final = 1
+#: Seconds after which somebody who waits is told that it takes too long, and for commands that may take their time.
+GROWTH_WITHIN_S: Final = 30.0
+COMMAND_WITHIN_S: Final = 600.0
 
 
 class SiteUnseen(ForecourtError):
@@ -48,30 +54,30 @@ class Plans(Struct, frozen=True, kw_only=True):
 
 
 class Growth:
-    """Plans from the lakes below a folder. The past of a snapshot is read once, and by one at a time: it may be
-    large."""
+    """Plans from the lakes below a folder, each answer within so many seconds, waiting included. The past of a snapshot
+    is read once, for it may be large."""
 
-    def __init__(self, db: Pool, clock: Clock, root: Path) -> None:
+    def __init__(self, db: Pool, clock: Clock, root: Path, within_s: float = GROWTH_WITHIN_S) -> None:
         self._db = db
         self._clock = clock
         self._root = root
-        self._room = asyncio.Semaphore(1)
-        self._kept: OrderedDict[int, tuple[tuple[str, int, datetime], Past]] = OrderedDict()
-        self._made: OrderedDict[tuple[int, object], tuple[Past, Any]] = OrderedDict()
+        turns = Turns(AT_ONCE, AT_ONCE_OF_ONE)
+        self._pasts = Made(turns, asking.Hand, within_s, MAX_KEPT)
+        self._made = Made(turns, asking.Hand, within_s, MAX_KEPT)
 
     async def plans(self, tenant_id: int) -> Plans:
-        """Of every site. Raises LakeMissing."""
+        """Of every site. Raises LakeMissing, AnswerTooSlow."""
         past = await self.past(tenant_id)
         async with self._db.tenant(tenant_id) as conn:
             said = await store.list_inputs(conn, tenant_id)
         general = said.get(ALL) or _general(past)
         return Plans(
             since=past.since, until=past.until, inputs=general, homeless=past.homeless, left=past.left,
-            sites=await asyncio.to_thread(_planned, past.sites, said, general),
+            sites=await self._made.anew(tenant_id, lambda hand: _planned(past.sites, said, general, hand)),
         )  # fmt: skip
 
     async def find(self, tenant_id: int, site: str) -> tuple[Plan, Inputs]:
-        """Of one site, and by what it is reckoned. Raises LakeMissing, SiteUnseen."""
+        """Of one site, and by what it is reckoned. Raises LakeMissing, SiteUnseen, AnswerTooSlow."""
         past = await self.past(tenant_id)
         found = [each for each in past.sites if each.site == site]
         if not found:
@@ -83,7 +89,7 @@ class Growth:
 
     async def say(self, conn: Connection, actor: Actor, site: str, inputs: Inputs) -> None:
         """Says what growth costs and earns at a site, or at all of them. Raises InputsRefused,
-        LakeMissing, SiteUnseen."""
+        LakeMissing, SiteUnseen, AnswerTooSlow."""
         inputs.check()
         if site != ALL and site not in {each.site for each in (await self.past(actor.tenant_id)).sites}:
             raise SiteUnseen
@@ -99,32 +105,28 @@ class Growth:
         if await store.forget_inputs(conn, actor.tenant_id, site):
             await audit(conn, actor, "forget what growth costs", f"expansion:{site or 'all'}")
 
-    async def reckoned(self, tenant_id: int, make: Callable[[Past], T]) -> T:
-        """What a function makes of what the latest snapshot saw, by a thread and once for each. Raises LakeMissing."""
-        past = await self.past(tenant_id)
-        async with self._room:
-            kept = self._made.get((tenant_id, make))
-            if kept is None or kept[0] is not past:
-                self._made[tenant_id, make] = kept = (past, await asyncio.to_thread(make, past))
-            self._made.move_to_end((tenant_id, make))
-            while len(self._made) > MAX_KEPT:
-                self._made.popitem(last=False)
-        found: T = kept[1]
+    async def reckoned(self, tenant_id: int, make: Callable[[Past, asking.Hand], T]) -> T:
+        """What a function makes of what the latest snapshot saw, by a thread and once for each. Raises LakeMissing,
+        AnswerTooSlow."""
+        key = await self._latest(tenant_id)
+        past = await self._past(tenant_id, key)
+        found: T = await self._made.once(tenant_id, (make, tenant_id, *key), lambda hand: make(past, hand))
         return found
 
     async def past(self, tenant_id: int) -> Past:
-        """What the latest snapshot saw. Raises LakeMissing."""
+        """What the latest snapshot saw. Raises LakeMissing, AnswerTooSlow."""
+        return await self._past(tenant_id, await self._latest(tenant_id))
+
+    async def _latest(self, tenant_id: int) -> tuple[str, int, datetime]:
         _, manifest = await asyncio.to_thread(asking.snapshot_of, self._root, tenant_id)
-        key = (manifest.lake_id, manifest.snapshot, manifest.watermark)
-        async with self._room:
-            kept = self._kept.get(tenant_id)
-            if kept is None or kept[0] != key:
-                past = await asyncio.to_thread(read, self._root, tenant_id, manifest.snapshot, manifest.watermark)
-                self._kept[tenant_id] = kept = (key, past)
-            self._kept.move_to_end(tenant_id)
-            while len(self._kept) > MAX_KEPT:
-                self._kept.popitem(last=False)
-        return kept[1]
+        return manifest.lake_id, manifest.snapshot, manifest.watermark
+
+    async def _past(self, tenant_id: int, key: tuple[str, int, datetime]) -> Past:
+        _, snapshot, watermark = key
+        found: Past = await self._pasts.once(
+            tenant_id, (tenant_id, *key), lambda hand: read(self._root, tenant_id, snapshot, watermark, hand)
+        )
+        return found
 
 
 def _general(past: Past) -> Inputs:
@@ -132,5 +134,9 @@ def _general(past: Past) -> Inputs:
     return Inputs(currency=past.currency) if past.currency else Inputs()
 
 
-def _planned(sites: tuple[SitePast, ...], said: dict[str, Inputs], general: Inputs) -> list[Plan]:
-    return [plan(each, said.get(each.site, general), own=each.site in said) for each in sites]
+def _planned(sites: tuple[SitePast, ...], said: dict[str, Inputs], general: Inputs, hand: asking.Hand) -> list[Plan]:
+    found = []
+    for each in sites:
+        hand.check()
+        found.append(plan(each, said.get(each.site, general), own=each.site in said))
+    return found

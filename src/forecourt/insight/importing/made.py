@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -121,8 +121,3 @@ def digest_of(session: Session) -> bytes:
     history that was brought before groups were read it isn't known."""
     facts = msgspec.structs.replace(session, flags=(), driver_group=msgspec.UNSET)
     return hashlib.sha256(_encode(facts)).digest()[:16]
-
-
-def utc_now() -> datetime:
-    """The time of this machine, for the one who has no clock."""
-    return datetime.now(UTC)

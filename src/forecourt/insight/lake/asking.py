@@ -21,24 +21,41 @@ MEMORY: Final = "1GB"
 THREADS: Final = 2
 
 
+class BrokenOff(Exception):
+    """Nobody wants any more what is made of a snapshot."""
+
+
 class Hand:
-    """Breaks off what is asked of a snapshot, from any thread, while it is open."""
+    """Breaks off what is asked of a snapshot, from any thread, while it is open, and what is reckoned of that."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._db: duckdb.DuckDBPyConnection | None = None
+        self._broken = False
 
-    def hold(self, db: "duckdb.DuckDBPyConnection | None") -> None:
-        """What is open from now on; None: nothing."""
+    @contextmanager
+    def holding(self, db: "duckdb.DuckDBPyConnection") -> Iterator[None]:
+        """What is asked meanwhile, before what was asked until now goes on."""
         with self._lock:
-            self._db = db
+            before, self._db = self._db, db
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._db = before
 
     def interrupt(self) -> None:
         """Ends the query of this moment, whose asker hears a duckdb.InterruptException; the next one begins all the
         same."""
         with self._lock:
+            self._broken = True
             if self._db is not None:
                 self._db.interrupt()
+
+    def check(self) -> None:
+        """Between steps that are no queries. Raises BrokenOff once it is broken off."""
+        if self._broken:
+            raise BrokenOff
 
 
 class QuestionRefused(ForecourtError):
@@ -65,13 +82,18 @@ def files_of(folder: Folder, manifest: Manifest, table: str) -> list[str]:
 
 @contextmanager
 def opened(
-    root: Path, tenant_id: int, number: int | None = None, named: Collection[str] = tables.COLUMNS.keys()
+    root: Path,
+    tenant_id: int,
+    number: int | None = None,
+    named: Collection[str] = tables.COLUMNS.keys(),
+    hand: Hand | None = None,
 ) -> "Iterator[duckdb.DuckDBPyConnection]":
-    """A snapshot as views, one a table, that can be asked by anybody's SQL. Raises LakeMissing.
+    """A snapshot as views, one a table, that can be asked by anybody's SQL; with a `hand`, others can break off what is
+    asked. Raises LakeMissing.
 
     Who knows which tables will be `named` says so: to make all of them costs more than many an answer.
     """
-    with _begun(root, tenant_id, number) as (db, view):
+    with _begun(root, tenant_id, number) as (db, view), (hand or Hand()).holding(db):
         for table in named:
             view(table)
         db.execute("SET enable_external_access = false")
@@ -140,14 +162,8 @@ def expressed(
     import ibis
 
     # Expressions are ours: nothing is locked, for Ibis sets what it needs.
-    with _begun(root, tenant_id, number) as (db, view):
-        backend = ibis.duckdb.from_connection(db)
-        held = hand or Hand()
-        held.hold(db)
-        try:
-            yield _Tables(backend, view)
-        finally:
-            held.hold(None)
+    with _begun(root, tenant_id, number) as (db, view), (hand or Hand()).holding(db):
+        yield _Tables(ibis.duckdb.from_connection(db), view)
 
 
 class _Tables(Mapping[str, "ibis.Table"]):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from forecourt.insight.lake import store, tables
@@ -24,6 +25,8 @@ from forecourt.insight.store import Connection, pseudonym_key
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+
+log = structlog.get_logger(__name__)
 
 #: Tables that name drivers.
 NAMING: Final = ("sessions", "group_days", "driver_months", "driver_spans", "drivers")
@@ -84,8 +87,8 @@ def _rewrite(folder: Folder, names: set[str]) -> int:
     folder.note(None)
     instead: dict[str, File] = {}
     with ExitStack() as olds:
-        for each in [olds.enter_context(old) for old in _replaced(folder, names, instead)]:
-            wait_for_readers(each)
+        if not wait_for_readers([olds.enter_context(old) for old in _replaced(folder, names, instead)]):
+            log.warning("files are deleted that somebody reads still, who is told that the lake is busy")
         folder.sweep()
     return sum(new.path != old for old, new in instead.items())
 

@@ -215,7 +215,7 @@ class _Run:
         )
         text.unlink()
         work.made[name] = (await asyncio.to_thread(self._placed, draft, table, partition, written), covers)
-        self._folder.note(work)
+        await asyncio.to_thread(self._folder.note, work)
         return work
 
     def _placed(self, draft: Path, table: str, partition: str, written: tables.Written) -> File | None:
@@ -313,18 +313,22 @@ class _Run:
         same = known is not None and known.lake_id == after.lake_id and known.tables == after.tables
         if same:
             after = msgspec.structs.replace(after, snapshot=before.snapshot)
-        self._folder.publish(after)
+        await asyncio.to_thread(self._folder.publish, after)
         async with self._tenants.tenant(self._tenant_id) as conn:
             await store.unmark(conn, self._tenant_id, marks)
             await store.note_lake(conn, self._tenant_id, after.lake_id, after.snapshot, self._now)
-        self._folder.note(None)
-        self._retain(after)
-        self._folder.sweep()
+        await asyncio.to_thread(self._tidied, after)
         sessions = sum(file.rows for file in after.tables.get("sessions", ()))
         return Exported(
             snapshot=after.snapshot, parts=0 if same else self._parts, rows=self._rows, sessions=sessions,
             went_on=went_on,
         )  # fmt: skip
+
+    def _tidied(self, latest: Manifest) -> None:
+        """Leaves nothing that nobody needs any more."""
+        self._folder.note(None)
+        self._retain(latest)
+        self._folder.sweep()
 
     def _retain(self, latest: Manifest) -> None:
         """Lets go of snapshots that are past their time, and of those of another lake; never of the latest."""

@@ -16,7 +16,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -74,6 +74,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     watermark: datetime
     places: str = ""
     tables: dict[str, list[File]] = field(default_factory=dict)
+
+    @property
+    def edition(self) -> str:
+        """What it holds, as a digest: a snapshot keeps its number when drivers are erased from it."""
+        return hashlib.sha256(msgspec.json.encode(self.tables)).hexdigest()
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -228,15 +233,24 @@ class Folder:
         return self._snapshots / f"{number:06d}.json"
 
 
-def wait_for_readers(old: BinaryIO) -> bool:
-    """Waits until nobody reads by a manifest that was replaced, READERS_WAIT_S at the most; whether that is so."""
+def wait_for_readers(olds: Iterable[BinaryIO]) -> bool:
+    """Waits until nobody reads by any of these manifests, which were replaced, READERS_WAIT_S for all at the most;
+    whether that is so."""
+    left = [old for old in olds if _is_read(old)]
     for _ in range(int(READERS_WAIT_S / _LOOK_S)):
-        try:
-            fcntl.flock(old, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_LOOK_S)
-        else:
+        if not left:
             return True
+        time.sleep(_LOOK_S)
+        left = [old for old in left if _is_read(old)]
+    return not left
+
+
+def _is_read(old: BinaryIO) -> bool:
+    """Whether somebody holds it still; else nobody will any more."""
+    try:
+        fcntl.flock(old, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     return False
 
 

@@ -7,6 +7,7 @@ less what had by its start, each rounded down. Money counts in the hour of the s
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from forecourt.insight.lake import groups, tables
+from forecourt.insight.lake.asking import Hand
 from forecourt.insight.lake.store import Place
 from forecourt.insight.usage import expressions
 
@@ -212,6 +214,10 @@ class RollUp:
     def close(self) -> None:
         """Lets go of what it holds."""
         self._db.close()
+
+    def held(self, hand: Hand) -> AbstractContextManager[None]:
+        """While this is open, what it counts can be broken off."""
+        return hand.holding(self._db)
 
     def hours(self, files: Sequence[Path], since: datetime, until: datetime) -> "dict[str, pa.Table]":
         """Hours that begin from one time until another, by station and by site; `files` hold every session in them."""

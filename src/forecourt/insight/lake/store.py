@@ -1,7 +1,9 @@
 """SQL of the lake: rows of other rooms' views as they are copied out, and what is to be made anew."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime
+from io import RawIOBase
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -12,6 +14,8 @@ from psycopg.rows import class_row
 from forecourt.insight.lake.tables import RETIRED
 from forecourt.insight.store import Connection
 
+#: Bytes that are copied out before a thread writes them.
+WRITTEN_AT_ONCE_BYTES: Final = 1 << 20
 #: Days before its end that a session marks at the most, from its start on.
 MOST_DAYS: Final = 62
 _MICRO: Final = "(extract(epoch FROM {0}) * 1000000)::bigint"
@@ -143,10 +147,22 @@ async def copy_out(
 ) -> None:
     """Writes the rows of a part of a table as CSV, in order, never all of them in memory."""
     given = {"tenant": tenant_id, "since": since, "until": until}
-    with target.open("wb") as file:
+    with target.open("wb", buffering=0) as file:
+        held = bytearray()
         async with conn.cursor().copy(f"COPY ({COPIES[table]}) TO STDOUT (FORMAT csv)", given) as copy:
             async for block in copy:
-                file.write(block)
+                held += block
+                if len(held) >= WRITTEN_AT_ONCE_BYTES:
+                    await asyncio.to_thread(_written, file, held)
+                    held = bytearray()
+        await asyncio.to_thread(_written, file, held)
+
+
+def _written(file: RawIOBase, content: bytes | bytearray) -> None:
+    """All of it: an unbuffered file may take less at once."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]
 
 
 async def list_days(conn: Connection, table: str, tenant_id: int, heard: datetime | None = None) -> list[date]:

@@ -16,6 +16,7 @@ from forecourt.insight.siting.files import points, table
 from forecourt.insight.siting.model import SitingRefused
 from forecourt.insight.siting.study import Files, Study, StudyHead, StudyOpen, StudyUnknown, TooManyStudies, Wanted
 from forecourt.insight.siting.validating import Validation
+from forecourt.insight.turns import AnswerTooSlow
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, Page, entire
 
@@ -37,7 +38,7 @@ class NewStudy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @post(
     "/siting/studies",
-    opt={**CHANGES, "problems": [SitingRefused, TooManyStudies]},
+    opt={**CHANGES, "problems": [SitingRefused, TooManyStudies, AnswerTooSlow]},
     summary="Ask where new sites go",
     description="A job chooses; its progress stands in the study. A row that can't be read is named with its column.",
     tags=TAGS,
@@ -116,7 +117,7 @@ async def take_points(study_id: StudyId, actor: Asker, db: Database) -> dict[str
 
 @get(
     "/siting/validation",
-    opt={**READS, "problems": [LakeMissing]},
+    opt={**READS, "problems": [AnswerTooSlow, LakeMissing]},
     summary="Show whether use of new sites can be predicted",
     description="A fifth of the own sites hidden at a time: how prediction, plugs and the nearest site rank them.",
     tags=TAGS,

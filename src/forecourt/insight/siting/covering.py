@@ -9,10 +9,10 @@ finds nothing better in time.
 from typing import Any, Final
 
 import numpy as np
-from msgspec import Struct
 
 from forecourt.insight.siting import integer
-from forecourt.insight.siting.model import Chosen, Floats, SitingRefused
+from forecourt.insight.siting.integer import Purse
+from forecourt.insight.siting.model import Chosen, Floats, SitingRefused, Stopped
 
 Reach = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -20,28 +20,15 @@ Reach = np.ndarray[Any, np.dtype[np.bool_]]
 MAX_REACHED: Final = 1_000_000
 
 
-class Purse(Struct, frozen=True, kw_only=True):
-    """What each candidate costs, 0 or more, and what may be spent in all, in one unit."""
-
-    costs: Floats
-    budget: float
-
-    def allows(self, picked: list[int]) -> Reach:
-        """Which candidates can be paid beside those picked."""
-        left = self.budget - float(self.costs[picked].sum())
-        affordable: Reach = self.costs <= left
-        return affordable
-
-
 def solve(
     distances: Floats, fixed: Floats, weights: Floats, new: int, reach_km: float, *, seconds: float,
-    purse: Purse | None = None,
+    stopped: Stopped, purse: Purse | None = None,
 ) -> Chosen:  # fmt: skip
     """The choice, its bound, and greedy beside; values are demand reached, that of sites there included.
 
     `distances` in km, demand by candidates; `fixed` those to the nearest own site, inf without any; `weights` 0 or
     more; 0 < `new` <= candidates; with a `purse` fewer where it is empty or nothing is left to gain. Ends after about
-    `seconds` with the gap that is reached. Raises SitingRefused beyond MAX_REACHED.
+    `seconds`, or when it is stopped, with the gap that is reached. Raises SitingRefused beyond MAX_REACHED.
     """
     assert 0 < new <= distances.shape[1]
     already = float(weights[fixed <= reach_km].sum())
@@ -55,11 +42,12 @@ def solve(
     greedy = _value(reached, held, picked)
     best, value, bound = picked, greedy, float(held.sum())
     if greedy < bound and len(held):
-        found = integer.cover(reached, held, new, seconds, None if purse is None else (purse.costs, purse.budget))
+        found = integer.cover(reached, held, new, seconds, stopped, purse)
         bound = min(bound, found.bound)
-        if found.picked is not None and _value(reached, held, found.picked.tolist()) > value:
-            best = _filled(found.picked.tolist(), reached, held, new, purse)
-            value = _value(reached, held, best)
+        if found.picked is not None:
+            better = _filled(_paid(found.picked.tolist(), reached, held, purse), reached, held, new, purse)
+            if (gained := _value(reached, held, better)) > value:
+                best, value = better, gained
     return Chosen(
         picked=tuple(sorted(best)), value=already + value, bound=already + max(bound, value), greedy=already + greedy
     )
@@ -90,6 +78,16 @@ def _filled(picked: list[int], reached: Reach, weights: Floats, new: int, purse:
                 break
         made.append(int(gain.argmax()))
         left = np.where(reached[:, made[-1]], 0.0, left)
+    return made
+
+
+def _paid(picked: list[int], reached: Reach, weights: Floats, purse: Purse | None) -> list[int]:
+    """Of these as many as can be paid to the last minor unit, without those that lose the least."""
+    made = list(picked)
+    while purse is not None and not purse.pays(made):
+        by = reached[:, made]
+        alone = by & (by.sum(axis=1, keepdims=True) == 1)
+        del made[int((weights @ alone).argmin())]
     return made
 
 

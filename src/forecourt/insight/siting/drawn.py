@@ -5,7 +5,7 @@ from typing import Final
 from msgspec import Struct
 
 from forecourt.insight.siting.model import Asked, Method, Place
-from forecourt.insight.siting.service import Outcome
+from forecourt.insight.siting.report import Outcome
 
 #: Dots of demand on a map: the largest.
 MAX_DEMAND: Final = 2_000

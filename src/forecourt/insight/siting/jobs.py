@@ -15,7 +15,8 @@ from psycopg import OperationalError
 
 from forecourt.insight.siting import store
 from forecourt.insight.siting.model import Asked, Scenario, SitingRefused, SitingStopped
-from forecourt.insight.siting.service import Report, compare
+from forecourt.insight.siting.report import Report
+from forecourt.insight.siting.service import compare
 from forecourt.insight.siting.studies import ASKED
 from forecourt.insight.siting.study import Wanted
 from forecourt.platform import outbox

@@ -65,7 +65,9 @@ def solve(
     relaxed, best, at_most = _risen(distances, fixed, weights, best, at_most, steps, over)
     bound = min(relaxed.bound, at_most)
     if at_most - bound > ENOUGH_GAP * at_most and not over():
-        best, at_most, bound = _closed(distances, fixed, weights, best, at_most, relaxed, ends_at - monotonic())
+        best, at_most, bound = _closed(
+            distances, fixed, weights, best, at_most, relaxed, ends_at - monotonic(), stopped
+        )
     return Chosen(picked=tuple(sorted(int(each) for each in best)), value=at_most, bound=bound, greedy=first)
 
 
@@ -171,8 +173,9 @@ def _risen(
 
 
 def _closed(
-    distances: Floats, fixed: Floats, weights: Floats, best: Indices, at_most: float, relaxed: _Relaxed, seconds: float
-) -> tuple[Indices, float, float]:
+    distances: Floats, fixed: Floats, weights: Floats, best: Indices, at_most: float, relaxed: _Relaxed, seconds: float,
+    stopped: Stopped,
+) -> tuple[Indices, float, float]:  # fmt: skip
     """The best choice by HiGHS among candidates that can be in a better one, if that is small enough."""
     new, asked = len(best), np.flatnonzero(weights > 0)
     bound = min(relaxed.bound, at_most)
@@ -186,7 +189,7 @@ def _closed(
     usable[:, :-1] &= ways[:, :-1] < ways[:, -1:]
     if usable.sum() > MAX_INTEGER_PAIRS or len(kept) < new:
         return best, at_most, bound
-    found = integer.median(ways[:, :-1], fixed[asked], weights[asked], usable, new, seconds)
+    found = integer.median(ways[:, :-1], fixed[asked], weights[asked], usable, new, seconds, stopped)
     # A choice better than `best` lies among those, or there is none.
     bound = max(bound, min(found.bound, at_most))
     if found.picked is not None:

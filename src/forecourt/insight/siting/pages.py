@@ -17,7 +17,7 @@ from forecourt.insight.pages import tabs_of
 from forecourt.insight.siting import forms, store, studies
 from forecourt.insight.siting.api import CHANGES, READS, Growing, StudyId, Ticking
 from forecourt.insight.siting.drawn import dots
-from forecourt.insight.siting.files import geojson, table
+from forecourt.insight.siting.files import geojson, scenarios, table
 from forecourt.insight.siting.model import Method, SitingRefused
 from forecourt.insight.siting.reading import MAX_TEXT
 from forecourt.insight.siting.study import Files, Study, StudyState, StudyUnknown, TooManyStudies
@@ -170,12 +170,17 @@ def _acts() -> list[HTTPRouteHandler]:
         async with db.tenant(actor.tenant_id) as conn:
             return table(await studies.find(conn, actor.tenant_id, study_id))
 
+    @get(f"{PATH}/{{study_id:int}}/scenarios.csv", opt=dict(READS), include_in_schema=False)
+    async def take_scenarios(actor: Asker, db: Database, study_id: StudyId) -> Response[bytes]:
+        async with db.tenant(actor.tenant_id) as conn:
+            return scenarios(await studies.find(conn, actor.tenant_id, study_id))
+
     @get(f"{PATH}/{{study_id:int}}/sites.geojson", opt=dict(READS), include_in_schema=False)
     async def take_points(actor: Asker, db: Database, study_id: StudyId) -> Response[bytes]:
         async with db.tenant(actor.tenant_id) as conn:
             return geojson(await studies.find(conn, actor.tenant_id, study_id))
 
-    return [stop, delete, take_table, take_points]
+    return [stop, delete, take_table, take_scenarios, take_points]
 
 
 async def _files(sent: Mapping[str, Any]) -> Files:

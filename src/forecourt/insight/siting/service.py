@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.insight.siting import covering, median
+from forecourt.insight.siting.integer import Purse
 from forecourt.insight.siting.model import (
     MAX_NEW,
     MAX_PAIRS,
@@ -26,7 +27,8 @@ from forecourt.insight.siting.model import (
     by_air,
     detours,
 )
-from forecourt.insight.siting.taking import Sites, Taken, taken
+from forecourt.insight.siting.report import Outcome, Report
+from forecourt.insight.siting.taking import Sites, taken
 from forecourt.ui.i18n import mark
 
 PROXY: Final = mark(
@@ -45,33 +47,6 @@ _SPLITS: Final = {
 }
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
-    """One scenario. `value`, `bound` and `greedy` are demand within reach, or for a median km times demand; the gaps
-    are shares of the bound. `mean_km` is the way to the nearest own site of all demand, for a median. `cost_minor` is
-    what the sites cost, in whole minor units."""
-
-    title: str
-    scenario: Scenario
-    value: float
-    bound: float
-    gap: float
-    greedy: float
-    greedy_gap: float
-    demand: float
-    mean_km: float | None
-    sites: tuple[Place, ...]
-    taken: Taken
-    cost_minor: int = 0
-
-
-class Report(Struct, frozen=True, kw_only=True):
-    """Scenarios in the order asked; `words` say what they rest on and what they can't prove."""
-
-    format: int = 1
-    outcomes: tuple[Outcome, ...]
-    words: tuple[str, ...]
-
-
 class _Table(Struct, frozen=True):
     """Demand of one kind, in the way that the models want it."""
 
@@ -82,18 +57,18 @@ class _Table(Struct, frozen=True):
 
 def compare(asked: Asked, scenarios: Sequence[Scenario], progress: Progress, stopped: Stopped) -> Report:
     """All scenarios, one after the other. Deterministic unless time runs out. Raises SitingRefused, and SitingStopped
-    when somebody wants an end."""
+    when somebody wants an end before all are begun; the last one is told with the gap that is reached."""
     check(asked, scenarios)
     tables: dict[bool, _Table] = {}
     outcomes = []
     for number, scenario in enumerate(scenarios):
+        if stopped():
+            raise SitingStopped
         progress(scenario.title, number, len(scenarios))
         flows = scenario.method is Method.FLOW
         if flows not in tables:
             tables[flows] = _table(asked, flows=flows)
         outcomes.append(_outcome(asked, scenario, tables[flows], stopped))
-        if stopped():
-            raise SitingStopped
     return Report(outcomes=tuple(outcomes), words=(MEASURED if asked.measured else PROXY, _SPLITS[asked.split]))
 
 
@@ -133,15 +108,13 @@ def _payable(asked: Asked, scenario: Scenario) -> None:
         )
 
 
-def _paid(asked: Asked, scenario: Scenario) -> tuple[int, covering.Purse | None]:
+def _paid(asked: Asked, scenario: Scenario) -> tuple[int, Purse | None]:
     """How many new sites at the most, and where they cost differently what there is to pay with."""
     if scenario.budget_minor is None:
         return scenario.new, None
     costs = asked.costs
     if len(set(costs)) > 1:
-        return scenario.new, covering.Purse(
-            costs=np.array(costs, dtype=np.float64), budget=float(scenario.budget_minor)
-        )
+        return scenario.new, Purse(costs=np.array(costs, dtype=np.int64), budget_minor=scenario.budget_minor)
     return min(scenario.new, scenario.budget_minor // costs[0] if costs[0] else scenario.new), None
 
 
@@ -182,31 +155,16 @@ def _outcome(asked: Asked, scenario: Scenario, table: _Table, stopped: Stopped) 
 
 
 def _chosen(
-    scenario: Scenario, table: _Table, fixed: Floats, paid: tuple[int, covering.Purse | None], stopped: Stopped
+    scenario: Scenario, table: _Table, fixed: Floats, paid: tuple[int, Purse | None], stopped: Stopped
 ) -> Chosen:
     new, purse = paid
     if scenario.method is Method.MEDIAN:
         return median.solve(table.candidates, fixed, table.weights, new, seconds=scenario.seconds, stopped=stopped)
     return covering.solve(
-        table.candidates, fixed, table.weights, new, scenario.reach_km, seconds=scenario.seconds, purse=purse
-    )
+        table.candidates, fixed, table.weights, new, scenario.reach_km, seconds=scenario.seconds, stopped=stopped,
+        purse=purse,
+    )  # fmt: skip
 
 
 def _plugs(places: Sequence[Place]) -> Floats:
     return np.array([each.plugs for each in places], dtype=np.float64)
-
-
-def features(report: Report) -> dict[str, Any]:
-    """The chosen sites as GeoJSON (RFC 7946), a point each, with its scenario and what it serves."""
-    return {
-        "type": "FeatureCollection",
-        "features": [
-            {
-                "type": "Feature",
-                "geometry": {"type": "Point", "coordinates": [site.longitude, site.latitude]},
-                "properties": {"scenario": outcome.title, "name": site.name, "serves": served},
-            }
-            for outcome in report.outcomes
-            for site, served in zip(outcome.sites, outcome.taken.each, strict=True)
-        ],
-    }

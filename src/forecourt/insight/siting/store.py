@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.insight.siting.model import Asked
-from forecourt.insight.siting.service import Report
+from forecourt.insight.siting.report import Report
 from forecourt.insight.siting.study import Study, StudyHead, Wanted
 from forecourt.insight.store import Connection
 

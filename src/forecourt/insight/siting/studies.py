@@ -9,6 +9,7 @@ from typing import Final
 from forecourt.access import Actor, audit
 from forecourt.insight.expansion.past import Past
 from forecourt.insight.expansion.service import Growth
+from forecourt.insight.lake.asking import Hand
 from forecourt.insight.lake.layout import LakeMissing
 from forecourt.insight.siting import reading, store
 from forecourt.insight.siting.model import Asked, Place, SitingRefused
@@ -88,9 +89,9 @@ def known_sites(past: Past) -> list[Known]:
     ]  # fmt: skip
 
 
-def judged(past: Past) -> Validation:
-    """Whether use of new sites can be predicted, by own ones."""
-    return validated(known_sites(past))
+def judged(past: Past, hand: Hand) -> Validation:
+    """Whether use of new sites can be predicted, by own ones; `hand` breaks it off."""
+    return validated(known_sites(past), check=hand.check)
 
 
 async def ask(conn: Connection, actor: Actor, wanted: Wanted, asked: Asked, now: datetime) -> StudyHead:

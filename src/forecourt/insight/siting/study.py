@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, field
 from forecourt.insight.siting import reading
 from forecourt.insight.siting.model import MAX_NEW, MAX_SCENARIOS, Method, Scenario, SitingRefused, Split
 from forecourt.insight.siting.reading import MAX_TEXT
-from forecourt.insight.siting.service import Report
+from forecourt.insight.siting.report import Report
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.text import ONE_LINE
 

@@ -7,7 +7,7 @@ from drawing sites again; prediction is better where it agrees with use at all a
 against both, else nobody can tell, or it isn't.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -79,8 +79,11 @@ MANY: Final = mark("there are more sites than are looked at")
 WIDE: Final = mark("the difference is within what chance makes of so many sites")
 
 
-def validated(sites: Sequence[Known], demand: Sequence[Place] = ()) -> Validation:
-    """Deterministic. `demand` is a table of demand that might explain use."""
+def validated(
+    sites: Sequence[Known], demand: Sequence[Place] = (), check: Callable[[], None] = lambda: None
+) -> Validation:
+    """Deterministic. `demand` is a table of demand that might explain use; `check` is asked between steps, and ends
+    them by what it raises."""
     if not LEAST_SITES <= len(sites) <= MAX_SITES:
         return Validation(verdict=Verdict.CANT_TELL, sites=len(sites), reason=FEW if len(sites) < LEAST_SITES else MANY)
     use = np.log(np.array([each.use for each in sites]))
@@ -91,6 +94,7 @@ def validated(sites: Sequence[Known], demand: Sequence[Place] = ()) -> Validatio
     chance = np.random.default_rng(0)
     predicted, nearest = np.zeros(len(sites)), np.zeros(len(sites))
     for _ in range(REPEATS):
+        check()
         order = chance.permutation(len(sites))
         for fold in range(FOLDS):
             hidden = order[fold::FOLDS]
@@ -98,7 +102,7 @@ def validated(sites: Sequence[Known], demand: Sequence[Place] = ()) -> Validatio
             predicted[hidden] += _predicted(alone, ways, use, seen, hidden)
             nearest[hidden] += use[seen[ways[np.ix_(hidden, seen)].argmin(axis=1)]]
     plugs = np.array([float(each.plugs) for each in sites])
-    by = _ranked(use, {"prediction": predicted, "plugs": plugs, "nearest": nearest}, chance)
+    by = _ranked(use, {"prediction": predicted, "plugs": plugs, "nearest": nearest}, chance, check)
     others = [by["plugs"], by["nearest"]]
     # That it is better than what is worse than nothing would be no reason to build by it.
     if by["prediction"].low > 0 and all(each.less_low > 0 for each in others):
@@ -161,12 +165,16 @@ def _around(ways: Floats, use: Floats, plugs: Floats, seen: Indices, km: float) 
     return made
 
 
-def _ranked(use: Floats, ways: dict[str, Floats], chance: np.random.Generator) -> dict[str, Ranked]:
+def _ranked(
+    use: Floats, ways: dict[str, Floats], chance: np.random.Generator, check: Callable[[], None]
+) -> dict[str, Ranked]:
     drawings = chance.integers(0, len(use), (DRAWN, len(use)))
     whole = {name: spearman(use, each) for name, each in ways.items()}
-    drawn = {
-        name: np.array([spearman(use[rows], each[rows]) for rows in drawings]) for name, each in ways.items()
-    }  # fmt: skip
+    drawn = {name: np.zeros(DRAWN) for name in ways}
+    for number, rows in enumerate(drawings):
+        check()
+        for name, each in ways.items():
+            drawn[name][number] = spearman(use[rows], each[rows])
     ends = ((1 - HELD) / 2, (1 + HELD) / 2)
     made = {}
     for name in ways:

@@ -7,7 +7,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 HOUR_S: Final = 3_600
-HOURS_OF_WEEK: Final = 168
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 
 
