@@ -111,7 +111,7 @@ class Places(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     sites: Annotated[
         frozenset[Word],
-        Meta(max_length=MAX_SITES, description="Slugs; what is below counts too.", examples=[["yard"]]),
+        Meta(max_length=MAX_SITES, description="Slugs; what is below counts too.", examples=[[]]),
     ] = frozenset()
     connector_types: Annotated[
         frozenset[Word],
