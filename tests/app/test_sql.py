@@ -23,6 +23,7 @@ BESIDE = {
     "energy/whatif/steps.py": "DuckDB's, over a file of a what-if",
     "insight/expansion/past.py": "DuckDB's, over the lake",
     "insight/forecast/past.py": "DuckDB's, over the lake",
+    "insight/lake/groups.py": "DuckDB's, over the lake",
     "insight/lake/rollup.py": "DuckDB's, over the lake",
     "platform/commit.py": "the frame of lanes",
     "platform/database.py": "connections",

@@ -143,9 +143,9 @@ async def test_the_planner_is_offered_what_is_fresh_and_else_the_reason(house: H
         [energy] = [each for each in await store.latest(conn, tenant.tenant_id, ["yard"]) if each.target == "energy"]
         midnight = datetime.combine(energy.begins_on, time(), ZoneInfo(ZONE)).astimezone(UTC)
         expected = enumerate(energy.ahead.expected)
-        assert [(hour.at, hour.energy_kwh, hour.plugs, hour.cars) for hour in told.hours] == [
-            (midnight + timedelta(hours=number), each, each * 3, each * 7) for number, each in expected
-        ]
         assert len(told.hours) == 168
+        for hour, (number, each) in zip(told.hours, expected, strict=True):
+            assert hour.at == midnight + timedelta(hours=number)
+            assert (hour.energy_kwh, hour.plugs, hour.cars) == pytest.approx((each, each * 3, each * 7))
         assert await offered("new") is Foreseen.NO_FORECAST
         assert await offered("yard", 2) is Foreseen.OLD_FORECAST

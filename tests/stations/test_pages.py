@@ -235,11 +235,13 @@ async def test_an_address_that_asks_for_nothing_known_still_answers(house: House
     assert (await (await signed_in(house, tenant)).get(f"/stations?{query}")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/stations?q=%00", "/stations?station=%00", "/stations?page=0", "/stations/%00/panel"]
-)
+@pytest.mark.parametrize("path", ["/stations?q=%00", "/stations?station=%00", "/stations?page=0"])
 async def test_an_address_that_can_not_be_meant_is_refused(house: House, tenant: Tenant, path: str) -> None:
     assert (await (await signed_in(house, tenant)).get(path)).status_code == 400
+
+
+async def test_a_panel_of_what_no_station_can_be_called_is_not_there(house: House, tenant: Tenant) -> None:
+    assert (await (await signed_in(house, tenant)).get("/stations/%00/panel")).status_code == 404
 
 
 async def test_what_a_station_calls_itself_is_never_taken_for_markup(house: House, tenant: Tenant) -> None:

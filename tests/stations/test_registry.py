@@ -272,10 +272,15 @@ async def test_more_than_one_page_of_stations_is_walked_without_gap_or_double(ho
 
 
 @pytest.mark.parametrize(
-    "path", [f"{STATIONS}/a%00b", f"{STATIONS}/{'x' * 256}", f"{SITES}/%00", f"{SITES}/A", f"{STATIONS}?site=%00"]
-)
-async def test_rubbish_in_an_address_is_refused(tenant: Tenant, path: str) -> None:
-    problem(await (await tenant.client()).get(path), 400, "request-invalid")
+    "path", [f"{STATIONS}/a%00b", f"{STATIONS}/{'x' * 256}", f"{SITES}/%00", f"{SITES}/A"],
+    ids=["unseen", "long", "unseen site", "large letter"],
+)  # fmt: skip
+async def test_what_no_station_and_no_site_can_be_called_is_not_there(tenant: Tenant, path: str) -> None:
+    problem(await (await tenant.client()).get(path), 404, "not-found")
+
+
+async def test_rubbish_in_a_question_is_refused(tenant: Tenant) -> None:
+    problem(await (await tenant.client()).get(f"{STATIONS}?site=%00"), 400, "request-invalid")
 
 
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER, Role.SITE_HOST])
