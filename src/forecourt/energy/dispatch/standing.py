@@ -353,8 +353,13 @@ def _rests(order: Order, standing: Standing) -> bool:
         return False
     if standing.drawn_ma is None or standing.drawn_at is None or is_obeyed(drawn_most(standing), 0):
         return True
-    # What it draws of what it was told since tells nothing of that.
-    return any(order.sent_at < later.sent_at <= standing.drawn_at and later.limit_ma for later in standing.orders)
+    # What it draws of what its station took since tells nothing of that, where it is no more.
+    return any(
+        order.sent_at < later.sent_at <= standing.drawn_at
+        and later.accepted
+        and is_obeyed(drawn_most(standing), later.limit_ma)
+        for later in standing.orders
+    )
 
 
 def _seen_at(order: Order, standing: Standing) -> datetime | None:
