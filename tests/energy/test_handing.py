@@ -16,7 +16,7 @@ from forecourt.energy.keeper.saying import less_of, told_of
 from forecourt.energy.model import Electrics, Evse, Node
 from forecourt.energy.needs.model import Needs, Priority, Wants
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.planning.knowledge import Knowledge, KnownCar, takes_nothing
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar, rests
 from forecourt.energy.planning.making import cut_out, plan_site, site_room
 from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.rows import SLACK, rows_of
@@ -114,7 +114,7 @@ class Lot:
             order = Order(
                 limit_ma=each.limit_ma, sent_at=self.now, valid_to=each.valid_to, answered_at=self.now, accepted=True,
                 drawn_ma=drawn_now(standing, self.now), still_since=still_since(standing, self.now),
-                rested=not each.limit_ma and takes_nothing(self.cars[each.evse], standing, self.now),
+                rested=rests(self.cars[each.evse], standing, each.limit_ma, self.now),
             )  # fmt: skip
             self.standings[each.evse] = replace(standing, orders=(*standing.orders, order)[-30:])
             charges = each.limit_ma > 0
@@ -260,7 +260,7 @@ def test_when_a_car_is_full_the_next_has_what_it_left_as_soon_as_its_station_has
     lot = Lot(3, Mode.FASTEST, **known)
     lot.prefer(0)
     # That its order was renewed tells its station nothing that it would have to rest for.
-    lot.go(timedelta(minutes=2))
+    lot.go(timedelta(minutes=5))
     while lot.now - lot.standings[0].orders[-1].sent_at != renewed or len(lot.standings[0].orders) < 2:
         lot.go(STEP)
     assert {each.limit_ma for each in lot.standings[0].orders[-2:]} == {lot.standings[0].orders[-1].limit_ma}
