@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.energy.dispatch.grounds import Ground
 from forecourt.energy.dispatch.moments import next_change
 from forecourt.energy.dispatch.obedience import Seen, drawn_now, is_seen_soon, look
 from forecourt.energy.dispatch.orders import AGAIN, REST, STEP_MA, Told, due, next_try
@@ -17,7 +18,6 @@ from forecourt.energy.dispatch.standing import (
     DOUBT_AFTER,
     MEASURED_FOR,
     RETURN_FOR,
-    Ground,
     Order,
     Standing,
     controllable,
