@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.energy.dispatch.grounds import Ground
 from forecourt.energy.dispatch.moments import next_change
 from forecourt.energy.dispatch.obedience import Seen, drawn_now, is_seen_soon, look
 from forecourt.energy.dispatch.orders import AGAIN, REST, STEP_MA, Told, due, next_try
@@ -17,7 +18,6 @@ from forecourt.energy.dispatch.standing import (
     DOUBT_AFTER,
     MEASURED_FOR,
     RETURN_FOR,
-    Ground,
     Order,
     Standing,
     controllable,
@@ -237,6 +237,30 @@ def test_nothing_counts_at_once_where_a_car_that_rests_is_told_to_draw_nothing(
     again = order(6_000, NOW + 40 * S, answered=NOW + 41 * S, accepted=True, drawn_ma=0)
     drawing = replace(resting, orders=(*resting.orders, again), drawn_ma=6_000, drawn_at=NOW + 55 * S)
     assert may_draw(drawing, NOW + 60 * S)[0] == 6_000
+
+
+@pytest.mark.parametrize(
+    ("drawn_ma", "said", "counts_ma"),
+    [
+        pytest.param(6_000, {}, 6_000, id="by what it was told since"),
+        pytest.param(16_000, {}, 16_000, id="more than that"),
+        pytest.param(6_000, {"answered": None, "accepted": None}, 16_000, id="its station has not said yes to that"),
+        pytest.param(6_000, {"accepted": False}, 16_000, id="its station has said no to that"),
+    ],
+)
+def test_one_that_rested_and_draws_by_what_it_was_told_since_has_not_begun_by_itself(
+    drawn_ma: int, said: dict[str, Any], counts_ma: int
+) -> None:
+    ago = NOW - 300 * S
+    took: dict[str, Any] = {"answered": NOW + 4 * S, "accepted": True, **said}
+    orders = (
+        order(16_000, ago, answered=ago, accepted=True),
+        order(0, NOW - 2 * S, answered=NOW, accepted=True, drawn_ma=0, still_since=NOW - 5 * S, rested=True),
+        order(6_000, NOW + 3 * S, drawn_ma=0, **took),
+    )
+    drawing = running(*orders, proven=False, fallback_ma=0, drawn_ma=drawn_ma, drawn_at=NOW + 8 * S)
+    assert may_draw(drawing, NOW + 9 * S)[0] == counts_ma
+    assert look(drawing) is None, "it may take its time"
 
 
 @pytest.mark.parametrize("proven", [False, True], ids=["unproven", "proven"])

@@ -16,7 +16,7 @@ from forecourt.energy.keeper.saying import less_of, told_of
 from forecourt.energy.model import Electrics, Evse, Node
 from forecourt.energy.needs.model import Needs, Priority, Wants
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.planning.knowledge import Knowledge, KnownCar, takes_nothing
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar, rests
 from forecourt.energy.planning.making import cut_out, plan_site, site_room
 from forecourt.energy.planning.plan import SitePlan
 from forecourt.energy.rows import SLACK, rows_of
@@ -48,6 +48,8 @@ class Lot:
         self.cars = [self._wants(car(number)) for number in range(cars)]
         self.standings = [Standing(max_ma=16_000, fallback_ma=0, running_since=NOW, **known)] * cars
         self.full: set[int] = set()
+        #: What the stations of some take to obey, and their cars to begin once they are let.
+        self.slow: dict[int, tuple[timedelta, timedelta]] = {}
         self.plan: SitePlan | None = None
         #: What is planned whatever is best.
         self.wanted_ma: tuple[int, ...] = ()
@@ -114,7 +116,7 @@ class Lot:
             order = Order(
                 limit_ma=each.limit_ma, sent_at=self.now, valid_to=each.valid_to, answered_at=self.now, accepted=True,
                 drawn_ma=drawn_now(standing, self.now), still_since=still_since(standing, self.now),
-                rested=not each.limit_ma and takes_nothing(self.cars[each.evse], standing, self.now),
+                rested=rests(self.cars[each.evse], standing, each.limit_ma, self.now),
             )  # fmt: skip
             self.standings[each.evse] = replace(standing, orders=(*standing.orders, order)[-30:])
             charges = each.limit_ma > 0
@@ -130,17 +132,22 @@ class Lot:
         standing = replace(self.standings[number], drawn_ma=int(drawn_a * 1000), drawn_at=self.now)
         seen = look(standing)
         if seen is not None:
-            assert seen.obeys
+            assert seen.obeys or number in self.slow
             standing = replace(
-                standing, obey_s=seen.obey_s, proven=seen.proven, fell_at=seen.fell_at, fell_s=seen.fell_s
-            )
+                standing, disobeys=not seen.obeys, obey_s=seen.obey_s, proven=seen.proven, fell_at=seen.fell_at,
+                fell_s=seen.fell_s,
+            )  # fmt: skip
         self.standings[number] = standing
         power_w = round(drawn_a * W_PER_A)
         self.cars[number] = replace(self.cars[number], power_w=power_w, current_a=drawn_a, power_at=self.now)
 
     def drawn_a(self, number: int) -> float:
-        obeyed = [each for each in self.standings[number].orders if each.sent_at + 2 * S <= self.now]
-        return 0.0 if number in self.full or not obeyed else obeyed[-1].limit_ma / 1000
+        obeys, begins = self.slow.get(number, (2 * S, timedelta()))
+        obeyed = [each for each in self.standings[number].orders if each.sent_at + obeys <= self.now]
+        lets_since = min((each.sent_at + obeys for each in obeyed if each.limit_ma), default=self.now)
+        if number in self.full or not obeyed or self.now < lets_since + begins:
+            return 0.0
+        return obeyed[-1].limit_ma / 1000
 
     @property
     def used(self) -> float:
@@ -260,7 +267,7 @@ def test_when_a_car_is_full_the_next_has_what_it_left_as_soon_as_its_station_has
     lot = Lot(3, Mode.FASTEST, **known)
     lot.prefer(0)
     # That its order was renewed tells its station nothing that it would have to rest for.
-    lot.go(timedelta(minutes=2))
+    lot.go(timedelta(minutes=5))
     while lot.now - lot.standings[0].orders[-1].sent_at != renewed or len(lot.standings[0].orders) < 2:
         lot.go(STEP)
     assert {each.limit_ma for each in lot.standings[0].orders[-2:]} == {lot.standings[0].orders[-1].limit_ma}
@@ -268,3 +275,19 @@ def test_when_a_car_is_full_the_next_has_what_it_left_as_soon_as_its_station_has
     lot.go(timedelta(minutes=4))
     assert lot.waited() <= 2 * STEP
     assert lot.powers_w[-1] >= 0.95 * (LIMIT_W - HALL_W)
+
+
+def test_who_may_still_begin_at_a_station_that_is_slow_hands_nothing_over_before_that_obeys() -> None:
+    lot = Lot(2, Mode.FASTEST)
+    lot.slow = {0: (80 * S, 75 * S)}
+    lot.wanted_ma = (14_600, 0)
+    lot.cars[0] = replace(lot.cars[0], charging_state="SuspendedEV", is_full=True)
+    # Its car begins just after it is told to draw nothing, which its station obeys much later.
+    lot.go(140 * S)
+    lot.wanted_ma = (0, 14_600)
+    lot.go(STEP)
+    assert [each.limit_ma for each in lot.standings[0].orders][-1] == 0
+    lot.go(60 * S)
+    assert lot.drawn_a(0) > 14
+    lot.go(timedelta(minutes=3))
+    assert [lot.drawn_a(number) for number in (0, 1)] == [0, 14.6]

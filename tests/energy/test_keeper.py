@@ -397,6 +397,52 @@ async def test_a_plan_is_kept_where_it_says_something_else_and_each_minute(yard:
         assert [await plans(1), await plans(1)] == [kept_plans, kept_plans]
 
 
+LONG_AGO = [(600, 16_000, True, False), (60, 16_000, True, False)]
+
+
+@pytest.mark.parametrize(
+    ("told", "says", "obeys", "rests"),
+    [
+        pytest.param(LONG_AGO, "Charging", None, True, id="it takes nothing"),
+        pytest.param(LONG_AGO, "SuspendedEV", None, True, id="it is full"),
+        pytest.param([(60, 16_000, True, False)], "Charging", None, False, id="it was offered something just now"),
+        pytest.param([(60, 16_000, True, False)], "SuspendedEV", None, False, id="as it was, and says that it is full"),
+        pytest.param([(220, 16_000, True, False)], "Charging", None, False, id="its station may be slow"),
+        pytest.param([(220, 16_000, True, False)], "SuspendedEV", None, False, id="as it may, and says it is full"),
+        pytest.param([(220, 16_000, True, False)], "Charging", 10.0, True, id="its station is quick"),
+        pytest.param([*LONG_AGO, (15, 0, None, True)], "SuspendedEV", None, True, id="as when it was told first"),
+        pytest.param(
+            [(20, 16_000, True, False), (15, 0, None, False)], "SuspendedEV", None, False,
+            id="it had no time to begin when it was told first",
+        ),
+    ],
+)  # fmt: skip
+async def test_with_nothing_is_noted_whether_the_car_rests(
+    yard: Yard, told: list[tuple[int, int, bool | None, bool]], says: str, obeys: float | None, rests: bool
+) -> None:
+    kept, _, site = await furnished(yard)
+    [row] = yard.rows("SELECT session_id, station_id FROM sessions WHERE tenant_id = %s", yard.tenant_id)
+    if obeys is not None:
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            await store_obedience(conn, yard.tenant_id, row["station_id"], 1, None, obeys, proven=True, fell_at=None)
+    for ago_s, limit_ma, accepted, rested in told:
+        at = yard.clock.now() - timedelta(seconds=ago_s)
+        yard.rows(
+            "INSERT INTO charging_orders (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at,"
+            " valid_to, answered_at, accepted, rested) VALUES (%s, %s, %s, 1, %s, %s, false, %s, %s, %s, %s, %s)",
+            yard.tenant_id, site, row["station_id"], row["session_id"], limit_ma, at,
+            at + timedelta(minutes=12 if limit_ma == 0 else 5), None if accepted is None else at, accepted, rested,
+        )  # fmt: skip
+    yard.says(row["station_id"], says)
+    measured(yard, row["session_id"], timedelta(seconds=3), current_import_l1=0)
+    limited(yard, site, 5)
+    await kept.turn()
+    orders = yard.rows(
+        "SELECT limit_ma, urgent, rested FROM charging_orders WHERE site_id = %s ORDER BY order_id", site
+    )
+    assert orders[len(told) :] == [{"limit_ma": 0, "urgent": True, "rested": rests}]
+
+
 async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:
     holder = uuid4()
     kept, stations, site = await furnished(yard, holder)

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from forecourt.access import Actor, Role
 from forecourt.energy import store
-from forecourt.energy.dispatch.standing import Ground, may_draw
+from forecourt.energy.dispatch.grounds import Ground
+from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.expecting import Foreseen
 from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper

@@ -9,8 +9,9 @@ import pytest
 
 from forecourt.access import Actor, Role
 from forecourt.energy import store
+from forecourt.energy.dispatch.grounds import Ground
 from forecourt.energy.dispatch.obedience import MAX_OBEY_S
-from forecourt.energy.dispatch.standing import Ground, may_draw
+from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.errors import TooManyLimits
 from forecourt.energy.keeper.notes import note_obedience
 from forecourt.energy.keeper.reading import find_planned, read_site

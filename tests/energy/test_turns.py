@@ -23,6 +23,7 @@ from forecourt.energy.planning.knowledge import (
     Knowledge,
     KnownCar,
     has_stopped,
+    rests,
     takes_nothing,
 )
 from forecourt.energy.planning.limits import room_of
@@ -53,6 +54,14 @@ def car(number: int, **more: object) -> KnownCar:
         needs=UNSAID,
     )  # fmt: skip
     return replace(base, **more)
+
+
+def ordered(limit_ma: int, ago_s: int, accepted: bool | None, rested: bool = False) -> Order:
+    at = NOW - timedelta(seconds=ago_s)
+    return Order(
+        limit_ma=limit_ma, sent_at=at, valid_to=at + timedelta(minutes=5), accepted=accepted, rested=rested,
+        answered_at=None if accepted is None else at,
+    )  # fmt: skip
 
 
 def known(
@@ -212,6 +221,51 @@ def test_a_car_at_a_station_that_is_slow_to_obey_has_the_time_to_begin() -> None
     measured = Standing(max_ma=32_000, running_since=since, drawn_ma=0, drawn_at=NOW)
     assert takes_nothing(begins, measured, NOW)
     assert not takes_nothing(begins, replace(measured, **slow), NOW)
+
+
+@pytest.mark.parametrize(
+    ("offered_s", "measured_s", "known", "expected"),
+    [
+        pytest.param(250, 0, {}, True, id="the slowest station that is usual let it, and it had the time to begin"),
+        pytest.param(240, 0, {}, False, id="it may just not have begun"),
+        pytest.param(250, 10, {}, False, id="it was measured before it had had the time"),
+        pytest.param(900, 200, {}, False, id="it was measured long ago"),
+        pytest.param(900, 0, {"drawn_ma": 900}, False, id="it takes something"),
+        pytest.param(900, 0, {"drawn_at": None}, False, id="it isn't measured"),
+        pytest.param(250, 0, {"obey_s": 150.0}, False, id="its station is slower still"),
+        pytest.param(170, 0, {"proven": True}, True, id="its station is quick"),
+        pytest.param(900, 0, {"drawn_since": NOW - timedelta(seconds=600)}, True, id="a mean of long since"),
+        pytest.param(900, 0, {"drawn_since": NOW - timedelta(seconds=660)}, False, id="a mean of when it began"),
+        pytest.param(900, 0, {"booted_at": NOW - timedelta(seconds=240)}, False, id="its station booted meanwhile"),
+        pytest.param(900, 0, {"back_at": NOW - timedelta(seconds=240)}, False, id="its station was away meanwhile"),
+        pytest.param(900, 0, {"orders": (ordered(9_000, 300, None),)}, False, id="nobody knows if it was let"),
+        pytest.param(None, 0, {}, False, id="its station was told nothing"),
+        pytest.param(None, 0, {"orders": (ordered(9_000, 99, True), ordered(0, 90, None, True))}, True, id="it rested"),
+        pytest.param(
+            None, 0, {"orders": (ordered(0, 99, True, True), ordered(9_000, 95, True), ordered(0, 90, None))}, False,
+            id="it did not when it was told",
+        ),
+        pytest.param(
+            None, 0, {"orders": (ordered(9_000, 99, True), ordered(0, 95, None), ordered(0, 90, None, True))}, False,
+            id="it did not when it was told first",
+        ),
+        pytest.param(
+            None, 0, {"orders": (ordered(0, 99, True, True), ordered(9_000, 95, False), ordered(0, 90, True))}, True,
+            id="it rests as long as its station refuses to let it",
+        ),
+    ],
+)  # fmt: skip
+def test_a_car_rests_where_it_surely_begins_nothing_until_its_station_obeys(
+    offered_s: int | None, measured_s: int, known: dict[str, Any], expected: bool
+) -> None:
+    measured = {"drawn_ma": 0, "drawn_at": NOW - timedelta(seconds=measured_s)}
+    standing = Standing(**{"max_ma": 32_000, "running_since": NOW - timedelta(hours=1), **measured, **known})
+    since = None if offered_s is None else NOW - timedelta(seconds=offered_s)
+    takes_none = car(0, charges_since=since, waits_since=NOW if since is None else None)
+    assert rests(takes_none, standing, 0, NOW) is expected
+    assert not rests(takes_none, standing, 6_000, NOW)
+    full = replace(takes_none, is_full=True, charging_state="SuspendedEV")
+    assert rests(full, standing, 0, NOW) is (expected or known.get("drawn_ma") == 900)
 
 
 @pytest.mark.parametrize(("every_min", "for_min"), [(1, 6), (5, 6), (15, 18), (60, 20)])

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access.guard import Asker, Database
 from forecourt.energy.api.electrics import SiteInPath
-from forecourt.energy.dispatch.standing import Ground
+from forecourt.energy.dispatch.grounds import Ground
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.store.excesses import ExcessRow, Unit, list_excesses
 from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age

@@ -14,7 +14,8 @@ from msgspec import Meta, Struct
 
 from forecourt.access.guard import Asker, Database
 from forecourt.energy.api.electrics import SiteInPath, Ticking
-from forecourt.energy.dispatch.standing import Ground, may_draw
+from forecourt.energy.dispatch.grounds import Ground
+from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.errors import NotPlanned, SavingsRefused, TariffMissing
 from forecourt.energy.explained.savings import Bill
 from forecourt.energy.explained.session import Explanation, Shared, Stay, explain_all

@@ -20,10 +20,11 @@ from forecourt.energy.dispatch.standing import (
     Standing,
     controllable,
     draws_of,
-    is_contested,
+    has_come,
     is_forgotten,
     is_low,
     newest,
+    orders_held,
 )
 from forecourt.energy.dispatch.times import LOW_LEAST, LOW_VALID_FOR, VALID_FOR
 from forecourt.energy.rows import SLACK, Floats, Flows, Rows
@@ -176,7 +177,7 @@ def _less(evse: int, standing: Standing, target_ma: int, draws: Draws, *, over: 
         return None
     step_ma = URGENT_STEP_MA if short and not is_within(now, last.sent_at, AGAIN) else STEP_MA
     falls = last.limit_ma - target_ma >= step_ma or (target_ma == 0) != (last.limit_ma == 0)
-    unsure = _is_lost(last, now) or is_contested(standing, now)
+    unsure = _is_lost(last, now) or _is_contested(standing, now)
     rested = _is_rested(_spoken(standing, last, _trims, _renews), now)
     if (falls and (short or rested)) or (unsure and (over or _is_rested(_spoken(standing, last, _trims), now))):
         return _told(evse, target_ma, standing, now, urgent=short or (unsure and over))
@@ -210,6 +211,19 @@ def _is_rested(last: Order, now: datetime) -> bool:
 def _is_lost(last: Order, now: datetime) -> bool:
     """Whether nobody knows if the station took it, and nobody will."""
     return _is_unknown(last) and not is_within(now, last.sent_at, AGAIN)
+
+
+def _is_contested(standing: Standing, now: datetime) -> bool:
+    """Whether a station may have been told more after its newest limit than by that, though all has come by now: told
+    again, it is certain which it goes by."""
+    held = orders_held(standing, now)
+    if not held or held[0].answered_at is None:
+        return False
+    last, *before = held
+    return any(
+        order.limit_ma > last.limit_ma and has_come(order, now) and not has_come(order, last.sent_at)
+        for order in before
+    )
 
 
 def _is_unknown(last: Order) -> bool:

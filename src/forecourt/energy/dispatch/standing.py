@@ -16,7 +16,6 @@ What is measured a little above what binds it, which is no disobedience, counts 
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -24,6 +23,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.energy.dispatch.grounds import Ground
 from forecourt.energy.dispatch.times import ARRIVES_WITHIN, CLOCK_MARGIN, LOW_LEAST, PAUSE
 from forecourt.energy.rows import Floats
 from forecourt.platform.clock import is_recent, is_within
@@ -50,24 +50,6 @@ RETURN_FOR: Final = timedelta(minutes=3)
 NOTICED_AFTER: Final = timedelta(minutes=2)
 #: An EVSE where nothing was known to run, and that nothing binds, is taken to be without power after so long a silence.
 ABSENT_AFTER: Final = timedelta(hours=1)
-
-
-class Ground(StrEnum):
-    """Why an EVSE counts with what it counts."""
-
-    IDLE = "idle"
-    ORDER = "order"
-    UNDER_WAY = "under_way"
-    FALLBACK = "fallback"
-    SILENT = "silent"
-    RETURNED = "returned"
-    ABSENT = "absent"
-    UNANSWERED = "unanswered"
-    REFUSES = "refuses"
-    DISOBEYS = "disobeys"
-    UNGUARDED = "unguarded"
-    UNCONTROLLED = "uncontrolled"
-    PRIORITISED = "prioritised"
 
 
 class Draws(Struct, frozen=True, kw_only=True):
@@ -290,7 +272,7 @@ def orders_held(standing: Standing, now: datetime) -> list[Order]:
     when it was sent."""
     held, settled = list[Order](), None
     for order in reversed(standing.orders):
-        if order.accepted is False or (settled is not None and _has_come(order, settled.sent_at)):
+        if order.accepted is False or (settled is not None and has_come(order, settled.sent_at)):
             continue
         if order.valid_to + CLOCK_MARGIN > now:
             held.append(order)
@@ -299,20 +281,7 @@ def orders_held(standing: Standing, now: datetime) -> list[Order]:
     return held
 
 
-def is_contested(standing: Standing, now: datetime) -> bool:
-    """Whether a station may have been told more after its newest limit than by that, though all has come by now: told
-    again, it is certain which it goes by."""
-    held = orders_held(standing, now)
-    if not held or held[0].answered_at is None:
-        return False
-    last, *before = held
-    return any(
-        order.limit_ma > last.limit_ma and _has_come(order, now) and not _has_come(order, last.sent_at)
-        for order in before
-    )
-
-
-def _has_come(order: Order, by: datetime) -> bool:
+def has_come(order: Order, by: datetime) -> bool:
     """Whether an order was with its station at a time, or could not come to it any more."""
     return (order.answered_at is not None and order.answered_at <= by) or not is_within(
         by, order.sent_at, ARRIVES_WITHIN
@@ -353,8 +322,13 @@ def _rests(order: Order, standing: Standing) -> bool:
         return False
     if standing.drawn_ma is None or standing.drawn_at is None or is_obeyed(drawn_most(standing), 0):
         return True
-    # What it draws of what it was told since tells nothing of that.
-    return any(order.sent_at < later.sent_at <= standing.drawn_at and later.limit_ma for later in standing.orders)
+    # What it draws of what its station took since tells nothing of that, where it is no more.
+    return any(
+        order.sent_at < later.sent_at <= standing.drawn_at
+        and later.accepted
+        and is_obeyed(drawn_most(standing), later.limit_ma)
+        for later in standing.orders
+    )
 
 
 def _seen_at(order: Order, standing: Standing) -> datetime | None:

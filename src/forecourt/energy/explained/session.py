@@ -10,7 +10,8 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.standing import Ground, may_draw
+from forecourt.energy.dispatch.grounds import Ground
+from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.model import Needs, Priority, Source
 from forecourt.energy.outside.model import External

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from forecourt.energy.dispatch.standing import Ground
+from forecourt.energy.dispatch.grounds import Ground
 from forecourt.energy.expecting import Foreseen
 from forecourt.energy.explained.session import Explanation
 from forecourt.energy.needs.caps import CapWhy

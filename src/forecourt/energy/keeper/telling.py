@@ -24,7 +24,7 @@ from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import Draws, Standing, may_draw, newest, still_since
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.saying import less_of, told_of
-from forecourt.energy.planning.knowledge import Knowledge, KnownCar, takes_nothing
+from forecourt.energy.planning.knowledge import Knowledge, KnownCar, rests
 from forecourt.energy.planning.limits import Room
 from forecourt.energy.planning.plan import BatteryPlan
 from forecourt.energy.planning.storage import battery_plans, setpoints
@@ -259,7 +259,7 @@ def _order(station_id: int, car: KnownCar, told: Told, now: datetime, standing: 
         gives_ma=told.gives_ma,
         drawn_ma=drawn_now(standing, now),
         still_since=still_since(standing, now),
-        rested=not told.limit_ma and takes_nothing(car, standing, now),
+        rested=rests(car, standing, told.limit_ma, now),
     )
 
 

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy import store
-from forecourt.energy.dispatch.standing import Ground, may_draw
+from forecourt.energy.dispatch.grounds import Ground
+from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.errors import TooManyPlanned
 from forecourt.energy.explained.axis import Held, Lines, lines_of
 from forecourt.energy.explained.nodes import NodeLine, below, node_lines, past_of

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.energy.dispatch.standing import Standing, drawn_most, is_fresh
+from forecourt.energy.dispatch.times import ARRIVES_WITHIN
 from forecourt.energy.expecting import Foreseen
 from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.model import Needs, Priority
@@ -191,6 +192,38 @@ def takes_nothing(car: KnownCar, standing: Standing, now: datetime) -> bool:
     if car.charges_since is None or at is None or not is_fresh(standing, now):
         return False
     return at >= _begins_by(car.charges_since, standing) and drawn_most(standing) < STOPPED_A * 1000
+
+
+def rests(car: KnownCar, standing: Standing, limit_ma: int, now: datetime) -> bool:
+    """Whether a car that is told so much next surely draws nothing until its station obeys that: it is told nothing,
+    and was measured to take nothing when it had long had the time to begin, were its station as slow as it is counted
+    on to be. For a doubt of any kind it doesn't. One that is told nothing again rests as it did when it was told
+    first: what it may begin to draw is of before that."""
+    if limit_ma:
+        return False
+    if car.charges_since is None:
+        return _rested_first(standing)
+    if any(order.limit_ma and order.accepted is None for order in standing.orders):
+        return False
+    at = standing.drawn_at if standing.drawn_since is None else standing.drawn_since
+    if at is None or not is_fresh(standing, now):
+        return False
+    # Since it booted or came back its station may have let the car begin anew.
+    lets_since = max(each for each in (car.charges_since, standing.booted_at, standing.back_at) if each is not None)
+    had_time_at = lets_since + ARRIVES_WITHIN + timedelta(seconds=standing.settles_s) + BEGINS_WITHIN
+    return at >= had_time_at and (car.is_full or drawn_most(standing) < STOPPED_A * 1000)
+
+
+def _rested_first(standing: Standing) -> bool:
+    """What was noted with the first of the orders of nothing that are the last of all."""
+    first = None
+    for order in reversed(standing.orders):
+        if order.accepted is False:
+            continue
+        if order.limit_ma:
+            break
+        first = order
+    return first is not None and first.rested
 
 
 class Expected(Struct, frozen=True, kw_only=True):
