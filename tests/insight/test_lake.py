@@ -663,6 +663,35 @@ async def test_a_fleets_past_is_one_whatever_it_is_called_and_whoever_leaves_it(
     assert shore.ask(days) == known("Taxis")
 
 
+async def test_a_fleet_that_is_renamed_during_a_first_export_has_one_name(shore: Shore) -> None:
+    """What a stopped export copied before has the old one, and nothing but the lake itself tells which days."""
+    who, now = Service(tenant_id=shore.tenant_id, id="test", name="Test"), shore.clock.now()
+    new = {"bill_to": "", "email": "", "currency": "EUR", "session_limit": None, "month_limit": None}
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        cabs = await fleets.create_fleet(conn, who, new | {"name": "Cabs"}, now)
+    rows = [f"{n},OLD,1,d,2025-0{n}-05 10:00,2025-0{n}-05 11:00,5,Cabs" for n in (1, 2)]
+    head = "id,station,evse,driver,start,end,kwh,fleet"
+    await shore.desk.bring(shore.tenant_id, written(shore.root.parent, *rows, head=head), "old")
+
+    def stop(_table: str, done: int, _of: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await Exporter(shore.desk.pool, shore.clock, shore.root).export(shore.tenant_id, progress=stop)
+    work = shore.folder.work()
+    assert work is not None
+    assert [*work.made] == ["sessions/2025-01"]
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await fleets.change_fleet(conn, who, cabs.fleet_id, {"name": "Taxis"}, now)
+    jobs = InsightJobs(shore.desk.pool, shore.desk.pool, shore.clock, shore.root)
+    with shore.folder.locked(), pytest.raises(LakeBusy):
+        await jobs.fleet_renamed(tenant_id=shore.tenant_id, subject=str(cabs.fleet_id))
+    await jobs.fleet_renamed(tenant_id=shore.tenant_id, subject=str(cabs.fleet_id))
+    await shore.export()
+    assert shore.ask("SELECT driver_group FROM sessions") == [("Taxis",), ("Taxis",)]
+
+
 async def test_spans_of_drivers_are_their_months_and_follow_these(shore: Shore) -> None:
     months = ["2024-01", "2024-03", "2024-12", *(f"2025-{month:02d}" for month in range(2, 13))]
     rows = [

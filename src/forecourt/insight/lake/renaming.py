@@ -19,9 +19,10 @@ async def fleet_renamed(tenants: Pool, root: Path, tenant_id: int, fleet_id: int
     been read before: it is to be tried again."""
     async with tenants.tenant(tenant_id) as conn:
         names = await store.former_names(conn, tenant_id, fleet_id)
-    folder = Folder(root, tenant_id)
-    if not names or folder.latest() is None:
+    if not names:
         return
+    folder = Folder(root, tenant_id)
+    # Where there is no lake, or one of another form, one may be in the making.
     with folder.locked():
         # What a stopped export had made is made again.
         folder.note(None)
