@@ -229,6 +229,14 @@ async def former_names(conn: Connection, tenant_id: int, fleet_id: int) -> list[
     return [name for (name,) in await rows.fetchall()]
 
 
+async def former_tariff_names(conn: Connection, tenant_id: int, tariff_id: UUID) -> list[str]:
+    """What a tariff was called, but not what it is called now."""
+    rows = await conn.execute(
+        "SELECT name FROM former_tariff_names WHERE tenant_id = %s AND tariff_id = %s", (tenant_id, tariff_id)
+    )
+    return [name for (name,) in await rows.fetchall()]
+
+
 class Place(Struct, frozen=True, kw_only=True):
     """A station as the lake knows it. `first_at` and `last_at`: since when and until when it is known to be there."""
 
