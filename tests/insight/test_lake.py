@@ -989,3 +989,37 @@ async def test_a_lake_of_an_earlier_form_is_made_anew_whole(shore: Shore) -> Non
     assert (new.snapshot, new.sessions, new.went_on) == (old.snapshot + 1, 1, False)
     assert shore.folder.snapshots() == [new.snapshot]
     assert shore.ask("SELECT power_wh, energy_wh FROM sessions") == [(None, 7000)]
+
+
+async def test_a_loss_that_turns_out_to_be_none_is_in_no_lake(shore: Shore) -> None:
+    """A gateway whose lease ran out may live: once it has renewed it, its stations were never lost."""
+    station, gone = shore.station("CP1"), shore.station("CP2")
+    for number, gateway in ((station, "lives"), (gone, "died")):
+        shore.desk.rows(
+            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+            " VALUES (%s, %s, 1, %s, 'ocpp1.6', now() - interval '2 hours', now() - interval '1 hour') RETURNING 1",
+            number, shore.tenant_id, f"{gateway}-{shore.tenant_id}",
+        )  # fmt: skip
+
+    def lease(gateway: str, ends: str) -> None:
+        shore.desk.rows(
+            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES (%s, now(), now() + %s::interval)"
+            " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until RETURNING 1",
+            f"{gateway}-{shore.tenant_id}", ends,
+        )  # fmt: skip
+
+    lease("lives", "-40 seconds")
+    lease("died", "-10 minutes")
+    # A lake of as late as its database: what is lost in the next minutes is heard of by the next export.
+    [(now,)] = shore.desk.rows("SELECT now()")
+    shore.clock = FakeClock(now.astimezone(UTC))
+    await shore.export()
+    lost = "SELECT station, returned_at FROM gaps ORDER BY 1"
+    assert shore.ask(lost) == [(f"CP2-{shore.tenant_id}", None)]
+    lease("lives", "1 hour")
+    await shore.export()
+    assert shore.ask(lost) == [(f"CP2-{shore.tenant_id}", None)]
+    # Had it died after all, it would be known once nobody can doubt it.
+    lease("lives", "-6 minutes")
+    await shore.export()
+    assert shore.ask(lost) == [(f"CP{n}-{shore.tenant_id}", None) for n in (1, 2)]
