@@ -209,14 +209,16 @@ async def test_a_tariff_that_few_have_to_themselves_is_told_of_by_no_name(desk: 
     assert await mix(of(6, 7, allowed=("old/north",))) == {"day": 9, "night": 6, "twin": 9}
     for name in ("twin", "night"):
         for family in (Family.USE, Family.SUCCESS):
-            with pytest.raises(TraitOfFew):
+            # The night is everybody's, and more than few came by it.
+            with pytest.raises(TraitOfFew, match="or stands with such a one"):
                 await answers.answer(tenant_id, lake, family, of(1, 2, tariff=name))
         with pytest.raises(TraitOfFew):
             await answers.behind(tenant_id, lake, of(1, 2, tariff=name), "", 500)
     listed = await answers.behind(tenant_id, lake, of(1, 2), "", 500)
     assert Counter(listed.cells("tariff")) == {"day": 9, "bus": 6, None: 8}
     told = await answers.answer(tenant_id, lake, Family.USE, of(1, 2))
-    assert any(note(each, str).startswith("Not all tariffs") for each in told.notes)
+    [said] = [text for each in told.notes if (text := note(each, str)).startswith("Not all tariffs")]
+    assert "the smallest other one stands with them, be it everybody's" in said
     assert figures(await answers.answer(tenant_id, lake, Family.USE, of(2, 3, tariff="bus")))["sessions"] == 6
 
 

@@ -25,8 +25,9 @@ from forecourt.drivers.fleets import service as fleets
 from forecourt.drivers.model import TokenState
 from forecourt.drivers.service import put_token
 from forecourt.insight.dashboards import answering
+from forecourt.insight.dashboards import asking as dashboards
 from forecourt.insight.dashboards.answering import Answers
-from forecourt.insight.dashboards.model import Answer, Asked, Family, Span
+from forecourt.insight.dashboards.model import Answer, Asked, Compare, Family, Span, TraitOfFew
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.jobs import InsightJobs
 from forecourt.insight.lake import asking, erasing, layout, spans, store, tables
@@ -35,8 +36,12 @@ from forecourt.insight.lake.export import Exported, Exporter, Keep, _Run
 from forecourt.insight.lake.layout import FORMAT, Folder, LakeBusy, LakeMissing, Work
 from forecourt.insight.lake.parts import bounds, partition_of
 from forecourt.insight.pseudonyms import number_of, of_driver, of_token
+from forecourt.pricing import service as pricing
+from forecourt.pricing.assigning import Scope as For
+from tests.http import an_actor
 from tests.insight.conftest import Desk
 from tests.insight.test_importing import many, written
+from tests.payments.bills import a_tariff
 from tests.support import EPOCH, WAIT_S, FakeClock
 
 #: The command, killed when its fourth part lies there whole, under no name yet.
@@ -57,6 +62,7 @@ Folder.place = place_or_die
 app()
 """
 HEAD = "id,station,evse,driver,start,end,charging_end,kwh,cost,currency"
+PRICE = a_tariff(("ENERGY", "0.50", None))
 
 
 class Shore:
@@ -663,6 +669,89 @@ async def test_a_fleets_past_is_one_whatever_it_is_called_and_whoever_leaves_it(
     assert shore.ask(days) == known("Taxis")
 
 
+async def test_a_fleet_that_is_renamed_during_a_first_export_has_one_name(shore: Shore) -> None:
+    """What a stopped export copied before has the old one, and nothing but the lake itself tells which days."""
+    who, now = Service(tenant_id=shore.tenant_id, id="test", name="Test"), shore.clock.now()
+    new = {"bill_to": "", "email": "", "currency": "EUR", "session_limit": None, "month_limit": None}
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        cabs = await fleets.create_fleet(conn, who, new | {"name": "Cabs"}, now)
+    rows = [f"{n},OLD,1,d,2025-0{n}-05 10:00,2025-0{n}-05 11:00,5,Cabs" for n in (1, 2)]
+    head = "id,station,evse,driver,start,end,kwh,fleet"
+    await shore.desk.bring(shore.tenant_id, written(shore.root.parent, *rows, head=head), "old")
+
+    def stop(_table: str, done: int, _of: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await Exporter(shore.desk.pool, shore.clock, shore.root).export(shore.tenant_id, progress=stop)
+    work = shore.folder.work()
+    assert work is not None
+    assert [*work.made] == ["sessions/2025-01"]
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await fleets.change_fleet(conn, who, cabs.fleet_id, {"name": "Taxis"}, now)
+    jobs = InsightJobs(shore.desk.pool, shore.desk.pool, shore.clock, shore.root)
+    with shore.folder.locked(), pytest.raises(LakeBusy):
+        await jobs.fleet_renamed(tenant_id=shore.tenant_id, subject=str(cabs.fleet_id))
+    await jobs.fleet_renamed(tenant_id=shore.tenant_id, subject=str(cabs.fleet_id))
+    await shore.export()
+    assert shore.ask("SELECT driver_group FROM sessions") == [("Taxis",), ("Taxis",)]
+
+
+async def test_a_tariff_of_a_family_stays_hidden_whatever_it_is_called(shore: Shore) -> None:
+    """In the lake stands what it was called when a day was copied; days that tell of it so are made anew."""
+    station, began = shore.station("CP1"), EPOCH - timedelta(days=20)
+    who = an_actor(shore.tenant_id)
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        day = await pricing.create_tariff(conn, who, "Day", PRICE, began)
+        kin = await pricing.create_tariff(conn, who, "Family Berger", PRICE, began)
+        await pricing.assign_tariff(conn, who, kin.tariff_id, For(driver_group="kin"), began)
+    for n in range(9):
+        at = EPOCH - timedelta(days=9 if n < 2 else 6)
+        made = await shore.session(station, f"s{n}", at, token_uid=f"T{n}")
+        shore.desk.rows(
+            "INSERT INTO session_costs (session_id, tenant_id, station_id, tariff_id, tariff_version, frozen_by, zone,"
+            " circumstances, frozen_at, final, currency, excl_minor, incl_minor, bill, priced_at) VALUES (%s, %s, %s,"
+            " %s, 1, 'agreement', 'UTC', '{}', %s, true, 'EUR', 100, 119, '{}', %s) RETURNING 1",
+            made, shore.tenant_id, station, (kin if n < 2 else day).tariff_id, at, at,
+        )  # fmt: skip
+    await shore.export()
+    named = "SELECT DISTINCT tariff FROM sessions ORDER BY 1"
+    assert shore.ask(named) == [("Day",), ("Family Berger",)]
+
+    async def told(tariff: str = "", *, limited: bool = False) -> list[str]:
+        days = ("", (EPOCH - timedelta(days=15)).date().isoformat(), EPOCH.date().isoformat())
+        pool, answers = shore.desk.pool, Answers(shore.root)
+        question = await dashboards.question(
+            pool, shore.clock, shore.tenant_id, days, Compare.NOTHING, ("", "", ""), ("", tariff, "", ""),
+            limited=limited,
+        )  # fmt: skip
+        lake = await answers.lake(shore.tenant_id)
+        table = (await dashboards.answered(pool, answers, shore.tenant_id, lake, Family.USE, question)).table("tariff")
+        assert table is not None
+        return [str(name) for name in table.cells("tariff")]
+
+    for name in ("Family B", "Family", "Family Berger", "Kin"):
+        async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+            await pricing.revise_tariff(conn, who, kin.tariff_id, PRICE, shore.clock.now(), name=name)
+        for limited in (False, True):
+            assert "Family Berger" not in await told(limited=limited), name
+            with pytest.raises(TraitOfFew):
+                await told("Family Berger", limited=limited)
+    # A name that it had twice is kept once.
+    former = shore.desk.rows("SELECT name FROM tariff_names WHERE tenant_id = %s ORDER BY 1", shore.tenant_id)
+    assert former == [("Family",), ("Family B",), ("Family Berger",)]
+    jobs = InsightJobs(shore.desk.pool, shore.desk.pool, shore.clock, shore.root)
+    heard = "SELECT subject FROM outbox WHERE tenant_id = %s AND event = 'tariff.renamed'"
+    assert shore.desk.rows(heard, shore.tenant_id) == [(str(kin.tariff_id),)]
+    await jobs.tariff_renamed(tenant_id=shore.tenant_id, subject=str(kin.tariff_id))
+    marked = shore.desk.rows("SELECT day FROM lake_marks WHERE tenant_id = %s ORDER BY 1", shore.tenant_id)
+    assert [day for (day,) in marked] == [(EPOCH + timedelta(days=n)).date() for n in (-10, -9, -8)]
+    await shore.export()
+    assert shore.ask(named) == [("Day",), ("Kin",)]
+    assert "Kin" not in await told()
+
+
 async def test_spans_of_drivers_are_their_months_and_follow_these(shore: Shore) -> None:
     months = ["2024-01", "2024-03", "2024-12", *(f"2025-{month:02d}" for month in range(2, 13))]
     rows = [
@@ -900,3 +989,37 @@ async def test_a_lake_of_an_earlier_form_is_made_anew_whole(shore: Shore) -> Non
     assert (new.snapshot, new.sessions, new.went_on) == (old.snapshot + 1, 1, False)
     assert shore.folder.snapshots() == [new.snapshot]
     assert shore.ask("SELECT power_wh, energy_wh FROM sessions") == [(None, 7000)]
+
+
+async def test_a_loss_that_turns_out_to_be_none_is_in_no_lake(shore: Shore) -> None:
+    """A gateway whose lease ran out may live: once it has renewed it, its stations were never lost."""
+    station, gone = shore.station("CP1"), shore.station("CP2")
+    for number, gateway in ((station, "lives"), (gone, "died")):
+        shore.desk.rows(
+            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+            " VALUES (%s, %s, 1, %s, 'ocpp1.6', now() - interval '2 hours', now() - interval '1 hour') RETURNING 1",
+            number, shore.tenant_id, f"{gateway}-{shore.tenant_id}",
+        )  # fmt: skip
+
+    def lease(gateway: str, ends: str) -> None:
+        shore.desk.rows(
+            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES (%s, now(), now() + %s::interval)"
+            " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until RETURNING 1",
+            f"{gateway}-{shore.tenant_id}", ends,
+        )  # fmt: skip
+
+    lease("lives", "-40 seconds")
+    lease("died", "-10 minutes")
+    # A lake of as late as its database: what is lost in the next minutes is heard of by the next export.
+    [(now,)] = shore.desk.rows("SELECT now()")
+    shore.clock = FakeClock(now.astimezone(UTC))
+    await shore.export()
+    lost = "SELECT station, returned_at FROM gaps ORDER BY 1"
+    assert shore.ask(lost) == [(f"CP2-{shore.tenant_id}", None)]
+    lease("lives", "1 hour")
+    await shore.export()
+    assert shore.ask(lost) == [(f"CP2-{shore.tenant_id}", None)]
+    # Had it died after all, it would be known once nobody can doubt it.
+    lease("lives", "-6 minutes")
+    await shore.export()
+    assert shore.ask(lost) == [(f"CP{n}-{shore.tenant_id}", None) for n in (1, 2)]

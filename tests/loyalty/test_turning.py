@@ -1,13 +1,17 @@
 """Campaigns begin and end by themselves, and count for what they changed only while they gave."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
+import forecourt
 from forecourt.loyalty import service
 from forecourt.loyalty.effect.service import measure_effect
 from forecourt.loyalty.errors import CampaignBegun, CampaignOver, CampaignRefused, CampaignUnbegun, Unbegun
@@ -187,6 +191,33 @@ async def test_a_campaign_for_a_place_that_there_is_none_of_is_refused(club: Clu
     assert refused.value.context == {"field": name}
     made = await club.campaign(amount=50, starts_at=club.till.clock.now() + timedelta(days=1))
     assert made.state is State.SCHEDULED
+
+
+async def test_a_campaign_that_fitted_nowhere_fits_nowhere_once_its_words_are_cut(club: Club) -> None:
+    """Nothing said of places is all of them: what is left of words that nothing can be called must be one as well."""
+    long = "x" * 101
+    places = {
+        "nowhere": {"sites": [""]}, "long": {"connector_types": [long]}, "both": {"sites": [long, "yard"]},
+        "all": {"sites": [], "connector_types": []},
+    }  # fmt: skip
+    [(driver, _)] = club.drivers()
+    made = {name: await club.campaign(amount=50, name=name) for name in places}
+    for name, said in places.items():
+        club.till.rows(
+            "UPDATE loyalty_campaigns SET terms = jsonb_set(terms, '{places}', terms -> 'places' || %s::jsonb)"
+            " WHERE tenant_id = %s AND campaign_id = %s",
+            json.dumps(said), club.tenant_id, made[name].campaign_id,
+        )  # fmt: skip
+    migration = Path(forecourt.__file__).parent / "loyalty/migrations/loyalty.0014.sql"
+    club.till.admin.execute(migration.read_text(encoding="utf-8").encode())
+    there = {name: (await club.find(campaign)).terms.places for name, campaign in made.items()}
+    assert (there["both"].sites, there["all"]) == (frozenset({"yard"}), Places())
+    offered = await club.promises.offered(club.tenant_id, club.till.station, 1, driver_id=driver)
+    assert [each.terms.name for each in offered] == ["both", "all"]
+    # By words that may be said.
+    for each in (there["nowhere"], there["long"]):
+        assert msgspec.convert(msgspec.to_builtins(each), Places) == each
+        assert each != Places()
 
 
 async def test_a_campaign_that_is_chosen_among_many_drivers_begins_by_the_worker(

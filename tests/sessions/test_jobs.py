@@ -294,7 +294,7 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
     )
     outward |= {f"payments.{name}" for name in paying}
     long = {"stations.bulk_run", "payments.bill_fleets", "insight.export", "insight.erase"}
-    long |= {"insight.report_all", "insight.report", "insight.fleet_renamed"}
+    long |= {"insight.report_all", "insight.report", "insight.fleet_renamed", "insight.tariff_renamed"}
     long |= {
         "insight.choose_sites",
         "loyalty.announce",

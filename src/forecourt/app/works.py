@@ -24,7 +24,7 @@ from forecourt.driver.jobs import DriverJobs
 from forecourt.driver.model import BEGUN
 from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.fleets.model import BEGUN as FEE_BEGUN
-from forecourt.drivers.fleets.model import RENAMED
+from forecourt.drivers.fleets.model import RENAMED as FLEET_RENAMED
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.events import LIMITED
 from forecourt.energy.events import SAID as NEEDS_SAID
@@ -50,6 +50,7 @@ from forecourt.payments.terminals.lanes import TOLD as TERMINAL_TOLD
 from forecourt.platform import outbox
 from forecourt.platform.database import RECONNECT_S, check_heard, try_again
 from forecourt.platform.mail import WRITTEN, MailJobs
+from forecourt.pricing.model import RENAMED as TARIFF_RENAMED
 from forecourt.sessions.cars import CarJobs
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.costing.model import ASSESSED, PRICED
@@ -367,7 +368,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         WANTED: (follow("insight.export", works.insight.export, queue=LONG),),
         SITING_ASKED: (follow("insight.choose_sites", works.insight.choose_sites, queue=LONG),),
         ERASED: (follow("insight.erase", works.insight.erase, queue=LONG),),
-        RENAMED: (follow("insight.fleet_renamed", works.insight.fleet_renamed, queue=LONG),),
+        FLEET_RENAMED: (follow("insight.fleet_renamed", works.insight.fleet_renamed, queue=LONG),),
+        TARIFF_RENAMED: (follow("insight.tariff_renamed", works.insight.tariff_renamed, queue=LONG),),
         REPORT_WANTED: (follow("insight.report", works.insight.report, queue=LONG),),
     }
     for kind in DESCRIBE:

@@ -51,6 +51,11 @@ class InsightJobs:
             await rename_groups(conn, tenant_id, int(subject))
         await renaming.fleet_renamed(self._tenants, self._root, tenant_id, int(subject))
 
+    async def tariff_renamed(self, *, tenant_id: int, subject: str) -> None:
+        """A tariff is called otherwise: its days are to be written anew. Raises LakeBusy while the lake is written: it
+        is tried again."""
+        await renaming.tariff_renamed(self._tenants, self._root, tenant_id, UUID(subject))
+
     async def erase(self, *, tenant_id: int, subject: str) -> None:
         """Drivers are to be erased from the lake. Raises LakeBusy while it is written: it is tried again, and whoever
         writes next erases first."""

@@ -16,6 +16,8 @@ from msgspec import Meta, Struct
 from forecourt.platform.money import Currency
 from forecourt.platform.text import NAME_LINE
 
+#: The event by which others hear that a tariff is called otherwise; the subject is its id.
+RENAMED: Final = "tariff.renamed"
 #: Elements of one tariff.
 MAX_ELEMENTS: Final = 100
 #: Prices of one element.

@@ -12,6 +12,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from forecourt.access import Actor, audit
+from forecourt.platform import outbox
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.pricing.assigning import Assignment, Place, Scope, fits, rank
 from forecourt.pricing.checking import check
@@ -22,7 +23,7 @@ from forecourt.pricing.errors import (
     TariffEnded,
     TariffUnknown,
 )
-from forecourt.pricing.model import Tariff
+from forecourt.pricing.model import RENAMED, Tariff
 from forecourt.pricing.store import Connection, assigned
 from forecourt.pricing.store import tariffs as store
 from forecourt.pricing.store.assigned import AssignmentRow
@@ -140,7 +141,8 @@ async def unknown_tariffs(connection: Connection, tenant_id: int, tariff_ids: Se
 
 
 async def tariffs_of_some(connection: Connection, tenant_id: int) -> list[str]:
-    """Names of tariffs that count for a group of drivers or a subscription, or ever did; for who is limited to some
+    """Names of tariffs that count for a group of drivers or a subscription, or ever did, also those that they had once,
+    as what was copied out stands by them; for who is limited to some
     sites also of those of which they see none that count for all: of these it may be so elsewhere."""
     return await assigned.list_of_some(connection, tenant_id)
 
@@ -191,6 +193,8 @@ async def revise_tariff(
     made = structs.replace(tariff, id=str(tariff_id))
     if name is not None and name != held.name:
         await store.update_tariff(connection, actor.tenant_id, tariff_id, name=name, ended_at=held.ended_at)
+        await store.note_name(connection, actor.tenant_id, tariff_id, held.name)
+        await outbox.write(connection, actor.tenant_id, RENAMED, str(tariff_id))
     if made != held.tariff or begins < held.valid_from:
         version = held.version + 1
         await store.insert_version(connection, actor.tenant_id, version, made, begins, str(actor), now)

@@ -229,8 +229,9 @@ class GroupUnknown(ForecourtError):
 
 
 class TraitOfFew(ForecourtError):
-    """This tariff or way to pay is of certain drivers, and in one of the months of these days, with the two before it,
-    fewer than five of them came by it: nothing is told of it by its name. Leave it out, or ask for other days."""
+    """This tariff or way to pay is of certain drivers, of whom in one of the months of these days, with the two before
+    it, fewer than five came by it, or stands with such a one, so that nobody is found by what is left: nothing is told
+    of it by its name. Leave it out, or ask for other days."""
 
     status = 404
     code = "trait-of-few"

@@ -33,7 +33,8 @@ DAY: Final = timedelta(days=1)
 _FEW: Final = Note(
     text=mark(
         "Not all tariffs and ways to pay are told of by their names: one that is of certain drivers, of whom in a month"
-        " of these days, with the two before it, fewer than %(n)s came by it, stands with those that nobody knows."
+        " of these days, with the two before it, fewer than %(n)s came by it, stands with those that nobody knows; and"
+        " where all of these are of few, the smallest other one stands with them, be it everybody's."
     ),
     values={"n": str(LEAST_OF_GROUP)},
 )

@@ -18,6 +18,9 @@ from forecourt.insight.store import Connection
 WRITTEN_AT_ONCE_BYTES: Final = 1 << 20
 #: Days before its end that a session marks at the most, from its start on.
 MOST_DAYS: Final = 62
+#: A loss that lasts and is younger may turn out to be none, as the lease of a gateway that lives may run out; one that
+#: died is cleaned away after a minute or two. Shorter than what an export looks at again of the time before the last.
+SURE_AFTER_S: Final = 300
 _MICRO: Final = "(extract(epoch FROM {0}) * 1000000)::bigint"
 
 
@@ -106,6 +109,7 @@ _GAPS: Final = f"""
     SELECT p.station, {_at("g.lost_at")}, {_at("g.returned_at")}
     FROM connection_losses g JOIN station_places p ON p.tenant_id = g.tenant_id AND p.station_id = g.station_id
     WHERE g.tenant_id = %(tenant)s AND g.lost_at >= %(since)s AND g.lost_at < %(until)s
+        AND (g.returned_at IS NOT NULL OR g.lost_at < now() - make_interval(secs => {SURE_AFTER_S}))
     ORDER BY 2, 1
     """
 _PRICES: Final = f"""
@@ -225,6 +229,14 @@ async def former_names(conn: Connection, tenant_id: int, fleet_id: int) -> list[
     rows = await conn.execute(
         "SELECT DISTINCT name FROM former_fleet_names WHERE tenant_id = %s AND fleet_id = %s AND name <> fleet",
         (tenant_id, fleet_id),
+    )
+    return [name for (name,) in await rows.fetchall()]
+
+
+async def former_tariff_names(conn: Connection, tenant_id: int, tariff_id: UUID) -> list[str]:
+    """What a tariff was called, but not what it is called now."""
+    rows = await conn.execute(
+        "SELECT name FROM former_tariff_names WHERE tenant_id = %s AND tariff_id = %s", (tenant_id, tariff_id)
     )
     return [name for (name,) in await rows.fetchall()]
 

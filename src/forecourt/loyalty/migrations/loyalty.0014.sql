@@ -10,14 +10,15 @@ UPDATE loyalty_campaigns c SET terms = jsonb_set(c.terms, '{audience}', c.terms 
 WHERE EXISTS (
     SELECT FROM unnest(ARRAY['min_sessions', 'max_sessions', 'min_energy_wh', 'unseen_days']) AS b (name)
     WHERE jsonb_typeof(c.terms -> 'audience' -> b.name) = 'number');
--- What is longer than any site's slug or any type is none; nobody asked for more of them than there can be.
+-- What is longer than any site's slug or any type is none; nobody asked for more of them than there can be. Where
+-- nothing else is left a word stays that none is called by, as no word at all means all of them.
 DO $cut$
-DECLARE part text; most int;
+DECLARE part text; most int; none text;
 BEGIN
-    FOR part, most IN VALUES ('sites', 1000), ('connector_types', 100)
+    FOR part, most, none IN VALUES ('sites', 1000, 'no such site'), ('connector_types', 100, 'no such type')
     LOOP
         UPDATE loyalty_campaigns c SET terms = jsonb_set(c.terms, ARRAY['places', part], (
-            SELECT coalesce(jsonb_agg(n.word), '[]') FROM (
+            SELECT coalesce(jsonb_agg(n.word), jsonb_build_array(none)) FROM (
                 SELECT e.word FROM jsonb_array_elements_text(c.terms -> 'places' -> part) AS e (word)
                 WHERE length(e.word) BETWEEN 1 AND 100 LIMIT most) n))
         WHERE jsonb_typeof(c.terms -> 'places' -> part) = 'array' AND (

@@ -262,14 +262,16 @@ async def find_station_id(conn: Connection, tenant_id: int, station: str) -> int
 
 
 async def list_of_some(connection: Connection, tenant_id: int) -> list[str]:
-    """Names of tariffs that are or were assigned for a group of drivers or a subscription; of those of which who is
-    limited to some sites sees no other assignment, too."""
+    """Names, also former ones, of tariffs that are or were assigned for a group of drivers or a subscription; of those
+    of which who is limited to some sites sees no other assignment, too."""
     cursor = await connection.execute(
-        "SELECT DISTINCT t.name FROM tariffs t WHERE t.tenant_id = %(tenant)s AND ("
+        "SELECT DISTINCT n.name FROM tariffs t CROSS JOIN LATERAL (SELECT t.name UNION ALL SELECT f.name"
+        "  FROM tariff_names f WHERE f.tenant_id = t.tenant_id AND f.tariff_id = t.tariff_id) n"
+        " WHERE t.tenant_id = %(tenant)s AND ("
         " EXISTS (SELECT FROM tariff_assignments a WHERE a.tenant_id = t.tenant_id AND a.tariff_id = t.tariff_id"
         "  AND (a.driver_group IS NOT NULL OR a.subscription IS NOT NULL))"
         " OR ((SELECT forecourt_sites()) IS NOT NULL AND NOT EXISTS (SELECT FROM tariff_assignments a"
-        "  WHERE a.tenant_id = t.tenant_id AND a.tariff_id = t.tariff_id))) ORDER BY t.name",
+        "  WHERE a.tenant_id = t.tenant_id AND a.tariff_id = t.tariff_id))) ORDER BY n.name",
         {"tenant": tenant_id},
     )
     return [name for (name,) in await cursor.fetchall()]

@@ -105,6 +105,14 @@ async def update_tariff(
     )
 
 
+async def note_name(conn: Connection, tenant_id: int, tariff_id: UUID, name: str) -> None:
+    """Keeps what a tariff was called. Idempotent."""
+    await conn.execute(
+        "INSERT INTO tariff_names (tenant_id, tariff_id, name) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (tenant_id, tariff_id, name),
+    )
+
+
 async def find_tariff(conn: Connection, tenant_id: int, tariff_id: UUID) -> TariffRow | None:
     """The tariff of this id with its latest version."""
     cursor = conn.cursor(row_factory=_tariff)
