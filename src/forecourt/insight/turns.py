@@ -5,6 +5,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from threading import Event
 from typing import Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -25,12 +26,35 @@ class AnswerTooSlow(ForecourtError):
     code = "answer-too-slow"
 
 
+class BrokenOff(Exception):
+    """Nobody wants any more what is made."""
+
+
 class Hand(Protocol):
     """By which others break off what a thread makes."""
 
     def interrupt(self) -> None:
         """Has it end soon, by an error."""
 
+
+class Halt:
+    """A hand for what is made in steps: it is looked at between them, for nobody ends a thread from outside."""
+
+    def __init__(self) -> None:
+        self._halted = Event()
+
+    def interrupt(self) -> None:
+        """Has the next `check` raise BrokenOff."""
+        self._halted.set()
+
+    def check(self) -> None:
+        """Raises BrokenOff once it is broken off."""
+        if self._halted.is_set():
+            raise BrokenOff
+
+
+#: What nobody breaks off.
+NEVER: Final = Halt()
 
 H = TypeVar("H", bound=Hand)
 
