@@ -361,6 +361,47 @@ async def test_a_study_is_asked_for_chosen_and_shown_side_by_side(house: House, 
     assert (await api.get("/api/v1/siting/studies")).json()["items"] == []
 
 
+@needs_assets
+async def test_studies_and_their_form_are_shown_where_own_sites_take_too_long(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, owner = await tenant.client(), await signed_in(house, tenant)
+    wanted = {"wanted": {"name": "Of before", "own_sites": False}, "files": {"candidates": CANDIDATES}}
+    assert (await api.post("/api/v1/siting/studies", json=wanted)).status_code == 201
+    asked: list[str] = []
+
+    def slow(name: str) -> Any:
+        async def slowly(*_: Any) -> Any:
+            asked.append(name)
+            raise AnswerTooSlow
+
+        return slowly
+
+    for name in ("reckoned", "past"):
+        monkeypatch.setattr(Growth, name, slow(name))
+    page = await owner.get("/insight/siting")
+    assert page.status_code == 200
+    for text in ("Of before", "takes too long", "Choose sites"):
+        assert text in page.text
+    sent = {"candidates": ("c.csv", CANDIDATES, "text/csv")}
+    form = {
+        "name": "Typed once",
+        "methods": "cover",
+        "new": "2",
+        "reach_km": "20",
+        "split": "nearest",
+        "currency": "EUR",
+        "seconds": "30",
+    }
+    wrong = await owner.post("/insight/siting", data=form | {"reach_km": "far"}, files=sent)
+    assert (wrong.status_code, 'value="Typed once"' in wrong.text) == (422, True)
+    asked.clear()
+    late = await owner.post("/insight/siting", data=form | {"own_sites": "yes", "columns": "weight=people"}, files=sent)
+    assert (late.status_code, 'value="Typed once"' in late.text) == (503, True)
+    assert "It takes too long to read own sites" in late.text
+    assert asked == ["past"], "who waited in vain is not kept waiting once more"
+
+
 async def test_a_study_is_stopped_while_it_waits_and_while_it_runs(
     house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
