@@ -547,15 +547,17 @@ async def test_what_growth_is_told_of_is_ready_by_one_time_and_every_plan_in_its
         return await made(make, hand, until)
 
     monkeypatch.setattr(turns, "_made", told)
-    found = []
-    for ask in (lambda growth: growth.plans(1), lambda growth: growth.find(1, "a"),
-                lambda growth: growth.reckoned(1, lambda past, hand: past.sites)):  # fmt: skip
-        found.append(await ask(Growth(pool, FakeClock(), tmp_path)))
+    growths = [Growth(pool, FakeClock(), tmp_path) for _ in range(3)]
+    found: list[Any] = []
+    for asked in (
+        growths[0].plans(1), growths[1].find(1, "a"), growths[2].reckoned(1, lambda seen, _: seen.sites),
+    ):  # fmt: skip
+        found.append(await asked)
         # Its past, and what is made of it.
         first, then = ends
         assert first == then
         ends.clear()
-    assert found[0].sites == [found[1]]
+    assert (found[0].sites, found[2]) == ([found[1]], sites)
     # What somebody said is told without a plan.
     assert (await Growth(pool, FakeClock(), tmp_path).inputs(1, "a")).currency == "EUR"
     assert len(ends) == 1
