@@ -343,6 +343,13 @@ def test_every_decision_has_the_four_headings_and_fits_a_screen(page: Path) -> N
     assert f"]({page.name})" in (DOCS / "decisions" / "README.md").read_text(encoding="utf-8")
 
 
+def test_decisions_are_listed_in_the_order_of_their_numbers() -> None:
+    listed = re.findall(
+        r"^\| \[(\d{4})\]", (DOCS / "decisions" / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert listed == [page.name[:4] for page in DECISIONS]
+
+
 def test_every_dependency_is_in_the_decision_about_them() -> None:
     text = DECISIONS[0].read_text(encoding="utf-8").lower()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ import io
 import random
 import threading
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -33,17 +33,20 @@ from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
 from forecourt.insight.dashboards.asking import Question, groups_of, whole_months
 from forecourt.insight.dashboards.availability import Life, Outage, by_month, down, months_before
 from forecourt.insight.dashboards.files import Form
+from forecourt.insight.dashboards.files import taken as taken_as
 from forecourt.insight.dashboards.files import written as written_as
 from forecourt.insight.dashboards.model import (
     Answer,
     Asked,
     Cell,
+    Column,
     Compare,
     Family,
     Group,
     PlaceUnknown,
     Span,
     Table,
+    Unit,
     compared,
 )
 from forecourt.insight.dashboards.profit import told
@@ -71,7 +74,7 @@ from tests.http import House, Tenant
 from tests.insight.conftest import Desk
 from tests.insight.test_health_nights import published
 from tests.insight.test_importing import written
-from tests.support import FakeClock
+from tests.support import WAIT_S, FakeClock
 
 HEAD = "id,station,site,evse,driver,start,end,kwh,currency,cost,connector type,tariff"
 BEGIN, END = datetime(2025, 3, 3, tzinfo=UTC), datetime(2025, 3, 17, tzinfo=UTC)
@@ -514,7 +517,8 @@ async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behi
             # The second one begins after the first was broken off.
             for _ in range(2):
                 with contextlib.suppress(duckdb.InterruptException):
-                    db.execute("SELECT count(*) FROM range(1_000_000_000) a, range(1_000_000_000) b").fetchall()
+                    # Row by row: a join of two would put billions away on the disk.
+                    db.execute("SELECT count(*) FROM range(1_000_000_000_000_000) AS n (i) WHERE i % 7 = 8").fetchall()
         finally:
             ended.append(1)
         return Answer(figures=(), tables=())
@@ -550,6 +554,43 @@ async def test_an_answer_that_takes_too_long_is_broken_off_and_nobody_waits_behi
     over.set()
     await asyncio.gather(*much, other)
     assert sorted(begun[2:]) == ["Asia/Tokyo", "Europe/Berlin"]
+
+
+async def test_a_table_is_written_as_a_file_by_a_thread_and_broken_off_between_rows(tmp_path: Path) -> None:
+    columns = (Column(name="n", label="N", unit=Unit.COUNT),)
+    begun, ended = threading.Event(), threading.Event()
+
+    class Endless(Sequence[tuple[int]]):
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, _: Any) -> Any:
+            raise AssertionError
+
+        def __iter__(self) -> Iterator[tuple[int]]:
+            begun.set()
+            try:
+                while True:
+                    yield (1,)
+            finally:
+                ended.set()
+
+    answers = Answers(tmp_path)
+    rows: Any = Endless()
+    table = Table(key="endless", title="Endless", columns=columns, rows=rows)
+    taken = asyncio.create_task(taken_as(answers, 1, table, Form.XLSX, "UTC", END))
+    assert await asyncio.to_thread(begun.wait, WAIT_S)
+    short = structs.replace(table, rows=[(1,)])
+    # Another organisation's is written meanwhile.
+    book = CalamineWorkbook.from_filelike(io.BytesIO(await taken_as(answers, 2, short, Form.XLSX, "UTC", END)))
+    assert book.get_sheet_by_index(0).to_python() == [["N"], [1.0]]
+    answers._written.within_s = 0.0
+    with pytest.raises(AnswerTooSlow):
+        await taken_as(answers, 1, short, Form.XLSX, "UTC", END)
+    taken.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taken
+    assert ended.is_set()
 
 
 async def test_hours_that_are_counted_for_an_answer_are_broken_off_as_well(

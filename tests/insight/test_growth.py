@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from forecourt.access import Role
 from forecourt.cli import app
+from forecourt.insight import turns
 from forecourt.insight.expansion import past, service
 from forecourt.insight.expansion.erlang import blocking
 from forecourt.insight.expansion.inputs import Inputs
@@ -361,6 +362,47 @@ async def test_a_study_is_asked_for_chosen_and_shown_side_by_side(house: House, 
     assert (await api.get("/api/v1/siting/studies")).json()["items"] == []
 
 
+@needs_assets
+async def test_studies_and_their_form_are_shown_where_own_sites_take_too_long(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, owner = await tenant.client(), await signed_in(house, tenant)
+    wanted = {"wanted": {"name": "Of before", "own_sites": False}, "files": {"candidates": CANDIDATES}}
+    assert (await api.post("/api/v1/siting/studies", json=wanted)).status_code == 201
+    asked: list[str] = []
+
+    def slow(name: str) -> Any:
+        async def slowly(*_: Any) -> Any:
+            asked.append(name)
+            raise AnswerTooSlow
+
+        return slowly
+
+    for name in ("reckoned", "past"):
+        monkeypatch.setattr(Growth, name, slow(name))
+    page = await owner.get("/insight/siting")
+    assert page.status_code == 200
+    for text in ("Of before", "takes too long", "Choose sites"):
+        assert text in page.text
+    sent = {"candidates": ("c.csv", CANDIDATES, "text/csv")}
+    form = {
+        "name": "Typed once",
+        "methods": "cover",
+        "new": "2",
+        "reach_km": "20",
+        "split": "nearest",
+        "currency": "EUR",
+        "seconds": "30",
+    }
+    wrong = await owner.post("/insight/siting", data=form | {"reach_km": "far"}, files=sent)
+    assert (wrong.status_code, 'value="Typed once"' in wrong.text) == (422, True)
+    asked.clear()
+    late = await owner.post("/insight/siting", data=form | {"own_sites": "yes", "columns": "weight=people"}, files=sent)
+    assert (late.status_code, 'value="Typed once"' in late.text) == (503, True)
+    assert "It takes too long to read own sites" in late.text
+    assert asked == ["past"], "who waited in vain is not kept waiting once more"
+
+
 async def test_a_study_is_stopped_while_it_waits_and_while_it_runs(
     house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -488,6 +530,65 @@ async def test_whatever_a_study_fails_by_ends_it_with_words_and_what_a_dead_work
     forever = await asked()
     await siter.choose(tenant.tenant_id, forever)
     assert await told(forever) == ("refused", jobs.TOO_LONG)
+
+
+async def test_what_growth_is_told_of_is_ready_by_one_time_and_every_plan_in_its_turn(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = {name: schema(name).empty_table() for name in ("states", "gaps", "sessions", "stations")}
+    published(Folder(tmp_path, 1), empty, EPOCH)
+    sites = (site_of(played(1, plugs=1, rate=1.0, stay_h=0.5)),)
+    seen = Past(since=EPOCH, until=EPOCH, currency="EUR", sites=sites, homeless=0, left=0)
+    monkeypatch.setattr(service, "read", lambda *_: seen)
+    made, ends = turns._made, []
+
+    async def told(make: Any, hand: Any, until: float) -> Any:
+        ends.append(until)
+        return await made(make, hand, until)
+
+    monkeypatch.setattr(turns, "_made", told)
+    growths = [Growth(pool, FakeClock(), tmp_path) for _ in range(3)]
+    found: list[Any] = []
+    for asked in (
+        growths[0].plans(1), growths[1].find(1, "a"), growths[2].reckoned(1, lambda seen, _: seen.sites),
+    ):  # fmt: skip
+        found.append(await asked)
+        # Its past, and what is made of it.
+        first, then = ends
+        assert first == then
+        ends.clear()
+    assert (found[0].sites, found[2]) == ([found[1]], sites)
+    # What somebody said is told without a plan.
+    assert (await Growth(pool, FakeClock(), tmp_path).inputs(1, "a")).currency == "EUR"
+    assert len(ends) == 1
+
+
+async def test_the_nights_of_one_organisation_push_out_the_past_of_no_other(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = {name: schema(name).empty_table() for name in ("states", "gaps", "sessions", "stations")}
+    asked = []
+
+    def read(root: Path, tenant_id: int, *rest: Any) -> Past:
+        asked.append(("read", tenant_id))
+        return past.read(root, tenant_id, *rest)
+
+    def judged(seen: Past, _: Any) -> datetime:
+        asked.append(("judged", seen.until.toordinal()))
+        return seen.until
+
+    monkeypatch.setattr(service, "read", read)
+    growth = Growth(pool, FakeClock(), tmp_path)
+    published(Folder(tmp_path, 2), empty, EPOCH)
+    assert await growth.reckoned(2, judged) == EPOCH
+    for night in range(service.MAX_KEPT + 2):
+        published(Folder(tmp_path, 1), empty, EPOCH + timedelta(days=night))
+        for _ in range(2):
+            assert await growth.reckoned(1, judged) == EPOCH + timedelta(days=night)
+    assert len(asked) == 2 * (1 + service.MAX_KEPT + 2)
+    asked.clear()
+    assert await growth.reckoned(2, judged) == EPOCH
+    assert asked == []
 
 
 async def test_growth_is_broken_off_and_nobody_waits_for_another_organisation(

@@ -9,7 +9,6 @@ import pytest
 from msgspec import structs
 
 from forecourt.insight.replacement import planned
-from forecourt.insight.replacement.halting import Halt, PlanHalted
 from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs, ReplacementInputsRefused
 from forecourt.insight.replacement.lives import Lives, lives_of
 from forecourt.insight.replacement.model import (
@@ -26,6 +25,7 @@ from forecourt.insight.replacement.model import (
 from forecourt.insight.replacement.planned import HardwareTold, LeftOut, plan
 from forecourt.insight.replacement.policy import AheadVerdict
 from forecourt.insight.replacement.sheet import COLUMNS
+from forecourt.insight.turns import BrokenOff, Halt
 from forecourt.platform.sheets import Line, read_line
 from forecourt.simulator import worn
 from tests.insight.test_survival import sampling
@@ -283,7 +283,7 @@ def test_a_plan_can_be_broken_off_at_every_step() -> None:
     assert every.steps > 50
     for last in range(1, every.steps + 1, 15):
         halt = Counting(last)
-        with pytest.raises(PlanHalted):
+        with pytest.raises(BrokenOff):
             plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY, halt)
         assert halt.steps == last
     assert plan(network(3, 3.0), ReplacementInputs(cable=COSTS), TODAY) == whole

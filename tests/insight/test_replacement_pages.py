@@ -14,6 +14,8 @@ from psycopg.errors import InsufficientPrivilege
 from python_calamine import CalamineWorkbook
 
 from forecourt.access import Role
+from forecourt.insight.dashboards import files
+from forecourt.insight.dashboards.workbook import workbook
 from forecourt.insight.replacement import service, store
 from forecourt.insight.turns import AnswerTooSlow
 from forecourt.platform.database import Pool, limited_to
@@ -129,6 +131,25 @@ async def test_past_replacements_lead_to_a_plan_with_a_budget(house: House, tena
     assert [float(row["chance_in_a_year"]) for row in rows] == sorted(
         (float(row["chance_in_a_year"]) for row in rows), reverse=True
     )
+
+
+@pytest.mark.parametrize("path", [f"{PAGE}.xlsx", f"{PAGE}/changes.xlsx"], ids=["units", "changes"])
+async def test_others_are_answered_while_a_workbook_is_written(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    on_the_loop = []
+
+    def told(*given: Any) -> bytes:
+        try:
+            asyncio.get_running_loop()
+            on_the_loop.append(True)
+        except RuntimeError:
+            on_the_loop.append(False)
+        return workbook(*given)
+
+    monkeypatch.setattr(files, "workbook", told)
+    assert (await (await signed_in(house, tenant)).get(path)).status_code == 200
+    assert on_the_loop == [False]
 
 
 async def test_what_is_said_of_hardware_is_kept_once_and_taken_back_with_a_trace(house: House, tenant: Tenant) -> None:

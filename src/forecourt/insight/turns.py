@@ -5,6 +5,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from threading import Event
 from typing import Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -25,12 +26,35 @@ class AnswerTooSlow(ForecourtError):
     code = "answer-too-slow"
 
 
+class BrokenOff(Exception):
+    """Nobody wants any more what is made."""
+
+
 class Hand(Protocol):
     """By which others break off what a thread makes."""
 
     def interrupt(self) -> None:
         """Has it end soon, by an error."""
 
+
+class Halt:
+    """A hand for what is made in steps: it is looked at between them, for nobody ends a thread from outside."""
+
+    def __init__(self) -> None:
+        self._halted = Event()
+
+    def interrupt(self) -> None:
+        """Has the next `check` raise BrokenOff."""
+        self._halted.set()
+
+    def check(self) -> None:
+        """Raises BrokenOff once it is broken off."""
+        if self._halted.is_set():
+            raise BrokenOff
+
+
+#: What nobody breaks off.
+NEVER: Final = Halt()
 
 H = TypeVar("H", bound=Hand)
 
@@ -76,28 +100,36 @@ class Made(Generic[H]):
         self._hand = hand
         self.within_s = within_s
         self._most = most
-        self._kept: OrderedDict[object, Any] = OrderedDict()
+        self._kept: OrderedDict[object, tuple[object, Any]] = OrderedDict()
 
-    async def once(self, tenant_id: int, key: object, make: Callable[[H], Any]) -> Any:
-        """What is kept under the key, else what a thread makes. Raises AnswerTooSlow."""
-        if key not in self._kept:
-            until = self._until()
+    async def once(
+        self, tenant_id: int, key: object, make: Callable[[H], Any], *, place: object = None, until: float | None = None
+    ) -> Any:
+        """What is kept under the key, else what a thread makes, by that time of the loop. Of what has one `place` the
+        latest is kept alone. Raises AnswerTooSlow."""
+        place = key if place is None else place
+        if not self._keeps(place, key):
+            until = until or self.until()
             async with self._turns.of(tenant_id, until):
-                if key not in self._kept:
-                    self._kept[key] = await _made(make, self._hand(), until)
+                if not self._keeps(place, key):
+                    self._kept[place] = (key, await _made(make, self._hand(), until))
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        self._kept.move_to_end(place)
+        return self._kept[place][1]
 
-    async def anew(self, tenant_id: int, make: Callable[[H], Any]) -> Any:
-        """What a thread makes; it is kept for nobody. Raises AnswerTooSlow."""
-        until = self._until()
+    async def anew(self, tenant_id: int, make: Callable[[H], Any], *, until: float | None = None) -> Any:
+        """What a thread makes, by that time of the loop; it is kept for nobody. Raises AnswerTooSlow."""
+        until = until or self.until()
         async with self._turns.of(tenant_id, until):
             return await _made(make, self._hand(), until)
 
-    def _until(self) -> float:
+    def until(self) -> float:
+        """By which time of the loop is told what is asked for now. Who asks for several things hands it on."""
         return asyncio.get_running_loop().time() + self.within_s
+
+    def _keeps(self, place: object, key: object) -> bool:
+        return place in self._kept and self._kept[place][0] == key
 
 
 async def _made(make: Callable[[H], Any], hand: H, until: float) -> Any:

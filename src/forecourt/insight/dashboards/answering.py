@@ -20,7 +20,7 @@ from forecourt.insight.dashboards.model import Answer, Asked, Family, Table
 from forecourt.insight.dashboards.scope import Scope
 from forecourt.insight.lake import asking
 from forecourt.insight.model import OWN
-from forecourt.insight.turns import Made, Turns
+from forecourt.insight.turns import Halt, Made, Turns
 
 #: Answers that are made at once, and of one organisation; who comes meanwhile waits, organisations in turn.
 AT_ONCE: Final = 2
@@ -28,6 +28,9 @@ AT_ONCE_OF_ONE: Final = 1
 #: Seconds after which somebody who waits is told that it takes too long, and for files that nobody waits for.
 ANSWER_WITHIN_S: Final = 30.0
 FILE_WITHIN_S: Final = 600.0
+#: Seconds after which somebody who waits for a table as a file is told the same; as many are written at once as answers
+#: are made, for each holds all of its cells.
+WRITTEN_WITHIN_S: Final = 60.0
 #: Answers that are kept: the latest that were asked for.
 MAX_KEPT: Final = 256
 #: Sources of imported history that a page names.
@@ -62,6 +65,7 @@ class Answers:
     def __init__(self, root: Path, within_s: float = ANSWER_WITHIN_S) -> None:
         self._root = root
         self._made = Made(Turns(AT_ONCE, AT_ONCE_OF_ONE), asking.Hand, within_s, MAX_KEPT)
+        self._written = Made(Turns(AT_ONCE, AT_ONCE_OF_ONE), Halt, WRITTEN_WITHIN_S, 0)
 
     async def lake(self, tenant_id: int) -> Lake:
         """The latest snapshot. Raises LakeMissing, AnswerTooSlow."""
@@ -112,6 +116,11 @@ class Answers:
 
         found: Table = await self._made.anew(tenant_id, made)
         return found
+
+    async def file(self, tenant_id: int, write: Callable[[Halt], bytes]) -> bytes:
+        """A file that a thread writes; it is kept for nobody. Raises AnswerTooSlow."""
+        written: bytes = await self._written.anew(tenant_id, write)
+        return written
 
 
 Answering = NamedDependency[Answers]

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from forecourt.insight.dashboards.answering import Answers
 from forecourt.insight.dashboards.model import Cell, Table, Unit
 from forecourt.insight.dashboards.workbook import XLSX, workbook
+from forecourt.insight.turns import NEVER, Halt
 from forecourt.platform.sheets import plain_cell
 from forecourt.ui.files import CSV
 
@@ -47,10 +49,11 @@ def form_of(path: str) -> Form:
     return Form(path.rpartition(".")[2])
 
 
-def written(table: Table, form: Form, zone: str, made_at: datetime) -> bytes:
-    """The whole table in that form; of a workbook times are of a zone's clock, and it says when it was made."""
+def written(table: Table, form: Form, zone: str, made_at: datetime, halt: Halt = NEVER) -> bytes:
+    """The whole table in that form; of a workbook times are of a zone's clock, and it says when it was made. A long one
+    takes seconds: threads write it. Raises BrokenOff."""
     if form == Form.XLSX:
-        return workbook(table, zone, made_at)
+        return workbook(table, zone, made_at, halt)
     if form == Form.CSV:
         text = io.StringIO()
         lines = csv.writer(text, lineterminator="\r\n")
@@ -61,6 +64,11 @@ def written(table: Table, form: Form, zone: str, made_at: datetime) -> bytes:
         names = [column.name for column in table.columns]
         return msgspec.json.encode([dict(zip(names, map(plain, row), strict=True)) for row in table.rows])
     return _parquet(table)
+
+
+async def taken(answers: Answers, tenant_id: int, table: Table, form: Form, zone: str, made_at: datetime) -> bytes:
+    """The same, in its turn. Raises AnswerTooSlow."""
+    return await answers.file(tenant_id, lambda halt: written(table, form, zone, made_at, halt))
 
 
 def plain(cell: Cell) -> str | int | float | date | datetime | None:

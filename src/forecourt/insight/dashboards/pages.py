@@ -29,7 +29,7 @@ from forecourt.insight.dashboards.asking import (
     answered,
     question,
 )
-from forecourt.insight.dashboards.files import MEDIA_TYPES, SHEETS, Form, form_of, written
+from forecourt.insight.dashboards.files import MEDIA_TYPES, SHEETS, Form, form_of, taken
 from forecourt.insight.dashboards.model import (
     Answer,
     Compare,
@@ -190,7 +190,7 @@ def dashboard_pages(pages: InsightPages) -> list[HTTPRouteHandler]:
             answer = await answered(pages.db, answers, actor.tenant_id, lake, family, asked)
             key, _dot, form = name.partition(".")
             known_at = pages.clock.now() if lake is None else lake.watermark
-            return _file(family.value, answer.table(key), Form(form), asked, known_at)
+            return await _file(actor, answers, family.value, answer.table(key), Form(form), asked, known_at)
 
         return taken
 
@@ -229,16 +229,19 @@ def _behind(pages: InsightPages) -> list[HTTPRouteHandler]:
         )
         lake = await answers.lake(actor.tenant_id)
         table = await answers.behind(actor.tenant_id, lake, asked.asked(asked.range), outcome, behind.MAX_ROWS)
-        return _file("insight", table, form_of(request.url.path), asked, lake.watermark)
+        return await _file(actor, answers, "insight", table, form_of(request.url.path), asked, lake.watermark)
 
     return [shown, taken]
 
 
-def _file(family: str, table: Table | None, form: Form, asked: Question, known_at: datetime) -> Response[bytes]:
+async def _file(
+    actor: Actor, answers: Answers, family: str, table: Table | None, form: Form, asked: Question, known_at: datetime
+) -> Response[bytes]:
     if table is None:
         raise TableUnknown
     name = f"{family}-{table.key}-{asked.range.first}-{asked.range.last}.{form}".replace("_", "-")
-    return file(written(table, form, asked.range.zone, known_at), MEDIA_TYPES[form], name)
+    content = await taken(answers, actor.tenant_id, table, form, asked.range.zone, known_at)
+    return file(content, MEDIA_TYPES[form], name)
 
 
 def _behind_figures(asked: Question, lake: Lake | None, family: Family) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from forecourt.insight.dashboards import words
 from forecourt.insight.dashboards.model import Cell, Table, Unit
+from forecourt.insight.turns import NEVER, Halt
 from forecourt.platform.money import minor_digits
 from forecourt.ui import formats
 from forecourt.ui.i18n import gettext as _
@@ -86,14 +87,15 @@ class Book:
         else:
             sheet.write_number(row, column, _number(cell, unit), self._look(_LOOKS[unit]))
 
-    def table(self, sheet: Any, table: Table) -> None:
-        """Writes all of a table, its head in the language that is being spoken."""
+    def table(self, sheet: Any, table: Table, halt: Halt = NEVER) -> None:
+        """Writes all of a table, its head in the language that is being spoken. Raises BrokenOff."""
         sheet.set_column(0, len(table.columns) - 1, WIDTH)
         sheet.freeze_panes(1, 0)
         heads = [f"{words.said(each.label)} ({UNITS[each.unit]})" if each.unit in UNITS
                  else words.heading(each, words.said(each.label)) for each in table.columns]  # fmt: skip
         self.head(sheet, 0, heads)
         for number, row in enumerate(table.rows, 1):
+            halt.check()
             for place, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
                 self.cell(sheet, number, place, cell, column.unit, words.currency(table, row, place))
         if table.left_out:
@@ -110,11 +112,11 @@ class Book:
         return self._looks[form]
 
 
-def workbook(table: Table, zone: str, made_at: datetime) -> bytes:
-    """A workbook of one table, in the language that is being spoken."""
+def workbook(table: Table, zone: str, made_at: datetime, halt: Halt = NEVER) -> bytes:
+    """A workbook of one table, in the language that is being spoken. Raises BrokenOff."""
     file = BytesIO()
     book = Book(file, name=words.said(table.title), zone=zone, made_at=made_at)
-    book.table(book.sheet(words.said(table.title)), table)
+    book.table(book.sheet(words.said(table.title)), table, halt)
     book.close()
     return file.getvalue()
 

@@ -45,7 +45,7 @@ async def list_growth(actor: Asker, growth: Growing) -> Plans:
     tags=TAGS,
 )
 async def show_growth(actor: Asker, growth: Growing, site: OneSite) -> Plan:
-    return (await growth.find(actor.tenant_id, site))[0]
+    return await growth.find(actor.tenant_id, site)
 
 
 @get(
@@ -56,9 +56,7 @@ async def show_growth(actor: Asker, growth: Growing, site: OneSite) -> Plan:
     tags=TAGS,
 )
 async def show_growth_inputs(actor: Asker, growth: Growing, site: OfSite = "") -> Inputs:
-    if site:
-        return (await growth.find(actor.tenant_id, site))[1]
-    return (await growth.plans(actor.tenant_id)).inputs
+    return await growth.inputs(actor.tenant_id, site)
 
 
 @put(

@@ -73,7 +73,7 @@ def expansion_pages(shell: Shell) -> list[HTTPRouteHandler]:
             return _page(shell, request, actor, None, "")
         inputs = None
         if site and any(each.site == site for each in plans.sites):
-            _, inputs = await growth.find(actor.tenant_id, site)
+            inputs = await growth.inputs(actor.tenant_id, site)
         return _page(shell, request, actor, plans, site, inputs=inputs)
 
     @post(PATH, opt=dict(CHANGES), include_in_schema=False, status_code=200)

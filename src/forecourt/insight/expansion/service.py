@@ -24,7 +24,7 @@ from forecourt.platform.errors import ForecourtError
 
 T = TypeVar("T")
 
-#: Pasts of snapshots that are remembered, and what was made of them: what was asked for last.
+#: Organisations whose past is remembered, of their latest snapshot, and what was made of it: what was asked for last.
 MAX_KEPT: Final = 4
 #: What is made at once, and of one organisation; who comes meanwhile waits, organisations in turn.
 AT_ONCE: Final = 2
@@ -67,32 +67,44 @@ class Growth:
 
     async def plans(self, tenant_id: int) -> Plans:
         """Of every site. Raises LakeMissing, AnswerTooSlow."""
-        past = await self.past(tenant_id)
+        until = self._made.until()
+        past = await self.past(tenant_id, until)
         async with self._db.tenant(tenant_id) as conn:
             said = await store.list_inputs(conn, tenant_id)
         general = said.get(ALL) or _general(past)
         return Plans(
             since=past.since, until=past.until, inputs=general, homeless=past.homeless, left=past.left,
-            sites=await self._made.anew(tenant_id, lambda hand: _planned(past.sites, said, general, hand)),
+            sites=await self._made.anew(
+                tenant_id, lambda hand: _planned(past.sites, said, general, hand), until=until
+            ),
         )  # fmt: skip
 
-    async def find(self, tenant_id: int, site: str) -> tuple[Plan, Inputs]:
-        """Of one site, and by what it is reckoned. Raises LakeMissing, SiteUnseen, AnswerTooSlow."""
-        past = await self.past(tenant_id)
-        found = [each for each in past.sites if each.site == site]
-        if not found:
-            raise SiteUnseen
+    async def find(self, tenant_id: int, site: str) -> Plan:
+        """Of one site. Raises LakeMissing, SiteUnseen, AnswerTooSlow."""
+        until = self._made.until()
+        past = await self.past(tenant_id, until)
+        seen = _site(past, site)
         async with self._db.tenant(tenant_id) as conn:
             said = await store.list_inputs(conn, tenant_id)
         inputs = said.get(site) or said.get(ALL) or _general(past)
-        return await asyncio.to_thread(plan, found[0], inputs, own=site in said), inputs
+        found: Plan = await self._made.anew(tenant_id, lambda _: plan(seen, inputs, own=site in said), until=until)
+        return found
+
+    async def inputs(self, tenant_id: int, site: str) -> Inputs:
+        """By what a site is reckoned, or all that nothing is said of. Raises LakeMissing, SiteUnseen, AnswerTooSlow."""
+        past = await self.past(tenant_id)
+        if site != ALL:
+            _site(past, site)
+        async with self._db.tenant(tenant_id) as conn:
+            said = await store.list_inputs(conn, tenant_id)
+        return said.get(site) or said.get(ALL) or _general(past)
 
     async def say(self, conn: Connection, actor: Actor, site: str, inputs: Inputs) -> None:
         """Says what growth costs and earns at a site, or at all of them. Raises InputsRefused,
         LakeMissing, SiteUnseen, AnswerTooSlow."""
         inputs.check()
-        if site != ALL and site not in {each.site for each in (await self.past(actor.tenant_id)).sites}:
-            raise SiteUnseen
+        if site != ALL:
+            _site(await self.past(actor.tenant_id), site)
         before = (await store.list_inputs(conn, actor.tenant_id)).get(site)
         await store.keep_inputs(conn, actor.tenant_id, site, inputs, self._clock.now(), str(actor))
         await audit(
@@ -108,25 +120,37 @@ class Growth:
     async def reckoned(self, tenant_id: int, make: Callable[[Past, asking.Hand], T]) -> T:
         """What a function makes of what the latest snapshot saw, by a thread and once for each. Raises LakeMissing,
         AnswerTooSlow."""
+        until = self._made.until()
         key = await self._latest(tenant_id)
-        past = await self._past(tenant_id, key)
-        found: T = await self._made.once(tenant_id, (make, tenant_id, *key), lambda hand: make(past, hand))
+        past = await self._past(tenant_id, key, until)
+        found: T = await self._made.once(
+            tenant_id, key, lambda hand: make(past, hand), place=(make, tenant_id), until=until
+        )
         return found
 
-    async def past(self, tenant_id: int) -> Past:
-        """What the latest snapshot saw. Raises LakeMissing, AnswerTooSlow."""
-        return await self._past(tenant_id, await self._latest(tenant_id))
+    async def past(self, tenant_id: int, until: float | None = None) -> Past:
+        """What the latest snapshot saw, by that time of the loop. Raises LakeMissing, AnswerTooSlow."""
+        return await self._past(tenant_id, await self._latest(tenant_id), until)
 
     async def _latest(self, tenant_id: int) -> tuple[str, int, datetime]:
         _, manifest = await asyncio.to_thread(asking.snapshot_of, self._root, tenant_id)
         return manifest.lake_id, manifest.snapshot, manifest.watermark
 
-    async def _past(self, tenant_id: int, key: tuple[str, int, datetime]) -> Past:
+    async def _past(self, tenant_id: int, key: tuple[str, int, datetime], until: float | None) -> Past:
         _, snapshot, watermark = key
         found: Past = await self._pasts.once(
-            tenant_id, (tenant_id, *key), lambda hand: read(self._root, tenant_id, snapshot, watermark, hand)
-        )
+            tenant_id, key, lambda hand: read(self._root, tenant_id, snapshot, watermark, hand), place=tenant_id,
+            until=until,
+        )  # fmt: skip
         return found
+
+
+def _site(past: Past, site: str) -> SitePast:
+    """A site by its id. Raises SiteUnseen."""
+    found = next((each for each in past.sites if each.site == site), None)
+    if found is None:
+        raise SiteUnseen
+    return found
 
 
 def _general(past: Past) -> Inputs:

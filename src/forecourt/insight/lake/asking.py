@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from forecourt.insight.lake import tables
 from forecourt.insight.lake.layout import Folder, LakeBusy, LakeMissing, Manifest
+from forecourt.insight.turns import Halt
 from forecourt.platform.errors import ForecourtError
 
 if TYPE_CHECKING:
@@ -21,17 +22,13 @@ MEMORY: Final = "1GB"
 THREADS: Final = 2
 
 
-class BrokenOff(Exception):
-    """Nobody wants any more what is made of a snapshot."""
-
-
 class Hand:
     """Breaks off what is asked of a snapshot, from any thread, while it is open, and what is reckoned of that."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._db: duckdb.DuckDBPyConnection | None = None
-        self._broken = False
+        self._halt = Halt()
 
     @contextmanager
     def holding(self, db: "duckdb.DuckDBPyConnection") -> Iterator[None]:
@@ -47,15 +44,14 @@ class Hand:
     def interrupt(self) -> None:
         """Ends the query of this moment, whose asker hears a duckdb.InterruptException; the next one begins all the
         same."""
+        self._halt.interrupt()
         with self._lock:
-            self._broken = True
             if self._db is not None:
                 self._db.interrupt()
 
     def check(self) -> None:
         """Between steps that are no queries. Raises BrokenOff once it is broken off."""
-        if self._broken:
-            raise BrokenOff
+        self._halt.check()
 
 
 class QuestionRefused(ForecourtError):

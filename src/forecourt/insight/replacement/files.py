@@ -7,7 +7,8 @@ from typing import Final
 
 from litestar import Response
 
-from forecourt.insight.dashboards.files import MEDIA_TYPES, Form, written
+from forecourt.insight.dashboards.answering import Answers
+from forecourt.insight.dashboards.files import MEDIA_TYPES, Form, taken
 from forecourt.insight.dashboards.model import Cell, Column, Table, Unit
 from forecourt.insight.replacement.model import FIRST_DAY, HardwareChange
 from forecourt.insight.replacement.planned import YearAhead
@@ -22,7 +23,9 @@ _PLACE: Final = (
 )
 
 
-def units(plan: YearAhead, names: Mapping[str, str], form: Form) -> Response[bytes]:
+async def units(
+    answers: Answers, tenant_id: int, plan: YearAhead, names: Mapping[str, str], form: Form
+) -> Response[bytes]:
     """Hardware in use, the likeliest to end first. `names`: of sites."""
     columns = (
         Column(name="station", label=mark("Station"), unit=Unit.TEXT),
@@ -44,10 +47,11 @@ def units(plan: YearAhead, names: Mapping[str, str], form: Form) -> Response[byt
         for each in plan.units
     ]  # fmt: skip
     table = Table(key="units", title=mark("Replacement"), columns=columns, rows=rows)
-    return _file("replacement", table, form, datetime.combine(plan.on, time(), UTC))
+    content = await taken(answers, tenant_id, table, form, "UTC", datetime.combine(plan.on, time(), UTC))
+    return file(content, MEDIA_TYPES[form], f"replacement.{form}")
 
 
-def changes(found: Sequence[HardwareChange], form: Form) -> Response[bytes]:
+async def changes(answers: Answers, tenant_id: int, found: Sequence[HardwareChange], form: Form) -> Response[bytes]:
     """What is said of hardware."""
     columns = (
         Column(name="station", label=mark("Station"), unit=Unit.TEXT),
@@ -66,8 +70,5 @@ def changes(found: Sequence[HardwareChange], form: Form) -> Response[bytes]:
     ]  # fmt: skip
     table = Table(key="changes", title=mark("What was replaced"), columns=columns, rows=rows)
     said_at = max((each.said_at for each in found), default=datetime.combine(FIRST_DAY, time(), UTC))
-    return _file("hardware-changes", table, form, said_at)
-
-
-def _file(name: str, table: Table, form: Form, made_at: datetime) -> Response[bytes]:
-    return file(written(table, form, "UTC", made_at), MEDIA_TYPES[form], f"{name}.{form}")
+    content = await taken(answers, tenant_id, table, form, "UTC", said_at)
+    return file(content, MEDIA_TYPES[form], f"hardware-changes.{form}")

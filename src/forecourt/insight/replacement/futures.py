@@ -7,10 +7,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from forecourt.insight.replacement.halting import NEVER, Halt
 from forecourt.insight.replacement.model import DAYS_A_YEAR, HELD_PERCENT, HORIZON_D, QUARTERS
 from forecourt.insight.replacement.survival import Floats
 from forecourt.insight.replacement.weibull import Draws
+from forecourt.insight.turns import NEVER, Halt
 
 Ints = NDArray[np.int64]
 
@@ -54,7 +54,7 @@ def drawn(
     age_y: Floats, model: Ints, wear: Draws, damage: Floats, chance: np.random.Generator, halt: Halt = NEVER
 ) -> Ends:
     """Futures of units of these ages and models; `damage`: the rate of damage from outside, a draw each. Raises
-    PlanHalted."""
+    BrokenOff."""
     futures = len(wear.shape)
     each = max(1, CELLS_AT_ONCE // max(len(age_y), 1))
     found = [

@@ -12,6 +12,7 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker, Database
+from forecourt.insight.dashboards.answering import Answering
 from forecourt.insight.dashboards.files import SHEETS, form_of
 from forecourt.insight.pages import tabs_of
 from forecourt.insight.replacement import files, forms, store, words
@@ -140,10 +141,13 @@ def replacement_pages(shell: Shell) -> list[HTTPRouteHandler]:
         return await pages.plan(request, actor, db, replacing, typed=typed, wrong=wrong)
 
     @get([f"{PATH}.{form}" for form in SHEETS], include_in_schema=False)
-    async def take(request: WebRequest, actor: Asker, db: Database, replacing: Planning) -> Response[bytes]:
+    async def take(
+        request: WebRequest, actor: Asker, db: Database, replacing: Planning, answers: Answering
+    ) -> Response[bytes]:
         plan = await replacing.plan(actor.tenant_id)
         async with db.tenant(actor.tenant_id) as conn:
-            return files.units(plan, await _names(conn, actor.tenant_id), form_of(request.url.path))
+            names = await _names(conn, actor.tenant_id)
+        return await files.units(answers, actor.tenant_id, plan, names, form_of(request.url.path))
 
     return [show, say_inputs, take, *_change_pages(shell, pages)]
 
@@ -184,9 +188,10 @@ def _change_pages(shell: Shell, pages: ReplacementPages) -> list[HTTPRouteHandle
         return Redirect(CHANGES, status_code=303)
 
     @get([f"{CHANGES}.{form}" for form in SHEETS], include_in_schema=False)
-    async def take_changes(request: WebRequest, actor: Asker, db: Database) -> Response[bytes]:
+    async def take_changes(request: WebRequest, actor: Asker, db: Database, answers: Answering) -> Response[bytes]:
         async with db.tenant(actor.tenant_id) as conn:
-            return files.changes(await store.list_changes(conn, actor.tenant_id), form_of(request.url.path))
+            found = await store.list_changes(conn, actor.tenant_id)
+        return await files.changes(answers, actor.tenant_id, found, form_of(request.url.path))
 
     @get(IMPORT.path, opt=dict(SAYS), include_in_schema=False, sync_to_thread=False)
     def choose(request: WebRequest) -> Response[str]:

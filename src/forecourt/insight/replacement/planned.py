@@ -20,7 +20,6 @@ from forecourt.insight.replacement.futures import (
     futures_of,
     held,
 )
-from forecourt.insight.replacement.halting import NEVER, Halt
 from forecourt.insight.replacement.inputs import KindInputs, ReplacementInputs
 from forecourt.insight.replacement.lives import Lives
 from forecourt.insight.replacement.model import (
@@ -36,6 +35,7 @@ from forecourt.insight.replacement.model import (
 from forecourt.insight.replacement.policy import AheadAdvice, AheadVerdict, advice
 from forecourt.insight.replacement.survival import EndRate, Floats, SurvivalCurve, kaplan_meier, rate_of, spans
 from forecourt.insight.replacement.weibull import LEAST_ENDS, Draws, Group, fitted, steady
+from forecourt.insight.turns import NEVER, Halt
 
 #: Units of one kind that are reckoned, the oldest first.
 MAX_UNITS: Final = 60_000
@@ -194,7 +194,7 @@ class _Ahead(Struct, frozen=True):
 
 
 def plan(lives: Lives, inputs: ReplacementInputs, on: date, halt: Halt = NEVER) -> YearAhead:
-    """What lives tell of the year ahead. Raises PlanHalted."""
+    """What lives tell of the year ahead. Raises BrokenOff."""
     by_kind: dict[HardwareKind, list[Life]] = {kind: [] for kind in HardwareKind}
     for life in lives.lives:
         by_kind[life.place.kind].append(life)

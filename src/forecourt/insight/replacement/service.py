@@ -16,7 +16,6 @@ from forecourt.access.members import find_organisation
 from forecourt.access.model import Service
 from forecourt.insight.replacement import store
 from forecourt.insight.replacement.errors import ChangeExists, ChangeRefused, ChangeUnknown, TooManyChanges
-from forecourt.insight.replacement.halting import Halt
 from forecourt.insight.replacement.inputs import ReplacementInputs
 from forecourt.insight.replacement.lives import lives_of
 from forecourt.insight.replacement.model import (
@@ -31,7 +30,7 @@ from forecourt.insight.replacement.model import (
 from forecourt.insight.replacement.planned import LeftOut, YearAhead, plan
 from forecourt.insight.replacement.store import MAX_CHANGES, Standing
 from forecourt.insight.store import Connection
-from forecourt.insight.turns import Made, Turns
+from forecourt.insight.turns import Halt, Made, Turns
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations.commands import StationUnknown

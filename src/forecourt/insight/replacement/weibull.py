@@ -14,8 +14,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from forecourt.insight.replacement.halting import NEVER, Halt
 from forecourt.insight.replacement.survival import Floats
+from forecourt.insight.turns import NEVER, Halt
 
 #: Ends of a kind below which no age is told from another: the rate counts as the same at any.
 LEAST_ENDS: Final = 8
@@ -65,7 +65,7 @@ class _Cells(Struct, frozen=True):
 
 
 def fitted(groups: Sequence[Group], draws: int, chance: np.random.Generator, halt: Halt = NEVER) -> Draws:
-    """What lives of each model tell, as so many draws. Raises PlanHalted."""
+    """What lives of each model tell, as so many draws. Raises BrokenOff."""
     widths, spreads, lengths = (np.linspace(low, high, n) for (low, high), n in zip(_RANGES, _COARSE, strict=True))
     fine = _cells(groups, widths, spreads, lengths, halt)
     for _ in range(_LOOKS):

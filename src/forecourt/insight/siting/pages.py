@@ -22,6 +22,7 @@ from forecourt.insight.siting.model import Method, SitingRefused
 from forecourt.insight.siting.reading import MAX_TEXT
 from forecourt.insight.siting.study import Files, Study, StudyState, StudyUnknown, TooManyStudies
 from forecourt.insight.siting.validating import LEAST_DAYS, REPEATS, Validation, Verdict
+from forecourt.insight.turns import AnswerTooSlow
 from forecourt.payments.forms import read_form
 from forecourt.ui.i18n import mark, number
 from forecourt.ui.shell import Shell
@@ -51,6 +52,8 @@ WAYS: Final = {
     "nearest": mark("Nearest site"),
 }
 NO_LAKE: Final = mark("there is no lake yet")
+TOO_SLOW: Final = mark("to judge it by own sites takes too long, look again when fewer others ask")
+SITES_TOO_SLOW: Final = mark("It takes too long to read own sites: leave them out, or ask again when fewer others do.")
 #: Chosen sites that a page lists; the files have all.
 MAX_SHOWN: Final = 50
 #: Files of a form, as fields of it.
@@ -67,23 +70,29 @@ class SitingPages:
         self, request: WebRequest, actor: Actor, db: Database, growth: Growth, *,
         typed: Mapping[str, str] | None = None, wrong: Mapping[str, str] | None = None, fault: str = "",
     ) -> Response[str]:  # fmt: skip
+        """With the form as it was typed, where it is refused. The judgement may lack; all else needs no lake."""
         async with db.tenant(actor.tenant_id) as conn:
             found = await studies.listed(conn, actor.tenant_id)
-        validation = await self.validation(actor.tenant_id, growth)
+        validation, reason = None, TOO_SLOW
+        # Who has just waited in vain isn't kept waiting once more.
+        if fault != SITES_TOO_SLOW:
+            validation, reason = await self.validation(actor.tenant_id, growth)
         return self._shell.page(
             "insight/siting.html", request, viewer=actor, current="insight", tabs=tabs_of(actor),
-            plain=lambda path: path, status=422 if wrong or fault else 200, studies=found, states=STATES,
-            validation=validation, verdicts=VERDICTS, ways=WAYS, no_lake=NO_LAKE, number=number, days=LEAST_DAYS,
+            plain=lambda path: path, status=_status(wrong, fault), studies=found, states=STATES,
+            validation=validation, verdicts=VERDICTS, ways=WAYS, reason=reason, number=number, days=LEAST_DAYS,
             repeats=REPEATS, fields=forms.fields("EUR"), typed=typed or forms.BLANK, wrong=wrong or {}, fault=fault,
             may_plan=actor.may(Verb.PLAN_GROWTH), most=MAX_TEXT, files=forms.FILES, Verdict=Verdict,
         )  # fmt: skip
 
-    async def validation(self, tenant_id: int, growth: Growth) -> Validation | None:
-        """Of the own network; None where there is no lake."""
+    async def validation(self, tenant_id: int, growth: Growth) -> tuple[Validation | None, str]:
+        """Of the own network; else why there is none."""
         try:
-            return await growth.reckoned(tenant_id, studies.judged)
+            return await growth.reckoned(tenant_id, studies.judged), ""
         except LakeMissing:
-            return None
+            return None, NO_LAKE
+        except AnswerTooSlow:
+            return None, TOO_SLOW
 
     def study(self, request: WebRequest, actor: Actor, study: Study, scenario: int) -> Response[str]:
         report = study.report
@@ -95,6 +104,10 @@ class SitingPages:
             methods=METHODS, Method=Method, number=number, may_plan=actor.may(Verb.PLAN_GROWTH), State=StudyState,
             words=() if report is None else report.words, most=MAX_SHOWN,
         )  # fmt: skip
+
+
+def _status(wrong: Mapping[str, str] | None, fault: str) -> int:
+    return AnswerTooSlow.status if fault == SITES_TOO_SLOW else 422 if wrong or fault else 200
 
 
 def siting_pages(shell: Shell) -> list[HTTPRouteHandler]:
@@ -121,6 +134,8 @@ def siting_pages(shell: Shell) -> list[HTTPRouteHandler]:
                 made = await studies.ask(conn, actor, wanted, asked, clock.now())
         except (SitingRefused, TooManyStudies) as fault:
             return await pages.overview(request, actor, db, growth, typed=typed, fault=fault.detail)
+        except AnswerTooSlow:
+            return await pages.overview(request, actor, db, growth, typed=typed, fault=SITES_TOO_SLOW)
         return Redirect(f"{PATH}/{made.study_id}", status_code=303)
 
     @get(f"{PATH}/{{study_id:int}}", opt=dict(READS), include_in_schema=False)
