@@ -16,7 +16,7 @@ from tests.ground import Ground
 from tests.http import an_actor
 from tests.payments.depot import FIRST_OF_APRIL, Depot, a_depot, booked
 from tests.payments.hosts import balance
-from tests.payments.test_bank_reports import debits, drawn
+from tests.payments.test_bank_reports import a_part, a_payment, a_report, debits, drawn, said
 from tests.payments.test_reconcile import a_line
 from tests.payments.test_said_booked import listed, read, say, some_payouts
 from tests.sandbox import Sandbox
@@ -131,3 +131,32 @@ async def test_a_debit_whose_invoice_is_drawn_anew_came_to_nothing(depot: Depot)
     await depot.reconciler.unmatch(depot.till.actor, line, "of another creditor")
     assert await stands(depot) == (["returned", "asked"], [595], 0)
     assert (await debits(depot))[0]["reason"] == "of another creditor"
+
+
+@pytest.mark.parametrize("by", ["reference", "file"])
+async def test_a_debit_that_the_bank_had_refused_came_to_nothing_again(depot: Depot, by: str) -> None:
+    file = await drawn(depot, "Buses")
+    end = f"DEBIT-{(await debits(depot))[0]['debit_id']}"
+    await said(depot, a_report(file, a_part(a_payment(end, "RJCT", "AC04", amount="5.95"))))
+    assert [await depot.jobs.tell_returned(depot.tenant_id) for _ in range(2)] == [1, 0]
+
+    def a_booking(on: date) -> str:
+        if by == "file":
+            return booked("5.95", on, text=f"SAMMLER {file}")
+        return booked("5.95", on, end_to_end=end)
+
+    # The bank books it all the same, and the line was another's.
+    assert await depot.read(a_booking(DAY)) == (1, 0)
+    assert await stands(depot) == (["paid"], [0], 595)
+    [line] = await lines(depot)
+    await depot.reconciler.unmatch(depot.till.actor, line, "not ours")
+    assert await stands(depot) == (["returned"], [595], 0)
+    assert (await debits(depot))[0]["reason"] == "AC04", "as before, and nobody waits for it"
+    assert [each.asked for each in await depot.invoices()] == [False]
+    assert await depot.jobs.tell_returned(depot.tenant_id) == 0, "they were told"
+    # It may be booked still; that it comes back then is news.
+    assert await depot.read(a_booking(DAY + timedelta(days=1))) == (1, 0)
+    assert await stands(depot) == (["paid"], [0], 595)
+    assert await depot.read(booked("5.95", DAY, end_to_end=end, reason="MS03", debit=True)) == (1, 0)
+    assert await stands(depot) == (["returned"], [595], 0)
+    assert [await depot.jobs.tell_returned(depot.tenant_id) for _ in range(2)] == [1, 0]
