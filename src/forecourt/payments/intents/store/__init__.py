@@ -317,6 +317,17 @@ async def find_paying_of(conn: Connection, tenant_id: int, intent_id: UUID) -> I
     )
 
 
+async def failed_since(conn: Connection, tenant_id: int, intent_id: UUID, since: datetime) -> bool:
+    """Whether a payment of the debt of this one alone was begun since then and failed, so that nothing was taken."""
+    found = await _one(
+        conn,
+        "AND i.debt_of = %(intent)s AND i.state = 'failed' AND i.captured_amount = 0 AND i.owed_amount = 0"
+        " AND i.created_at > %(since)s",
+        {"tenant_id": tenant_id, "intent": intent_id, "since": since},
+    )
+    return found is not None
+
+
 async def hold_payer(conn: Connection, tenant_id: int, payer: str) -> None:
     """Nobody else begins to pay what they owe until the transaction ends."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('owed by ' || %s, %s))", (payer, tenant_id))
