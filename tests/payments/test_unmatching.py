@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from forecourt.payments.fleets.errors import DebitBackSince
 from forecourt.payments.ledger.entries import BANK
-from forecourt.payments.reconcile.model import BankLineStays
+from forecourt.payments.reconcile.model import BankLineStays, PayoutBackSince
 from forecourt.payments.reconcile.service import Reconciler
 from tests.care.yard import Yard
 from tests.ground import Ground
@@ -69,6 +69,26 @@ async def test_payouts_wait_in_their_file_again_once_nobody_says_that_a_line_was
     assert [row.stands for row in await listed(yard)] == ["bounced", "paid", "paid"]
     with pytest.raises(BankLineStays):
         await unmatch(yard, "d")
+    # What came back was booked: else the bank would be asked for it every night, and nobody could say anything.
+    with pytest.raises(PayoutBackSince):
+        await unmatch(yard, f"c{first.payout_id}")
+    assert [row.booked_on for row in await listed(yard)] == [date(2026, 3, 4), date(2026, 3, 4), None]
+    assert await read(yard) == [("bank_unknown", "a"), ("bank_unknown", "b")]
+
+
+@pytest.mark.parametrize("by", ["reference", "file"])
+async def test_what_was_booked_before_payouts_knew_their_lines_waits_again_too(yard: Yard, by: str) -> None:
+    first, second = await some_payouts(yard, 2)
+    if by == "file":
+        line, booked = a_line("14.00", name="a", text="SEPA CREDIT TRANSFER", on="2026-03-03"), [first, second]
+    else:
+        line, booked = a_line("7.00", name="a", end=f"PAYOUT-{first.payout_id}", on="2026-03-03"), [first]
+    await read(yard, line)
+    # As a process of before writes it, while this one runs already.
+    yard.rows("UPDATE payouts SET booked_line = NULL WHERE tenant_id = %s RETURNING 1", yard.tenant_id)
+    assert sum(row.booked_on is not None for row in await listed(yard)) == len(booked)
+    assert await unmatch(yard, "a") is None
+    assert [row.stands for row in await listed(yard)] == ["sent", "sent"]
 
 
 async def lines(depot: Depot) -> list[int]:
