@@ -211,6 +211,8 @@ class Payments:
                 raise PaymentUnknown
             if debt.payer is not None:
                 raise NothingOwed("Whoever has an account pays what is owed there.")
+            # What paid a debt and is owed itself is owed of what it paid.
+            intent_id = debt.debt_of or intent_id
             await store.hold_payer(conn, tenant_id, f"payment:{intent_id}")
             paying = await store.find_paying_of(conn, tenant_id, intent_id)
             if paying is None:
