@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from psycopg.errors import CheckViolation, ForeignKeyViolation
 
 from forecourt.payments.intents import store
 from forecourt.payments.intents.errors import NothingOwed, PaymentUnknown
@@ -14,8 +15,10 @@ from forecourt.payments.intents.model import Intent, State
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.providers.stripe import Stripe
 from forecourt.payments.psp.errors import ProviderRefused
-from tests.payments.till import Till
+from tests.ground import Ground
+from tests.payments.till import Till, a_till
 from tests.sandbox import Sandbox, sandbox
+from tests.support import FakeClock
 
 BACK = "https://drive.test/charging/{intent}/back"
 
@@ -188,6 +191,25 @@ async def test_who_pays_the_debt_of_what_paid_a_debt_pays_the_first(
         await turn.capture_lost("taken back")
     second, again = await begin(till, first), await begin(till, debt)
     assert (second.intent_id, second.debt_of) == (again.intent_id, debt.intent_id)
+
+
+async def test_a_debt_is_paid_by_a_payment_of_its_own_organisation_alone(
+    till: Till, ground: Ground, clock: FakeClock, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_till(ground, clock, box) as another:
+        theirs = await another.paid()
+    debt = await owes(till, monkeypatch)
+    paying = await begin(till, debt)
+    change = "UPDATE payment_intents SET debt_of = %s WHERE intent_id = %s"
+    with pytest.raises(ForeignKeyViolation):
+        till.rows(change, theirs.intent_id, paying.intent_id)
+    with pytest.raises(CheckViolation):
+        till.rows(change, debt.intent_id, debt.intent_id)
+    rows = till.rows(
+        "SELECT convalidated FROM pg_constraint WHERE conrelid = 'payment_intents'::regclass"
+        " AND pg_get_constraintdef(oid) LIKE '%%debt_of%%'"
+    )
+    assert [row["convalidated"] for row in rows] == [True, True]
 
 
 async def test_only_what_is_owed_by_nobody_with_an_account_is_paid_so_and_nothing_else_of_others(
