@@ -35,7 +35,10 @@ from forecourt.driver.store import OpenStart
 from forecourt.driver.way import Leaving
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.refunds import heed_refunds
+from forecourt.payments.intents.service import TRY_AGAIN_AFTER
 from forecourt.payments.intents.store import IntentFilter, list_intents
+from forecourt.payments.providers.stripe import Stripe
+from forecourt.payments.psp.errors import ProviderRefused
 from forecourt.pricing.model import Free, PriceLimit, TaxIncluded
 from forecourt.stations.commands import StationOffline
 from forecourt.ui.assets import Assets
@@ -423,6 +426,41 @@ async def test_who_has_no_account_pays_what_is_owed_by_the_link_of_its_receipt(s
     await street.jobs.captured(tenant_id=till.tenant_id, subject=paying.rpartition("/")[2])
     [letter] = till.rows("SELECT recipient, body FROM letters WHERE tenant_id = %s", till.tenant_id)
     assert (letter["recipient"], "€5.95" in letter["body"]) == ("ada@example.com", True)
+
+
+async def test_who_can_not_pay_what_is_owed_is_told_so_and_tries_again_in_a_minute(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till = street.till
+    debt = await till.paid(email="ada@example.com")
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    till.plug_in(debt, wh=10_000)
+    await till.work()
+    way, failed = f"/charging/{debt.intent_id}", "It was declined or not completed. Nothing was taken."
+    asked = []
+
+    async def refuse(*_: Any, **__: Any) -> Any:
+        asked.append(1)
+        raise ProviderRefused("No.")
+
+    assert failed not in await street.page(way)
+    with monkeypatch.context() as shut:
+        shut.setattr(Stripe, "start_hold", refuse)
+        told = await street.browser.post(f"{way}/pay")
+        assert (stage(told.text), failed in told.text, f'action="{way}/pay"' in told.text) == ("owed", True, True)
+        # Whoever presses on asks the provider no more often, and begins no more payments.
+        for _ in range(3):
+            told = await street.browser.post(f"{way}/pay")
+            assert (told.url.path, "Try again in a minute." in told.text) == (way, True)
+        till.clock.advance(TRY_AGAIN_AFTER.total_seconds() + 1)
+        assert failed in (await street.browser.post(f"{way}/pay")).text
+    assert len(asked) == 2
+    till.clock.advance(TRY_AGAIN_AFTER.total_seconds() + 1)
+    assert stage((await street.browser.post(f"{way}/pay")).text) == "pay"
+    [made] = till.rows("SELECT count(*) AS it FROM payment_intents WHERE debt_of = %s", debt.intent_id)
+    assert made["it"] == 3
 
 
 async def test_who_is_given_money_back_is_written_to_once_and_once_more_if_it_fails(street: Street) -> None:

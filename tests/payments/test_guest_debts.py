@@ -7,14 +7,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from psycopg.errors import CheckViolation, ForeignKeyViolation
 
+from forecourt.payments.intents import store
 from forecourt.payments.intents.errors import NothingOwed, PaymentUnknown
 from forecourt.payments.intents.model import Intent, State
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.providers.stripe import Stripe
 from forecourt.payments.psp.errors import ProviderRefused
-from tests.payments.till import Till
+from tests.ground import Ground
+from tests.payments.till import Till, a_till
 from tests.sandbox import Sandbox, sandbox
+from tests.support import FakeClock
 
 BACK = "https://drive.test/charging/{intent}/back"
 
@@ -141,6 +145,71 @@ async def test_what_the_provider_takes_back_is_owed_again_and_paid_by_the_same_l
     assert ((await till.find(first)).owed_amount, receivable(till)) == (0, 0)
     with pytest.raises(NothingOwed):
         await begin(till, debt)
+
+
+@pytest.mark.parametrize("payer", [None, "driver:7"])
+async def test_what_paid_a_debt_is_held_before_it_as_who_refunds_holds_them(
+    till: Till, monkeypatch: pytest.MonkeyPatch, payer: str | None
+) -> None:
+    debt = await owes(till, monkeypatch, **({} if payer is None else {"payer": payer}))
+    first = await (
+        begin(till, debt) if payer is None else till.payments.pay_debt(till.tenant_id, payer, return_url=BACK)
+    )
+    await pay(till, first)
+    await till.payments.returned(till.tenant_id, first.intent_id)
+    async with till.payments.saga.turn(till.tenant_id, first.intent_id) as turn:
+        await turn.capture_lost("taken back")
+    till.rows("UPDATE payment_intents SET owed_amount = 1 WHERE intent_id = %s", debt.intent_id)
+
+    async def held() -> list[Intent]:
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            if payer is None:
+                return await store.owed_of(conn, till.tenant_id, debt.intent_id, lock=True)
+            return await store.owed_by(conn, till.tenant_id, payer, lock=True)
+
+    hold = "SELECT FROM payment_intents WHERE intent_id = %s FOR UPDATE"
+    with till.admin.transaction():
+        till.admin.execute(hold, (first.intent_id,))
+        holding = asyncio.create_task(held())
+        blocked = "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))"
+        async with asyncio.timeout(30):
+            while not till.rows(blocked, till.admin.info.backend_pid):
+                await asyncio.sleep(0.01)
+        till.admin.execute(f"{hold} NOWAIT".encode(), (debt.intent_id,))
+    # What is paid first is the oldest all the same.
+    assert [each.intent_id for each in await holding] == [debt.intent_id, first.intent_id]
+
+
+async def test_who_pays_the_debt_of_what_paid_a_debt_pays_the_first(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debt = await owes(till, monkeypatch)
+    first = await begin(till, debt)
+    await pay(till, first)
+    await till.payments.returned(till.tenant_id, first.intent_id)
+    async with till.payments.saga.turn(till.tenant_id, first.intent_id) as turn:
+        await turn.capture_lost("taken back")
+    second, again = await begin(till, first), await begin(till, debt)
+    assert (second.intent_id, second.debt_of) == (again.intent_id, debt.intent_id)
+
+
+async def test_a_debt_is_paid_by_a_payment_of_its_own_organisation_alone(
+    till: Till, ground: Ground, clock: FakeClock, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_till(ground, clock, box) as another:
+        theirs = await another.paid()
+    debt = await owes(till, monkeypatch)
+    paying = await begin(till, debt)
+    change = "UPDATE payment_intents SET debt_of = %s WHERE intent_id = %s"
+    with pytest.raises(ForeignKeyViolation):
+        till.rows(change, theirs.intent_id, paying.intent_id)
+    with pytest.raises(CheckViolation):
+        till.rows(change, debt.intent_id, debt.intent_id)
+    rows = till.rows(
+        "SELECT convalidated FROM pg_constraint WHERE conrelid = 'payment_intents'::regclass"
+        " AND pg_get_constraintdef(oid) LIKE '%%debt_of%%'"
+    )
+    assert [row["convalidated"] for row in rows] == [True, True]
 
 
 async def test_only_what_is_owed_by_nobody_with_an_account_is_paid_so_and_nothing_else_of_others(

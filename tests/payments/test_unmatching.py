@@ -9,14 +9,14 @@ import pytest_asyncio
 
 from forecourt.payments.fleets.errors import DebitBackSince
 from forecourt.payments.ledger.entries import BANK
-from forecourt.payments.reconcile.model import BankLineStays
+from forecourt.payments.reconcile.model import BankLineStays, PayoutBackSince
 from forecourt.payments.reconcile.service import Reconciler
 from tests.care.yard import Yard
 from tests.ground import Ground
 from tests.http import an_actor
 from tests.payments.depot import FIRST_OF_APRIL, Depot, a_depot, booked
 from tests.payments.hosts import balance
-from tests.payments.test_bank_reports import debits, drawn
+from tests.payments.test_bank_reports import a_part, a_payment, a_report, debits, drawn, said
 from tests.payments.test_reconcile import a_line
 from tests.payments.test_said_booked import listed, read, say, some_payouts
 from tests.sandbox import Sandbox
@@ -69,6 +69,26 @@ async def test_payouts_wait_in_their_file_again_once_nobody_says_that_a_line_was
     assert [row.stands for row in await listed(yard)] == ["bounced", "paid", "paid"]
     with pytest.raises(BankLineStays):
         await unmatch(yard, "d")
+    # What came back was booked: else the bank would be asked for it every night, and nobody could say anything.
+    with pytest.raises(PayoutBackSince):
+        await unmatch(yard, f"c{first.payout_id}")
+    assert [row.booked_on for row in await listed(yard)] == [date(2026, 3, 4), date(2026, 3, 4), None]
+    assert await read(yard) == [("bank_unknown", "a"), ("bank_unknown", "b")]
+
+
+@pytest.mark.parametrize("by", ["reference", "file"])
+async def test_what_was_booked_before_payouts_knew_their_lines_waits_again_too(yard: Yard, by: str) -> None:
+    first, second = await some_payouts(yard, 2)
+    if by == "file":
+        line, booked = a_line("14.00", name="a", text="SEPA CREDIT TRANSFER", on="2026-03-03"), [first, second]
+    else:
+        line, booked = a_line("7.00", name="a", end=f"PAYOUT-{first.payout_id}", on="2026-03-03"), [first]
+    await read(yard, line)
+    # As a process of before writes it, while this one runs already.
+    yard.rows("UPDATE payouts SET booked_line = NULL WHERE tenant_id = %s RETURNING 1", yard.tenant_id)
+    assert sum(row.booked_on is not None for row in await listed(yard)) == len(booked)
+    assert await unmatch(yard, "a") is None
+    assert [row.stands for row in await listed(yard)] == ["sent", "sent"]
 
 
 async def lines(depot: Depot) -> list[int]:
@@ -131,3 +151,32 @@ async def test_a_debit_whose_invoice_is_drawn_anew_came_to_nothing(depot: Depot)
     await depot.reconciler.unmatch(depot.till.actor, line, "of another creditor")
     assert await stands(depot) == (["returned", "asked"], [595], 0)
     assert (await debits(depot))[0]["reason"] == "of another creditor"
+
+
+@pytest.mark.parametrize("by", ["reference", "file"])
+async def test_a_debit_that_the_bank_had_refused_came_to_nothing_again(depot: Depot, by: str) -> None:
+    file = await drawn(depot, "Buses")
+    end = f"DEBIT-{(await debits(depot))[0]['debit_id']}"
+    await said(depot, a_report(file, a_part(a_payment(end, "RJCT", "AC04", amount="5.95"))))
+    assert [await depot.jobs.tell_returned(depot.tenant_id) for _ in range(2)] == [1, 0]
+
+    def a_booking(on: date) -> str:
+        if by == "file":
+            return booked("5.95", on, text=f"SAMMLER {file}")
+        return booked("5.95", on, end_to_end=end)
+
+    # The bank books it all the same, and the line was another's.
+    assert await depot.read(a_booking(DAY)) == (1, 0)
+    assert await stands(depot) == (["paid"], [0], 595)
+    [line] = await lines(depot)
+    await depot.reconciler.unmatch(depot.till.actor, line, "not ours")
+    assert await stands(depot) == (["returned"], [595], 0)
+    assert (await debits(depot))[0]["reason"] == "AC04", "as before, and nobody waits for it"
+    assert [each.asked for each in await depot.invoices()] == [False]
+    assert await depot.jobs.tell_returned(depot.tenant_id) == 0, "they were told"
+    # It may be booked still; that it comes back then is news.
+    assert await depot.read(a_booking(DAY + timedelta(days=1))) == (1, 0)
+    assert await stands(depot) == (["paid"], [0], 595)
+    assert await depot.read(booked("5.95", DAY, end_to_end=end, reason="MS03", debit=True)) == (1, 0)
+    assert await stands(depot) == (["returned"], [595], 0)
+    assert [await depot.jobs.tell_returned(depot.tenant_id) for _ in range(2)] == [1, 0]

@@ -19,6 +19,7 @@ from forecourt.payments.intents.errors import (
     PriceChanged,
     PriceMissing,
     StationOutOfReach,
+    TriedJustNow,
 )
 from forecourt.payments.intents.prices import PRICE_ID_LENGTH
 from forecourt.sessions.reserving.model import HeldForAnother
@@ -38,6 +39,8 @@ SHUT: Final = {
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     HeldForAnother.code: mark("This connector is held for somebody who waited."),
 }
+#: What is said where a debt is told of and a payment just failed.
+DEBT_FAILED: Final = "debt-payment-failed"
 #: What went wrong with something that a driver asked for, said where he is.
 SAID: Final = {
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
@@ -45,6 +48,8 @@ SAID: Final = {
     PriceChanged.code: mark("The price is another one by now: this one. Nothing was begun."),
     **SHUT,
     NothingOwed.code: mark("Nothing is owed of this any more."),
+    TriedJustNow.code: mark("This could not be paid a moment ago. Try again in a minute."),
+    DEBT_FAILED: mark("It was declined or not completed. Nothing was taken."),
     PaymentOver.code: mark("That can't be changed any more."),
     EMAIL_UNREAD: mark("This e-mail address can't be read. It must be like name@example.com."),
     NeedsRefused.code: mark("That time can't be planned for. Choose another."),

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access.guard import origin_of
 from forecourt.driver.asked import (
+    DEBT_FAILED,
     EMAIL_UNREAD,
     MAX_TYPED,
     PUBLIC,
@@ -68,6 +69,7 @@ from forecourt.payments.intents.errors import (
     PriceChanged,
     PriceMissing,
     StationOutOfReach,
+    TriedJustNow,
 )
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -232,7 +234,8 @@ class DriverPages:
         way = await self._ways.find(intent_id)
         if way.intent.debt_of is not None and way.stage in LAST:
             # What became of it is told where it was owed.
-            way = await self._ways.find(way.intent.debt_of)
+            failed, way = way.stage is Stage.DECLINED, await self._ways.find(way.intent.debt_of)
+            said = said or (DEBT_FAILED if failed and way.stage is Stage.OWED else "")
         going = way.stage is Stage.PAY and not back
         with self._shell.speech.speaking(request, lang):
             over = way.stage in PAID
@@ -271,7 +274,7 @@ class DriverPages:
             pass
         try:
             begun = await self._ways.pay_owed(intent_id, return_to=self._back, language=language)
-        except (NothingOwed, AccountMissing) as fault:
+        except (NothingOwed, AccountMissing, TriedJustNow) as fault:
             return Redirect(f"/charging/{intent_id}?said={fault.code}", status_code=303, headers=HEADERS)
         return Redirect(f"/charging/{begun.intent_id}", status_code=303, headers=HEADERS)
 

@@ -222,7 +222,7 @@ class Ways:
 
     async def pay_owed(self, intent_id: UUID, *, return_to: Callable[[Brand], str], language: str) -> Intent:
         """Who has no account pays what is owed of a payment, on the provider's page. Raises PaymentUnknown,
-        NothingOwed, AccountMissing."""
+        NothingOwed, AccountMissing, TriedJustNow."""
         way = await self.find(intent_id)
         if way.stage is not Stage.OWED:
             raise NothingOwed

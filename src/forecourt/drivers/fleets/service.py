@@ -43,9 +43,11 @@ async def create_fleet(conn: Connection, actor: accounts.Who, values: Mapping[st
     return await find_fleet(conn, actor.tenant_id, made, now)
 
 
-async def find_fleet(conn: Connection, tenant_id: int, fleet_id: int, now: datetime) -> Fleet:
+async def find_fleet(
+    conn: Connection, tenant_id: int, fleet_id: int, now: datetime, *, lock: bool = False
+) -> Fleet:  # fmt: skip
     """The fleet of this number. Raises FleetUnknown."""
-    found = await store.find_fleet(conn, tenant_id, fleet_id, now)
+    found = await store.find_fleet(conn, tenant_id, fleet_id, now, lock=lock)
     if found is None:
         raise FleetUnknown
     return found
@@ -55,7 +57,7 @@ async def change_fleet(
     conn: Connection, actor: accounts.Who, fleet_id: int, changes: Mapping[str, Any], now: datetime
 ) -> Fleet:
     """Changes the named columns of a fleet. Raises FleetUnknown, FleetNameTaken."""
-    held = await find_fleet(conn, actor.tenant_id, fleet_id, now)
+    held = await find_fleet(conn, actor.tenant_id, fleet_id, now, lock=True)
     try:
         async with conn.transaction():
             await store.update_fleet(conn, actor.tenant_id, fleet_id, changes, now)
@@ -83,7 +85,8 @@ async def put_member(
     Raises FleetUnknown, DriverUnknown, FleetFull.
     """
     await find_fleet(conn, actor.tenant_id, fleet_id, now)
-    held = await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=pays)
+    # Held before it is read where they are: who moves twice at once was in each fleet once.
+    held = await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=True)
     if await store.count_members(conn, actor.tenant_id, fleet_id, but=driver_id) >= MAX_MEMBERS:
         raise FleetFull
     await store.put_member(conn, actor.tenant_id, fleet_id, driver_id, at=now, **values)
@@ -94,9 +97,9 @@ async def put_member(
 
 async def remove_member(conn: Connection, actor: accounts.Who, fleet_id: int, driver_id: int, now: datetime) -> None:
     """A driver is in the fleet no more, and pays on the page again where it paid. Raises DriverUnknown."""
+    held = await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=True)
     if not await store.end_member(conn, actor.tenant_id, driver_id, fleet_id, now):
         raise DriverUnknown
-    held = await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=True)
     if held.pays_by is PaysBy.FLEET:
         await accounts.change_driver(conn, actor, driver_id, {"pays_by": PaysBy.PAGE.value}, now)
     await audit(conn, actor, "remove fleet member", f"fleet:{fleet_id}", {"driver": driver_id})

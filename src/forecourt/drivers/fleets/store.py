@@ -82,10 +82,15 @@ async def _counted(conn: Connection, what: str, tenant_id: int, query: LiteralSt
     return int(row[0])
 
 
-async def find_fleet(conn: Connection, tenant_id: int, fleet_id: int, now: datetime) -> Fleet | None:
-    """The fleet of this number."""
+async def find_fleet(
+    conn: Connection, tenant_id: int, fleet_id: int, now: datetime, *, lock: bool = False
+) -> Fleet | None:
+    """The fleet of this number; with `lock` held until the transaction ends."""
     cursor = conn.cursor(row_factory=class_row(Fleet))
-    await cursor.execute(f"{_FLEET} AND f.fleet_id = %(fleet)s", {"tenant": tenant_id, "fleet": fleet_id, "now": now})
+    await cursor.execute(
+        f"{_FLEET} AND f.fleet_id = %(fleet)s {'FOR UPDATE OF f' if lock else ''}",
+        {"tenant": tenant_id, "fleet": fleet_id, "now": now},
+    )
     return await cursor.fetchone()
 
 

@@ -178,7 +178,7 @@ async def _match_debit(
 async def _drawn(conn: Connection, tenant_id: int, row: BankLineRow, debit: DebitRow, now: datetime) -> None:
     """The bank booked a debit, be it one that was said to have come to nothing."""
     invoice = await _invoice(conn, tenant_id, debit.invoice_id)
-    if await money.end_debit(conn, tenant_id, debit.debit_id, was=[debit.state], state="paid", at=now):
+    if await money.set_paid(conn, tenant_id, debit.debit_id, now):
         await come(
             conn, tenant_id, invoice.fleet_id, row, debit.amount, now, first=[invoice.invoice_id],
             debit_id=debit.debit_id,
@@ -191,9 +191,7 @@ async def _came_back(conn: Connection, tenant_id: int, row: BankLineRow, debit: 
     invoice = await _invoice(conn, tenant_id, debit.invoice_id)
     await store.hold_fleet(conn, tenant_id, invoice.fleet_id)
     reason = (row.return_reason or row.text or "the bank gave no reason")[:MAX_REASON]
-    if not await money.end_debit(
-        conn, tenant_id, debit.debit_id, was=["paid"], state="returned", at=now, reason=reason
-    ):
+    if not await money.set_returned(conn, tenant_id, debit.debit_id, was="paid", at=now, reason=reason):
         return
     entry = entries.fleet_returned(
         movement=row.movement, at=_booked(row), fleet=str(invoice.fleet_id), currency=row.currency,
@@ -228,9 +226,7 @@ async def come_to_nothing(
     """A debit that is in the air never moves anything; one by its mandate may not be drawn again, as its reason says.
     That of a file says nothing of a mandate, and begins with no code. What came meanwhile settles what it asked for.
     The fleet is held."""
-    if not await money.end_debit(
-        conn, tenant_id, debit_id, was=["asked"], state="returned", at=now, reason=reason[:MAX_REASON]
-    ):
+    if not await money.set_returned(conn, tenant_id, debit_id, was="asked", at=now, reason=reason[:MAX_REASON]):
         return
     if reason[:4] in MANDATE_GONE:
         await money.end_mandate(conn, tenant_id, invoice.fleet_id, reason[:MAX_REASON], now)

@@ -35,32 +35,33 @@ async def undo(conn: Connection, tenant_id: int, row: BankLineRow, why: str, now
 
 async def undo_debits(conn: Connection, tenant_id: int, row: BankLineRow, why: str, now: datetime) -> None:
     """What the bank booked was none of those direct debits: what was posted of each is reversed, what it settled is
-    open again, and it is being drawn as before. Raises PaidBackSince, and DebitBackSince where one of them came back,
-    by another line: then nothing is changed."""
+    open again, and it is being drawn as before, or came to nothing as before. Raises PaidBackSince, and DebitBackSince
+    where one of them came back, by another line: then nothing is changed."""
     drawn = await credits.drawn_by(conn, tenant_id, row.line_id)
     fleets = sorted({each.fleet_id for each in drawn})
     for fleet_id in fleets:
         await store.hold_fleet(conn, tenant_id, fleet_id)
     for each in drawn:
-        await _draw_again(conn, tenant_id, each, why, now)
+        await _as_before(conn, tenant_id, each, why, now)
         await _take(conn, tenant_id, row, each, each.amount, why, now)
         await _reverse(conn, tenant_id, fleet_paid_key(f"{row.movement}-{each.debit_id}"), why, now)
     for fleet_id in fleets:
         await spend(conn, tenant_id, fleet_id, row.currency, now)
 
 
-async def _draw_again(conn: Connection, tenant_id: int, drawn: DrawnRow, why: str, now: datetime) -> None:
-    """A debit is being drawn again; where its invoice is drawn by another meanwhile, it came to nothing."""
+async def _as_before(conn: Connection, tenant_id: int, drawn: DrawnRow, why: str, now: datetime) -> None:
+    """A debit stands as before: it came to nothing, or is being drawn; where its invoice is drawn by another meanwhile,
+    it came to nothing."""
     debit = await money.find_debit(conn, tenant_id, drawn.debit_id)
     assert debit is not None, "debits stay"
     if debit.state != "paid":
         raise DebitBackSince
-    if await money.find_asked(conn, tenant_id, debit.invoice_id) is None:
+    if debit.reason:
+        await money.return_again(conn, tenant_id, debit.debit_id, now)
+    elif await money.find_asked(conn, tenant_id, debit.invoice_id) is None:
         await money.ask_again(conn, tenant_id, debit.debit_id)
     else:
-        await money.end_debit(
-            conn, tenant_id, debit.debit_id, was=["paid"], state="returned", at=now, reason=why[:MAX_REASON]
-        )
+        await money.set_returned(conn, tenant_id, debit.debit_id, was="paid", at=now, reason=why[:MAX_REASON])
 
 
 async def _take(

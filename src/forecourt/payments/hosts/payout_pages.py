@@ -1,6 +1,7 @@
 """What is done about payouts on the screens of hosts: pay now, paid by hand, booked, given up, pay them again."""
 
-from typing import Annotated, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from litestar import Request, post
@@ -8,12 +9,14 @@ from litestar.datastructures import FormMultiDict
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter
 from litestar.response import Redirect
+from msgspec import Struct
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.hosts import service
 from forecourt.payments.hosts.api.payouts import BookedByBank, PaidByHand, Reason
 from forecourt.payments.hosts.connect import Connect
+from forecourt.payments.hosts.store import Connection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -24,6 +27,7 @@ WRONG_PAID: Final = "paid-by-hand"
 WRONG_BOOKED: Final = "booked"
 
 WebRequest = Request[Any, Any, Any]
+Saying = TypeVar("Saying", bound=Struct)
 Number = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
 
 
@@ -54,26 +58,29 @@ def payout_pages(db: Pool, clock: Clock, connect: Connect) -> list[HTTPRouteHand
         status_code=303,
     )  # fmt: skip
     async def paid_by_hand(request: WebRequest, actor: Asker, payout_id: Number) -> Redirect:
-        form = await request.form()
-        said = {name: str(form.get(name, "")).strip() for name in ("on", "reference")}
-        return Redirect(f"{_back(form)}?{await _say_paid(db, clock, actor, payout_id, said)}", status_code=303)
+        async def say(conn: Connection, said: PaidByHand) -> None:
+            await service.paid_by_hand(conn, actor, payout_id, said.on, said.reference, clock.now())
+
+        return await _say(db, actor, await request.form(), PaidByHand, WRONG_PAID, say)
 
     @post(
         "/payouts/{payout_id:int}/booked", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303
     )  # fmt: skip
     async def booked(request: WebRequest, actor: Asker, payout_id: Number) -> Redirect:
-        form = await request.form()
-        said = {name: str(form.get(name, "")).strip() for name in ("on", "reason")}
-        return Redirect(f"{_back(form)}?{await _say_booked(db, clock, actor, payout_id, said)}", status_code=303)
+        async def say(conn: Connection, said: BookedByBank) -> None:
+            await service.booked(conn, actor, payout_id, said.on, said.reason, clock.now())
+
+        return await _say(db, actor, await request.form(), BookedByBank, WRONG_BOOKED, say)
 
     @post(
         "/payouts/{payout_id:int}/not-booked", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False,
         status_code=303,
     )  # fmt: skip
     async def not_booked(request: WebRequest, actor: Asker, payout_id: Number) -> Redirect:
-        form = await request.form()
-        said = await _take_back_booked(db, actor, payout_id, {"reason": str(form.get("reason", "")).strip()})
-        return Redirect(f"{_back(form)}?{said}", status_code=303)
+        async def say(conn: Connection, said: Reason) -> None:
+            await service.not_booked(conn, actor, payout_id, said.reason)
+
+        return await _say(db, actor, await request.form(), Reason, WRONG_BOOKED, say)
 
     @post("/hosts/{host_id:int}/resume", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303)
     async def resume(actor: Asker, host_id: Number) -> Redirect:
@@ -84,43 +91,22 @@ def payout_pages(db: Pool, clock: Clock, connect: Connect) -> list[HTTPRouteHand
     return [pay, paid_by_hand, booked, not_booked, give_up, resume]
 
 
-async def _say_paid(db: Pool, clock: Clock, actor: Actor, payout_id: int, typed: dict[str, str]) -> str:
-    """Says that a payout was paid by hand; what the page tells of that."""
+async def _say(
+    db: Pool, actor: Actor, form: FormMultiDict, kind: type[Saying], wrong: str,
+    say: Callable[[Connection, Saying], Awaitable[None]],
+) -> Redirect:  # fmt: skip
+    """Says what was typed of a payout, and leads back to where that was, where the page tells what became of it.
+    `wrong`: what it tells of what can't be read."""
+    told = "done=stored"
     try:
-        said = msgspec.convert(typed, PaidByHand)
+        said = msgspec.convert({name: str(form.get(name, "")).strip() for name in kind.__struct_fields__}, kind)
         async with db.tenant(actor.tenant_id) as conn:
-            await service.paid_by_hand(conn, actor, payout_id, said.on, said.reference, clock.now())
+            await say(conn, said)
     except msgspec.ValidationError:
-        return f"said={WRONG_PAID}"
+        told = f"said={wrong}"
     except ForecourtError as fault:
-        return f"said={fault.code}"
-    return "done=stored"
-
-
-async def _say_booked(db: Pool, clock: Clock, actor: Actor, payout_id: int, typed: dict[str, str]) -> str:
-    """Says that the bank booked a payout; what the page tells of that."""
-    try:
-        said = msgspec.convert(typed, BookedByBank)
-        async with db.tenant(actor.tenant_id) as conn:
-            await service.booked(conn, actor, payout_id, said.on, said.reason, clock.now())
-    except msgspec.ValidationError:
-        return f"said={WRONG_BOOKED}"
-    except ForecourtError as fault:
-        return f"said={fault.code}"
-    return "done=stored"
-
-
-async def _take_back_booked(db: Pool, actor: Actor, payout_id: int, typed: dict[str, str]) -> str:
-    """Takes back that the bank booked a payout; what the page tells of that."""
-    try:
-        said = msgspec.convert(typed, Reason)
-        async with db.tenant(actor.tenant_id) as conn:
-            await service.not_booked(conn, actor, payout_id, said.reason)
-    except msgspec.ValidationError:
-        return f"said={WRONG_BOOKED}"
-    except ForecourtError as fault:
-        return f"said={fault.code}"
-    return "done=stored"
+        told = f"said={fault.code}"
+    return Redirect(f"{_back(form)}?{told}", status_code=303)
 
 
 def _back(form: FormMultiDict) -> str:

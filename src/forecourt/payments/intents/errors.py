@@ -71,6 +71,13 @@ class NothingOwed(ForecourtError):
     code = "nothing-owed"
 
 
+class TriedJustNow(ForecourtError):
+    """This could not be paid a moment ago. Try again in a minute."""
+
+    status = 409
+    code = "tried-just-now"
+
+
 class WalletEmpty(ForecourtError):
     """There is nothing in the wallet that could pay what is owed. Put money into it first, or pay another way."""
 

@@ -31,6 +31,7 @@ from forecourt.payments.intents.errors import (
     PriceChanged,
     PriceMissing,
     RefundTooHigh,
+    TriedJustNow,
     WalletEmpty,
 )
 from forecourt.payments.intents.late import Payer, payers_of
@@ -72,6 +73,9 @@ log = structlog.get_logger(__name__)
 TOKEN_BYTES: Final = 12
 #: Who begins to pay at a connector that is held for them has at least so long to finish.
 PAY_GRACE: Final = timedelta(minutes=5)
+#: A debt of somebody without an account, of which a payment failed, is tried again no sooner than this after that was
+#: begun: whoever has the link may press.
+TRY_AGAIN_AFTER: Final = timedelta(minutes=1)
 
 
 class Payments:
@@ -199,19 +203,24 @@ class Payments:
         self, tenant_id: int, intent_id: UUID, *, return_url: str, language: str = "en", description: str = "Charging"
     ) -> Intent:
         """Begins a payment of what is owed of one payment of somebody who has no account; one that was begun and waits
-        is returned instead, so that nothing is paid twice. Raises PaymentUnknown, NothingOwed, AccountMissing."""
+        is returned instead, so that nothing is paid twice. Raises PaymentUnknown, NothingOwed, AccountMissing,
+        TriedJustNow."""
         async with self._tenants.tenant(tenant_id) as conn:
             debt = await store.find_intent(conn, tenant_id, intent_id)
             if debt is None:
                 raise PaymentUnknown
             if debt.payer is not None:
                 raise NothingOwed("Whoever has an account pays what is owed there.")
+            # What paid a debt and is owed itself is owed of what it paid.
+            intent_id = debt.debt_of or intent_id
             await store.hold_payer(conn, tenant_id, f"payment:{intent_id}")
             paying = await store.find_paying_of(conn, tenant_id, intent_id)
             if paying is None:
                 owed = await store.owed_of(conn, tenant_id, intent_id)
                 if not owed:
                     raise NothingOwed
+                if await store.failed_since(conn, tenant_id, intent_id, self._clock.now() - TRY_AGAIN_AFTER):
+                    raise TriedJustNow
                 amount = Money(amount=sum(each.owed_amount for each in owed), currency=debt.currency)
                 how = Begin(station="", evse=0, return_url=return_url)
                 begun = await self._insert_taken(

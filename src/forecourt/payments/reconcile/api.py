@@ -24,6 +24,7 @@ from forecourt.payments.reconcile.model import (
     DifferenceUnknown,
     Differs,
     OtherAccount,
+    PayoutBackSince,
     StatementUnreadable,
 )
 from forecourt.payments.reconcile.reports_api import import_report, list_bank_reports
@@ -265,7 +266,7 @@ async def assign_line(
     "/bank-lines/{line_id:int}/unmatch",
     opt={
         "verb": Verb.EXPLAIN_MONEY,
-        "problems": [BankLineUnknown, BankLineOpen, BankLineStays, PaidBackSince, DebitBackSince],
+        "problems": [BankLineUnknown, BankLineOpen, BankLineStays, PaidBackSince, DebitBackSince, PayoutBackSince],
     },
     status_code=200,
     summary="Take back what a line of the bank was matched with",

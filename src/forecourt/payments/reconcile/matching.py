@@ -9,7 +9,7 @@ from forecourt.payments.hosts.outcomes import bounce, post_by_hand
 from forecourt.payments.hosts.sepa import MAX_TRANSFERS, payout_of, reference_of
 from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.payouts import PayoutRow
-from forecourt.payments.reconcile.model import Difference, Differs
+from forecourt.payments.reconcile.model import Difference, Differs, PayoutBackSince
 from forecourt.payments.reconcile.store import Connection, bank
 
 #: Between the provider's word and the bank's line.
@@ -77,6 +77,18 @@ async def _match_payout(conn: Connection, tenant_id: int, row: BankLineRow, payo
     elif await bank.came_back(conn, tenant_id, about):
         return
     await bank.match_line(conn, tenant_id, row.line_id, "return", about)
+
+
+async def unbook(conn: Connection, tenant_id: int, row: BankLineRow) -> None:
+    """What a line booked of payouts it did not. Raises PayoutBackSince where one of them came back, by another line."""
+    assert row.matched_by is not None, "it was matched"
+    assert row.matched is not None, "it was matched with something"
+    booked = await payouts.booked_by(
+        conn, tenant_id, row.line_id, matched_by=row.matched_by, matched=row.matched, on=row.booked_on
+    )
+    if await bank.came_back(conn, tenant_id, *map(str, booked)):
+        raise PayoutBackSince
+    await payouts.unset_booked(conn, tenant_id, booked)
 
 
 async def of_line(conn: Connection, tenant_id: int, row: BankLineRow) -> Difference:

@@ -373,6 +373,13 @@ class BankLineStays(ForecourtError):
     code = "bank-line-stays"
 
 
+class PayoutBackSince(ForecourtError):
+    """A payout that this line booked came back since, by another line of the bank: it was paid by this one."""
+
+    status = 409
+    code = "payout-back-since"
+
+
 class BankLineMatched(ForecourtError):
     """This line of the bank statement is accounted for already."""
 

@@ -29,6 +29,7 @@ from forecourt.payments.reconcile.model import (
     BankLineStays,
     BankLineUnreadable,
     OtherAccount,
+    PayoutBackSince,
     ReportUnreadable,
     StatementUnreadable,
 )
@@ -82,6 +83,7 @@ NOT_UNDONE: Final[Mapping[type[ForecourtError], str]] = {
     BankLineOpen: mark("This line belongs to nothing already."),
     BankLineStays: mark("This line says that a payout or a direct debit came back, and stays that."),
     DebitBackSince: mark("A direct debit of this line came back since. The line stays what it is."),
+    PayoutBackSince: mark("A payout of this line came back since. The line stays what it is."),
     PaidBackSince: mark("A part of this money was paid back to the fleet. Take that line back first."),
 }
 SAY_OURS: Final = mark("Nothing was read. If it is yours too, choose the file again and say so below.")

@@ -29,7 +29,7 @@ from forecourt.payments.ledger.service import post
 from forecourt.payments.ledger.store import account_exists
 from forecourt.payments.reconcile import camt
 from forecourt.payments.reconcile.events import COMPARE
-from forecourt.payments.reconcile.matching import BANK_DAYS, about_of_line, match, of_line
+from forecourt.payments.reconcile.matching import BANK_DAYS, about_of_line, match, of_line, unbook
 from forecourt.payments.reconcile.model import (
     CHARGES,
     MAX_COMPARED,
@@ -369,7 +369,7 @@ class Reconciler:
     async def unmatch(self, actor: Actor, line_id: int, why: str) -> BankLineRow:
         """Takes back what a line of the bank was matched with, so that it belongs to nothing: what was posted of it is
         reversed by an entry against it. Raises BankLineUnknown, BankLineOpen, BankLineStays, PaidBackSince,
-        DebitBackSince."""
+        DebitBackSince, PayoutBackSince."""
         tenant_id, now = actor.tenant_id, self._clock.now()
         async with self._pool.tenant(tenant_id) as conn:
             await money.hold_bank(conn, tenant_id)
@@ -381,7 +381,7 @@ class Reconciler:
             if row.matched_by not in UNDONE:
                 raise BankLineStays
             if row.matched_by in OF_PAYOUTS:
-                await payouts.unset_booked(conn, tenant_id, line_id)
+                await unbook(conn, tenant_id, row)
             elif row.matched_by in OF_DEBITS:
                 await undoing.undo_debits(conn, tenant_id, row, why, now)
             elif row.matched_by != SETTLEMENT:

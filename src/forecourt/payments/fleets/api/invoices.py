@@ -314,7 +314,7 @@ async def _whole(conn: Connection, tenant_id: int, invoice_id: int, now: datetim
                 state=each.state,  # type: ignore[arg-type]
                 amount=each.amount,
                 collection_on=each.collection_on,
-                reason=each.reason,
+                reason=each.why,
             )
             for each in debits
         ],

@@ -42,7 +42,7 @@ class MandateRow(Struct, frozen=True, kw_only=True):
 
 
 class DebitRow(Struct, frozen=True, kw_only=True):
-    """One direct debit of an invoice."""
+    """One direct debit of an invoice. `reason`: why it came to nothing, be it booked since."""
 
     debit_id: int
     invoice_id: int
@@ -54,6 +54,11 @@ class DebitRow(Struct, frozen=True, kw_only=True):
     state: str
     reason: str
     made_at: datetime
+
+    @property
+    def why(self) -> str:
+        """Why nothing comes of it, where nothing does."""
+        return self.reason if self.state == "returned" else ""
 
 
 class DebitFileRow(Struct, frozen=True, kw_only=True):
@@ -195,22 +200,41 @@ async def list_debits(
     return await cursor.fetchall()
 
 
-async def end_debit(
-    conn: Connection, tenant_id: int, debit_id: int, *, was: Sequence[str], state: str, at: datetime, reason: str = ""
-) -> bool:
-    """What came of a debit; False where it had another end."""
+async def set_paid(conn: Connection, tenant_id: int, debit_id: int, at: datetime) -> bool:
+    """The bank booked a debit; False where it had. Why it had come to nothing, if it had, stays known: by that it is
+    known as well how it stands again should its booking be taken back."""
     cursor = await conn.execute(
-        "UPDATE fleet_debits SET state = %s, ended_at = %s, reason = %s WHERE tenant_id = %s AND debit_id = %s"
-        " AND state = ANY(%s)",
-        (state, at, reason, tenant_id, debit_id, list(was)),
+        "UPDATE fleet_debits SET state = 'paid', ended_at = %s WHERE tenant_id = %s AND debit_id = %s"
+        " AND state <> 'paid'",
+        (at, tenant_id, debit_id),
     )
     return cursor.rowcount == 1
+
+
+async def set_returned(
+    conn: Connection, tenant_id: int, debit_id: int, *, was: str, at: datetime, reason: str
+) -> bool:  # fmt: skip
+    """A debit came back, or came to nothing, and nobody was told of that yet; False where it had another end."""
+    cursor = await conn.execute(
+        "UPDATE fleet_debits SET state = 'returned', ended_at = %s, reason = %s, told_at = NULL WHERE tenant_id = %s"
+        " AND debit_id = %s AND state = %s",
+        (at, reason, tenant_id, debit_id, was),
+    )
+    return cursor.rowcount == 1
+
+
+async def return_again(conn: Connection, tenant_id: int, debit_id: int, at: datetime) -> None:
+    """The bank did not book a debit after all that had come to nothing before. Whoever was told stays told."""
+    await conn.execute(
+        "UPDATE fleet_debits SET state = 'returned', ended_at = %s WHERE tenant_id = %s AND debit_id = %s",
+        (at, tenant_id, debit_id),
+    )
 
 
 async def ask_again(conn: Connection, tenant_id: int, debit_id: int) -> None:
     """The bank did not book a debit after all. No other of its invoice is in the air."""
     await conn.execute(
-        "UPDATE fleet_debits SET state = 'asked', ended_at = NULL, reason = '' WHERE tenant_id = %s AND debit_id = %s",
+        "UPDATE fleet_debits SET state = 'asked', ended_at = NULL WHERE tenant_id = %s AND debit_id = %s",
         (tenant_id, debit_id),
     )
 

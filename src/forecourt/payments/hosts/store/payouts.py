@@ -200,11 +200,26 @@ async def set_booked(conn: Connection, tenant_id: int, payout_id: int, on: date,
     return cursor.rowcount == 1
 
 
-async def unset_booked(conn: Connection, tenant_id: int, line_id: int) -> None:
-    """What a line of the bank had booked it did not."""
+async def booked_by(
+    conn: Connection, tenant_id: int, line_id: int, *, matched_by: str, matched: str, on: date
+) -> list[int]:
+    """The payouts that a line of the bank booked on a day, held until the transaction ends: those that know it, and, as
+    programs of before kept no line, those that it was matched with and that know none."""
+    rows = await conn.execute(
+        "SELECT payout_id FROM payouts WHERE tenant_id = %(tenant)s AND (booked_line = %(line)s"
+        " OR booked_line IS NULL AND booked_on = %(on)s"
+        " AND CASE %(by)s WHEN 'payout' THEN payout_id::text ELSE file_id::text END = %(of)s)"
+        " ORDER BY payout_id FOR UPDATE",
+        {"tenant": tenant_id, "line": line_id, "on": on, "by": matched_by, "of": matched},
+    )
+    return [int(number) for (number,) in await rows.fetchall()]
+
+
+async def unset_booked(conn: Connection, tenant_id: int, payout_ids: Sequence[int]) -> None:
+    """What the bank had booked of these it did not."""
     await conn.execute(
-        "UPDATE payouts SET booked_on = NULL, booked_line = NULL WHERE tenant_id = %s AND booked_line = %s",
-        (tenant_id, line_id),
+        "UPDATE payouts SET booked_on = NULL, booked_line = NULL WHERE tenant_id = %s AND payout_id = ANY(%s)",
+        (tenant_id, list(payout_ids)),
     )
 
 

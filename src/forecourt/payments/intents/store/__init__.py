@@ -290,22 +290,24 @@ async def undo_call(conn: Connection, tenant_id: int, call_id: UUID, *, at: date
 
 async def owed_by(conn: Connection, tenant_id: int, payer: str, *, lock: bool = False) -> list[Intent]:
     """Payments of which somebody owes something, the oldest first; `lock`: held until the transaction ends."""
-    return await _many(
-        conn,
-        f"AND i.payer = %(payer)s AND i.owed_amount > 0 ORDER BY i.number {'FOR UPDATE OF i' if lock else ''}",
-        {"tenant_id": tenant_id, "payer": payer},
-    )
+    return await _owed(conn, "AND i.payer = %(payer)s", {"tenant_id": tenant_id, "payer": payer}, lock=lock)
 
 
 async def owed_of(conn: Connection, tenant_id: int, intent_id: UUID, *, lock: bool = False) -> list[Intent]:
     """A payment, and those that paid its debt alone, as far as something of them is owed, the oldest first; `lock`:
     held until the transaction ends."""
-    return await _many(
+    return await _owed(
         conn,
-        "AND (i.intent_id = %(intent)s OR i.debt_of = %(intent)s) AND i.owed_amount > 0"
-        f" ORDER BY i.number {'FOR UPDATE OF i' if lock else ''}",
+        "AND (i.intent_id = %(intent)s OR i.debt_of = %(intent)s)",
         {"tenant_id": tenant_id, "intent": intent_id},
+        lock=lock,
     )
+
+
+async def _owed(conn: Connection, condition: str, values: Mapping[str, Any], *, lock: bool) -> list[Intent]:
+    """Of these what is owed, the oldest first. What paid a debt is held before it, by ids: so does who refunds."""
+    held = "ORDER BY i.purpose <> 'debt', i.intent_id FOR UPDATE OF i" if lock else ""
+    return sorted(await _many(conn, f"{condition} AND i.owed_amount > 0 {held}", values), key=lambda each: each.number)
 
 
 async def find_paying_of(conn: Connection, tenant_id: int, intent_id: UUID) -> Intent | None:
@@ -315,6 +317,17 @@ async def find_paying_of(conn: Connection, tenant_id: int, intent_id: UUID) -> I
         "AND i.debt_of = %(intent)s AND i.state IN ('hold_requested', 'authorised', 'capturing')",
         {"tenant_id": tenant_id, "intent": intent_id},
     )
+
+
+async def failed_since(conn: Connection, tenant_id: int, intent_id: UUID, since: datetime) -> bool:
+    """Whether a payment of the debt of this one alone was begun since then and failed, so that nothing was taken."""
+    found = await _one(
+        conn,
+        "AND i.debt_of = %(intent)s AND i.state = 'failed' AND i.captured_amount = 0 AND i.owed_amount = 0"
+        " AND i.created_at > %(since)s",
+        {"tenant_id": tenant_id, "intent": intent_id, "since": since},
+    )
+    return found is not None
 
 
 async def hold_payer(conn: Connection, tenant_id: int, payer: str) -> None:

@@ -248,17 +248,15 @@ async def find_second(conn: Connection, tenant_id: int, back: BankLineRow) -> in
     return None if row is None else int(row[0])
 
 
-async def came_back(conn: Connection, tenant_id: int, payout: str) -> bool:
-    """Whether a line of the bank said already that a payout came back; one that came back of its second is not it."""
-    row = await (
-        await conn.execute(
-            "SELECT coalesce(sum(sign(amount)), 0) > 0 FROM bank_lines"
-            " WHERE tenant_id = %s AND matched_by = 'return' AND matched = %s",
-            (tenant_id, payout),
-        )
-    ).fetchone()
-    assert row is not None
-    return bool(row[0])
+async def came_back(conn: Connection, tenant_id: int, *payouts: str) -> bool:
+    """Whether a line of the bank said already that one of these payouts came back; one that came back of its second is
+    not it."""
+    cursor = await conn.execute(
+        "SELECT FROM bank_lines WHERE tenant_id = %s AND matched_by = 'return' AND matched = ANY(%s)"
+        " GROUP BY matched HAVING sum(sign(amount)) > 0 LIMIT 1",
+        (tenant_id, list(payouts)),
+    )
+    return cursor.rowcount > 0
 
 
 async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, str, datetime]]:
