@@ -32,6 +32,7 @@ from forecourt.insight.dashboards import told as programs
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
 from forecourt.insight.dashboards.asking import Question, groups_of, whole_months
 from forecourt.insight.dashboards.availability import Life, Outage, by_month, down, months_before
+from forecourt.insight.dashboards.comparing import compared
 from forecourt.insight.dashboards.files import Form
 from forecourt.insight.dashboards.files import written as written_as
 from forecourt.insight.dashboards.model import (
@@ -44,7 +45,6 @@ from forecourt.insight.dashboards.model import (
     PlaceUnknown,
     Span,
     Table,
-    compared,
 )
 from forecourt.insight.dashboards.profit import told
 from forecourt.insight.dashboards.scope import Scope
@@ -735,7 +735,8 @@ def test_profit_is_told_per_connector_and_by_currency() -> None:
     [site] = named_rows(answer.table("sites"))
     assert (site["site"], site["revenue_minor"], site["other_minor"], site["profit_minor"]) == ("North", 1300, 50, 50)
     assert answer.notes == ()
-    was = compared(answer, told([one], [], {}))
+    earlier = structs.replace(told([one], [], {}), known_at=BEGIN)
+    was = compared(answer, earlier, (BEGIN.date(), END.date()), "UTC")
     assert next(each.change for each in was.figures if each.key == "profit") == Fraction(50 - 450, 450)
 
 
@@ -877,6 +878,15 @@ async def test_pages_drill_compare_and_give_their_tables_away(
         s.site == "north" for s in week
     )
     assert answer["compared_with"] == {"from": "2025-03-03", "to": "2025-03-09"}
+    # History begins on the 24th of February: of the two weeks before, a week is known, and of those before that nothing.
+    for since, is_said in (("2025-03-10", False), ("2025-03-03", True), ("2025-02-24", False)):
+        known = (await owner.get(f"/api/v1/insight/use?from={since}&to=2025-03-16")).json()
+        assert any("begins on 2025-02-24" in each for each in known["notes"]) == is_said
+        were = {each["key"]: (each["before"], each["change"]) for each in known["figures"]}
+        assert (were["sessions"] == (None, None)) == (since != "2025-03-10")
+        shown = (await owner.get(f"/insight?from={since}&to=2025-03-16")).text
+        assert ("begins on 24 Feb 2025" in shown) == is_said
+        assert ("nothing to compare with" in shown) == (since != "2025-03-10")
     words = ["insight", "show", "use", "--organisation", str(tenant.tenant_id), "--site", "old/north", "--json"]
     words += ["--from", "2025-03-10", "--to", "2025-03-16"]
     env = {"FORECOURT_DATABASE_URL": house.database.url, "FORECOURT_DATA_DIR": str(lakes)}

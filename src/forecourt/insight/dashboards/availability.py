@@ -101,6 +101,8 @@ def answer(scope: Scope) -> Answer:
             _ledger(outages, scope.span),
             by_month(known, outages, months),
         ),
+        # Of what history that was brought in tells, nobody knows whether a port could be used.
+        known_at=min((life.since for lives in known.values() for life in lives), default=scope.span.until),
     )  # fmt: skip
 
 

@@ -71,6 +71,12 @@ class Scope:
         return [Station(**row) for row in rows_of(self.places.select(*names).order_by("station"))]
 
     @property
+    def known_at(self) -> datetime | None:
+        """Since when anything is known of the place: somebody charged, or a station was registered; None: never."""
+        known = (at for each in self.stations for at in (each.first_at, each.used_at) if at is not None)
+        return min(known, default=None)
+
+    @property
     def places(self) -> "ibis.Table":
         """The same as a table, in no order."""
         return self._narrow(self.tables["stations"])

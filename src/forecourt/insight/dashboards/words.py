@@ -63,12 +63,15 @@ def figure(each: Figure) -> str:
     return value(each.value, each.unit, each.currency)
 
 
-def note(each: Note, said: Callable[[str], str] = _) -> str:
-    """What must be known, in a sentence or two; `said` of what is marked."""
+def note(
+    each: Note, said: Callable[[str], str] = _, dated: Callable[[date], str] = formats.date_of
+) -> str:
+    """What must be known, in a sentence or two; `said` of what is marked, `dated` of days."""
     named = [name or said(WITHOUT_SITE) for name in each.names[:MAX_NAMED]]
     if len(each.names) > MAX_NAMED:
         named.append(said(MORE) % {"n": len(each.names) - MAX_NAMED})
-    return said(each.text) % {"names": ", ".join(named), **each.values}
+    values = {name: text if isinstance(text, str) else dated(text) for name, text in each.values.items()}
+    return said(each.text) % {"names": ", ".join(named), **values}
 
 
 def value(cell: Cell, unit: Unit, currency: str | None = None) -> str:
