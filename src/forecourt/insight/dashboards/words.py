@@ -126,9 +126,11 @@ def columns(table: Table) -> list[int]:
 
 
 def cell(table: Table, row: tuple[Cell, ...], place: int) -> str:
-    """A cell with its unit."""
-    if row[place] == "" and table.columns[place].name == "driver_group":
-        return _(NO_GROUP)
+    """A cell with its unit; of what has no name, that it has none."""
+    if table.key == "places" and table.columns[place].name == "name":
+        return part(table, row)
+    if row[place] == "":
+        return _(NO_GROUP) if table.columns[place].name == "driver_group" else _("not known")
     if row[place] == paying.AMOUNT:
         return amounts(table, row)
     return value(row[place], table.columns[place].unit, currency(table, row, place))
