@@ -682,8 +682,12 @@ def test_outages_of_a_port_that_overlap_count_once() -> None:
         )  # fmt: skip
 
     span = Span(since=BEGIN, until=BEGIN + timedelta(hours=24))
-    found = down([outage(-2, 3, "Faulted"), outage(1, 5, "offline"), outage(20, None, "Unavailable")], span)
+    outages = [outage(-2, 3, "Faulted"), outage(1, 5, "offline"), outage(20, None, "Unavailable")]
+    found = down(outages, span)
     assert found == {("A", 1): {"Faulted": 3 * 3600, "offline": 2 * 3600, "Unavailable": 4 * 3600}}
+    # What the ledger has of each adds up to that, however long each lasted.
+    ledger = [(row["seconds"], row["counted_s"]) for row in named_rows(availability._ledger(outages, span))]
+    assert ledger == [(4 * 3600, 4 * 3600), (4 * 3600, 2 * 3600), (5 * 3600, 3 * 3600)]
 
 
 def test_uptime_of_months_is_that_of_the_year_before_each_of_their_ends() -> None:
