@@ -382,6 +382,26 @@ async def test_time_in_use_says_on_how_little_it_stands(desk: Desk, tmp_path: Pa
     assert [note(each, str)[:32] for each in alone.notes] == ["Time in use stands on few hours "]
 
 
+@pytest.mark.parametrize(("lasted", "median"), [((125, 59, 4000), 125), ((61, 118, 50, 7000), Fraction(179, 2))])
+async def test_the_median_stay_is_told_to_the_second(
+    desk: Desk, tmp_path: Path, lasted: tuple[int, ...], median: Fraction
+) -> None:
+    tenant_id = desk.organisation("median")
+    begins = [BEGIN + timedelta(hours=3 * number) for number in range(len(lasted))]
+    rows = [
+        f"{n},A,north,1,d,{at:%Y-%m-%d %H:%M:%S},{at + timedelta(seconds=s):%Y-%m-%d %H:%M:%S},0.1,EUR,1,CCS,day"
+        for n, (at, s) in enumerate(zip(begins, lasted, strict=True))
+    ]
+    await desk.bring(tenant_id, written(tmp_path, *rows, head=HEAD), "old")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    answers = Answers(tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    # Of all by days that were counted, of one site from its sessions.
+    for place in ({}, {"site": "old/north"}):
+        use = await answers.answer(tenant_id, lake, Family.USE, asked(**place))
+        assert figures(use)["dwell_median"] == median
+
+
 async def test_co2_is_told_of_hours_and_sites_whose_intensity_is_known(desk: Desk, tmp_path: Path) -> None:
     tenant_id = desk.organisation("grams")
     # An hour at 40 g and a half one at 100 g, 9 kWh spread over them evenly; an hour of which nothing is known.
@@ -882,7 +902,7 @@ async def test_pages_drill_compare_and_give_their_tables_away(
         s.site == "north" for s in week
     )
     assert answer["compared_with"] == {"from": "2025-03-03", "to": "2025-03-09"}
-    # History begins on the 24th of February: of the two weeks before, a week is known, and of those before that nothing.
+    # History begins on the 24th of February: of the two weeks before one is known, and of those before that nothing.
     for since, is_said in (("2025-03-10", False), ("2025-03-03", True), ("2025-02-24", False)):
         known = (await owner.get(f"/api/v1/insight/use?from={since}&to=2025-03-16")).json()
         assert any("begins on 2025-02-24" in each for each in known["notes"]) == is_said

@@ -226,8 +226,8 @@ def groups_of(sites: Sequence[SiteName]) -> list[Group]:
 async def answered(
     db: Pool, answers: Answers, tenant_id: int, lake: Lake | None, family: Family, asked: Question
 ) -> Answer:
-    """The answer, with figures beside those of the days compared with, where these are known. Raises PlaceUnknown, GroupUnknown,
-    TraitOfFew, TraitRefused.
+    """The answer, with figures beside those of the days compared with, where these are known. Raises PlaceUnknown,
+    GroupUnknown, TraitOfFew, TraitRefused.
 
     Profit comes from the books, everything else from `lake`. Drivers are told of by whole months.
     """

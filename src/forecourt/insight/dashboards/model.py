@@ -129,8 +129,8 @@ class Note(Struct, frozen=True, kw_only=True):
 
 class Answer(Struct, frozen=True, kw_only=True):
     """Figures and tables of a family. `days`, `days_before`: the first and the last that it tells of and compares with,
-    where these are others than were asked for. `too_few`: nothing is told, for it would be of too few. `known_at`: since
-    when anything is known of what it tells of; None: of nothing."""
+    where these are others than were asked for. `too_few`: nothing is told, for it would be of too few. `known_at`:
+    since when anything is known of what it tells of; None: of nothing."""
 
     figures: tuple[Figure, ...]
     tables: tuple[Table, ...]

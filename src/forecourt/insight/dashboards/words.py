@@ -63,9 +63,7 @@ def figure(each: Figure) -> str:
     return value(each.value, each.unit, each.currency)
 
 
-def note(
-    each: Note, said: Callable[[str], str] = _, dated: Callable[[date], str] = formats.date_of
-) -> str:
+def note(each: Note, said: Callable[[str], str] = _, dated: Callable[[date], str] = formats.date_of) -> str:
     """What must be known, in a sentence or two; `said` of what is marked, `dated` of days."""
     named = [name or said(WITHOUT_SITE) for name in each.names[:MAX_NAMED]]
     if len(each.names) > MAX_NAMED:
