@@ -32,6 +32,7 @@ from forecourt.insight.dashboards import told as programs
 from forecourt.insight.dashboards.answering import FROM_THE_LAKE, Answers
 from forecourt.insight.dashboards.asking import Question, groups_of, whole_months
 from forecourt.insight.dashboards.availability import Life, Outage, by_month, down, months_before
+from forecourt.insight.dashboards.comparing import compared
 from forecourt.insight.dashboards.files import Form
 from forecourt.insight.dashboards.files import taken as taken_as
 from forecourt.insight.dashboards.files import written as written_as
@@ -47,7 +48,6 @@ from forecourt.insight.dashboards.model import (
     Span,
     Table,
     Unit,
-    compared,
 )
 from forecourt.insight.dashboards.profit import told
 from forecourt.insight.dashboards.scope import Scope
@@ -383,6 +383,26 @@ async def test_time_in_use_says_on_how_little_it_stands(desk: Desk, tmp_path: Pa
     alone = await answers.answer(tenant_id, lake, Family.USE, asked(site="old/south"))
     assert figures(alone)["utilisation"] == 1
     assert [note(each, str)[:32] for each in alone.notes] == ["Time in use stands on few hours "]
+
+
+@pytest.mark.parametrize(("lasted", "median"), [((125, 59, 4000), 125), ((61, 118, 50, 7000), Fraction(179, 2))])
+async def test_the_median_stay_is_told_to_the_second(
+    desk: Desk, tmp_path: Path, lasted: tuple[int, ...], median: Fraction
+) -> None:
+    tenant_id = desk.organisation("median")
+    begins = [BEGIN + timedelta(hours=3 * number) for number in range(len(lasted))]
+    rows = [
+        f"{n},A,north,1,d,{at:%Y-%m-%d %H:%M:%S},{at + timedelta(seconds=s):%Y-%m-%d %H:%M:%S},0.1,EUR,1,CCS,day"
+        for n, (at, s) in enumerate(zip(begins, lasted, strict=True))
+    ]
+    await desk.bring(tenant_id, written(tmp_path, *rows, head=HEAD), "old")
+    await Exporter(desk.pool, desk.clock, tmp_path / "lake").export(tenant_id)
+    answers = Answers(tmp_path / "lake")
+    lake = await answers.lake(tenant_id)
+    # Of all by days that were counted, of one site from its sessions.
+    for place in ({}, {"site": "old/north"}):
+        use = await answers.answer(tenant_id, lake, Family.USE, asked(**place))
+        assert figures(use)["dwell_median"] == median
 
 
 async def test_co2_is_told_of_hours_and_sites_whose_intensity_is_known(desk: Desk, tmp_path: Path) -> None:
@@ -723,8 +743,12 @@ def test_outages_of_a_port_that_overlap_count_once() -> None:
         )  # fmt: skip
 
     span = Span(since=BEGIN, until=BEGIN + timedelta(hours=24))
-    found = down([outage(-2, 3, "Faulted"), outage(1, 5, "offline"), outage(20, None, "Unavailable")], span)
+    outages = [outage(-2, 3, "Faulted"), outage(1, 5, "offline"), outage(20, None, "Unavailable")]
+    found = down(outages, span)
     assert found == {("A", 1): {"Faulted": 3 * 3600, "offline": 2 * 3600, "Unavailable": 4 * 3600}}
+    # What the ledger has of each adds up to that, however long each lasted.
+    ledger = [(row["seconds"], row["counted_s"]) for row in named_rows(availability._ledger(outages, span))]
+    assert ledger == [(4 * 3600, 4 * 3600), (4 * 3600, 2 * 3600), (5 * 3600, 3 * 3600)]
 
 
 def test_uptime_of_months_is_that_of_the_year_before_each_of_their_ends() -> None:
@@ -776,7 +800,8 @@ def test_profit_is_told_per_connector_and_by_currency() -> None:
     [site] = named_rows(answer.table("sites"))
     assert (site["site"], site["revenue_minor"], site["other_minor"], site["profit_minor"]) == ("North", 1300, 50, 50)
     assert answer.notes == ()
-    was = compared(answer, told([one], [], {}))
+    earlier = structs.replace(told([one], [], {}), known_at=BEGIN)
+    was = compared(answer, earlier, (BEGIN.date(), END.date()), "UTC")
     assert next(each.change for each in was.figures if each.key == "profit") == Fraction(50 - 450, 450)
 
 
@@ -918,6 +943,15 @@ async def test_pages_drill_compare_and_give_their_tables_away(
         s.site == "north" for s in week
     )
     assert answer["compared_with"] == {"from": "2025-03-03", "to": "2025-03-09"}
+    # History begins on the 24th of February: of the two weeks before one is known, and of those before that nothing.
+    for since, is_said in (("2025-03-10", False), ("2025-03-03", True), ("2025-02-24", False)):
+        known = (await owner.get(f"/api/v1/insight/use?from={since}&to=2025-03-16")).json()
+        assert any("begins on 2025-02-24" in each for each in known["notes"]) == is_said
+        were = {each["key"]: (each["before"], each["change"]) for each in known["figures"]}
+        assert (were["sessions"] == (None, None)) == (since != "2025-03-10")
+        shown = (await owner.get(f"/insight?from={since}&to=2025-03-16")).text
+        assert ("begins on 24 Feb 2025" in shown) == is_said
+        assert ("nothing to compare with" in shown) == (since != "2025-03-10")
     words = ["insight", "show", "use", "--organisation", str(tenant.tenant_id), "--site", "old/north", "--json"]
     words += ["--from", "2025-03-10", "--to", "2025-03-16"]
     env = {"FORECOURT_DATABASE_URL": house.database.url, "FORECOURT_DATA_DIR": str(lakes)}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from forecourt.insight.importing.files import understood
-from forecourt.insight.importing.model import ImportRefused, Parsed
+from forecourt.insight.importing.model import REASONS, ImportRefused, Parsed
 from forecourt.insight.importing.tables import Options
 from forecourt.insight.model import Session
 from tests.support import EPOCH
@@ -165,6 +165,14 @@ def test_a_row_that_is_no_session_is_refused_with_line_and_reason(tmp_path: Path
     assert after.session is not None
     assert row.refusal is not None
     assert (row.refusal.line, row.refusal.reason) == (3, reason)
+
+
+def test_a_price_without_a_currency_is_refused_for_that_and_not_as_a_number(tmp_path: Path) -> None:
+    path = csv(tmp_path, f"{HEAD};cost", "1;A;2025-01-01 10:00;2025-01-01 11:00;1;2.50")
+    [row] = rows(path)
+    assert row.refusal is not None
+    assert row.refusal.reason == "no-currency"
+    assert "--currency" in REASONS[row.refusal.reason]
 
 
 @pytest.mark.parametrize(

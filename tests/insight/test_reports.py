@@ -127,6 +127,30 @@ def test_a_report_says_of_which_months_drivers_are_and_why_it_tells_of_none() ->
         assert "nothing to tell" not in text
 
 
+def test_what_has_no_name_is_called_so_on_paper_and_in_sheets() -> None:
+    sessions = Column(name="sessions", label="Sessions", unit=Unit.COUNT)
+    tariff, place, name = (
+        Column(name=each, label=each.title(), unit=Unit.TEXT) for each in ("tariff", "place", "name")
+    )
+    answer = Answer(
+        figures=(),
+        tables=(
+            table("tariff", "By tariff", (tariff, sessions), [("", 7), ("Day", 1)]),
+            table("places", "Sites", (place, name, sessions), [("-", "-", 8)]),
+        ),
+    )
+    told = Told(
+        organisation="Ada", name="Week", site="", zone="UTC", first_day=date(2026, 3, 2), last_day=date(2026, 3, 8),
+        known_at=MONDAY, whole=True, answers=[(Family.USE, answer)],
+    )  # fmt: skip
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf_of(told))).pages)
+    assert "not known" in text
+    assert "No site" in text
+    book = CalamineWorkbook.from_filelike(io.BytesIO(xlsx_of(told)))
+    assert [row[0] for row in book.get_sheet_by_index(1).to_python()[1:]] == ["not known", "Day"]
+    assert book.get_sheet_by_index(2).to_python()[1][:2] == ["-", "No site"]
+
+
 def sessions() -> list[str]:
     """Four a day in the week that is told of, the first of them by a taxi, and one on the day before it and after it.
     Nobody came twice."""

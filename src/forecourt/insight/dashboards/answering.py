@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from litestar.di import NamedDependency
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.insight.dashboards import availability, behind, drivers, groups, owned, success, use
 from forecourt.insight.dashboards.model import Answer, Asked, Family, Table
@@ -97,7 +97,8 @@ class Answers:
                 scope.check()
                 groups.check(scope)
                 owned.check(scope)
-                return FROM_THE_LAKE[family](scope)
+                told = FROM_THE_LAKE[family](scope)
+                return told if told.known_at or told.too_few else structs.replace(told, known_at=scope.known_at)
 
         key = (lake.lake_id, lake.snapshot, lake.edition, lake.watermark, family, asked)
         found: Answer = await self._made.once(tenant_id, key, made)

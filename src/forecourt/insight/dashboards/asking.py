@@ -14,6 +14,7 @@ from forecourt.access.members import find_organisation
 from forecourt.energy.service.told import co2_zones
 from forecourt.insight.dashboards import profit
 from forecourt.insight.dashboards.answering import Answers, Lake
+from forecourt.insight.dashboards.comparing import compared
 from forecourt.insight.dashboards.model import (
     Answer,
     Asked,
@@ -24,7 +25,6 @@ from forecourt.insight.dashboards.model import (
     Span,
     TraitOfFew,
     TraitRefused,
-    compared,
 )
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -226,8 +226,8 @@ def groups_of(sites: Sequence[SiteName]) -> list[Group]:
 async def answered(
     db: Pool, answers: Answers, tenant_id: int, lake: Lake | None, family: Family, asked: Question
 ) -> Answer:
-    """The answer, with figures beside those of the days compared with. Raises PlaceUnknown, GroupUnknown,
-    TraitOfFew, TraitRefused.
+    """The answer, with figures beside those of the days compared with, where these are known. Raises PlaceUnknown,
+    GroupUnknown, TraitOfFew, TraitRefused.
 
     Profit comes from the books, everything else from `lake`. Drivers are told of by whole months.
     """
@@ -252,10 +252,12 @@ async def answered(
                 # Of the days before, too few drivers of a group, or by a tariff, may have come to be told of.
                 if span is not asked.before:
                     raise
-    told = compared(found[0], found[1] if len(found) > 1 else None)
+    days, before = ((span.first, span.last) if span is not None else None for span in spans)
+    told = found[0]
+    if before is not None and len(found) > 1:
+        told = compared(told, found[1], before, asked.range.zone)
     if family != Family.DRIVERS:
         return told
-    days, before = ((span.first, span.last) if span is not None else None for span in spans)
     return structs.replace(told, days=days, days_before=before)
 
 

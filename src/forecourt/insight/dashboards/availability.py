@@ -10,7 +10,7 @@ of that number.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
@@ -101,6 +101,8 @@ def answer(scope: Scope) -> Answer:
             _ledger(outages, scope.span),
             by_month(known, outages, months),
         ),
+        # Of what history that was brought in tells, nobody knows whether a port could be used.
+        known_at=min((life.since for lives in known.values() for life in lives), default=scope.span.until),
     )  # fmt: skip
 
 
@@ -110,20 +112,23 @@ def _there(span: Span, lives: Iterable[Life]) -> int:
     return sum(max(0, (until - since) // timedelta(seconds=1)) for since, until in ends)
 
 
-def down(outages: Iterable[Outage], span: Span) -> dict[Port, dict[str, int]]:
-    """Seconds for which each port was out within a span, by cause; where two overlap, the one that began first."""
-    found: dict[Port, dict[str, int]] = {}
-    by_port: dict[Port, list[tuple[datetime, datetime, str]]] = defaultdict(list)
-    for each in outages:
+def counted(outages: Iterable[Outage], span: Span) -> Iterator[tuple[Outage, int]]:
+    """Outages of which a part is within a span, by when they began, each with the seconds of it that it counts for:
+    where two of a port overlap, the one that began first has these."""
+    reached: dict[Port, datetime] = {}
+    for each in sorted(outages, key=lambda each: (max(each.since, span.since), each.until or span.until, each.cause)):
         since, until = max(each.since, span.since), min(each.until or span.until, span.until)
         if until > since:
-            by_port[each.port].append((since, until, each.cause))
-    for port, times in by_port.items():
-        causes, reached = dict.fromkeys(CAUSES, 0), span.since
-        for since, until, cause in sorted(times):
-            causes[cause] += max(timedelta(0), until - max(since, reached)) // timedelta(seconds=1)
-            reached = max(reached, until)
-        found[port] = causes
+            begins = max(since, reached.get(each.port, since))
+            reached[each.port] = max(begins, until)
+            yield each, max(timedelta(0), until - begins) // timedelta(seconds=1)
+
+
+def down(outages: Iterable[Outage], span: Span) -> dict[Port, dict[str, int]]:
+    """Seconds for which each port was out within a span, by cause."""
+    found: dict[Port, dict[str, int]] = {}
+    for each, seconds in counted(outages, span):
+        found.setdefault(each.port, dict.fromkeys(CAUSES, 0))[each.cause] += seconds
     return found
 
 
@@ -308,14 +313,14 @@ def _by_port(
 
 
 def _ledger(outages: Sequence[Outage], span: Span) -> Table:
-    """Outages of which a part is in the span, the latest first."""
-    inside = [each for each in outages if each.since < span.until and (each.until or span.until) > span.since]
+    """Outages of which a part is in the span, the latest first; what they count for sums up to the time out of use."""
+    inside = sorted(counted(outages, span), key=lambda found: (found[0].since, found[0].port), reverse=True)
     rows: list[tuple[Cell, ...]] = [
         (
             *each.port, each.since, each.until, ((each.until or span.until) - each.since) // timedelta(seconds=1),
-            each.cause,
+            seconds, each.cause,
         )
-        for each in sorted(inside, key=lambda each: (each.since, each.port), reverse=True)
+        for each, seconds in inside
     ]  # fmt: skip
     columns = (
         Column(name="station", label=mark("Station"), unit=Unit.TEXT),
@@ -323,6 +328,7 @@ def _ledger(outages: Sequence[Outage], span: Span) -> Table:
         Column(name="since", label=mark("From"), unit=Unit.TIME),
         Column(name="until", label=mark("Until"), unit=Unit.TIME),
         Column(name="seconds", label=mark("Length"), unit=Unit.SECONDS),
+        Column(name="counted_s", label=mark("Counts in these days"), unit=Unit.SECONDS),
         Column(name="cause", label=mark("Cause"), unit=Unit.TEXT),
     )
     return table("outages", mark("Ledger of outages"), columns, rows)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from forecourt.platform.errors import ForecourtError
 
@@ -122,20 +122,22 @@ class Note(Struct, frozen=True, kw_only=True):
 
     text: str
     names: tuple[str, ...] = ()
-    values: Mapping[str, str] = {}
+    values: Mapping[str, str | date] = {}
     href: str = ""
     link: str = ""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
     """Figures and tables of a family. `days`, `days_before`: the first and the last that it tells of and compares with,
-    where these are others than were asked for. `too_few`: nothing is told, for it would be of too few."""
+    where these are others than were asked for. `too_few`: nothing is told, for it would be of too few. `known_at`:
+    since when anything is known of what it tells of; None: of nothing."""
 
     figures: tuple[Figure, ...]
     tables: tuple[Table, ...]
     days: tuple[date, date] | None = None
     days_before: tuple[date, date] | None = None
     too_few: bool = False
+    known_at: datetime | None = None
     notes: tuple[Note, ...] = ()
 
     def table(self, key: str) -> Table | None:
@@ -248,12 +250,3 @@ def table(key: str, title: str, columns: Sequence[Column], rows: Sequence[tuple[
     """A table of at most MAX_ROWS."""
     left = max(0, len(rows) - MAX_ROWS)
     return Table(key=key, title=title, columns=tuple(columns), rows=rows[:MAX_ROWS], left_out=left)
-
-
-def compared(now: Answer, before: Answer | None) -> Answer:
-    """Figures beside what they were."""
-    if before is None:
-        return now
-    were = {(figure.key, figure.currency): figure.value for figure in before.figures}
-    figures = [structs.replace(each, before=were.get((each.key, each.currency))) for each in now.figures]
-    return structs.replace(now, figures=tuple(figures))

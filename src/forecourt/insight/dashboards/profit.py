@@ -24,7 +24,7 @@ from forecourt.insight.dashboards.model import (
 )
 from forecourt.insight.store import Connection
 from forecourt.insight.usage import measures
-from forecourt.payments.ledger.reports import Earned, SiteCost, list_lapsed, read_profit
+from forecourt.payments.ledger.reports import Earned, SiteCost, first_and_last, list_lapsed, read_profit
 from forecourt.stations.service import site_names
 from forecourt.ui.i18n import mark
 
@@ -108,7 +108,9 @@ async def answer(conn: Connection, tenant_id: int, asked: Asked) -> Answer:
     other = [cost for cost in costs if cost.site_id in sites] if asked.station is None else []
     of_nowhere = asked.site in (None, NO_SITE) and asked.station is None and asked.allowed is None
     lapsed = await list_lapsed(conn, tenant_id, *span) if of_nowhere else {}
-    return told(mine, other, {site.site_id: site.name for site in named}, lapsed)
+    ends = await first_and_last(conn, tenant_id, None)
+    answer = told(mine, other, {site.site_id: site.name for site in named}, lapsed)
+    return structs.replace(answer, known_at=None if ends is None else ends[0])
 
 
 def told(

@@ -6,6 +6,7 @@ from sessions by the lake's own roll-up, so an EVSE or a tariff is told of in th
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +28,7 @@ from forecourt.insight.dashboards.model import (
 )
 from forecourt.insight.dashboards.rows import rows_of
 from forecourt.insight.lake.asking import Hand
-from forecourt.insight.usage import expressions
+from forecourt.insight.usage import expressions, measures
 from forecourt.insight.usage.expressions import literal
 from forecourt.platform.days import is_midnight, midnight, month_of
 from forecourt.ui.i18n import mark
@@ -69,6 +70,12 @@ class Scope:
         """Those that are meant, by name."""
         names = Station.__struct_fields__
         return [Station(**row) for row in rows_of(self.places.select(*names).order_by("station"))]
+
+    @property
+    def known_at(self) -> datetime | None:
+        """Since when anything is known of the place: somebody charged, or a station was registered; None: never."""
+        known = (at for each in self.stations for at in (each.first_at, each.used_at) if at is not None)
+        return min(known, default=None)
 
     @property
     def places(self) -> "ibis.Table":
@@ -164,6 +171,20 @@ class Scope:
         else:
             found = expressions.stay_minutes(self.sessions)
         return {row["minutes"]: row["sessions"] for row in rows_of(found)}
+
+    def median_stay_s(self, minutes: Mapping[int, int]) -> Fraction | None:
+        """The median of how long sessions lasted, of so many by whole minutes: those of its minute are looked at to the
+        second. None of no session."""
+        total = sum(minutes.values())
+        if not total:
+            return None
+        found = [measures.at_place(minutes, place) for place in measures.middles(total)]
+        sessions = expressions.within(self.tables["sessions"], self.span.since, self.span.until)
+        lasted = expressions.stay_seconds(sessions if self.asked.whole else self.sessions, {each[0] for each in found})
+        seconds: dict[int, dict[int, int]] = {}
+        for row in rows_of(lasted):
+            seconds.setdefault(row["minutes"], {})[row["stay_s"]] = row["sessions"]
+        return Fraction(sum(measures.at_place(seconds[minute], place)[0] for minute, place in found), len(found))
 
     def peak(self) -> int:
         """The most sessions at once."""

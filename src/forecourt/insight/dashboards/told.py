@@ -102,7 +102,10 @@ def told(family: Family, asked: Question, answer: Answer, lake: Lake | None) -> 
         snapshot=None if lake is None else lake.snapshot, written_at=None if lake is None else lake.watermark,
         too_few=answer.too_few,
         figures=[_number(each) for each in answer.figures], tables=[_table(each) for each in answer.tables],
-        notes=[*([plainly(TOO_FEW)] if answer.too_few else []), *(note(each, str) for each in answer.notes)],
+        notes=[
+            *([plainly(TOO_FEW)] if answer.too_few else []),
+            *(note(each, str, date.isoformat) for each in answer.notes),
+        ],
     )  # fmt: skip
 
 

@@ -19,7 +19,6 @@ from forecourt.ui.i18n import mark
 MINUTE_S: Final = 60
 #: Where the classes of lengths of stay begin, in minutes.
 DWELL_CLASSES: Final = (0, 15, 30, 60, 120, 240, 480, 720, 1440)
-_HALF: Final = Fraction(1, 2)
 #: Traits of sessions by which they are told apart: titles of the tables and of their first column.
 MIXES: Final = {
     "connector_type": (mark("By kind of connector"), mark("Connector")),
@@ -124,7 +123,6 @@ def _peak(scope: Scope, by_station: Mapping[str, Counted]) -> int:
 
 
 def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[Figure, ...]:
-    median = measures.quantile(minutes, _HALF)
     money = [
         Figure(key="revenue", label=mark("Revenue"), unit=Unit.MONEY, value=amount, currency=currency, more_is=1)
         for currency, amount in sorted(whole.money.items(), key=lambda each: -(each[1] or 0))
@@ -144,7 +142,7 @@ def _figures(scope: Scope, whole: Counted, minutes: Mapping[int, int]) -> tuple[
         Figure(key="peak", label=mark("Most at once"), unit=Unit.COUNT, value=whole.peak),
         Figure(
             key="dwell_median", label=mark("Median stay"), unit=Unit.SECONDS,
-            value=None if median is None else median * MINUTE_S,
+            value=scope.median_stay_s(minutes),
         ),
         Figure(key="dwell", label=mark("Mean stay"), unit=Unit.SECONDS, value=mean(whole.stay_s, whole.sessions)),
         Figure(

@@ -63,12 +63,13 @@ def figure(each: Figure) -> str:
     return value(each.value, each.unit, each.currency)
 
 
-def note(each: Note, said: Callable[[str], str] = _) -> str:
-    """What must be known, in a sentence or two; `said` of what is marked."""
+def note(each: Note, said: Callable[[str], str] = _, dated: Callable[[date], str] = formats.date_of) -> str:
+    """What must be known, in a sentence or two; `said` of what is marked, `dated` of days."""
     named = [name or said(WITHOUT_SITE) for name in each.names[:MAX_NAMED]]
     if len(each.names) > MAX_NAMED:
         named.append(said(MORE) % {"n": len(each.names) - MAX_NAMED})
-    return said(each.text) % {"names": ", ".join(named), **each.values}
+    values = {name: text if isinstance(text, str) else dated(text) for name, text in each.values.items()}
+    return said(each.text) % {"names": ", ".join(named), **values}
 
 
 def value(cell: Cell, unit: Unit, currency: str | None = None) -> str:
@@ -123,9 +124,11 @@ def columns(table: Table) -> list[int]:
 
 
 def cell(table: Table, row: tuple[Cell, ...], place: int) -> str:
-    """A cell with its unit."""
-    if row[place] == "" and table.columns[place].name == "driver_group":
-        return _(NO_GROUP)
+    """A cell with its unit; of what has no name, that it has none."""
+    if table.key == "places" and table.columns[place].name == "name":
+        return part(table, row)
+    if row[place] == "":
+        return _(NO_GROUP) if table.columns[place].name == "driver_group" else _("not known")
     if row[place] == paying.AMOUNT:
         return amounts(table, row)
     return value(row[place], table.columns[place].unit, currency(table, row, place))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from forecourt.insight.dashboards import words
-from forecourt.insight.dashboards.model import Cell, Table, Unit
+from forecourt.insight.dashboards.model import NO_SITE, Cell, Table, Unit
 from forecourt.insight.turns import NEVER, Halt
 from forecourt.platform.money import minor_digits
 from forecourt.ui import formats
@@ -97,7 +97,9 @@ class Book:
         for number, row in enumerate(table.rows, 1):
             halt.check()
             for place, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
-                self.cell(sheet, number, place, cell, column.unit, words.currency(table, row, place))
+                is_nameless = cell in ("", NO_SITE) and column.name != "place"
+                written = words.cell(table, row, place) if is_nameless else cell
+                self.cell(sheet, number, place, written, column.unit, words.currency(table, row, place))
         if table.left_out:
             sheet.write_string(
                 len(table.rows) + 1, 0, _("%(n)s more rows are left out.") % {"n": formats.count(table.left_out)}

@@ -39,6 +39,7 @@ REASONS: Final[dict[str, str]] = {
     "no-such-time": "the clock skipped that time in spring; check --time-zone",
     "bad-year": "a year with two digits; say --century 2000, if that is meant",
     "bad-number": "a number can't be read",
+    "no-currency": "a price without a currency; say --currency EUR, if that is it",
     "too-large": "a number is larger than that of any session: check the column and its unit",
     "ends-before-start": "it ends before it starts",
     "in-future": "it starts in the future",

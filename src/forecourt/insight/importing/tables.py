@@ -156,7 +156,7 @@ class Table(Struct, frozen=True, kw_only=True):
         if value is None:
             return None
         if currency is None:
-            raise BadRow("bad-number", "a price without a currency: say --currency EUR")
+            raise BadRow("no-currency", "a price without a currency: say --currency EUR")
         return minor_of(value, currency, self.numbers)
 
     def _first(self, cells: Cells, fields: Mapping[str, int], read: Callable[[Any, int, Numbers], int]) -> int | None:

@@ -7,7 +7,7 @@ station or by other clocks, hours and sessions do, by the same expressions.
 `within` narrows a table to a time and places first; a session counts by its start, an hour by its beginning.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -155,6 +155,13 @@ def stay_minutes(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table"
     """How many sessions lasted so many whole minutes: what quantiles are read off."""
     stepped = sessions.mutate(minutes=(sessions.stay_s // DWELL_STEP_S).cast("int64"))
     return _grouped(stepped, (*by, "minutes"), {"sessions": stepped.count().cast("int64")})
+
+
+def stay_seconds(sessions: "ibis.Table", minutes: Collection[int]) -> "ibis.Table":
+    """How many sessions lasted so many seconds, of those that lasted so many whole minutes."""
+    stepped = sessions.mutate(minutes=(sessions.stay_s // DWELL_STEP_S).cast("int64"))
+    some = stepped.filter(stepped.minutes.isin(sorted(minutes)))
+    return _grouped(some, ("minutes", "stay_s"), {"sessions": some.count().cast("int64")})
 
 
 def concurrency(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":

@@ -51,17 +51,19 @@ def days(since: date, until: date) -> int:
     return (until - since).days
 
 
-def quantile(counts: Mapping[int, int], q: Fraction) -> int | None:
-    """The least value that so large a share does not exceed, of values with how often each was; None without any."""
-    total = sum(counts.values())
-    if not total:
-        return None
-    wanted, seen = q * total, 0
+def at_place(counts: Mapping[int, int], place: int) -> tuple[int, int]:
+    """What stands at a place of values in order, of which it is told how often each was, and at which place among its
+    equals; places count from 0."""
     for value in sorted(counts):
-        seen += counts[value]
-        if seen >= wanted:
-            return value
-    return max(counts)
+        if place < counts[value]:
+            return value, place
+        place -= counts[value]
+    raise IndexError(place)
+
+
+def middles(total: int) -> tuple[int, int]:
+    """The two places whose mean is the median of so many values, one and the same of an odd number."""
+    return (total - 1) // 2, total // 2
 
 
 def checksum(rows: Iterable[Iterable[object]]) -> str:

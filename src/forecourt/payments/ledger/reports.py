@@ -7,9 +7,16 @@ from typing import Final
 from msgspec import structs
 
 from forecourt.payments.ledger.store import Connection
-from forecourt.payments.ledger.store.reports import Earned, SiteCost, list_earned, list_lapsed, list_site_costs
+from forecourt.payments.ledger.store.reports import (
+    Earned,
+    SiteCost,
+    first_and_last,
+    list_earned,
+    list_lapsed,
+    list_site_costs,
+)
 
-__all__ = ["DEFAULT_SPAN", "Earned", "SiteCost", "list_lapsed", "read_profit", "spread"]
+__all__ = ["DEFAULT_SPAN", "Earned", "SiteCost", "first_and_last", "list_lapsed", "read_profit", "spread"]
 
 #: What is told of where no span is said.
 DEFAULT_SPAN: Final = timedelta(days=30)
