@@ -829,6 +829,9 @@ def test_where_nobody_knows_what_energy_cost_no_margin_is_told() -> None:
     [note] = alone.notes
     assert "not known of South:" in words.note(note)
     assert note.href == "/hosts"
+    # An idle fee alone, without energy, makes no margin of a network of which nobody knows what energy costs.
+    idle = told([dark, an_earned(energy_wh=0, energy_cost=0)], [], names)
+    assert {figures(idle)[key] for key in ("energy_cost", "profit_known", "margin_known")} == {None}
     both = told([dark, an_earned()], [SiteCost(site_id=1, currency="EUR", energy=400, other=0)], names)
     assert (figures(both)["profit_known"], figures(both)["margin_known"]) == (450, Fraction(450, 1000))
     assert [row["station"] for row in named_rows(both.table("connectors"))] == ["A", "C"]

@@ -65,7 +65,7 @@ _LEFT: Final = (
 
 
 class _Sums:
-    """What rows came to. `known`: how many of them have a cost of energy; `dark` whether any has none."""
+    """What rows came to. `known`: whether what energy cost is known of any of it; `dark` whether any has none."""
 
     def __init__(self) -> None:
         self.parts: Counter[str] = Counter()
@@ -76,7 +76,8 @@ class _Sums:
         for name in (*_PARTS, "sessions", "energy_wh"):
             self.parts[name] += getattr(row, name)
         self.dark |= row.energy_cost is None
-        self.known |= row.energy_cost is not None
+        # That no energy costs nothing tells nothing of what energy costs.
+        self.known |= row.energy_cost is not None and row.energy_wh > 0
         self.energy_cost += row.energy_cost or 0
 
     def add_cost(self, energy: int, other: int) -> None:
@@ -154,8 +155,8 @@ def _figures(currency: str, sites: Sequence[_Sums]) -> list[Figure]:
     every: Counter[str] = Counter()
     for each in sites:
         every.update(each.parts)
-    known = [each for each in sites if each.profit is not None and each.known]
     whole = not any(each.dark for each in sites)
+    known = [each for each in sites if each.profit is not None and (whole or each.known)]
     profit = sum(each.profit or 0 for each in known) if known else None
     earned = sum(each.parts["revenue"] for each in known)
     energy = sum(each.energy_cost for each in known) if known else None
